@@ -1,0 +1,99 @@
+//! Names on the wire: a stream, a key of the room's state, a topic of a message. After `code`, before
+//! `limits`. Holding one of these types proves that the text was checked; nothing here looks at rights.
+
+use std::{fmt, ops::Deref, sync::Arc};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Longest stream name, in bytes (`spec/wire.md` §Names).
+pub const STREAM_NAME_BYTES_MAX: usize = 256;
+/// Longest key of the room's state and longest topic, in bytes.
+pub const KEY_BYTES_MAX: usize = 64;
+
+/// Why a text is not a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a name is 1 to {bytes_max} bytes of [0-9A-Za-z_.:-]")]
+pub struct NameError {
+    bytes_max: usize,
+}
+
+fn check(text: &str, bytes_max: usize) -> Result<(), NameError> {
+    let fits = !text.is_empty() && text.len() <= bytes_max;
+    let clean = text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b':'));
+    if fits && clean { Ok(()) } else { Err(NameError { bytes_max }) }
+}
+
+macro_rules! name {
+    ($(#[$doc:meta])* $name:ident, $max:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// Checks a text; the error says the rule that it broke.
+            pub fn new(text: &str) -> Result<Self, NameError> {
+                check(text, $max).map(|()| Self(text.into()))
+            }
+        }
+
+        impl Deref for $name {
+            type Target = str;
+            fn deref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+                s.serialize_str(&self.0)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+                let text = std::borrow::Cow::<'de, str>::deserialize(d)?;
+                Self::new(&text).map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+name! {
+    /// The name of a stream: 1 to 256 bytes of `[0-9A-Za-z_.:-]`, unique among a room's live streams.
+    StreamName, STREAM_NAME_BYTES_MAX
+}
+name! {
+    /// A key of the room's state: 1 to 64 bytes of `[0-9A-Za-z_.:-]`.
+    StateKey, KEY_BYTES_MAX
+}
+name! {
+    /// The topic of a message: 1 to 64 bytes of `[0-9A-Za-z_.:-]`.
+    Topic, KEY_BYTES_MAX
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_bounded_and_of_the_named_characters() {
+        assert!(StreamName::new("cam-1.hd:front_A").is_ok());
+        assert!(StreamName::new(&"a".repeat(256)).is_ok());
+        for bad in ["", "a b", "cam*", "é", "a/b", "\0", &"a".repeat(257)] {
+            assert!(StreamName::new(bad).is_err(), "{bad:?} passed");
+        }
+        assert!(StateKey::new(&"k".repeat(65)).is_err());
+    }
+
+    #[test]
+    fn a_bad_name_does_not_parse_from_json() {
+        assert!(serde_json::from_str::<Topic>("\"chat\"").is_ok());
+        assert!(serde_json::from_str::<Topic>("\"ch at\"").is_err());
+    }
+}

@@ -1,0 +1,128 @@
+//! What the relay answers (`spec/wire.md` §Requests): `{"re":id,"ok":{…}}` or
+//! `{"re":id,"error":{…}}`. After `request`, before `event`. Every request has exactly one answer.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use crate::member::{Cursor, Member, StreamInfo, Subscribed};
+
+/// The answer to the request `re`; `None` where the request's `id` could not be read.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Reply<T> {
+    /// The request's `id`.
+    pub re: Option<u64>,
+    /// Done, or why not.
+    #[serde(flatten)]
+    pub outcome: Outcome<T>,
+}
+
+/// Done, or why not.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome<T> {
+    /// Done.
+    Ok(T),
+    /// Not done.
+    Error(Refusal),
+}
+
+/// Why a request was refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// Stable; for programs.
+    pub code: Cow<'static, str>,
+    /// For people.
+    pub message: String,
+    /// The rule of the role or of the token that refused, such as `publish.kinds`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<Cow<'static, str>>,
+    /// When to try again, with `rate_limited`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_ms: Option<u64>,
+    /// The key's version now, with `version_conflict`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u64>,
+}
+
+/// `ok` of `login`: the seat.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LoggedIn<D> {
+    /// The AppID.
+    pub app: u32,
+    /// The room.
+    pub room: String,
+    /// The member itself.
+    #[serde(flatten)]
+    pub me: Member,
+    /// The effective grants, in the form of `spec/roles.md`.
+    pub grants: D,
+    /// When the token's life ends, Unix seconds.
+    pub exp: u64,
+    /// The server's time, Unix seconds.
+    pub now: u64,
+    /// Members in the room, hidden ones aside.
+    pub count: u32,
+    /// The members that this one may see: the first `members_page_max` of them.
+    pub members: Vec<Member>,
+    /// The live streams that this member may subscribe to.
+    pub streams: Vec<StreamInfo>,
+    /// The room's state.
+    pub state: Vec<StateEntry<D>>,
+    /// Where the room's events go on.
+    pub events: Cursor,
+    /// Only where the login named a cursor: whether the events go on exactly there. If not, the lists
+    /// above are the whole truth.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resumed: Option<bool>,
+}
+
+/// One key of the room's state.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct StateEntry<D> {
+    /// The key.
+    pub key: String,
+    /// The value.
+    pub value: D,
+    /// Rises by one with each change of this key.
+    pub version: u64,
+}
+
+/// `ok` of `publish`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Published {
+    /// The number that the stream's data frames carry.
+    pub stream: u32,
+    /// The log's epoch.
+    pub epoch: u32,
+}
+
+/// `ok` of `subscribe`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SubscribedTo {
+    /// The streams that match now; those to come are told by `subscribed` events.
+    pub streams: Vec<Subscribed>,
+}
+
+/// `ok` of `set`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Versioned {
+    /// The key's new version.
+    pub version: u64,
+}
+
+/// `ok` of `members`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct MembersPage {
+    /// Members in the room, hidden ones aside.
+    pub count: u32,
+    /// At most `members_page_max`, by user id in byte order.
+    pub members: Vec<Member>,
+    /// Give it as `after` for the next page; absent on the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+/// `ok` of whatever has nothing to add.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub struct Done {}

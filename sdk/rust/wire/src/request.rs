@@ -1,0 +1,386 @@
+//! What a member asks (`spec/wire.md` §Requests): one JSON object in one text message, with `op` and
+//! `id`. First of the wire; the answer is a [`reply`](crate::reply). Parses and bounds; never decides.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::{
+    code::ErrorCode,
+    member::{Cursor, Delivery, Kind},
+    name::{StateKey, StreamName, Topic},
+};
+
+macro_rules! ops {
+    ($($(#[$doc:meta])* $name:ident = $op:literal;)*) => {
+        /// One request. Unknown operations, unknown fields and fields given twice are refused.
+        #[derive(Clone, Debug, Serialize)]
+        #[serde(untagged)]
+        pub enum Request {
+            $($(#[$doc])* $name($name),)*
+        }
+
+        const OPS: &[&str] = &[$($op,)*];
+
+        impl Request {
+            fn parse_op(op: &str, text: &str) -> Result<Option<Self>, serde_json::Error> {
+                match op {
+                    $($op => serde_json::from_str(text).map(|request| Some(Self::$name(request))),)*
+                    _ => Ok(None),
+                }
+            }
+
+            /// The `id` that the answer carries.
+            pub fn id(&self) -> u64 {
+                match self { $(Self::$name(request) => request.id,)* }
+            }
+
+            /// The `op`, for logs and metrics.
+            pub fn op(&self) -> &'static str {
+                match self { $(Self::$name(_) => $op,)* }
+            }
+        }
+
+        /// The `op` of each request, as a type of its own: written always, read only as itself.
+        pub mod op {
+            $(
+                #[doc = concat!("`", $op, "`")]
+                #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+                pub struct $name;
+
+                impl serde::Serialize for $name {
+                    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+                        s.serialize_str($op)
+                    }
+                }
+
+                impl<'de> serde::Deserialize<'de> for $name {
+                    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+                        let op = std::borrow::Cow::<'de, str>::deserialize(d)?;
+                        if op == $op { Ok(Self) } else { Err(serde::de::Error::custom("another op")) }
+                    }
+                }
+            )*
+        }
+    };
+}
+
+ops! {
+    /// The first message of a connection that brought no token in its handshake.
+    Login = "login";
+    /// Begin a stream; the answer holds its number.
+    Publish = "publish";
+    /// End one of the member's own streams.
+    Unpublish = "unpublish";
+    /// Receive streams, those that live now and those to come.
+    Subscribe = "subscribe";
+    /// Take patterns back.
+    Unsubscribe = "unsubscribe";
+    /// Message the room, a role or a user.
+    Send = "send";
+    /// Change the room's state.
+    Set = "set";
+    /// Act on a member of lower rank, or on the room.
+    Moderate = "moderate";
+    /// Who is in the room, as far as the member may see, a page at a time.
+    Members = "members";
+    /// Leave the room; the relay closes with `left`.
+    Leave = "leave";
+}
+
+/// `login`: take the seat that the token grants.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Login {
+    /// Which request this is.
+    pub op: op::Login,
+    /// Chosen by the member; the answer carries it.
+    pub id: u64,
+    /// The token, as the backend gave it.
+    pub token: String,
+    /// If given, must be the token's room.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub room: Option<String>,
+    /// If given, must be the token's user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// Where the member stopped reading the room's events on an earlier connection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resume: Option<Cursor>,
+}
+
+impl std::fmt::Debug for Login {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Login").field("id", &self.id).field("room", &self.room).finish_non_exhaustive()
+    }
+}
+
+/// `publish`: begin a stream.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Publish {
+    /// Which request this is.
+    pub op: op::Publish,
+    /// Chosen by the member; the answer carries it.
+    pub id: u64,
+    /// The name, unique among the room's live streams.
+    pub stream: StreamName,
+    /// What it carries.
+    pub kind: Kind,
+    /// What happens to a subscriber that falls behind; by default what suits the kind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivery: Option<Delivery>,
+    /// Shown to subscribers; at most `stream_meta_bytes_max`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub meta: Option<String>,
+    /// How long a frame is kept for those behind, in milliseconds; at most `stream_log_age_ms_max`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_ms: Option<u64>,
+    /// For `reliable`: a late subscriber starts at the oldest kept frame, not at now.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub history: bool,
+}
+
+/// `subscribe`: receive streams.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Subscribe {
+    /// Which request this is.
+    pub op: op::Subscribe,
+    /// Chosen by the member; the answer carries it.
+    pub id: u64,
+    /// Stream names, or prefixes followed by one `*`.
+    pub streams: Vec<String>,
+    /// Where the member stopped reading on an earlier connection.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub from: Vec<From>,
+}
+
+/// Where a member stopped reading one stream.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct From {
+    /// The stream's name.
+    pub stream: StreamName,
+    /// The log it read.
+    pub epoch: u32,
+    /// The number of the first frame that it lacks.
+    pub seq: u64,
+}
+
+/// `send`: message the room, a role or a user.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Send {
+    /// Which request this is.
+    pub op: op::Send,
+    /// Chosen by the member; the answer carries it.
+    pub id: u64,
+    /// The receivers.
+    pub to: To,
+    /// What it is about, for the application.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topic: Option<Topic>,
+    /// Any JSON, passed on as it stands; at most `message_bytes_max`.
+    pub data: Box<RawValue>,
+}
+
+/// Who receives a message: `"room"`, `{"role":"host"}` or `{"user":"anna"}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum To {
+    /// Every member.
+    Room,
+    /// Every member of a role.
+    Role(String),
+    /// One user.
+    User(String),
+}
+
+/// `set`: change a key of the room's state.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Set {
+    /// Which request this is.
+    pub op: op::Set,
+    /// Chosen by the member; the answer carries it.
+    pub id: u64,
+    /// The key.
+    pub key: StateKey,
+    /// Any JSON; `null` removes the key. At most `state_value_bytes_max`.
+    pub value: Box<RawValue>,
+    /// Compare and set: only if the key is at this version. 0: only if it is not there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub if_version: Option<u64>,
+}
+
+/// `moderate`: act on a member or on the room.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Moderate {
+    /// Which request this is.
+    pub op: op::Moderate,
+    /// Chosen by the member; the answer carries it.
+    pub id: u64,
+    /// The act.
+    pub verb: Verb,
+    /// On whom; not given where the act is on the room.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+}
+
+/// The acts of a moderator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verb {
+    /// Removes a member.
+    Kick,
+    /// Closes the room for everybody.
+    Close,
+}
+
+/// `unpublish`: end a stream of the member's own.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unpublish {
+    /// Which request this is.
+    pub op: op::Unpublish,
+    /// Chosen by the member; the answer carries it.
+    pub id: u64,
+    /// The stream's name.
+    pub stream: StreamName,
+}
+
+/// `unsubscribe`: take patterns back; streams that no other pattern of the member matches end for it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unsubscribe {
+    /// Which request this is.
+    pub op: op::Unsubscribe,
+    /// Chosen by the member; the answer carries it.
+    pub id: u64,
+    /// The patterns as they were given to `subscribe`.
+    pub streams: Vec<String>,
+}
+
+/// `members`: who is in the room.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Members {
+    /// Which request this is.
+    pub op: op::Members,
+    /// Chosen by the member; the answer carries it.
+    pub id: u64,
+    /// Only users after this one, in byte order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+}
+
+/// `leave`: leave the room.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Leave {
+    /// Which request this is.
+    pub op: op::Leave,
+    /// Chosen by the member; the answer carries it.
+    pub id: u64,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+/// A text message that is no request: which code answers it, and to which `id`, if it had one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// The `id` of the request, if that much could be read.
+    pub id: Option<u64>,
+    /// [`ErrorCode::RequestInvalid`] or [`ErrorCode::OpUnknown`].
+    pub code: ErrorCode,
+    /// What was wrong, without the sender's own text.
+    pub message: String,
+}
+
+#[derive(Deserialize)]
+struct Head<'a> {
+    #[serde(borrow)]
+    op: std::borrow::Cow<'a, str>,
+    id: Option<u64>,
+}
+
+impl Request {
+    /// Parses one text message.
+    pub fn parse(text: &str) -> Result<Self, Refused> {
+        let head: Head<'_> = serde_json::from_str(text).map_err(|error| Refused::shape(None, &error))?;
+        match Self::parse_op(&head.op, text) {
+            Ok(Some(request)) => Ok(request),
+            Ok(None) => {
+                let message = format!("`op` is one of {}", OPS.join(", "));
+                Err(Refused { id: head.id, code: ErrorCode::OpUnknown, message })
+            }
+            Err(error) => Err(Refused::shape(head.id, &error)),
+        }
+    }
+}
+
+impl Refused {
+    fn shape(id: Option<u64>, error: &serde_json::Error) -> Self {
+        let what = match error.classify() {
+            serde_json::error::Category::Data => "a field is missing, unknown, given twice or of the wrong shape",
+            _ => "not one JSON object",
+        };
+        let message = format!("{what} (line {}, column {})", error.line(), error.column());
+        Self { id, code: ErrorCode::RequestInvalid, message }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(text: &str) -> (Option<u64>, &'static str) {
+        let refused = Request::parse(text).expect_err(text);
+        (refused.id, refused.code.as_str())
+    }
+
+    #[test]
+    fn a_request_of_each_op_is_read() {
+        for op in [
+            r#"{"op":"login","id":1,"token":"t"}"#,
+            r#"{"op":"publish","id":2,"stream":"cam","kind":"video"}"#,
+            r#"{"op":"unpublish","id":3,"stream":"cam"}"#,
+            r#"{"op":"subscribe","id":4,"streams":["*"],"from":[{"stream":"cam","epoch":1,"seq":2}]}"#,
+            r#"{"op":"unsubscribe","id":5,"streams":["*"]}"#,
+            r#"{"op":"send","id":6,"to":{"role":"host"},"data":{"hi":[1]}}"#,
+            r#"{"op":"send","id":6,"to":"room","data":null}"#,
+            r#"{"op":"set","id":7,"key":"slide","value":3,"if_version":0}"#,
+            r#"{"op":"moderate","id":8,"verb":"kick","user":"bob"}"#,
+            r#"{"op":"members","id":9}"#,
+            r#"{"op":"leave","id":10}"#,
+        ] {
+            let request = Request::parse(op).unwrap_or_else(|e| panic!("{op}: {e:?}"));
+            assert!(op.contains(request.op()));
+            assert!(op.contains(&format!("\"id\":{}", request.id())));
+            let again = serde_json::to_string(&request).expect("a request is JSON");
+            assert!(Request::parse(&again).is_ok(), "{again}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_request_is_refused_with_its_id() {
+        assert_eq!(refused(r#"{"op":"fly","id":4}"#), (Some(4), "op_unknown"));
+        assert_eq!(refused(r#"{"op":"leave","id":4,"now":true}"#), (Some(4), "request_invalid"));
+        assert_eq!(refused(r#"{"op":"leave"}"#), (None, "request_invalid"));
+        assert_eq!(refused(r#"{"op":"leave","id":-1}"#), (None, "request_invalid"));
+        assert_eq!(refused(r#"{"op":"leave","id":1}{}"#), (None, "request_invalid"));
+        assert_eq!(refused(r#"{"op":"publish","id":1,"stream":"c a m","kind":"video"}"#), (Some(1), "request_invalid"));
+        assert_eq!(refused(r#"{"op":"unpublish","id":1,"stream":"a","stream":"b"}"#), (Some(1), "request_invalid"));
+        assert_eq!(refused("[]"), (None, "request_invalid"));
+        assert_eq!(refused(""), (None, "request_invalid"));
+    }
+
+    #[test]
+    fn a_login_does_not_show_its_token() {
+        let login = Request::parse(r#"{"op":"login","id":1,"token":"secret-token"}"#).expect("a login");
+        assert!(!format!("{login:?}").contains("secret-token"));
+    }
+}
