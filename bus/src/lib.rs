@@ -1,1 +1,21 @@
-//! Map to come.
+//! What the server and the relay say to each other, and nothing else: neither knows the other.
+//!
+//! In reading order; a file uses only files further down:
+//!
+//! 1. [`local`]: the filling for one process: the directory in memory, commands over a channel.
+//! 2. [`bus`]: the trait that every filling has.
+//! 3. [`command`]: what the server asks of the relay.
+//! 4. [`event`]: what the relay tells the server.
+//! 5. [`directory`]: what the relay must know of each app to decide at the door.
+
+pub mod bus;
+pub mod command;
+pub mod directory;
+pub mod event;
+pub mod local;
+
+pub use bus::{Bus, BusError, BusFuture};
+pub use command::{Answer, Command};
+pub use directory::{App, Directory};
+pub use event::Event;
+pub use local::{Asked, Ends, LocalBus};

@@ -1,1 +1,59 @@
-//! Map to come.
+//! The relay: one door, rooms and streams. It takes connections off the shared port, checks the token
+//! each one brings, gives it a seat in a room, and passes frames from those who publish to those who
+//! subscribe. It never touches a database: what it knows comes over the bus.
+//!
+//! In reading order; a file uses only files further down:
+//!
+//! 1. [`relay`]: the whole: what it is made of, how it starts, answers the server, and goes away.
+//! 2. [`answer`]: the server's commands, carried out.
+//! 3. [`listener`]: accepts; counts connections; TLS.
+//! 4. [`handshake`]: the request head: an upgrade, or somebody else's request.
+//! 5. [`connection`]: one task, one socket: reads, asks, gathers, writes.
+//! 6. [`session`]: one member's requests, decided and carried out in its room.
+//! 7. [`door`]: the one decision whether a token opens a room.
+//! 8. [`shared`]: what every connection of the relay has in common.
+//! 9. [`seat`]: a member's place in a room: its cursors, its mail; leaving is its `Drop`.
+//! 10. [`rooms`]: every room by app and name.
+//! 11. [`room`]: members, presence, events, streams and state of one room.
+//! 12. [`stream`]: one published stream.
+//! 13. [`feed`]: a log that many read, and who of them waits for more.
+//! 14. [`log`]: frames in order, bounded by bytes and age. Pure.
+//! 15. [`mail`]: the wake-up handle by which rooms and streams reach a connection.
+//! 16. [`batch`]: what goes to the socket next, in few writes.
+//! 17. [`encode`]: the bytes of a server's WebSocket frame.
+//! 18. [`rate`]: a token bucket. Pure.
+//! 19. [`tls`]: certificates, and their renewal while running.
+//! 20. [`io`]: a connection with or without TLS.
+//! 21. [`addresses`]: how many connections there are from each address.
+//! 22. [`metrics`]: what the relay counts.
+//! 23. [`clock`]: the two times that everybody here means.
+
+mod addresses;
+mod answer;
+mod batch;
+mod clock;
+mod connection;
+mod door;
+mod encode;
+mod feed;
+mod handshake;
+mod io;
+mod listener;
+mod log;
+mod mail;
+mod metrics;
+mod rate;
+mod relay;
+mod room;
+mod rooms;
+mod seat;
+mod session;
+mod shared;
+mod stream;
+mod tls;
+
+pub use door::{Admission, Denied, Presented, door};
+pub use io::Io;
+pub use listener::OtherHttp;
+pub use relay::{Config, Relay};
+pub use tls::{TlsError, TlsFiles};

@@ -136,7 +136,9 @@ mod tests {
             let row = format!("| {} | `{}` |", close.code(), close.reason());
             assert!(spec.contains(&row), "spec/wire.md lacks {row}");
         }
-        let rows = spec.lines().filter(|line| line.starts_with("| 4") && line[3..].starts_with(|c: char| c.is_ascii_digit()));
+        let rows = spec.lines().filter(|line| {
+            line.starts_with("| 4") && line[3..].starts_with(|c: char| c.is_ascii_digit())
+        });
         assert_eq!(rows.count(), Close::ALL.len(), "spec/wire.md has rows that the table lacks");
     }
 

@@ -148,6 +148,4 @@ pub enum Ended {
     Left,
     /// The same user published the name again from a newer seat.
     Replaced,
-    /// The member took its subscription back.
-    Unsubscribed,
 }

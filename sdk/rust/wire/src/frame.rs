@@ -36,7 +36,8 @@ pub enum FrameError {
 impl FrameHeader {
     /// Splits a data frame into its header and its payload.
     pub fn parse(bytes: &[u8]) -> Result<(Self, &[u8]), FrameError> {
-        let (head, payload) = bytes.split_first_chunk::<FRAME_HEADER_BYTES>().ok_or(FrameError::Short)?;
+        let (head, payload) =
+            bytes.split_first_chunk::<FRAME_HEADER_BYTES>().ok_or(FrameError::Short)?;
         let [version, flags, a, b, c, d] = *head;
         if version != FRAME_VERSION {
             return Err(FrameError::Version);

@@ -92,6 +92,8 @@ limits! {
     pong_timeout_ms: u64 = 10_000;
     /// How long the peer may take not one byte while some wait.
     write_timeout_ms: u64 = 10_000;
+    /// How long a closing connection may take to say goodbye.
+    close_timeout_ms: u64 = 2_000;
     /// How long before its token's end a member is told.
     token_expiring_notice_s: u64 = 30;
     /// Over how long the closes are spread when the relay goes away.
@@ -113,8 +115,11 @@ mod tests {
             .filter(|line| line.starts_with("| `"))
             .map(|line| line.split('|').take(3).collect::<Vec<_>>().join("|"))
             .collect();
-        let ours: Vec<String> =
-            Limits::default().list().iter().map(|(name, value)| format!("| `{name}` | {value} ")).collect();
+        let ours: Vec<String> = Limits::default()
+            .list()
+            .iter()
+            .map(|(name, value)| format!("| `{name}` | {value} "))
+            .collect();
         assert_eq!(rows, ours);
     }
 

@@ -19,7 +19,8 @@ pub struct NameError {
 
 fn check(text: &str, bytes_max: usize) -> Result<(), NameError> {
     let fits = !text.is_empty() && text.len() <= bytes_max;
-    let clean = text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b':'));
+    let clean =
+        text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b':'));
     if fits && clean { Ok(()) } else { Err(NameError { bytes_max }) }
 }
 

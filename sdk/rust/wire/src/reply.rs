@@ -84,7 +84,7 @@ pub struct StateEntry<D> {
     pub key: String,
     /// The value.
     pub value: D,
-    /// Rises by one with each change of this key.
+    /// The number of the change that set it, counted over all keys of the room.
     pub version: u64,
 }
 

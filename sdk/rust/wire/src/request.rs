@@ -110,7 +110,10 @@ pub struct Login {
 
 impl std::fmt::Debug for Login {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Login").field("id", &self.id).field("room", &self.room).finish_non_exhaustive()
+        f.debug_struct("Login")
+            .field("id", &self.id)
+            .field("room", &self.room)
+            .finish_non_exhaustive()
     }
 }
 
@@ -310,7 +313,8 @@ struct Head<'a> {
 impl Request {
     /// Parses one text message.
     pub fn parse(text: &str) -> Result<Self, Refused> {
-        let head: Head<'_> = serde_json::from_str(text).map_err(|error| Refused::shape(None, &error))?;
+        let head: Head<'_> =
+            serde_json::from_str(text).map_err(|error| Refused::shape(None, &error))?;
         match Self::parse_op(&head.op, text) {
             Ok(Some(request)) => Ok(request),
             Ok(None) => {
@@ -325,7 +329,9 @@ impl Request {
 impl Refused {
     fn shape(id: Option<u64>, error: &serde_json::Error) -> Self {
         let what = match error.classify() {
-            serde_json::error::Category::Data => "a field is missing, unknown, given twice or of the wrong shape",
+            serde_json::error::Category::Data => {
+                "a field is missing, unknown, given twice or of the wrong shape"
+            }
             _ => "not one JSON object",
         };
         let message = format!("{what} (line {}, column {})", error.line(), error.column());
@@ -372,15 +378,22 @@ mod tests {
         assert_eq!(refused(r#"{"op":"leave"}"#), (None, "request_invalid"));
         assert_eq!(refused(r#"{"op":"leave","id":-1}"#), (None, "request_invalid"));
         assert_eq!(refused(r#"{"op":"leave","id":1}{}"#), (None, "request_invalid"));
-        assert_eq!(refused(r#"{"op":"publish","id":1,"stream":"c a m","kind":"video"}"#), (Some(1), "request_invalid"));
-        assert_eq!(refused(r#"{"op":"unpublish","id":1,"stream":"a","stream":"b"}"#), (Some(1), "request_invalid"));
+        assert_eq!(
+            refused(r#"{"op":"publish","id":1,"stream":"c a m","kind":"video"}"#),
+            (Some(1), "request_invalid")
+        );
+        assert_eq!(
+            refused(r#"{"op":"unpublish","id":1,"stream":"a","stream":"b"}"#),
+            (Some(1), "request_invalid")
+        );
         assert_eq!(refused("[]"), (None, "request_invalid"));
         assert_eq!(refused(""), (None, "request_invalid"));
     }
 
     #[test]
     fn a_login_does_not_show_its_token() {
-        let login = Request::parse(r#"{"op":"login","id":1,"token":"secret-token"}"#).expect("a login");
+        let login =
+            Request::parse(r#"{"op":"login","id":1,"token":"secret-token"}"#).expect("a login");
         assert!(!format!("{login:?}").contains("secret-token"));
     }
 }

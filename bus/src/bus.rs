@@ -1,0 +1,45 @@
+//! The trait that every filling of the bus has. After `local`, before `command`. Says nothing of how.
+
+use std::{future::Future, pin::Pin, sync::Arc};
+
+use stagedoor_token::AppId;
+use thiserror::Error;
+
+use crate::{
+    command::{Answer, Command},
+    directory::{App, Directory},
+    event::Event,
+};
+
+/// A future that a filling of the bus gives back.
+pub type BusFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, BusError>> + Send + 'a>>;
+
+/// Why a command got no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum BusError {
+    /// No relay is there, or it is too busy to take a command.
+    #[error("no relay takes commands")]
+    Unavailable,
+    /// The relay did not answer in time.
+    #[error("the relay did not answer in time")]
+    Timeout,
+}
+
+/// What both sides hold of the bus: the relay reads the directory and tells what happened, the server
+/// writes the directory and asks.
+pub trait Bus: Send + Sync + 'static {
+    /// The newest directory.
+    fn directory(&self) -> Arc<Directory>;
+
+    /// Tells every relay of an app, new or changed. When the future is done, logins are decided by it.
+    fn put_app(&self, app: App) -> BusFuture<'_, ()>;
+
+    /// Tells every relay that an app is gone.
+    fn remove_app(&self, id: AppId) -> BusFuture<'_, ()>;
+
+    /// Asks the relay that holds the room, or all relays, and waits for the answer.
+    fn command(&self, command: Command) -> BusFuture<'_, Answer>;
+
+    /// Tells the server what happened, without waiting.
+    fn tell(&self, event: Event);
+}

@@ -1,0 +1,127 @@
+//! What the server asks of the relay on a caller's behalf. After `bus`, before `event`. The caller's
+//! right to ask was checked before a command is made; the relay checks no grant here.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use stagedoor_token::AppId;
+use stagedoor_wire::{
+    member::{Member, StreamInfo},
+    name::Topic,
+    request::To,
+};
+
+/// One command.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Command {
+    /// The rooms of an app by name in byte order, a page at a time. Answered with [`Answer::Rooms`].
+    Rooms {
+        /// Whose.
+        app: AppId,
+        /// Only rooms after this name.
+        after: Option<String>,
+        /// How many at most.
+        limit: usize,
+    },
+    /// One room. Answered with [`Answer::Room`].
+    Room {
+        /// Whose.
+        app: AppId,
+        /// Its name.
+        room: String,
+        /// Members only after this user id, in byte order.
+        after: Option<String>,
+        /// How many members at most.
+        limit: usize,
+    },
+    /// Removes a user from a room. Answered with [`Answer::Done`].
+    Kick {
+        /// Whose.
+        app: AppId,
+        /// The room.
+        room: String,
+        /// The user.
+        user: String,
+    },
+    /// Closes a room for everybody. Answered with [`Answer::Done`].
+    CloseRoom {
+        /// Whose.
+        app: AppId,
+        /// The room.
+        room: String,
+    },
+    /// Messages members of a room, in the app's own name. Answered with [`Answer::Done`].
+    Message {
+        /// Whose.
+        app: AppId,
+        /// The room.
+        room: String,
+        /// To whom.
+        to: To,
+        /// What it is about.
+        topic: Option<Topic>,
+        /// Any JSON.
+        data: Box<RawValue>,
+    },
+}
+
+/// The answer to one command.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Answer {
+    /// A page of rooms.
+    Rooms {
+        /// The rooms.
+        rooms: Vec<RoomSummary>,
+        /// Whether more follow.
+        more: bool,
+    },
+    /// One room.
+    Room(RoomDetail),
+    /// Done; how many seats it touched.
+    Done {
+        /// Seats closed, or seats that the message was for.
+        seats: usize,
+    },
+    /// There is no such room.
+    RoomUnknown,
+    /// There is no such user in that room.
+    UserUnknown,
+}
+
+/// A room in a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoomSummary {
+    /// Its name.
+    pub room: String,
+    /// Members, hidden ones included.
+    pub members: u32,
+    /// Live streams.
+    pub streams: u32,
+    /// When its first member came, Unix milliseconds.
+    pub since_ms: u64,
+}
+
+/// A room by itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoomDetail {
+    /// Its figures.
+    pub summary: RoomSummary,
+    /// A page of its members, by user id in byte order.
+    pub members: Vec<Seated>,
+    /// Whether more members follow.
+    pub more: bool,
+    /// Its live streams.
+    pub streams: Vec<StreamInfo>,
+}
+
+/// A member as the app's backend sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seated {
+    /// As others see it.
+    pub member: Member,
+    /// The id of the token that opened the door.
+    pub jti: String,
+    /// When it came, Unix milliseconds.
+    pub since_ms: u64,
+    /// When its token ends, Unix seconds.
+    pub exp: u64,
+}

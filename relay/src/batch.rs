@@ -1,0 +1,198 @@
+//! What goes to the socket next, in few writes. After `mail`, before `encode`. Many small pieces are
+//! copied together and written at once; from a few KiB each on they are written where they lie.
+
+use std::{
+    cell::RefCell,
+    collections::VecDeque,
+    io::{self, IoSlice},
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::{Buf, Bytes};
+use tokio::io::AsyncWrite;
+
+/// Pieces of this size on average are written where they lie.
+const VECTORED_PIECE_BYTES: usize = 4_096;
+/// At most so much is copied together for one write.
+const COPY_BYTES_MAX: usize = 65_536;
+/// Pieces in one vectored write.
+const SLICES_MAX: usize = 64;
+
+thread_local! {
+    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Whole frames, and at its head what is left of one half written.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    pieces: VecDeque<Bytes>,
+    bytes: usize,
+    /// Whether the first piece was begun.
+    half: bool,
+}
+
+impl Batch {
+    /// Adds whole frames.
+    pub(crate) fn push(&mut self, piece: Bytes) {
+        if !piece.is_empty() {
+            self.bytes += piece.len();
+            self.pieces.push_back(piece);
+        }
+    }
+
+    /// Bytes that wait.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    fn advance(&mut self, mut written: usize) {
+        self.bytes -= written;
+        while let Some(piece) = self.pieces.front_mut() {
+            if piece.len() > written {
+                self.half |= written > 0;
+                piece.advance(written);
+                return;
+            }
+            written -= piece.len();
+            self.half = false;
+            self.pieces.pop_front();
+        }
+    }
+
+    /// Forgets what was not begun, so that a close goes out soon.
+    pub(crate) fn forget_unbegun(&mut self) {
+        self.pieces.truncate(usize::from(self.half));
+        self.bytes = self.pieces.iter().map(Bytes::len).sum();
+    }
+
+    /// Writes once; how many bytes were taken. Must not be called when nothing waits.
+    pub(crate) fn poll_write(
+        &mut self,
+        io: Pin<&mut (impl AsyncWrite + Unpin)>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        let polled = self.poll_once(io, cx);
+        if let Poll::Ready(Ok(written)) = polled {
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.advance(written);
+        }
+        polled
+    }
+
+    fn poll_once(
+        &self,
+        io: Pin<&mut (impl AsyncWrite + Unpin)>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        if let [piece] = self.pieces.as_slices().0
+            && self.pieces.len() == 1
+        {
+            return io.poll_write(cx, piece);
+        }
+        if io.is_write_vectored() && self.bytes / self.pieces.len().max(1) >= VECTORED_PIECE_BYTES {
+            let mut slices = [IoSlice::new(&[]); SLICES_MAX];
+            let mut filled = 0;
+            for (slice, piece) in slices.iter_mut().zip(&self.pieces) {
+                *slice = IoSlice::new(piece);
+                filled += 1;
+            }
+            return io.poll_write_vectored(cx, &slices[..filled]);
+        }
+        SCRATCH.with_borrow_mut(|scratch| {
+            scratch.clear();
+            for piece in &self.pieces {
+                let room = COPY_BYTES_MAX - scratch.len();
+                scratch.extend_from_slice(&piece[..piece.len().min(room)]);
+                if scratch.len() == COPY_BYTES_MAX {
+                    break;
+                }
+            }
+            io.poll_write(cx, scratch)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Takes a few bytes at a time.
+    struct Trickle {
+        taken: Vec<u8>,
+        steps: Vec<usize>,
+        vectored: bool,
+    }
+
+    impl AsyncWrite for Trickle {
+        fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+            let n = self.steps.pop().unwrap_or(usize::MAX).clamp(1, buf.len());
+            self.taken.extend_from_slice(&buf[..n]);
+            Poll::Ready(Ok(n))
+        }
+
+        fn poll_write_vectored(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            bufs: &[IoSlice<'_>],
+        ) -> Poll<io::Result<usize>> {
+            let all: Vec<u8> = bufs.iter().flat_map(|b| b.iter().copied()).collect();
+            let n = self.steps.pop().unwrap_or(usize::MAX).clamp(1, all.len());
+            self.taken.extend_from_slice(&all[..n]);
+            Poll::Ready(Ok(n))
+        }
+
+        fn is_write_vectored(&self) -> bool {
+            self.vectored
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[test]
+    fn a_begun_piece_is_finished_and_no_other() {
+        let mut batch = Batch::default();
+        batch.push(Bytes::from_static(b"first"));
+        batch.push(Bytes::from_static(b"second"));
+        batch.advance(2);
+        batch.forget_unbegun();
+        assert_eq!(batch.bytes(), 3);
+        batch.advance(3);
+        batch.push(Bytes::from_static(b"third"));
+        batch.forget_unbegun();
+        assert_eq!(batch.bytes(), 0);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_the_socket_takes_at_a_time_all_bytes_go_out_in_order(
+            sizes in prop::collection::vec(0_usize..9_000, 1..80),
+            steps in prop::collection::vec(1_usize..20_000, 0..60),
+            vectored: bool,
+        ) {
+            let mut batch = Batch::default();
+            let mut want = Vec::new();
+            for (n, size) in sizes.iter().enumerate() {
+                let piece = vec![n as u8; *size];
+                want.extend_from_slice(&piece);
+                batch.push(Bytes::from(piece));
+            }
+            let mut io = Trickle { taken: Vec::new(), steps, vectored };
+            let mut cx = Context::from_waker(std::task::Waker::noop());
+            while batch.bytes() > 0 {
+                prop_assert!(matches!(batch.poll_write(Pin::new(&mut io), &mut cx), Poll::Ready(Ok(_))));
+            }
+            prop_assert!(batch.pieces.is_empty());
+            prop_assert_eq!(io.taken, want);
+        }
+    }
+}

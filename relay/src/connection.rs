@@ -1,0 +1,529 @@
+//! One task, one socket: reads, asks the session, gathers, writes. After `handshake`, before `session`.
+//! It never waits for another member, and never leaves a frame half written with another inside.
+
+mod tap;
+
+use std::{
+    future::Future,
+    net::SocketAddr,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use serde_json::value::RawValue;
+use stagedoor_bus::Event as Told;
+use stagedoor_wire::{
+    close::Close,
+    code::ErrorCode,
+    event::Event,
+    frame::FrameHeader,
+    reply::{LoggedIn, Refusal},
+    request::{Login, Request},
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::Sleep,
+};
+use tokio_tungstenite::tungstenite::{
+    Error, Message,
+    error::CapacityError,
+    protocol::{Role, WebSocket, WebSocketConfig},
+};
+
+use self::tap::Tap;
+use crate::{
+    batch::Batch,
+    door::{Admission, Denied, Presented, door},
+    encode,
+    io::Io,
+    mail::{Mail, Mailbox, Order},
+    seat::Seat,
+    session::{self, Next, Session, Taken},
+    shared::{Connected, Shared},
+};
+
+/// Requests before `login` that are answered, before the connection is closed.
+const STRAY_REQUESTS_MAX: u8 = 8;
+/// What tungstenite keeps for a frame that has not come whole; it grows with a frame that needs it.
+const FRAME_BUFFER_BYTES: usize = 256;
+
+/// The connection's task.
+pub(crate) struct Connection {
+    io: Io,
+    ws: WebSocket<Tap>,
+    shared: Arc<Shared>,
+    peer: SocketAddr,
+    phase: Phase,
+    mailbox: Arc<Mailbox>,
+    mail: Mail,
+    batch: Batch,
+    order: Option<Order>,
+    heard_at: Instant,
+    pinged: bool,
+    /// When the socket last took a byte, or when something to write came.
+    wrote_at: Instant,
+    timer: Pin<Box<Sleep>>,
+    armed: Instant,
+    _connected: Connected,
+}
+
+enum Phase {
+    /// Nobody yet.
+    Stranger { until: Instant, strays: u8 },
+    /// A member.
+    Seated { session: Box<Session>, expires: Instant, notice: Option<Instant> },
+    /// On the way out: what the batch holds is written, the peer's goodbye awaited.
+    Closing { until: Instant, shut: bool },
+}
+
+/// The connection is over.
+struct Over;
+
+type Flow = Result<(), Over>;
+
+/// An answer to a `login`, and the seat.
+pub(crate) type Seated = (Seat, LoggedIn<Box<RawValue>>);
+
+/// Asks the door, tells the bus, and takes the seat.
+pub(crate) fn log_in(
+    shared: &Arc<Shared>,
+    mailbox: &Arc<Mailbox>,
+    peer: SocketAddr,
+    presented: Presented<'_>,
+    resume: Option<stagedoor_wire::member::Cursor>,
+) -> Result<Seated, Denied> {
+    let directory = shared.bus.directory();
+    let admission = door(presented, &directory, shared.clock.unix_s());
+    let seated = admission.and_then(|admission: Admission| {
+        let seated = Seat::take(shared, admission, mailbox, resume)?;
+        shared.bus.tell(Told::Seated {
+            app: seated.0.room.app,
+            room: seated.0.room.name.clone(),
+            user: seated.0.me.member.user.clone(),
+            role: seated.0.me.member.role.clone(),
+            jti: seated.0.me.jti.clone(),
+            peer: peer.to_string(),
+        });
+        Ok(seated)
+    });
+    seated.inspect_err(|denied| {
+        shared.metrics.logins_refused.one(denied.code());
+        tracing::debug!(code = denied.code(), %peer, "login refused");
+        shared.bus.tell(Told::Refused {
+            code: denied.code().into(),
+            app: None,
+            room: None,
+            user: None,
+            jti: None,
+            peer: peer.to_string(),
+        });
+    })
+}
+
+impl Connection {
+    /// A connection after its upgrade. `ahead` is what came behind the request head.
+    pub(crate) fn new(io: Io, ahead: Bytes, shared: Arc<Shared>, peer: SocketAddr, mailbox: Arc<Mailbox>) -> Self {
+        let now = Instant::now();
+        let limits = &shared.limits;
+        let bytes_max = limits.handshake_bytes_max;
+        let config = WebSocketConfig::default()
+            .read_buffer_size(FRAME_BUFFER_BYTES)
+            .write_buffer_size(0)
+            .max_message_size(Some(bytes_max))
+            .max_frame_size(Some(bytes_max));
+        let until = now + Duration::from_millis(limits.login_timeout_ms);
+        let connected = shared.connected(mailbox.clone());
+        let mut io = io;
+        io.unread(ahead);
+        Self {
+            io,
+            ws: WebSocket::from_raw_socket(Tap::default(), Role::Server, Some(config)),
+            phase: Phase::Stranger { until, strays: 0 },
+            peer,
+            mailbox,
+            mail: Mail::default(),
+            batch: Batch::default(),
+            order: None,
+            heard_at: now,
+            pinged: false,
+            wrote_at: now,
+            timer: Box::pin(tokio::time::sleep_until(until.into())),
+            armed: until,
+            _connected: connected,
+            shared,
+        }
+    }
+
+    /// Begins with the seat that the handshake's token took, or with a close.
+    pub(crate) fn begin(&mut self, begin: Begin) {
+        match begin {
+            Begin::Stranger => {}
+            Begin::Seated(seated) => self.sit(0, *seated),
+            Begin::Close(close) => self.close(close),
+        }
+    }
+
+    fn sit(&mut self, id: u64, (seat, answer): Seated) {
+        let now = Instant::now();
+        let limits = &self.shared.limits;
+        let bytes_max = limits.frame_bytes_max.max(limits.control_bytes_max);
+        self.ws.set_config(|config| {
+            config.max_message_size = Some(bytes_max);
+            config.max_frame_size = Some(bytes_max);
+        });
+        let left_ms = answer.exp.saturating_mul(1_000).saturating_sub(self.shared.clock.unix_ms());
+        let notice_ms = (limits.token_expiring_notice_s * 1_000).min(left_ms / 3);
+        let expires = now + Duration::from_millis(left_ms);
+        let notice = Some(expires - Duration::from_millis(notice_ms));
+        self.push(session::ok(id, answer));
+        let session = Box::new(Session::new(self.shared.clone(), seat, now));
+        self.phase = Phase::Seated { session, expires, notice };
+    }
+
+    fn push(&mut self, frame: Bytes) {
+        if self.batch.bytes() == 0 {
+            self.wrote_at = Instant::now();
+        }
+        self.batch.push(frame);
+    }
+
+    /// Begins to close: the seat is given up at once, what is under way is written, then the close.
+    fn close(&mut self, close: Close) {
+        if self.leave(close.reason()) {
+            self.shared.metrics.closes.one(close.reason());
+            if matches!(close, Close::Slow | Close::Dead | Close::WriteTimeout) {
+                self.batch.forget_unbegun();
+            }
+            self.push(encode::close(close.code(), close.reason()));
+        }
+    }
+
+    /// Gives the seat up. `false` if the connection is on its way out already.
+    fn leave(&mut self, reason: &'static str) -> bool {
+        let until = Instant::now() + Duration::from_millis(self.shared.limits.close_timeout_ms);
+        let closing = Phase::Closing { until, shut: false };
+        match std::mem::replace(&mut self.phase, closing) {
+            Phase::Stranger { .. } => true,
+            Phase::Seated { mut session, .. } => {
+                session.seat.reason = reason;
+                true
+            }
+            old @ Phase::Closing { .. } => {
+                self.phase = old;
+                false
+            }
+        }
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Flow> {
+        let mut buffer = tap::borrow();
+        let mut read = ReadBuf::new(&mut buffer);
+        let polled = Pin::new(&mut self.io).poll_read(cx, &mut read);
+        let n = read.filled().len();
+        if !matches!(polled, Poll::Ready(Ok(()))) || n == 0 {
+            tap::give_back(buffer);
+            return polled.map(|_| Err(Over));
+        }
+        if matches!(self.phase, Phase::Closing { .. }) {
+            tap::give_back(buffer);
+            return Poll::Ready(Ok(()));
+        }
+        self.heard_at = Instant::now();
+        self.pinged = false;
+        self.ws.get_mut().fill(buffer, n);
+        self.take_messages();
+        let tap = self.ws.get_mut();
+        tap.empty();
+        let output = std::mem::take(&mut tap.output);
+        self.push(output.into());
+        Poll::Ready(Ok(()))
+    }
+
+    fn take_messages(&mut self) {
+        while !matches!(self.phase, Phase::Closing { .. }) {
+            match self.ws.read() {
+                Ok(Message::Text(text)) => self.take_text(&text),
+                Ok(Message::Binary(frame)) => self.take_frame(&frame),
+                Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => {}
+                Ok(Message::Close(_)) => {
+                    // Flushing cannot fail: the tap takes everything.
+                    let _ = self.ws.flush();
+                    self.leave("left");
+                }
+                Err(Error::Io(_)) => return,
+                Err(Error::Capacity(CapacityError::MessageTooLong { .. })) => self.close(Close::TooLarge),
+                Err(error) => {
+                    tracing::debug!(%error, peer = %self.peer, "protocol error");
+                    self.close(Close::ProtocolError);
+                }
+            }
+        }
+    }
+
+    fn take_text(&mut self, text: &str) {
+        if text.len() > self.shared.limits.control_bytes_max {
+            return self.close(Close::TooLarge);
+        }
+        match &mut self.phase {
+            Phase::Stranger { strays, .. } => {
+                *strays += 1;
+                let strays = *strays;
+                self.take_login(text, strays);
+            }
+            Phase::Seated { session, .. } => {
+                let now = self.heard_at;
+                let batch = &mut self.batch;
+                if batch.bytes() == 0 {
+                    self.wrote_at = now;
+                }
+                match session.text(text, now, |frame| batch.push(frame)) {
+                    Next::On => {}
+                    Next::Leave => self.close(Close::Left),
+                    Next::RateExceeded => self.close(Close::RateExceeded),
+                }
+            }
+            Phase::Closing { .. } => {}
+        }
+    }
+
+    fn take_login(&mut self, text: &str, strays: u8) {
+        let (id, code, message) = match Request::parse(text) {
+            Ok(Request::Login(login)) => return self.log_in(&login),
+            Ok(other) => (Some(other.id()), ErrorCode::LoginRequired, "the first request is `login`".to_owned()),
+            Err(refused) => (refused.id, refused.code, refused.message),
+        };
+        self.shared.metrics.requests_refused.one(code.as_str());
+        self.push(session::refused_with(id, code, &message));
+        if strays >= STRAY_REQUESTS_MAX {
+            self.close(Close::RateExceeded);
+        }
+    }
+
+    fn log_in(&mut self, login: &Login) {
+        let presented =
+            Presented { token: &login.token, room: login.room.as_deref(), user: login.user.as_deref() };
+        match log_in(&self.shared, &self.mailbox, self.peer, presented, login.resume) {
+            Ok(seated) => self.sit(login.id, seated),
+            Err(denied) => {
+                let refusal = Refusal {
+                    code: denied.public_code().into(),
+                    message: denied.message(),
+                    rule: None,
+                    retry_ms: None,
+                    version: None,
+                };
+                self.push(session::refused(Some(login.id), refusal));
+                self.close(denied.close());
+            }
+        }
+    }
+
+    fn take_frame(&mut self, frame: &Bytes) {
+        let Phase::Seated { session, .. } = &self.phase else { return self.close(Close::ProtocolError) };
+        if frame.len() > self.shared.limits.frame_bytes_max {
+            return self.close(Close::TooLarge);
+        }
+        match FrameHeader::parse(frame) {
+            Ok((header, _)) => {
+                if session.data(header, frame) == Taken::NotYours {
+                    self.close(Close::StreamNotYours);
+                }
+            }
+            Err(error) => {
+                tracing::debug!(%error, peer = %self.peer, "not a data frame");
+                self.close(Close::ProtocolError);
+            }
+        }
+    }
+
+    /// Fills the batch from mailbox and logs.
+    fn gather(&mut self) {
+        let bytes_max = self.shared.limits.gather_bytes_max;
+        let room = self.batch.bytes() < bytes_max;
+        if let Some(order) = self.mailbox.take(&mut self.mail, room) {
+            self.obey(order);
+        }
+        let Phase::Seated { session, .. } = &mut self.phase else { return };
+        if !room {
+            return;
+        }
+        let idle = self.batch.bytes() == 0;
+        let gathered = session.seat.gather(&mut self.mail, &mut self.batch, bytes_max);
+        if idle && self.batch.bytes() > 0 {
+            self.wrote_at = Instant::now();
+        }
+        if let Err(close) = gathered {
+            self.close(close);
+        }
+    }
+
+    fn obey(&mut self, order: Order) {
+        let now = Instant::now();
+        if order.at > now && matches!(self.phase, Phase::Seated { .. }) {
+            let event = Event::<Box<RawValue>>::Closing {
+                code: order.close.code(),
+                reason: order.close.reason().into(),
+                next: order.close.next(),
+                in_ms: order.at.duration_since(now).as_millis() as u64,
+            };
+            self.push(encode::json(&event));
+        }
+        if order.at <= now {
+            self.close(order.close);
+        } else if self.order.is_none_or(|old| order.at < old.at) {
+            self.order = Some(order);
+        }
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Flow> {
+        let written = ready!(self.batch.poll_write(Pin::new(&mut self.io), cx));
+        Poll::Ready(match written {
+            Ok(bytes) => {
+                self.shared.metrics.writes.add(1);
+                self.shared.metrics.bytes_out.add(bytes as u64);
+                if self.batch.bytes() > 0 {
+                    self.wrote_at = Instant::now();
+                }
+                Ok(())
+            }
+            Err(_) => Err(Over),
+        })
+    }
+
+    /// Says goodbye to the kernel once all is written.
+    fn poll_shut(&mut self, cx: &mut Context<'_>) -> Flow {
+        if let Phase::Closing { shut, .. } = &mut self.phase
+            && !*shut
+            && self.batch.bytes() == 0
+            && let Poll::Ready(done) = Pin::new(&mut self.io).poll_shutdown(cx)
+        {
+            *shut = true;
+            return done.map_err(|_| Over);
+        }
+        Ok(())
+    }
+
+    /// What comes next by the clock.
+    fn deadline(&self) -> Instant {
+        let limits = &self.shared.limits;
+        let phase = match &self.phase {
+            Phase::Stranger { until, .. } | Phase::Closing { until, .. } => *until,
+            Phase::Seated { expires, notice, .. } => {
+                let patience_ms = limits.ping_interval_ms + if self.pinged { limits.pong_timeout_ms } else { 0 };
+                let heard = self.heard_at + Duration::from_millis(patience_ms);
+                heard.min(notice.unwrap_or(*expires))
+            }
+        };
+        let write = (self.batch.bytes() > 0).then(|| self.wrote_at + Duration::from_millis(limits.write_timeout_ms));
+        let order = self.order.map(|order| order.at);
+        phase.min(write.unwrap_or(phase)).min(order.unwrap_or(phase))
+    }
+
+    /// Does what the clock asks for.
+    fn on_time(&mut self, now: Instant) -> Flow {
+        let limits = self.shared.limits.clone();
+        if let Some(order) = self.order.filter(|order| order.at <= now) {
+            self.order = None;
+            self.close(order.close);
+        }
+        let stalled = self.wrote_at + Duration::from_millis(limits.write_timeout_ms) <= now;
+        if self.batch.bytes() > 0 && stalled {
+            self.close(Close::WriteTimeout);
+            return Err(Over);
+        }
+        match &mut self.phase {
+            Phase::Stranger { until, .. } if *until <= now => self.close(Close::LoginTimeout),
+            Phase::Stranger { .. } => {}
+            Phase::Closing { until, .. } if *until <= now => return Err(Over),
+            Phase::Closing { .. } => {}
+            Phase::Seated { expires, notice, session } => {
+                if *expires <= now {
+                    self.close(Close::TokenExpired);
+                } else if notice.is_some_and(|notice| notice <= now) {
+                    *notice = None;
+                    let (exp, now) = (session.seat.me.exp, self.shared.clock.unix_s());
+                    self.push(encode::json(&Event::<Box<RawValue>>::TokenExpiring { exp, now }));
+                } else {
+                    self.ping(now);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn ping(&mut self, now: Instant) {
+        let limits = &self.shared.limits;
+        let quiet = now.duration_since(self.heard_at);
+        if quiet >= Duration::from_millis(limits.ping_interval_ms + limits.pong_timeout_ms) && self.pinged {
+            self.close(Close::Dead);
+        } else if quiet >= Duration::from_millis(limits.ping_interval_ms) && !self.pinged {
+            self.pinged = true;
+            self.push(encode::ping());
+        }
+    }
+
+    fn poll_time(&mut self, cx: &mut Context<'_>) -> Poll<Flow> {
+        let due = self.deadline();
+        if due < self.armed || self.timer.is_elapsed() {
+            self.armed = due;
+            self.timer.as_mut().reset(due.into());
+        }
+        ready!(self.timer.as_mut().poll(cx));
+        Poll::Ready(self.on_time(Instant::now()))
+    }
+
+    fn poll_once(&mut self, cx: &mut Context<'_>) -> Result<bool, Over> {
+        let mut moved = false;
+        if self.batch.bytes() < self.shared.limits.outbox_bytes_max
+            && let Poll::Ready(flow) = self.poll_read(cx)
+        {
+            flow?;
+            moved = true;
+        }
+        self.gather();
+        if self.batch.bytes() > 0
+            && let Poll::Ready(flow) = self.poll_write(cx)
+        {
+            flow?;
+            moved = true;
+        }
+        self.poll_shut(cx)?;
+        if let Poll::Ready(flow) = self.poll_time(cx) {
+            flow?;
+            moved = true;
+        }
+        Ok(moved)
+    }
+}
+
+/// How a connection begins after its upgrade.
+pub(crate) enum Begin {
+    /// With a `login` to come.
+    Stranger,
+    /// With the seat that the handshake's token took.
+    Seated(Box<Seated>),
+    /// With a refusal.
+    Close(Close),
+}
+
+impl Future for Connection {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        this.mailbox.wake_by(cx.waker());
+        loop {
+            match this.poll_once(cx) {
+                Ok(true) => {}
+                Ok(false) => return Poll::Pending,
+                Err(Over) => {
+                    this.leave("lost");
+                    return Poll::Ready(());
+                }
+            }
+        }
+    }
+}

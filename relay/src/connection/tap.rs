@@ -1,0 +1,78 @@
+//! What tungstenite reads from and writes to, of `connection`: bytes that the connection read into a
+//! buffer of its thread, and an outbox. So an answer to a ping or a close never lands in the middle of
+//! a half-written frame, and no connection holds a read buffer while nothing comes.
+
+use std::{
+    cell::RefCell,
+    io::{self, Read, Write},
+};
+
+/// The size of a thread's read buffer.
+const READ_BYTES: usize = 65_536;
+
+thread_local! {
+    static SPARE: RefCell<Option<Box<[u8]>>> = const { RefCell::new(None) };
+}
+
+/// A thread's read buffer, on loan.
+pub(super) fn borrow() -> Box<[u8]> {
+    SPARE.take().unwrap_or_else(|| vec![0; READ_BYTES].into_boxed_slice())
+}
+
+/// Gives the read buffer back.
+pub(super) fn give_back(buffer: Box<[u8]>) {
+    SPARE.set(Some(buffer));
+}
+
+/// The tap.
+#[derive(Debug, Default)]
+pub(super) struct Tap {
+    input: Option<Input>,
+    /// What tungstenite wants to have written.
+    pub(super) output: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct Input {
+    buffer: Box<[u8]>,
+    at: usize,
+    end: usize,
+}
+
+impl Tap {
+    /// Lays out `end` bytes to be read.
+    pub(super) fn fill(&mut self, buffer: Box<[u8]>, end: usize) {
+        self.input = Some(Input { buffer, at: 0, end });
+    }
+
+    /// Takes the buffer away; it was read to its end, or the connection is past reading.
+    pub(super) fn empty(&mut self) {
+        if let Some(input) = self.input.take() {
+            give_back(input.buffer);
+        }
+    }
+}
+
+impl Read for Tap {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let Some(input) = &mut self.input else { return Err(io::ErrorKind::WouldBlock.into()) };
+        let n = buf.len().min(input.end - input.at);
+        if n == 0 {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        buf[..n].copy_from_slice(&input.buffer[input.at..input.at + n]);
+        input.at += n;
+        Ok(n)
+    }
+}
+
+impl Write for Tap {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.output.extend_from_slice(buf);
+        Ok(buf.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,124 @@
+//! The door: the one decision whether a token opens a room. After `session`, before `seat`; called for
+//! the handshake's token and for `login` alike. Pure: the directory and the time are given.
+
+use std::sync::Arc;
+
+use stagedoor_bus::Directory;
+use stagedoor_token::{Claims, Grants, Refusal, narrow, verify};
+use stagedoor_wire::close::{Close, Next};
+use thiserror::Error;
+
+/// What a client brings to the door.
+#[derive(Clone, Copy)]
+pub struct Presented<'a> {
+    /// The token.
+    pub token: &'a str,
+    /// The room it means to enter, if it says so.
+    pub room: Option<&'a str>,
+    /// The user it claims to be, if it says so.
+    pub user: Option<&'a str>,
+}
+
+/// Proof that the door was passed.
+#[derive(Clone, Debug)]
+pub struct Admission {
+    /// What the token says.
+    pub claims: Claims,
+    /// What it may do: the role, narrowed by the token.
+    pub grants: Arc<Grants>,
+}
+
+/// Why the door stayed shut (`spec/wire.md` §Connecting, in that order).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum Denied {
+    /// The token, or its role and grants, are not good.
+    #[error("{0}")]
+    Token(Refusal),
+    /// The token is for another room than the login names.
+    #[error("the token is for another room")]
+    RoomMismatch,
+    /// The token is of another user than the login names.
+    #[error("the token is of another user")]
+    UserMismatch,
+    /// The app has no seat left.
+    #[error("the app holds as many connections as it may")]
+    AppFull,
+    /// The room has no seat left.
+    #[error("the room holds as many members as it may")]
+    RoomFull,
+    /// The relay is going away.
+    #[error("the relay is going away")]
+    Closing,
+}
+
+/// Decides.
+pub fn door(presented: Presented<'_>, directory: &Directory, now_s: u64) -> Result<Admission, Denied> {
+    let claims = verify(presented.token, directory.keys(), now_s).map_err(Denied::Token)?;
+    if presented.room.is_some_and(|room| room != claims.room) {
+        return Err(Denied::RoomMismatch);
+    }
+    if presented.user.is_some_and(|user| user != claims.user) {
+        return Err(Denied::UserMismatch);
+    }
+    let app = directory.app(claims.app).ok_or(Denied::Token(Refusal::KeyUnknown))?;
+    let role = app.roles.get(&claims.role).ok_or(Denied::Token(Refusal::RoleUnknown))?;
+    let grants = narrow(role, claims.grants.as_ref()).map_err(Denied::Token)?;
+    Ok(Admission { claims, grants })
+}
+
+impl Denied {
+    /// The exact code, for the log and the audit trail.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Token(refusal) => refusal.code(),
+            Self::RoomMismatch => "room_mismatch",
+            Self::UserMismatch => "user_mismatch",
+            Self::AppFull => "connections_exceeded",
+            Self::RoomFull => "room_full",
+            Self::Closing => "closing",
+        }
+    }
+
+    /// The code that the client is told.
+    pub fn public_code(self) -> &'static str {
+        match self {
+            Self::Token(refusal) => refusal.public_code(),
+            _ => self.code(),
+        }
+    }
+
+    /// What the client is told, for people.
+    pub fn message(self) -> String {
+        match self.public_code() {
+            "token_invalid" => "the token is not valid here".into(),
+            _ => self.to_string(),
+        }
+    }
+
+    /// The close that follows a refused `login`.
+    pub fn close(self) -> Close {
+        match self {
+            Self::Token(refusal) => match refusal.public_code() {
+                "token_invalid" => Close::TokenInvalid,
+                "token_expired" => Close::TokenExpired,
+                "token_not_yet_valid" => Close::TokenNotYetValid,
+                _ => Close::TokenRefused,
+            },
+            Self::RoomMismatch | Self::UserMismatch => Close::RoomMismatch,
+            Self::AppFull => Close::ConnectionsExceeded,
+            Self::RoomFull => Close::RoomFull,
+            Self::Closing => Close::Closing,
+        }
+    }
+
+    /// The status of a refused handshake: 401 where another token of the same holder may help, 403 where
+    /// the token is good and still does not open this, 503 where time helps.
+    pub fn status(self) -> http::StatusCode {
+        match (self, self.close().next()) {
+            (Self::RoomMismatch | Self::UserMismatch, _) => http::StatusCode::FORBIDDEN,
+            (Self::Token(_), _) if self.close() == Close::TokenRefused => http::StatusCode::FORBIDDEN,
+            (_, Next::Token) => http::StatusCode::UNAUTHORIZED,
+            _ => http::StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! The request head: an upgrade for the relay, or somebody else's request. After `listener`, before
+//! `connection`. Reads no more than the head's limit and no longer than the login's; a token in the URL
+//! is refused unread.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use bytes::{Bytes, BytesMut};
+use http::StatusCode;
+use stagedoor_wire::{CONNECT_PATH, SUBPROTOCOL, close::Close};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+use crate::{
+    connection::{Begin, Connection, log_in},
+    door::{Denied, Presented},
+    io::Io,
+    mail::Mailbox,
+    shared::Shared,
+};
+
+/// Header fields that one request head may have.
+const HEADERS_MAX: usize = 64;
+
+/// What a request head turned out to be.
+pub(crate) enum Arrived {
+    /// An upgrade: the connection is ready to run.
+    Connection(Box<Connection>),
+    /// A request for others; nothing of it is lost.
+    Other(Io),
+    /// Nothing more will come of it.
+    Over,
+}
+
+/// Why an upgrade was refused with an HTTP answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Refused {
+    status: StatusCode,
+    code: &'static str,
+    detail: &'static str,
+}
+
+const fn refused(status: StatusCode, code: &'static str, detail: &'static str) -> Refused {
+    Refused { status, code, detail }
+}
+
+const TOO_LARGE: Refused = refused(
+    StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+    "handshake_too_large",
+    "the request head is longer than `handshake_bytes_max`",
+);
+const INVALID: Refused = refused(StatusCode::BAD_REQUEST, "handshake_invalid", "the request is not a WebSocket handshake");
+const VERSION: Refused = refused(StatusCode::UPGRADE_REQUIRED, "upgrade_required", "connect with a WebSocket, version 13");
+const QUERY: Refused =
+    refused(StatusCode::BAD_REQUEST, "query_refused", "the URL takes no query; a token never belongs in a URL");
+const ORIGIN: Refused = refused(StatusCode::FORBIDDEN, "origin_refused", "the page's origin is not allowed here");
+const FULL: Refused =
+    refused(StatusCode::SERVICE_UNAVAILABLE, "connections_exceeded", "no connection is left for you");
+const CLOSING: Refused = refused(StatusCode::SERVICE_UNAVAILABLE, "closing", "the relay is going away");
+
+/// What an upgrade asks.
+struct Upgrade {
+    accept: String,
+    subprotocol: bool,
+    token: Option<String>,
+}
+
+/// Reads the head and answers it. `full`: a limit of connections is used up.
+pub(crate) async fn handshake(mut io: Io, peer: SocketAddr, shared: &Arc<Shared>, full: bool) -> Arrived {
+    let timeout = Duration::from_millis(shared.limits.login_timeout_ms);
+    let read = tokio::time::timeout(timeout, read_head(&mut io, shared.limits.handshake_bytes_max)).await;
+    let Ok(Some((head, end))) = read else { return Arrived::Over };
+    if !is_ours(&head) {
+        io.unread(head.freeze());
+        return Arrived::Other(io);
+    }
+    let Some(end) = end else { return refuse(io, shared, TOO_LARGE).await };
+    let mut head = head;
+    let ahead = head.split_off(end).freeze();
+    match parse(&head, &shared.origins) {
+        Ok(upgrade) => answer(io, ahead, peer, shared, upgrade, full).await,
+        Err(why) => refuse(io, shared, why).await,
+    }
+}
+
+/// The head, and where it ends; without an end it is over the limit. `None` when the peer went away.
+async fn read_head(io: &mut Io, bytes_max: usize) -> Option<(BytesMut, Option<usize>)> {
+    let mut head = BytesMut::with_capacity(1_024);
+    loop {
+        let seen = head.len().saturating_sub(3);
+        if io.read_buf(&mut head).await.ok()? == 0 {
+            return None;
+        }
+        if let Some(at) = head[seen..].windows(4).position(|four| four == b"\r\n\r\n") {
+            let end = seen + at + 4;
+            return Some((head, (end <= bytes_max).then_some(end)));
+        }
+        let decided = head.len() >= CONNECT_PATH.len() + 5;
+        if decided && !is_ours(&head) {
+            return Some((head, None));
+        }
+        if head.len() > bytes_max {
+            return Some((head, None));
+        }
+    }
+}
+
+/// Whether the request's target is the relay's path, with or without a query, by any method.
+fn is_ours(head: &[u8]) -> bool {
+    let mut words = head.splitn(3, |byte| *byte == b' ');
+    let (Some(_), Some(target)) = (words.next(), words.next()) else { return false };
+    match target.strip_prefix(CONNECT_PATH.as_bytes()) {
+        Some(rest) => rest.is_empty() || rest[0] == b'?',
+        None => false,
+    }
+}
+
+fn parse(head: &[u8], origins: &[String]) -> Result<Upgrade, Refused> {
+    let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
+    let mut request = httparse::Request::new(&mut headers);
+    match request.parse(head) {
+        Ok(httparse::Status::Complete(_)) => {}
+        Ok(httparse::Status::Partial) => return Err(INVALID),
+        Err(httparse::Error::TooManyHeaders) => return Err(TOO_LARGE),
+        Err(_) => return Err(INVALID),
+    }
+    if request.path != Some(CONNECT_PATH) {
+        return Err(QUERY);
+    }
+    let one = |name: &str| -> Result<Option<&str>, Refused> {
+        let mut values = request.headers.iter().filter(|header| header.name.eq_ignore_ascii_case(name));
+        let value = values.next().map(|header| std::str::from_utf8(header.value).map_err(|_| INVALID));
+        if values.next().is_some() { Err(INVALID) } else { value.transpose() }
+    };
+    let listed = |name: &str, wanted: &str| {
+        let mut values = request.headers.iter().filter(|header| header.name.eq_ignore_ascii_case(name));
+        values.any(|header| {
+            header.value.split(|byte| *byte == b',').any(|item| item.trim_ascii().eq_ignore_ascii_case(wanted.as_bytes()))
+        })
+    };
+    let upgrade = request.method == Some("GET")
+        && request.version == Some(1)
+        && listed("connection", "upgrade")
+        && listed("upgrade", "websocket");
+    if !upgrade || one("sec-websocket-version")? != Some("13") {
+        return Err(VERSION);
+    }
+    let key = one("sec-websocket-key")?.filter(|key| key.len() == 24).ok_or(INVALID)?;
+    if let Some(origin) = one("origin")?
+        && !origins.is_empty()
+        && !origins.iter().any(|allowed| allowed == origin)
+    {
+        return Err(ORIGIN);
+    }
+    let token = match one("authorization")? {
+        None => None,
+        Some(value) => match value.split_once(' ') {
+            Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Some(token.trim().to_owned()),
+            _ => return Err(INVALID),
+        },
+    };
+    let subprotocol = listed("sec-websocket-protocol", SUBPROTOCOL);
+    Ok(Upgrade { accept: derive_accept_key(key.as_bytes()), subprotocol, token })
+}
+
+async fn answer(
+    mut io: Io,
+    ahead: Bytes,
+    peer: SocketAddr,
+    shared: &Arc<Shared>,
+    upgrade: Upgrade,
+    full: bool,
+) -> Arrived {
+    let mailbox = Arc::new(Mailbox::default());
+    let begin = match (&upgrade.token, full || shared.is_draining()) {
+        (Some(_), true) => return refuse(io, shared, if full { FULL } else { CLOSING }).await,
+        (None, true) => Begin::Close(if full { Close::ConnectionsExceeded } else { Close::Closing }),
+        _ if !upgrade.subprotocol => Begin::Close(Close::SubprotocolUnsupported),
+        (None, false) => Begin::Stranger,
+        (Some(token), false) => {
+            let presented = Presented { token, room: None, user: None };
+            match log_in(shared, &mailbox, peer, presented, None) {
+                Ok(seated) => Begin::Seated(Box::new(seated)),
+                Err(denied) => return refuse_token(io, shared, denied).await,
+            }
+        }
+    };
+    let chosen = if upgrade.subprotocol { "\r\nSec-WebSocket-Protocol: stagedoor.v1" } else { "" };
+    let response = format!(
+        "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Accept: {}{chosen}\r\n\r\n",
+        upgrade.accept
+    );
+    if io.write_all(response.as_bytes()).await.is_err() || io.flush().await.is_err() {
+        return Arrived::Over;
+    }
+    let mut connection = Connection::new(io, ahead, shared.clone(), peer, mailbox);
+    connection.begin(begin);
+    Arrived::Connection(Box::new(connection))
+}
+
+async fn refuse(io: Io, shared: &Shared, why: Refused) -> Arrived {
+    let retry = if why.status == StatusCode::SERVICE_UNAVAILABLE { "Retry-After: 5\r\n" } else { "" };
+    let upgrade = if why == VERSION { "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" } else { "" };
+    shared.metrics.handshakes_refused.one(why.code);
+    write_problem(io, why.status, why.code, why.detail, &format!("{retry}{upgrade}")).await
+}
+
+/// RFC 6750 §3: the challenge says why, as far as the holder may know.
+async fn refuse_token(io: Io, shared: &Shared, denied: Denied) -> Arrived {
+    let status = denied.status();
+    let fields = match status {
+        StatusCode::UNAUTHORIZED => "WWW-Authenticate: Bearer realm=\"stagedoor\", error=\"invalid_token\"\r\n",
+        StatusCode::FORBIDDEN => "WWW-Authenticate: Bearer realm=\"stagedoor\", error=\"insufficient_scope\"\r\n",
+        _ => "Retry-After: 5\r\n",
+    };
+    shared.metrics.handshakes_refused.one(denied.public_code());
+    write_problem(io, status, denied.public_code(), &denied.message(), fields).await
+}
+
+async fn write_problem(mut io: Io, status: StatusCode, code: &str, detail: &str, fields: &str) -> Arrived {
+    let title = status.canonical_reason().unwrap_or("Refused");
+    let body = serde_json::json!({
+        "type": "about:blank", "title": title, "status": status.as_u16(), "code": code, "detail": detail,
+    })
+    .to_string();
+    let response = format!(
+        "HTTP/1.1 {} {title}\r\nContent-Type: application/problem+json\r\nContent-Length: {}\r\n\
+         Cache-Control: no-store\r\nConnection: close\r\n{fields}\r\n{body}",
+        status.as_u16(),
+        body.len(),
+    );
+    if io.write_all(response.as_bytes()).await.is_ok() && io.shutdown().await.is_ok() {
+        // Until the peer has read it: a socket closed with unread bytes takes the answer back.
+        let goodbye = async { while io.read(&mut [0; 512]).await.is_ok_and(|n| n > 0) {} };
+        let _ = tokio::time::timeout(Duration::from_secs(1), goodbye).await;
+    }
+    Arrived::Over
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "GET /v1/connect HTTP/1.1\r\nHost: x\r\nConnection: keep-alive, Upgrade\r\n\
+        Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+        Sec-WebSocket-Protocol: other, stagedoor.v1\r\n";
+
+    fn parsed(head: &str) -> Result<Upgrade, Refused> {
+        parse(format!("{head}\r\n").as_bytes(), &["https://ours.example".into()])
+    }
+
+    fn code(head: &str) -> &'static str {
+        parsed(head).err().map_or("ok", |why| why.code)
+    }
+
+    #[test]
+    fn a_good_head_is_taken_with_its_token() {
+        let upgrade = parsed(&format!("{GOOD}Authorization: Bearer abc\r\n")).ok().expect("an upgrade");
+        assert_eq!(upgrade.accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+        assert_eq!(upgrade.token.as_deref(), Some("abc"));
+        assert!(upgrade.subprotocol);
+    }
+
+    #[test]
+    fn each_fault_of_a_head_has_its_code() {
+        assert_eq!(code(GOOD), "ok");
+        assert_eq!(code(&GOOD.replace("GET", "POST")), "upgrade_required");
+        assert_eq!(code(&GOOD.replace(": 13", ": 8")), "upgrade_required");
+        assert_eq!(code(&GOOD.replace("connect HTTP", "connect?token=x HTTP")), "query_refused");
+        assert_eq!(code(&GOOD.replace("dGhl", "")), "handshake_invalid");
+        assert_eq!(code(&format!("{GOOD}Authorization: Basic x\r\n")), "handshake_invalid");
+        assert_eq!(code(&format!("{GOOD}Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n")), "handshake_invalid");
+        assert_eq!(code(&format!("{GOOD}Origin: https://theirs.example\r\n")), "origin_refused");
+        assert_eq!(code(&format!("{GOOD}Origin: https://ours.example\r\n")), "ok");
+        assert_eq!(code(&format!("{GOOD}{}", "A: b\r\n".repeat(70))), "handshake_too_large");
+    }
+
+    #[test]
+    fn only_the_relays_path_is_ours() {
+        assert!(is_ours(b"GET /v1/connect HTTP/1.1\r\n"));
+        assert!(is_ours(b"GET /v1/connect?x HTTP/1.1\r\n"));
+        assert!(!is_ours(b"GET /v1/connection HTTP/1.1\r\n"));
+        assert!(!is_ours(b"GET /v1/apps HTTP/1.1\r\n"));
+        assert!(!is_ours(b"\x16\x03\x01"));
+    }
+}

@@ -1,0 +1,61 @@
+//! A token bucket. After `encode`, before `tls`. Pure: the caller says what time it is.
+
+use std::time::{Duration, Instant};
+
+/// Refills at a rate up to a burst; each act takes one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bucket {
+    left: f32,
+    at: Instant,
+}
+
+/// What fills a bucket.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rate {
+    /// Refill.
+    pub(crate) per_s: u32,
+    /// Capacity, at least 1.
+    pub(crate) burst: u32,
+}
+
+impl Bucket {
+    /// A full bucket.
+    pub(crate) fn full(rate: Rate, now: Instant) -> Self {
+        Self { left: rate.burst.max(1) as f32, at: now }
+    }
+
+    /// Takes one, or says how long to wait for it.
+    pub(crate) fn take(&mut self, rate: Rate, now: Instant) -> Result<(), Duration> {
+        let passed = now.saturating_duration_since(self.at).as_secs_f32();
+        self.at = now;
+        self.left = (self.left + passed * rate.per_s as f32).min(rate.burst.max(1) as f32);
+        if self.left >= 1.0 {
+            self.left -= 1.0;
+            return Ok(());
+        }
+        let wait_s = (1.0 - self.left) / rate.per_s.max(1) as f32;
+        Err(Duration::from_secs_f32(wait_s))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_passes_and_then_the_rate_holds() {
+        let rate = Rate { per_s: 10, burst: 3 };
+        let start = Instant::now();
+        let mut bucket = Bucket::full(rate, start);
+        for _ in 0..3 {
+            assert!(bucket.take(rate, start).is_ok());
+        }
+        let wait = bucket.take(rate, start).expect_err("the burst is used up");
+        assert!(wait <= Duration::from_millis(101) && wait > Duration::from_millis(90));
+        let mut passed = 0;
+        for ms in 1..=1_000 {
+            passed += u32::from(bucket.take(rate, start + Duration::from_millis(ms)).is_ok());
+        }
+        assert!((9..=11).contains(&passed), "{passed}");
+    }
+}

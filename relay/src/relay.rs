@@ -1,0 +1,145 @@
+//! The whole relay: what it is made of, how it starts, answers the server, and goes away. First room.
+
+use std::{
+    fmt::Write,
+    future::Future,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use serde::{Deserialize, Serialize};
+use stagedoor_bus::{Asked, Bus};
+use stagedoor_wire::{close::Close, limits::Limits};
+use tokio::{net::TcpListener, sync::mpsc};
+
+use crate::{
+    addresses::Addresses,
+    answer::answer,
+    listener::{Listener, OtherHttp},
+    mail::Order,
+    shared::Shared,
+    tls::{Tls, TlsError, TlsFiles},
+};
+
+/// How often certificate files are looked at.
+const TLS_CHECK_INTERVAL: Duration = Duration::from_secs(10);
+/// How often a draining relay looks whether all have left.
+const DRAIN_CHECK_INTERVAL: Duration = Duration::from_millis(20);
+
+/// How a relay is set up.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Every limit.
+    pub limits: Limits,
+    /// Certificate files; without them the port speaks plain HTTP.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<TlsFiles>,
+    /// Origins of web pages that may connect, such as `https://example.com`; empty: any. A client that
+    /// sends no origin is not a page.
+    pub origins: Vec<String>,
+}
+
+/// The relay.
+pub struct Relay {
+    shared: Arc<Shared>,
+    tls: Option<Arc<Tls>>,
+    other: OtherHttp,
+    addresses: Arc<Addresses>,
+}
+
+impl Relay {
+    /// A relay that knows its apps from `bus` and gives requests that are not its own to `other`. The
+    /// error says which certificate file is not usable.
+    pub fn new(config: Config, bus: Arc<dyn Bus>, other: OtherHttp) -> Result<Arc<Self>, TlsError> {
+        let tls = config.tls.map(Tls::open).transpose()?.map(Arc::new);
+        let shared = Arc::new(Shared::new(config.limits, config.origins, bus));
+        Ok(Arc::new(Self { shared, tls, other, addresses: Arc::default() }))
+    }
+
+    /// Carries out the server's commands until the server's end is gone.
+    pub async fn answer(self: Arc<Self>, mut commands: mpsc::Receiver<Asked>) {
+        while let Some(Asked { command, answer: to }) = commands.recv().await {
+            // Whoever asked may have given up meanwhile.
+            let _ = to.send(answer(&self.shared, command));
+        }
+    }
+
+    /// Accepts connections until `stop`, then tells every member and closes all, spread over
+    /// `drain_grace_ms`. Done when all are gone.
+    pub async fn serve(self: Arc<Self>, listener: TcpListener, stop: impl Future<Output = ()>) {
+        let accepting = Arc::new(Listener {
+            shared: self.shared.clone(),
+            tls: self.tls.clone(),
+            other: self.other.clone(),
+            addresses: self.addresses.clone(),
+        });
+        tokio::select! {
+            () = accepting.accept(&listener) => {}
+            () = self.watch_tls() => {}
+            () = stop => {}
+        }
+        drop(listener);
+        self.drain().await;
+    }
+
+    async fn drain(&self) {
+        self.shared.drain();
+        let limits = &self.shared.limits;
+        let mailboxes = self.shared.mailboxes();
+        let grace = Duration::from_millis(limits.drain_grace_ms);
+        let now = Instant::now();
+        for (at, mailbox) in mailboxes.iter().enumerate() {
+            let wait = grace.mul_f64(at as f64 / mailboxes.len() as f64);
+            mailbox.order(Order { close: Close::Closing, at: now + wait });
+        }
+        let end = now + grace + Duration::from_millis(limits.close_timeout_ms);
+        while self.shared.connection_count() > 0 && Instant::now() < end {
+            tokio::time::sleep(DRAIN_CHECK_INTERVAL).await;
+            // One that was in its handshake when the others were told.
+            for mailbox in self.shared.mailboxes().iter().filter(|late| !mailboxes.iter().any(|told| Arc::ptr_eq(told, late))) {
+                mailbox.close(Close::Closing);
+            }
+        }
+    }
+
+    async fn watch_tls(&self) {
+        let Some(tls) = &self.tls else { return std::future::pending().await };
+        loop {
+            tokio::time::sleep(TLS_CHECK_INTERVAL).await;
+            if tls.is_stale()
+                && let Err(error) = tls.reload()
+            {
+                tracing::warn!(%error, "new certificate files are not usable; the old ones stay");
+            }
+        }
+    }
+
+    /// Loads the certificate files anew. After an error the old ones stay in use.
+    pub fn reload_tls(&self) -> Result<(), TlsError> {
+        self.tls.as_ref().map_or(Ok(()), |tls| tls.reload())
+    }
+
+    /// Whether the relay is going away.
+    pub fn is_draining(&self) -> bool {
+        self.shared.is_draining()
+    }
+
+    /// Everything the relay counts, in Prometheus' text format.
+    pub fn metrics(&self) -> String {
+        let mut out = self.shared.metrics.render();
+        let (rooms, seats) = self.shared.rooms.count();
+        let streams: usize = self.shared.rooms.all().iter().map(|room| room.summary().streams as usize).sum();
+        let gauges = [
+            ("connections_open", "Connections open.", self.shared.connection_count()),
+            ("rooms_open", "Rooms open.", rooms),
+            ("seats_taken", "Seats taken.", seats),
+            ("streams_live", "Streams live.", streams),
+        ];
+        for (name, help, value) in gauges {
+            let name = format!("stagedoor_relay_{name}");
+            let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}");
+        }
+        out
+    }
+}

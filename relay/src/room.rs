@@ -1,0 +1,521 @@
+//! A room: members, presence, events, streams and state. After `rooms`, before `stream`. It knows a
+//! member by a mailbox and by grants, never by a connection. Each act holds the room's lock for a moment;
+//! frames never need it.
+
+mod interests;
+mod presence;
+mod state;
+mod views;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    ops::Bound,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use serde_json::value::RawValue;
+use stagedoor_bus::command::{RoomDetail, RoomSummary, Seated};
+use stagedoor_token::{AppId, Grants, Pattern};
+use stagedoor_wire::{
+    close::Close,
+    event::Event,
+    limits::Limits,
+    member::{Cursor, Delivery, Kind, Member, StreamInfo},
+    name::{StateKey, StreamName, Topic},
+    reply::StateEntry,
+    request::To,
+};
+use tokio::time::Instant;
+
+pub(crate) use self::{
+    state::SetError,
+    views::{View, may_subscribe, sees},
+};
+use crate::{
+    clock::Clock,
+    encode,
+    feed::{Begin, Place},
+    mail::Mailbox,
+    stream::{Ended, Stream, Wish},
+};
+
+use self::{
+    interests::Interests,
+    presence::{Change, Presence},
+    state::State,
+    views::Views,
+};
+
+/// The number of the cursor on the room's events; streams are numbered from 1.
+pub(crate) const EVENTS: u32 = 0;
+
+/// A room.
+#[derive(Debug)]
+pub(crate) struct Room {
+    pub(crate) app: AppId,
+    pub(crate) name: String,
+    since_ms: u64,
+    clock: Clock,
+    limits: Arc<Limits>,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    closed: bool,
+    members: BTreeMap<String, Occupant>,
+    hidden: u32,
+    views: Views,
+    presence: Presence,
+    told_at: Option<Instant>,
+    telling: bool,
+    interests: Interests,
+    streams: BTreeMap<u32, Live>,
+    names: HashMap<StreamName, u32>,
+    last_stream: u32,
+    state: State,
+}
+
+/// A member as the room knows it.
+#[derive(Clone, Debug)]
+pub(crate) struct Occupant {
+    pub(crate) seat: u64,
+    pub(crate) member: Member,
+    pub(crate) grants: Arc<Grants>,
+    pub(crate) mailbox: Arc<Mailbox>,
+    pub(crate) jti: String,
+    pub(crate) exp: u64,
+    pub(crate) since_ms: u64,
+}
+
+#[derive(Debug)]
+struct Live {
+    stream: Arc<Stream>,
+    seat: u64,
+}
+
+/// What a member finds when it comes.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) view: Arc<View>,
+    pub(crate) count: u32,
+    pub(crate) members: Vec<Member>,
+    pub(crate) streams: Vec<StreamInfo>,
+    pub(crate) state: Vec<StateEntry<Box<RawValue>>>,
+    /// The seat of the same user that this one took over.
+    pub(crate) replaced: bool,
+    /// Its place in the view.
+    pub(crate) place: Place,
+    /// Whether its reading of the room's events goes on where the cursor that it brought says.
+    pub(crate) resumed: bool,
+}
+
+/// Why a room was not entered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum EnterError {
+    /// It is on its way out; a new one of its name takes its place.
+    Closed,
+    /// `room_members_max`.
+    Full,
+}
+
+/// Why a stream did not begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PublishError {
+    /// Another member publishes that name.
+    Exists,
+    /// `streams_per_room_max`.
+    Full,
+    /// The member's seat is gone.
+    Gone,
+}
+
+/// What a member publishes.
+#[derive(Debug)]
+pub(crate) struct Publishing {
+    pub(crate) name: StreamName,
+    pub(crate) kind: Kind,
+    pub(crate) delivery: Delivery,
+    pub(crate) meta: Option<String>,
+    pub(crate) wish: Wish,
+}
+
+/// Whom a member may not reach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct UserUnknown;
+
+impl Room {
+    pub(crate) fn new(app: AppId, name: String, clock: Clock, limits: Arc<Limits>) -> Arc<Self> {
+        let since_ms = clock.unix_ms();
+        Arc::new(Self { app, name, since_ms, clock, limits, inner: Mutex::default() })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives a member its place. A seat of the same user is closed and gives way.
+    pub(crate) fn enter(
+        self: &Arc<Self>,
+        occupant: Occupant,
+        resume: Option<Cursor>,
+        epoch: u32,
+    ) -> Result<Found, EnterError> {
+        let now_ms = self.clock.now_ms();
+        let mut inner = self.lock();
+        if inner.closed {
+            return Err(EnterError::Closed);
+        }
+        let user = occupant.member.user.clone();
+        let taken = inner.members.contains_key(&user);
+        if !taken && inner.members.len() >= self.limits.room_members_max {
+            return Err(EnterError::Full);
+        }
+        if let Some(old) = inner.remove(&user, None, Ended::Replaced, now_ms) {
+            old.mailbox.close(Close::Replaced);
+        }
+        let view = inner.views.enter(&occupant.grants, epoch, &self.limits, now_ms);
+        let (place, resumed) = view.feed.join(&occupant.mailbox, EVENTS, Begin::Now, resume);
+        let grants = occupant.grants.clone();
+        let change = Change { member: occupant.member.clone(), grants: grants.clone() };
+        inner.hidden += u32::from(is_hidden(&grants));
+        inner.members.insert(user, occupant);
+        if let Some(left) = inner.presence.joined(change) {
+            let count = inner.count();
+            inner.views.tell_presence(&[left], &[], count, now_ms);
+        }
+        let found = Found {
+            view,
+            count: inner.count(),
+            members: inner.page(&grants, None, self.limits.members_page_max).0,
+            streams: inner.streams_for(&grants),
+            state: inner.state.list(),
+            replaced: taken,
+            place,
+            resumed,
+        };
+        self.tell_presence(&mut inner, now_ms);
+        Ok(found)
+    }
+
+    /// Takes a seat's member out, if the seat is still the user's. `true` if the room is empty now, and
+    /// with that closed.
+    pub(crate) fn leave(self: &Arc<Self>, user: &str, seat: u64, patterns: &[Pattern]) -> bool {
+        let now_ms = self.clock.now_ms();
+        let mut inner = self.lock();
+        for pattern in patterns {
+            inner.interests.remove(pattern, seat);
+        }
+        if inner.remove(user, Some(seat), Ended::Left, now_ms).is_none() {
+            return false;
+        }
+        let empty = inner.members.is_empty();
+        if empty {
+            inner.closed = true;
+        } else {
+            self.tell_presence(&mut inner, now_ms);
+        }
+        empty
+    }
+
+    /// Removes a user: orders its seat to close, and takes the member out at once. `None` if it is not
+    /// there, else whether the room is empty and closed now.
+    pub(crate) fn kick(self: &Arc<Self>, user: &str) -> Option<bool> {
+        let occupant = self.lock().members.get(user).cloned()?;
+        occupant.mailbox.close(Close::Kicked);
+        Some(self.leave(user, occupant.seat, &[]))
+    }
+
+    /// Closes the room for everybody; how many seats it closed.
+    pub(crate) fn close(&self) -> usize {
+        let now_ms = self.clock.now_ms();
+        let mut inner = self.lock();
+        inner.closed = true;
+        let users: Vec<String> = inner.members.keys().cloned().collect();
+        for user in &users {
+            if let Some(occupant) = inner.remove(user, None, Ended::Left, now_ms) {
+                occupant.mailbox.close(Close::RoomClosed);
+            }
+        }
+        users.len()
+    }
+
+    /// Begins a stream. The same user's stream of that name gives way.
+    pub(crate) fn publish(
+        &self,
+        user: &str,
+        seat: u64,
+        publishing: Publishing,
+        epoch: u32,
+    ) -> Result<Arc<Stream>, PublishError> {
+        let now_ms = self.clock.now_ms();
+        let mut inner = self.lock();
+        let role = match inner.members.get(user) {
+            Some(occupant) if occupant.seat == seat => occupant.member.role.clone(),
+            _ => return Err(PublishError::Gone),
+        };
+        if let Some(number) = inner.names.get(&publishing.name).copied() {
+            if inner.streams.get(&number).is_some_and(|live| live.stream.info.user != user) {
+                return Err(PublishError::Exists);
+            }
+            inner.end_stream(number, Ended::Replaced, now_ms);
+        }
+        if inner.streams.len() >= self.limits.streams_per_room_max {
+            return Err(PublishError::Full);
+        }
+        inner.last_stream += 1;
+        let number = inner.last_stream;
+        let Publishing { name, kind, delivery, meta, wish } = publishing;
+        let info =
+            StreamInfo { stream: number, name: name.clone(), user: user.into(), role, kind, delivery, meta };
+        let bytes_max = self.stream_bytes_max(inner.streams.len() + 1);
+        let stream = Arc::new(Stream::new(info, wish, epoch, &self.limits, bytes_max));
+        inner.streams.insert(number, Live { stream: stream.clone(), seat });
+        inner.names.insert(name, number);
+        self.share_memory(&inner, now_ms);
+        inner.views.tell_published(&stream, now_ms);
+        inner.interests.each(&stream.info.name, |mailbox| mailbox.found(stream.clone()));
+        Ok(stream)
+    }
+
+    /// Ends a stream of the seat's. `false` if it is not there.
+    pub(crate) fn unpublish(&self, name: &StreamName, seat: u64) -> bool {
+        let now_ms = self.clock.now_ms();
+        let mut inner = self.lock();
+        let number = inner.names.get(name).copied();
+        let own = number.filter(|number| inner.streams.get(number).is_some_and(|live| live.seat == seat));
+        if let Some(number) = own {
+            inner.end_stream(number, Ended::Unpublished, now_ms);
+            self.share_memory(&inner, now_ms);
+        }
+        own.is_some()
+    }
+
+    /// Notes what a seat waits for, and returns the live streams that match.
+    pub(crate) fn subscribe(&self, seat: u64, mailbox: &Arc<Mailbox>, patterns: &[Pattern]) -> Vec<Arc<Stream>> {
+        let mut inner = self.lock();
+        for pattern in patterns {
+            inner.interests.add(pattern, seat, mailbox);
+        }
+        let mut found = BTreeMap::new();
+        for pattern in patterns {
+            if pattern.is_exact() {
+                let name = StreamName::new(pattern.as_str()).ok();
+                let number = name.and_then(|name| inner.names.get(&name));
+                let live = number.and_then(|number| inner.streams.get(number));
+                found.extend(live.map(|live| (live.stream.info.stream, live.stream.clone())));
+            } else {
+                let matching = inner.streams.values().filter(|live| pattern.matches(&live.stream.info.name));
+                found.extend(matching.map(|live| (live.stream.info.stream, live.stream.clone())));
+            }
+        }
+        found.into_values().collect()
+    }
+
+    /// Forgets what a seat waits for.
+    pub(crate) fn unsubscribe(&self, seat: u64, patterns: &[Pattern]) {
+        let mut inner = self.lock();
+        for pattern in patterns {
+            inner.interests.remove(pattern, seat);
+        }
+    }
+
+    /// The live stream of this name.
+    pub(crate) fn stream(&self, name: &str) -> Option<Arc<Stream>> {
+        let inner = self.lock();
+        let number = inner.names.get(&StreamName::new(name).ok()?)?;
+        inner.streams.get(number).map(|live| live.stream.clone())
+    }
+
+    /// Passes a message on; how many seats it is for. A user that is not there is an error.
+    pub(crate) fn send(
+        &self,
+        from: Option<&Member>,
+        to: &To,
+        topic: Option<&Topic>,
+        data: &RawValue,
+    ) -> Result<usize, UserUnknown> {
+        let (now_ms, at_ms) = (self.clock.now_ms(), self.clock.unix_ms());
+        let message = |n| Event::Message {
+            n,
+            from: from.cloned(),
+            to: to.clone(),
+            topic: topic.cloned(),
+            data: data.to_owned(),
+            at_ms,
+        };
+        let inner = self.lock();
+        match to {
+            To::Room => {
+                inner.views.tell(now_ms, |_, n| Some(message(Some(n))));
+                Ok(inner.members.len())
+            }
+            To::Role(role) => {
+                inner.views.tell(now_ms, |grants, n| (*grants.role == **role).then(|| message(Some(n))));
+                Ok(inner.members.values().filter(|occupant| occupant.member.role == *role).count())
+            }
+            To::User(user) => {
+                let occupant = inner.members.get(user).ok_or(UserUnknown)?;
+                occupant.mailbox.private(encode::json(&message(None)), self.limits.outbox_bytes_max);
+                Ok(1)
+            }
+        }
+    }
+
+    /// Sets a key of the room's state and tells everybody.
+    pub(crate) fn set(
+        &self,
+        by: &Occupant,
+        key: &StateKey,
+        value: &RawValue,
+        if_version: Option<u64>,
+    ) -> Result<u64, SetError> {
+        let now_ms = self.clock.now_ms();
+        let mut inner = self.lock();
+        let version = inner.state.set(key, value, if_version, self.limits.state_keys_max)?;
+        inner.views.tell(now_ms, |grants, n| {
+            let by = sees(grants, &by.grants).then(|| by.member.user.clone());
+            Some(Event::State { n, key: key.clone(), value: value.to_owned(), version, by })
+        });
+        Ok(version)
+    }
+
+    /// A member, as the room knows it.
+    pub(crate) fn occupant(&self, user: &str) -> Option<Occupant> {
+        self.lock().members.get(user).cloned()
+    }
+
+    /// Every member's mailbox.
+    pub(crate) fn mailboxes(&self) -> Vec<Arc<Mailbox>> {
+        self.lock().members.values().map(|occupant| occupant.mailbox.clone()).collect()
+    }
+
+    /// The members that one with `grants` may see, a page, and the user to go on after; and the count.
+    pub(crate) fn members(&self, grants: &Grants, after: Option<&str>) -> (u32, Vec<Member>, Option<String>) {
+        let inner = self.lock();
+        let (members, next) = inner.page(grants, after, self.limits.members_page_max);
+        (inner.count(), members, next)
+    }
+
+    /// The room's figures.
+    pub(crate) fn summary(&self) -> RoomSummary {
+        let inner = self.lock();
+        RoomSummary {
+            room: self.name.clone(),
+            members: inner.members.len() as u32,
+            streams: inner.streams.len() as u32,
+            since_ms: self.since_ms,
+        }
+    }
+
+    /// All that the app's backend may know: everything.
+    pub(crate) fn detail(&self, after: Option<&str>, limit: usize) -> RoomDetail {
+        let summary = self.summary();
+        let inner = self.lock();
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut page = inner.members.range::<str, _>((from, Bound::Unbounded)).map(|(_, occupant)| Seated {
+            member: occupant.member.clone(),
+            jti: occupant.jti.clone(),
+            since_ms: occupant.since_ms,
+            exp: occupant.exp,
+        });
+        let members = page.by_ref().take(limit).collect();
+        let more = page.next().is_some();
+        let streams = inner.streams.values().map(|live| live.stream.info.clone()).collect();
+        RoomDetail { summary, members, more, streams }
+    }
+
+    fn stream_bytes_max(&self, streams: usize) -> usize {
+        self.limits.stream_log_bytes_max.min(self.limits.room_log_bytes_max / streams.max(1))
+    }
+
+    fn share_memory(&self, inner: &Inner, now_ms: u64) {
+        let bytes_max = self.stream_bytes_max(inner.streams.len());
+        for live in inner.streams.values() {
+            live.stream.feed.keep_bytes(bytes_max, now_ms);
+        }
+    }
+
+    /// Tells joins and leaves now if the last telling is long enough ago; what is left over, later.
+    fn tell_presence(self: &Arc<Self>, inner: &mut Inner, now_ms: u64) {
+        let interval = Duration::from_millis(self.limits.presence_batch_interval_ms);
+        let now = Instant::now();
+        if inner.telling || inner.presence.is_empty() {
+            return;
+        }
+        let due = inner.told_at.map_or(now, |told| told + interval);
+        if due <= now {
+            let (left, joined) = inner.presence.take(self.limits.presence_batch_members_max.max(1));
+            let count = inner.count();
+            inner.views.tell_presence(&left, &joined, count, now_ms);
+            inner.told_at = Some(now);
+        }
+        if inner.presence.is_empty() {
+            return;
+        }
+        inner.telling = true;
+        let due = inner.told_at.map_or(now, |told| told + interval);
+        let room = Arc::downgrade(self);
+        tokio::spawn(async move {
+            tokio::time::sleep_until(due).await;
+            if let Some(room) = room.upgrade() {
+                let mut inner = room.lock();
+                inner.telling = false;
+                room.tell_presence(&mut inner, room.clock.now_ms());
+            }
+        });
+    }
+}
+
+fn is_hidden(grants: &Grants) -> bool {
+    grants.presence.seen_by.is_empty()
+}
+
+impl Inner {
+    fn count(&self) -> u32 {
+        self.members.len() as u32 - self.hidden
+    }
+
+    /// Takes a member out; with `seat`, only if it is that seat's.
+    fn remove(&mut self, user: &str, seat: Option<u64>, why: Ended, now_ms: u64) -> Option<Occupant> {
+        if seat.is_some_and(|seat| self.members.get(user).is_some_and(|occupant| occupant.seat != seat)) {
+            return None;
+        }
+        let occupant = self.members.remove(user)?;
+        self.hidden -= u32::from(is_hidden(&occupant.grants));
+        let own = self.streams.iter().filter(|(_, live)| live.seat == occupant.seat);
+        let own: Vec<u32> = own.map(|(number, _)| *number).collect();
+        for number in own {
+            self.end_stream(number, why, now_ms);
+        }
+        self.views.leave(&occupant.grants, now_ms);
+        self.presence.left(Change { member: occupant.member.clone(), grants: occupant.grants.clone() });
+        Some(occupant)
+    }
+
+    fn end_stream(&mut self, number: u32, why: Ended, now_ms: u64) {
+        if let Some(live) = self.streams.remove(&number) {
+            self.names.remove(&live.stream.info.name);
+            live.stream.feed.end(why);
+            self.views.tell_unpublished(&live.stream, why, now_ms);
+        }
+    }
+
+    fn page(&self, grants: &Grants, after: Option<&str>, limit: usize) -> (Vec<Member>, Option<String>) {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut page = self
+            .members
+            .range::<str, _>((from, Bound::Unbounded))
+            .filter(|(_, occupant)| sees(grants, &occupant.grants))
+            .map(|(_, occupant)| occupant.member.clone());
+        let members: Vec<Member> = page.by_ref().take(limit).collect();
+        let next = page.next().and_then(|_| members.last().map(|member| member.user.clone()));
+        (members, next)
+    }
+
+    fn streams_for(&self, grants: &Grants) -> Vec<StreamInfo> {
+        let live = self.streams.values().filter(|live| may_subscribe(grants, &live.stream));
+        live.map(|live| live.stream.info.clone()).collect()
+    }
+}

@@ -1,0 +1,148 @@
+//! The room's events as members of equal sight see them. Of `room`. Each view is one log: an event is
+//! encoded once a view, whoever reads it. Decides who sees what by the grants alone.
+
+use std::{collections::HashMap, sync::Arc};
+
+use stagedoor_token::{Action, Decision, Grants, Patterns, RoleName, Subscribe, authorize};
+use stagedoor_wire::{event::Event, limits::Limits, member::Member};
+
+use serde_json::value::RawValue;
+
+use super::presence::Change;
+use crate::{
+    encode,
+    feed::Feed,
+    log::{Keep, Past},
+    stream::{Ended, Stream},
+};
+
+/// What decides which events a member sees.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Sight {
+    role: RoleName,
+    sees: Patterns,
+    subscribe: Subscribe,
+}
+
+/// One view.
+#[derive(Debug)]
+pub(crate) struct View {
+    /// Its log.
+    pub(crate) feed: Feed<()>,
+    grants: Arc<Grants>,
+}
+
+#[derive(Debug)]
+struct Held {
+    view: Arc<View>,
+    members: usize,
+    empty_since_ms: u64,
+}
+
+/// All views of a room.
+#[derive(Debug, Default)]
+pub(super) struct Views {
+    by_sight: HashMap<Sight, Held>,
+}
+
+fn sight(grants: &Grants) -> Sight {
+    Sight {
+        role: grants.role.clone(),
+        sees: grants.presence.sees.clone(),
+        subscribe: grants.subscribe.clone(),
+    }
+}
+
+/// Whether one who has `viewer` sees a member that has `member`.
+pub(crate) fn sees(viewer: &Grants, member: &Grants) -> bool {
+    authorize(viewer, &Action::See { member }) == Decision::Allowed
+}
+
+/// Whether one who has `grants` may subscribe to the stream.
+pub(crate) fn may_subscribe(grants: &Grants, stream: &Stream) -> bool {
+    let action = Action::Subscribe { stream: &stream.info.name, publisher_role: &stream.info.role };
+    authorize(grants, &action) == Decision::Allowed
+}
+
+impl View {
+    /// Must be called under the room's lock: the event holds the number that it gets.
+    fn append(&self, event: &Event<Box<RawValue>>, now_ms: u64) {
+        match serde_json::to_vec(event) {
+            Ok(text) => {
+                self.feed.append(encode::TEXT, &text, false, now_ms);
+            }
+            Err(error) => tracing::warn!(%error, "an event does not serialize"),
+        }
+    }
+}
+
+impl Views {
+    /// The view of a member that comes; `epoch` is for a new one.
+    pub(super) fn enter(&mut self, grants: &Arc<Grants>, epoch: u32, limits: &Limits, now_ms: u64) -> Arc<View> {
+        let kept_ms = limits.events_log_age_ms_max;
+        self.by_sight
+            .retain(|_, held| held.members > 0 || now_ms.saturating_sub(held.empty_since_ms) <= kept_ms);
+        let held = self.by_sight.entry(sight(grants)).or_insert_with(|| {
+            let keep =
+                Keep { bytes_max: limits.events_log_bytes_max, age_ms_max: kept_ms, past: Past::Nothing };
+            let view = Arc::new(View { feed: Feed::new(epoch, keep), grants: grants.clone() });
+            Held { view, members: 0, empty_since_ms: now_ms }
+        });
+        held.members += 1;
+        held.view.clone()
+    }
+
+    /// A member of the view left.
+    pub(super) fn leave(&mut self, grants: &Grants, now_ms: u64) {
+        if let Some(held) = self.by_sight.get_mut(&sight(grants)) {
+            held.members -= 1;
+            held.empty_since_ms = now_ms;
+        }
+    }
+
+    fn each(&self) -> impl Iterator<Item = &Arc<View>> {
+        self.by_sight.values().map(|held| &held.view)
+    }
+
+    /// Tells every view; `None` passes a view over.
+    pub(super) fn tell(&self, now_ms: u64, event: impl Fn(&Grants, u64) -> Option<Event<Box<RawValue>>>) {
+        for view in self.each() {
+            if let Some(event) = event(&view.grants, view.feed.next()) {
+                view.append(&event, now_ms);
+            }
+        }
+    }
+
+    /// Tells who left and who came, each view what it may see.
+    pub(super) fn tell_presence(&self, left: &[Change], joined: &[Change], count: u32, now_ms: u64) {
+        for view in self.each() {
+            let seen = |changes: &[Change]| -> Vec<Member> {
+                let seen = changes.iter().filter(|change| sees(&view.grants, &change.grants));
+                seen.map(|change| change.member.clone()).collect()
+            };
+            let users: Vec<String> = seen(left).into_iter().map(|member| member.user).collect();
+            if !users.is_empty() {
+                view.append(&Event::Left { n: view.feed.next(), users, count }, now_ms);
+            }
+            let members = seen(joined);
+            if !members.is_empty() {
+                view.append(&Event::Joined { n: view.feed.next(), members, count }, now_ms);
+            }
+        }
+    }
+
+    /// Tells that a stream began, those that may subscribe to it.
+    pub(super) fn tell_published(&self, stream: &Stream, now_ms: u64) {
+        self.tell(now_ms, |grants, n| {
+            may_subscribe(grants, stream).then(|| Event::Published { n, info: stream.info.clone() })
+        });
+    }
+
+    /// Tells that a stream ended, those that could subscribe to it.
+    pub(super) fn tell_unpublished(&self, stream: &Stream, reason: Ended, now_ms: u64) {
+        self.tell(now_ms, |grants, n| {
+            let (number, name) = (stream.info.stream, stream.info.name.clone());
+            may_subscribe(grants, stream).then_some(Event::Unpublished { n, stream: number, name, reason })
+        });
+    }
+}

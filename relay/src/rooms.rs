@@ -1,0 +1,114 @@
+//! Every room by app and name. After `seat`, before `room`. A room is made by its first seat and gone
+//! with its last; rooms of different apps never meet, whatever their names.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    ops::Bound,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use stagedoor_token::AppId;
+
+use crate::room::Room;
+
+type Name = (AppId, String);
+
+/// The registry.
+#[derive(Debug, Default)]
+pub(crate) struct Rooms {
+    rooms: Mutex<BTreeMap<Name, Arc<Room>>>,
+    seats: Mutex<HashMap<AppId, usize>>,
+    seat_ids: AtomicU64,
+}
+
+impl Rooms {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Name, Arc<Room>>> {
+        self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn seats(&self) -> MutexGuard<'_, HashMap<AppId, usize>> {
+        self.seats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A number that no other seat of this relay ever has.
+    pub(crate) fn seat_id(&self) -> u64 {
+        self.seat_ids.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Counts a seat of an app. `false` when `max` are taken.
+    pub(crate) fn take_seat(&self, app: AppId, max: usize) -> bool {
+        let mut seats = self.seats();
+        let taken = seats.entry(app).or_default();
+        let free = *taken < max;
+        if free {
+            *taken += 1;
+        }
+        free
+    }
+
+    /// Gives a counted seat back.
+    pub(crate) fn give_seat(&self, app: AppId) {
+        let mut seats = self.seats();
+        if let Some(taken) = seats.get_mut(&app) {
+            *taken -= 1;
+            if *taken == 0 {
+                seats.remove(&app);
+            }
+        }
+    }
+
+    /// The room, made by `make` if it is not there or is `gone`: closed, and on its way out.
+    pub(crate) fn find_or(
+        &self,
+        app: AppId,
+        name: &str,
+        gone: Option<&Arc<Room>>,
+        make: impl FnOnce() -> Arc<Room>,
+    ) -> Arc<Room> {
+        let mut rooms = self.lock();
+        let key = (app, name.to_owned());
+        match rooms.get(&key) {
+            Some(room) if !gone.is_some_and(|gone| Arc::ptr_eq(gone, room)) => room.clone(),
+            _ => {
+                let room = make();
+                rooms.insert(key, room.clone());
+                room
+            }
+        }
+    }
+
+    /// The room, if it is there.
+    pub(crate) fn get(&self, app: AppId, name: &str) -> Option<Arc<Room>> {
+        self.lock().get(&(app, name.to_owned())).cloned()
+    }
+
+    /// Forgets a closed room. A newer one of its name stays.
+    pub(crate) fn forget(&self, gone: &Arc<Room>) {
+        let mut rooms = self.lock();
+        let key = (gone.app, gone.name.clone());
+        if rooms.get(&key).is_some_and(|room| Arc::ptr_eq(room, gone)) {
+            rooms.remove(&key);
+        }
+    }
+
+    /// Rooms of an app after a name, in byte order; one more than `limit` if more follow.
+    pub(crate) fn page(&self, app: AppId, after: Option<String>, limit: usize) -> Vec<Arc<Room>> {
+        let from = after.map_or(Bound::Included((app, String::new())), |name| Bound::Excluded((app, name)));
+        let rooms = self.lock();
+        let page = rooms.range((from, Bound::Unbounded)).take_while(|((of, _), _)| *of == app);
+        page.take(limit.saturating_add(1)).map(|(_, room)| room.clone()).collect()
+    }
+
+    /// How many rooms, and how many seats in them.
+    pub(crate) fn count(&self) -> (usize, usize) {
+        (self.lock().len(), self.seats().values().sum())
+    }
+
+    /// Every room.
+    pub(crate) fn all(&self) -> Vec<Arc<Room>> {
+        self.lock().values().cloned().collect()
+    }
+}

@@ -1,0 +1,349 @@
+//! A member's place in a room: its cursors, its subscriptions, its own streams. After `shared`, before
+//! `rooms`. Reads the logs it has cursors on into a batch, in order, and tells the member of every gap.
+//! Leaving is its `Drop`.
+
+use std::{
+    collections::{HashSet, VecDeque},
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use serde_json::value::RawValue;
+use stagedoor_bus::Event as Told;
+use stagedoor_token::{AppId, Grants, Pattern};
+use stagedoor_wire::{
+    close::Close,
+    event::{Ended, Event},
+    member::{Cursor, Delivery, Member, Subscribed},
+    name::StreamName,
+    reply::LoggedIn,
+    request,
+};
+
+use crate::{
+    batch::Batch,
+    door::{Admission, Denied},
+    encode,
+    feed::{Part, Place, Read},
+    mail::{Mail, Mailbox},
+    room::{EVENTS, EnterError, Found, Occupant, Room, View, may_subscribe},
+    shared::Shared,
+    stream::Stream,
+};
+
+/// The seat.
+pub(crate) struct Seat {
+    shared: Arc<Shared>,
+    pub(crate) room: Arc<Room>,
+    pub(crate) id: u64,
+    pub(crate) me: Occupant,
+    view: Arc<View>,
+    events: Place,
+    cursors: Vec<StreamCursor>,
+    pub(crate) patterns: HashSet<Pattern>,
+    pub(crate) own: Vec<Arc<Stream>>,
+    ready: VecDeque<u32>,
+    app: AppId,
+    /// Why the seat is given up, once that is known.
+    pub(crate) reason: &'static str,
+}
+
+struct StreamCursor {
+    stream: Arc<Stream>,
+    place: Place,
+}
+
+/// The events of this module are told to the member itself.
+type Private = Event<Box<RawValue>>;
+
+impl Seat {
+    /// Takes a seat with what the door allowed. The answer is for the member.
+    pub(crate) fn take(
+        shared: &Arc<Shared>,
+        admission: Admission,
+        mailbox: &Arc<Mailbox>,
+        resume: Option<Cursor>,
+    ) -> Result<(Self, LoggedIn<Box<RawValue>>), Denied> {
+        let Admission { claims, grants } = admission;
+        if shared.is_draining() {
+            return Err(Denied::Closing);
+        }
+        let app = claims.app;
+        if !shared.rooms.take_seat(app, shared.limits.connections_per_app_max) {
+            return Err(Denied::AppFull);
+        }
+        let id = shared.rooms.seat_id();
+        let member =
+            Member { user: claims.user, role: claims.role.to_string(), name: claims.name, meta: claims.meta };
+        let me = Occupant {
+            seat: id,
+            member,
+            grants,
+            mailbox: mailbox.clone(),
+            jti: claims.jti,
+            exp: claims.exp,
+            since_ms: shared.clock.unix_ms(),
+        };
+        let (room, found) = enter(shared, app, claims.room, &me, resume).inspect_err(|_| {
+            shared.rooms.give_seat(app);
+        })?;
+        shared.metrics.seats.add(1);
+        let Found { view, count, members, streams, state, place, resumed, .. } = found;
+        let answer = LoggedIn {
+            app: app.0,
+            room: room.name.clone(),
+            me: me.member.clone(),
+            grants: raw(&*me.grants),
+            exp: me.exp,
+            now: shared.clock.unix_s(),
+            count,
+            members,
+            streams,
+            state,
+            events: Cursor { epoch: view.feed.epoch, seq: place.seq },
+            resumed: resume.map(|_| resumed),
+        };
+        let seat = Self {
+            shared: shared.clone(),
+            room,
+            id,
+            me,
+            view,
+            events: place,
+            cursors: Vec::new(),
+            patterns: HashSet::new(),
+            own: Vec::new(),
+            ready: VecDeque::new(),
+            app,
+            reason: "lost",
+        };
+        Ok((seat, answer))
+    }
+
+    /// What the member may do.
+    pub(crate) fn grants(&self) -> &Arc<Grants> {
+        &self.me.grants
+    }
+
+    /// Adds patterns; the streams that match now and that the grants open, each with its place.
+    pub(crate) fn subscribe(&mut self, patterns: Vec<Pattern>, from: &[request::From]) -> Vec<Subscribed> {
+        let live = self.room.subscribe(self.id, &self.me.mailbox, &patterns);
+        self.patterns.extend(patterns);
+        live.into_iter().filter_map(|stream| self.attach(stream, from)).collect()
+    }
+
+    /// Takes patterns back; cursors that no pattern holds any more end.
+    pub(crate) fn unsubscribe(&mut self, patterns: &[Pattern]) {
+        self.room.unsubscribe(self.id, patterns);
+        for pattern in patterns {
+            self.patterns.remove(pattern);
+        }
+        let lost = |name: &str| !self.patterns.iter().any(|pattern| pattern.matches(name));
+        let gone: Vec<u32> = self
+            .cursors
+            .iter()
+            .filter(|cursor| lost(&cursor.stream.info.name))
+            .map(|cursor| cursor.stream.info.stream)
+            .collect();
+        for number in gone {
+            self.detach(number);
+        }
+    }
+
+    fn attach(&mut self, stream: Arc<Stream>, from: &[request::From]) -> Option<Subscribed> {
+        let number = stream.info.stream;
+        let at = self.cursors.partition_point(|cursor| cursor.stream.info.stream < number);
+        let there = self.cursors.get(at).is_some_and(|cursor| cursor.stream.info.stream == number);
+        let wanted = self.patterns.iter().any(|pattern| pattern.matches(&stream.info.name));
+        let own = stream.info.user == self.me.member.user;
+        if there || own || !wanted || !may_subscribe(&self.me.grants, &stream) {
+            return None;
+        }
+        let resume = from.iter().find(|from| from.stream == stream.info.name);
+        let resume = resume.map(|from| Cursor { epoch: from.epoch, seq: from.seq });
+        let (place, resumed) = stream.feed.join(&self.me.mailbox, number, stream.begin(), resume);
+        let subscribed = Subscribed {
+            info: stream.info.clone(),
+            epoch: stream.feed.epoch,
+            seq: place.seq,
+            resumed: resume.map(|_| resumed),
+        };
+        self.cursors.insert(at, StreamCursor { stream, place });
+        Some(subscribed)
+    }
+
+    fn detach(&mut self, number: u32) -> Option<StreamCursor> {
+        let at = self.cursors.binary_search_by_key(&number, |cursor| cursor.stream.info.stream).ok()?;
+        let cursor = self.cursors.remove(at);
+        cursor.stream.feed.leave(&cursor.place);
+        Some(cursor)
+    }
+
+    /// Takes what lies in the mailbox and what the logs hold past the cursors, until the batch holds
+    /// about `bytes_max`. `true` if there is more. An error says why the connection must close.
+    pub(crate) fn gather(&mut self, mail: &mut Mail, batch: &mut Batch, bytes_max: usize) -> Result<bool, Close> {
+        if !mail.found.is_empty() {
+            let found: Vec<Subscribed> =
+                mail.found.drain(..).filter_map(|stream| self.attach_new(stream)).collect();
+            if !found.is_empty() {
+                batch.push(encode::json(&Private::Subscribed { streams: found }));
+            }
+        }
+        mail.private.drain(..).for_each(|frame| batch.push(frame));
+        self.ready.extend(mail.ready.drain(..));
+        let mut turns = self.ready.len();
+        while turns > 0 && batch.bytes() < bytes_max {
+            turns -= 1;
+            let Some(number) = self.ready.pop_front() else { break };
+            let left = bytes_max - batch.bytes();
+            let more = if number == EVENTS { self.read_events(batch, left)? } else { self.read(number, batch, left)? };
+            if more {
+                self.ready.push_back(number);
+                turns += 1;
+            }
+        }
+        Ok(!self.ready.is_empty())
+    }
+
+    /// A stream that began after its pattern was given is read from its first frame.
+    fn attach_new(&mut self, stream: Arc<Stream>) -> Option<Subscribed> {
+        let from = request::From { stream: stream.info.name.clone(), epoch: stream.feed.epoch, seq: 0 };
+        let subscribed = self.attach(stream, &[from])?;
+        Some(Subscribed { resumed: None, ..subscribed })
+    }
+
+    fn read_events(&mut self, batch: &mut Batch, bytes_max: usize) -> Result<bool, Close> {
+        let before = self.events.seq;
+        let read = self.view.feed.read(&mut self.events, Delivery::Reliable, bytes_max, |part| {
+            if let Part::Frames(bytes) = part {
+                batch.push(bytes);
+            }
+        });
+        self.shared.metrics.frames_out.add(self.events.seq - before);
+        match read {
+            Read::More => Ok(true),
+            Read::Drained | Read::Ended(()) => Ok(false),
+            Read::TooLate => Err(Close::Slow),
+        }
+    }
+
+    fn read(&mut self, number: u32, batch: &mut Batch, bytes_max: usize) -> Result<bool, Close> {
+        let at = self.cursors.binary_search_by_key(&number, |cursor| cursor.stream.info.stream);
+        let Some(cursor) = at.ok().and_then(|at| self.cursors.get_mut(at)) else { return Ok(false) };
+        let StreamCursor { stream, place } = cursor;
+        let metrics = &self.shared.metrics;
+        let mut begin = place.seq;
+        let read = stream.feed.read(place, stream.info.delivery, bytes_max, |part| match part {
+            Part::Jump { lost, seq } => {
+                metrics.jumps.add(1);
+                metrics.frames_lost.add(lost);
+                begin = seq;
+                batch.push(encode::json(&Private::Lagged { stream: number, lost, seq }));
+            }
+            Part::Frames(bytes) => batch.push(bytes),
+        });
+        metrics.frames_out.add(place.seq - begin);
+        match read {
+            Read::More => Ok(true),
+            Read::Drained => Ok(false),
+            Read::TooLate => Err(Close::Slow),
+            Read::Ended(reason) => {
+                batch.push(ended(stream, place.seq, reason));
+                self.detach(number);
+                Ok(false)
+            }
+        }
+    }
+
+    /// The member's own stream of this number. Ended ones are still known, so that frames which were
+    /// under way are told from frames that were never the member's.
+    pub(crate) fn own(&self, number: u32) -> Option<&Arc<Stream>> {
+        self.own.iter().find(|stream| stream.info.stream == number)
+    }
+
+    /// How many streams of the member's live.
+    pub(crate) fn live(&self) -> u32 {
+        self.own.iter().filter(|stream| !stream.feed.is_ended()).count() as u32
+    }
+
+    /// Notes a stream of the member's; of the ended ones only the newest few stay known.
+    pub(crate) fn began(&mut self, stream: Arc<Stream>) {
+        const ENDED_KNOWN_MAX: usize = 16;
+        self.own.push(stream);
+        let ended = self.own.iter().filter(|stream| stream.feed.is_ended()).count();
+        let mut surplus = ended.saturating_sub(ENDED_KNOWN_MAX);
+        self.own.retain(|stream| {
+            let forget = surplus > 0 && stream.feed.is_ended();
+            surplus -= usize::from(forget);
+            !forget
+        });
+    }
+
+    /// Ends a stream of the member's at its own wish: later frames of it are the member's fault.
+    pub(crate) fn unpublish(&mut self, name: &StreamName) -> bool {
+        let done = self.room.unpublish(name, self.id);
+        if done {
+            self.own.retain(|stream| stream.info.name != *name);
+        }
+        done
+    }
+}
+
+fn ended(stream: &Stream, seq: u64, reason: Ended) -> Bytes {
+    let (number, name) = (stream.info.stream, stream.info.name.clone());
+    encode::json(&Private::Ended { stream: number, name, seq, reason })
+}
+
+/// Any value of the wire as raw JSON.
+pub(crate) fn raw(value: &impl serde::Serialize) -> Box<RawValue> {
+    serde_json::value::to_raw_value(value).unwrap_or_default()
+}
+
+fn enter(
+    shared: &Arc<Shared>,
+    app: AppId,
+    name: String,
+    me: &Occupant,
+    resume: Option<Cursor>,
+) -> Result<(Arc<Room>, Found), Denied> {
+    let mut gone = None;
+    loop {
+        let mut opened = false;
+        let room = shared.rooms.find_or(app, &name, gone.as_ref(), || {
+            opened = true;
+            Room::new(app, name.clone(), shared.clock, shared.limits.clone())
+        });
+        match room.enter(me.clone(), resume, shared.epoch()) {
+            Ok(found) => {
+                if opened {
+                    shared.bus.tell(Told::RoomOpened { app, room: name });
+                }
+                return Ok((room, found));
+            }
+            Err(EnterError::Closed) => gone = Some(room),
+            Err(EnterError::Full) => return Err(Denied::RoomFull),
+        }
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        for cursor in std::mem::take(&mut self.cursors) {
+            cursor.stream.feed.leave(&cursor.place);
+        }
+        self.view.feed.leave(&self.events);
+        let patterns: Vec<Pattern> = self.patterns.drain().collect();
+        if self.room.leave(&self.me.member.user, self.id, &patterns) {
+            self.shared.gone(&self.room);
+        }
+        self.shared.rooms.give_seat(self.app);
+        self.shared.bus.tell(Told::Left {
+            app: self.app,
+            room: self.room.name.clone(),
+            user: self.me.member.user.clone(),
+            jti: self.me.jti.clone(),
+            reason: self.reason.into(),
+            held_ms: self.shared.clock.unix_ms().saturating_sub(self.me.since_ms),
+        });
+    }
+}

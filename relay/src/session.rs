@@ -1,0 +1,384 @@
+//! One member's requests, decided by its grants and carried out in its room. After `connection`, before
+//! `door`. Every request gets exactly one answer; nothing here reads or writes a socket.
+
+use std::{
+    borrow::Cow,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use stagedoor_bus::Event as Told;
+use stagedoor_token::{Action, Decision, Kind as GrantKind, Pattern, Rule, Verb as GrantVerb, authorize};
+use stagedoor_wire::{
+    code::ErrorCode,
+    event::Event,
+    frame::FrameHeader,
+    member::{Delivery, Kind},
+    reply::{Done, MembersPage, Outcome, Refusal, Reply, SubscribedTo, Versioned},
+    request::{self, Refused, Request, To, Verb},
+};
+
+use crate::{
+    encode,
+    rate::{Bucket, Rate},
+    room::{PublishError, Publishing, SetError, sees},
+    seat::Seat,
+    shared::Shared,
+    stream::Wish,
+};
+
+/// A member's session.
+pub(crate) struct Session {
+    pub(crate) seat: Seat,
+    shared: Arc<Shared>,
+    requests: Bucket,
+    sends: Bucket,
+    refusals: u32,
+    throttled_at: Option<Instant>,
+}
+
+/// What follows a request.
+pub(crate) enum Next {
+    /// The connection goes on.
+    On,
+    /// The member leaves.
+    Leave,
+    /// Too many requests were refused for their rate.
+    RateExceeded,
+}
+
+/// What a data frame came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// It is in its stream's log.
+    Kept,
+    /// The relay had ended its stream.
+    Dropped,
+    /// The number is not one of the member's.
+    NotYours,
+}
+
+/// A request that was not carried out.
+struct Denial(Refusal);
+
+impl Denial {
+    fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self(Refusal {
+            code: Cow::Borrowed(code.as_str()),
+            message: message.into(),
+            rule: None,
+            retry_ms: None,
+            version: None,
+        })
+    }
+
+    fn rule(rule: Rule) -> Self {
+        let message = format!("the rule `{}` of the member's grants does not allow it", rule.name());
+        let denial = Self::new(ErrorCode::OpUnknown, message).0;
+        Self(Refusal { code: Cow::Borrowed(rule.code()), rule: Some(Cow::Borrowed(rule.name())), ..denial })
+    }
+}
+
+/// The frame of an answer.
+pub(crate) fn ok(id: u64, value: impl Serialize) -> Bytes {
+    encode::json(&Reply { re: Some(id), outcome: Outcome::Ok(value) })
+}
+
+/// The frame of a refusal.
+pub(crate) fn refused(id: Option<u64>, refusal: Refusal) -> Bytes {
+    encode::json(&Reply::<Done> { re: id, outcome: Outcome::Error(refusal) })
+}
+
+/// The frame of a refusal that has a code and a text, no more.
+pub(crate) fn refused_with(id: Option<u64>, code: ErrorCode, message: &str) -> Bytes {
+    refused(id, Denial::new(code, message).0)
+}
+
+fn patterns(texts: &[String]) -> Result<Vec<Pattern>, Denial> {
+    let invalid = |_| Denial::new(ErrorCode::RequestInvalid, "a pattern is a name, or a prefix followed by one `*`");
+    texts.iter().map(|text| text.parse::<Pattern>().map_err(invalid)).collect()
+}
+
+fn grant_kind(kind: Kind) -> GrantKind {
+    match kind {
+        Kind::Audio => GrantKind::Audio,
+        Kind::Video => GrantKind::Video,
+        Kind::Screen => GrantKind::Screen,
+        Kind::Data => GrantKind::Data,
+    }
+}
+
+impl Session {
+    pub(crate) fn new(shared: Arc<Shared>, seat: Seat, now: Instant) -> Self {
+        let (requests, sends) = (request_rate(&shared), send_rate(&shared));
+        Self {
+            seat,
+            requests: Bucket::full(requests, now),
+            sends: Bucket::full(sends, now),
+            refusals: 0,
+            throttled_at: None,
+            shared,
+        }
+    }
+
+    /// Takes a text message; `answer` takes the frames to be written.
+    pub(crate) fn text(&mut self, text: &str, now: Instant, mut answer: impl FnMut(Bytes)) -> Next {
+        let request = match Request::parse(text) {
+            Ok(request) => request,
+            Err(Refused { id, code, message }) => {
+                if let Err(wait) = self.requests.take(request_rate(&self.shared), now) {
+                    return self.throttle("request", id, wait, now, answer);
+                }
+                self.shared.metrics.requests_refused.one(code.as_str());
+                answer(refused(id, Denial::new(code, message).0));
+                return Next::On;
+            }
+        };
+        self.shared.metrics.requests.one(request.op());
+        let id = request.id();
+        let is_send = matches!(request, Request::Send(_));
+        let rate = self.requests.take(request_rate(&self.shared), now);
+        let rate =
+            rate.and_then(|()| if is_send { self.sends.take(send_rate(&self.shared), now) } else { Ok(()) });
+        if let Err(wait) = rate {
+            return self.throttle(request.op(), Some(id), wait, now, answer);
+        }
+        self.refusals = 0;
+        let leave = matches!(request, Request::Leave(_));
+        match self.carry_out(request) {
+            Ok(frame) => answer(frame),
+            Err(Denial(refusal)) => {
+                self.shared.metrics.requests_refused.one(label(&refusal.code));
+                answer(refused(Some(id), refusal));
+            }
+        }
+        if leave { Next::Leave } else { Next::On }
+    }
+
+    fn throttle(
+        &mut self,
+        op: &'static str,
+        id: Option<u64>,
+        wait: Duration,
+        now: Instant,
+        mut answer: impl FnMut(Bytes),
+    ) -> Next {
+        self.refusals += 1;
+        self.shared.metrics.requests_refused.one(ErrorCode::RateLimited.as_str());
+        if self.refusals > self.shared.limits.rate_refusals_max {
+            return Next::RateExceeded;
+        }
+        let retry_ms = wait.as_millis() as u64 + 1;
+        let denial = Denial::new(ErrorCode::RateLimited, "too many requests").0;
+        answer(refused(id, Refusal { retry_ms: Some(retry_ms), ..denial }));
+        if self.throttled_at.is_none_or(|at| now.duration_since(at) >= Duration::from_secs(1)) {
+            self.throttled_at = Some(now);
+            let event = Event::<Box<RawValue>>::Throttled { op: op.into(), retry_ms };
+            answer(encode::json(&event));
+        }
+        Next::On
+    }
+
+    fn carry_out(&mut self, request: Request) -> Result<Bytes, Denial> {
+        match request {
+            Request::Login(_) => Err(Denial::new(ErrorCode::AlreadyLoggedIn, "the connection has its seat")),
+            Request::Publish(publish) => self.publish(publish),
+            Request::Unpublish(request::Unpublish { id, stream, .. }) => {
+                if self.seat.unpublish(&stream) {
+                    Ok(ok(id, Done {}))
+                } else {
+                    Err(Denial::new(ErrorCode::StreamUnknown, "the member publishes no stream of that name"))
+                }
+            }
+            Request::Subscribe(subscribe) => self.subscribe(&subscribe),
+            Request::Unsubscribe(request::Unsubscribe { id, streams, .. }) => {
+                self.seat.unsubscribe(&patterns(&streams)?);
+                Ok(ok(id, Done {}))
+            }
+            Request::Send(send) => self.send(&send),
+            Request::Set(set) => self.set(&set),
+            Request::Moderate(moderate) => self.moderate(&moderate),
+            Request::Members(request::Members { id, after, .. }) => {
+                let (count, members, next) = self.seat.room.members(self.seat.grants(), after.as_deref());
+                Ok(ok(id, MembersPage { count, members, next }))
+            }
+            Request::Leave(request::Leave { id, .. }) => Ok(ok(id, Done {})),
+        }
+    }
+
+    fn allow(&self, action: &Action<'_>) -> Result<(), Denial> {
+        match authorize(self.seat.grants(), action) {
+            Decision::Allowed => Ok(()),
+            Decision::Refused(rule) => Err(Denial::rule(rule)),
+        }
+    }
+
+    fn publish(&mut self, publish: request::Publish) -> Result<Bytes, Denial> {
+        let kind = grant_kind(publish.kind);
+        self.allow(&Action::Publish { stream: &publish.stream, kind, live: self.seat.live() })?;
+        let limits = &self.shared.limits;
+        if publish.meta.as_ref().is_some_and(|meta| meta.len() > limits.stream_meta_bytes_max) {
+            return Err(Denial::new(ErrorCode::TooLarge, "`meta` is longer than `stream_meta_bytes_max`"));
+        }
+        let publishing = Publishing {
+            name: publish.stream,
+            kind: publish.kind,
+            delivery: publish.delivery.unwrap_or(Delivery::of(publish.kind)),
+            meta: publish.meta,
+            wish: Wish { keep_ms: publish.keep_ms, history: publish.history },
+        };
+        let user = self.seat.me.member.user.clone();
+        let stream = self.seat.room.publish(&user, self.seat.id, publishing, self.shared.epoch());
+        let stream = stream.map_err(|error| match error {
+            PublishError::Exists => Denial::new(ErrorCode::StreamExists, "another member publishes that name"),
+            PublishError::Full => Denial::new(ErrorCode::StreamsExceeded, "the room has `streams_per_room_max` streams"),
+            PublishError::Gone => Denial::new(ErrorCode::Unavailable, "the member's seat is gone"),
+        })?;
+        let published = stream.published();
+        self.seat.began(stream);
+        Ok(ok(publish.id, published))
+    }
+
+    fn subscribe(&mut self, subscribe: &request::Subscribe) -> Result<Bytes, Denial> {
+        let wanted = patterns(&subscribe.streams)?;
+        let grants = self.seat.grants();
+        for pattern in &wanted {
+            let reachable = if pattern.is_exact() {
+                let role = self.seat.room.stream(pattern.as_str()).map(|stream| stream.info.role.clone());
+                match role {
+                    Some(role) => self.allow(&Action::Subscribe { stream: pattern.as_str(), publisher_role: &role }),
+                    None if grants.subscribe.streams.matches(pattern.as_str()) => Ok(()),
+                    None => Err(Denial::rule(Rule::SubscribeStreams)),
+                }
+            } else {
+                let overlaps = |allowed: &Pattern| {
+                    pattern.within(allowed) || allowed.within(pattern) || pattern.matches(allowed.as_str())
+                };
+                let open = !grants.subscribe.from.is_empty() && grants.subscribe.streams.iter().any(overlaps);
+                if open { Ok(()) } else { Err(Denial::rule(Rule::SubscribeStreams)) }
+            };
+            reachable?;
+        }
+        let new = wanted.iter().filter(|pattern| !self.seat.patterns.contains(*pattern)).count();
+        if self.seat.patterns.len() + new > self.shared.limits.subscriptions_per_member_max {
+            let message = "the member has `subscriptions_per_member_max` subscriptions";
+            return Err(Denial::new(ErrorCode::SubscriptionsExceeded, message));
+        }
+        let streams = self.seat.subscribe(wanted, &subscribe.from);
+        Ok(ok(subscribe.id, SubscribedTo { streams }))
+    }
+
+    fn send(&mut self, send: &request::Send) -> Result<Bytes, Denial> {
+        if send.data.get().len() > self.shared.limits.message_bytes_max {
+            return Err(Denial::new(ErrorCode::TooLarge, "`data` is longer than `message_bytes_max`"));
+        }
+        let unknown = || Denial::new(ErrorCode::UserUnknown, "no such user is in the room");
+        match &send.to {
+            To::Room => self.allow(&Action::SendRoom)?,
+            To::Role(role) => self.allow(&Action::SendRole(role))?,
+            To::User(user) => {
+                if self.seat.grants().send.users.is_empty() {
+                    self.allow(&Action::SendUser { role: "" })?;
+                }
+                let target = self.seat.room.occupant(user);
+                let target = target.filter(|target| sees(self.seat.grants(), &target.grants));
+                let target = target.ok_or_else(unknown)?;
+                self.allow(&Action::SendUser { role: &target.member.role })?;
+            }
+        }
+        let from = Some(&self.seat.me.member);
+        self.seat.room.send(from, &send.to, send.topic.as_ref(), &send.data).map_err(|_| unknown())?;
+        self.shared.metrics.messages.add(1);
+        Ok(ok(send.id, Done {}))
+    }
+
+    fn set(&mut self, set: &request::Set) -> Result<Bytes, Denial> {
+        self.allow(&Action::Set { key: &set.key })?;
+        if set.value.get().len() > self.shared.limits.state_value_bytes_max {
+            return Err(Denial::new(ErrorCode::TooLarge, "`value` is longer than `state_value_bytes_max`"));
+        }
+        match self.seat.room.set(&self.seat.me, &set.key, &set.value, set.if_version) {
+            Ok(version) => Ok(ok(set.id, Versioned { version })),
+            Err(SetError::Full) => {
+                Err(Denial::new(ErrorCode::StateExceeded, "the room's state has `state_keys_max` keys"))
+            }
+            Err(SetError::Conflict(version)) => {
+                let denial = Denial::new(ErrorCode::VersionConflict, "the key is at another version").0;
+                Err(Denial(Refusal { version: Some(version), ..denial }))
+            }
+        }
+    }
+
+    fn moderate(&mut self, moderate: &request::Moderate) -> Result<Bytes, Denial> {
+        let result = self.try_moderate(moderate);
+        let code = result.as_ref().map_or_else(|Denial(refusal)| refusal.code.to_string(), |_| "ok".into());
+        self.shared.bus.tell(Told::Moderated {
+            app: self.seat.room.app,
+            room: self.seat.room.name.clone(),
+            by: self.seat.me.member.user.clone(),
+            verb: match moderate.verb {
+                Verb::Kick => "kick".into(),
+                Verb::Close => "close".into(),
+            },
+            user: moderate.user.clone(),
+            code,
+        });
+        result
+    }
+
+    fn try_moderate(&mut self, moderate: &request::Moderate) -> Result<Bytes, Denial> {
+        let invalid = |message: &str| Denial::new(ErrorCode::RequestInvalid, message);
+        match (moderate.verb, &moderate.user) {
+            (Verb::Kick, Some(user)) => {
+                let verb = GrantVerb::Kick;
+                if !self.seat.grants().moderate.contains(verb) {
+                    self.allow(&Action::Moderate { verb, target_rank: None })?;
+                }
+                let target = self.seat.room.occupant(user);
+                let target = target.filter(|target| sees(self.seat.grants(), &target.grants));
+                let unknown = || Denial::new(ErrorCode::UserUnknown, "no such user is in the room");
+                let target = target.ok_or_else(unknown)?;
+                self.allow(&Action::Moderate { verb, target_rank: Some(target.grants.rank) })?;
+                self.shared.kick(&self.seat.room, user).ok_or_else(unknown)?;
+                Ok(ok(moderate.id, Done {}))
+            }
+            (Verb::Close, None) => {
+                self.allow(&Action::Moderate { verb: GrantVerb::Close, target_rank: None })?;
+                self.shared.close(&self.seat.room);
+                Ok(ok(moderate.id, Done {}))
+            }
+            (Verb::Kick, None) => Err(invalid("`kick` names a `user`")),
+            (Verb::Close, Some(_)) => Err(invalid("`close` names no `user`")),
+        }
+    }
+
+    /// Takes a data frame.
+    pub(crate) fn data(&self, header: FrameHeader, frame: &[u8]) -> Taken {
+        let metrics = &self.shared.metrics;
+        let Some(stream) = self.seat.own(header.stream) else { return Taken::NotYours };
+        if stream.append(frame, header.keyframe, self.shared.clock.now_ms()) {
+            metrics.frames_in.add(1);
+            metrics.frame_bytes_in.add(frame.len() as u64);
+            Taken::Kept
+        } else {
+            metrics.frames_dropped.add(1);
+            Taken::Dropped
+        }
+    }
+}
+
+fn request_rate(shared: &Shared) -> Rate {
+    Rate { per_s: shared.limits.requests_per_s, burst: shared.limits.requests_burst }
+}
+
+fn send_rate(shared: &Shared) -> Rate {
+    Rate { per_s: shared.limits.sends_per_s, burst: shared.limits.sends_burst }
+}
+
+/// The codes are of a closed set, so that metrics may carry them.
+fn label(code: &str) -> &'static str {
+    ErrorCode::ALL.iter().map(|known| known.as_str()).find(|known| *known == code).unwrap_or("other")
+}

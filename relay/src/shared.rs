@@ -1,0 +1,121 @@
+//! What every connection of the relay has in common. After `door`, before `seat`. Holds, and decides
+//! nothing.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
+
+use stagedoor_bus::{Bus, Event};
+use stagedoor_wire::limits::Limits;
+
+use crate::{clock::Clock, mail::Mailbox, metrics::Metrics, room::Room, rooms::Rooms};
+
+/// What connections share.
+pub(crate) struct Shared {
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) origins: Vec<String>,
+    pub(crate) bus: Arc<dyn Bus>,
+    pub(crate) rooms: Rooms,
+    pub(crate) metrics: Metrics,
+    pub(crate) clock: Clock,
+    draining: AtomicBool,
+    epochs: AtomicU64,
+    connection_ids: AtomicU64,
+    connections: Mutex<HashMap<u64, Arc<Mailbox>>>,
+}
+
+impl Shared {
+    pub(crate) fn new(limits: Limits, origins: Vec<String>, bus: Arc<dyn Bus>) -> Self {
+        Self {
+            limits: Arc::new(limits),
+            origins,
+            bus,
+            rooms: Rooms::default(),
+            metrics: Metrics::default(),
+            clock: Clock::start(),
+            draining: AtomicBool::new(false),
+            epochs: AtomicU64::new(random_u32().into()),
+            connection_ids: AtomicU64::new(0),
+            connections: Mutex::default(),
+        }
+    }
+
+    fn connections(&self) -> MutexGuard<'_, HashMap<u64, Arc<Mailbox>>> {
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The epoch of a new log: begins at random and steps by an odd number, so that neither this run of
+    /// the relay nor, in all likelihood, another gives the same one to another log.
+    pub(crate) fn epoch(&self) -> u32 {
+        self.epochs.fetch_add(0x9e37_79b1, Ordering::Relaxed) as u32
+    }
+
+    /// Whether the relay is going away.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    /// From now on the relay is going away.
+    pub(crate) fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Removes a user from a room at once. `None` if it is not there.
+    pub(crate) fn kick(&self, room: &Arc<Room>, user: &str) -> Option<()> {
+        if room.kick(user)? {
+            self.gone(room);
+        }
+        Some(())
+    }
+
+    /// Closes a room at once; how many seats it had.
+    pub(crate) fn close(&self, room: &Arc<Room>) -> usize {
+        let seats = room.close();
+        self.gone(room);
+        seats
+    }
+
+    /// Forgets a room that is empty and closed.
+    pub(crate) fn gone(&self, room: &Arc<Room>) {
+        self.rooms.forget(room);
+        self.bus.tell(Event::RoomClosed { app: room.app, room: room.name.clone() });
+    }
+
+    /// Notes a connection for as long as what is returned lives.
+    pub(crate) fn connected(self: &Arc<Self>, mailbox: Arc<Mailbox>) -> Connected {
+        let id = self.connection_ids.fetch_add(1, Ordering::Relaxed);
+        self.connections().insert(id, mailbox);
+        Connected { shared: self.clone(), id }
+    }
+
+    /// Every connection's mailbox.
+    pub(crate) fn mailboxes(&self) -> Vec<Arc<Mailbox>> {
+        self.connections().values().cloned().collect()
+    }
+
+    /// How many connections there are.
+    pub(crate) fn connection_count(&self) -> usize {
+        self.connections().len()
+    }
+}
+
+/// A noted connection.
+pub(crate) struct Connected {
+    shared: Arc<Shared>,
+    id: u64,
+}
+
+impl Drop for Connected {
+    fn drop(&mut self) {
+        self.shared.connections().remove(&self.id);
+    }
+}
+
+/// A number that nobody can guess; where the system has no randomness, the time.
+pub(crate) fn random_u32() -> u32 {
+    getrandom::u32().unwrap_or_else(|_| Clock::start().unix_ms() as u32)
+}
