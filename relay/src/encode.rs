@@ -1,4 +1,4 @@
-//! The bytes of a server's WebSocket frame (RFC 6455 §5.2). After `batch`, before `rate`. A server does
+//! The bytes of a server's WebSocket frame (RFC 6455 §5.2). After `batch`, before `tls`. A server does
 //! not mask, so the bytes are the same for every receiver and are made once. Never fragments.
 
 use bytes::{BufMut, Bytes, BytesMut};

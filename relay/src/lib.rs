@@ -21,12 +21,11 @@
 //! 15. [`mail`]: the wake-up handle by which rooms and streams reach a connection.
 //! 16. [`batch`]: what goes to the socket next, in few writes.
 //! 17. [`encode`]: the bytes of a server's WebSocket frame.
-//! 18. [`rate`]: a token bucket. Pure.
-//! 19. [`tls`]: certificates, and their renewal while running.
-//! 20. [`io`]: a connection with or without TLS.
-//! 21. [`addresses`]: how many connections there are from each address.
-//! 22. [`metrics`]: what the relay counts.
-//! 23. [`clock`]: the two times that everybody here means.
+//! 18. [`tls`]: certificates, and their renewal while running.
+//! 19. [`io`]: a connection with or without TLS.
+//! 20. [`addresses`]: how many connections there are from each address.
+//! 21. [`metrics`]: what the relay counts.
+//! 22. [`clock`]: the two times that everybody here means.
 
 mod addresses;
 mod answer;
@@ -42,7 +41,6 @@ mod listener;
 mod log;
 mod mail;
 mod metrics;
-mod rate;
 mod relay;
 mod room;
 mod rooms;

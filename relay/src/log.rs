@@ -88,6 +88,7 @@ impl Log {
     }
 
     /// Bytes kept.
+    #[cfg(test)]
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }

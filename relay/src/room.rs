@@ -103,8 +103,6 @@ pub(crate) struct Found {
     pub(crate) members: Vec<Member>,
     pub(crate) streams: Vec<StreamInfo>,
     pub(crate) state: Vec<StateEntry<Box<RawValue>>>,
-    /// The seat of the same user that this one took over.
-    pub(crate) replaced: bool,
     /// Its place in the view.
     pub(crate) place: Place,
     /// Whether its reading of the room's events goes on where the cursor that it brought says.
@@ -191,7 +189,6 @@ impl Room {
             members: inner.page(&grants, None, self.limits.members_page_max).0,
             streams: inner.streams_for(&grants),
             state: inner.state.list(),
-            replaced: taken,
             place,
             resumed,
         };
@@ -384,11 +381,6 @@ impl Room {
     /// A member, as the room knows it.
     pub(crate) fn occupant(&self, user: &str) -> Option<Occupant> {
         self.lock().members.get(user).cloned()
-    }
-
-    /// Every member's mailbox.
-    pub(crate) fn mailboxes(&self) -> Vec<Arc<Mailbox>> {
-        self.lock().members.values().map(|occupant| occupant.mailbox.clone()).collect()
     }
 
     /// The members that one with `grants` may see, a page, and the user to go on after; and the count.

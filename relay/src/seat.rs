@@ -88,7 +88,7 @@ impl Seat {
             shared.rooms.give_seat(app);
         })?;
         shared.metrics.seats.add(1);
-        let Found { view, count, members, streams, state, place, resumed, .. } = found;
+        let Found { view, count, members, streams, state, place, resumed } = found;
         let answer = LoggedIn {
             app: app.0,
             room: room.name.clone(),

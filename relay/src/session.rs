@@ -17,13 +17,13 @@ use stagedoor_wire::{
     event::Event,
     frame::FrameHeader,
     member::{Delivery, Kind},
+    rate::{Bucket, Rate},
     reply::{Done, MembersPage, Outcome, Refusal, Reply, SubscribedTo, Versioned},
     request::{self, Refused, Request, To, Verb},
 };
 
 use crate::{
     encode,
-    rate::{Bucket, Rate},
     room::{PublishError, Publishing, SetError, sees},
     seat::Seat,
     shared::Shared,

@@ -1,4 +1,4 @@
-//! Certificates, and their renewal while running. After `rate`, before `io`. A pair of files that does
+//! Certificates, and their renewal while running. After `encode`, before `io`. A pair of files that does
 //! not load leaves the old pair in use.
 
 use std::{

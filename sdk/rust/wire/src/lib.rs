@@ -11,7 +11,8 @@
 //! 6. [`close`]: the one table of close codes, each with what to do next.
 //! 7. [`code`]: the stable code of every refused request.
 //! 8. [`name`]: names of streams, state keys and topics, valid by construction.
-//! 9. [`limits`]: every limit by name, with its default.
+//! 9. [`rate`]: what a rate means.
+//! 10. [`limits`]: every limit by name, with its default.
 //!
 //! Tokens are opaque here; `stagedoor-token` knows them.
 
@@ -22,6 +23,7 @@ pub mod frame;
 pub mod limits;
 pub mod member;
 pub mod name;
+pub mod rate;
 pub mod reply;
 pub mod request;
 

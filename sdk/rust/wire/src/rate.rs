@@ -1,31 +1,32 @@
-//! A token bucket. After `encode`, before `tls`. Pure: the caller says what time it is.
+//! What a rate means here: a bucket that refills up to a burst, and from which each act takes one. After
+//! `name`, before `limits`. Pure: the caller says what time it is.
 
 use std::time::{Duration, Instant};
 
 /// Refills at a rate up to a burst; each act takes one.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Bucket {
+pub struct Bucket {
     left: f32,
     at: Instant,
 }
 
 /// What fills a bucket.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Rate {
+pub struct Rate {
     /// Refill.
-    pub(crate) per_s: u32,
+    pub per_s: u32,
     /// Capacity, at least 1.
-    pub(crate) burst: u32,
+    pub burst: u32,
 }
 
 impl Bucket {
     /// A full bucket.
-    pub(crate) fn full(rate: Rate, now: Instant) -> Self {
+    pub fn full(rate: Rate, now: Instant) -> Self {
         Self { left: rate.burst.max(1) as f32, at: now }
     }
 
     /// Takes one, or says how long to wait for it.
-    pub(crate) fn take(&mut self, rate: Rate, now: Instant) -> Result<(), Duration> {
+    pub fn take(&mut self, rate: Rate, now: Instant) -> Result<(), Duration> {
         let passed = now.saturating_duration_since(self.at).as_secs_f32();
         self.at = now;
         self.left = (self.left + passed * rate.per_s as f32).min(rate.burst.max(1) as f32);

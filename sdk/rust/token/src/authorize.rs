@@ -1,0 +1,144 @@
+//! Grants and an action become a decision (`spec/roles.md` §Actions). After `verify`, before `claims`.
+//! What no grant names is refused, and the refusal says which rule it was.
+
+use crate::role::{Grants, Kind, Verb};
+
+/// What a member wants to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action<'a> {
+    /// Begin a stream.
+    Publish {
+        /// Its name.
+        stream: &'a str,
+        /// What it carries.
+        kind: Kind,
+        /// How many streams of the member live already.
+        live: u32,
+    },
+    /// Receive a stream.
+    Subscribe {
+        /// Its name.
+        stream: &'a str,
+        /// The role of its publisher.
+        publisher_role: &'a str,
+    },
+    /// Message everybody.
+    SendRoom,
+    /// Message everybody of a role.
+    SendRole(&'a str),
+    /// Message one user.
+    SendUser {
+        /// That user's role.
+        role: &'a str,
+    },
+    /// Set a key of the room's state.
+    Set {
+        /// The key.
+        key: &'a str,
+    },
+    /// Act as a moderator.
+    Moderate {
+        /// The act.
+        verb: Verb,
+        /// The other's rank; none when the act is on the room itself.
+        target_rank: Option<u16>,
+    },
+    /// Know of another member.
+    See {
+        /// What the other has.
+        member: &'a Grants,
+    },
+}
+
+/// Whether an action is allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// It is.
+    Allowed,
+    /// It is not, by this rule.
+    Refused(Rule),
+}
+
+macro_rules! rules {
+    ($($(#[$doc:meta])* $name:ident = $rule:literal, $code:literal;)*) => {
+        /// The rule that refused.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Rule { $($(#[$doc])* $name,)* }
+
+        impl Rule {
+            /// Every rule.
+            pub const ALL: &[Rule] = &[$(Rule::$name,)*];
+
+            /// Its name, which is its place in the role's template.
+            pub fn name(self) -> &'static str {
+                match self { $(Rule::$name => $rule,)* }
+            }
+
+            /// The code of the refused request on the wire.
+            pub fn code(self) -> &'static str {
+                match self { $(Rule::$name => $code,)* }
+            }
+        }
+    };
+}
+
+rules! {
+    /// No pattern stands for the stream's name.
+    PublishStreams = "publish.streams", "publish_denied";
+    /// The kind is not among them.
+    PublishKinds = "publish.kinds", "publish_denied";
+    /// As many streams live as may.
+    PublishStreamsMax = "publish.streams_max", "publish_denied";
+    /// No pattern stands for the stream's name.
+    SubscribeStreams = "subscribe.streams", "subscribe_denied";
+    /// The publisher's role is not among them.
+    SubscribeFrom = "subscribe.from", "subscribe_denied";
+    /// No messages to everybody.
+    SendRoom = "send.room", "send_denied";
+    /// No messages to that role.
+    SendRoles = "send.roles", "send_denied";
+    /// No messages to users of that role.
+    SendUsers = "send.users", "send_denied";
+    /// No pattern stands for the key.
+    Set = "set", "set_denied";
+    /// The act is not among them.
+    Moderate = "moderate", "moderate_denied";
+    /// The other's rank is not lower.
+    ModerateRank = "rank", "moderate_denied";
+    /// The member does not see that role.
+    PresenceSees = "presence.sees", "presence_denied";
+    /// The other is not seen by this role.
+    PresenceSeenBy = "presence.seen_by", "presence_denied";
+}
+
+/// Decides.
+pub fn authorize(grants: &Grants, action: &Action<'_>) -> Decision {
+    let broken = match *action {
+        Action::Publish { stream, kind, live } => first([
+            (!grants.publish.streams.matches(stream), Rule::PublishStreams),
+            (!grants.publish.kinds.contains(kind), Rule::PublishKinds),
+            (live >= grants.publish.streams_max, Rule::PublishStreamsMax),
+        ]),
+        Action::Subscribe { stream, publisher_role } => first([
+            (!grants.subscribe.streams.matches(stream), Rule::SubscribeStreams),
+            (!grants.subscribe.from.matches(publisher_role), Rule::SubscribeFrom),
+        ]),
+        Action::SendRoom => first([(!grants.send.room, Rule::SendRoom)]),
+        Action::SendRole(role) => first([(!grants.send.roles.matches(role), Rule::SendRoles)]),
+        Action::SendUser { role } => first([(!grants.send.users.matches(role), Rule::SendUsers)]),
+        Action::Set { key } => first([(!grants.set.matches(key), Rule::Set)]),
+        Action::Moderate { verb, target_rank } => first([
+            (!grants.moderate.contains(verb), Rule::Moderate),
+            (target_rank.is_some_and(|rank| rank >= grants.rank), Rule::ModerateRank),
+        ]),
+        Action::See { member } => first([
+            (!grants.presence.sees.matches(&member.role), Rule::PresenceSees),
+            (!member.presence.seen_by.matches(&grants.role), Rule::PresenceSeenBy),
+        ]),
+    };
+    broken.map_or(Decision::Allowed, Decision::Refused)
+}
+
+fn first<const N: usize>(rules: [(bool, Rule); N]) -> Option<Rule> {
+    rules.into_iter().find_map(|(broken, rule)| broken.then_some(rule))
+}

@@ -1,0 +1,171 @@
+//! Keys, their states, and sets of them (`spec/token.md` §Keys). After `claims`, before `grants`. A key
+//! knows its app and its one algorithm; its secret is never shown.
+
+use std::{collections::HashMap, fmt, sync::Arc};
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use hmac::{Hmac, KeyInit};
+use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+use thiserror::Error;
+
+use crate::app::AppId;
+
+/// The shortest secret of HS256 (RFC 7518 §3.2), in bytes.
+pub const SECRET_BYTES_MIN: usize = 32;
+/// The longest key id, in bytes.
+pub const KID_BYTES_MAX: usize = 64;
+
+/// What a key may still do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KeyState {
+    /// Verifies, so that every relay knows it before the first token is signed.
+    Next,
+    /// Verifies and signs.
+    Current,
+    /// Verifies, until the tokens that it signed are over.
+    Retiring,
+    /// Neither.
+    Retired,
+}
+
+/// A key of one app.
+#[derive(Clone)]
+pub struct Key {
+    app: AppId,
+    kid: Arc<str>,
+    state: KeyState,
+    pub(crate) hmac: Hmac<Sha256>,
+    /// The header that this key's tokens begin with, as base64url.
+    pub(crate) header: Arc<str>,
+}
+
+/// Why a key was not made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum KeyError {
+    /// Too short a secret.
+    #[error("a secret has at least 32 bytes")]
+    SecretShort,
+    /// Not a key id.
+    #[error("a key id is 1 to 64 bytes of [A-Za-z0-9_-]")]
+    Kid,
+}
+
+impl Key {
+    /// A key for HMAC-SHA256. `secret` is the raw bytes.
+    pub fn hs256(app: AppId, kid: &str, secret: &[u8], state: KeyState) -> Result<Self, KeyError> {
+        if secret.len() < SECRET_BYTES_MIN {
+            return Err(KeyError::SecretShort);
+        }
+        let clean = kid.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
+        if !clean || !(1..=KID_BYTES_MAX).contains(&kid.len()) {
+            return Err(KeyError::Kid);
+        }
+        let hmac = Hmac::new_from_slice(secret).map_err(|_| KeyError::SecretShort)?;
+        let header = format!(r#"{{"alg":"HS256","typ":"JWT","kid":"{kid}"}}"#);
+        Ok(Self { app, kid: kid.into(), state, hmac, header: URL_SAFE_NO_PAD.encode(header).into() })
+    }
+
+    /// The app.
+    pub fn app(&self) -> AppId {
+        self.app
+    }
+
+    /// The key id, unique in a deployment.
+    pub fn kid(&self) -> &str {
+        &self.kid
+    }
+
+    /// What it may still do.
+    pub fn state(&self) -> KeyState {
+        self.state
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Key")
+            .field("app", &self.app)
+            .field("kid", &self.kid)
+            .field("state", &self.state)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Keys of any number of apps.
+#[derive(Clone, Debug, Default)]
+pub struct KeySet {
+    by_kid: HashMap<Arc<str>, Key>,
+    by_header: HashMap<Arc<str>, Arc<str>>,
+}
+
+impl KeySet {
+    /// No key.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a key. Returns the one of the same id that it replaces.
+    pub fn insert(&mut self, key: Key) -> Option<Key> {
+        self.by_header.insert(key.header.clone(), key.kid.clone());
+        self.by_kid.insert(key.kid.clone(), key)
+    }
+
+    /// Takes a key out.
+    pub fn remove(&mut self, kid: &str) -> Option<Key> {
+        let key = self.by_kid.remove(kid)?;
+        self.by_header.remove(&key.header);
+        Some(key)
+    }
+
+    /// The key of this id.
+    pub fn get(&self, kid: &str) -> Option<&Key> {
+        self.by_kid.get(kid)
+    }
+
+    /// How many.
+    pub fn len(&self) -> usize {
+        self.by_kid.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.by_kid.is_empty()
+    }
+
+    /// The key whose tokens begin with this very header: its form is then known to be good.
+    pub(crate) fn by_header(&self, header: &str) -> Option<&Key> {
+        self.by_kid.get(self.by_header.get(header)?)
+    }
+}
+
+impl FromIterator<Key> for KeySet {
+    fn from_iter<I: IntoIterator<Item = Key>>(keys: I) -> Self {
+        let mut set = Self::new();
+        for key in keys {
+            set.insert(key);
+        }
+        set
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_does_not_show_its_secret() {
+        let key = Key::hs256(AppId(1), "k1", &[0x41; 32], KeyState::Current).expect("a key");
+        assert_eq!(format!("{key:?}"), r#"Key { app: AppId(1), kid: "k1", state: Current, .. }"#);
+    }
+
+    #[test]
+    fn a_short_secret_and_a_bad_id_are_refused() {
+        let make = |kid: &str, len| Key::hs256(AppId(1), kid, &vec![1; len], KeyState::Next).err();
+        assert_eq!(make("k", 31), Some(KeyError::SecretShort));
+        assert_eq!(make("", 32), Some(KeyError::Kid));
+        assert_eq!(make("a b", 32), Some(KeyError::Kid));
+        assert_eq!(make(&"k".repeat(65), 32), Some(KeyError::Kid));
+    }
+}

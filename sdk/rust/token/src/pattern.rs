@@ -1,0 +1,145 @@
+//! Names and prefixes (`spec/roles.md` §Patterns). After `role`, before `refusal`. A pattern is a name, or
+//! a prefix followed by one `*`; so whether one lies within another is exact, not a guess.
+
+use std::{fmt, str::FromStr, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// The longest pattern, in bytes.
+pub const PATTERN_BYTES_MAX: usize = 256;
+/// The most patterns in one list.
+pub const PATTERNS_MAX: usize = 64;
+
+/// A name, or a prefix followed by one `*`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Pattern(Arc<str>);
+
+/// Why a text, or a list of them, is no pattern.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum PatternError {
+    /// Empty, too long, a `*` before the end, or a character that no name has.
+    #[error("a pattern is a name of [0-9A-Za-z_.:-], or a prefix of one followed by one `*`")]
+    Form,
+    /// Too many.
+    #[error("a list has at most 64 patterns")]
+    TooMany,
+}
+
+impl Pattern {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn prefix(&self) -> Option<&str> {
+        self.0.strip_suffix('*')
+    }
+
+    /// Whether it is a name, without a `*`.
+    pub fn is_exact(&self) -> bool {
+        self.prefix().is_none()
+    }
+
+    /// Whether it stands for `name`.
+    pub fn matches(&self, name: &str) -> bool {
+        self.prefix().map_or_else(|| *self.0 == *name, |prefix| name.starts_with(prefix))
+    }
+
+    /// Whether all that it stands for, `outer` stands for too.
+    pub fn within(&self, outer: &Self) -> bool {
+        match (self.prefix(), outer.prefix()) {
+            (Some(inner), Some(outer)) => inner.starts_with(outer),
+            (Some(_), None) => false,
+            (None, _) => outer.matches(&self.0),
+        }
+    }
+}
+
+impl FromStr for Pattern {
+    type Err = PatternError;
+
+    fn from_str(text: &str) -> Result<Self, PatternError> {
+        let name = text.strip_suffix('*').unwrap_or(text);
+        let clean = name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b':'));
+        let fits = !text.is_empty() && text.len() <= PATTERN_BYTES_MAX;
+        if fits && clean { Ok(Self(text.into())) } else { Err(PatternError::Form) }
+    }
+}
+
+impl TryFrom<String> for Pattern {
+    type Error = PatternError;
+
+    fn try_from(text: String) -> Result<Self, PatternError> {
+        text.parse()
+    }
+}
+
+impl From<Pattern> for String {
+    fn from(pattern: Pattern) -> Self {
+        pattern.0.as_ref().to_owned()
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// At most 64 patterns; the empty list stands for nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "Vec<Pattern>", into = "Vec<Pattern>")]
+pub struct Patterns(Arc<[Pattern]>);
+
+impl Patterns {
+    /// `["*"]`: every name.
+    pub fn any() -> Self {
+        Self([Pattern("*".into())].into())
+    }
+
+    /// `[]`: no name.
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// A list of names and prefixes.
+    pub fn of(texts: &[&str]) -> Result<Self, PatternError> {
+        texts.iter().map(|text| text.parse()).collect::<Result<Vec<Pattern>, _>>()?.try_into()
+    }
+
+    /// Whether one of them stands for `name`.
+    pub fn matches(&self, name: &str) -> bool {
+        self.0.iter().any(|pattern| pattern.matches(name))
+    }
+
+    /// Whether each of them lies within one of `outer`'s.
+    pub fn within(&self, outer: &Self) -> bool {
+        self.0.iter().all(|pattern| outer.0.iter().any(|outer| pattern.within(outer)))
+    }
+
+    /// Each of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Pattern> {
+        self.0.iter()
+    }
+
+    /// Whether it stands for nothing.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl TryFrom<Vec<Pattern>> for Patterns {
+    type Error = PatternError;
+
+    fn try_from(patterns: Vec<Pattern>) -> Result<Self, PatternError> {
+        if patterns.len() <= PATTERNS_MAX { Ok(Self(patterns.into())) } else { Err(PatternError::TooMany) }
+    }
+}
+
+impl From<Patterns> for Vec<Pattern> {
+    fn from(patterns: Patterns) -> Self {
+        patterns.0.to_vec()
+    }
+}

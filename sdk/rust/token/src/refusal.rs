@@ -1,0 +1,105 @@
+//! Every code that a token may be refused with (`spec/token.md` §Refusals). After `pattern`, before
+//! `app`. The order of the table is the order of the checks.
+
+use thiserror::Error;
+
+macro_rules! refusals {
+    ($($(#[$doc:meta])* $name:ident = $code:literal, $public:literal, $message:literal;)*) => {
+        /// Why a token was refused.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+        pub enum Refusal {
+            $($(#[$doc])* #[error($message)] $name,)*
+        }
+
+        impl Refusal {
+            /// Every refusal, in the order of the checks.
+            pub const ALL: &[Refusal] = &[$(Refusal::$name,)*];
+
+            /// The exact code, for those who hold the key: logs, audit, the `verify` endpoint.
+            pub fn code(self) -> &'static str {
+                match self { $(Refusal::$name => $code,)* }
+            }
+
+            /// The code that whoever presented the token is told: nothing exact before the signature
+            /// has proven where the token comes from.
+            pub fn public_code(self) -> &'static str {
+                match self { $(Refusal::$name => if $public { $code } else { "token_invalid" },)* }
+            }
+        }
+    };
+}
+
+refusals! {
+    /// Longer than `token_bytes_max`.
+    TokenTooLarge = "token_too_large", false, "the token is longer than `token_bytes_max`";
+    /// Not three parts of canonical base64url.
+    TokenMalformed = "token_malformed", false, "the token is not three parts of canonical base64url without padding";
+    /// Not the header of a room token.
+    HeaderInvalid = "header_invalid", false, "the header is not an object of `alg`, `typ` and `kid` alone";
+    /// An algorithm that the key does not have.
+    AlgUnsupported = "alg_unsupported", false, "the header's `alg` is not HS256, the key's own";
+    /// A `crit` header.
+    CritUnsupported = "crit_unsupported", false, "the header has `crit`, and no extension is understood";
+    /// No such key.
+    KeyUnknown = "key_unknown", false, "no key has the header's `kid`";
+    /// A retired key.
+    KeyRetired = "key_retired", false, "the key is retired";
+    /// Another signature.
+    SignatureInvalid = "signature_invalid", false, "the signature is not the key's";
+    /// Claims that are no object, or of wrong types, or given twice.
+    ClaimsMalformed = "claims_malformed", true, "the claims are not one object with each claim once and of its type";
+    /// A required claim is not there.
+    ClaimMissing = "claim_missing", true, "one of `app room sub role iat nbf exp jti` is missing";
+    /// A claim that has no meaning here.
+    ClaimUnknown = "claim_unknown", true, "a claim has no meaning here; a mistyped one would otherwise be ignored";
+    /// A claim that is not enforced yet.
+    ClaimUnsupported = "claim_unsupported", true, "a claim asks for what is not enforced here";
+    /// The key of another app.
+    AppMismatch = "app_mismatch", true, "the key is of another app than `app`";
+    /// No room, or not a name of one.
+    RoomInvalid = "room_invalid", true, "`room` is not 1 to `room_bytes_max` bytes without control characters";
+    /// No user, or not a name of one.
+    UserInvalid = "user_invalid", true, "`sub` is not 1 to `user_bytes_max` bytes without control characters";
+    /// Not the name of a role.
+    RoleInvalid = "role_invalid", true, "`role` is not 1 to 32 bytes of [a-z0-9_-]";
+    /// No id.
+    JtiInvalid = "jti_invalid", true, "`jti` is not 1 to `jti_bytes_max` visible ASCII characters";
+    /// Too long a name.
+    NameInvalid = "name_invalid", true, "`name` is longer than `name_bytes_max`, or has control characters";
+    /// Too long a meta.
+    MetaInvalid = "meta_invalid", true, "`meta` is longer than `meta_bytes_max`";
+    /// An end that is not after the beginning.
+    TimesInvalid = "times_invalid", true, "`exp` is not after `iat` and `nbf`";
+    /// Too long a life.
+    LifetimeTooLong = "lifetime_too_long", true, "`exp` is more than `ttl_s_max` after `iat`";
+    /// Over.
+    TokenExpired = "token_expired", true, "the token has expired";
+    /// Not begun.
+    TokenNotYetValid = "token_not_yet_valid", true, "`nbf` or `iat` lies in the future: look at both clocks";
+    /// Not a role of the app.
+    RoleUnknown = "role_unknown", true, "the app has no such role";
+    /// Grants that are not of the form.
+    GrantsInvalid = "grants_invalid", true, "`grants` has an unknown field, or one of the wrong form";
+    /// Grants beyond the role.
+    GrantsTooWide = "grants_too_wide", true, "`grants` goes beyond the role; a token may only narrow it";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_refusal_is_in_the_spec_in_order_and_back() {
+        let spec = include_str!("../../../../spec/token.md");
+        let table = spec.split("## Refusals").nth(1).expect("the spec has the section");
+        let table = table.split("\n## ").next().expect("a section ends");
+        let rows: Vec<String> = table
+            .lines()
+            .filter(|line| line.starts_with("| `"))
+            .map(|line| line.split('|').take(3).collect::<Vec<_>>().join("|"))
+            .collect();
+        let ours: Vec<String> =
+            Refusal::ALL.iter().map(|r| format!("| `{}` | `{}` ", r.code(), r.public_code())).collect();
+        assert_eq!(rows, ours);
+    }
+}

@@ -1,0 +1,288 @@
+//! Roles as templates, and the built-in ones (`spec/roles.md`). After `grants`, before `pattern`. What a
+//! template does not name is denied.
+
+use std::{
+    borrow::Borrow,
+    collections::BTreeMap,
+    fmt,
+    ops::Deref,
+    str::FromStr,
+    sync::{Arc, OnceLock},
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{pattern::Patterns, refusal::Refusal};
+
+/// The name of a role: 1 to 32 bytes of `[a-z0-9_-]`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct RoleName(Arc<str>);
+
+impl FromStr for RoleName {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        let clean = text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-'));
+        if clean && (1..=32).contains(&text.len()) { Ok(Self(text.into())) } else { Err(Refusal::RoleInvalid) }
+    }
+}
+
+impl TryFrom<String> for RoleName {
+    type Error = Refusal;
+
+    fn try_from(text: String) -> Result<Self, Refusal> {
+        text.parse()
+    }
+}
+
+impl From<RoleName> for String {
+    fn from(name: RoleName) -> Self {
+        name.0.as_ref().to_owned()
+    }
+}
+
+impl Deref for RoleName {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Borrow<str> for RoleName {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RoleName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What a stream carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// Sound.
+    Audio,
+    /// A camera.
+    Video,
+    /// A shared screen.
+    Screen,
+    /// Anything else.
+    Data,
+}
+
+/// An act of moderation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verb {
+    /// Removes a member.
+    Kick,
+    /// Closes the room.
+    Close,
+}
+
+macro_rules! set_of {
+    ($(#[$doc:meta])* $set:ident of $one:ident, $all:expr, $text:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[serde(from = $text, into = $text)]
+        pub struct $set(u8);
+
+        impl $set {
+            /// Each of them.
+            pub fn all() -> Self {
+                $all.into_iter().collect()
+            }
+
+            /// Whether it is one of them.
+            pub fn contains(self, one: $one) -> bool {
+                self.0 & (1 << one as u8) != 0
+            }
+
+            /// Whether all of them are of `outer`.
+            pub fn within(self, outer: Self) -> bool {
+                self.0 & !outer.0 == 0
+            }
+        }
+
+        impl FromIterator<$one> for $set {
+            fn from_iter<I: IntoIterator<Item = $one>>(ones: I) -> Self {
+                Self(ones.into_iter().fold(0, |bits, one| bits | 1 << one as u8))
+            }
+        }
+
+        impl From<Vec<$one>> for $set {
+            fn from(ones: Vec<$one>) -> Self {
+                ones.into_iter().collect()
+            }
+        }
+
+        impl From<$set> for Vec<$one> {
+            fn from(set: $set) -> Self {
+                $all.into_iter().filter(|one| set.contains(*one)).collect()
+            }
+        }
+    };
+}
+
+set_of! {
+    /// Kinds of streams.
+    Kinds of Kind, [Kind::Audio, Kind::Video, Kind::Screen, Kind::Data], "Vec<Kind>"
+}
+set_of! {
+    /// Acts of moderation.
+    Verbs of Verb, [Verb::Kick, Verb::Close], "Vec<Verb>"
+}
+
+/// What a member may do. A role's template has this form, and so have the effective grants that a
+/// member is told.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Grants {
+    /// The role.
+    pub role: RoleName,
+    /// Acts of moderation reach lower ranks only.
+    #[serde(default)]
+    pub rank: u16,
+    /// What it may publish.
+    #[serde(default)]
+    pub publish: Publish,
+    /// What it may subscribe to.
+    #[serde(default)]
+    pub subscribe: Subscribe,
+    /// Whom it may message.
+    #[serde(default)]
+    pub send: SendTo,
+    /// Keys of the room's state that it may set.
+    #[serde(default)]
+    pub set: Patterns,
+    /// Acts of moderation that it may do.
+    #[serde(default)]
+    pub moderate: Verbs,
+    /// Whom it sees, and who sees it.
+    #[serde(default)]
+    pub presence: Presence,
+}
+
+/// What may be published.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Publish {
+    /// Names of streams.
+    pub streams: Patterns,
+    /// Kinds of streams.
+    pub kinds: Kinds,
+    /// How many at once.
+    pub streams_max: u32,
+}
+
+/// What may be subscribed to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Subscribe {
+    /// Names of streams.
+    pub streams: Patterns,
+    /// Roles of their publishers.
+    pub from: Patterns,
+}
+
+/// Who may be messaged.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SendTo {
+    /// Everybody in the room at once.
+    pub room: bool,
+    /// Everybody of these roles at once.
+    pub roles: Patterns,
+    /// One user, of these roles.
+    pub users: Patterns,
+}
+
+/// Who sees whom: both sides must allow it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Presence {
+    /// Roles that it sees.
+    pub sees: Patterns,
+    /// Roles that see it.
+    pub seen_by: Patterns,
+}
+
+/// A role of an app.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Role(Arc<Grants>);
+
+impl Role {
+    /// A role of this template.
+    pub fn new(template: Grants) -> Self {
+        Self(Arc::new(template))
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &RoleName {
+        &self.0.role
+    }
+
+    /// All that it allows.
+    pub fn grants(&self) -> &Arc<Grants> {
+        &self.0
+    }
+}
+
+/// The roles of one app.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Roles(BTreeMap<RoleName, Role>);
+
+/// The built-in roles as JSON.
+const BUILT_IN: &str = include_str!("../roles.json");
+
+impl Roles {
+    /// `host`, `cohost`, `speaker`, `audience` and `observer`.
+    pub fn built_in() -> Arc<Self> {
+        static ROLES: OnceLock<Arc<Roles>> = OnceLock::new();
+        // The file is part of this crate, and a test reads it: it cannot fail to parse.
+        ROLES.get_or_init(|| Arc::new(Self::from_json(BUILT_IN).unwrap_or_default())).clone()
+    }
+
+    /// Roles from a JSON array of templates.
+    pub fn from_json(text: &str) -> Result<Self, serde_json::Error> {
+        let roles: Vec<Role> = serde_json::from_str(text)?;
+        Ok(Self(roles.into_iter().map(|role| (role.name().clone(), role)).collect()))
+    }
+
+    /// The role of this name.
+    pub fn get(&self, name: &str) -> Option<&Role> {
+        self.0.get(name)
+    }
+
+    /// Every role, by name.
+    pub fn iter(&self) -> impl Iterator<Item = &Role> {
+        self.0.values()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_built_in_roles_are_five() {
+        let names: Vec<String> = Roles::built_in().iter().map(|role| role.name().to_string()).collect();
+        assert_eq!(names, ["audience", "cohost", "host", "observer", "speaker"]);
+    }
+
+    #[test]
+    fn a_template_that_names_nothing_allows_nothing() {
+        let role: Role = serde_json::from_str(r#"{"role":"ghost"}"#).expect("a template");
+        let grants = role.grants();
+        assert!(grants.publish.streams.is_empty() && grants.subscribe.from.is_empty());
+        assert!(!grants.send.room && grants.set.is_empty() && grants.moderate == Verbs::default());
+        assert!(serde_json::from_str::<Role>(r#"{"role":"ghost","publsh":{}}"#).is_err());
+    }
+}
