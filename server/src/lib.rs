@@ -1,1 +1,38 @@
-//! Map to come.
+//! The server: backends ask, the server mints. It keeps apps, keys, API keys and the audit trail, and asks
+//! the relay over the bus for what happens in rooms. It never touches a member's connection.
+//!
+//! In reading order; a file uses only files further down:
+//!
+//! 1. [`server`]: the whole: opens the store, tells the relay of its apps, closes.
+//! 2. [`router`]: which path goes where; limits, request ids, rates.
+//! 3. [`routes`]: one file for each resource.
+//! 4. [`idempotency`]: a creation asked twice happens once.
+//! 5. [`caller`]: who asks, and may they.
+//! 6. [`issue`]: the one decision whether, and with what, a token is minted. Pure.
+//! 7. [`state`]: what every request has in common.
+//! 8. [`recorder`]: the audit trail's one writer.
+//! 9. [`error`]: every refusal, and the only file with status codes.
+//! 10. [`store`]: the database.
+//! 11. [`secret`]: secrets made, hashed and compared.
+//! 12. [`metrics`]: what the server counts.
+//! 13. [`config`]: how the server is set up; every limit by name.
+
+mod caller;
+pub mod config;
+mod error;
+mod idempotency;
+mod issue;
+mod metrics;
+mod recorder;
+mod router;
+mod routes;
+mod secret;
+mod server;
+mod state;
+mod store;
+
+pub use config::Config;
+pub use routes::{apps::AppCreated, api_keys::ApiKeyCreated};
+pub use router::openapi;
+pub use server::{OpenError, Server};
+pub use caller::Scope;

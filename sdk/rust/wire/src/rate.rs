@@ -25,6 +25,12 @@ impl Bucket {
         Self { left: rate.burst.max(1) as f32, at: now }
     }
 
+    /// How many may be taken now.
+    pub fn left(&self, rate: Rate, now: Instant) -> u32 {
+        let passed = now.saturating_duration_since(self.at).as_secs_f32();
+        (self.left + passed * rate.per_s as f32).min(rate.burst.max(1) as f32) as u32
+    }
+
     /// Takes one, or says how long to wait for it.
     pub fn take(&mut self, rate: Rate, now: Instant) -> Result<(), Duration> {
         let passed = now.saturating_duration_since(self.at).as_secs_f32();

@@ -1,0 +1,148 @@
+//! Who asks, and may they. After `idempotency`, before `issue`. A credential is looked up by its id and
+//! compared by its hash in constant time; it never gets further than this file.
+
+use axum::http::{HeaderMap, header};
+use serde::{Deserialize, Serialize};
+use stagedoor_token::AppId;
+use utoipa::ToSchema;
+
+use crate::{
+    error::ApiError,
+    secret,
+    state::{State, unix_ms},
+    store::credentials::ApiKeyRow,
+};
+
+/// Before the operator's credential.
+pub(crate) const ROOT_PREFIX: &str = "sdroot_";
+/// Before a backend's credential: `sd_<id>_<secret>`.
+pub(crate) const API_KEY_PREFIX: &str = "sd_";
+/// The use of an API key is noted at most so often.
+const USED_INTERVAL_MS: u64 = 60_000;
+
+/// What an API key may do in its app.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+pub enum Scope {
+    /// Mint and verify tokens.
+    #[serde(rename = "tokens:mint")]
+    TokensMint,
+    /// See rooms, members and streams.
+    #[serde(rename = "rooms:read")]
+    RoomsRead,
+    /// Kick, close, message.
+    #[serde(rename = "rooms:moderate")]
+    RoomsModerate,
+    /// Change the app: its keys and API keys; read its audit trail.
+    #[serde(rename = "apps:admin")]
+    AppsAdmin,
+}
+
+impl Scope {
+    /// Every scope.
+    pub const ALL: [Self; 4] = [Self::TokensMint, Self::RoomsRead, Self::RoomsModerate, Self::AppsAdmin];
+
+    /// The scope as it is written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::TokensMint => "tokens:mint",
+            Self::RoomsRead => "rooms:read",
+            Self::RoomsModerate => "rooms:moderate",
+            Self::AppsAdmin => "apps:admin",
+        }
+    }
+}
+
+/// Who asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Caller {
+    /// The operator: everything, everywhere.
+    Root,
+    /// A backend: its scopes, in its app.
+    ApiKey { id: String, app: AppId, scopes: Vec<Scope> },
+}
+
+const INVALID: ApiError = ApiError::Unauthenticated {
+    code: "credential_invalid",
+    detail: "the credential is not known, or has expired",
+};
+
+impl Caller {
+    /// The credential's id, for the audit trail and for rates.
+    pub(crate) fn id(&self) -> &str {
+        match self {
+            Self::Root => "root",
+            Self::ApiKey { id, .. } => id,
+        }
+    }
+
+    /// Whether it may use a scope in an app. An app of others and one that is not there look the same.
+    pub(crate) fn may(&self, app: AppId, scope: Scope) -> Result<(), ApiError> {
+        match self {
+            Self::Root => Ok(()),
+            Self::ApiKey { app: own, scopes, .. } if *own == app && scopes.contains(&scope) => Ok(()),
+            Self::ApiKey { .. } => Err(ApiError::Forbidden { scope: scope.as_str() }),
+        }
+    }
+
+    /// Whether it is the operator.
+    pub(crate) fn is_root(&self) -> Result<(), ApiError> {
+        match self {
+            Self::Root => Ok(()),
+            Self::ApiKey { .. } => Err(ApiError::Forbidden { scope: "root" }),
+        }
+    }
+
+    /// Finds out who asks.
+    pub(crate) async fn of(headers: &HeaderMap, state: &State) -> Result<Self, ApiError> {
+        let missing = ApiError::Unauthenticated {
+            code: "credential_missing",
+            detail: "send `Authorization: Bearer` with an API key",
+        };
+        let value = headers.get(header::AUTHORIZATION).ok_or(missing)?;
+        let (scheme, credential) = value.to_str().ok().and_then(|text| text.split_once(' ')).ok_or(INVALID)?;
+        if !scheme.eq_ignore_ascii_case("bearer") {
+            return Err(INVALID);
+        }
+        if let Some(secret) = credential.strip_prefix(ROOT_PREFIX) {
+            let root = state.store.root().await?.ok_or(INVALID)?;
+            return if secret::same(&root, &secret::hash(secret.as_bytes())) { Ok(Self::Root) } else { Err(INVALID) };
+        }
+        let (id, secret) = credential.strip_prefix(API_KEY_PREFIX).and_then(|rest| rest.split_once('_')).ok_or(INVALID)?;
+        let hash = secret::hash(secret.as_bytes());
+        let row = state.store.api_key(id).await?;
+        // An unknown id costs the same comparison.
+        let good = secret::same(row.as_ref().map_or(&[0; 32][..], |row| &row.hash), &hash);
+        let row = row.filter(|_| good).ok_or(INVALID)?;
+        let now_ms = unix_ms();
+        if row.expires_ms.is_some_and(|expires| expires <= now_ms) {
+            return Err(INVALID);
+        }
+        if row.last_used_ms.is_none_or(|used| now_ms.saturating_sub(used) >= USED_INTERVAL_MS) {
+            state.store.used_api_key(&row.id, now_ms).await?;
+        }
+        let scopes = scopes_of(&row);
+        Ok(Self::ApiKey { id: row.id, app: row.app, scopes })
+    }
+}
+
+/// The scopes of a row.
+pub(crate) fn scopes_of(row: &ApiKeyRow) -> Vec<Scope> {
+    Scope::ALL.into_iter().filter(|scope| row.scopes.split(' ').any(|text| text == scope.as_str())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_api_key_may_what_its_scopes_say_in_its_app_alone() {
+        let caller = Caller::ApiKey { id: "a".into(), app: AppId(1), scopes: vec![Scope::RoomsRead] };
+        assert!(caller.may(AppId(1), Scope::RoomsRead).is_ok());
+        assert!(caller.may(AppId(2), Scope::RoomsRead).is_err());
+        for scope in [Scope::TokensMint, Scope::RoomsModerate, Scope::AppsAdmin] {
+            assert!(caller.may(AppId(1), scope).is_err());
+        }
+        assert!(caller.is_root().is_err());
+        assert!(Caller::Root.may(AppId(9), Scope::AppsAdmin).is_ok());
+    }
+}

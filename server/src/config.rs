@@ -1,0 +1,55 @@
+//! How the server is set up; every limit by name. Last room of the server.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! config {
+    ($($(#[$doc:meta])* $name:ident: $type:ty = $default:expr;)*) => {
+        /// How the server is set up. An unknown name is refused.
+        #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(default, deny_unknown_fields)]
+        pub struct Config {
+            $($(#[$doc])* pub $name: $type,)*
+        }
+
+        impl Default for Config {
+            fn default() -> Self {
+                Self { $($name: $default,)* }
+            }
+        }
+    };
+}
+
+config! {
+    /// The folder that the database lies in; made if it is not there.
+    data_dir: PathBuf = PathBuf::from("data");
+    /// A new app's tokens live so long unless asked otherwise, in seconds.
+    ttl_s_default: u64 = 3_600;
+    /// A new app's tokens live at most so long, in seconds.
+    ttl_s_max: u64 = 86_400;
+    /// One request's body, in bytes.
+    body_bytes_max: usize = 65_536;
+    /// Names of apps and API keys, in bytes.
+    name_bytes_max: usize = 128;
+    /// Entries of one page.
+    page_entries_max: u32 = 200;
+    /// Requests a second of one credential.
+    rate_per_s: u32 = 200;
+    /// Requests above the rate that one credential may make at once.
+    rate_burst: u32 = 400;
+    /// Failed authentications a second of one address.
+    refusals_per_s: u32 = 5;
+    /// Failed authentications above the rate that one address may make at once.
+    refusals_burst: u32 = 50;
+    /// Keys of one app that are not retired.
+    keys_per_app_max: u32 = 8;
+    /// API keys of one app.
+    api_keys_per_app_max: u32 = 100;
+    /// For how long a creation's idempotency key is remembered, in seconds.
+    idempotency_s: u64 = 86_400;
+    /// For how long the audit trail is kept, in days.
+    audit_keep_days: u64 = 90;
+    /// Audit records that may wait for the database.
+    audit_waiting_max: usize = 8_192;
+}

@@ -1,0 +1,205 @@
+//! Every refusal of the HTTP API, and the only file with status codes. After `recorder`, before `store`.
+//! A body is a problem (RFC 9457) with a stable `code`; what is our fault says nothing but the request id.
+
+use std::borrow::Cow;
+
+use axum::{
+    Json,
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+use stagedoor_bus::BusError;
+use stagedoor_token::{MintError, Refusal};
+use utoipa::ToSchema;
+
+use crate::{secret::NoRandomness, store::StoreError};
+
+/// A problem body (RFC 9457).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub(crate) struct Problem {
+    /// Always `about:blank`: `code` names the problem.
+    #[serde(rename = "type")]
+    kind: Cow<'static, str>,
+    /// The status in words.
+    title: Cow<'static, str>,
+    /// The status.
+    status: u16,
+    /// Stable; for programs.
+    pub(crate) code: Cow<'static, str>,
+    /// For people.
+    detail: Cow<'static, str>,
+    /// The request's id, as in `X-Request-Id`.
+    request_id: String,
+}
+
+/// Why a request was refused.
+#[derive(Debug)]
+pub(crate) enum ApiError {
+    /// No credential, or not one of ours.
+    Unauthenticated { code: &'static str, detail: &'static str },
+    /// The credential does not allow this.
+    Forbidden { scope: &'static str },
+    /// Nothing there, or nothing that this caller may know of.
+    NotFound { code: &'static str, detail: &'static str },
+    /// No such method here.
+    MethodNotAllowed,
+    /// What is there is in the way.
+    Conflict { code: &'static str, detail: &'static str },
+    /// The request is not of the form.
+    Malformed { code: &'static str, detail: Cow<'static, str> },
+    /// The request is of the form and makes no sense.
+    Invalid { code: &'static str, detail: Cow<'static, str> },
+    /// A token's claims that the door would refuse.
+    Refused(Refusal),
+    /// Too large a body.
+    TooLarge,
+    /// Not JSON.
+    MediaType,
+    /// Too many requests.
+    RateLimited { retry_s: u64 },
+    /// No relay answers.
+    Unavailable(BusError),
+    /// Our fault.
+    Internal,
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        tracing::warn!(%error, "the store failed");
+        Self::Internal
+    }
+}
+
+impl From<NoRandomness> for ApiError {
+    fn from(error: NoRandomness) -> Self {
+        tracing::warn!(%error, "no secret was made");
+        Self::Internal
+    }
+}
+
+impl From<BusError> for ApiError {
+    fn from(error: BusError) -> Self {
+        Self::Unavailable(error)
+    }
+}
+
+impl From<MintError> for ApiError {
+    fn from(error: MintError) -> Self {
+        match error {
+            MintError::Refused(refusal) => Self::Refused(refusal),
+            MintError::KeyNotCurrent => {
+                Self::Conflict { code: "no_current_key", detail: "the app has no current key" }
+            }
+        }
+    }
+}
+
+impl ApiError {
+    /// The stable code.
+    pub(crate) fn code(&self) -> &'static str {
+        match self {
+            Self::Unauthenticated { code, .. }
+            | Self::NotFound { code, .. }
+            | Self::Conflict { code, .. }
+            | Self::Malformed { code, .. }
+            | Self::Invalid { code, .. } => code,
+            Self::Forbidden { .. } => "scope_missing",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::Refused(refusal) => refusal.code(),
+            Self::TooLarge => "body_too_large",
+            Self::MediaType => "media_type_unsupported",
+            Self::RateLimited { .. } => "rate_limited",
+            Self::Unavailable(_) => "relay_unavailable",
+            Self::Internal => "internal",
+        }
+    }
+
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Unauthenticated { .. } => StatusCode::UNAUTHORIZED,
+            Self::Forbidden { .. } => StatusCode::FORBIDDEN,
+            Self::NotFound { .. } => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Conflict { .. } => StatusCode::CONFLICT,
+            Self::Malformed { .. } => StatusCode::BAD_REQUEST,
+            Self::Invalid { .. } | Self::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    fn detail(&self) -> Cow<'static, str> {
+        match self {
+            Self::Unauthenticated { detail, .. } | Self::NotFound { detail, .. } | Self::Conflict { detail, .. } => {
+                Cow::Borrowed(detail)
+            }
+            Self::Malformed { detail, .. } | Self::Invalid { detail, .. } => detail.clone(),
+            Self::Forbidden { scope } => format!("the credential lacks the scope `{scope}` for this app").into(),
+            Self::MethodNotAllowed => "this path does not take that method".into(),
+            Self::Refused(refusal) => refusal.to_string().into(),
+            Self::TooLarge => "the body is longer than `body_bytes_max`".into(),
+            Self::MediaType => "the body is `application/json`".into(),
+            Self::RateLimited { retry_s } => format!("too many requests; try again in {retry_s} s").into(),
+            Self::Unavailable(error) => error.to_string().into(),
+            Self::Internal => "the request id finds the reason in the log".into(),
+        }
+    }
+
+    fn header(&self) -> Option<(HeaderName, String)> {
+        match self {
+            Self::Unauthenticated { code: "credential_missing", .. } => {
+                Some((header::WWW_AUTHENTICATE, "Bearer realm=\"stagedoor\"".into()))
+            }
+            Self::Unauthenticated { .. } => {
+                Some((header::WWW_AUTHENTICATE, "Bearer realm=\"stagedoor\", error=\"invalid_token\"".into()))
+            }
+            Self::Forbidden { scope } => Some((
+                header::WWW_AUTHENTICATE,
+                format!("Bearer realm=\"stagedoor\", error=\"insufficient_scope\", scope=\"{scope}\""),
+            )),
+            Self::RateLimited { retry_s } => Some((header::RETRY_AFTER, retry_s.to_string())),
+            Self::Unavailable(_) => Some((header::RETRY_AFTER, "1".into())),
+            _ => None,
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    /// The body still lacks the request's id; the router puts it in.
+    fn into_response(self) -> Response {
+        let status = self.status();
+        let problem = Problem {
+            kind: "about:blank".into(),
+            title: status.canonical_reason().unwrap_or("Refused").into(),
+            status: status.as_u16(),
+            code: self.code().into(),
+            detail: self.detail(),
+            request_id: String::new(),
+        };
+        let mut response = status.into_response();
+        if let Some((name, value)) = self.header()
+            && let Ok(value) = HeaderValue::from_str(&value)
+        {
+            response.headers_mut().insert(name, value);
+        }
+        response.extensions_mut().insert(problem);
+        response
+    }
+}
+
+/// Writes the problem that a response carries, now that the request's id is known.
+pub(crate) fn with_request_id(mut response: Response, request_id: &str) -> Response {
+    let Some(mut problem) = response.extensions_mut().remove::<Problem>() else { return response };
+    request_id.clone_into(&mut problem.request_id);
+    let (parts, _) = response.into_parts();
+    let mut written = (parts.status, Json(&problem)).into_response();
+    written.headers_mut().extend(parts.headers);
+    let kind = HeaderValue::from_static("application/problem+json");
+    written.headers_mut().insert(header::CONTENT_TYPE, kind);
+    written.extensions_mut().insert(problem);
+    written
+}

@@ -1,0 +1,149 @@
+//! Which path goes where; request ids, rates, and the body of every problem. After `server`, before
+//! `routes`.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use axum::{
+    Json, Router,
+    extract::{DefaultBodyLimit, MatchedPath, Request, State as Has},
+    http::{HeaderName, HeaderValue, header},
+    middleware::{Next, from_fn_with_state},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use utoipa::OpenApi;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{
+    caller::Caller,
+    error::{ApiError, Problem, with_request_id},
+    recorder,
+    routes::{api_keys, apps, audit, keys, pages, rooms, tokens},
+    secret,
+    state::State,
+    store::audit::Record,
+};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const REQUEST_ID_BYTES_MAX: usize = 64;
+
+/// A request's id, the caller's or ours.
+#[derive(Clone, Debug)]
+pub(crate) struct RequestId(pub(crate) String);
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Stagedoor",
+        description = "Room tokens, apps, keys, rooms. Every refusal is a problem body (RFC 9457) with a stable `code`. \
+                       Send `Authorization: Bearer` with an API key or the operator's root credential.",
+        license(name = "MIT OR Apache-2.0")
+    ),
+    components(schemas(Problem))
+)]
+struct Document;
+
+fn api() -> OpenApiRouter<Arc<State>> {
+    OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(apps::create, apps::list))
+        .routes(routes!(apps::show, apps::change, apps::delete))
+        .routes(routes!(keys::create, keys::list))
+        .routes(routes!(keys::rotate))
+        .routes(routes!(keys::retire))
+        .routes(routes!(api_keys::create, api_keys::list))
+        .routes(routes!(api_keys::rotate))
+        .routes(routes!(api_keys::delete))
+        .routes(routes!(tokens::create))
+        .routes(routes!(tokens::explain))
+        .routes(routes!(rooms::list))
+        .routes(routes!(rooms::show, rooms::close))
+        .routes(routes!(rooms::kick))
+        .routes(routes!(rooms::message))
+        .routes(routes!(audit::list))
+}
+
+/// The OpenAPI document of this version, as pretty JSON with a newline at its end.
+pub fn openapi() -> String {
+    let document = api().into_openapi();
+    document.to_pretty_json().unwrap_or_default() + "\n"
+}
+
+/// Every path of the server.
+pub(crate) fn router(state: Arc<State>) -> Router {
+    let (api, document) = api().split_for_parts();
+    let document = Arc::new(document);
+    api.route_layer(from_fn_with_state(state.clone(), authenticate))
+        .route("/v1/openapi.json", get(move || async move { Json(document.as_ref().clone()) }))
+        .route("/", get(pages::front))
+        .route("/reference", get(pages::reference))
+        .route("/reference.js", get(pages::script))
+        .route("/style.css", get(pages::style))
+        .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
+        .fallback(|| async { ApiError::NotFound { code: "path_unknown", detail: "there is nothing at this path" } })
+        .layer(DefaultBodyLimit::max(state.config.body_bytes_max))
+        .layer(from_fn_with_state(state.clone(), identify))
+        .with_state(state)
+}
+
+/// Gives every request an id, writes problems, counts answers.
+async fn identify(Has(state): Has<Arc<State>>, mut request: Request, next: Next) -> Response {
+    let given = request.headers().get(&REQUEST_ID).and_then(|value| value.to_str().ok());
+    let sane = |id: &&str| {
+        (1..=REQUEST_ID_BYTES_MAX).contains(&id.len())
+            && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+    };
+    let id = given.filter(sane).map(ToOwned::to_owned);
+    let id = id.or_else(|| secret::random_id("r_").ok()).unwrap_or_else(|| "r_none".into());
+    let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
+    let method = request.method().as_str().to_owned();
+    request.extensions_mut().insert(RequestId(id.clone()));
+    let mut response = with_request_id(next.run(request).await, &id);
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    let status = response.status().as_u16();
+    state.metrics.request(&method, &route, status);
+    if let Some(problem) = response.extensions().get::<Problem>() {
+        tracing::debug!(request_id = id, route, status, code = %problem.code, "refused");
+    }
+    response
+}
+
+/// Finds out who asks, and whether not too often.
+async fn authenticate(Has(state): Has<Arc<State>>, mut request: Request, next: Next) -> Response {
+    let peer = request.extensions().get::<SocketAddr>().map(|peer| peer.ip().to_canonical().to_string());
+    let address = peer.clone().unwrap_or_else(|| "unknown".into());
+    if state.refusals.left(&address) == 0 {
+        return ApiError::RateLimited { retry_s: 1 }.into_response();
+    }
+    let caller = match Caller::of(request.headers(), &state).await {
+        Ok(caller) => caller,
+        Err(error) => {
+            // Counted above: what is left only bounds how often an address may fail.
+            let _ = state.refusals.take(&address);
+            let request_id = request.extensions().get::<RequestId>().map(|RequestId(id)| id.clone());
+            let record = Record { peer, request_id, ..recorder::now("caller", error.code()) };
+            return match state.recorder.record(record).await {
+                Ok(()) => error.into_response(),
+                Err(ours) => ours.into_response(),
+            };
+        }
+    };
+    let taken = state.requests.take(caller.id());
+    request.extensions_mut().insert(caller);
+    let (mut response, left) = match taken {
+        Ok(left) => (next.run(request).await, left),
+        Err(wait) => {
+            let retry_s = wait.as_secs() + 1;
+            (ApiError::RateLimited { retry_s }.into_response(), 0)
+        }
+    };
+    let limit = format!("\"default\";r={left}");
+    for (name, value) in [("ratelimit-policy", state.requests.policy()), ("ratelimit", limit)] {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            response.headers_mut().insert(HeaderName::from_static(name), value);
+        }
+    }
+    response
+}

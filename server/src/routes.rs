@@ -1,0 +1,139 @@
+//! One file for each resource. After `router`, before `idempotency`. Parses, asks, answers; every decision
+//! is made further down.
+
+pub(crate) mod api_keys;
+pub(crate) mod apps;
+pub(crate) mod audit;
+pub(crate) mod keys;
+pub(crate) mod pages;
+pub(crate) mod rooms;
+pub(crate) mod tokens;
+
+use axum::{
+    Json,
+    extract::{
+        FromRequest, FromRequestParts, Path, Query, Request,
+        rejection::{JsonRejection, PathRejection, QueryRejection},
+    },
+    http::{StatusCode, request::Parts},
+};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use stagedoor_token::AppId;
+use utoipa::{IntoParams, ToSchema};
+
+use crate::{error::ApiError, state::State};
+
+/// A JSON body, its faults told as problems.
+pub(crate) struct Body<T>(pub(crate) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        match Json::<T>::from_request(request, state).await {
+            Ok(Json(value)) => Ok(Self(value)),
+            Err(rejection) => Err(match rejection {
+                JsonRejection::MissingJsonContentType(_) => ApiError::MediaType,
+                JsonRejection::JsonDataError(error) => {
+                    ApiError::Invalid { code: "body_invalid", detail: error.body_text().into() }
+                }
+                JsonRejection::JsonSyntaxError(_) => {
+                    ApiError::Malformed { code: "body_malformed", detail: "the body is not JSON".into() }
+                }
+                other if other.status() == StatusCode::PAYLOAD_TOO_LARGE => ApiError::TooLarge,
+                _ => ApiError::Malformed { code: "body_malformed", detail: "the body did not come whole".into() },
+            }),
+        }
+    }
+}
+
+/// Path parameters, their faults told as problems.
+pub(crate) struct At<T>(pub(crate) T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for At<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let path: Result<Path<T>, PathRejection> = Path::from_request_parts(parts, state).await;
+        path.map(|Path(value)| Self(value)).map_err(|_| ApiError::Malformed {
+            code: "path_invalid",
+            detail: "the path's AppID is an unsigned 32-bit number".into(),
+        })
+    }
+}
+
+/// Query parameters, their faults told as problems.
+pub(crate) struct Asked<T>(pub(crate) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let query: Result<Query<T>, QueryRejection> = Query::from_request_parts(parts, state).await;
+        query.map(|Query(value)| Self(value)).map_err(|error| ApiError::Malformed {
+            code: "query_invalid",
+            detail: error.body_text().into(),
+        })
+    }
+}
+
+/// Which page.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Paging {
+    /// Entries at most; 50 unless asked.
+    limit: Option<u32>,
+    /// The `next` of the page before.
+    after: Option<String>,
+}
+
+/// One page.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Page<T> {
+    /// The entries.
+    items: Vec<T>,
+    /// Give it as `after` for the next page; `null` on the last.
+    next: Option<String>,
+}
+
+const PAGE_ENTRIES_DEFAULT: u32 = 50;
+
+/// How many entries a page has.
+fn page_limit(state: &State, limit: Option<u32>) -> Result<u32, ApiError> {
+    let max = state.config.page_entries_max;
+    let limit = limit.unwrap_or(PAGE_ENTRIES_DEFAULT.min(max));
+    if (1..=max).contains(&limit) {
+        Ok(limit)
+    } else {
+        Err(ApiError::Malformed { code: "query_invalid", detail: format!("`limit` is 1 to {max}").into() })
+    }
+}
+
+impl<T> Page<T> {
+    /// A page of at most `limit` of `items`, of which one more was fetched to see whether more follow.
+    fn cut(mut items: Vec<T>, limit: u32, name: impl Fn(&T) -> String) -> Self {
+        let more = items.len() > limit as usize;
+        items.truncate(limit as usize);
+        let next = items.last().filter(|_| more).map(name);
+        Self { items, next }
+    }
+}
+
+fn app_unknown() -> ApiError {
+    ApiError::NotFound { code: "app_unknown", detail: "there is no such app" }
+}
+
+/// A name that people gave: not empty, bounded, without control characters.
+fn check_name(state: &State, name: &str) -> Result<(), ApiError> {
+    let bytes_max = state.config.name_bytes_max;
+    if name.is_empty() || name.len() > bytes_max || name.chars().any(char::is_control) {
+        let detail = format!("`name` is 1 to {bytes_max} bytes without control characters");
+        return Err(ApiError::Invalid { code: "name_invalid", detail: detail.into() });
+    }
+    Ok(())
+}
+
+/// An app's rows that a change needs.
+async fn app_row(state: &State, id: AppId) -> Result<crate::store::apps::AppRow, ApiError> {
+    state.store.app(id).await?.ok_or_else(app_unknown)
+}

@@ -1,0 +1,205 @@
+//! Tokens: minted, and explained, of `routes`.
+
+use std::sync::Arc;
+
+use axum::{Extension, Json, extract::State as Has, http::StatusCode};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use stagedoor_token::{AppId, Claims, Grants, KeyState, Narrowing, Refusal, Roles, seat, verify};
+use utoipa::ToSchema;
+
+use super::{At, Body, app_row};
+use crate::{
+    caller::{Caller, Scope},
+    error::{ApiError, Problem},
+    issue::{Issued, Lives, Wanted, issue},
+    recorder, secret,
+    router::RequestId,
+    state::{State, key_of, unix_s},
+    store::audit::Record,
+};
+
+/// What the token is to say.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewToken {
+    /// The room, 1 to 128 bytes.
+    room: String,
+    /// The user id, 1 to 64 bytes.
+    user: String,
+    /// A role of the app.
+    role: String,
+    /// How long it lives, in seconds; the app's `ttl_s_default` unless given.
+    ttl_s: Option<u64>,
+    /// Narrows the role, in the form of `spec/roles.md`.
+    #[schema(value_type = Option<Object>)]
+    grants: Option<Value>,
+    /// Shown to others.
+    name: Option<String>,
+    /// Shown to others.
+    meta: Option<String>,
+}
+
+/// A token.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct TokenCreated {
+    /// The token. It is not kept here.
+    token: String,
+    /// Its id.
+    jti: String,
+    /// When it ends, Unix seconds.
+    exp: u64,
+    /// How long that is from now.
+    expires_in_s: u64,
+    /// What it allows.
+    #[schema(value_type = Object)]
+    grants: Arc<Grants>,
+}
+
+/// A token to be looked at.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TokenQuestion {
+    /// The token.
+    token: String,
+    /// The room that it is meant for, if that is part of the question.
+    room: Option<String>,
+}
+
+/// Everything about a token.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct TokenAnswer {
+    /// Whether the door would take it now.
+    valid: bool,
+    /// `ok`, or the exact code.
+    code: &'static str,
+    /// The code that a client would be told.
+    public_code: &'static str,
+    /// Why not.
+    message: Option<String>,
+    /// What it says; only when its signature is good.
+    #[schema(value_type = Option<Object>)]
+    claims: Option<Claims>,
+    /// What it allows.
+    #[schema(value_type = Option<Object>)]
+    grants: Option<Arc<Grants>>,
+    /// How long it still lives; negative when it is over.
+    seconds_left: Option<i64>,
+    /// The server's time, Unix seconds.
+    now: u64,
+}
+
+async fn mint(state: &State, app: AppId, new: NewToken) -> Result<Issued, ApiError> {
+    let row = app_row(state, app).await?;
+    let grants = new.grants.map(serde_json::from_value::<Narrowing>).transpose();
+    let grants = grants.map_err(|_| ApiError::Refused(Refusal::GrantsInvalid))?;
+    let keys = state.store.keys(app).await?;
+    let key = keys.iter().find(|key| key.state == KeyState::Current).and_then(key_of);
+    let key = key.ok_or(ApiError::Conflict { code: "no_current_key", detail: "the app has no current key" })?;
+    let lives = Lives { ttl_s_default: row.ttl_s_default, ttl_s_max: row.ttl_s_max };
+    let NewToken { room, user, role, ttl_s, name, meta, .. } = new;
+    let wanted = Wanted { room, user, role, ttl_s, grants, name, meta };
+    Ok(issue(wanted, lives, &Roles::built_in(), &key, unix_s(), secret::random_id("t_")?)?)
+}
+
+/// Mints a token. It is answered once its record is in the audit trail.
+#[utoipa::path(post, path = "/v1/apps/{app}/tokens", tag = "tokens", params(("app" = u32, Path)), request_body = NewToken,
+    responses((status = 201, body = TokenCreated), (status = "4XX", body = Problem)))]
+pub(crate) async fn create(
+    Has(state): Has<Arc<State>>,
+    Extension(caller): Extension<Caller>,
+    Extension(RequestId(request_id)): Extension<RequestId>,
+    At(app): At<AppId>,
+    Body(new): Body<NewToken>,
+) -> Result<(StatusCode, Json<TokenCreated>), ApiError> {
+    let mut record = Record {
+        app: Some(app.0),
+        actor: Some(caller.id().into()),
+        room: Some(new.room.chars().take(128).collect()),
+        user: Some(new.user.chars().take(64).collect()),
+        role: Some(new.role.chars().take(32).collect()),
+        request_id: Some(request_id),
+        ..recorder::now("token.mint", "ok")
+    };
+    let issued = match caller.may(app, Scope::TokensMint) {
+        Ok(()) => mint(&state, app, new).await,
+        Err(error) => Err(error),
+    };
+    state.metrics.mint(issued.as_ref().map_or_else(ApiError::code, |_| "ok"));
+    match &issued {
+        Ok(issued) => record.jti = Some(issued.claims.jti.clone()),
+        Err(error) => record.code = error.code().into(),
+    }
+    state.recorder.record(record).await?;
+    let Issued { token, claims, grants } = issued?;
+    let expires_in_s = claims.exp - claims.iat;
+    Ok((StatusCode::CREATED, Json(TokenCreated { token, jti: claims.jti, exp: claims.exp, expires_in_s, grants })))
+}
+
+/// Says everything about a token: whether the door would take it, why not, what it allows.
+#[utoipa::path(post, path = "/v1/apps/{app}/tokens/verify", tag = "tokens", params(("app" = u32, Path)),
+    request_body = TokenQuestion, responses((status = 200, body = TokenAnswer), (status = "4XX", body = Problem)))]
+pub(crate) async fn explain(
+    Has(state): Has<Arc<State>>,
+    Extension(caller): Extension<Caller>,
+    Extension(RequestId(request_id)): Extension<RequestId>,
+    At(app): At<AppId>,
+    Body(question): Body<TokenQuestion>,
+) -> Result<Json<TokenAnswer>, ApiError> {
+    caller.may(app, Scope::TokensMint)?;
+    app_row(&state, app).await?;
+    let now = unix_s();
+    let answer = answer(&state, app, &question, now);
+    let claims = answer.claims.as_ref();
+    let record = Record {
+        app: Some(app.0),
+        actor: Some(caller.id().into()),
+        room: claims.map(|claims| claims.room.clone()),
+        user: claims.map(|claims| claims.user.clone()),
+        jti: claims.map(|claims| claims.jti.clone()),
+        request_id: Some(request_id),
+        ..recorder::now("token.verify", answer.code)
+    };
+    state.recorder.record(record).await?;
+    Ok(Json(answer))
+}
+
+fn answer(state: &State, app: AppId, question: &TokenQuestion, now: u64) -> TokenAnswer {
+    let directory = state.bus.directory();
+    let not = |code, public_code, message: String| TokenAnswer {
+        valid: false,
+        code,
+        public_code,
+        message: Some(message),
+        claims: None,
+        grants: None,
+        seconds_left: None,
+        now,
+    };
+    let refused = |refusal: Refusal| not(refusal.code(), refusal.public_code(), refusal.to_string());
+    let claims = match verify(&question.token, directory.keys(), now) {
+        // Nothing is told of another app's token.
+        Ok(claims) if claims.app != app => return refused(Refusal::KeyUnknown),
+        Ok(claims) => claims,
+        Err(refusal) => return refused(refusal),
+    };
+    let seconds_left = i64::try_from(claims.exp).ok().map(|exp| exp - now as i64);
+    let roles = directory.app(app).map(|app| app.roles.clone()).unwrap_or_default();
+    let told = match seat(&claims, &roles) {
+        Err(refusal) => refused(refusal),
+        Ok(_) if question.room.as_ref().is_some_and(|room| *room != claims.room) => {
+            not("room_mismatch", "room_mismatch", "the token is for another room".into())
+        }
+        Ok(grants) => TokenAnswer {
+            valid: true,
+            code: "ok",
+            public_code: "ok",
+            message: None,
+            grants: Some(grants),
+            claims: None,
+            seconds_left: None,
+            now,
+        },
+    };
+    TokenAnswer { claims: Some(claims), seconds_left, ..told }
+}

@@ -1,0 +1,162 @@
+//! The whole server: opens the store, tells the relay of its apps, closes. First room, before `router`.
+
+use std::{sync::Arc, time::Duration};
+
+use stagedoor_bus::{Bus, Event};
+use stagedoor_token::AppId;
+use thiserror::Error;
+use tokio::{sync::mpsc, task::JoinHandle};
+
+use crate::{
+    caller::{ROOT_PREFIX, Scope},
+    config::Config,
+    error::ApiError,
+    metrics::Metrics,
+    recorder::{Recorder, listen},
+    router,
+    routes::{
+        api_keys::{self, ApiKeyCreated, NewApiKey},
+        apps::{self, AppCreated, NewApp},
+    },
+    secret,
+    state::{Buckets, State, unix_ms},
+    store::Store,
+};
+
+/// How often old audit records are looked for.
+const PRUNE_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
+const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
+/// Apps that are told to the relay at a time.
+const APPS_AT_A_TIME: u32 = 500;
+
+/// Why the server did not open, or an app was not made.
+#[derive(Debug, Error)]
+pub enum OpenError {
+    /// The data folder or the database.
+    #[error("the data folder is not usable: {0}")]
+    Store(String),
+    /// An app, a key or a credential.
+    #[error("refused: {0}")]
+    Refused(&'static str),
+}
+
+impl From<ApiError> for OpenError {
+    fn from(error: ApiError) -> Self {
+        Self::Refused(error.code())
+    }
+}
+
+/// The server.
+pub struct Server {
+    state: Arc<State>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Server {
+    /// Opens the store, makes the root credential at the first start (the second part, shown this once),
+    /// and tells the relay of every app. `events` are what the relay tells.
+    pub async fn open(
+        config: Config,
+        bus: Arc<dyn Bus>,
+        events: mpsc::Receiver<Event>,
+    ) -> Result<(Self, Option<String>), OpenError> {
+        let store = Store::open(&config.data_dir).await.map_err(|error| OpenError::Store(error.to_string()))?;
+        let metrics = Arc::new(Metrics::default());
+        let (recorder, writer) = Recorder::start(store.clone(), metrics.clone(), config.audit_waiting_max.max(1));
+        let state = Arc::new(State {
+            requests: Buckets::new(config.rate_per_s, config.rate_burst),
+            refusals: Buckets::new(config.refusals_per_s, config.refusals_burst),
+            store,
+            bus,
+            recorder: recorder.clone(),
+            metrics: metrics.clone(),
+            config,
+        });
+        let root = make_root(&state).await?;
+        tell_apps(&state).await?;
+        let tasks = vec![
+            tokio::spawn(listen(events, recorder, metrics)),
+            tokio::spawn(prune(state.clone())),
+            writer,
+        ];
+        Ok((Self { state, tasks }, root))
+    }
+
+    /// Every path of the HTTP API and its pages. A request's peer is read from its extension
+    /// `std::net::SocketAddr`.
+    pub fn router(&self) -> axum::Router {
+        router::router(self.state.clone())
+    }
+
+    /// Makes an app with its first key.
+    pub async fn create_app(&self, name: &str) -> Result<AppCreated, OpenError> {
+        let new = NewApp::named(name);
+        Ok(apps::make(&self.state, &new).await?)
+    }
+
+    /// Makes an API key of an app.
+    pub async fn create_api_key(&self, app: u32, name: &str, scopes: &[Scope]) -> Result<ApiKeyCreated, OpenError> {
+        let new = NewApiKey { name: name.into(), scopes: scopes.to_vec(), expires_in_s: None };
+        Ok(api_keys::make(&self.state, AppId(app), &new).await?)
+    }
+
+    /// Whether the store answers.
+    pub async fn ready(&self) -> bool {
+        self.state.store.answers().await
+    }
+
+    /// Everything the server counts, in Prometheus' text format.
+    pub fn metrics(&self) -> String {
+        self.state.metrics.render()
+    }
+
+    /// Writes what waits, and lets go of the database. To be called when the relay and the listener are
+    /// done.
+    pub async fn close(mut self) {
+        let writer = self.tasks.pop();
+        for task in &self.tasks {
+            task.abort();
+        }
+        for task in self.tasks {
+            // An aborted task ends with an error, as meant.
+            let _ = task.await;
+        }
+        let store = self.state.store.clone();
+        drop(self.state);
+        if let Some(writer) = writer {
+            // It ends when the last recorder is gone; a request that hangs must not hold the process.
+            let _ = tokio::time::timeout(Duration::from_secs(5), writer).await;
+        }
+        store.close().await;
+    }
+}
+
+async fn make_root(state: &State) -> Result<Option<String>, OpenError> {
+    let secret = secret::random_text::<32>().map_err(ApiError::from)?;
+    let hash = secret::hash(secret.as_bytes());
+    let made = state.store.set_root(&hash, unix_ms()).await.map_err(ApiError::from)?;
+    Ok(made.then(|| format!("{ROOT_PREFIX}{secret}")))
+}
+
+async fn tell_apps(state: &State) -> Result<(), OpenError> {
+    let mut after = 0;
+    loop {
+        let apps = state.store.apps(after, APPS_AT_A_TIME).await.map_err(ApiError::from)?;
+        let Some(last) = apps.last() else { return Ok(()) };
+        after = last.id.0;
+        for app in &apps {
+            state.tell_app(app.id).await?;
+        }
+    }
+}
+
+async fn prune(state: Arc<State>) {
+    loop {
+        let before_ms = unix_ms().saturating_sub(state.config.audit_keep_days.saturating_mul(DAY_MS));
+        match state.store.prune(before_ms).await {
+            Ok(records) => tracing::debug!(records, "old audit records deleted"),
+            Err(error) => tracing::warn!(%error, "old audit records were not deleted"),
+        }
+        tokio::time::sleep(PRUNE_INTERVAL).await;
+    }
+}
