@@ -1,1 +1,18 @@
-//! Map.
+//! The one binary's parts: server, relay and bus put together, and the command line.
+//!
+//! In reading order; a file uses only files further down:
+//!
+//! 1. [`cli`]: the command line, and one file for each group of commands.
+//! 2. [`dev`]: what `stagedoor dev` makes and remembers for a developer.
+//! 3. [`assemble`]: server, relay and bus become one running process.
+//! 4. [`operations`]: `/healthz`, `/readyz` and `/metrics` on a socket of their own.
+//! 5. [`config`]: file, environment and flags become one configuration.
+
+mod assemble;
+pub mod cli;
+pub mod config;
+mod dev;
+mod operations;
+
+pub use assemble::{Running, assemble};
+pub use config::Config;

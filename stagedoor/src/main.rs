@@ -1,2 +1,7 @@
-//! Entry.
-fn main() {}
+//! Introduces the command line to the process.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    stagedoor::cli::run()
+}

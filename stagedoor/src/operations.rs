@@ -1,0 +1,79 @@
+//! `/healthz`, `/readyz` and `/metrics` on a socket of their own, loopback unless configured. After
+//! `assemble`, before `config`. Tells; never changes anything.
+
+use std::{
+    fmt::Write,
+    sync::Arc,
+    time::Instant,
+};
+
+use axum::{
+    Router,
+    extract::State,
+    http::{StatusCode, header},
+    response::IntoResponse,
+    routing::get,
+};
+use stagedoor_relay::Relay;
+use stagedoor_server::Server;
+
+/// What the operations endpoints look at.
+pub(crate) struct Looked {
+    pub(crate) server: Arc<Server>,
+    pub(crate) relay: Arc<Relay>,
+    pub(crate) started: Instant,
+}
+
+/// The endpoints.
+pub(crate) fn router(looked: Looked) -> Router {
+    Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+        .with_state(Arc::new(looked))
+}
+
+async fn ready(State(looked): State<Arc<Looked>>) -> impl IntoResponse {
+    if looked.relay.is_draining() {
+        (StatusCode::SERVICE_UNAVAILABLE, "draining\n")
+    } else if looked.server.ready().await {
+        (StatusCode::OK, "ok\n")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer\n")
+    }
+}
+
+async fn metrics(State(looked): State<Arc<Looked>>) -> impl IntoResponse {
+    let mut out = looked.relay.metrics();
+    out += &looked.server.metrics();
+    let uptime_s = looked.started.elapsed().as_secs();
+    let gauges = [
+        ("stagedoor_uptime_seconds", "Seconds since the start.", Some(uptime_s)),
+        ("process_resident_memory_bytes", "Resident memory.", resident_bytes()),
+        ("process_open_fds", "Open file descriptors.", open_fds()),
+    ];
+    for (name, help, value) in gauges {
+        if let Some(value) = value {
+            let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}");
+        }
+    }
+    let version = env!("CARGO_PKG_VERSION");
+    let _ = writeln!(
+        out,
+        "# HELP stagedoor_build_info The version that runs.\n# TYPE stagedoor_build_info gauge\n\
+         stagedoor_build_info{{version=\"{version}\"}} 1"
+    );
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], out)
+}
+
+/// From `/proc`; absent where there is none.
+fn resident_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib * 1_024)
+}
+
+fn open_fds() -> Option<u64> {
+    Some(std::fs::read_dir("/proc/self/fd").ok()?.count() as u64)
+}
