@@ -81,9 +81,10 @@ fn other_http(router: Router, stopped: watch::Receiver<bool>) -> OtherHttp {
                 .header_read_timeout(HEADER_READ_TIMEOUT)
                 .serve_connection(TokioIo::new(io), service);
             let mut connection = std::pin::pin!(connection);
+            let stop = async { drop(stopped.wait_for(|stop| *stop).await) };
             let served = tokio::select! {
                 served = connection.as_mut() => served,
-                _ = stopped.wait_for(|stop| *stop) => {
+                () = stop => {
                     connection.as_mut().graceful_shutdown();
                     connection.await
                 }

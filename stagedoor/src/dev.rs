@@ -1,0 +1,1 @@
+//! What `stagedoor dev` makes and remembers for a developer. After `cli`, before `assemble`.
