@@ -1,0 +1,109 @@
+//! A whole Stagedoor in this process, with one app whose key the test holds. Last of the harness.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::Context;
+use stagedoor::{Config, Running, assemble};
+use stagedoor_token::{AppId, Claims, Key, KeyState, mint};
+use stagedoor_wire::limits::Limits;
+use tempfile::TempDir;
+
+use crate::member::Member;
+
+/// The whole.
+pub struct Stage {
+    /// What runs.
+    pub running: Running,
+    /// The app.
+    pub app: AppId,
+    /// The app's current key.
+    pub key: Key,
+    _data: TempDir,
+}
+
+/// Unix seconds.
+pub fn now_s() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |passed| passed.as_secs())
+}
+
+/// Bytes of base64url, as a key's secret is given out.
+pub fn decode_secret(text: &str) -> Vec<u8> {
+    const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut bits = 0_u32;
+    let mut count = 0;
+    let mut out = Vec::new();
+    for byte in text.bytes() {
+        let value = ALPHABET.iter().position(|letter| *letter == byte).unwrap_or(0) as u32;
+        bits = bits << 6 | value;
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            out.push((bits >> count) as u8);
+        }
+    }
+    out
+}
+
+impl Stage {
+    /// With the defaults.
+    pub async fn start() -> anyhow::Result<Self> {
+        Self::with(|_| {}).await
+    }
+
+    /// With limits of the test's own.
+    pub async fn with(change: impl FnOnce(&mut Limits)) -> anyhow::Result<Self> {
+        Self::configured(|config| change(&mut config.relay.limits)).await
+    }
+
+    /// With a configuration of the test's own.
+    pub async fn configured(change: impl FnOnce(&mut Config)) -> anyhow::Result<Self> {
+        let data = tempfile::tempdir()?;
+        let mut config = Config::default();
+        config.listen.address = "127.0.0.1:0".into();
+        config.listen.operations = "127.0.0.1:0".into();
+        config.server.data_dir = data.path().to_owned();
+        config.relay.limits.drain_grace_ms = 200;
+        change(&mut config);
+        let running = assemble(&config).await?;
+        let created = running.server.create_app("test").await?;
+        let app = AppId(created.app);
+        let key = Key::hs256(app, &created.key.kid, &decode_secret(&created.key.secret), KeyState::Current)?;
+        Ok(Self { running, app, key, _data: data })
+    }
+
+    /// Claims for ten minutes from now.
+    pub fn claims(&self, room: &str, user: &str, role: &str) -> anyhow::Result<Claims> {
+        let role = role.parse().context("a role's name")?;
+        Ok(Claims::new(self.app, room, user, role, &format!("t-{user}"), now_s(), 600))
+    }
+
+    /// A token for ten minutes from now.
+    pub fn token(&self, room: &str, user: &str, role: &str) -> anyhow::Result<String> {
+        Ok(mint(&self.claims(room, user, role)?, &self.key)?)
+    }
+
+    /// The address that clients connect to.
+    pub fn url(&self) -> String {
+        format!("ws://{}{}", self.running.http, stagedoor_wire::CONNECT_PATH)
+    }
+
+    /// A connection without a seat.
+    pub async fn connect(&self) -> anyhow::Result<Member> {
+        Member::connect(self.running.http).await
+    }
+
+    /// A member in its seat.
+    pub async fn join(&self, room: &str, user: &str, role: &str) -> anyhow::Result<Member> {
+        let mut member = self.connect().await?;
+        member.log_in(&self.token(room, user, role)?).await?;
+        Ok(member)
+    }
+
+    /// A number of the operations endpoint's.
+    pub async fn metric(&self, name: &str) -> anyhow::Result<u64> {
+        let text = crate::member::http_get(self.running.operations, "/metrics").await?;
+        let line = text.lines().find(|line| line.split(' ').next() == Some(name));
+        let value = line.and_then(|line| line.split(' ').nth(1)).with_context(|| format!("no metric {name}"))?;
+        Ok(value.parse()?)
+    }
+}
