@@ -235,7 +235,7 @@ impl Session {
         let stream = stream.map_err(|error| match error {
             PublishError::Exists => Denial::new(ErrorCode::StreamExists, "another member publishes that name"),
             PublishError::Full => Denial::new(ErrorCode::StreamsExceeded, "the room has `streams_per_room_max` streams"),
-            PublishError::Gone => Denial::new(ErrorCode::Unavailable, "the member's seat is gone"),
+            PublishError::Gone => Denial::new(ErrorCode::PublishDenied, "the member's seat is gone"),
         })?;
         let published = stream.published();
         self.seat.began(stream);

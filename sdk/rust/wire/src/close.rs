@@ -69,8 +69,6 @@ table! {
     RoomFull = 4102, "room_full";
     /// Too many requests, after notices.
     RateExceeded = 4103, "rate_exceeded";
-    /// The relay failed; its log has the reason.
-    Internal = 4104, "internal";
     /// The token is not one of this deployment's, or not well-formed. Says no more to strangers.
     TokenInvalid = 4200, "token_invalid";
     /// The token's life is over.

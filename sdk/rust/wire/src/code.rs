@@ -58,8 +58,6 @@ codes! {
     TooLarge = "too_large";
     /// Too many requests or messages; `retry_ms` says when to try again.
     RateLimited = "rate_limited";
-    /// The app's owner, or the relay, has gone away meanwhile.
-    Unavailable = "unavailable";
 }
 
 #[cfg(test)]

@@ -1,0 +1,133 @@
+//! How connections live and end: expiry, silence, a peer that takes nothing, and the relay going away.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde_json::json;
+use stagedoor_tests::{Heard, Stage};
+use stagedoor_token::mint;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpSocket, TcpStream},
+};
+
+#[tokio::test]
+async fn a_connection_does_not_outlive_its_token_and_is_told_before() -> Result<()> {
+    let stage = Stage::start().await?;
+    let mut claims = stage.claims("lobby", "anna", "host")?;
+    claims.exp = claims.iat + 3;
+    let mut anna = stage.connect().await?;
+    anna.log_in(&mint(&claims, &stage.key)?).await?;
+    let notice = anna.event("token_expiring").await?;
+    assert_eq!(notice["exp"], claims.exp);
+    assert!(notice["now"].as_u64().is_some_and(|now| now < claims.exp));
+    let closed = anna.closed().await?;
+    assert_eq!((closed.code, closed.reason.as_str()), (4201, "token_expired"));
+    assert!(stagedoor_tests::stage::now_s() >= claims.exp);
+    Ok(())
+}
+
+/// A raw socket in its seat that answers nothing by itself.
+async fn raw(stage: &Stage, user: &str) -> Result<TcpStream> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_recv_buffer_size(4_096)?;
+    let mut tcp = socket.connect(stage.running.http).await?;
+    let token = stage.token("lobby", user, "audience")?;
+    let head = format!(
+        "GET /v1/connect HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+         Sec-WebSocket-Protocol: stagedoor.v1\r\nAuthorization: Bearer {token}\r\n\r\n"
+    );
+    tcp.write_all(head.as_bytes()).await?;
+    Ok(tcp)
+}
+
+#[tokio::test]
+async fn a_peer_that_says_nothing_is_asked_and_then_closed() -> Result<()> {
+    let stage = Stage::with(|limits| {
+        limits.ping_interval_ms = 50;
+        limits.pong_timeout_ms = 50;
+        limits.close_timeout_ms = 50;
+    })
+    .await?;
+    let mut tcp = raw(&stage, "mute").await?;
+    let mut all = Vec::new();
+    tcp.read_to_end(&mut all).await?;
+    assert!(all.windows(2).any(|two| two == [0x89, 0]), "a ping");
+    assert!(all.ends_with(b"\x0f\xa2dead"), "and then the close 4002");
+
+    let mut alive = stage.join("lobby", "alive", "audience").await?;
+    let patient = tokio::time::timeout(Duration::from_millis(400), alive.closed()).await;
+    assert!(patient.is_err(), "who answers pings stays");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_peer_that_takes_no_byte_is_cut_off() -> Result<()> {
+    let stage = Stage::with(|limits| {
+        limits.write_timeout_ms = 200;
+        limits.socket_send_buffer_bytes = 4_096;
+    })
+    .await?;
+    let mut host = stage.join("lobby", "anna", "host").await?;
+    let _stuck = raw(&stage, "stuck").await?;
+    host.find(|heard| format!("{heard:?}").contains("stuck")).await?;
+    // Five messages are more than its kernel takes and less than the room keeps.
+    for _ in 0..5 {
+        host.ok(json!({"op": "send", "to": "room", "data": "x".repeat(15_000)})).await?;
+    }
+    assert_eq!(host.event("left").await?["users"], json!(["stuck"]));
+    assert_eq!(stage.metric("stagedoor_relay_closes_total{reason=\"write_timeout\"}").await?, 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn when_the_relay_goes_away_members_are_told_and_the_closes_are_spread() -> Result<()> {
+    let stage = Stage::with(|limits| limits.drain_grace_ms = 500).await?;
+    let mut members = Vec::new();
+    for n in 0..10 {
+        members.push(stage.join("lobby", &format!("u{n}"), "audience").await?);
+    }
+    let begun = std::time::Instant::now();
+    let stopping = tokio::spawn(stage.running.stop());
+    let mut ends = Vec::new();
+    let waits = members.into_iter().map(|mut member| async move {
+        let closed = member.closed().await?;
+        let told = member.unheard().any(|heard| matches!(heard, Heard::Control(value) if value["ev"] == "closing"));
+        anyhow::Ok((closed.code, told, begun.elapsed()))
+    });
+    for end in futures_util::future::join_all(waits).await {
+        ends.push(end?);
+    }
+    assert!(ends.iter().all(|(code, ..)| *code == 4000), "{ends:?}");
+    assert!(ends.iter().filter(|(_, told, _)| *told).count() >= 9, "all but the first are told before: {ends:?}");
+    let last = ends.iter().map(|(.., at)| *at).max().context("ten ends")?;
+    let first = ends.iter().map(|(.., at)| *at).min().context("ten ends")?;
+    assert!(last - first >= Duration::from_millis(300), "{ends:?}");
+    stopping.await?;
+    assert!(begun.elapsed() < Duration::from_secs(5));
+    Ok(())
+}
+
+#[tokio::test]
+async fn nothing_new_is_taken_while_the_relay_goes_away() -> Result<()> {
+    let stage = Stage::with(|limits| limits.drain_grace_ms = 1_000).await?;
+    let mut first = stage.join("lobby", "anna", "host").await?;
+    let mut second = stage.join("lobby", "bob", "host").await?;
+    let mut third = stage.connect().await?;
+    let token = stage.token("lobby", "carl", "host")?;
+    let address = stage.running.http;
+    let stopping = tokio::spawn(stage.running.stop());
+    let closing = tokio::select! {
+        closing = first.event("closing") => closing,
+        closing = second.event("closing") => closing,
+    };
+    assert_eq!(closing?["code"], 4000);
+    assert!(TcpStream::connect(address).await.is_err(), "nobody accepts");
+    if let Ok(answer) = third.ask(json!({"op": "login", "token": token})).await {
+        assert_eq!(answer["error"]["code"], "closing");
+    }
+    assert_eq!(third.closed().await?.code, 4000);
+    stopping.await?;
+    Ok(())
+}
