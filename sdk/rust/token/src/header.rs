@@ -10,7 +10,7 @@ use serde::{
 
 use crate::{base64url, refusal::Refusal};
 
-/// The `kid` of a header that is of the form.
+/// The `kid` of a header that is of the form. The header's base64url is checked here, not by the caller.
 pub(crate) fn kid_of(part: &str) -> Result<String, Refusal> {
     let json = base64url::decode(part).ok_or(Refusal::TokenMalformed)?;
     let text = std::str::from_utf8(&json).map_err(|_| Refusal::HeaderInvalid)?;
