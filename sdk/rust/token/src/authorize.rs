@@ -1,7 +1,10 @@
-//! Grants and an action become a decision (`spec/roles.md` §Actions). After `verify`, before `claims`.
+//! Grants and an action become a decision (`spec/roles.md` §Actions). After `verify`, before `header`.
 //! What no grant names is refused, and the refusal says which rule it was.
 
-use crate::role::{Grants, Kind, Verb};
+use crate::{
+    role::{Grants, Kind, Verb},
+    rule::Rule,
+};
 
 /// What a member wants to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,58 +60,6 @@ pub enum Decision {
     Allowed,
     /// It is not, by this rule.
     Refused(Rule),
-}
-
-macro_rules! rules {
-    ($($(#[$doc:meta])* $name:ident = $rule:literal, $code:literal;)*) => {
-        /// The rule that refused.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum Rule { $($(#[$doc])* $name,)* }
-
-        impl Rule {
-            /// Every rule.
-            pub const ALL: &[Rule] = &[$(Rule::$name,)*];
-
-            /// Its name, which is its place in the role's template.
-            pub fn name(self) -> &'static str {
-                match self { $(Rule::$name => $rule,)* }
-            }
-
-            /// The code of the refused request on the wire.
-            pub fn code(self) -> &'static str {
-                match self { $(Rule::$name => $code,)* }
-            }
-        }
-    };
-}
-
-rules! {
-    /// No pattern stands for the stream's name.
-    PublishStreams = "publish.streams", "publish_denied";
-    /// The kind is not among them.
-    PublishKinds = "publish.kinds", "publish_denied";
-    /// As many streams live as may.
-    PublishStreamsMax = "publish.streams_max", "publish_denied";
-    /// No pattern stands for the stream's name.
-    SubscribeStreams = "subscribe.streams", "subscribe_denied";
-    /// The publisher's role is not among them.
-    SubscribeFrom = "subscribe.from", "subscribe_denied";
-    /// No messages to everybody.
-    SendRoom = "send.room", "send_denied";
-    /// No messages to that role.
-    SendRoles = "send.roles", "send_denied";
-    /// No messages to users of that role.
-    SendUsers = "send.users", "send_denied";
-    /// No pattern stands for the key.
-    Set = "set", "set_denied";
-    /// The act is not among them.
-    Moderate = "moderate", "moderate_denied";
-    /// The other's rank is not lower.
-    ModerateRank = "rank", "moderate_denied";
-    /// The member does not see that role.
-    PresenceSees = "presence.sees", "presence_denied";
-    /// The other is not seen by this role.
-    PresenceSeenBy = "presence.seen_by", "presence_denied";
 }
 
 /// Decides.

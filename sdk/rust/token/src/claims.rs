@@ -1,12 +1,7 @@
-//! What a token says, and how it is read strictly (`spec/token.md` §Claims). After `authorize`, before
-//! `key`. Checks form and bounds; whether the signature is good was settled before.
+//! What a token says, and the bounds of it (`spec/token.md` §Claims, §Limits). After `read`, before `key`.
+//! Checks what is said against the bounds; never whether a role allows it.
 
-use std::{borrow::Cow, collections::BTreeSet};
-
-use serde::{
-    Deserialize, Deserializer, Serialize,
-    de::{IgnoredAny, MapAccess, Visitor},
-};
+use serde::Serialize;
 
 use crate::{app::AppId, grants::Narrowing, refusal::Refusal, role::RoleName};
 
@@ -82,57 +77,17 @@ impl Default for Limits {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Raw<'a> {
-    app: AppId,
-    #[serde(borrow)]
-    room: Cow<'a, str>,
-    #[serde(borrow)]
-    sub: Cow<'a, str>,
-    #[serde(borrow)]
-    role: Cow<'a, str>,
-    #[serde(default, deserialize_with = "present")]
-    grants: Option<Narrowing>,
-    iat: u64,
-    nbf: u64,
-    exp: u64,
-    #[serde(borrow)]
-    jti: Cow<'a, str>,
-    #[serde(default, borrow, deserialize_with = "present")]
-    name: Option<Cow<'a, str>>,
-    #[serde(default, borrow, deserialize_with = "present")]
-    meta: Option<Cow<'a, str>>,
-    #[serde(default, borrow, deserialize_with = "present")]
-    iss: Option<Cow<'a, str>>,
-    #[serde(default, borrow, deserialize_with = "present")]
-    at_exp: Option<Cow<'a, str>>,
-    #[serde(default)]
-    once: Option<IgnoredAny>,
-    #[serde(default)]
-    max_stay: Option<IgnoredAny>,
-}
-
-/// A field that is there has a value; `null` is none.
-fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(d: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(d).map(Some)
-}
-
-const REQUIRED: [&str; 8] = ["app", "room", "sub", "role", "iat", "nbf", "exp", "jti"];
-const OPTIONAL: [&str; 7] = ["grants", "name", "meta", "iss", "at_exp", "once", "max_stay"];
-
-/// A text for people: bounded, and without control characters.
-fn is_text(text: &str, bytes_max: usize) -> bool {
-    text.len() <= bytes_max && !text.chars().any(char::is_control)
-}
-
-fn is_visible_ascii(text: &str) -> bool {
-    text.bytes().all(|b| b.is_ascii_graphic())
-}
-
 impl Claims {
     /// Claims for `ttl_s` from `now_s` on, without name, meta or narrowing.
-    pub fn new(app: AppId, room: &str, user: &str, role: RoleName, jti: &str, now_s: u64, ttl_s: u64) -> Self {
+    pub fn new(
+        app: AppId,
+        room: &str,
+        user: &str,
+        role: RoleName,
+        jti: &str,
+        now_s: u64,
+        ttl_s: u64,
+    ) -> Self {
         Self {
             app,
             room: room.into(),
@@ -147,117 +102,61 @@ impl Claims {
             meta: None,
         }
     }
-
-    /// Reads the claims of a token whose signature is good.
-    pub(crate) fn read(json: &[u8]) -> Result<Self, Refusal> {
-        let raw: Raw<'_> = serde_json::from_slice(json).map_err(|_| why_unreadable(json))?;
-        if raw.once.is_some() || raw.max_stay.is_some() || raw.at_exp.is_some_and(|at_exp| at_exp != "close") {
-            return Err(Refusal::ClaimUnsupported);
-        }
-        let _ = raw.iss;
-        Ok(Self {
-            app: raw.app,
-            room: raw.room.into_owned(),
-            user: raw.sub.into_owned(),
-            role: raw.role.parse()?,
-            grants: raw.grants,
-            iat: raw.iat,
-            nbf: raw.nbf,
-            exp: raw.exp,
-            jti: raw.jti.into_owned(),
-            name: raw.name.map(Cow::into_owned),
-            meta: raw.meta.map(Cow::into_owned),
-        })
-    }
-
-    /// Whether everything is within its bounds, times against each other included.
-    pub(crate) fn check(&self, limits: &Limits) -> Result<(), Refusal> {
-        let bounded = |text: &str, bytes_max| !text.is_empty() && is_text(text, bytes_max);
-        if !bounded(&self.room, limits.room_bytes_max) {
-            return Err(Refusal::RoomInvalid);
-        }
-        if !bounded(&self.user, limits.user_bytes_max) {
-            return Err(Refusal::UserInvalid);
-        }
-        if !bounded(&self.jti, limits.jti_bytes_max) || !is_visible_ascii(&self.jti) {
-            return Err(Refusal::JtiInvalid);
-        }
-        if self.name.as_ref().is_some_and(|name| !is_text(name, limits.name_bytes_max)) {
-            return Err(Refusal::NameInvalid);
-        }
-        if self.meta.as_ref().is_some_and(|meta| meta.len() > limits.meta_bytes_max) {
-            return Err(Refusal::MetaInvalid);
-        }
-        if self.exp <= self.iat || self.exp <= self.nbf {
-            return Err(Refusal::TimesInvalid);
-        }
-        if self.exp - self.iat > limits.ttl_s_max {
-            return Err(Refusal::LifetimeTooLong);
-        }
-        Ok(())
-    }
-
-    /// Whether the token's life has begun and is not over. Leeway is given to the beginning only: a token
-    /// is never good after its `exp`.
-    pub(crate) fn check_now(&self, now_s: u64, limits: &Limits) -> Result<(), Refusal> {
-        if now_s >= self.exp {
-            return Err(Refusal::TokenExpired);
-        }
-        let latest = now_s.saturating_add(limits.leeway_s);
-        if self.nbf > latest || self.iat > latest {
-            return Err(Refusal::TokenNotYetValid);
-        }
-        Ok(())
-    }
 }
 
-/// The names in an object, each once; an error if it is no object, or one comes twice.
-struct Names<'a>(BTreeSet<Cow<'a, str>>);
-
-impl<'de> Deserialize<'de> for Names<'de> {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        struct NamesVisitor;
-        impl<'de> Visitor<'de> for NamesVisitor {
-            type Value = Names<'de>;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Names<'de>, A::Error> {
-                let mut names = BTreeSet::new();
-                while let Some((name, IgnoredAny)) = map.next_entry::<Cow<'de, str>, _>()? {
-                    if !names.insert(name) {
-                        return Err(serde::de::Error::custom("twice"));
-                    }
-                }
-                Ok(Names(names))
-            }
-        }
-        d.deserialize_map(NamesVisitor)
-    }
+/// A text for people: bounded, and without control characters.
+fn is_text(text: &str, bytes_max: usize) -> bool {
+    let plain = text.bytes().all(|b| matches!(b, b' '..=b'~'));
+    text.len() <= bytes_max && (plain || !text.chars().any(char::is_control))
 }
 
-/// Finds the exact fault of claims that do not read. Only for the refused, so it may take its time.
-fn why_unreadable(json: &[u8]) -> Refusal {
-    #[derive(Deserialize)]
-    struct OnlyGrants {
-        #[serde(default, rename = "grants")]
-        _grants: Option<Narrowing>,
+fn must(good: bool, refusal: Refusal) -> Result<(), Refusal> {
+    if good { Ok(()) } else { Err(refusal) }
+}
+
+impl Limits {
+    /// Checks whatever claims say, the time of the day apart.
+    pub(crate) fn check(&self, claims: &Claims) -> Result<(), Refusal> {
+        self.check_room(&claims.room)?;
+        self.check_user(&claims.user)?;
+        self.check_jti(&claims.jti)?;
+        self.check_name(claims.name.as_deref())?;
+        self.check_meta(claims.meta.as_deref())?;
+        self.check_times(claims.iat, claims.nbf, claims.exp)
     }
-    #[derive(Deserialize)]
-    struct AnyGrants {
-        #[serde(default, rename = "grants")]
-        _grants: Option<IgnoredAny>,
+
+    pub(crate) fn check_room(&self, room: &str) -> Result<(), Refusal> {
+        must(!room.is_empty() && is_text(room, self.room_bytes_max), Refusal::RoomInvalid)
     }
-    let Ok(Names(names)) = serde_json::from_slice(json) else { return Refusal::ClaimsMalformed };
-    if REQUIRED.iter().any(|name| !names.contains(*name)) {
-        return Refusal::ClaimMissing;
+
+    pub(crate) fn check_user(&self, user: &str) -> Result<(), Refusal> {
+        must(!user.is_empty() && is_text(user, self.user_bytes_max), Refusal::UserInvalid)
     }
-    if names.iter().any(|name| !REQUIRED.contains(&name.as_ref()) && !OPTIONAL.contains(&name.as_ref())) {
-        return Refusal::ClaimUnknown;
+
+    pub(crate) fn check_jti(&self, jti: &str) -> Result<(), Refusal> {
+        let visible = jti.bytes().all(|b| b.is_ascii_graphic());
+        must(visible && (1..=self.jti_bytes_max).contains(&jti.len()), Refusal::JtiInvalid)
     }
-    let grants_at_fault =
-        serde_json::from_slice::<OnlyGrants>(json).is_err() && serde_json::from_slice::<AnyGrants>(json).is_ok();
-    if grants_at_fault { Refusal::GrantsInvalid } else { Refusal::ClaimsMalformed }
+
+    pub(crate) fn check_name(&self, name: Option<&str>) -> Result<(), Refusal> {
+        must(name.is_none_or(|name| is_text(name, self.name_bytes_max)), Refusal::NameInvalid)
+    }
+
+    pub(crate) fn check_meta(&self, meta: Option<&str>) -> Result<(), Refusal> {
+        must(meta.is_none_or(|meta| meta.len() <= self.meta_bytes_max), Refusal::MetaInvalid)
+    }
+
+    /// Checks the times against each other.
+    pub(crate) fn check_times(&self, iat: u64, nbf: u64, exp: u64) -> Result<(), Refusal> {
+        must(exp > iat && exp > nbf, Refusal::TimesInvalid)?;
+        must(exp - iat <= self.ttl_s_max, Refusal::LifetimeTooLong)
+    }
+
+    /// Checks that the token's life has begun and is not over. Leeway is given to the beginning only: a
+    /// token is never good at its `exp` or after, so that a seat never outlives it.
+    pub(crate) fn check_now(&self, claims: &Claims, now_s: u64) -> Result<(), Refusal> {
+        must(now_s < claims.exp, Refusal::TokenExpired)?;
+        let latest_s = now_s.saturating_add(self.leeway_s);
+        must(claims.nbf <= latest_s && claims.iat <= latest_s, Refusal::TokenNotYetValid)
+    }
 }

@@ -9,13 +9,15 @@ use crate::{
     claims::Claims,
     pattern::Patterns,
     refusal::Refusal,
-    role::{Grants, Kinds, Role, Roles, Verbs},
+    role::{Grants, Kinds, Presence, Publish, Role, Roles, SendTo, Subscribe, Verbs},
+    rule::Rule,
+    strict::{objects_only, present},
 };
 
 /// The `grants` claim: each field that is given replaces the role's, and must lie within it; each that is
 /// absent stays the role's.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(remote = "Self", default, deny_unknown_fields)]
 pub struct Narrowing {
     /// What it may publish.
     #[serde(skip_serializing_if = "is_default")]
@@ -27,10 +29,10 @@ pub struct Narrowing {
     #[serde(skip_serializing_if = "is_default")]
     pub send: SendNarrowing,
     /// Keys of the room's state that it may set.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub set: Option<Patterns>,
     /// Acts of moderation.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub moderate: Option<Verbs>,
     /// Whom it sees, and who sees it.
     #[serde(skip_serializing_if = "is_default")]
@@ -39,91 +41,125 @@ pub struct Narrowing {
 
 /// Narrows [`Publish`](crate::Publish).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(remote = "Self", default, deny_unknown_fields)]
 pub struct PublishNarrowing {
     /// Names of streams.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub streams: Option<Patterns>,
     /// Kinds of streams.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub kinds: Option<Kinds>,
     /// How many at once.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub streams_max: Option<u32>,
 }
 
 /// Narrows [`Subscribe`](crate::Subscribe).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(remote = "Self", default, deny_unknown_fields)]
 pub struct SubscribeNarrowing {
     /// Names of streams.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub streams: Option<Patterns>,
     /// Roles of their publishers.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub from: Option<Patterns>,
 }
 
 /// Narrows [`SendTo`](crate::SendTo).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(remote = "Self", default, deny_unknown_fields)]
 pub struct SendNarrowing {
     /// Everybody in the room at once.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub room: Option<bool>,
     /// Everybody of these roles at once.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub roles: Option<Patterns>,
     /// One user, of these roles.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub users: Option<Patterns>,
 }
 
 /// Narrows [`Presence`](crate::Presence).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(remote = "Self", default, deny_unknown_fields)]
 pub struct PresenceNarrowing {
     /// Roles that it sees.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub sees: Option<Patterns>,
     /// Roles that see it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub seen_by: Option<Patterns>,
 }
+
+objects_only!(Narrowing, PublishNarrowing, SubscribeNarrowing, SendNarrowing, PresenceNarrowing);
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
-fn narrow_to<T: Clone>(held: &mut T, wish: Option<&T>, fits: impl Fn(&T, &T) -> bool) -> Result<(), Refusal> {
-    match wish {
-        None => Ok(()),
-        Some(wish) if fits(wish, held) => {
-            *held = wish.clone();
-            Ok(())
-        }
-        Some(_) => Err(Refusal::GrantsTooWide),
-    }
-}
-
-/// The role's grants, narrowed. [`Refusal::GrantsTooWide`] if that would widen them anywhere.
+/// The role's grants, narrowed; without a narrowing the role's own. [`Refusal::GrantsTooWide`] if that would
+/// widen them anywhere: [`widening`] says where.
 pub fn narrow(role: &Role, narrowing: Option<&Narrowing>) -> Result<Arc<Grants>, Refusal> {
     let Some(wish) = narrowing else { return Ok(role.grants().clone()) };
-    let mut grants = Grants::clone(role.grants());
-    let patterns = Patterns::within;
-    narrow_to(&mut grants.publish.streams, wish.publish.streams.as_ref(), patterns)?;
-    narrow_to(&mut grants.publish.kinds, wish.publish.kinds.as_ref(), |wish, held| wish.within(*held))?;
-    narrow_to(&mut grants.publish.streams_max, wish.publish.streams_max.as_ref(), |wish, held| wish <= held)?;
-    narrow_to(&mut grants.subscribe.streams, wish.subscribe.streams.as_ref(), patterns)?;
-    narrow_to(&mut grants.subscribe.from, wish.subscribe.from.as_ref(), patterns)?;
-    narrow_to(&mut grants.send.room, wish.send.room.as_ref(), |wish, held| wish <= held)?;
-    narrow_to(&mut grants.send.roles, wish.send.roles.as_ref(), patterns)?;
-    narrow_to(&mut grants.send.users, wish.send.users.as_ref(), patterns)?;
-    narrow_to(&mut grants.set, wish.set.as_ref(), patterns)?;
-    narrow_to(&mut grants.moderate, wish.moderate.as_ref(), |wish, held| wish.within(*held))?;
-    narrow_to(&mut grants.presence.sees, wish.presence.sees.as_ref(), patterns)?;
-    narrow_to(&mut grants.presence.seen_by, wish.presence.seen_by.as_ref(), patterns)?;
-    Ok(Arc::new(grants))
+    if widening(role, wish).is_some() {
+        return Err(Refusal::GrantsTooWide);
+    }
+    let Narrowing { publish, subscribe, send, set, moderate, presence } = wish.clone();
+    let held = role.grants();
+    Ok(Arc::new(Grants {
+        role: held.role.clone(),
+        rank: held.rank,
+        publish: Publish {
+            streams: publish.streams.unwrap_or_else(|| held.publish.streams.clone()),
+            kinds: publish.kinds.unwrap_or(held.publish.kinds),
+            streams_max: publish.streams_max.unwrap_or(held.publish.streams_max),
+        },
+        subscribe: Subscribe {
+            streams: subscribe.streams.unwrap_or_else(|| held.subscribe.streams.clone()),
+            from: subscribe.from.unwrap_or_else(|| held.subscribe.from.clone()),
+        },
+        send: SendTo {
+            room: send.room.unwrap_or(held.send.room),
+            roles: send.roles.unwrap_or_else(|| held.send.roles.clone()),
+            users: send.users.unwrap_or_else(|| held.send.users.clone()),
+        },
+        set: set.unwrap_or_else(|| held.set.clone()),
+        moderate: moderate.unwrap_or(held.moderate),
+        presence: Presence {
+            sees: presence.sees.unwrap_or_else(|| held.presence.sees.clone()),
+            seen_by: presence.seen_by.unwrap_or_else(|| held.presence.seen_by.clone()),
+        },
+    }))
+}
+
+/// The first rule where a narrowing would go beyond the role, in the order of the template; none when it lies
+/// within.
+pub fn widening(role: &Role, wish: &Narrowing) -> Option<Rule> {
+    let held = role.grants();
+    let wider = |wish: &Option<Patterns>, held: &Patterns| {
+        wish.as_ref().is_some_and(|wish| !wish.within(held))
+    };
+    let Narrowing { publish, subscribe, send, set, moderate, presence } = wish;
+    let checks = [
+        (wider(&publish.streams, &held.publish.streams), Rule::PublishStreams),
+        (publish.kinds.is_some_and(|kinds| !kinds.within(held.publish.kinds)), Rule::PublishKinds),
+        (
+            publish.streams_max.is_some_and(|max| max > held.publish.streams_max),
+            Rule::PublishStreamsMax,
+        ),
+        (wider(&subscribe.streams, &held.subscribe.streams), Rule::SubscribeStreams),
+        (wider(&subscribe.from, &held.subscribe.from), Rule::SubscribeFrom),
+        (send.room == Some(true) && !held.send.room, Rule::SendRoom),
+        (wider(&send.roles, &held.send.roles), Rule::SendRoles),
+        (wider(&send.users, &held.send.users), Rule::SendUsers),
+        (wider(set, &held.set), Rule::Set),
+        (moderate.is_some_and(|verbs| !verbs.within(held.moderate)), Rule::Moderate),
+        (wider(&presence.sees, &held.presence.sees), Rule::PresenceSees),
+        (wider(&presence.seen_by, &held.presence.seen_by), Rule::PresenceSeenBy),
+    ];
+    checks.into_iter().find_map(|(wider, rule)| wider.then_some(rule))
 }
 
 /// The effective grants of verified claims among an app's roles.

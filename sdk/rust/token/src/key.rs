@@ -3,13 +3,12 @@
 
 use std::{collections::HashMap, fmt, sync::Arc};
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use thiserror::Error;
 
-use crate::app::AppId;
+use crate::{app::AppId, base64url};
 
 /// The shortest secret of HS256 (RFC 7518 §3.2), in bytes.
 pub const SECRET_BYTES_MIN: usize = 32;
@@ -32,13 +31,16 @@ pub enum KeyState {
 
 /// A key of one app.
 #[derive(Clone)]
-pub struct Key {
+pub struct Key(Arc<Inner>);
+
+struct Inner {
     app: AppId,
     kid: Arc<str>,
     state: KeyState,
-    pub(crate) hmac: Hmac<Sha256>,
+    /// The key schedule, made once; wiped when the last clone of the key goes.
+    hmac: Hmac<Sha256>,
     /// The header that this key's tokens begin with, as base64url.
-    pub(crate) header: Arc<str>,
+    header: Arc<str>,
 }
 
 /// Why a key was not made.
@@ -64,40 +66,49 @@ impl Key {
         }
         let hmac = Hmac::new_from_slice(secret).map_err(|_| KeyError::SecretShort)?;
         let header = format!(r#"{{"alg":"HS256","typ":"JWT","kid":"{kid}"}}"#);
-        Ok(Self { app, kid: kid.into(), state, hmac, header: URL_SAFE_NO_PAD.encode(header).into() })
+        let header = base64url::encode(header.as_bytes()).into();
+        Ok(Self(Arc::new(Inner { app, kid: kid.into(), state, hmac, header })))
     }
 
     /// The app.
     pub fn app(&self) -> AppId {
-        self.app
+        self.0.app
     }
 
     /// The key id, unique in a deployment.
     pub fn kid(&self) -> &str {
-        &self.kid
+        &self.0.kid
     }
 
     /// What it may still do.
     pub fn state(&self) -> KeyState {
-        self.state
+        self.0.state
+    }
+
+    pub(crate) fn hmac(&self) -> &Hmac<Sha256> {
+        &self.0.hmac
+    }
+
+    pub(crate) fn header(&self) -> &str {
+        &self.0.header
     }
 }
 
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Key")
-            .field("app", &self.app)
-            .field("kid", &self.kid)
-            .field("state", &self.state)
+            .field("app", &self.0.app)
+            .field("kid", &self.0.kid)
+            .field("state", &self.0.state)
             .finish_non_exhaustive()
     }
 }
 
 /// Keys of any number of apps.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct KeySet {
     by_kid: HashMap<Arc<str>, Key>,
-    by_header: HashMap<Arc<str>, Arc<str>>,
+    by_header: HashMap<Arc<str>, Key>,
 }
 
 impl KeySet {
@@ -108,14 +119,14 @@ impl KeySet {
 
     /// Adds a key. Returns the one of the same id that it replaces.
     pub fn insert(&mut self, key: Key) -> Option<Key> {
-        self.by_header.insert(key.header.clone(), key.kid.clone());
-        self.by_kid.insert(key.kid.clone(), key)
+        self.by_header.insert(key.0.header.clone(), key.clone());
+        self.by_kid.insert(key.0.kid.clone(), key)
     }
 
     /// Takes a key out.
     pub fn remove(&mut self, kid: &str) -> Option<Key> {
         let key = self.by_kid.remove(kid)?;
-        self.by_header.remove(&key.header);
+        self.by_header.remove(key.header());
         Some(key)
     }
 
@@ -136,7 +147,13 @@ impl KeySet {
 
     /// The key whose tokens begin with this very header: its form is then known to be good.
     pub(crate) fn by_header(&self, header: &str) -> Option<&Key> {
-        self.by_kid.get(self.by_header.get(header)?)
+        self.by_header.get(header)
+    }
+}
+
+impl fmt::Debug for KeySet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.by_kid.values()).finish()
     }
 }
 
@@ -158,6 +175,19 @@ mod tests {
     fn a_key_does_not_show_its_secret() {
         let key = Key::hs256(AppId(1), "k1", &[0x41; 32], KeyState::Current).expect("a key");
         assert_eq!(format!("{key:?}"), r#"Key { app: AppId(1), kid: "k1", state: Current, .. }"#);
+    }
+
+    #[test]
+    fn a_set_holds_one_key_of_an_id() {
+        let key = |app, state| Key::hs256(AppId(app), "k1", &[1; 32], state).expect("a key");
+        let mut set = KeySet::from_iter([key(1, KeyState::Next)]);
+        assert_eq!(set.insert(key(2, KeyState::Current)).map(|old| old.app()), Some(AppId(1)));
+        let header = key(1, KeyState::Next).header().to_owned();
+        assert_eq!(set.by_header(&header).map(Key::app), Some(AppId(2)));
+        assert_eq!(set.get("k1").map(Key::state), Some(KeyState::Current));
+        assert_eq!((set.len(), set.is_empty()), (1, false));
+        assert_eq!(set.remove("k1").map(|old| old.app()), Some(AppId(2)));
+        assert!(set.is_empty() && set.by_header(&header).is_none() && set.remove("k1").is_none());
     }
 
     #[test]

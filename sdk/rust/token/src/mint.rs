@@ -1,11 +1,11 @@
 //! Claims and a key become a token (`spec/token.md` §Form). First room of the token crate, before
 //! `verify`. Signs nothing that `verify` would refuse.
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::Mac;
 use thiserror::Error;
 
 use crate::{
+    base64url,
     claims::{Claims, Limits},
     key::{Key, KeyState},
     refusal::Refusal,
@@ -31,16 +31,18 @@ pub fn mint(claims: &Claims, key: &Key) -> Result<String, MintError> {
     if claims.app != key.app() {
         return Err(Refusal::AppMismatch.into());
     }
-    claims.check(&Limits::DEFAULT)?;
+    Limits::DEFAULT.check(claims)?;
     let json = serde_json::to_vec(claims).map_err(|_| Refusal::ClaimsMalformed)?;
-    let mut token = String::with_capacity(key.header.len() + json.len() * 4 / 3 + SIGNATURE_CHARS + 6);
-    token.push_str(&key.header);
+    let mut token = String::with_capacity(
+        key.header().len() + json.len().div_ceil(3) * 4 + SIGNATURE_CHARS + 2,
+    );
+    token.push_str(key.header());
     token.push('.');
-    URL_SAFE_NO_PAD.encode_string(&json, &mut token);
-    let mut mac = key.hmac.clone();
+    base64url::encode_onto(&mut token, &json);
+    let mut mac = key.hmac().clone();
     mac.update(token.as_bytes());
     token.push('.');
-    URL_SAFE_NO_PAD.encode_string(mac.finalize().into_bytes(), &mut token);
+    base64url::encode_onto(&mut token, &mac.finalize().into_bytes());
     if token.len() > Limits::DEFAULT.token_bytes_max {
         return Err(Refusal::TokenTooLarge.into());
     }

@@ -1,4 +1,4 @@
-//! Names and prefixes (`spec/roles.md` §Patterns). After `role`, before `refusal`. A pattern is a name, or
+//! Names and prefixes (`spec/roles.md` §Patterns). After `role`, before `rule`. A pattern is a name, or
 //! a prefix followed by one `*`; so whether one lies within another is exact, not a guess.
 
 use std::{fmt, str::FromStr, sync::Arc};
@@ -62,7 +62,9 @@ impl FromStr for Pattern {
 
     fn from_str(text: &str) -> Result<Self, PatternError> {
         let name = text.strip_suffix('*').unwrap_or(text);
-        let clean = name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b':'));
+        let clean = name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b':'));
         let fits = !text.is_empty() && text.len() <= PATTERN_BYTES_MAX;
         if fits && clean { Ok(Self(text.into())) } else { Err(PatternError::Form) }
     }
@@ -134,7 +136,11 @@ impl TryFrom<Vec<Pattern>> for Patterns {
     type Error = PatternError;
 
     fn try_from(patterns: Vec<Pattern>) -> Result<Self, PatternError> {
-        if patterns.len() <= PATTERNS_MAX { Ok(Self(patterns.into())) } else { Err(PatternError::TooMany) }
+        if patterns.len() <= PATTERNS_MAX {
+            Ok(Self(patterns.into()))
+        } else {
+            Err(PatternError::TooMany)
+        }
     }
 }
 

@@ -1,5 +1,5 @@
-//! Every code that a token may be refused with (`spec/token.md` §Refusals). After `pattern`, before
-//! `app`. The order of the table is the order of the checks.
+//! Every code that a token may be refused with (`spec/token.md` §Refusals). After `rule`, before
+//! `base64url`. The order of the table is the order of the checks.
 
 use thiserror::Error;
 
@@ -68,6 +68,8 @@ refusals! {
     NameInvalid = "name_invalid", true, "`name` is longer than `name_bytes_max`, or has control characters";
     /// Too long a meta.
     MetaInvalid = "meta_invalid", true, "`meta` is longer than `meta_bytes_max`";
+    /// Grants that are not of the form.
+    GrantsInvalid = "grants_invalid", true, "`grants` has an unknown field, or one of the wrong form";
     /// An end that is not after the beginning.
     TimesInvalid = "times_invalid", true, "`exp` is not after `iat` and `nbf`";
     /// Too long a life.
@@ -78,8 +80,6 @@ refusals! {
     TokenNotYetValid = "token_not_yet_valid", true, "`nbf` or `iat` lies in the future: look at both clocks";
     /// Not a role of the app.
     RoleUnknown = "role_unknown", true, "the app has no such role";
-    /// Grants that are not of the form.
-    GrantsInvalid = "grants_invalid", true, "`grants` has an unknown field, or one of the wrong form";
     /// Grants beyond the role.
     GrantsTooWide = "grants_too_wide", true, "`grants` goes beyond the role; a token may only narrow it";
 }
@@ -98,8 +98,10 @@ mod tests {
             .filter(|line| line.starts_with("| `"))
             .map(|line| line.split('|').take(3).collect::<Vec<_>>().join("|"))
             .collect();
-        let ours: Vec<String> =
-            Refusal::ALL.iter().map(|r| format!("| `{}` | `{}` ", r.code(), r.public_code())).collect();
+        let ours: Vec<String> = Refusal::ALL
+            .iter()
+            .map(|r| format!("| `{}` | `{}` ", r.code(), r.public_code()))
+            .collect();
         assert_eq!(rows, ours);
     }
 }

@@ -10,9 +10,10 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::Error as _};
+use thiserror::Error;
 
-use crate::{pattern::Patterns, refusal::Refusal};
+use crate::{pattern::Patterns, refusal::Refusal, strict::objects_only};
 
 /// The name of a role: 1 to 32 bytes of `[a-z0-9_-]`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -23,8 +24,14 @@ impl FromStr for RoleName {
     type Err = Refusal;
 
     fn from_str(text: &str) -> Result<Self, Refusal> {
-        let clean = text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-'));
-        if clean && (1..=32).contains(&text.len()) { Ok(Self(text.into())) } else { Err(Refusal::RoleInvalid) }
+        let clean = text
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-'));
+        if clean && (1..=32).contains(&text.len()) {
+            Ok(Self(text.into()))
+        } else {
+            Err(Refusal::RoleInvalid)
+        }
     }
 }
 
@@ -64,7 +71,7 @@ impl fmt::Display for RoleName {
 
 /// What a stream carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(try_from = "String", into = "&'static str")]
 pub enum Kind {
     /// Sound.
     Audio,
@@ -78,7 +85,7 @@ pub enum Kind {
 
 /// An act of moderation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(try_from = "String", into = "&'static str")]
 pub enum Verb {
     /// Removes a member.
     Kick,
@@ -86,8 +93,45 @@ pub enum Verb {
     Close,
 }
 
+/// Why a text is no kind or verb.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("no such word")]
+pub struct WordError;
+
 macro_rules! set_of {
-    ($(#[$doc:meta])* $set:ident of $one:ident, $all:expr, $text:literal) => {
+    ($(#[$doc:meta])* $set:ident of $one:ident, [$($case:ident = $word:literal),*], $text:literal) => {
+        impl $one {
+            /// Each of them.
+            pub const ALL: &[$one] = &[$($one::$case),*];
+
+            /// Its word in JSON.
+            pub fn as_str(self) -> &'static str {
+                match self { $($one::$case => $word),* }
+            }
+        }
+
+        impl FromStr for $one {
+            type Err = WordError;
+
+            fn from_str(text: &str) -> Result<Self, WordError> {
+                match text { $($word => Ok($one::$case),)* _ => Err(WordError) }
+            }
+        }
+
+        impl TryFrom<String> for $one {
+            type Error = WordError;
+
+            fn try_from(text: String) -> Result<Self, WordError> {
+                text.parse()
+            }
+        }
+
+        impl From<$one> for &'static str {
+            fn from(one: $one) -> Self {
+                one.as_str()
+            }
+        }
+
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[serde(from = $text, into = $text)]
@@ -96,7 +140,7 @@ macro_rules! set_of {
         impl $set {
             /// Each of them.
             pub fn all() -> Self {
-                $all.into_iter().collect()
+                $one::ALL.iter().copied().collect()
             }
 
             /// Whether it is one of them.
@@ -124,7 +168,7 @@ macro_rules! set_of {
 
         impl From<$set> for Vec<$one> {
             fn from(set: $set) -> Self {
-                $all.into_iter().filter(|one| set.contains(*one)).collect()
+                $one::ALL.iter().copied().filter(|one| set.contains(*one)).collect()
             }
         }
     };
@@ -132,17 +176,17 @@ macro_rules! set_of {
 
 set_of! {
     /// Kinds of streams.
-    Kinds of Kind, [Kind::Audio, Kind::Video, Kind::Screen, Kind::Data], "Vec<Kind>"
+    Kinds of Kind, [Audio = "audio", Video = "video", Screen = "screen", Data = "data"], "Vec<Kind>"
 }
 set_of! {
     /// Acts of moderation.
-    Verbs of Verb, [Verb::Kick, Verb::Close], "Vec<Verb>"
+    Verbs of Verb, [Kick = "kick", Close = "close"], "Vec<Verb>"
 }
 
 /// What a member may do. A role's template has this form, and so have the effective grants that a
 /// member is told.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 pub struct Grants {
     /// The role.
     pub role: RoleName,
@@ -171,7 +215,7 @@ pub struct Grants {
 
 /// What may be published.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(remote = "Self", default, deny_unknown_fields)]
 pub struct Publish {
     /// Names of streams.
     pub streams: Patterns,
@@ -183,7 +227,7 @@ pub struct Publish {
 
 /// What may be subscribed to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(remote = "Self", default, deny_unknown_fields)]
 pub struct Subscribe {
     /// Names of streams.
     pub streams: Patterns,
@@ -193,7 +237,7 @@ pub struct Subscribe {
 
 /// Who may be messaged.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(remote = "Self", default, deny_unknown_fields)]
 pub struct SendTo {
     /// Everybody in the room at once.
     pub room: bool,
@@ -205,13 +249,15 @@ pub struct SendTo {
 
 /// Who sees whom: both sides must allow it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(remote = "Self", default, deny_unknown_fields)]
 pub struct Presence {
     /// Roles that it sees.
     pub sees: Patterns,
     /// Roles that see it.
     pub seen_by: Patterns,
 }
+
+objects_only!(Grants, Publish, Subscribe, SendTo, Presence);
 
 /// A role of an app.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -250,10 +296,18 @@ impl Roles {
         ROLES.get_or_init(|| Arc::new(Self::from_json(BUILT_IN).unwrap_or_default())).clone()
     }
 
-    /// Roles from a JSON array of templates.
+    /// Roles from a JSON array of templates, each of another name.
     pub fn from_json(text: &str) -> Result<Self, serde_json::Error> {
-        let roles: Vec<Role> = serde_json::from_str(text)?;
-        Ok(Self(roles.into_iter().map(|role| (role.name().clone(), role)).collect()))
+        let mut roles = BTreeMap::new();
+        for role in serde_json::from_str::<Vec<Role>>(text)? {
+            if let Some(role) = roles.insert(role.name().clone(), role) {
+                return Err(serde_json::Error::custom(format_args!(
+                    "the role `{}` twice",
+                    role.name()
+                )));
+            }
+        }
+        Ok(Self(roles))
     }
 
     /// The role of this name.
@@ -273,8 +327,15 @@ mod tests {
 
     #[test]
     fn the_built_in_roles_are_five() {
-        let names: Vec<String> = Roles::built_in().iter().map(|role| role.name().to_string()).collect();
+        let names: Vec<String> =
+            Roles::built_in().iter().map(|role| role.name().to_string()).collect();
         assert_eq!(names, ["audience", "cohost", "host", "observer", "speaker"]);
+    }
+
+    #[test]
+    fn a_role_twice_is_refused() {
+        assert!(Roles::from_json(r#"[{"role":"a"},{"role":"b"}]"#).is_ok());
+        assert!(Roles::from_json(r#"[{"role":"a"},{"role":"a"}]"#).is_err());
     }
 
     #[test]

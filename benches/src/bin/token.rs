@@ -1,0 +1,276 @@
+//! How fast tokens are minted, verified and refused, as ratios to the bare HMAC-SHA256 of the same bytes with
+//! its key schedule kept, and to `jsonwebtoken` on the same claims. Rounds are interleaved, and each ratio is
+//! taken within its round, so that a machine that drifts does not tilt it. `--check` exits 1 on a missed budget.
+
+use std::{
+    hint::black_box,
+    io::{self, Write},
+    process::ExitCode,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use anyhow::{Context, Result, ensure};
+use clap::Parser;
+use hmac::{Hmac, KeyInit, Mac};
+use jsonwebtoken::{
+    Algorithm, DecodingKey, EncodingKey, Header, Validation,
+    crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils},
+    errors::{ErrorKind, Result as JwtResult},
+};
+use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+use stagedoor_token::{AppId, Claims, Key, KeySet, KeyState, Refusal, mint, verify};
+
+type HmacSha256 = Hmac<Sha256>;
+
+/// Benchmarks of the token crate.
+#[derive(Parser)]
+struct Args {
+    /// Exit 1 when a ratio misses its budget.
+    #[arg(long)]
+    check: bool,
+    /// Rounds to take the median of; at most 1,000.
+    #[arg(long, default_value_t = 61, value_parser = clap::value_parser!(u16).range(1..=1_000))]
+    rounds: u16,
+}
+
+const SECRET: [u8; 32] = [0x5d; 32];
+const KID: &str = "k_2026_11";
+/// How long one operation runs in one round.
+const SLICE: Duration = Duration::from_millis(6);
+
+/// One thing to measure.
+struct Op<'a> {
+    name: &'static str,
+    /// The most that it may cost, as a multiple of the floor.
+    budget: Option<f64>,
+    run: Box<dyn FnMut() + 'a>,
+    /// Calls in one slice.
+    calls: u32,
+    /// Nanoseconds a call, by round.
+    rounds_ns: Vec<f64>,
+}
+
+impl<'a> Op<'a> {
+    fn new(name: &'static str, budget: Option<f64>, mut run: impl FnMut() + 'a) -> Self {
+        let (mut calls, begin) = (0, Instant::now());
+        while begin.elapsed() < SLICE {
+            run();
+            calls += 1;
+        }
+        Self { name, budget, run: Box::new(run), calls, rounds_ns: Vec::new() }
+    }
+
+    fn round(&mut self) {
+        let begin = Instant::now();
+        for _ in 0..self.calls {
+            (self.run)();
+        }
+        self.rounds_ns.push(begin.elapsed().as_nanos() as f64 / f64::from(self.calls));
+    }
+
+    /// The median over the rounds of the ratio to another op in the same round.
+    fn ratio_to(&self, other: &Self) -> f64 {
+        median(self.rounds_ns.iter().zip(&other.rounds_ns).map(|(ours, theirs)| ours / theirs))
+    }
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// The claims of a token, as a backend would write them for `jsonwebtoken`.
+#[derive(Serialize, Deserialize)]
+struct Plain {
+    app: u32,
+    room: String,
+    sub: String,
+    role: String,
+    iat: u64,
+    nbf: u64,
+    exp: u64,
+    jti: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    meta: Option<String>,
+}
+
+impl Plain {
+    fn of(claims: &Claims) -> Self {
+        Self {
+            app: claims.app.0,
+            room: claims.room.clone(),
+            sub: claims.user.clone(),
+            role: claims.role.to_string(),
+            iat: claims.iat,
+            nbf: claims.nbf,
+            exp: claims.exp,
+            jti: claims.jti.clone(),
+            name: claims.name.clone(),
+            meta: claims.meta.clone(),
+        }
+    }
+}
+
+/// HMAC-SHA256 for `jsonwebtoken`, made as its own providers make it (the key schedule at each call), on the
+/// same `sha2` as ours.
+struct Hs256(HmacSha256);
+
+impl signature::Signer<Vec<u8>> for Hs256 {
+    fn try_sign(&self, bytes: &[u8]) -> Result<Vec<u8>, signature::Error> {
+        let mut mac = self.0.clone();
+        mac.update(bytes);
+        Ok(mac.finalize().into_bytes().to_vec())
+    }
+}
+
+impl signature::Verifier<Vec<u8>> for Hs256 {
+    fn verify(&self, bytes: &[u8], signature: &Vec<u8>) -> Result<(), signature::Error> {
+        let mut mac = self.0.clone();
+        mac.update(bytes);
+        mac.verify_slice(signature).map_err(signature::Error::from_source)
+    }
+}
+
+impl JwtSigner for Hs256 {
+    fn algorithm(&self) -> Algorithm {
+        Algorithm::HS256
+    }
+}
+
+impl JwtVerifier for Hs256 {
+    fn algorithm(&self) -> Algorithm {
+        Algorithm::HS256
+    }
+}
+
+fn hs256(secret: &[u8]) -> JwtResult<Box<Hs256>> {
+    let hmac = HmacSha256::new_from_slice(secret).map_err(|_| ErrorKind::InvalidKeyFormat)?;
+    Ok(Box::new(Hs256(hmac)))
+}
+
+static PROVIDER: CryptoProvider = CryptoProvider {
+    signer_factory: |_, key| Ok(hs256(key.as_bytes())?),
+    verifier_factory: |_, key| Ok(hs256(key.try_get_as_bytes()?)?),
+    key_utils: KeyUtils::new_unimplemented(),
+};
+
+fn main() -> Result<ExitCode> {
+    let args = Args::parse();
+    ensure!(PROVIDER.install_default().is_ok(), "jsonwebtoken has another provider already");
+
+    let now_s = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+    let mut claims = Claims::new(
+        AppId(1_204_117),
+        "webinar-2026-q4-keynote",
+        "u-8f14e45fceea167a",
+        "speaker".parse()?,
+        "t-4f9c1b7d2e6a9c3d",
+        now_s,
+        3_600,
+    );
+    claims.name = Some("Anna Example".into());
+    let key = Key::hs256(claims.app, KID, &SECRET, KeyState::Current)?;
+    let keys = KeySet::from_iter([key.clone()]);
+    let token = mint(&claims, &key)?;
+    let (signed, _) = token.rsplit_once('.').context("a token has points")?;
+    // `A` is canonical in any place of a signature but the last.
+    let forged = format!("{signed}.{}", "A".repeat(43));
+
+    let mut narrowed = claims.clone();
+    narrowed.grants = Some(serde_json::from_str(
+        r#"{"publish":{"streams":["cam-8f14e45f"],"kinds":["audio"]}}"#,
+    )?);
+    let narrowed = mint(&narrowed, &key)?;
+
+    let hmac = HmacSha256::new_from_slice(&SECRET)?;
+    let plain = Plain::of(&claims);
+    let header = Header { kid: Some(KID.into()), ..Header::new(Algorithm::HS256) };
+    let encoding = EncodingKey::from_secret(&SECRET);
+    let decoding = DecodingKey::from_secret(&SECRET);
+    let mut validation = Validation::new(Algorithm::HS256);
+    validation.validate_nbf = true;
+    validation.set_required_spec_claims(&["exp", "nbf", "sub"]);
+
+    // What is measured does what it says.
+    ensure!(verify(&token, &keys, now_s).as_ref() == Ok(&claims), "our own token does not verify");
+    ensure!(verify(&narrowed, &keys, now_s).is_ok(), "our own narrowed token does not verify");
+    ensure!(
+        verify(&forged, &keys, now_s) == Err(Refusal::SignatureInvalid),
+        "a forged token verifies"
+    );
+    jsonwebtoken::decode::<Plain>(&token, &decoding, &validation)
+        .context("jsonwebtoken refuses our token")?;
+    let theirs = jsonwebtoken::encode(&header, &plain, &encoding)?;
+    ensure!(theirs.len().abs_diff(token.len()) <= 2, "jsonwebtoken writes another token");
+
+    let mut ops = vec![
+        Op::new("floor: HMAC-SHA256, key schedule kept", None, || {
+            let mut mac = hmac.clone();
+            mac.update(black_box(signed).as_bytes());
+            black_box(mac.finalize().into_bytes());
+        }),
+        Op::new("verify", Some(3.5), || {
+            black_box(verify(black_box(&token), &keys, now_s)).ok();
+        }),
+        Op::new("mint", Some(2.5), || {
+            black_box(mint(black_box(&claims), &key)).ok();
+        }),
+        Op::new("refuse a bad signature", Some(1.5), || {
+            black_box(verify(black_box(&forged), &keys, now_s)).ok();
+        }),
+        Op::new("verify, narrowed by grants", None, || {
+            black_box(verify(black_box(&narrowed), &keys, now_s)).ok();
+        }),
+        Op::new("jsonwebtoken: decode", None, || {
+            black_box(jsonwebtoken::decode::<Plain>(black_box(&token), &decoding, &validation))
+                .ok();
+        }),
+        Op::new("jsonwebtoken: encode", None, || {
+            black_box(jsonwebtoken::encode(&header, black_box(&plain), &encoding)).ok();
+        }),
+    ];
+    for _ in 0..args.rounds {
+        for op in &mut ops {
+            op.round();
+        }
+    }
+    let met = report(&mut io::stdout().lock(), &ops, token.len(), args.rounds)?;
+    Ok(if args.check && !met { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Prints the table. Whether every budget is met.
+fn report(out: &mut impl Write, ops: &[Op<'_>], token_bytes: usize, rounds: u16) -> Result<bool> {
+    let [floor, verify, _, _, _, decode, _] = ops else {
+        anyhow::bail!("not the operations that this knows")
+    };
+    writeln!(
+        out,
+        "a token of {token_bytes} bytes; medians of {rounds} interleaved rounds, one core\n"
+    )?;
+    writeln!(out, "{:<40} {:>9} {:>9} {:>8} {:>8}", "operation", "ns", "M/s", "x floor", "budget")?;
+    let mut met = true;
+    for op in ops {
+        let (ns, ratio) = (median(op.rounds_ns.iter().copied()), op.ratio_to(floor));
+        write!(out, "{:<40} {ns:>9.0} {:>9.2} {ratio:>8.2}", op.name, 1e3 / ns)?;
+        match op.budget {
+            Some(budget) => writeln!(out, " {budget:>8.2} {}", verdict(ratio <= budget, &mut met))?,
+            None => writeln!(out)?,
+        }
+    }
+    let faster = decode.ratio_to(verify);
+    writeln!(
+        out,
+        "\nverify is {faster:.2} times as fast as jsonwebtoken (at least 2.00) {}",
+        verdict(faster >= 2.0, &mut met)
+    )?;
+    Ok(met)
+}
+
+fn verdict(good: bool, met: &mut bool) -> &'static str {
+    *met &= good;
+    if good { "ok" } else { "MISSED" }
+}
