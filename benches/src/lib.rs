@@ -1,0 +1,13 @@
+//! Benchmarks of Stagedoor with a floor in the same run.
+//!
+//! In reading order; a file uses only files further down:
+//!
+//! 1. [`load`]: one publisher with a window, many subscribers: raw sockets, heads parsed, bodies skipped.
+//! 2. [`floor`]: the least that a server can do: encoded bytes to every socket, coalesced, over epoll.
+//! 3. [`server`]: a server as a child process on one core, and the CPU time that it used.
+//! 4. [`frames`]: what passes on the wire.
+
+pub mod floor;
+pub mod frames;
+pub mod load;
+pub mod server;
