@@ -149,3 +149,45 @@ impl From<Patterns> for Vec<Pattern> {
         patterns.0.to_vec()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_and_a_prefix_are_patterns_and_nothing_else_is() {
+        let long = "a".repeat(PATTERN_BYTES_MAX);
+        for good in ["a", "*", "a*", "A-z_0.9:", &long, &format!("{}*", &long[1..])] {
+            assert_eq!(good.parse::<Pattern>().map(|p| p.to_string()).as_deref(), Ok(good));
+        }
+        for bad in [
+            "",
+            "**",
+            "*a",
+            "a*b",
+            "a b",
+            "a?",
+            "é",
+            "a/b",
+            &format!("{long}a"),
+            &format!("{long}*"),
+        ] {
+            assert_eq!(bad.parse::<Pattern>(), Err(PatternError::Form), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_list_of_65_is_refused() {
+        assert!(Patterns::of(&["a"; PATTERNS_MAX]).is_ok());
+        assert_eq!(Patterns::of(&["a"; PATTERNS_MAX + 1]), Err(PatternError::TooMany));
+    }
+
+    #[test]
+    fn any_stands_for_all_and_none_for_nothing() {
+        assert!(Patterns::any().matches("x") && !Patterns::none().matches("x"));
+        assert!(
+            Patterns::none().within(&Patterns::none()) && Patterns::any().within(&Patterns::any())
+        );
+        assert!(!Patterns::any().within(&Patterns::none()));
+    }
+}

@@ -1,5 +1,8 @@
 //! Every case of `spec/vectors/token` and `spec/vectors/roles` gives what is written there.
 
+// Helpers of tests fail as tests do.
+#![allow(clippy::expect_used, clippy::panic)]
+
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};

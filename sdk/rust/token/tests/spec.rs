@@ -1,0 +1,137 @@
+//! The tables of `spec/token.md` and `spec/roles.md` say what the code says, and the other way round.
+
+// Helpers of tests fail as tests do.
+#![allow(clippy::expect_used)]
+
+use std::fmt::Display;
+
+use stagedoor_token::{Grants, KeyState, Limits, Patterns, Refusal, Roles, Rule};
+
+const TOKEN: &str = include_str!("../../../../spec/token.md");
+const ROLES: &str = include_str!("../../../../spec/roles.md");
+
+/// The rows of the table of a section, each as its first columns.
+fn rows(spec: &str, section: &str, columns: usize) -> Vec<String> {
+    let heading = format!("\n## {section}\n");
+    let (_, rest) = spec.split_once(&heading).expect("the spec has the section");
+    let body = rest.split("\n## ").next().expect("a section ends");
+    let rows: Vec<String> = body
+        .lines()
+        .filter(|line| line.starts_with("| `"))
+        .map(|line| {
+            line.split('|').skip(1).take(columns).map(str::trim).collect::<Vec<_>>().join(" | ")
+        })
+        .collect();
+    assert!(!rows.is_empty(), "no table in {section}");
+    rows
+}
+
+#[test]
+fn every_refusal_is_in_the_spec_in_order_and_back() {
+    let ours: Vec<String> =
+        Refusal::ALL.iter().map(|r| format!("`{}` | `{}`", r.code(), r.public_code())).collect();
+    assert_eq!(rows(TOKEN, "Refusals", 2), ours);
+}
+
+#[test]
+fn every_limit_is_in_the_spec_and_back() {
+    let Limits {
+        token_bytes_max,
+        room_bytes_max,
+        user_bytes_max,
+        name_bytes_max,
+        meta_bytes_max,
+        jti_bytes_max,
+        leeway_s,
+        ttl_s_max,
+    } = Limits::DEFAULT;
+    let row = |name: &str, value: &dyn Display| format!("`{name}` | {value}");
+    let ours = [
+        row("token_bytes_max", &token_bytes_max),
+        row("room_bytes_max", &room_bytes_max),
+        row("user_bytes_max", &user_bytes_max),
+        row("name_bytes_max", &name_bytes_max),
+        row("meta_bytes_max", &meta_bytes_max),
+        row("jti_bytes_max", &jti_bytes_max),
+        row("leeway_s", &leeway_s),
+        row("ttl_s_max", &ttl_s_max),
+    ];
+    assert_eq!(rows(TOKEN, "Limits", 2), ours);
+}
+
+#[test]
+fn every_key_state_is_in_the_spec() {
+    let states = [KeyState::Next, KeyState::Current, KeyState::Retiring, KeyState::Retired];
+    let ours: Vec<String> = states
+        .iter()
+        .map(|state| serde_json::to_string(state).expect("JSON").replace('"', "`"))
+        .collect();
+    assert_eq!(rows(TOKEN, "Keys", 1), ours);
+}
+
+#[test]
+fn every_rule_is_in_the_spec_in_order_and_back() {
+    let ours: Vec<String> =
+        Rule::ALL.iter().map(|r| format!("`{}` | `{}`", r.name(), r.code())).collect();
+    assert_eq!(rows(ROLES, "Rules", 2), ours);
+}
+
+fn words<T: serde::Serialize>(list: T) -> String {
+    let list: Vec<String> =
+        serde_json::from_value(serde_json::to_value(list).expect("JSON")).expect("a list");
+    list.join(" ")
+}
+
+fn names(before: &str, patterns: &Patterns) -> Option<String> {
+    let names: Vec<String> = patterns.iter().map(|pattern| format!("`{pattern}`")).collect();
+    (!names.is_empty()).then(|| format!("{before}{}", names.join(" ")))
+}
+
+fn joined<const N: usize>(parts: [Option<String>; N]) -> String {
+    parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
+}
+
+/// A role as a row of the table.
+fn row(grants: &Grants) -> String {
+    let Grants { role, rank, publish, subscribe, send, set, moderate, presence } = grants;
+    let streams = names("", &publish.streams);
+    let publish =
+        streams.map(|s| format!("{s}; {}; {}", words(publish.kinds), publish.streams_max));
+    let subscribe = names("", &subscribe.streams)
+        .zip(names("", &subscribe.from))
+        .map(|(streams, from)| format!("{streams} from {from}"));
+    let send = joined([
+        send.room.then(|| "room".into()),
+        names("roles ", &send.roles),
+        names("users ", &send.users),
+    ]);
+    let presence = joined([names("sees ", &presence.sees), names("seen by ", &presence.seen_by)]);
+    let cells = [
+        format!("`{role}`"),
+        rank.to_string(),
+        publish.unwrap_or_default(),
+        subscribe.unwrap_or_default(),
+        send,
+        names("", set).unwrap_or_default(),
+        words(moderate),
+        presence,
+    ];
+    cells.join(" | ")
+}
+
+#[test]
+fn the_built_in_roles_are_those_of_the_spec() {
+    let roles = Roles::built_in();
+    let mut grants: Vec<&Grants> = roles.iter().map(|role| role.grants().as_ref()).collect();
+    grants.sort_by_key(|grants| std::cmp::Reverse(grants.rank));
+    let ours: Vec<String> = grants.into_iter().map(row).collect();
+    assert_eq!(rows(ROLES, "Built-in roles", 8), ours);
+}
+
+#[test]
+fn the_template_of_the_spec_is_the_speaker() {
+    let (_, rest) = ROLES.split_once("```json\n").expect("a template");
+    let (json, _) = rest.split_once("```").expect("its end");
+    let template: Grants = serde_json::from_str(json).expect("a template");
+    assert_eq!(&template, Roles::built_in().get("speaker").expect("a role").grants().as_ref());
+}
