@@ -154,9 +154,15 @@ impl Limits {
 
     /// Checks that the token's life has begun and is not over. Leeway is given to the beginning only: a
     /// token is never good at its `exp` or after, so that a seat never outlives it.
-    pub(crate) fn check_now(&self, claims: &Claims, now_s: u64) -> Result<(), Refusal> {
-        must(now_s < claims.exp, Refusal::TokenExpired)?;
+    pub(crate) fn check_now(
+        &self,
+        iat: u64,
+        nbf: u64,
+        exp: u64,
+        now_s: u64,
+    ) -> Result<(), Refusal> {
+        must(now_s < exp, Refusal::TokenExpired)?;
         let latest_s = now_s.saturating_add(self.leeway_s);
-        must(claims.nbf <= latest_s && claims.iat <= latest_s, Refusal::TokenNotYetValid)
+        must(nbf <= latest_s && iat <= latest_s, Refusal::TokenNotYetValid)
     }
 }

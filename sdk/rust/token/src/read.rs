@@ -1,5 +1,5 @@
 //! How the claims of a token are read (`spec/token.md` §Claims). After `header`, before `claims`. Sees only
-//! claims whose signature is good, and yields them only when everything but the time is in order.
+//! claims whose signature is good, and yields them only when everything in them is in order.
 
 use std::{borrow::Cow, collections::BTreeSet, fmt};
 
@@ -15,8 +15,13 @@ use crate::{
     refusal::Refusal,
 };
 
-/// Reads claims that a key of `app` has signed, and checks them within `limits`.
-pub(crate) fn read(json: &[u8], app: AppId, limits: &Limits) -> Result<Claims, Refusal> {
+/// Reads claims that a key of `app` has signed, and checks them at `now_s` within `limits`.
+pub(crate) fn read(
+    json: &[u8],
+    app: AppId,
+    now_s: u64,
+    limits: &Limits,
+) -> Result<Claims, Refusal> {
     let text = std::str::from_utf8(json).map_err(|_| Refusal::ClaimsMalformed)?;
     let raw: Raw<'_> = serde_json::from_str(text).map_err(|_| Refusal::ClaimsMalformed)?;
     if raw.unknown && has_a_name_twice(text) {
@@ -57,6 +62,7 @@ pub(crate) fn read(json: &[u8], app: AppId, limits: &Limits) -> Result<Claims, R
     let grants = raw.grants.map(|grants| serde_json::from_str(grants.get())).transpose();
     let grants = grants.map_err(|_| Refusal::GrantsInvalid)?;
     limits.check_times(iat, nbf, exp)?;
+    limits.check_now(iat, nbf, exp, now_s)?;
     Ok(Claims {
         app,
         room: room.into_owned(),

@@ -1,0 +1,252 @@
+//! Every case of `spec/vectors/token` and `spec/vectors/roles` gives what is written there.
+
+use std::{collections::BTreeSet, fs, path::PathBuf};
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::Value;
+use stagedoor_token::{
+    Action, AppId, Claims, Decision, Grants, Key, KeySet, KeyState, Kind, Narrowing, Refusal, Role,
+    Roles, Rule, Verb, authorize, mint, narrow, seat, verify, widening,
+};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TokenFile {
+    #[serde(rename = "law")]
+    _law: String,
+    keys: Vec<TokenKey>,
+    cases: Vec<TokenCase>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TokenKey {
+    kid: String,
+    app: AppId,
+    state: KeyState,
+    secret: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TokenCase {
+    name: String,
+    code: String,
+    public_code: String,
+    now: u64,
+    token: String,
+    /// The room that the login names.
+    expect_room: Option<String>,
+    /// What the token says.
+    claims: Option<Value>,
+    /// The key that signed.
+    kid: Option<String>,
+    /// Whether minting the claims writes exactly this token.
+    #[serde(default)]
+    minted: bool,
+}
+
+fn files<T: DeserializeOwned>(folder: &str) -> Vec<T> {
+    let folder =
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../spec/vectors").join(folder);
+    let mut files = Vec::new();
+    for entry in fs::read_dir(&folder).expect("the folder of the vectors") {
+        let path = entry.expect("an entry").path();
+        let text = fs::read_to_string(&path).expect("a file of vectors");
+        files.push(
+            serde_json::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display())),
+        );
+    }
+    assert!(!files.is_empty(), "no vectors in {}", folder.display());
+    files
+}
+
+fn keys_of(file: &TokenFile) -> KeySet {
+    file.keys
+        .iter()
+        .map(|key| {
+            let secret = URL_SAFE_NO_PAD.decode(&key.secret).expect("base64url");
+            Key::hs256(key.app, &key.kid, &secret, key.state).expect("a key")
+        })
+        .collect()
+}
+
+/// What the door does with a token: the claims, or the code and the public code.
+fn door(case: &TokenCase, keys: &KeySet) -> Result<Claims, (&'static str, &'static str)> {
+    let refused = |refusal: Refusal| (refusal.code(), refusal.public_code());
+    let claims = verify(&case.token, keys, case.now).map_err(refused)?;
+    if case.expect_room.as_ref().is_some_and(|room| *room != claims.room) {
+        return Err(("room_mismatch", "room_mismatch"));
+    }
+    seat(&claims, &Roles::built_in()).map_err(refused)?;
+    Ok(claims)
+}
+
+#[test]
+fn every_token_gives_its_code_and_its_claims() {
+    let (mut cases, mut faults) = (0, Vec::new());
+    for file in files::<TokenFile>("token") {
+        let keys = keys_of(&file);
+        for case in &file.cases {
+            cases += 1;
+            let (code, public_code, claims) = match door(case, &keys) {
+                Ok(claims) => ("ok", "ok", Some(serde_json::to_value(claims).expect("JSON"))),
+                Err((code, public_code)) => (code, public_code, None),
+            };
+            if code != case.code || public_code != case.public_code || claims != case.claims {
+                faults.push(format!("{}: {code}, {public_code}, {claims:?}", case.name));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+    assert!(cases >= 250, "only {cases} cases");
+}
+
+#[test]
+fn minting_the_claims_of_a_good_token_writes_that_token() {
+    let mut minted = 0;
+    for file in files::<TokenFile>("token") {
+        let keys = keys_of(&file);
+        for case in file.cases.iter().filter(|case| case.minted) {
+            let claims = verify(&case.token, &keys, case.now).expect(&case.name);
+            let key = keys.get(case.kid.as_deref().expect("a kid")).expect("a key");
+            assert_eq!(mint(&claims, key).as_ref(), Ok(&case.token), "{}", case.name);
+            minted += 1;
+        }
+    }
+    assert!(minted >= 25, "only {minted} cases");
+}
+
+#[test]
+fn every_refusal_has_a_case() {
+    let cases: BTreeSet<String> = files::<TokenFile>("token")
+        .into_iter()
+        .flat_map(|file| file.cases)
+        .map(|case| case.code)
+        .collect();
+    let mut codes: BTreeSet<String> =
+        Refusal::ALL.iter().map(|refusal| refusal.code().into()).collect();
+    codes.extend(["ok".into(), "room_mismatch".into()]);
+    assert_eq!(cases, codes);
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RoleFile {
+    #[serde(rename = "law")]
+    _law: String,
+    roles: Value,
+    cases: Vec<RoleCase>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RoleCase {
+    name: String,
+    /// A built-in role, or else `template`.
+    role: Option<String>,
+    template: Option<Value>,
+    narrowing: Option<Value>,
+    action: Option<Do>,
+    expect: String,
+    /// With `grants_too_wide`: where.
+    rule: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
+enum Do {
+    Publish { stream: String, kind: Kind, live: u32 },
+    Subscribe { stream: String, publisher_role: String },
+    SendRoom,
+    SendRole { role: String },
+    SendUser { role: String },
+    Set { key: String },
+    Moderate { verb: Verb, target_rank: Option<u16> },
+    See { member: String, narrowing: Option<Narrowing> },
+}
+
+fn decide(grants: &Grants, what: &Do) -> Decision {
+    let member;
+    let action = match what {
+        Do::Publish { stream, kind, live } => Action::Publish { stream, kind: *kind, live: *live },
+        Do::Subscribe { stream, publisher_role } => Action::Subscribe { stream, publisher_role },
+        Do::SendRoom => Action::SendRoom,
+        Do::SendRole { role } => Action::SendRole(role),
+        Do::SendUser { role } => Action::SendUser { role },
+        Do::Set { key } => Action::Set { key },
+        Do::Moderate { verb, target_rank } => {
+            Action::Moderate { verb: *verb, target_rank: *target_rank }
+        }
+        Do::See { member: role, narrowing } => {
+            let role = Roles::built_in().get(role).expect("a built-in role").clone();
+            member = narrow(&role, narrowing.as_ref()).expect("a narrowing within the role");
+            Action::See { member: &member }
+        }
+    };
+    authorize(grants, &action)
+}
+
+/// What a case gives, and with `grants_too_wide` where.
+fn outcome(case: &RoleCase) -> (&'static str, Option<&'static str>) {
+    let role = match (&case.role, &case.template) {
+        (Some(name), None) => Roles::built_in().get(name).expect("a built-in role").clone(),
+        (None, Some(template)) => match serde_json::from_value::<Role>(template.clone()) {
+            Ok(role) => role,
+            Err(_) => return ("template_invalid", None),
+        },
+        _ => panic!("{}: a role or a template", case.name),
+    };
+    let narrowing: Option<Narrowing> =
+        case.narrowing.clone().map(|wish| serde_json::from_value(wish).expect(&case.name));
+    let grants = match narrow(&role, narrowing.as_ref()) {
+        Ok(grants) => grants,
+        Err(refusal) => {
+            let rule = narrowing.and_then(|wish| widening(&role, &wish)).map(Rule::name);
+            return (refusal.code(), rule);
+        }
+    };
+    match case.action.as_ref().map(|what| decide(&grants, what)) {
+        None => ("narrows", None),
+        Some(Decision::Allowed) => ("allowed", None),
+        Some(Decision::Refused(rule)) => (rule.name(), None),
+    }
+}
+
+#[test]
+fn every_action_gives_its_rule() {
+    let (mut cases, mut faults) = (0, Vec::new());
+    for case in files::<RoleFile>("roles").into_iter().flat_map(|file| file.cases) {
+        cases += 1;
+        let outcome = outcome(&case);
+        if outcome != (case.expect.as_str(), case.rule.as_deref()) {
+            faults.push(format!("{}: {outcome:?}", case.name));
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+    assert!(cases >= 180, "only {cases} cases");
+}
+
+#[test]
+fn every_rule_has_a_case() {
+    let cases: BTreeSet<String> = files::<RoleFile>("roles")
+        .into_iter()
+        .flat_map(|file| file.cases)
+        .map(|case| case.expect)
+        .collect();
+    for rule in Rule::ALL {
+        assert!(cases.contains(rule.name()), "{}", rule.name());
+    }
+}
+
+#[test]
+fn the_built_in_roles_are_those_of_the_vectors() {
+    let mut built_in =
+        serde_json::to_value(Roles::built_in().iter().collect::<Vec<_>>()).expect("JSON");
+    let by_rank = |role: &Value| std::cmp::Reverse(role["rank"].as_u64());
+    built_in.as_array_mut().expect("a list").sort_by_key(by_rank);
+    for file in files::<RoleFile>("roles") {
+        assert_eq!(built_in, file.roles);
+    }
+}
