@@ -1,0 +1,134 @@
+//! `dev` and `serve`, of `cli`.
+
+use std::{
+    collections::BTreeMap,
+    io::{IsTerminal, Write},
+    path::PathBuf,
+};
+
+use anyhow::Context;
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use super::{Done, Failure};
+use crate::{
+    assemble::{Running, assemble},
+    config::{Config, LogFormat},
+    dev,
+};
+
+#[derive(Debug, Args)]
+pub(super) struct ServeArguments {
+    /// Where HTTP API, pages and WebSocket listen.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<String>,
+    /// Where health and metrics listen.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    operations: Option<String>,
+    /// The data folder.
+    #[arg(long, value_name = "FOLDER")]
+    data: Option<PathBuf>,
+    /// Worker threads; 0: one for each core.
+    #[arg(long)]
+    workers: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  stagedoor dev --data ./data")]
+pub(super) struct DevArguments {
+    #[command(flatten)]
+    serve: ServeArguments,
+}
+
+impl ServeArguments {
+    /// The flags as names of the configuration.
+    pub(super) fn flags(&self) -> BTreeMap<String, String> {
+        let mut flags = BTreeMap::new();
+        let mut set = |name: &str, value: Option<String>| {
+            flags.extend(value.map(|value| (name.to_owned(), value)));
+        };
+        set("listen.address", self.listen.clone());
+        set("listen.operations", self.operations.clone());
+        set("listen.workers", self.workers.map(|workers| workers.to_string()));
+        set("server.data_dir", self.data.as_ref().map(|data| data.display().to_string()));
+        flags
+    }
+}
+
+impl DevArguments {
+    pub(super) fn flags(&self) -> BTreeMap<String, String> {
+        self.serve.flags()
+    }
+}
+
+fn log(config: &Config) {
+    let filter = EnvFilter::new(&config.log.level);
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
+    match config.log.format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().init(),
+    }
+}
+
+fn run(config: &Config, serve: impl AsyncFnOnce(&Config) -> Done) -> Done {
+    log(config);
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    if config.listen.workers > 0 {
+        builder.worker_threads(config.listen.workers);
+    }
+    builder.enable_all().build()?.block_on(serve(config))
+}
+
+/// `serve`.
+pub(super) fn serve(config: Config) -> Done {
+    run(&config, async |config| {
+        let mut running = assemble(config).await?;
+        if let Some(root) = running.root.take() {
+            writeln!(std::io::stderr(), "The operator's root credential, shown this once:\n\n  {root}\n")?;
+        }
+        tracing::info!(http = %running.http, operations = %running.operations, "listening");
+        until_stopped(running).await
+    })
+}
+
+/// `dev`.
+pub(super) fn dev(config: Config, json: bool) -> Done {
+    run(&config, async |config| {
+        let mut running = assemble(config).await?;
+        let root = running.root.take();
+        let kept = dev::keep(&running.server, &config.server.data_dir, root).await?;
+        let shown = dev::show(&kept, running.http, running.operations, config.relay.tls.is_some(), json)?;
+        let mut out = std::io::stdout();
+        write!(out, "{shown}")?;
+        out.flush()?;
+        until_stopped(running).await
+    })
+}
+
+/// Serves until SIGTERM or SIGINT, then stops in order; a second one stops at once. SIGHUP loads the
+/// certificate files anew.
+async fn until_stopped(running: Running) -> Done {
+    let mut terminate = signal(SignalKind::terminate()).context("signals")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("signals")?;
+    let mut hang_up = signal(SignalKind::hangup()).context("signals")?;
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            _ = hang_up.recv() => match running.relay.reload_tls() {
+                Ok(()) => tracing::info!("certificate files loaded"),
+                Err(error) => tracing::warn!(%error, "new certificate files are not usable; the old ones stay"),
+            },
+        }
+    }
+    tracing::info!("stopping");
+    tokio::select! {
+        () = running.stop() => {
+            tracing::info!("stopped");
+            Ok(())
+        }
+        _ = terminate.recv() => Err(Failure::Refused(anyhow::anyhow!("stopped at once"))),
+        _ = interrupt.recv() => Err(Failure::Refused(anyhow::anyhow!("stopped at once"))),
+    }
+}

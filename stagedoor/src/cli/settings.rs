@@ -1,0 +1,113 @@
+//! `config check|print`, of `cli`.
+
+use std::{collections::BTreeMap, io::Write};
+
+use clap::Subcommand;
+use toml::Value;
+
+use super::{Done, Failure};
+use crate::config::{Config, ConfigError};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Settings {
+    /// Exit with 0 if file and environment are a configuration, else with 2 and the reason.
+    Check,
+    /// Print every setting with its default and what it means; or, with `--effective`, its value now.
+    Print {
+        /// The values that file and environment give.
+        #[arg(long)]
+        effective: bool,
+    },
+}
+
+/// Runs one.
+pub(super) fn run(command: Settings, config: Result<Config, ConfigError>) -> Done {
+    let mut out = std::io::stdout();
+    match command {
+        Settings::Check => {
+            config?;
+            writeln!(out, "the configuration is good")?;
+        }
+        Settings::Print { effective } => {
+            let config = if effective { config? } else { Config::default() };
+            write!(out, "{}", render(&config)?)?;
+        }
+    }
+    Ok(())
+}
+
+/// Every setting as TOML, each under the words that document it.
+fn render(config: &Config) -> Result<String, Failure> {
+    let documented = documented();
+    let root = Value::try_from(config).map_err(|error| Failure::Refused(error.into()))?;
+    let mut out = String::new();
+    section(&mut out, "", &root, &documented);
+    if config.relay.tls.is_none() {
+        out += "\n# PEM files; without this section the port speaks plain HTTP.\n# [relay.tls]\n# cert = \"cert.pem\"\n# key = \"key.pem\"\n";
+    }
+    Ok(out)
+}
+
+fn section(out: &mut String, path: &str, value: &Value, documented: &BTreeMap<String, String>) {
+    let Some(table) = value.as_table() else { return };
+    if table.values().any(|value| !value.is_table()) {
+        *out += &format!("\n[{path}]\n");
+    }
+    for (name, value) in table.iter().filter(|(_, value)| !value.is_table()) {
+        if let Some(words) = documented.get(name) {
+            *out += &format!("# {words}\n");
+        }
+        *out += &format!("{name} = {value}\n");
+    }
+    for (name, value) in table.iter().filter(|(_, value)| value.is_table()) {
+        let below = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+        section(out, &below, value, documented);
+    }
+}
+
+/// The documentation of each setting, read from the sources that define them.
+fn documented() -> BTreeMap<String, String> {
+    let sources = [
+        include_str!("../config.rs"),
+        include_str!("../../../server/src/config.rs"),
+        include_str!("../../../relay/src/relay.rs"),
+        include_str!("../../../sdk/rust/wire/src/limits.rs"),
+    ];
+    let mut out = BTreeMap::new();
+    for source in sources {
+        let mut words: Vec<&str> = Vec::new();
+        for line in source.lines().map(str::trim) {
+            if let Some(more) = line.strip_prefix("/// ") {
+                words.push(more);
+            } else if line.starts_with('#') {
+                continue;
+            } else {
+                let name = line.strip_prefix("pub ").unwrap_or(line).split(':').next().unwrap_or_default();
+                if line.contains(':') && !words.is_empty() {
+                    out.entry(name.to_owned()).or_insert_with(|| words.join(" "));
+                }
+                words.clear();
+            }
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_setting_is_printed_with_its_words_and_reads_back() {
+        let text = render(&Config::default()).expect("it renders");
+        let back: Config = toml::from_str(&text).expect("it reads");
+        assert_eq!(back, Config::default());
+        let mut before = "";
+        for line in text.lines() {
+            if line.contains(" = ") && !line.starts_with('#') {
+                assert!(before.starts_with("# "), "{line} has no words");
+            }
+            before = line;
+        }
+    }
+}

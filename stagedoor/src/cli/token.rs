@@ -1,0 +1,183 @@
+//! `token mint|verify|inspect`, of `cli`. Without a server: a key's secret is all it takes.
+
+use std::{
+    path::PathBuf,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use anyhow::Context;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+use stagedoor_token::{AppId, Claims, Key, KeySet, KeyState, Narrowing, Refusal, Roles, mint, seat, verify};
+
+use super::{Done, Failure, print, secret, usage};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Token {
+    /// Mint a token with a key's secret.
+    #[command(after_help = "Example:\n  stagedoor token mint --app 7 --kid k_1 --secret-file key.txt --room lobby --user anna --role host")]
+    Mint(Mint),
+    /// Verify a token with a key's secret: exit 0 when it is good, 1 when it is refused.
+    #[command(after_help = "Example:\n  stagedoor token verify --app 7 --kid k_1 --secret-file key.txt < token.txt")]
+    Verify(Verify),
+    /// Show what a token says, without any secret and without verifying it.
+    Inspect {
+        /// The token's file; standard input unless given.
+        #[arg(long, value_name = "FILE")]
+        token_file: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Args)]
+struct KeyArguments {
+    /// The AppID.
+    #[arg(long)]
+    app: AppId,
+    /// The key id.
+    #[arg(long)]
+    kid: String,
+    /// The file with the key's secret in base64url, `-` for standard input; else STAGEDOOR_SECRET.
+    #[arg(long, value_name = "FILE")]
+    secret_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Mint {
+    #[command(flatten)]
+    key: KeyArguments,
+    /// The room.
+    #[arg(long)]
+    room: String,
+    /// The user id.
+    #[arg(long)]
+    user: String,
+    /// The role.
+    #[arg(long)]
+    role: String,
+    /// How long it lives, in seconds.
+    #[arg(long, default_value_t = 3_600)]
+    ttl: u64,
+    /// Narrows the role: JSON in the form of spec/roles.md.
+    #[arg(long, value_name = "JSON")]
+    grants: Option<String>,
+    /// Shown to others.
+    #[arg(long)]
+    name: Option<String>,
+    /// Shown to others.
+    #[arg(long)]
+    meta: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Verify {
+    #[command(flatten)]
+    key: KeyArguments,
+    /// The token's file; standard input unless given.
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// The room that it must be for.
+    #[arg(long)]
+    room: Option<String>,
+}
+
+fn now_s() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |passed| passed.as_secs())
+}
+
+fn key(arguments: &KeyArguments) -> Result<Key, Failure> {
+    let text = secret(arguments.secret_file.as_ref(), "STAGEDOOR_SECRET", "the key's secret")?;
+    let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| usage("the secret is not base64url without padding"))?;
+    Key::hs256(arguments.app, &arguments.kid, &bytes, KeyState::Current).map_err(|e| Failure::Usage(e.into()))
+}
+
+fn token(file: Option<&PathBuf>) -> Result<String, Failure> {
+    let input = PathBuf::from("-");
+    secret(Some(file.unwrap_or(&input)), "", "the token")
+}
+
+/// Runs one.
+pub(super) fn run(command: Token, json: bool) -> Done {
+    match command {
+        Token::Mint(arguments) => minted(arguments, json),
+        Token::Verify(arguments) => verified(&arguments, json),
+        Token::Inspect { token_file } => inspected(&token(token_file.as_ref())?, json),
+    }
+}
+
+fn minted(arguments: Mint, json: bool) -> Done {
+    let key = key(&arguments.key)?;
+    let grants = arguments.grants.as_deref().map(serde_json::from_str::<Narrowing>).transpose();
+    let grants = grants.context("--grants").map_err(Failure::Usage)?;
+    let role = arguments.role.parse().map_err(|refusal: Refusal| Failure::Usage(refusal.into()))?;
+    let mut id = [0; 9];
+    getrandom::fill(&mut id).ok().context("the system gives no random bytes")?;
+    let jti = format!("t_{}", URL_SAFE_NO_PAD.encode(id));
+    let claims = Claims {
+        grants,
+        name: arguments.name,
+        meta: arguments.meta,
+        ..Claims::new(key.app(), &arguments.room, &arguments.user, role, &jti, now_s(), arguments.ttl)
+    };
+    let token = mint(&claims, &key).map_err(anyhow::Error::from)?;
+    if json { print(&json!({"token": token, "jti": jti, "exp": claims.exp}), true) } else { print(&json!(token), false) }
+}
+
+fn verified(arguments: &Verify, json: bool) -> Done {
+    let keys = KeySet::from_iter([key(&arguments.key)?]);
+    let token = token(arguments.token_file.as_ref())?;
+    let now_s = now_s();
+    let checked = verify(&token, &keys, now_s).and_then(|claims| {
+        let grants = seat(&claims, &Roles::built_in())?;
+        Ok((claims, grants))
+    });
+    let (code, message, more) = match checked {
+        Ok((claims, _)) if arguments.room.as_ref().is_some_and(|room| *room != claims.room) => {
+            ("room_mismatch", "the token is for another room".to_owned(), Value::Null)
+        }
+        Ok((claims, grants)) => {
+            let left = claims.exp.saturating_sub(now_s);
+            ("ok", String::new(), json!({"seconds_left": left, "claims": claims, "grants": grants}))
+        }
+        Err(refusal) => (refusal.code(), refusal.to_string(), Value::Null),
+    };
+    let valid = code == "ok";
+    let mut answer = json!({"valid": valid, "code": code});
+    if let (Value::Object(answer), Value::Object(more)) = (&mut answer, more) {
+        answer.extend(more);
+    }
+    print(&answer, json)?;
+    if valid { Ok(()) } else { Err(Failure::Refused(anyhow::anyhow!("refused: {code}: {message}"))) }
+}
+
+fn part(text: Option<&str>, what: &str) -> Result<Value, Failure> {
+    let refuse = || Failure::Refused(anyhow::anyhow!("token_malformed: the {what} is not JSON in base64url without padding"));
+    let bytes = text.and_then(|text| URL_SAFE_NO_PAD.decode(text).ok()).ok_or_else(refuse)?;
+    serde_json::from_slice(&bytes).map_err(|_| refuse())
+}
+
+fn inspected(token: &str, json: bool) -> Done {
+    let mut parts = token.split('.');
+    let header = part(parts.next(), "header")?;
+    let claims = part(parts.next(), "second part")?;
+    let now_s = now_s();
+    let left = claims["exp"].as_u64().map(|exp| i64::try_from(exp).unwrap_or(i64::MAX) - now_s as i64);
+    let mut notes = vec!["not verified: anybody can write this".to_owned()];
+    if parts.clone().count() != 1 {
+        notes.push("it has not three parts".into());
+    }
+    for name in ["app", "room", "sub", "role", "iat", "nbf", "exp", "jti"] {
+        if claims.get(name).is_none() {
+            notes.push(format!("the claim `{name}` is missing"));
+        }
+    }
+    if header["alg"] != "HS256" {
+        notes.push("`alg` is not HS256".into());
+    }
+    match left {
+        Some(left) if left <= 0 => notes.push(format!("it expired {} s ago", -left)),
+        None => notes.push("`exp` is not a number".into()),
+        Some(_) => {}
+    }
+    print(&json!({"header": header, "claims": claims, "seconds_left": left, "notes": notes}), json)
+}
