@@ -299,8 +299,7 @@ mod tests {
 
     #[test]
     fn a_good_head_is_taken_with_its_token() {
-        let upgrade =
-            parsed(&format!("{GOOD}Authorization: Bearer abc\r\n")).expect("an upgrade");
+        let upgrade = parsed(&format!("{GOOD}Authorization: Bearer abc\r\n")).expect("an upgrade");
         assert_eq!(upgrade.accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
         assert_eq!(upgrade.token.as_deref(), Some("abc"));
         assert!(upgrade.subprotocol);

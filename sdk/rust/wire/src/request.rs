@@ -34,6 +34,11 @@ macro_rules! ops {
                 match self { $(Self::$name(request) => request.id,)* }
             }
 
+            /// Sets the `id`.
+            pub fn set_id(&mut self, id: u64) {
+                match self { $(Self::$name(request) => request.id = id,)* }
+            }
+
             /// The `op`, for logs and metrics.
             pub fn op(&self) -> &'static str {
                 match self { $(Self::$name(_) => $op,)* }

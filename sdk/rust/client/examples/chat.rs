@@ -1,0 +1,30 @@
+//! Sends each line of standard input to the room, and prints what others send.
+//!
+//! `STAGEDOOR_TOKEN=… cargo run -p stagedoor-client --example chat -- ws://127.0.0.1:7880/v1/connect`
+
+use stagedoor_client::{Client, ClientEvent, To, Token};
+use tokio::io::{AsyncBufReadExt, BufReader};
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let url = std::env::args().nth(1).unwrap_or_else(|| "ws://127.0.0.1:7880/v1/connect".into());
+    let token = Token::fixed(std::env::var("STAGEDOOR_TOKEN")?);
+    let (room, mut events) = Client::new(url, token).connect().await?;
+    tokio::spawn(async move {
+        while let Some(event) = events.next().await {
+            match event {
+                ClientEvent::Room(event) => eprintln!("{event:?}"),
+                ClientEvent::Closed(closed) => eprintln!("closed: {closed:?}"),
+                _ => {}
+            }
+        }
+    });
+    let mut lines = BufReader::new(tokio::io::stdin()).lines();
+    while let Some(line) = lines.next_line().await? {
+        if let Err(refused) = room.send(To::Room, Some("chat"), &line).await {
+            eprintln!("{refused}");
+        }
+    }
+    room.leave().await?;
+    Ok(())
+}

@@ -1,0 +1,25 @@
+//! Publishes the time, once a second.
+//!
+//! `STAGEDOOR_TOKEN=… cargo run -p stagedoor-client --example publish -- ws://127.0.0.1:7880/v1/connect`
+
+use std::time::Duration;
+
+use stagedoor_client::{Client, Delivery, Kind, Publish, Token};
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let url = std::env::args().nth(1).unwrap_or_else(|| "ws://127.0.0.1:7880/v1/connect".into());
+    let token = Token::fixed(std::env::var("STAGEDOOR_TOKEN")?);
+    let (room, mut events) = Client::new(url, token).connect().await?;
+    let clock = room.publish(Publish::new("clock", Kind::Data).delivery(Delivery::Latest)).await?;
+    let mut ticks = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => clock.send(format!("{:?}", std::time::SystemTime::now()), true).await?,
+            event = events.next() => match event {
+                Some(event) => eprintln!("{event:?}"),
+                None => return Ok(()),
+            },
+        }
+    }
+}

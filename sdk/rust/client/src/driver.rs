@@ -1,0 +1,138 @@
+//! The task that owns the socket, and brings it back. After `client`, before `connection`.
+
+use std::{sync::Arc, time::Duration};
+
+use rustls::ClientConfig;
+use serde_json::Value;
+use stagedoor_wire::{close::Next, reply::LoggedIn};
+use tokio::sync::mpsc;
+
+use crate::{
+    backoff::delay,
+    connection::{Command, Connection, End},
+    error::{AskError, ConnectError},
+    event::{ClientEvent, Closed, Reconnected},
+    memory::Memory,
+    socket,
+    token::Token,
+};
+
+/// How to connect.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) url: String,
+    pub(crate) token: Token,
+    pub(crate) room: Option<String>,
+    pub(crate) tls: Option<Arc<ClientConfig>>,
+    pub(crate) silence_max: Duration,
+    pub(crate) attempts_max: u32,
+    pub(crate) events_waiting_max: usize,
+    pub(crate) receive_buffer_bytes: Option<u32>,
+}
+
+/// A seat, or why not and what the relay's close said.
+type Seated = Result<(Connection, LoggedIn<Value>), (ConnectError, Option<u16>)>;
+
+/// Connects and takes the seat.
+pub(crate) async fn seat(settings: &Settings, memory: &mut Memory) -> Seated {
+    let token = settings.token.get().await.map_err(|error| (ConnectError::Token(error), None))?;
+    let socket =
+        socket::connect(&settings.url, settings.tls.as_ref(), settings.receive_buffer_bytes)
+            .await
+            .map_err(|error| (error, None))?;
+    let (connection, seat) =
+        Connection::log_in(socket, token, settings.room.clone(), memory.events).await?;
+    memory.events = Some(seat.events);
+    Ok((connection, seat))
+}
+
+/// The driver.
+pub(crate) struct Driver {
+    pub(crate) settings: Settings,
+    pub(crate) memory: Memory,
+    pub(crate) commands: mpsc::Receiver<Command>,
+    pub(crate) events: mpsc::Sender<ClientEvent>,
+}
+
+impl Driver {
+    /// Runs until the end of the last connection, and tells it.
+    pub(crate) async fn run(mut self, mut connection: Connection) {
+        loop {
+            let Self { settings, memory, commands, events } = &mut self;
+            let end = connection.run(memory, commands, events, settings.silence_max).await;
+            let (code, reason) = match end {
+                End::Closed { code, reason } => (code, reason),
+                End::LetGo => return,
+            };
+            tracing::debug!(code, reason, "the connection ended");
+            match self.again(code, reason).await {
+                Ok(next) => connection = next,
+                Err(closed) => {
+                    // The application may be gone.
+                    let _ = self.events.send(ClientEvent::Closed(closed)).await;
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Brings the connection back, as often as it takes and the close table allows.
+    async fn again(&mut self, code: u16, reason: String) -> Result<Connection, Closed> {
+        let mut closed = Closed { code, reason, next: Next::after(code) };
+        for attempt in 1..=self.settings.attempts_max {
+            if closed.next == Next::Stop {
+                return Err(closed);
+            }
+            let delay = delay(closed.next, attempt, chance());
+            let telling = self.events.send(ClientEvent::Reconnecting { attempt, delay });
+            if telling.await.is_err() {
+                return Err(closed);
+            }
+            self.wait(delay).await;
+            match self.attempt().await {
+                Ok(connection) => return Ok(connection),
+                Err((error, code)) => {
+                    tracing::debug!(%error, attempt, "reconnecting failed");
+                    closed.next = error.next(code);
+                    if let Some(code) = code {
+                        closed.code = code;
+                    }
+                    closed.reason = error.to_string();
+                }
+            }
+        }
+        Err(closed)
+    }
+
+    async fn attempt(&mut self) -> Result<Connection, (ConnectError, Option<u16>)> {
+        let (mut connection, seat) = seat(&self.settings, &mut self.memory).await?;
+        let streams_begun_anew =
+            connection.take_up(&mut self.memory).await.map_err(|error| (error, None))?;
+        let events_resumed = seat.resumed == Some(true);
+        let told = Reconnected { seat, events_resumed, streams_begun_anew };
+        // An application that is gone is noticed when the connection runs.
+        let _ = self.events.send(ClientEvent::Reconnected(Box::new(told))).await;
+        Ok(connection)
+    }
+
+    /// Waits; requests that come meanwhile are refused, frames of own streams are let go.
+    async fn wait(&mut self, delay: Duration) {
+        let end = tokio::time::Instant::now() + delay;
+        while let Ok(Some(command)) = tokio::time::timeout_at(end, self.commands.recv()).await {
+            match command {
+                Command::Ask(_, answered) | Command::Publish(_, _, answered) => {
+                    // Who asked may be gone.
+                    let _ = answered.send(Err(AskError::Lost));
+                }
+                Command::Unpublish(handle) => drop(self.memory.own.remove(&handle)),
+                Command::Frame(..) => {}
+            }
+        }
+        tokio::time::sleep_until(end).await;
+    }
+}
+
+/// A number from 0 to 1.
+fn chance() -> f64 {
+    f64::from(getrandom::u32().unwrap_or(u32::MAX / 2)) / f64::from(u32::MAX)
+}

@@ -1,0 +1,62 @@
+//! What may go wrong. Last room of the client.
+
+use stagedoor_wire::{close::Next, reply::Refusal};
+use thiserror::Error;
+
+/// Why there is no connection.
+#[derive(Debug, Error)]
+pub enum ConnectError {
+    /// The address is not `ws://host:port/path` or `wss://…`.
+    #[error("not an address of a relay: {0}")]
+    Url(String),
+    /// `wss` without a TLS configuration.
+    #[error("wss needs a TLS configuration: Client::tls")]
+    TlsMissing,
+    /// TCP, TLS or the handshake.
+    #[error("cannot connect: {0}")]
+    Socket(String),
+    /// The source gave no token.
+    #[error("no token: {0}")]
+    Token(String),
+    /// The door refused the token.
+    #[error("refused: {}: {}", .0.code, .0.message)]
+    Refused(Refusal),
+    /// The relay closed before it answered.
+    #[error("closed with {code} {reason}")]
+    Closed {
+        /// The close code; 0 when the connection broke.
+        code: u16,
+        /// The reason.
+        reason: String,
+    },
+}
+
+/// Why a request has no `ok`.
+#[derive(Debug, Error)]
+pub enum AskError {
+    /// The relay refused it.
+    #[error("refused: {}: {}", .0.code, .0.message)]
+    Refused(Refusal),
+    /// A name or a value that the wire does not have.
+    #[error("{0}")]
+    Invalid(String),
+    /// The connection was lost before the answer came: the request may or may not have been carried out.
+    #[error("the connection was lost before the answer came")]
+    Lost,
+    /// The client is closed.
+    #[error("the client is closed")]
+    Closed,
+}
+
+impl ConnectError {
+    /// What to do next, as the close table has it.
+    pub fn next(&self, closed: Option<u16>) -> Next {
+        match (self, closed) {
+            (Self::Url(_) | Self::TlsMissing, _) => Next::Stop,
+            (Self::Closed { code, .. }, _) => Next::after(*code),
+            (Self::Refused(_), Some(code)) => Next::after(code),
+            (Self::Refused(_), None) => Next::Token,
+            (Self::Socket(_) | Self::Token(_), _) => Next::Later,
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! What the application hears. After `socket`, before `token`.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use serde_json::Value;
+use stagedoor_wire::{close::Next, event::Event, member::StreamInfo, reply::LoggedIn};
+
+/// One event. What the relay says is passed on as it is ([`ClientEvent::Room`]); frames are put together
+/// with their stream; the rest is the client's own.
+#[derive(Clone, Debug)]
+pub enum ClientEvent {
+    /// A data frame of a subscribed stream.
+    Frame(Frame),
+    /// An event of the relay: joined, left, published, unpublished, message, state, subscribed, ended,
+    /// lagged, throttled, token expiring, closing.
+    Room(Event<Value>),
+    /// The connection was lost; it will be tried again.
+    Reconnecting {
+        /// Which try this will be, from 1.
+        attempt: u32,
+        /// After how long.
+        delay: Duration,
+    },
+    /// The connection is back.
+    Reconnected(Box<Reconnected>),
+    /// The connection is closed and will not come back. The last event.
+    Closed(Closed),
+}
+
+/// A data frame.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    /// Its stream.
+    pub stream: Arc<StreamInfo>,
+    /// Its number in the stream.
+    pub seq: u64,
+    /// Whether it can be understood without any frame before it.
+    pub keyframe: bool,
+    /// What the publisher sent.
+    pub payload: Bytes,
+}
+
+/// What a reconnect came to.
+#[derive(Clone, Debug)]
+pub struct Reconnected {
+    /// The seat: members, streams and state are the truth now.
+    pub seat: LoggedIn<Value>,
+    /// Whether the room's events went on without a gap.
+    pub events_resumed: bool,
+    /// Names of streams that did not go on without a gap: they begin anew, or are gone.
+    pub streams_begun_anew: Vec<String>,
+}
+
+/// How it ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Closed {
+    /// The close code; 0 when the connection broke or the application let go.
+    pub code: u16,
+    /// The reason.
+    pub reason: String,
+    /// What the close table says to do next.
+    pub next: Next,
+}

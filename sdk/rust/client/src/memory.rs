@@ -1,0 +1,165 @@
+//! What a reconnect takes along: patterns, reading positions, own streams. After `connection`, before
+//! `backoff`. Pure: counts as `spec/wire.md` §Data frames says.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use serde_json::Value;
+use stagedoor_wire::{
+    event::Event,
+    member::{Cursor, StreamInfo, Subscribed},
+    request::{self, From},
+};
+
+/// The memory.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    pub(crate) patterns: BTreeSet<String>,
+    reading: HashMap<u32, Reading>,
+    /// The next event of the room.
+    pub(crate) events: Option<Cursor>,
+    /// The member's own streams, by the handle's number.
+    pub(crate) own: HashMap<u64, Own>,
+}
+
+#[derive(Debug)]
+struct Reading {
+    stream: Arc<StreamInfo>,
+    epoch: u32,
+    next: u64,
+}
+
+/// A stream of the member's own.
+#[derive(Debug)]
+pub(crate) struct Own {
+    pub(crate) publish: request::Publish,
+    /// Its number on this connection, once it has one.
+    pub(crate) number: Option<u32>,
+}
+
+impl Memory {
+    /// Streams were found; those that a cursor was given for and that did not resume.
+    pub(crate) fn found(&mut self, streams: &[Subscribed]) -> Vec<String> {
+        let mut anew = Vec::new();
+        for found in streams {
+            if found.resumed == Some(false) {
+                anew.push(found.info.name.to_string());
+            }
+            let reading = Reading {
+                stream: Arc::new(found.info.clone()),
+                epoch: found.epoch,
+                next: found.seq,
+            };
+            self.reading.insert(found.info.stream, reading);
+        }
+        anew
+    }
+
+    /// A frame came: its stream and its number; none for a stream that is not read (any more).
+    pub(crate) fn frame(&mut self, stream: u32) -> Option<(Arc<StreamInfo>, u64)> {
+        let reading = self.reading.get_mut(&stream)?;
+        let seq = reading.next;
+        reading.next += 1;
+        Some((reading.stream.clone(), seq))
+    }
+
+    /// An event came.
+    pub(crate) fn event(&mut self, event: &Event<Value>) {
+        match event {
+            Event::Subscribed { streams } => drop(self.found(streams)),
+            Event::Lagged { stream, seq, .. } => {
+                if let Some(reading) = self.reading.get_mut(stream) {
+                    reading.next = *seq;
+                }
+            }
+            Event::Ended { stream, .. } => drop(self.reading.remove(stream)),
+            _ => {}
+        }
+        let n = match event {
+            Event::Joined { n, .. }
+            | Event::Left { n, .. }
+            | Event::Published { n, .. }
+            | Event::Unpublished { n, .. }
+            | Event::State { n, .. }
+            | Event::Message { n: Some(n), .. } => *n,
+            _ => return,
+        };
+        if let Some(cursor) = &mut self.events {
+            cursor.seq = n + 1;
+        }
+    }
+
+    /// Streams that no pattern holds any more.
+    pub(crate) fn unsubscribed(&mut self, patterns: &[String]) {
+        for pattern in patterns {
+            self.patterns.remove(pattern);
+        }
+        let held = &self.patterns;
+        self.reading.retain(|_, reading| {
+            held.iter().any(|pattern| match pattern.strip_suffix('*') {
+                Some(prefix) => reading.stream.name.starts_with(prefix),
+                None => **pattern == *reading.stream.name,
+            })
+        });
+    }
+
+    /// The cursors of every stream that is read, taken out: another connection gives other numbers.
+    pub(crate) fn take_cursors(&mut self) -> Vec<From> {
+        let taken = std::mem::take(&mut self.reading).into_values();
+        taken
+            .map(|reading| From {
+                stream: reading.stream.name.clone(),
+                epoch: reading.epoch,
+                seq: reading.next,
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(number: u32, name: &str, seq: u64, resumed: Option<bool>) -> Subscribed {
+        let mut value = serde_json::json!({
+            "stream": number, "name": name, "user": "anna", "role": "host", "kind": "data",
+            "delivery": "reliable", "epoch": 7, "seq": seq,
+        });
+        if let Some(resumed) = resumed {
+            value["resumed"] = resumed.into();
+        }
+        serde_json::from_value(value).expect("a stream")
+    }
+
+    #[test]
+    fn frames_are_counted_and_what_was_lost_is_added() {
+        let mut memory = Memory::default();
+        assert!(memory.found(&[found(3, "cam", 10, None)]).is_empty());
+        assert_eq!(memory.frame(3).expect("it is read").1, 10);
+        memory.event(&Event::Lagged { stream: 3, lost: 5, seq: 16 });
+        assert_eq!(memory.frame(3).expect("it is read").1, 16);
+        let cursors = memory.take_cursors();
+        assert_eq!((cursors[0].epoch, cursors[0].seq), (7, 17));
+        assert!(memory.frame(3).is_none());
+        assert_eq!(memory.found(&[found(4, "cam", 0, Some(false))]), ["cam"]);
+    }
+
+    #[test]
+    fn unsubscribing_forgets_what_no_pattern_holds() {
+        let mut memory = Memory::default();
+        memory.patterns = BTreeSet::from(["cam".into(), "c*".into(), "x".into()]);
+        memory.found(&[found(1, "cam", 0, None), found(2, "x", 0, None)]);
+        memory.unsubscribed(&["cam".into(), "x".into()]);
+        assert!(memory.frame(1).is_some() && memory.frame(2).is_none());
+    }
+
+    #[test]
+    fn the_rooms_events_move_their_cursor_and_private_ones_do_not() {
+        let mut memory = Memory { events: Some(Cursor { epoch: 1, seq: 0 }), ..Memory::default() };
+        memory.event(&Event::Left { n: 4, users: vec![], count: 0 });
+        memory.event(&Event::Throttled { op: "send".into(), retry_ms: 1 });
+        assert_eq!(memory.events, Some(Cursor { epoch: 1, seq: 5 }));
+    }
+}

@@ -1,0 +1,75 @@
+//! TLS on the shared port: WebSocket and HTTP, and certificates that are renewed while running.
+
+use std::{path::Path, sync::Arc};
+
+use anyhow::{Context, Result};
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use rustls::{ClientConfig, RootCertStore, pki_types::CertificateDer};
+use stagedoor_client::{Client, Kind, Publish, Token};
+use stagedoor_relay::TlsFiles;
+use stagedoor_tests::Stage;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+/// Writes a new pair and returns a client's configuration that trusts it alone.
+fn pair(folder: &Path) -> Result<(TlsFiles, Arc<ClientConfig>)> {
+    let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["localhost".to_owned()])?;
+    let files = TlsFiles { cert: folder.join("cert.pem"), key: folder.join("key.pem") };
+    std::fs::write(&files.cert, cert.pem())?;
+    std::fs::write(&files.key, signing_key.serialize_pem())?;
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from(cert.der().to_vec()))?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok((files, Arc::new(config)))
+}
+
+#[tokio::test]
+async fn wss_and_https_share_the_port_and_certificates_are_renewed_while_running() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let (files, first) = pair(folder.path())?;
+    let stage = Stage::configured(|config| config.relay.tls = Some(files)).await?;
+    let url = format!("wss://localhost:{}/v1/connect", stage.running.http.port());
+    let client = |user: &str, config: &Arc<ClientConfig>| -> Result<Client> {
+        let token = Token::fixed(stage.token("lobby", user, "host")?);
+        Ok(Client::new(&url, token).tls(config.clone()))
+    };
+    let (anna, _events) = client("anna", &first)?.connect().await?;
+    let (bob, mut events) = client("bob", &first)?.connect().await?;
+    let camera = anna.publish(Publish::new("cam", Kind::Data)).await?;
+    bob.subscribe(&["cam"]).await?;
+    let large = vec![7; 200_000];
+    camera.send(large.clone(), true).await?;
+    loop {
+        match events.next().await.context("it goes on")? {
+            stagedoor_client::ClientEvent::Frame(frame) => {
+                assert_eq!(frame.payload, large);
+                break;
+            }
+            _ => continue,
+        }
+    }
+
+    let tcp = TcpStream::connect(stage.running.http).await?;
+    let connector = tokio_rustls::TlsConnector::from(first.clone());
+    let mut tls = connector.connect("localhost".try_into()?, tcp).await?;
+    tls.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await?;
+    let mut answer = String::new();
+    tls.read_to_string(&mut answer).await?;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+
+    let (files, second) = pair(folder.path())?;
+    stage.running.relay.reload_tls()?;
+    assert!(client("carl", &first)?.connect().await.is_err(), "the old certificate is gone");
+    let (carl, _events) = client("carl", &second)?.connect().await?;
+    assert_eq!(carl.members(None).await?.count, 3, "who was there stays");
+    std::fs::write(files.cert, "not a certificate")?;
+    assert!(stage.running.relay.reload_tls().is_err());
+    client("dora", &second)?.connect().await?;
+    Ok(())
+}
