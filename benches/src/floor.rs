@@ -45,8 +45,14 @@ pub fn run(tell: impl FnOnce(SocketAddr) -> Result<()>) -> Result<()> {
     let mut listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0)))?;
     poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
     tell(listener.local_addr()?)?;
-    let mut floor =
-        Floor { poll, listener, peers: Vec::new(), log: Vec::new(), base: 0, buffer: vec![0; 1 << 16] };
+    let mut floor = Floor {
+        poll,
+        listener,
+        peers: Vec::new(),
+        log: Vec::new(),
+        base: 0,
+        buffer: vec![0; 1 << 16],
+    };
     let mut events = Events::with_capacity(4_096);
     loop {
         floor.poll.poll(&mut events, None::<Duration>)?;
@@ -76,7 +82,13 @@ impl Floor {
                     let interest = Interest::READABLE | Interest::WRITABLE;
                     self.poll.registry().register(&mut tcp, Token(self.peers.len()), interest)?;
                     let input = Vec::new();
-                    self.peers.push(Some(Peer { tcp, upgraded: false, at: 0, blocked: false, input }));
+                    self.peers.push(Some(Peer {
+                        tcp,
+                        upgraded: false,
+                        at: 0,
+                        blocked: false,
+                        input,
+                    }));
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 Err(error) => return Err(error.into()),
@@ -106,7 +118,9 @@ impl Floor {
             }
         }
         if !peer.upgraded {
-            let Some(head) = peer.input.windows(4).position(|four| four == b"\r\n\r\n") else { return true };
+            let Some(head) = peer.input.windows(4).position(|four| four == b"\r\n\r\n") else {
+                return true;
+            };
             peer.input.drain(..head + 4);
             peer.upgraded = true;
             peer.at = end;

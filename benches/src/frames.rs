@@ -76,7 +76,8 @@ impl Reader {
         if first != 0x82 || len < FRAME_HEADER_BYTES + 8 {
             return;
         }
-        let seq = body[FRAME_HEADER_BYTES..].first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
+        let seq =
+            body[FRAME_HEADER_BYTES..].first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
         let expected = self.next.unwrap_or(seq);
         self.faults += u64::from(seq != expected);
         self.next = Some(seq + 1);
@@ -89,7 +90,9 @@ fn head(bytes: &[u8]) -> Option<(usize, usize)> {
     let len = *bytes.get(1)? & 0x7f;
     match len {
         126 => Some((4, usize::from(u16::from_be_bytes(*bytes.get(2..)?.first_chunk()?)))),
-        127 => Some((10, usize::try_from(u64::from_be_bytes(*bytes.get(2..)?.first_chunk()?)).ok()?)),
+        127 => {
+            Some((10, usize::try_from(u64::from_be_bytes(*bytes.get(2..)?.first_chunk()?)).ok()?))
+        }
         len => Some((2, usize::from(len))),
     }
 }

@@ -112,7 +112,8 @@ fn gather(told: &Told, count: usize) -> Result<Crowd> {
     let mut publisher = connect(told.address, tokens.first())?;
     let mut stream = 1;
     if seated {
-        let publish = r#"{"op":"publish","id":2,"stream":"cam","kind":"data","delivery":"reliable"}"#;
+        let publish =
+            r#"{"op":"publish","id":2,"stream":"cam","kind":"data","delivery":"reliable"}"#;
         stream = ask(&mut publisher, publish)?["stream"].as_u64().context("a number")? as u32;
     }
     let mut subscribers = Vec::with_capacity(count);
@@ -159,7 +160,11 @@ impl Run {
         let poll = Poll::new()?;
         crowd.publisher.set_nonblocking(true)?;
         let mut publisher = TcpStream::from_std(crowd.publisher);
-        poll.registry().register(&mut publisher, Token(usize::MAX), Interest::READABLE | Interest::WRITABLE)?;
+        poll.registry().register(
+            &mut publisher,
+            Token(usize::MAX),
+            Interest::READABLE | Interest::WRITABLE,
+        )?;
         let mut subscribers = Vec::with_capacity(crowd.subscribers.len());
         for (at, tcp) in crowd.subscribers.into_iter().enumerate() {
             tcp.set_nonblocking(true)?;
@@ -169,7 +174,18 @@ impl Run {
         }
         let have = vec![0; shape.window as usize];
         let (stream, buffer) = (crowd.stream, vec![0; 1 << 18]);
-        Ok(Self { poll, publisher, subscribers, shape, stream, sent: 0, done: 0, have, out: Vec::new(), buffer })
+        Ok(Self {
+            poll,
+            publisher,
+            subscribers,
+            shape,
+            stream,
+            sent: 0,
+            done: 0,
+            have,
+            out: Vec::new(),
+            buffer,
+        })
     }
 
     fn deliveries(&self) -> u64 {
@@ -230,7 +246,9 @@ impl Run {
                 Err(error) => return Err(error.into()),
             }
         }
-        while self.done < self.sent && self.have[(self.done % self.shape.window) as usize] == self.subscribers.len() {
+        while self.done < self.sent
+            && self.have[(self.done % self.shape.window) as usize] == self.subscribers.len()
+        {
             self.have[(self.done % self.shape.window) as usize] = 0;
             self.done += 1;
         }

@@ -57,7 +57,8 @@ impl Server {
     /// CPU seconds, in user and kernel, so far.
     pub fn cpu_s(&self) -> Result<f64> {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        let fields: Vec<&str> = stat.rsplit(')').next().context("fields")?.split_whitespace().collect();
+        let fields: Vec<&str> =
+            stat.rsplit(')').next().context("fields")?.split_whitespace().collect();
         let ticks: f64 = fields[11].parse::<f64>()? + fields[12].parse::<f64>()?;
         Ok(ticks / TICKS_PER_S)
     }

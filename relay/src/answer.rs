@@ -20,7 +20,9 @@ pub(crate) fn answer(shared: &Shared, command: Command) -> Answer {
             None => Answer::RoomUnknown,
         },
         Command::Kick { app, room, user } => match find(app, &room) {
-            Some(room) => shared.kick(&room, &user).map_or(Answer::UserUnknown, |()| Answer::Done { seats: 1 }),
+            Some(room) => shared
+                .kick(&room, &user)
+                .map_or(Answer::UserUnknown, |()| Answer::Done { seats: 1 }),
             None => Answer::RoomUnknown,
         },
         Command::CloseRoom { app, room } => match find(app, &room) {

@@ -128,7 +128,11 @@ mod tests {
     }
 
     impl AsyncWrite for Trickle {
-        fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        fn poll_write(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            buf: &[u8],
+        ) -> Poll<io::Result<usize>> {
             let n = self.steps.pop().unwrap_or(usize::MAX).clamp(1, buf.len());
             self.taken.extend_from_slice(&buf[..n]);
             Poll::Ready(Ok(n))

@@ -125,7 +125,13 @@ pub(crate) fn log_in(
 
 impl Connection {
     /// A connection after its upgrade. `ahead` is what came behind the request head.
-    pub(crate) fn new(io: Io, ahead: Bytes, shared: Arc<Shared>, peer: SocketAddr, mailbox: Arc<Mailbox>) -> Self {
+    pub(crate) fn new(
+        io: Io,
+        ahead: Bytes,
+        shared: Arc<Shared>,
+        peer: SocketAddr,
+        mailbox: Arc<Mailbox>,
+    ) -> Self {
         let now = Instant::now();
         let limits = &shared.limits;
         let bytes_max = limits.handshake_bytes_max;
@@ -254,7 +260,9 @@ impl Connection {
                     self.leave("left");
                 }
                 Err(Error::Io(_)) => return,
-                Err(Error::Capacity(CapacityError::MessageTooLong { .. })) => self.close(Close::TooLarge),
+                Err(Error::Capacity(CapacityError::MessageTooLong { .. })) => {
+                    self.close(Close::TooLarge);
+                }
                 Err(error) => {
                     tracing::debug!(%error, peer = %self.peer, "protocol error");
                     self.close(Close::ProtocolError);
@@ -292,7 +300,11 @@ impl Connection {
     fn take_login(&mut self, text: &str, strays: u8) {
         let (id, code, message) = match Request::parse(text) {
             Ok(Request::Login(login)) => return self.log_in(&login),
-            Ok(other) => (Some(other.id()), ErrorCode::LoginRequired, "the first request is `login`".to_owned()),
+            Ok(other) => (
+                Some(other.id()),
+                ErrorCode::LoginRequired,
+                "the first request is `login`".to_owned(),
+            ),
             Err(refused) => (refused.id, refused.code, refused.message),
         };
         self.shared.metrics.requests_refused.one(code.as_str());
@@ -303,8 +315,11 @@ impl Connection {
     }
 
     fn log_in(&mut self, login: &Login) {
-        let presented =
-            Presented { token: &login.token, room: login.room.as_deref(), user: login.user.as_deref() };
+        let presented = Presented {
+            token: &login.token,
+            room: login.room.as_deref(),
+            user: login.user.as_deref(),
+        };
         match log_in(&self.shared, &self.mailbox, self.peer, presented, login.resume) {
             Ok(seated) => self.sit(login.id, seated),
             Err(denied) => {
@@ -322,7 +337,9 @@ impl Connection {
     }
 
     fn take_frame(&mut self, frame: &Bytes) {
-        let Phase::Seated { session, .. } = &self.phase else { return self.close(Close::ProtocolError) };
+        let Phase::Seated { session, .. } = &self.phase else {
+            return self.close(Close::ProtocolError);
+        };
         if frame.len() > self.shared.limits.frame_bytes_max {
             return self.close(Close::TooLarge);
         }
@@ -412,12 +429,14 @@ impl Connection {
         let phase = match &self.phase {
             Phase::Stranger { until, .. } | Phase::Closing { until, .. } => *until,
             Phase::Seated { expires, notice, .. } => {
-                let patience_ms = limits.ping_interval_ms + if self.pinged { limits.pong_timeout_ms } else { 0 };
+                let patience_ms =
+                    limits.ping_interval_ms + if self.pinged { limits.pong_timeout_ms } else { 0 };
                 let heard = self.heard_at + Duration::from_millis(patience_ms);
                 heard.min(notice.unwrap_or(*expires))
             }
         };
-        let write = (self.batch.bytes() > 0).then(|| self.wrote_at + Duration::from_millis(limits.write_timeout_ms));
+        let write = (self.batch.bytes() > 0)
+            .then(|| self.wrote_at + Duration::from_millis(limits.write_timeout_ms));
         let order = self.order.map(|order| order.at);
         phase.min(write.unwrap_or(phase)).min(order.unwrap_or(phase))
     }
@@ -457,7 +476,9 @@ impl Connection {
     fn ping(&mut self, now: Instant) {
         let limits = &self.shared.limits;
         let quiet = now.duration_since(self.heard_at);
-        if quiet >= Duration::from_millis(limits.ping_interval_ms + limits.pong_timeout_ms) && self.pinged {
+        if quiet >= Duration::from_millis(limits.ping_interval_ms + limits.pong_timeout_ms)
+            && self.pinged
+        {
             self.close(Close::Dead);
         } else if quiet >= Duration::from_millis(limits.ping_interval_ms) && !self.pinged {
             self.pinged = true;

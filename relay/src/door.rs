@@ -52,7 +52,11 @@ pub enum Denied {
 }
 
 /// Decides.
-pub fn door(presented: Presented<'_>, directory: &Directory, now_s: u64) -> Result<Admission, Denied> {
+pub fn door(
+    presented: Presented<'_>,
+    directory: &Directory,
+    now_s: u64,
+) -> Result<Admission, Denied> {
     let claims = verify(presented.token, directory.keys(), now_s).map_err(Denied::Token)?;
     if presented.room.is_some_and(|room| room != claims.room) {
         return Err(Denied::RoomMismatch);
@@ -116,7 +120,9 @@ impl Denied {
     pub fn status(self) -> http::StatusCode {
         match (self, self.close().next()) {
             (Self::RoomMismatch | Self::UserMismatch, _) => http::StatusCode::FORBIDDEN,
-            (Self::Token(_), _) if self.close() == Close::TokenRefused => http::StatusCode::FORBIDDEN,
+            (Self::Token(_), _) if self.close() == Close::TokenRefused => {
+                http::StatusCode::FORBIDDEN
+            }
             (_, Next::Token) => http::StatusCode::UNAUTHORIZED,
             _ => http::StatusCode::SERVICE_UNAVAILABLE,
         }

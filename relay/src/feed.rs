@@ -94,7 +94,13 @@ impl<E: Clone> Feed<E> {
     }
 
     /// Appends a frame and tells who waits. `None` when the feed has ended.
-    pub(crate) fn append(&self, first_byte: u8, payload: &[u8], keyframe: bool, now_ms: u64) -> Option<u64> {
+    pub(crate) fn append(
+        &self,
+        first_byte: u8,
+        payload: &[u8],
+        keyframe: bool,
+        now_ms: u64,
+    ) -> Option<u64> {
         let mut inner = self.lock();
         if inner.ended.is_some() {
             return None;
@@ -146,7 +152,9 @@ impl<E: Clone> Feed<E> {
         let mut inner = self.lock();
         let log = &inner.log;
         let resumed = resume
-            .filter(|old| old.epoch == self.epoch && old.seq >= log.first() && old.seq <= log.next())
+            .filter(|old| {
+                old.epoch == self.epoch && old.seq >= log.first() && old.seq <= log.next()
+            })
             .map(|old| old.seq);
         let fresh = match begin {
             Begin::Now => log.next(),

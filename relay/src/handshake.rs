@@ -48,14 +48,30 @@ const TOO_LARGE: Refused = refused(
     "handshake_too_large",
     "the request head is longer than `handshake_bytes_max`",
 );
-const INVALID: Refused = refused(StatusCode::BAD_REQUEST, "handshake_invalid", "the request is not a WebSocket handshake");
-const VERSION: Refused = refused(StatusCode::UPGRADE_REQUIRED, "upgrade_required", "connect with a WebSocket, version 13");
-const QUERY: Refused =
-    refused(StatusCode::BAD_REQUEST, "query_refused", "the URL takes no query; a token never belongs in a URL");
-const ORIGIN: Refused = refused(StatusCode::FORBIDDEN, "origin_refused", "the page's origin is not allowed here");
-const FULL: Refused =
-    refused(StatusCode::SERVICE_UNAVAILABLE, "connections_exceeded", "no connection is left for you");
-const CLOSING: Refused = refused(StatusCode::SERVICE_UNAVAILABLE, "closing", "the relay is going away");
+const INVALID: Refused = refused(
+    StatusCode::BAD_REQUEST,
+    "handshake_invalid",
+    "the request is not a WebSocket handshake",
+);
+const VERSION: Refused = refused(
+    StatusCode::UPGRADE_REQUIRED,
+    "upgrade_required",
+    "connect with a WebSocket, version 13",
+);
+const QUERY: Refused = refused(
+    StatusCode::BAD_REQUEST,
+    "query_refused",
+    "the URL takes no query; a token never belongs in a URL",
+);
+const ORIGIN: Refused =
+    refused(StatusCode::FORBIDDEN, "origin_refused", "the page's origin is not allowed here");
+const FULL: Refused = refused(
+    StatusCode::SERVICE_UNAVAILABLE,
+    "connections_exceeded",
+    "no connection is left for you",
+);
+const CLOSING: Refused =
+    refused(StatusCode::SERVICE_UNAVAILABLE, "closing", "the relay is going away");
 
 /// What an upgrade asks.
 struct Upgrade {
@@ -65,9 +81,15 @@ struct Upgrade {
 }
 
 /// Reads the head and answers it. `full`: a limit of connections is used up.
-pub(crate) async fn handshake(mut io: Io, peer: SocketAddr, shared: &Arc<Shared>, full: bool) -> Arrived {
+pub(crate) async fn handshake(
+    mut io: Io,
+    peer: SocketAddr,
+    shared: &Arc<Shared>,
+    full: bool,
+) -> Arrived {
     let timeout = Duration::from_millis(shared.limits.login_timeout_ms);
-    let read = tokio::time::timeout(timeout, read_head(&mut io, shared.limits.handshake_bytes_max)).await;
+    let read =
+        tokio::time::timeout(timeout, read_head(&mut io, shared.limits.handshake_bytes_max)).await;
     let Ok(Some((head, end))) = read else { return Arrived::Over };
     if !is_ours(&head) {
         io.unread(head.freeze());
@@ -127,14 +149,20 @@ fn parse(head: &[u8], origins: &[String]) -> Result<Upgrade, Refused> {
         return Err(QUERY);
     }
     let one = |name: &str| -> Result<Option<&str>, Refused> {
-        let mut values = request.headers.iter().filter(|header| header.name.eq_ignore_ascii_case(name));
-        let value = values.next().map(|header| std::str::from_utf8(header.value).map_err(|_| INVALID));
+        let mut values =
+            request.headers.iter().filter(|header| header.name.eq_ignore_ascii_case(name));
+        let value =
+            values.next().map(|header| std::str::from_utf8(header.value).map_err(|_| INVALID));
         if values.next().is_some() { Err(INVALID) } else { value.transpose() }
     };
     let listed = |name: &str, wanted: &str| {
-        let mut values = request.headers.iter().filter(|header| header.name.eq_ignore_ascii_case(name));
+        let mut values =
+            request.headers.iter().filter(|header| header.name.eq_ignore_ascii_case(name));
         values.any(|header| {
-            header.value.split(|byte| *byte == b',').any(|item| item.trim_ascii().eq_ignore_ascii_case(wanted.as_bytes()))
+            header
+                .value
+                .split(|byte| *byte == b',')
+                .any(|item| item.trim_ascii().eq_ignore_ascii_case(wanted.as_bytes()))
         })
     };
     let upgrade = request.method == Some("GET")
@@ -154,7 +182,9 @@ fn parse(head: &[u8], origins: &[String]) -> Result<Upgrade, Refused> {
     let token = match one("authorization")? {
         None => None,
         Some(value) => match value.split_once(' ') {
-            Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Some(token.trim().to_owned()),
+            Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
+                Some(token.trim().to_owned())
+            }
             _ => return Err(INVALID),
         },
     };
@@ -173,7 +203,9 @@ async fn answer(
     let mailbox = Arc::new(Mailbox::default());
     let begin = match (&upgrade.token, full || shared.is_draining()) {
         (Some(_), true) => return refuse(io, shared, if full { FULL } else { CLOSING }).await,
-        (None, true) => Begin::Close(if full { Close::ConnectionsExceeded } else { Close::Closing }),
+        (None, true) => {
+            Begin::Close(if full { Close::ConnectionsExceeded } else { Close::Closing })
+        }
         _ if !upgrade.subprotocol => Begin::Close(Close::SubprotocolUnsupported),
         (None, false) => Begin::Stranger,
         (Some(token), false) => {
@@ -199,8 +231,10 @@ async fn answer(
 }
 
 async fn refuse(io: Io, shared: &Shared, why: Refused) -> Arrived {
-    let retry = if why.status == StatusCode::SERVICE_UNAVAILABLE { "Retry-After: 5\r\n" } else { "" };
-    let upgrade = if why == VERSION { "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" } else { "" };
+    let retry =
+        if why.status == StatusCode::SERVICE_UNAVAILABLE { "Retry-After: 5\r\n" } else { "" };
+    let upgrade =
+        if why == VERSION { "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" } else { "" };
     shared.metrics.handshakes_refused.one(why.code);
     write_problem(io, why.status, why.code, why.detail, &format!("{retry}{upgrade}")).await
 }
@@ -209,15 +243,25 @@ async fn refuse(io: Io, shared: &Shared, why: Refused) -> Arrived {
 async fn refuse_token(io: Io, shared: &Shared, denied: Denied) -> Arrived {
     let status = denied.status();
     let fields = match status {
-        StatusCode::UNAUTHORIZED => "WWW-Authenticate: Bearer realm=\"stagedoor\", error=\"invalid_token\"\r\n",
-        StatusCode::FORBIDDEN => "WWW-Authenticate: Bearer realm=\"stagedoor\", error=\"insufficient_scope\"\r\n",
+        StatusCode::UNAUTHORIZED => {
+            "WWW-Authenticate: Bearer realm=\"stagedoor\", error=\"invalid_token\"\r\n"
+        }
+        StatusCode::FORBIDDEN => {
+            "WWW-Authenticate: Bearer realm=\"stagedoor\", error=\"insufficient_scope\"\r\n"
+        }
         _ => "Retry-After: 5\r\n",
     };
     shared.metrics.handshakes_refused.one(denied.public_code());
     write_problem(io, status, denied.public_code(), &denied.message(), fields).await
 }
 
-async fn write_problem(mut io: Io, status: StatusCode, code: &str, detail: &str, fields: &str) -> Arrived {
+async fn write_problem(
+    mut io: Io,
+    status: StatusCode,
+    code: &str,
+    detail: &str,
+    fields: &str,
+) -> Arrived {
     let title = status.canonical_reason().unwrap_or("Refused");
     let body = serde_json::json!({
         "type": "about:blank", "title": title, "status": status.as_u16(), "code": code, "detail": detail,
@@ -255,7 +299,8 @@ mod tests {
 
     #[test]
     fn a_good_head_is_taken_with_its_token() {
-        let upgrade = parsed(&format!("{GOOD}Authorization: Bearer abc\r\n")).ok().expect("an upgrade");
+        let upgrade =
+            parsed(&format!("{GOOD}Authorization: Bearer abc\r\n")).expect("an upgrade");
         assert_eq!(upgrade.accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
         assert_eq!(upgrade.token.as_deref(), Some("abc"));
         assert!(upgrade.subprotocol);
@@ -269,7 +314,10 @@ mod tests {
         assert_eq!(code(&GOOD.replace("connect HTTP", "connect?token=x HTTP")), "query_refused");
         assert_eq!(code(&GOOD.replace("dGhl", "")), "handshake_invalid");
         assert_eq!(code(&format!("{GOOD}Authorization: Basic x\r\n")), "handshake_invalid");
-        assert_eq!(code(&format!("{GOOD}Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n")), "handshake_invalid");
+        assert_eq!(
+            code(&format!("{GOOD}Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n")),
+            "handshake_invalid"
+        );
         assert_eq!(code(&format!("{GOOD}Origin: https://theirs.example\r\n")), "origin_refused");
         assert_eq!(code(&format!("{GOOD}Origin: https://ours.example\r\n")), "ok");
         assert_eq!(code(&format!("{GOOD}{}", "A: b\r\n".repeat(70))), "handshake_too_large");

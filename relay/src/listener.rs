@@ -1,11 +1,7 @@
 //! Accepts connections off the shared port and counts them. After `answer`, before `handshake`. Reads
 //! nothing itself but TLS.
 
-use std::{
-    net::SocketAddr,
-    sync::Arc,
-    time::Duration,
-};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;

@@ -145,7 +145,8 @@ impl Log {
             Past::Keyframe => self.keyframe.unwrap_or(u64::MAX),
         };
         while let Some(oldest) = self.segments.front() {
-            let end = self.segments.get(1).map_or_else(|| self.open_first(), |segment| segment.first);
+            let end =
+                self.segments.get(1).map_or_else(|| self.open_first(), |segment| segment.first);
             let last = end == self.next;
             let large = self.bytes > keep.bytes_max && !last;
             let old = now_ms.saturating_sub(oldest.at_ms) > keep.age_ms_max && end <= held;

@@ -45,7 +45,10 @@ pub(crate) struct Order {
 
 impl Mail {
     fn is_empty(&self) -> bool {
-        self.ready.is_empty() && self.found.is_empty() && self.private.is_empty() && self.order.is_none()
+        self.ready.is_empty()
+            && self.found.is_empty()
+            && self.private.is_empty()
+            && self.order.is_none()
     }
 }
 

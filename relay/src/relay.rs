@@ -97,7 +97,12 @@ impl Relay {
         while self.shared.connection_count() > 0 && Instant::now() < end {
             tokio::time::sleep(DRAIN_CHECK_INTERVAL).await;
             // One that was in its handshake when the others were told.
-            for mailbox in self.shared.mailboxes().iter().filter(|late| !mailboxes.iter().any(|told| Arc::ptr_eq(told, late))) {
+            for mailbox in self
+                .shared
+                .mailboxes()
+                .iter()
+                .filter(|late| !mailboxes.iter().any(|told| Arc::ptr_eq(told, late)))
+            {
                 mailbox.close(Close::Closing);
             }
         }
@@ -129,7 +134,8 @@ impl Relay {
     pub fn metrics(&self) -> String {
         let mut out = self.shared.metrics.render();
         let (rooms, seats) = self.shared.rooms.count();
-        let streams: usize = self.shared.rooms.all().iter().map(|room| room.summary().streams as usize).sum();
+        let streams: usize =
+            self.shared.rooms.all().iter().map(|room| room.summary().streams as usize).sum();
         let gauges = [
             ("connections_open", "Connections open.", self.shared.connection_count()),
             ("rooms_open", "Rooms open.", rooms),

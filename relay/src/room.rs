@@ -264,8 +264,15 @@ impl Room {
         inner.last_stream += 1;
         let number = inner.last_stream;
         let Publishing { name, kind, delivery, meta, wish } = publishing;
-        let info =
-            StreamInfo { stream: number, name: name.clone(), user: user.into(), role, kind, delivery, meta };
+        let info = StreamInfo {
+            stream: number,
+            name: name.clone(),
+            user: user.into(),
+            role,
+            kind,
+            delivery,
+            meta,
+        };
         let bytes_max = self.stream_bytes_max(inner.streams.len() + 1);
         let stream = Arc::new(Stream::new(info, wish, epoch, &self.limits, bytes_max));
         inner.streams.insert(number, Live { stream: stream.clone(), seat });
@@ -281,7 +288,8 @@ impl Room {
         let now_ms = self.clock.now_ms();
         let mut inner = self.lock();
         let number = inner.names.get(name).copied();
-        let own = number.filter(|number| inner.streams.get(number).is_some_and(|live| live.seat == seat));
+        let own =
+            number.filter(|number| inner.streams.get(number).is_some_and(|live| live.seat == seat));
         if let Some(number) = own {
             inner.end_stream(number, Ended::Unpublished, now_ms);
             self.share_memory(&inner, now_ms);
@@ -290,7 +298,12 @@ impl Room {
     }
 
     /// Notes what a seat waits for, and returns the live streams that match.
-    pub(crate) fn subscribe(&self, seat: u64, mailbox: &Arc<Mailbox>, patterns: &[Pattern]) -> Vec<Arc<Stream>> {
+    pub(crate) fn subscribe(
+        &self,
+        seat: u64,
+        mailbox: &Arc<Mailbox>,
+        patterns: &[Pattern],
+    ) -> Vec<Arc<Stream>> {
         let mut inner = self.lock();
         for pattern in patterns {
             inner.interests.add(pattern, seat, mailbox);
@@ -303,7 +316,8 @@ impl Room {
                 let live = number.and_then(|number| inner.streams.get(number));
                 found.extend(live.map(|live| (live.stream.info.stream, live.stream.clone())));
             } else {
-                let matching = inner.streams.values().filter(|live| pattern.matches(&live.stream.info.name));
+                let matching =
+                    inner.streams.values().filter(|live| pattern.matches(&live.stream.info.name));
                 found.extend(matching.map(|live| (live.stream.info.stream, live.stream.clone())));
             }
         }
@@ -349,12 +363,16 @@ impl Room {
                 Ok(inner.members.len())
             }
             To::Role(role) => {
-                inner.views.tell(now_ms, |grants, n| (*grants.role == **role).then(|| message(Some(n))));
+                inner
+                    .views
+                    .tell(now_ms, |grants, n| (*grants.role == **role).then(|| message(Some(n))));
                 Ok(inner.members.values().filter(|occupant| occupant.member.role == *role).count())
             }
             To::User(user) => {
                 let occupant = inner.members.get(user).ok_or(UserUnknown)?;
-                occupant.mailbox.private(encode::json(&message(None)), self.limits.outbox_bytes_max);
+                occupant
+                    .mailbox
+                    .private(encode::json(&message(None)), self.limits.outbox_bytes_max);
                 Ok(1)
             }
         }
@@ -384,7 +402,11 @@ impl Room {
     }
 
     /// The members that one with `grants` may see, a page, and the user to go on after; and the count.
-    pub(crate) fn members(&self, grants: &Grants, after: Option<&str>) -> (u32, Vec<Member>, Option<String>) {
+    pub(crate) fn members(
+        &self,
+        grants: &Grants,
+        after: Option<&str>,
+    ) -> (u32, Vec<Member>, Option<String>) {
         let inner = self.lock();
         let (members, next) = inner.page(grants, after, self.limits.members_page_max);
         (inner.count(), members, next)
@@ -406,12 +428,13 @@ impl Room {
         let summary = self.summary();
         let inner = self.lock();
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let mut page = inner.members.range::<str, _>((from, Bound::Unbounded)).map(|(_, occupant)| Seated {
-            member: occupant.member.clone(),
-            jti: occupant.jti.clone(),
-            since_ms: occupant.since_ms,
-            exp: occupant.exp,
-        });
+        let mut page =
+            inner.members.range::<str, _>((from, Bound::Unbounded)).map(|(_, occupant)| Seated {
+                member: occupant.member.clone(),
+                jti: occupant.jti.clone(),
+                since_ms: occupant.since_ms,
+                exp: occupant.exp,
+            });
         let members = page.by_ref().take(limit).collect();
         let more = page.next().is_some();
         let streams = inner.streams.values().map(|live| live.stream.info.clone()).collect();
@@ -470,8 +493,16 @@ impl Inner {
     }
 
     /// Takes a member out; with `seat`, only if it is that seat's.
-    fn remove(&mut self, user: &str, seat: Option<u64>, why: Ended, now_ms: u64) -> Option<Occupant> {
-        if seat.is_some_and(|seat| self.members.get(user).is_some_and(|occupant| occupant.seat != seat)) {
+    fn remove(
+        &mut self,
+        user: &str,
+        seat: Option<u64>,
+        why: Ended,
+        now_ms: u64,
+    ) -> Option<Occupant> {
+        if seat.is_some_and(|seat| {
+            self.members.get(user).is_some_and(|occupant| occupant.seat != seat)
+        }) {
             return None;
         }
         let occupant = self.members.remove(user)?;
@@ -482,7 +513,8 @@ impl Inner {
             self.end_stream(number, why, now_ms);
         }
         self.views.leave(&occupant.grants, now_ms);
-        self.presence.left(Change { member: occupant.member.clone(), grants: occupant.grants.clone() });
+        self.presence
+            .left(Change { member: occupant.member.clone(), grants: occupant.grants.clone() });
         Some(occupant)
     }
 
@@ -494,7 +526,12 @@ impl Inner {
         }
     }
 
-    fn page(&self, grants: &Grants, after: Option<&str>, limit: usize) -> (Vec<Member>, Option<String>) {
+    fn page(
+        &self,
+        grants: &Grants,
+        after: Option<&str>,
+        limit: usize,
+    ) -> (Vec<Member>, Option<String>) {
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         let mut page = self
             .members

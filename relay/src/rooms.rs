@@ -96,7 +96,8 @@ impl Rooms {
 
     /// Rooms of an app after a name, in byte order; one more than `limit` if more follow.
     pub(crate) fn page(&self, app: AppId, after: Option<String>, limit: usize) -> Vec<Arc<Room>> {
-        let from = after.map_or(Bound::Included((app, String::new())), |name| Bound::Excluded((app, name)));
+        let from = after
+            .map_or(Bound::Included((app, String::new())), |name| Bound::Excluded((app, name)));
         let rooms = self.lock();
         let page = rooms.range((from, Bound::Unbounded)).take_while(|((of, _), _)| *of == app);
         page.take(limit.saturating_add(1)).map(|(_, room)| room.clone()).collect()

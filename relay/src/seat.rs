@@ -73,8 +73,12 @@ impl Seat {
             return Err(Denied::AppFull);
         }
         let id = shared.rooms.seat_id();
-        let member =
-            Member { user: claims.user, role: claims.role.to_string(), name: claims.name, meta: claims.meta };
+        let member = Member {
+            user: claims.user,
+            role: claims.role.to_string(),
+            name: claims.name,
+            meta: claims.meta,
+        };
         let me = Occupant {
             seat: id,
             member,
@@ -126,7 +130,11 @@ impl Seat {
     }
 
     /// Adds patterns; the streams that match now and that the grants open, each with its place.
-    pub(crate) fn subscribe(&mut self, patterns: Vec<Pattern>, from: &[request::From]) -> Vec<Subscribed> {
+    pub(crate) fn subscribe(
+        &mut self,
+        patterns: Vec<Pattern>,
+        from: &[request::From],
+    ) -> Vec<Subscribed> {
         let live = self.room.subscribe(self.id, &self.me.mailbox, &patterns);
         self.patterns.extend(patterns);
         live.into_iter().filter_map(|stream| self.attach(stream, from)).collect()
@@ -173,7 +181,8 @@ impl Seat {
     }
 
     fn detach(&mut self, number: u32) -> Option<StreamCursor> {
-        let at = self.cursors.binary_search_by_key(&number, |cursor| cursor.stream.info.stream).ok()?;
+        let at =
+            self.cursors.binary_search_by_key(&number, |cursor| cursor.stream.info.stream).ok()?;
         let cursor = self.cursors.remove(at);
         cursor.stream.feed.leave(&cursor.place);
         Some(cursor)
@@ -181,7 +190,12 @@ impl Seat {
 
     /// Takes what lies in the mailbox and what the logs hold past the cursors, until the batch holds
     /// about `bytes_max`. `true` if there is more. An error says why the connection must close.
-    pub(crate) fn gather(&mut self, mail: &mut Mail, batch: &mut Batch, bytes_max: usize) -> Result<bool, Close> {
+    pub(crate) fn gather(
+        &mut self,
+        mail: &mut Mail,
+        batch: &mut Batch,
+        bytes_max: usize,
+    ) -> Result<bool, Close> {
         if !mail.found.is_empty() {
             let found: Vec<Subscribed> =
                 mail.found.drain(..).filter_map(|stream| self.attach_new(stream)).collect();
@@ -196,7 +210,11 @@ impl Seat {
             turns -= 1;
             let Some(number) = self.ready.pop_front() else { break };
             let left = bytes_max - batch.bytes();
-            let more = if number == EVENTS { self.read_events(batch, left)? } else { self.read(number, batch, left)? };
+            let more = if number == EVENTS {
+                self.read_events(batch, left)?
+            } else {
+                self.read(number, batch, left)?
+            };
             if more {
                 self.ready.push_back(number);
                 turns += 1;
@@ -207,7 +225,8 @@ impl Seat {
 
     /// A stream that began after its pattern was given is read from its first frame.
     fn attach_new(&mut self, stream: Arc<Stream>) -> Option<Subscribed> {
-        let from = request::From { stream: stream.info.name.clone(), epoch: stream.feed.epoch, seq: 0 };
+        let from =
+            request::From { stream: stream.info.name.clone(), epoch: stream.feed.epoch, seq: 0 };
         let subscribed = self.attach(stream, &[from])?;
         Some(Subscribed { resumed: None, ..subscribed })
     }
@@ -229,7 +248,9 @@ impl Seat {
 
     fn read(&mut self, number: u32, batch: &mut Batch, bytes_max: usize) -> Result<bool, Close> {
         let at = self.cursors.binary_search_by_key(&number, |cursor| cursor.stream.info.stream);
-        let Some(cursor) = at.ok().and_then(|at| self.cursors.get_mut(at)) else { return Ok(false) };
+        let Some(cursor) = at.ok().and_then(|at| self.cursors.get_mut(at)) else {
+            return Ok(false);
+        };
         let StreamCursor { stream, place } = cursor;
         let metrics = &self.shared.metrics;
         let mut begin = place.seq;

@@ -11,7 +11,9 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use stagedoor_bus::Event as Told;
-use stagedoor_token::{Action, Decision, Kind as GrantKind, Pattern, Rule, Verb as GrantVerb, authorize};
+use stagedoor_token::{
+    Action, Decision, Kind as GrantKind, Pattern, Rule, Verb as GrantVerb, authorize,
+};
 use stagedoor_wire::{
     code::ErrorCode,
     event::Event,
@@ -76,9 +78,14 @@ impl Denial {
     }
 
     fn rule(rule: Rule) -> Self {
-        let message = format!("the rule `{}` of the member's grants does not allow it", rule.name());
+        let message =
+            format!("the rule `{}` of the member's grants does not allow it", rule.name());
         let denial = Self::new(ErrorCode::OpUnknown, message).0;
-        Self(Refusal { code: Cow::Borrowed(rule.code()), rule: Some(Cow::Borrowed(rule.name())), ..denial })
+        Self(Refusal {
+            code: Cow::Borrowed(rule.code()),
+            rule: Some(Cow::Borrowed(rule.name())),
+            ..denial
+        })
     }
 }
 
@@ -98,7 +105,12 @@ pub(crate) fn refused_with(id: Option<u64>, code: ErrorCode, message: &str) -> B
 }
 
 fn patterns(texts: &[String]) -> Result<Vec<Pattern>, Denial> {
-    let invalid = |_| Denial::new(ErrorCode::RequestInvalid, "a pattern is a name, or a prefix followed by one `*`");
+    let invalid = |_| {
+        Denial::new(
+            ErrorCode::RequestInvalid,
+            "a pattern is a name, or a prefix followed by one `*`",
+        )
+    };
     texts.iter().map(|text| text.parse::<Pattern>().map_err(invalid)).collect()
 }
 
@@ -141,8 +153,9 @@ impl Session {
         let id = request.id();
         let is_send = matches!(request, Request::Send(_));
         let rate = self.requests.take(request_rate(&self.shared), now);
-        let rate =
-            rate.and_then(|()| if is_send { self.sends.take(send_rate(&self.shared), now) } else { Ok(()) });
+        let rate = rate.and_then(|()| {
+            if is_send { self.sends.take(send_rate(&self.shared), now) } else { Ok(()) }
+        });
         if let Err(wait) = rate {
             return self.throttle(request.op(), Some(id), wait, now, answer);
         }
@@ -184,13 +197,18 @@ impl Session {
 
     fn carry_out(&mut self, request: Request) -> Result<Bytes, Denial> {
         match request {
-            Request::Login(_) => Err(Denial::new(ErrorCode::AlreadyLoggedIn, "the connection has its seat")),
+            Request::Login(_) => {
+                Err(Denial::new(ErrorCode::AlreadyLoggedIn, "the connection has its seat"))
+            }
             Request::Publish(publish) => self.publish(publish),
             Request::Unpublish(request::Unpublish { id, stream, .. }) => {
                 if self.seat.unpublish(&stream) {
                     Ok(ok(id, Done {}))
                 } else {
-                    Err(Denial::new(ErrorCode::StreamUnknown, "the member publishes no stream of that name"))
+                    Err(Denial::new(
+                        ErrorCode::StreamUnknown,
+                        "the member publishes no stream of that name",
+                    ))
                 }
             }
             Request::Subscribe(subscribe) => self.subscribe(&subscribe),
@@ -202,7 +220,8 @@ impl Session {
             Request::Set(set) => self.set(&set),
             Request::Moderate(moderate) => self.moderate(&moderate),
             Request::Members(request::Members { id, after, .. }) => {
-                let (count, members, next) = self.seat.room.members(self.seat.grants(), after.as_deref());
+                let (count, members, next) =
+                    self.seat.room.members(self.seat.grants(), after.as_deref());
                 Ok(ok(id, MembersPage { count, members, next }))
             }
             Request::Leave(request::Leave { id, .. }) => Ok(ok(id, Done {})),
@@ -221,7 +240,10 @@ impl Session {
         self.allow(&Action::Publish { stream: &publish.stream, kind, live: self.seat.live() })?;
         let limits = &self.shared.limits;
         if publish.meta.as_ref().is_some_and(|meta| meta.len() > limits.stream_meta_bytes_max) {
-            return Err(Denial::new(ErrorCode::TooLarge, "`meta` is longer than `stream_meta_bytes_max`"));
+            return Err(Denial::new(
+                ErrorCode::TooLarge,
+                "`meta` is longer than `stream_meta_bytes_max`",
+            ));
         }
         let publishing = Publishing {
             name: publish.stream,
@@ -233,9 +255,16 @@ impl Session {
         let user = self.seat.me.member.user.clone();
         let stream = self.seat.room.publish(&user, self.seat.id, publishing, self.shared.epoch());
         let stream = stream.map_err(|error| match error {
-            PublishError::Exists => Denial::new(ErrorCode::StreamExists, "another member publishes that name"),
-            PublishError::Full => Denial::new(ErrorCode::StreamsExceeded, "the room has `streams_per_room_max` streams"),
-            PublishError::Gone => Denial::new(ErrorCode::PublishDenied, "the member's seat is gone"),
+            PublishError::Exists => {
+                Denial::new(ErrorCode::StreamExists, "another member publishes that name")
+            }
+            PublishError::Full => Denial::new(
+                ErrorCode::StreamsExceeded,
+                "the room has `streams_per_room_max` streams",
+            ),
+            PublishError::Gone => {
+                Denial::new(ErrorCode::PublishDenied, "the member's seat is gone")
+            }
         })?;
         let published = stream.published();
         self.seat.began(stream);
@@ -247,17 +276,24 @@ impl Session {
         let grants = self.seat.grants();
         for pattern in &wanted {
             let reachable = if pattern.is_exact() {
-                let role = self.seat.room.stream(pattern.as_str()).map(|stream| stream.info.role.clone());
+                let role =
+                    self.seat.room.stream(pattern.as_str()).map(|stream| stream.info.role.clone());
                 match role {
-                    Some(role) => self.allow(&Action::Subscribe { stream: pattern.as_str(), publisher_role: &role }),
+                    Some(role) => self.allow(&Action::Subscribe {
+                        stream: pattern.as_str(),
+                        publisher_role: &role,
+                    }),
                     None if grants.subscribe.streams.matches(pattern.as_str()) => Ok(()),
                     None => Err(Denial::rule(Rule::SubscribeStreams)),
                 }
             } else {
                 let overlaps = |allowed: &Pattern| {
-                    pattern.within(allowed) || allowed.within(pattern) || pattern.matches(allowed.as_str())
+                    pattern.within(allowed)
+                        || allowed.within(pattern)
+                        || pattern.matches(allowed.as_str())
                 };
-                let open = !grants.subscribe.from.is_empty() && grants.subscribe.streams.iter().any(overlaps);
+                let open = !grants.subscribe.from.is_empty()
+                    && grants.subscribe.streams.iter().any(overlaps);
                 if open { Ok(()) } else { Err(Denial::rule(Rule::SubscribeStreams)) }
             };
             reachable?;
@@ -273,7 +309,10 @@ impl Session {
 
     fn send(&mut self, send: &request::Send) -> Result<Bytes, Denial> {
         if send.data.get().len() > self.shared.limits.message_bytes_max {
-            return Err(Denial::new(ErrorCode::TooLarge, "`data` is longer than `message_bytes_max`"));
+            return Err(Denial::new(
+                ErrorCode::TooLarge,
+                "`data` is longer than `message_bytes_max`",
+            ));
         }
         let unknown = || Denial::new(ErrorCode::UserUnknown, "no such user is in the room");
         match &send.to {
@@ -290,7 +329,10 @@ impl Session {
             }
         }
         let from = Some(&self.seat.me.member);
-        self.seat.room.send(from, &send.to, send.topic.as_ref(), &send.data).map_err(|_| unknown())?;
+        self.seat
+            .room
+            .send(from, &send.to, send.topic.as_ref(), &send.data)
+            .map_err(|_| unknown())?;
         self.shared.metrics.messages.add(1);
         Ok(ok(send.id, Done {}))
     }
@@ -298,15 +340,20 @@ impl Session {
     fn set(&mut self, set: &request::Set) -> Result<Bytes, Denial> {
         self.allow(&Action::Set { key: &set.key })?;
         if set.value.get().len() > self.shared.limits.state_value_bytes_max {
-            return Err(Denial::new(ErrorCode::TooLarge, "`value` is longer than `state_value_bytes_max`"));
+            return Err(Denial::new(
+                ErrorCode::TooLarge,
+                "`value` is longer than `state_value_bytes_max`",
+            ));
         }
         match self.seat.room.set(&self.seat.me, &set.key, &set.value, set.if_version) {
             Ok(version) => Ok(ok(set.id, Versioned { version })),
-            Err(SetError::Full) => {
-                Err(Denial::new(ErrorCode::StateExceeded, "the room's state has `state_keys_max` keys"))
-            }
+            Err(SetError::Full) => Err(Denial::new(
+                ErrorCode::StateExceeded,
+                "the room's state has `state_keys_max` keys",
+            )),
             Err(SetError::Conflict(version)) => {
-                let denial = Denial::new(ErrorCode::VersionConflict, "the key is at another version").0;
+                let denial =
+                    Denial::new(ErrorCode::VersionConflict, "the key is at another version").0;
                 Err(Denial(Refusal { version: Some(version), ..denial }))
             }
         }
@@ -314,7 +361,9 @@ impl Session {
 
     fn moderate(&mut self, moderate: &request::Moderate) -> Result<Bytes, Denial> {
         let result = self.try_moderate(moderate);
-        let code = result.as_ref().map_or_else(|Denial(refusal)| refusal.code.to_string(), |_| "ok".into());
+        let code = result
+            .as_ref()
+            .map_or_else(|Denial(refusal)| refusal.code.to_string(), |_| "ok".into());
         self.shared.bus.tell(Told::Moderated {
             app: self.seat.room.app,
             room: self.seat.room.name.clone(),
@@ -380,5 +429,9 @@ fn send_rate(shared: &Shared) -> Rate {
 
 /// The codes are of a closed set, so that metrics may carry them.
 fn label(code: &str) -> &'static str {
-    ErrorCode::ALL.iter().map(|known| known.as_str()).find(|known| *known == code).unwrap_or("other")
+    ErrorCode::ALL
+        .iter()
+        .map(|known| known.as_str())
+        .find(|known| *known == code)
+        .unwrap_or("other")
 }

@@ -36,7 +36,13 @@ pub(crate) struct Wish {
 
 impl Stream {
     /// A stream without frames. `bytes_max` is its share of the room's memory.
-    pub(crate) fn new(info: StreamInfo, wish: Wish, epoch: u32, limits: &Limits, bytes_max: usize) -> Self {
+    pub(crate) fn new(
+        info: StreamInfo,
+        wish: Wish,
+        epoch: u32,
+        limits: &Limits,
+        bytes_max: usize,
+    ) -> Self {
         let age_ms_max = wish.keep_ms.unwrap_or(u64::MAX).min(limits.stream_log_age_ms_max);
         let past = match info.delivery {
             Delivery::Media => Past::Keyframe,

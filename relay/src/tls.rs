@@ -51,7 +51,8 @@ pub(crate) struct Tls {
 }
 
 fn stamp(files: &TlsFiles) -> Stamp {
-    [&files.cert, &files.key].map(|file| std::fs::metadata(file).and_then(|meta| meta.modified()).ok())
+    [&files.cert, &files.key]
+        .map(|file| std::fs::metadata(file).and_then(|meta| meta.modified()).ok())
 }
 
 fn load(files: &TlsFiles) -> Result<Arc<ServerConfig>, TlsError> {

@@ -21,7 +21,9 @@ pub(crate) const API_KEY_PREFIX: &str = "sd_";
 const USED_INTERVAL_MS: u64 = 60_000;
 
 /// What an API key may do in its app.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema,
+)]
 pub enum Scope {
     /// Mint and verify tokens.
     #[serde(rename = "tokens:mint")]
@@ -39,7 +41,8 @@ pub enum Scope {
 
 impl Scope {
     /// Every scope.
-    pub const ALL: [Self; 4] = [Self::TokensMint, Self::RoomsRead, Self::RoomsModerate, Self::AppsAdmin];
+    pub const ALL: [Self; 4] =
+        [Self::TokensMint, Self::RoomsRead, Self::RoomsModerate, Self::AppsAdmin];
 
     /// The scope as it is written.
     pub fn as_str(self) -> &'static str {
@@ -79,7 +82,9 @@ impl Caller {
     pub(crate) fn may(&self, app: AppId, scope: Scope) -> Result<(), ApiError> {
         match self {
             Self::Root => Ok(()),
-            Self::ApiKey { app: own, scopes, .. } if *own == app && scopes.contains(&scope) => Ok(()),
+            Self::ApiKey { app: own, scopes, .. } if *own == app && scopes.contains(&scope) => {
+                Ok(())
+            }
             Self::ApiKey { .. } => Err(ApiError::Forbidden { scope: scope.as_str() }),
         }
     }
@@ -99,15 +104,23 @@ impl Caller {
             detail: "send `Authorization: Bearer` with an API key",
         };
         let value = headers.get(header::AUTHORIZATION).ok_or(missing)?;
-        let (scheme, credential) = value.to_str().ok().and_then(|text| text.split_once(' ')).ok_or(INVALID)?;
+        let (scheme, credential) =
+            value.to_str().ok().and_then(|text| text.split_once(' ')).ok_or(INVALID)?;
         if !scheme.eq_ignore_ascii_case("bearer") {
             return Err(INVALID);
         }
         if let Some(secret) = credential.strip_prefix(ROOT_PREFIX) {
             let root = state.store.root().await?.ok_or(INVALID)?;
-            return if secret::same(&root, &secret::hash(secret.as_bytes())) { Ok(Self::Root) } else { Err(INVALID) };
+            return if secret::same(&root, &secret::hash(secret.as_bytes())) {
+                Ok(Self::Root)
+            } else {
+                Err(INVALID)
+            };
         }
-        let (id, secret) = credential.strip_prefix(API_KEY_PREFIX).and_then(|rest| rest.split_once('_')).ok_or(INVALID)?;
+        let (id, secret) = credential
+            .strip_prefix(API_KEY_PREFIX)
+            .and_then(|rest| rest.split_once('_'))
+            .ok_or(INVALID)?;
         let hash = secret::hash(secret.as_bytes());
         let row = state.store.api_key(id).await?;
         // An unknown id costs the same comparison.
@@ -127,7 +140,10 @@ impl Caller {
 
 /// The scopes of a row.
 pub(crate) fn scopes_of(row: &ApiKeyRow) -> Vec<Scope> {
-    Scope::ALL.into_iter().filter(|scope| row.scopes.split(' ').any(|text| text == scope.as_str())).collect()
+    Scope::ALL
+        .into_iter()
+        .filter(|scope| row.scopes.split(' ').any(|text| text == scope.as_str()))
+        .collect()
 }
 
 #[cfg(test)]
@@ -136,7 +152,8 @@ mod tests {
 
     #[test]
     fn an_api_key_may_what_its_scopes_say_in_its_app_alone() {
-        let caller = Caller::ApiKey { id: "a".into(), app: AppId(1), scopes: vec![Scope::RoomsRead] };
+        let caller =
+            Caller::ApiKey { id: "a".into(), app: AppId(1), scopes: vec![Scope::RoomsRead] };
         assert!(caller.may(AppId(1), Scope::RoomsRead).is_ok());
         assert!(caller.may(AppId(2), Scope::RoomsRead).is_err());
         for scope in [Scope::TokensMint, Scope::RoomsModerate, Scope::AppsAdmin] {

@@ -134,16 +134,20 @@ impl ApiError {
 
     fn detail(&self) -> Cow<'static, str> {
         match self {
-            Self::Unauthenticated { detail, .. } | Self::NotFound { detail, .. } | Self::Conflict { detail, .. } => {
-                Cow::Borrowed(detail)
-            }
+            Self::Unauthenticated { detail, .. }
+            | Self::NotFound { detail, .. }
+            | Self::Conflict { detail, .. } => Cow::Borrowed(detail),
             Self::Malformed { detail, .. } | Self::Invalid { detail, .. } => detail.clone(),
-            Self::Forbidden { scope } => format!("the credential lacks the scope `{scope}` for this app").into(),
+            Self::Forbidden { scope } => {
+                format!("the credential lacks the scope `{scope}` for this app").into()
+            }
             Self::MethodNotAllowed => "this path does not take that method".into(),
             Self::Refused(refusal) => refusal.to_string().into(),
             Self::TooLarge => "the body is longer than `body_bytes_max`".into(),
             Self::MediaType => "the body is `application/json`".into(),
-            Self::RateLimited { retry_s } => format!("too many requests; try again in {retry_s} s").into(),
+            Self::RateLimited { retry_s } => {
+                format!("too many requests; try again in {retry_s} s").into()
+            }
             Self::Unavailable(error) => error.to_string().into(),
             Self::Internal => "the request id finds the reason in the log".into(),
         }
@@ -154,12 +158,15 @@ impl ApiError {
             Self::Unauthenticated { code: "credential_missing", .. } => {
                 Some((header::WWW_AUTHENTICATE, "Bearer realm=\"stagedoor\"".into()))
             }
-            Self::Unauthenticated { .. } => {
-                Some((header::WWW_AUTHENTICATE, "Bearer realm=\"stagedoor\", error=\"invalid_token\"".into()))
-            }
+            Self::Unauthenticated { .. } => Some((
+                header::WWW_AUTHENTICATE,
+                "Bearer realm=\"stagedoor\", error=\"invalid_token\"".into(),
+            )),
             Self::Forbidden { scope } => Some((
                 header::WWW_AUTHENTICATE,
-                format!("Bearer realm=\"stagedoor\", error=\"insufficient_scope\", scope=\"{scope}\""),
+                format!(
+                    "Bearer realm=\"stagedoor\", error=\"insufficient_scope\", scope=\"{scope}\""
+                ),
             )),
             Self::RateLimited { retry_s } => Some((header::RETRY_AFTER, retry_s.to_string())),
             Self::Unavailable(_) => Some((header::RETRY_AFTER, "1".into())),

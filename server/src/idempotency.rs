@@ -1,7 +1,11 @@
 //! A creation asked twice with one `Idempotency-Key` happens once. After `routes`, before `caller`. A kept
 //! answer never holds a secret: the one that was shown is not shown again.
 
-use std::{collections::HashSet, future::Future, sync::{LazyLock, Mutex, PoisonError}};
+use std::{
+    collections::HashSet,
+    future::Future,
+    sync::{LazyLock, Mutex, PoisonError},
+};
 
 use axum::{
     Json,
@@ -56,7 +60,8 @@ pub(crate) async fn once<T: Serialize>(
     };
     let malformed = |detail| ApiError::Malformed { code: "idempotency_key_invalid", detail };
     let key = key.to_str().ok().filter(|key| (1..=KEY_BYTES_MAX).contains(&key.len()));
-    let key = key.ok_or_else(|| malformed("the key is 1 to 128 visible ASCII characters".into()))?;
+    let key =
+        key.ok_or_else(|| malformed("the key is 1 to 128 visible ASCII characters".into()))?;
     let _under_way = UnderWay::begin(caller, key).ok_or(ApiError::Conflict {
         code: "idempotency_under_way",
         detail: "a request with this key is being answered",

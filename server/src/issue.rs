@@ -38,7 +38,7 @@ pub(crate) fn issue(
     roles: &Roles,
     key: &Key,
     now_s: u64,
-    jti: String,
+    jti: &str,
 ) -> Result<Issued, MintError> {
     let ttl_s = wanted.ttl_s.unwrap_or(lives.ttl_s_default.min(lives.ttl_s_max));
     if ttl_s > lives.ttl_s_max {
@@ -49,7 +49,7 @@ pub(crate) fn issue(
         grants: wanted.grants,
         name: wanted.name,
         meta: wanted.meta,
-        ..Claims::new(key.app(), &wanted.room, &wanted.user, role, &jti, now_s, ttl_s)
+        ..Claims::new(key.app(), &wanted.room, &wanted.user, role, jti, now_s, ttl_s)
     };
     let grants = seat(&claims, roles)?;
     let token = mint(&claims, key)?;
@@ -74,7 +74,7 @@ mod tests {
         };
         change(&mut wanted);
         let lives = Lives { ttl_s_default: 60, ttl_s_max: 600 };
-        issue(wanted, lives, &Roles::built_in(), &key, 1_000, "j".into())
+        issue(wanted, lives, &Roles::built_in(), &key, 1_000, "j")
     }
 
     fn refused(change: impl FnOnce(&mut Wanted)) -> Refusal {

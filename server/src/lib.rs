@@ -31,8 +31,8 @@ mod server;
 mod state;
 mod store;
 
-pub use config::Config;
-pub use routes::{apps::AppCreated, api_keys::ApiKeyCreated};
-pub use router::openapi;
-pub use server::{OpenError, Server};
 pub use caller::Scope;
+pub use config::Config;
+pub use router::openapi;
+pub use routes::{api_keys::ApiKeyCreated, apps::AppCreated};
+pub use server::{OpenError, Server};

@@ -14,16 +14,28 @@ const HELP: [(&str, &str); 4] = [
     ("stagedoor_server_requests_total", "HTTP requests answered, by route and status."),
     ("stagedoor_server_mints_total", "Tokens asked for, by outcome."),
     ("stagedoor_server_audit_records_total", "Audit records written, by kind."),
-    ("stagedoor_server_audit_dropped_total", "Relay events that were lost before they were recorded."),
+    (
+        "stagedoor_server_audit_dropped_total",
+        "Relay events that were lost before they were recorded.",
+    ),
 ];
 
 impl Metrics {
     fn add(&self, name: &'static str, labels: String, n: u64) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry((name, labels)).or_default() += n;
+        *self
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .entry((name, labels))
+            .or_default() += n;
     }
 
     pub(crate) fn request(&self, method: &str, route: &str, status: u16) {
-        self.add(HELP[0].0, format!("{{method=\"{method}\",route=\"{route}\",status=\"{status}\"}}"), 1);
+        self.add(
+            HELP[0].0,
+            format!("{{method=\"{method}\",route=\"{route}\",status=\"{status}\"}}"),
+            1,
+        );
     }
 
     pub(crate) fn mint(&self, code: &str) {

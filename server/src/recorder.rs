@@ -7,10 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::{
     error::ApiError,
     metrics::Metrics,
-    store::{
-        Store,
-        audit::Record,
-    },
+    store::{Store, audit::Record},
 };
 
 use std::sync::Arc;
@@ -26,7 +23,11 @@ pub(crate) struct Recorder(mpsc::Sender<(Record, Committed)>);
 
 impl Recorder {
     /// A recorder, and the task that writes, which ends when every recorder is gone.
-    pub(crate) fn start(store: Store, metrics: Arc<Metrics>, waiting_max: usize) -> (Self, tokio::task::JoinHandle<()>) {
+    pub(crate) fn start(
+        store: Store,
+        metrics: Arc<Metrics>,
+        waiting_max: usize,
+    ) -> (Self, tokio::task::JoinHandle<()>) {
         let (sender, receiver) = mpsc::channel(waiting_max);
         (Self(sender), tokio::spawn(write(receiver, store, metrics)))
     }
@@ -44,7 +45,11 @@ impl Recorder {
     }
 }
 
-async fn write(mut receiver: mpsc::Receiver<(Record, Committed)>, store: Store, metrics: Arc<Metrics>) {
+async fn write(
+    mut receiver: mpsc::Receiver<(Record, Committed)>,
+    store: Store,
+    metrics: Arc<Metrics>,
+) {
     let mut batch = Vec::new();
     while receiver.recv_many(&mut batch, TRANSACTION_RECORDS_MAX).await > 0 {
         let (records, waiting): (Vec<Record>, Vec<Committed>) = batch.drain(..).unzip();
@@ -57,13 +62,19 @@ async fn write(mut receiver: mpsc::Receiver<(Record, Committed)>, store: Store, 
                 }
             }
             // Whoever waits learns that it failed: its sender is dropped unused.
-            Err(error) => tracing::warn!(%error, records = records.len(), "audit records were not written"),
+            Err(error) => {
+                tracing::warn!(%error, records = records.len(), "audit records were not written");
+            }
         }
     }
 }
 
 /// Records what the relay tells, until the bus is gone.
-pub(crate) async fn listen(mut events: mpsc::Receiver<Event>, recorder: Recorder, metrics: Arc<Metrics>) {
+pub(crate) async fn listen(
+    mut events: mpsc::Receiver<Event>,
+    recorder: Recorder,
+    metrics: Arc<Metrics>,
+) {
     while let Some(event) = events.recv().await {
         if let Event::Dropped { events } = event {
             metrics.dropped(events);
@@ -89,9 +100,14 @@ fn of_event(event: Event) -> Record {
             peer: Some(peer),
             ..now("door", "ok")
         },
-        Event::Refused { code, app, room, user, jti, peer } => {
-            Record { app: app.map(|app| app.0), room, user, jti, peer: Some(peer), ..now("door", &code) }
-        }
+        Event::Refused { code, app, room, user, jti, peer } => Record {
+            app: app.map(|app| app.0),
+            room,
+            user,
+            jti,
+            peer: Some(peer),
+            ..now("door", &code)
+        },
         Event::Left { app, room, user, jti, reason, held_ms } => Record {
             app: Some(app.0),
             room: Some(room),

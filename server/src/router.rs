@@ -79,7 +79,9 @@ pub(crate) fn router(state: Arc<State>) -> Router {
         .route("/reference.js", get(pages::script))
         .route("/style.css", get(pages::style))
         .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
-        .fallback(|| async { ApiError::NotFound { code: "path_unknown", detail: "there is nothing at this path" } })
+        .fallback(|| async {
+            ApiError::NotFound { code: "path_unknown", detail: "there is nothing at this path" }
+        })
         .layer(DefaultBodyLimit::max(state.config.body_bytes_max))
         .layer(from_fn_with_state(state.clone(), identify))
         .with_state(state)
@@ -94,14 +96,18 @@ async fn identify(Has(state): Has<Arc<State>>, mut request: Request, next: Next)
     };
     let id = given.filter(sane).map(ToOwned::to_owned);
     let id = id.or_else(|| secret::random_id("r_").ok()).unwrap_or_else(|| "r_none".into());
-    let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
+    let route =
+        request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
     let method = request.method().as_str().to_owned();
     request.extensions_mut().insert(RequestId(id.clone()));
     let mut response = with_request_id(next.run(request).await, &id);
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
-    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+        .headers_mut()
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
     let status = response.status().as_u16();
     state.metrics.request(&method, &route, status);
     if let Some(problem) = response.extensions().get::<Problem>() {
@@ -112,7 +118,8 @@ async fn identify(Has(state): Has<Arc<State>>, mut request: Request, next: Next)
 
 /// Finds out who asks, and whether not too often.
 async fn authenticate(Has(state): Has<Arc<State>>, mut request: Request, next: Next) -> Response {
-    let peer = request.extensions().get::<SocketAddr>().map(|peer| peer.ip().to_canonical().to_string());
+    let peer =
+        request.extensions().get::<SocketAddr>().map(|peer| peer.ip().to_canonical().to_string());
     let address = peer.clone().unwrap_or_else(|| "unknown".into());
     if state.refusals.left(&address) == 0 {
         return ApiError::RateLimited { retry_s: 1 }.into_response();
@@ -122,7 +129,8 @@ async fn authenticate(Has(state): Has<Arc<State>>, mut request: Request, next: N
         Err(error) => {
             // Counted above: what is left only bounds how often an address may fail.
             let _ = state.refusals.take(&address);
-            let request_id = request.extensions().get::<RequestId>().map(|RequestId(id)| id.clone());
+            let request_id =
+                request.extensions().get::<RequestId>().map(|RequestId(id)| id.clone());
             let record = Record { peer, request_id, ..recorder::now("caller", error.code()) };
             return match state.recorder.record(record).await {
                 Ok(()) => error.into_response(),

@@ -37,11 +37,15 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
                 JsonRejection::JsonDataError(error) => {
                     ApiError::Invalid { code: "body_invalid", detail: error.body_text().into() }
                 }
-                JsonRejection::JsonSyntaxError(_) => {
-                    ApiError::Malformed { code: "body_malformed", detail: "the body is not JSON".into() }
-                }
+                JsonRejection::JsonSyntaxError(_) => ApiError::Malformed {
+                    code: "body_malformed",
+                    detail: "the body is not JSON".into(),
+                },
                 other if other.status() == StatusCode::PAYLOAD_TOO_LARGE => ApiError::TooLarge,
-                _ => ApiError::Malformed { code: "body_malformed", detail: "the body did not come whole".into() },
+                _ => ApiError::Malformed {
+                    code: "body_malformed",
+                    detail: "the body did not come whole".into(),
+                },
             }),
         }
     }
@@ -105,7 +109,10 @@ fn page_limit(state: &State, limit: Option<u32>) -> Result<u32, ApiError> {
     if (1..=max).contains(&limit) {
         Ok(limit)
     } else {
-        Err(ApiError::Malformed { code: "query_invalid", detail: format!("`limit` is 1 to {max}").into() })
+        Err(ApiError::Malformed {
+            code: "query_invalid",
+            detail: format!("`limit` is 1 to {max}").into(),
+        })
     }
 }
 

@@ -60,9 +60,12 @@ impl Server {
         bus: Arc<dyn Bus>,
         events: mpsc::Receiver<Event>,
     ) -> Result<(Self, Option<String>), OpenError> {
-        let store = Store::open(&config.data_dir).await.map_err(|error| OpenError::Store(error.to_string()))?;
+        let store = Store::open(&config.data_dir)
+            .await
+            .map_err(|error| OpenError::Store(error.to_string()))?;
         let metrics = Arc::new(Metrics::default());
-        let (recorder, writer) = Recorder::start(store.clone(), metrics.clone(), config.audit_waiting_max.max(1));
+        let (recorder, writer) =
+            Recorder::start(store.clone(), metrics.clone(), config.audit_waiting_max.max(1));
         let state = Arc::new(State {
             requests: Buckets::new(config.rate_per_s, config.rate_burst),
             refusals: Buckets::new(config.refusals_per_s, config.refusals_burst),
@@ -95,7 +98,12 @@ impl Server {
     }
 
     /// Makes an API key of an app.
-    pub async fn create_api_key(&self, app: u32, name: &str, scopes: &[Scope]) -> Result<ApiKeyCreated, OpenError> {
+    pub async fn create_api_key(
+        &self,
+        app: u32,
+        name: &str,
+        scopes: &[Scope],
+    ) -> Result<ApiKeyCreated, OpenError> {
         let new = NewApiKey { name: name.into(), scopes: scopes.to_vec(), expires_in_s: None };
         Ok(api_keys::make(&self.state, AppId(app), &new).await?)
     }
@@ -152,7 +160,8 @@ async fn tell_apps(state: &State) -> Result<(), OpenError> {
 
 async fn prune(state: Arc<State>) {
     loop {
-        let before_ms = unix_ms().saturating_sub(state.config.audit_keep_days.saturating_mul(DAY_MS));
+        let before_ms =
+            unix_ms().saturating_sub(state.config.audit_keep_days.saturating_mul(DAY_MS));
         match state.store.prune(before_ms).await {
             Ok(records) => tracing::debug!(records, "old audit records deleted"),
             Err(error) => tracing::warn!(%error, "old audit records were not deleted"),

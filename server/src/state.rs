@@ -54,7 +54,8 @@ impl State {
 /// A row's key. One that is none any more, by whatever accident, is left out and told.
 pub(crate) fn key_of(row: &KeyRow) -> Option<Key> {
     let key = Key::hs256(row.app, &row.kid, &row.secret, row.state);
-    key.inspect_err(|error| tracing::warn!(%error, kid = row.kid, "a stored key is not usable")).ok()
+    key.inspect_err(|error| tracing::warn!(%error, kid = row.kid, "a stored key is not usable"))
+        .ok()
 }
 
 /// A bucket for each name.

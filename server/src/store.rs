@@ -55,7 +55,8 @@ impl Store {
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(BUSY_TIMEOUT)
             .foreign_keys(true);
-        let pool = SqlitePoolOptions::new().max_connections(CONNECTIONS_MAX).connect_with(options).await?;
+        let pool =
+            SqlitePoolOptions::new().max_connections(CONNECTIONS_MAX).connect_with(options).await?;
         let first = Migration::new(
             1,
             Cow::Borrowed("first"),
@@ -74,7 +75,8 @@ impl Store {
 
     /// Lets go of the database, its log written back.
     pub(crate) async fn close(&self) {
-        if let Err(error) = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&self.pool).await {
+        if let Err(error) = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&self.pool).await
+        {
             tracing::warn!(%error, "the database's log was not written back");
         }
         self.pool.close().await;

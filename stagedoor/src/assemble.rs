@@ -8,7 +8,10 @@ use std::{
 
 use anyhow::Context;
 use axum::Router;
-use hyper_util::{rt::{TokioIo, TokioTimer}, service::TowerToHyperService};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
 use stagedoor_bus::{Ends, LocalBus};
 use stagedoor_relay::{Io, OtherHttp, Relay};
 use stagedoor_server::Server;
@@ -46,7 +49,8 @@ pub async fn assemble(config: &Config) -> anyhow::Result<Running> {
     let (bus, Ends { commands, events }) = LocalBus::new();
     let (server, root) = Server::open(config.server.clone(), bus.clone(), events).await?;
     let (stop, stopped) = watch::channel(false);
-    let relay = Relay::new(config.relay.clone(), bus, other_http(server.router(), stopped.clone()))?;
+    let relay =
+        Relay::new(config.relay.clone(), bus, other_http(server.router(), stopped.clone()))?;
     let server = Arc::new(server);
     let looked = Looked { server: server.clone(), relay: relay.clone(), started: Instant::now() };
     let (http, operations_at) = (listener.local_addr()?, operations.local_addr()?);

@@ -121,19 +121,26 @@ pub fn run() -> ExitCode {
 
 fn dispatch(cli: Cli) -> Done {
     let json = cli.json;
-    let config = |flags: &BTreeMap<String, String>| Config::load(cli.config.as_deref(), std::env::vars(), flags);
+    let config = |flags: &BTreeMap<String, String>| {
+        Config::load(cli.config.as_deref(), std::env::vars(), flags)
+    };
     match cli.command {
         Command::Dev(arguments) => {
             let config = config(&arguments.flags())?;
-            serve::dev(config, json)
+            serve::dev(&config, json)
         }
-        Command::Serve(arguments) => serve::serve(config(&arguments.flags())?),
+        Command::Serve(arguments) => serve::serve(&config(&arguments.flags())?),
         Command::Token(command) => token::run(command, json),
         Command::App(command) => app::run(command, json),
         Command::Room(command) => room::run(command, json),
-        Command::Config(command) => settings::run(command, config(&BTreeMap::new())),
+        Command::Config(command) => settings::run(&command, config(&BTreeMap::new())),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "stagedoor", &mut std::io::stdout());
+            clap_complete::generate(
+                shell,
+                &mut Cli::command(),
+                "stagedoor",
+                &mut std::io::stdout(),
+            );
             Ok(())
         }
         Command::Openapi => Ok(write!(std::io::stdout(), "{}", stagedoor_server::openapi())?),
@@ -152,7 +159,8 @@ fn secret(file: Option<&PathBuf>, variable: &str, what: &str) -> Result<String, 
         Some(file) => std::fs::read_to_string(file)
             .with_context(|| file.display().to_string())
             .map_err(Failure::Usage)?,
-        None => std::env::var(variable).map_err(|_| usage(&format!("give {what} by a file or by {variable}")))?,
+        None => std::env::var(variable)
+            .map_err(|_| usage(&format!("give {what} by a file or by {variable}")))?,
     };
     Ok(text.trim().to_owned())
 }
@@ -172,11 +180,15 @@ fn print(value: &Value, json: bool) -> Done {
     };
     let names: Vec<&String> = first.keys().collect();
     let mut rows = vec![names.iter().map(|name| (*name).clone()).collect::<Vec<_>>()];
-    rows.extend(items.iter().map(|item| names.iter().map(|name| plain(&item[name.as_str()])).collect()));
-    let widths: Vec<usize> =
-        (0..names.len()).map(|at| rows.iter().map(|row| row[at].chars().count()).max().unwrap_or(0)).collect();
+    rows.extend(
+        items.iter().map(|item| names.iter().map(|name| plain(&item[name.as_str()])).collect()),
+    );
+    let widths: Vec<usize> = (0..names.len())
+        .map(|at| rows.iter().map(|row| row[at].chars().count()).max().unwrap_or(0))
+        .collect();
     for row in rows {
-        let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        let cells: Vec<String> =
+            row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
         writeln!(out, "{}", cells.join("  ").trim_end())?;
     }
     if let Some(next) = value.get("next").filter(|next| !next.is_null()) {
@@ -225,7 +237,9 @@ mod tests {
         }
         let mut all = Vec::new();
         names(&Cli::command(), &mut all);
-        assert!(all.contains(&"secret-file".to_owned()) && all.contains(&"api-key-file".to_owned()));
+        assert!(
+            all.contains(&"secret-file".to_owned()) && all.contains(&"api-key-file".to_owned())
+        );
         for bad in ["secret", "token", "api-key", "password"] {
             assert!(!all.contains(&bad.to_owned()), "--{bad}");
         }

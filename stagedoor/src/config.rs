@@ -122,15 +122,16 @@ fn set(table: &mut Table, path: &[String], value: Value) {
 
 /// A number or a truth value where the text is one, else the text.
 fn value_of(text: &str) -> Value {
-    text.parse::<i64>().map(Value::Integer).or_else(|_| text.parse::<bool>().map(Value::Boolean)).unwrap_or_else(
-        |_| match text.strip_prefix('[') {
+    text.parse::<i64>()
+        .map(Value::Integer)
+        .or_else(|_| text.parse::<bool>().map(Value::Boolean))
+        .unwrap_or_else(|_| match text.strip_prefix('[') {
             Some(_) => toml::from_str::<Table>(&format!("v = {text}"))
                 .ok()
                 .and_then(|mut table| table.remove("v"))
                 .unwrap_or_else(|| Value::String(text.into())),
             None => Value::String(text.into()),
-        },
-    )
+        })
 }
 
 impl Config {
@@ -151,7 +152,9 @@ impl Config {
             table = toml::from_str(&text).map_err(toml)?;
         }
         for (name, value) in environment {
-            let Some(name) = name.strip_prefix(PREFIX).filter(|name| name.contains(LEVEL)) else { continue };
+            let Some(name) = name.strip_prefix(PREFIX).filter(|name| name.contains(LEVEL)) else {
+                continue;
+            };
             let path: Vec<String> = name.split(LEVEL).map(str::to_ascii_lowercase).collect();
             set(&mut table, &path, value_of(&value));
         }
@@ -159,7 +162,8 @@ impl Config {
             let path: Vec<String> = name.split('.').map(ToOwned::to_owned).collect();
             set(&mut table, &path, value_of(value));
         }
-        let config: Self = Value::Table(table).try_into().map_err(|error| ConfigError::Merged(Box::new(error)))?;
+        let config: Self =
+            Value::Table(table).try_into().map_err(|error| ConfigError::Merged(Box::new(error)))?;
         config.check()?;
         Ok(config)
     }
@@ -174,7 +178,9 @@ impl Config {
         address("listen.address", &self.listen.address)?;
         address("listen.operations", &self.listen.operations)?;
         let filter = tracing_subscriber::EnvFilter::try_new(&self.log.level);
-        filter.map(drop).map_err(|error| ConfigError::Value { name: "log.level", why: error.to_string() })
+        filter
+            .map(drop)
+            .map_err(|error| ConfigError::Value { name: "log.level", why: error.to_string() })
     }
 }
 
@@ -182,21 +188,32 @@ impl Config {
 mod tests {
     use super::*;
 
-    fn load(file: &str, environment: &[(&str, &str)], flags: &[(&str, &str)]) -> Result<Config, String> {
-        let dir = std::env::temp_dir().join(format!("stagedoor-config-{}-{}", std::process::id(), file.len()));
+    fn load(
+        file: &str,
+        environment: &[(&str, &str)],
+        flags: &[(&str, &str)],
+    ) -> Result<Config, String> {
+        let dir = std::env::temp_dir().join(format!(
+            "stagedoor-config-{}-{}",
+            std::process::id(),
+            file.len()
+        ));
         std::fs::write(&dir, file).expect("a temporary file");
         let pairs = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
             pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect()
         };
-        let loaded = Config::load(Some(&dir), pairs(environment), &pairs(flags).into_iter().collect());
+        let loaded =
+            Config::load(Some(&dir), pairs(environment), &pairs(flags).into_iter().collect());
         std::fs::remove_file(&dir).expect("it was there");
         loaded.map_err(|error| error.to_string())
     }
 
     #[test]
     fn flags_beat_the_environment_and_the_environment_beats_the_file() {
-        let file = "[listen]\naddress = \"127.0.0.1:1\"\noperations = \"127.0.0.1:2\"\nworkers = 3\n";
-        let environment = [("STAGEDOOR_LISTEN__OPERATIONS", "127.0.0.1:4"), ("STAGEDOOR_LISTEN__WORKERS", "5")];
+        let file =
+            "[listen]\naddress = \"127.0.0.1:1\"\noperations = \"127.0.0.1:2\"\nworkers = 3\n";
+        let environment =
+            [("STAGEDOOR_LISTEN__OPERATIONS", "127.0.0.1:4"), ("STAGEDOOR_LISTEN__WORKERS", "5")];
         let config = load(file, &environment, &[("listen.workers", "6")]).expect("a configuration");
         assert_eq!(config.listen.address, "127.0.0.1:1");
         assert_eq!(config.listen.operations, "127.0.0.1:4");
@@ -205,10 +222,16 @@ mod tests {
 
     #[test]
     fn unknown_names_are_refused_wherever_they_stand() {
-        assert!(load("[listen]\nadress = \"x\"\n", &[], &[]).expect_err("a typo").contains("adress"));
+        assert!(
+            load("[listen]\nadress = \"x\"\n", &[], &[]).expect_err("a typo").contains("adress")
+        );
         let typo = [("STAGEDOOR_RELAY__LIMITS__ROOM_MEMBRS_MAX", "3")];
         assert!(load("", &typo, &[]).expect_err("another typo").contains("room_membrs_max"));
-        assert!(load("[listen]\naddress = \"nowhere\"\n#", &[], &[]).expect_err("no address").contains("listen.address"));
+        assert!(
+            load("[listen]\naddress = \"nowhere\"\n#", &[], &[])
+                .expect_err("no address")
+                .contains("listen.address")
+        );
     }
 
     #[test]

@@ -35,7 +35,11 @@ pub(crate) struct Kept {
 }
 
 /// Reads what an earlier start made, or makes it.
-pub(crate) async fn keep(server: &Server, data_dir: &Path, root: Option<String>) -> anyhow::Result<Kept> {
+pub(crate) async fn keep(
+    server: &Server,
+    data_dir: &Path,
+    root: Option<String>,
+) -> anyhow::Result<Kept> {
     let file = data_dir.join(FILE);
     if file.exists() {
         let text = std::fs::read_to_string(&file).with_context(|| file.display().to_string())?;
@@ -60,7 +64,13 @@ fn token(kept: &Kept, user: &str, role: &str) -> anyhow::Result<String> {
 }
 
 /// What the developer sees: lines for people, or one line of JSON.
-pub(crate) fn show(kept: &Kept, http: SocketAddr, operations: SocketAddr, tls: bool, json: bool) -> anyhow::Result<String> {
+pub(crate) fn show(
+    kept: &Kept,
+    http: SocketAddr,
+    operations: SocketAddr,
+    tls: bool,
+    json: bool,
+) -> anyhow::Result<String> {
     let host = token(kept, "host-1", "host")?;
     let audience = token(kept, "audience-1", "audience")?;
     let (web, socket) = if tls { ("https", "wss") } else { ("http", "ws") };

@@ -1,11 +1,7 @@
 //! `/healthz`, `/readyz` and `/metrics` on a socket of their own, loopback unless configured. After
 //! `assemble`, before `config`. Tells; never changes anything.
 
-use std::{
-    fmt::Write,
-    sync::Arc,
-    time::Instant,
-};
+use std::{fmt::Write, sync::Arc, time::Instant};
 
 use axum::{
     Router,

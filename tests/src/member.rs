@@ -53,9 +53,12 @@ pub struct Member {
 impl Member {
     /// Connects without a token.
     pub async fn connect(to: SocketAddr) -> anyhow::Result<Self> {
-        Self::connect_over(TcpStream::connect(to).await?, &[("sec-websocket-protocol", SUBPROTOCOL)])
-            .await?
-            .map_err(|response| anyhow::anyhow!("refused with {}", response.status()))
+        Self::connect_over(
+            TcpStream::connect(to).await?,
+            &[("sec-websocket-protocol", SUBPROTOCOL)],
+        )
+        .await?
+        .map_err(|response| anyhow::anyhow!("refused with {}", response.status()))
     }
 
     /// Connects over a socket of the caller's with header fields of the caller's. The inner error is an
@@ -64,12 +67,17 @@ impl Member {
         tcp: TcpStream,
         fields: &[(&'static str, &str)],
     ) -> anyhow::Result<Result<Self, Box<Response<Option<Vec<u8>>>>>> {
-        let mut request = format!("ws://{}{CONNECT_PATH}", tcp.peer_addr()?).into_client_request()?;
+        let mut request =
+            format!("ws://{}{CONNECT_PATH}", tcp.peer_addr()?).into_client_request()?;
         for (name, value) in fields {
-            request.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_str(value)?);
+            request
+                .headers_mut()
+                .insert(HeaderName::from_static(name), HeaderValue::from_str(value)?);
         }
         match tokio::time::timeout(PATIENCE, client_async(request, tcp)).await? {
-            Ok((socket, _)) => Ok(Ok(Self { socket, heard: VecDeque::new(), closed: None, next_id: 1 })),
+            Ok((socket, _)) => {
+                Ok(Ok(Self { socket, heard: VecDeque::new(), closed: None, next_id: 1 }))
+            }
             Err(Error::Http(response)) => Ok(Err(response)),
             Err(error) => Err(error.into()),
         }
@@ -86,7 +94,9 @@ impl Member {
         self.next_id += 1;
         request["id"] = id.into();
         self.say(Message::text(request.to_string())).await?;
-        self.find(|heard| matches!(heard, Heard::Control(value) if value["re"] == id)).await.map(control)
+        self.find(|heard| matches!(heard, Heard::Control(value) if value["re"] == id))
+            .await
+            .map(control)
     }
 
     /// Sends a request that must be carried out, and returns its `ok`.
@@ -99,7 +109,9 @@ impl Member {
     /// Sends a request that must be refused, and returns its code.
     pub async fn code(&mut self, request: Value) -> anyhow::Result<String> {
         let answer = self.ask(request.clone()).await?;
-        let code = answer["error"]["code"].as_str().with_context(|| format!("{request} was answered {answer}"))?;
+        let code = answer["error"]["code"]
+            .as_str()
+            .with_context(|| format!("{request} was answered {answer}"))?;
         Ok(code.to_owned())
     }
 
@@ -124,7 +136,12 @@ impl Member {
     }
 
     /// Sends a data frame.
-    pub async fn frame(&mut self, stream: u32, keyframe: bool, payload: &[u8]) -> anyhow::Result<()> {
+    pub async fn frame(
+        &mut self,
+        stream: u32,
+        keyframe: bool,
+        payload: &[u8],
+    ) -> anyhow::Result<()> {
         let mut bytes = FrameHeader { keyframe, stream }.to_bytes().to_vec();
         bytes.extend_from_slice(payload);
         self.say(Message::binary(bytes)).await
@@ -154,7 +171,9 @@ impl Member {
 
     /// The next event of a name.
     pub async fn event(&mut self, name: &str) -> anyhow::Result<Value> {
-        self.find(|heard| matches!(heard, Heard::Control(value) if value["ev"] == name)).await.map(control)
+        self.find(|heard| matches!(heard, Heard::Control(value) if value["ev"] == name))
+            .await
+            .map(control)
     }
 
     /// The next data frame: stream number, keyframe, payload.
@@ -188,13 +207,20 @@ impl Member {
             let next = tokio::time::timeout(PATIENCE, self.socket.next()).await;
             let next = next.with_context(|| format!("nothing came; unheard: {:?}", self.heard))?;
             match next {
-                Some(Ok(Message::Text(text))) => return Ok(Some(Heard::Control(serde_json::from_str(&text)?))),
+                Some(Ok(Message::Text(text))) => {
+                    return Ok(Some(Heard::Control(serde_json::from_str(&text)?)));
+                }
                 Some(Ok(Message::Binary(bytes))) => {
                     let (header, payload) = FrameHeader::parse(&bytes)?;
-                    return Ok(Some(Heard::Frame(header.stream, header.keyframe, bytes.slice_ref(payload))));
+                    return Ok(Some(Heard::Frame(
+                        header.stream,
+                        header.keyframe,
+                        bytes.slice_ref(payload),
+                    )));
                 }
                 Some(Ok(Message::Close(frame))) => {
-                    let (code, reason) = frame.map_or((1005, String::new()), |f| (f.code.into(), f.reason.to_string()));
+                    let (code, reason) = frame
+                        .map_or((1005, String::new()), |f| (f.code.into(), f.reason.to_string()));
                     self.closed = Some(Closed { code, reason });
                     // The goodbye is answered by the library on the way out.
                     let _ = self.socket.next().await;

@@ -67,7 +67,12 @@ impl Stage {
         let running = assemble(&config).await?;
         let created = running.server.create_app("test").await?;
         let app = AppId(created.app);
-        let key = Key::hs256(app, &created.key.kid, &decode_secret(&created.key.secret), KeyState::Current)?;
+        let key = Key::hs256(
+            app,
+            &created.key.kid,
+            &decode_secret(&created.key.secret),
+            KeyState::Current,
+        )?;
         Ok(Self { running, app, key, _data: data })
     }
 
@@ -103,7 +108,9 @@ impl Stage {
     pub async fn metric(&self, name: &str) -> anyhow::Result<u64> {
         let text = crate::member::http_get(self.running.operations, "/metrics").await?;
         let line = text.lines().find(|line| line.split(' ').next() == Some(name));
-        let value = line.and_then(|line| line.split(' ').nth(1)).with_context(|| format!("no metric {name}"))?;
+        let value = line
+            .and_then(|line| line.split(' ').nth(1))
+            .with_context(|| format!("no metric {name}"))?;
         Ok(value.parse()?)
     }
 }

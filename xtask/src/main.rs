@@ -1,2 +1,41 @@
-//! Entry.
-fn main() {}
+//! The project's only scripts: `cargo xtask dev|check|test|bench`.
+//!
+//! In reading order: [`tasks`] (what each does), [`install`] (what tests need that is not Rust), [`links`]
+//! (links between documents), [`step`] (one child process).
+
+mod install;
+mod links;
+mod step;
+mod tasks;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// What is to be done.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask")]
+enum Task {
+    /// Build and start Stagedoor for development; what follows goes to `stagedoor dev`.
+    Dev {
+        /// Arguments of `stagedoor dev`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Formatting, lints, documentation, dependencies, links.
+    Check,
+    /// `check`, then every test of every language, installing what it needs.
+    Test,
+    /// The benchmarks, each against its floor and its budget.
+    Bench,
+}
+
+fn main() -> ExitCode {
+    let done = match Task::parse() {
+        Task::Dev { arguments } => tasks::dev(&arguments),
+        Task::Check => tasks::check(),
+        Task::Test => tasks::test(),
+        Task::Bench => tasks::bench(),
+    };
+    if done { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

@@ -58,7 +58,8 @@ fn tell(told: &Told) -> Result<()> {
 
 /// Stagedoor as it ships, on one worker thread.
 fn serve(subscribers: usize) -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     runtime.block_on(async {
         let data = tempfile::tempdir()?;
         let mut config = Config::default();
@@ -72,7 +73,8 @@ fn serve(subscribers: usize) -> Result<()> {
         let key = Key::hs256(AppId(app.app), &app.key.kid, &secret, KeyState::Current)?;
         let now_s = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_secs();
         let token = |user: &str, role: &str| -> Result<String> {
-            let claims = Claims::new(AppId(app.app), "bench", user, role.parse()?, user, now_s, 3_600);
+            let claims =
+                Claims::new(AppId(app.app), "bench", user, role.parse()?, user, now_s, 3_600);
             Ok(mint(&claims, &key)?)
         };
         let mut tokens = vec![token("host", "host")?];
@@ -88,7 +90,10 @@ fn serve(subscribers: usize) -> Result<()> {
 fn pin_to_the_other_core() {
     let pid = std::process::id().to_string();
     // Without `taskset` the system places it.
-    let _ = std::process::Command::new("taskset").args(["-cp", "1", &pid]).stdout(std::process::Stdio::null()).status();
+    let _ = std::process::Command::new("taskset")
+        .args(["-cp", "1", &pid])
+        .stdout(std::process::Stdio::null())
+        .status();
 }
 
 fn median(values: &mut [f64]) -> f64 {
@@ -103,11 +108,15 @@ fn compare(arguments: &Arguments) -> Result<()> {
     pin_to_the_other_core();
     let (mut floor, mut ours) = (Vec::new(), Vec::new());
     let mut out = std::io::stdout();
-    writeln!(out, "1 publisher, {subscribers} subscribers, {payload} B, {window} in flight; CPU us of the server a delivery")?;
+    writeln!(
+        out,
+        "1 publisher, {subscribers} subscribers, {payload} B, {window} in flight; CPU us of the server a delivery"
+    )?;
     for round in 1..=rounds.max(1) {
         for (role, values) in [("floor", &mut floor), ("stagedoor", &mut ours)] {
             let server = Server::start(&["--role", role, "--subscribers", &count])?;
-            let outcome = fan_out(&server, shape, Duration::from_secs(seconds)).with_context(|| role.to_owned())?;
+            let outcome = fan_out(&server, shape, Duration::from_secs(seconds))
+                .with_context(|| role.to_owned())?;
             let rate = outcome.deliveries as f64 / outcome.wall_s / 1e6;
             writeln!(out, "round {round} {role:>9}: {:.3} us, {rate:.2} M/s", outcome.cpu_us())?;
             values.push(outcome.cpu_us());
@@ -115,7 +124,13 @@ fn compare(arguments: &Arguments) -> Result<()> {
     }
     let (floor, ours) = (median(&mut floor), median(&mut ours));
     let ratio = ours / floor;
-    writeln!(out, "median: floor {floor:.3} us, stagedoor {ours:.3} us, ratio {ratio:.2} (budget {RATIO_MAX})")?;
-    ensure!(!arguments.check || ratio <= RATIO_MAX, "the ratio {ratio:.2} is over its budget {RATIO_MAX}");
+    writeln!(
+        out,
+        "median: floor {floor:.3} us, stagedoor {ours:.3} us, ratio {ratio:.2} (budget {RATIO_MAX})"
+    )?;
+    ensure!(
+        !arguments.check || ratio <= RATIO_MAX,
+        "the ratio {ratio:.2} is over its budget {RATIO_MAX}"
+    );
     Ok(())
 }

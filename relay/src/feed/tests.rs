@@ -1,11 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::{
-    encode::BINARY,
-    log::Past,
-    mail::Mail,
-};
+use crate::{encode::BINARY, log::Past, mail::Mail};
 
 fn keep(past: Past, bytes_max: usize) -> Keep {
     Keep { bytes_max, age_ms_max: 1_000, past }
@@ -17,7 +13,11 @@ fn ready(mailbox: &Mailbox) -> Vec<u32> {
     mail.ready
 }
 
-fn read(feed: &Feed<u8>, place: &mut Place, delivery: Delivery) -> (Vec<u8>, Vec<(u64, u64)>, Read<u8>) {
+fn read(
+    feed: &Feed<u8>,
+    place: &mut Place,
+    delivery: Delivery,
+) -> (Vec<u8>, Vec<(u64, u64)>, Read<u8>) {
     let (mut bytes, mut jumps) = (Vec::new(), Vec::new());
     let read = feed.read(place, delivery, usize::MAX, |part| match part {
         Part::Frames(piece) => bytes.extend_from_slice(&piece),

@@ -55,7 +55,8 @@ impl Presence {
     pub(super) fn joined(&mut self, change: Change) -> Option<Change> {
         let left = self.left.cancel(&change.member.user);
         let same = left.as_ref().is_some_and(|left| {
-            left.member == change.member && left.grants.presence.seen_by == change.grants.presence.seen_by
+            left.member == change.member
+                && left.grants.presence.seen_by == change.grants.presence.seen_by
         });
         if same {
             return None;

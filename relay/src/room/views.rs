@@ -78,13 +78,23 @@ impl View {
 
 impl Views {
     /// The view of a member that comes; `epoch` is for a new one.
-    pub(super) fn enter(&mut self, grants: &Arc<Grants>, epoch: u32, limits: &Limits, now_ms: u64) -> Arc<View> {
+    pub(super) fn enter(
+        &mut self,
+        grants: &Arc<Grants>,
+        epoch: u32,
+        limits: &Limits,
+        now_ms: u64,
+    ) -> Arc<View> {
         let kept_ms = limits.events_log_age_ms_max;
-        self.by_sight
-            .retain(|_, held| held.members > 0 || now_ms.saturating_sub(held.empty_since_ms) <= kept_ms);
+        self.by_sight.retain(|_, held| {
+            held.members > 0 || now_ms.saturating_sub(held.empty_since_ms) <= kept_ms
+        });
         let held = self.by_sight.entry(sight(grants)).or_insert_with(|| {
-            let keep =
-                Keep { bytes_max: limits.events_log_bytes_max, age_ms_max: kept_ms, past: Past::Nothing };
+            let keep = Keep {
+                bytes_max: limits.events_log_bytes_max,
+                age_ms_max: kept_ms,
+                past: Past::Nothing,
+            };
             let view = Arc::new(View { feed: Feed::new(epoch, keep), grants: grants.clone() });
             Held { view, members: 0, empty_since_ms: now_ms }
         });
@@ -105,7 +115,11 @@ impl Views {
     }
 
     /// Tells every view; `None` passes a view over.
-    pub(super) fn tell(&self, now_ms: u64, event: impl Fn(&Grants, u64) -> Option<Event<Box<RawValue>>>) {
+    pub(super) fn tell(
+        &self,
+        now_ms: u64,
+        event: impl Fn(&Grants, u64) -> Option<Event<Box<RawValue>>>,
+    ) {
         for view in self.each() {
             if let Some(event) = event(&view.grants, view.feed.next()) {
                 view.append(&event, now_ms);
@@ -114,7 +128,13 @@ impl Views {
     }
 
     /// Tells who left and who came, each view what it may see.
-    pub(super) fn tell_presence(&self, left: &[Change], joined: &[Change], count: u32, now_ms: u64) {
+    pub(super) fn tell_presence(
+        &self,
+        left: &[Change],
+        joined: &[Change],
+        count: u32,
+        now_ms: u64,
+    ) {
         for view in self.each() {
             let seen = |changes: &[Change]| -> Vec<Member> {
                 let seen = changes.iter().filter(|change| sees(&view.grants, &change.grants));
@@ -142,7 +162,12 @@ impl Views {
     pub(super) fn tell_unpublished(&self, stream: &Stream, reason: Ended, now_ms: u64) {
         self.tell(now_ms, |grants, n| {
             let (number, name) = (stream.info.stream, stream.info.name.clone());
-            may_subscribe(grants, stream).then_some(Event::Unpublished { n, stream: number, name, reason })
+            may_subscribe(grants, stream).then_some(Event::Unpublished {
+                n,
+                stream: number,
+                name,
+                reason,
+            })
         });
     }
 }

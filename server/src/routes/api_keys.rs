@@ -2,7 +2,12 @@
 
 use std::sync::Arc;
 
-use axum::{Extension, Json, extract::State as Has, http::{HeaderMap, StatusCode}, response::Response};
+use axum::{
+    Extension, Json,
+    extract::State as Has,
+    http::{HeaderMap, StatusCode},
+    response::Response,
+};
 use serde::{Deserialize, Serialize};
 use stagedoor_token::AppId;
 use utoipa::ToSchema;
@@ -61,7 +66,10 @@ pub struct ApiKeyCreated {
 
 impl std::fmt::Debug for ApiKeyCreated {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ApiKeyCreated").field("id", &self.id).field("scopes", &self.scopes).finish_non_exhaustive()
+        f.debug_struct("ApiKeyCreated")
+            .field("id", &self.id)
+            .field("scopes", &self.scopes)
+            .finish_non_exhaustive()
     }
 }
 
@@ -84,14 +92,24 @@ fn credential(id: &str) -> Result<(String, [u8; 32]), ApiError> {
 }
 
 /// Makes and stores an API key.
-pub(crate) async fn make(state: &State, app: AppId, new: &NewApiKey) -> Result<ApiKeyCreated, ApiError> {
+pub(crate) async fn make(
+    state: &State,
+    app: AppId,
+    new: &NewApiKey,
+) -> Result<ApiKeyCreated, ApiError> {
     check_name(state, &new.name)?;
     if new.scopes.is_empty() {
-        return Err(ApiError::Invalid { code: "scopes_invalid", detail: "an API key has at least one scope".into() });
+        return Err(ApiError::Invalid {
+            code: "scopes_invalid",
+            detail: "an API key has at least one scope".into(),
+        });
     }
     let max = state.config.api_keys_per_app_max;
     if state.store.api_keys(app, "", max).await?.len() >= max as usize {
-        return Err(ApiError::Conflict { code: "api_keys_exceeded", detail: "the app has `api_keys_per_app_max` API keys" });
+        return Err(ApiError::Conflict {
+            code: "api_keys_exceeded",
+            detail: "the app has `api_keys_per_app_max` API keys",
+        });
     }
     let id = secret::random_id("")?;
     let (api_key, hash) = credential(&id)?;
@@ -113,9 +131,20 @@ pub(crate) async fn make(state: &State, app: AppId, new: &NewApiKey) -> Result<A
     Ok(ApiKeyCreated { id, scopes, api_key, expires_ms: row.expires_ms })
 }
 
-async fn record(state: &State, caller: &Caller, app: AppId, kind: &str, id: &str) -> Result<(), ApiError> {
+async fn record(
+    state: &State,
+    caller: &Caller,
+    app: AppId,
+    kind: &str,
+    id: &str,
+) -> Result<(), ApiError> {
     let detail = Some(format!("api_key={id}"));
-    let record = Record { app: Some(app.0), actor: Some(caller.id().into()), detail, ..recorder::now(kind, "ok") };
+    let record = Record {
+        app: Some(app.0),
+        actor: Some(caller.id().into()),
+        detail,
+        ..recorder::now(kind, "ok")
+    };
     state.recorder.record(record).await
 }
 

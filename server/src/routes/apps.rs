@@ -2,7 +2,12 @@
 
 use std::sync::Arc;
 
-use axum::{Extension, Json, extract::State as Has, http::{HeaderMap, StatusCode}, response::Response};
+use axum::{
+    Extension, Json,
+    extract::State as Has,
+    http::{HeaderMap, StatusCode},
+    response::Response,
+};
 use serde::{Deserialize, Serialize};
 use stagedoor_token::{AppId, KeyState};
 use utoipa::ToSchema;
@@ -12,8 +17,7 @@ use crate::{
     caller::{Caller, Scope},
     error::{ApiError, Problem},
     idempotency::once,
-    recorder,
-    secret,
+    recorder, secret,
     state::{State, unix_ms},
     store::{apps::AppRow, audit::Record},
 };
@@ -85,7 +89,9 @@ impl From<AppRow> for AppView {
 }
 
 fn check_lives(state: &State, app: &AppRow) -> Result<(), ApiError> {
-    let good = 1 <= app.ttl_s_default && app.ttl_s_default <= app.ttl_s_max && app.ttl_s_max <= state.config.ttl_s_max;
+    let good = 1 <= app.ttl_s_default
+        && app.ttl_s_default <= app.ttl_s_max
+        && app.ttl_s_max <= state.config.ttl_s_max;
     if good {
         return Ok(());
     }
@@ -97,7 +103,12 @@ fn check_lives(state: &State, app: &AppRow) -> Result<(), ApiError> {
 pub(crate) async fn make(state: &State, new: &NewApp) -> Result<AppCreated, ApiError> {
     check_name(state, &new.name)?;
     let id = match new.id {
-        Some(0) => return Err(ApiError::Invalid { code: "app_id_invalid", detail: "an AppID is not 0".into() }),
+        Some(0) => {
+            return Err(ApiError::Invalid {
+                code: "app_id_invalid",
+                detail: "an AppID is not 0".into(),
+            });
+        }
         Some(id) => id,
         None => u32::from_be_bytes(secret::random()?).max(1),
     };
@@ -130,7 +141,11 @@ pub(crate) async fn create(
     caller.is_root()?;
     let create = async {
         let created = make(&state, &new).await?;
-        let record = Record { app: Some(created.app), actor: Some(caller.id().into()), ..recorder::now("app.create", "ok") };
+        let record = Record {
+            app: Some(created.app),
+            actor: Some(caller.id().into()),
+            ..recorder::now("app.create", "ok")
+        };
         state.recorder.record(record).await?;
         Ok(created)
     };
@@ -146,7 +161,8 @@ pub(crate) async fn list(
     Asked(paging): Asked<Paging>,
 ) -> Result<Json<Page<AppView>>, ApiError> {
     let limit = page_limit(&state, paging.limit)?;
-    let malformed = |_| ApiError::Malformed { code: "query_invalid", detail: "`after` is an AppID".into() };
+    let malformed =
+        |_| ApiError::Malformed { code: "query_invalid", detail: "`after` is an AppID".into() };
     let after = paging.after.map_or(Ok(0), |after| after.parse()).map_err(malformed)?;
     let rows = match &caller {
         Caller::Root => state.store.apps(after, limit + 1).await?,
@@ -189,7 +205,11 @@ pub(crate) async fn change(
     if !state.store.change_app(&row).await? {
         return Err(app_unknown());
     }
-    let record = Record { app: Some(app.0), actor: Some(caller.id().into()), ..recorder::now("app.change", "ok") };
+    let record = Record {
+        app: Some(app.0),
+        actor: Some(caller.id().into()),
+        ..recorder::now("app.change", "ok")
+    };
     state.recorder.record(record).await?;
     Ok(Json(row.into()))
 }
@@ -207,7 +227,11 @@ pub(crate) async fn delete(
         return Err(app_unknown());
     }
     state.bus.remove_app(app).await?;
-    let record = Record { app: Some(app.0), actor: Some(caller.id().into()), ..recorder::now("app.delete", "ok") };
+    let record = Record {
+        app: Some(app.0),
+        actor: Some(caller.id().into()),
+        ..recorder::now("app.delete", "ok")
+    };
     state.recorder.record(record).await?;
     Ok(StatusCode::NO_CONTENT)
 }

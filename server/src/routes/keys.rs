@@ -44,7 +44,10 @@ pub struct KeyCreated {
 
 impl std::fmt::Debug for KeyCreated {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("KeyCreated").field("kid", &self.kid).field("state", &self.state).finish_non_exhaustive()
+        f.debug_struct("KeyCreated")
+            .field("kid", &self.kid)
+            .field("state", &self.state)
+            .finish_non_exhaustive()
     }
 }
 
@@ -58,7 +61,8 @@ impl From<KeyRow> for KeyView {
 pub(crate) fn make(app: AppId, state: KeyState) -> Result<(KeyRow, KeyCreated), ApiError> {
     let bytes = secret::random::<32>()?;
     let kid = secret::random_id("k_")?;
-    let row = KeyRow { kid: kid.clone(), app, secret: bytes.to_vec(), state, created_ms: unix_ms() };
+    let row =
+        KeyRow { kid: kid.clone(), app, secret: bytes.to_vec(), state, created_ms: unix_ms() };
     Ok((row, KeyCreated { kid, state: state_text(state), secret: secret::encode(&bytes) }))
 }
 
@@ -83,12 +87,21 @@ fn of_state(keys: &[KeyRow], state: KeyState) -> Option<&KeyRow> {
 fn check_room(state: &State, keys: &[KeyRow]) -> Result<(), ApiError> {
     let live = keys.iter().filter(|key| key.state != KeyState::Retired).count();
     if live >= state.config.keys_per_app_max as usize {
-        return Err(ApiError::Conflict { code: "keys_exceeded", detail: "the app has `keys_per_app_max` keys that are not retired" });
+        return Err(ApiError::Conflict {
+            code: "keys_exceeded",
+            detail: "the app has `keys_per_app_max` keys that are not retired",
+        });
     }
     Ok(())
 }
 
-async fn record(state: &State, caller: &Caller, app: AppId, kind: &str, kid: &str) -> Result<(), ApiError> {
+async fn record(
+    state: &State,
+    caller: &Caller,
+    app: AppId,
+    kind: &str,
+    kid: &str,
+) -> Result<(), ApiError> {
     let record = Record {
         app: Some(app.0),
         actor: Some(caller.id().into()),
@@ -113,7 +126,10 @@ pub(crate) async fn create(
     let create = async {
         let keys = state.store.keys(app).await?;
         if of_state(&keys, KeyState::Next).is_some() {
-            return Err(ApiError::Conflict { code: "next_key_exists", detail: "the app has its next key; rotate first" });
+            return Err(ApiError::Conflict {
+                code: "next_key_exists",
+                detail: "the app has its next key; rotate first",
+            });
         }
         check_room(&state, &keys)?;
         let (row, created) = make(app, KeyState::Next)?;
@@ -150,7 +166,8 @@ pub(crate) async fn rotate(
     app_row(&state, app).await?;
     let keys = state.store.keys(app).await?;
     let current = of_state(&keys, KeyState::Current).map(|key| key.kid.clone());
-    let retire: Vec<(&str, KeyState)> = current.iter().map(|kid| (kid.as_str(), KeyState::Retiring)).collect();
+    let retire: Vec<(&str, KeyState)> =
+        current.iter().map(|kid| (kid.as_str(), KeyState::Retiring)).collect();
     let (kid, created) = match of_state(&keys, KeyState::Next) {
         Some(next) => {
             let mut states = retire;
@@ -182,9 +199,13 @@ pub(crate) async fn retire(
     caller.may(app, Scope::AppsAdmin)?;
     let keys = state.store.keys(app).await?;
     let key = keys.into_iter().find(|key| key.kid == kid);
-    let key = key.ok_or(ApiError::NotFound { code: "key_unknown", detail: "the app has no such key" })?;
+    let key =
+        key.ok_or(ApiError::NotFound { code: "key_unknown", detail: "the app has no such key" })?;
     if key.state == KeyState::Current {
-        return Err(ApiError::Conflict { code: "key_current", detail: "the current key signs; rotate first" });
+        return Err(ApiError::Conflict {
+            code: "key_current",
+            detail: "the current key signs; rotate first",
+        });
     }
     state.store.change_keys(&[(&key.kid, KeyState::Retired)], &[]).await?;
     state.tell_app(app).await?;

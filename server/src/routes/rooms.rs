@@ -77,7 +77,9 @@ fn room_unknown() -> ApiError {
 fn touched(answer: &Answer) -> Result<Touched, ApiError> {
     match answer {
         Answer::Done { seats } => Ok(Touched { seats: *seats }),
-        Answer::UserUnknown => Err(ApiError::NotFound { code: "user_unknown", detail: "no such user is in the room" }),
+        Answer::UserUnknown => {
+            Err(ApiError::NotFound { code: "user_unknown", detail: "no such user is in the room" })
+        }
         _ => Err(room_unknown()),
     }
 }
@@ -117,7 +119,11 @@ pub(crate) async fn show(
     let limit = page_limit(&state, paging.limit)? as usize;
     match state.bus.command(Command::Room { app, room, after: paging.after, limit }).await? {
         Answer::Room(detail) => {
-            let next = detail.members.last().filter(|_| detail.more).map(|seated| seated.member.user.clone());
+            let next = detail
+                .members
+                .last()
+                .filter(|_| detail.more)
+                .map(|seated| seated.member.user.clone());
             let (summary, members, streams) = (detail.summary, detail.members, detail.streams);
             Ok(Json(RoomDetailView { summary, members, streams, next }))
         }
@@ -158,7 +164,12 @@ pub(crate) async fn kick(
     At((app, room, user)): At<(AppId, String, String)>,
 ) -> Result<Json<Touched>, ApiError> {
     let (room_name, user_name) = (Some(room.clone()), Some(user.clone()));
-    let record = Record { app: Some(app.0), room: room_name, user: user_name, ..recorder::now("room.kick", "ok") };
+    let record = Record {
+        app: Some(app.0),
+        room: room_name,
+        user: user_name,
+        ..recorder::now("room.kick", "ok")
+    };
     act(&state, &caller, request_id, record, Command::Kick { app, room, user }).await.map(Json)
 }
 
@@ -172,7 +183,8 @@ pub(crate) async fn close(
     Extension(RequestId(request_id)): Extension<RequestId>,
     At((app, room)): At<(AppId, String)>,
 ) -> Result<Json<Touched>, ApiError> {
-    let record = Record { app: Some(app.0), room: Some(room.clone()), ..recorder::now("room.close", "ok") };
+    let record =
+        Record { app: Some(app.0), room: Some(room.clone()), ..recorder::now("room.close", "ok") };
     act(&state, &caller, request_id, record, Command::CloseRoom { app, room }).await.map(Json)
 }
 
@@ -187,7 +199,11 @@ pub(crate) async fn message(
     At((app, room)): At<(AppId, String)>,
     Body(NewMessage { to, topic, data }): Body<NewMessage>,
 ) -> Result<(StatusCode, Json<Touched>), ApiError> {
-    let record = Record { app: Some(app.0), room: Some(room.clone()), ..recorder::now("room.message", "ok") };
+    let record = Record {
+        app: Some(app.0),
+        room: Some(room.clone()),
+        ..recorder::now("room.message", "ok")
+    };
     let command = Command::Message { app, room, to, topic, data };
     let touched = act(&state, &caller, request_id, record, command).await?;
     Ok((StatusCode::ACCEPTED, Json(touched)))

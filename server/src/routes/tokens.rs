@@ -13,8 +13,9 @@ use crate::{
     caller::{Caller, Scope},
     error::{ApiError, Problem},
     issue::{Issued, Lives, Wanted, issue},
-    recorder, secret,
+    recorder,
     router::RequestId,
+    secret,
     state::{State, key_of, unix_s},
     store::audit::Record,
 };
@@ -95,11 +96,14 @@ async fn mint(state: &State, app: AppId, new: NewToken) -> Result<Issued, ApiErr
     let grants = grants.map_err(|_| ApiError::Refused(Refusal::GrantsInvalid))?;
     let keys = state.store.keys(app).await?;
     let key = keys.iter().find(|key| key.state == KeyState::Current).and_then(key_of);
-    let key = key.ok_or(ApiError::Conflict { code: "no_current_key", detail: "the app has no current key" })?;
+    let key = key.ok_or(ApiError::Conflict {
+        code: "no_current_key",
+        detail: "the app has no current key",
+    })?;
     let lives = Lives { ttl_s_default: row.ttl_s_default, ttl_s_max: row.ttl_s_max };
     let NewToken { room, user, role, ttl_s, name, meta, .. } = new;
     let wanted = Wanted { room, user, role, ttl_s, grants, name, meta };
-    Ok(issue(wanted, lives, &Roles::built_in(), &key, unix_s(), secret::random_id("t_")?)?)
+    Ok(issue(wanted, lives, &Roles::built_in(), &key, unix_s(), &secret::random_id("t_")?)?)
 }
 
 /// Mints a token. It is answered once its record is in the audit trail.
@@ -133,7 +137,10 @@ pub(crate) async fn create(
     state.recorder.record(record).await?;
     let Issued { token, claims, grants } = issued?;
     let expires_in_s = claims.exp - claims.iat;
-    Ok((StatusCode::CREATED, Json(TokenCreated { token, jti: claims.jti, exp: claims.exp, expires_in_s, grants })))
+    Ok((
+        StatusCode::CREATED,
+        Json(TokenCreated { token, jti: claims.jti, exp: claims.exp, expires_in_s, grants }),
+    ))
 }
 
 /// Says everything about a token: whether the door would take it, why not, what it allows.
@@ -176,7 +183,8 @@ fn answer(state: &State, app: AppId, question: &TokenQuestion, now: u64) -> Toke
         seconds_left: None,
         now,
     };
-    let refused = |refusal: Refusal| not(refusal.code(), refusal.public_code(), refusal.to_string());
+    let refused =
+        |refusal: Refusal| not(refusal.code(), refusal.public_code(), refusal.to_string());
     let claims = match verify(&question.token, directory.keys(), now) {
         // Nothing is told of another app's token.
         Ok(claims) if claims.app != app => return refused(Refusal::KeyUnknown),

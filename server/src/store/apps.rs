@@ -100,7 +100,8 @@ impl Store {
 
     /// Changes an app's name and lives. `false` if it is not there.
     pub(crate) async fn change_app(&self, app: &AppRow) -> Result<bool, StoreError> {
-        let query = sqlx::query("UPDATE apps SET name = ?, ttl_s_default = ?, ttl_s_max = ? WHERE id = ?");
+        let query =
+            sqlx::query("UPDATE apps SET name = ?, ttl_s_default = ?, ttl_s_max = ? WHERE id = ?");
         let query = query.bind(&app.name).bind(app.ttl_s_default as i64).bind(app.ttl_s_max as i64);
         Ok(query.bind(i64::from(app.id.0)).execute(&self.pool).await?.rows_affected() > 0)
     }
@@ -120,13 +121,15 @@ impl Store {
     /// Apps after an AppID.
     pub(crate) async fn apps(&self, after: u32, limit: u32) -> Result<Vec<AppRow>, StoreError> {
         let query = sqlx::query("SELECT * FROM apps WHERE id > ? ORDER BY id LIMIT ?");
-        let rows = query.bind(i64::from(after)).bind(i64::from(limit)).fetch_all(&self.pool).await?;
+        let rows =
+            query.bind(i64::from(after)).bind(i64::from(limit)).fetch_all(&self.pool).await?;
         rows.iter().map(app_row).collect()
     }
 
     /// Every key of an app, oldest first.
     pub(crate) async fn keys(&self, app: AppId) -> Result<Vec<KeyRow>, StoreError> {
-        let query = sqlx::query("SELECT * FROM keys WHERE app = ? ORDER BY created_ms, kid").bind(i64::from(app.0));
+        let query = sqlx::query("SELECT * FROM keys WHERE app = ? ORDER BY created_ms, kid")
+            .bind(i64::from(app.0));
         query.fetch_all(&self.pool).await?.iter().map(key_row).collect()
     }
 

@@ -95,13 +95,19 @@ impl Store {
     }
 
     /// Records of an app, newest first.
-    pub(crate) async fn records(&self, app: AppId, filter: &Filter, limit: u32) -> Result<Vec<Record>, StoreError> {
+    pub(crate) async fn records(
+        &self,
+        app: AppId,
+        filter: &Filter,
+        limit: u32,
+    ) -> Result<Vec<Record>, StoreError> {
         let query = sqlx::query(
             "SELECT * FROM audit WHERE app = ?1 AND (?2 IS NULL OR id < ?2) AND (?3 IS NULL OR kind = ?3)
              AND (?4 IS NULL OR code = ?4) AND (?5 IS NULL OR room = ?5) AND (?6 IS NULL OR user_id = ?6)
              ORDER BY id DESC LIMIT ?7",
         );
-        let query = query.bind(i64::from(app.0)).bind(filter.before).bind(&filter.kind).bind(&filter.code);
+        let query =
+            query.bind(i64::from(app.0)).bind(filter.before).bind(&filter.kind).bind(&filter.code);
         let query = query.bind(&filter.room).bind(&filter.user).bind(i64::from(limit));
         query.fetch_all(&self.pool).await?.iter().map(record).collect()
     }

@@ -59,7 +59,12 @@ impl Store {
     }
 
     /// Gives an API key another secret. `false` if it is not there.
-    pub(crate) async fn rotate_api_key(&self, app: AppId, id: &str, hash: &[u8]) -> Result<bool, StoreError> {
+    pub(crate) async fn rotate_api_key(
+        &self,
+        app: AppId,
+        id: &str,
+        hash: &[u8],
+    ) -> Result<bool, StoreError> {
         let query = sqlx::query("UPDATE api_keys SET hash = ? WHERE id = ? AND app = ?");
         let query = query.bind(hash).bind(id).bind(i64::from(app.0));
         Ok(query.execute(&self.pool).await?.rows_affected() > 0)
@@ -67,7 +72,9 @@ impl Store {
 
     /// Deletes an API key. `false` if it is not there.
     pub(crate) async fn delete_api_key(&self, app: AppId, id: &str) -> Result<bool, StoreError> {
-        let query = sqlx::query("DELETE FROM api_keys WHERE id = ? AND app = ?").bind(id).bind(i64::from(app.0));
+        let query = sqlx::query("DELETE FROM api_keys WHERE id = ? AND app = ?")
+            .bind(id)
+            .bind(i64::from(app.0));
         Ok(query.execute(&self.pool).await?.rows_affected() > 0)
     }
 
@@ -78,8 +85,14 @@ impl Store {
     }
 
     /// API keys of an app after an id.
-    pub(crate) async fn api_keys(&self, app: AppId, after: &str, limit: u32) -> Result<Vec<ApiKeyRow>, StoreError> {
-        let query = sqlx::query("SELECT * FROM api_keys WHERE app = ? AND id > ? ORDER BY id LIMIT ?");
+    pub(crate) async fn api_keys(
+        &self,
+        app: AppId,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<ApiKeyRow>, StoreError> {
+        let query =
+            sqlx::query("SELECT * FROM api_keys WHERE app = ? AND id > ? ORDER BY id LIMIT ?");
         let query = query.bind(i64::from(app.0)).bind(after).bind(i64::from(limit));
         query.fetch_all(&self.pool).await?.iter().map(api_key_row).collect()
     }
@@ -99,7 +112,9 @@ impl Store {
 
     /// Sets the root credential, if there is none. `false` if there is one.
     pub(crate) async fn set_root(&self, hash: &[u8], now_ms: u64) -> Result<bool, StoreError> {
-        let query = sqlx::query("INSERT INTO root (id, hash, created_ms) VALUES (1, ?, ?) ON CONFLICT DO NOTHING");
+        let query = sqlx::query(
+            "INSERT INTO root (id, hash, created_ms) VALUES (1, ?, ?) ON CONFLICT DO NOTHING",
+        );
         Ok(query.bind(hash).bind(now_ms as i64).execute(&self.pool).await?.rows_affected() > 0)
     }
 }

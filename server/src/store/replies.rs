@@ -14,16 +14,23 @@ pub(crate) struct Kept {
 
 impl Store {
     /// The answer kept for a caller's key since a moment.
-    pub(crate) async fn kept(&self, caller: &str, key: &str, since_ms: u64) -> Result<Option<Kept>, StoreError> {
+    pub(crate) async fn kept(
+        &self,
+        caller: &str,
+        key: &str,
+        since_ms: u64,
+    ) -> Result<Option<Kept>, StoreError> {
         let query = sqlx::query(
             "SELECT request_hash, status, body FROM idempotency
              WHERE caller = ? AND idempotency_key = ? AND at_ms >= ?",
         );
-        let row = query.bind(caller).bind(key).bind(since_ms as i64).fetch_optional(&self.pool).await?;
+        let row =
+            query.bind(caller).bind(key).bind(since_ms as i64).fetch_optional(&self.pool).await?;
         row.map(|row| {
             Ok(Kept {
                 request_hash: row.try_get("request_hash")?,
-                status: u16::try_from(row.try_get::<i64, _>("status")?).map_err(|_| StoreError::Row("idempotency"))?,
+                status: u16::try_from(row.try_get::<i64, _>("status")?)
+                    .map_err(|_| StoreError::Row("idempotency"))?,
                 body: row.try_get("body")?,
             })
         })
@@ -39,7 +46,10 @@ impl Store {
         now_ms: u64,
         forget_ms: u64,
     ) -> Result<(), StoreError> {
-        sqlx::query("DELETE FROM idempotency WHERE at_ms < ?").bind(forget_ms as i64).execute(&self.pool).await?;
+        sqlx::query("DELETE FROM idempotency WHERE at_ms < ?")
+            .bind(forget_ms as i64)
+            .execute(&self.pool)
+            .await?;
         sqlx::query("INSERT OR REPLACE INTO idempotency VALUES (?, ?, ?, ?, ?, ?)")
             .bind(caller)
             .bind(key)

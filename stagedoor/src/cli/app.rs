@@ -118,13 +118,21 @@ enum ApiKeys {
 /// Runs one.
 pub(super) fn run(app: App, json: bool) -> Done {
     let (method, path, body) = match app.command {
-        AppCommand::Create { name, id } => (Method::POST, "/v1/apps".into(), Some(json!({"name": name, "id": id}))),
+        AppCommand::Create { name, id } => {
+            (Method::POST, "/v1/apps".into(), Some(json!({"name": name, "id": id})))
+        }
         AppCommand::List(paging) => (Method::GET, format!("/v1/apps{}", paging.query()), None),
         AppCommand::Delete { app } => (Method::DELETE, format!("/v1/apps/{app}"), None),
-        AppCommand::Audit { app, paging } => (Method::GET, format!("/v1/apps/{app}/audit{}", paging.query()), None),
+        AppCommand::Audit { app, paging } => {
+            (Method::GET, format!("/v1/apps/{app}/audit{}", paging.query()), None)
+        }
         AppCommand::Keys(Keys::List { app }) => (Method::GET, format!("/v1/apps/{app}/keys"), None),
-        AppCommand::Keys(Keys::Create { app }) => (Method::POST, format!("/v1/apps/{app}/keys"), None),
-        AppCommand::Keys(Keys::Rotate { app }) => (Method::POST, format!("/v1/apps/{app}/keys/rotate"), None),
+        AppCommand::Keys(Keys::Create { app }) => {
+            (Method::POST, format!("/v1/apps/{app}/keys"), None)
+        }
+        AppCommand::Keys(Keys::Rotate { app }) => {
+            (Method::POST, format!("/v1/apps/{app}/keys/rotate"), None)
+        }
         AppCommand::Keys(Keys::Retire { app, kid }) => {
             (Method::POST, format!("/v1/apps/{app}/keys/{}/retire", segment(&kid)), None)
         }

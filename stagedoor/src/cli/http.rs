@@ -58,13 +58,21 @@ impl Paging {
 
 impl Api {
     /// Asks, and waits for the answer; a refusal is an error with its code.
-    pub(super) fn ask(&self, method: &Method, path: &str, body: Option<&Value>) -> Result<Value, Failure> {
+    pub(super) fn ask(
+        &self,
+        method: &Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Value, Failure> {
         let api_key = secret(self.api_key_file.as_ref(), "STAGEDOOR_API_KEY", "an API key")?;
         let host = self.url.strip_prefix("http://").map(|rest| rest.trim_end_matches('/'));
-        let host = host.ok_or_else(|| usage("--url begins with http://; for TLS put a proxy on this machine before it"))?;
+        let host = host.ok_or_else(|| {
+            usage("--url begins with http://; for TLS put a proxy on this machine before it")
+        })?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (status, answer) = runtime.block_on(send(host, &api_key, method, path, body))?;
-        let value: Value = if answer.is_empty() { Value::Null } else { serde_json::from_slice(&answer)? };
+        let value: Value =
+            if answer.is_empty() { Value::Null } else { serde_json::from_slice(&answer)? };
         if status.is_success() {
             return Ok(value);
         }
@@ -80,10 +88,13 @@ async fn send(
     path: &str,
     body: Option<&Value>,
 ) -> Result<(hyper::StatusCode, Bytes), Failure> {
-    let reach = |error: anyhow::Error| Failure::Unreachable(error.context(format!("cannot reach http://{host}")));
+    let reach = |error: anyhow::Error| {
+        Failure::Unreachable(error.context(format!("cannot reach http://{host}")))
+    };
     let tcp = TcpStream::connect(host).await.map_err(|error| reach(error.into()))?;
-    let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(tcp)).await.map_err(|error| reach(error.into()))?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(tcp))
+        .await
+        .map_err(|error| reach(error.into()))?;
     let driver = tokio::spawn(connection);
     let text = body.map(ToString::to_string).unwrap_or_default();
     let mut request = Request::builder().method(method).uri(path).header(header::HOST, host);
@@ -91,7 +102,10 @@ async fn send(
     if body.is_some() {
         request = request.header(header::CONTENT_TYPE, "application/json");
     }
-    let request = request.body(Full::new(Bytes::from(text))).context("the request").map_err(Failure::Usage)?;
+    let request = request
+        .body(Full::new(Bytes::from(text)))
+        .context("the request")
+        .map_err(Failure::Usage)?;
     let answer = sender.send_request(request).await.map_err(|error| reach(error.into()))?;
     let status = answer.status();
     let bytes = answer.into_body().collect().await.map_err(|error| reach(error.into()))?.to_bytes();

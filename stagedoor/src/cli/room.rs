@@ -77,20 +77,30 @@ enum RoomCommand {
 pub(super) fn run(room: Room, json: bool) -> Done {
     let path = |app: u32, room: &str| format!("/v1/apps/{app}/rooms/{}", segment(room));
     let (method, path, body) = match room.command {
-        RoomCommand::List { app, paging } => (Method::GET, format!("/v1/apps/{app}/rooms{}", paging.query()), None),
-        RoomCommand::Show { app, room, paging } => (Method::GET, path(app, &room) + &paging.query(), None),
+        RoomCommand::List { app, paging } => {
+            (Method::GET, format!("/v1/apps/{app}/rooms{}", paging.query()), None)
+        }
+        RoomCommand::Show { app, room, paging } => {
+            (Method::GET, path(app, &room) + &paging.query(), None)
+        }
         RoomCommand::Kick { app, room, user } => {
             (Method::POST, format!("{}/members/{}/kick", path(app, &room), segment(&user)), None)
         }
         RoomCommand::Close { app, room } => (Method::DELETE, path(app, &room), None),
         RoomCommand::Message { app, room, data, role, user, topic } => {
-            let data: Value = serde_json::from_str(&data).context("the data is not JSON").map_err(Failure::Usage)?;
+            let data: Value = serde_json::from_str(&data)
+                .context("the data is not JSON")
+                .map_err(Failure::Usage)?;
             let to = match (role, user) {
                 (Some(role), _) => json!({"role": role}),
                 (None, Some(user)) => json!({"user": user}),
                 (None, None) => json!("room"),
             };
-            (Method::POST, path(app, &room) + "/messages", Some(json!({"to": to, "topic": topic, "data": data})))
+            (
+                Method::POST,
+                path(app, &room) + "/messages",
+                Some(json!({"to": to, "topic": topic, "data": data})),
+            )
         }
     };
     let answer = room.api.ask(&method, &path, body.as_ref())?;

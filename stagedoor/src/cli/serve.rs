@@ -64,7 +64,10 @@ impl DevArguments {
 
 fn log(config: &Config) {
     let filter = EnvFilter::new(&config.log.level);
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     match config.log.format {
         LogFormat::Text => log.init(),
         LogFormat::Json => log.json().init(),
@@ -81,11 +84,14 @@ fn run(config: &Config, serve: impl AsyncFnOnce(&Config) -> Done) -> Done {
 }
 
 /// `serve`.
-pub(super) fn serve(config: Config) -> Done {
-    run(&config, async |config| {
+pub(super) fn serve(config: &Config) -> Done {
+    run(config, async |config| {
         let mut running = assemble(config).await?;
         if let Some(root) = running.root.take() {
-            writeln!(std::io::stderr(), "The operator's root credential, shown this once:\n\n  {root}\n")?;
+            writeln!(
+                std::io::stderr(),
+                "The operator's root credential, shown this once:\n\n  {root}\n"
+            )?;
         }
         tracing::info!(http = %running.http, operations = %running.operations, "listening");
         until_stopped(running).await
@@ -93,12 +99,13 @@ pub(super) fn serve(config: Config) -> Done {
 }
 
 /// `dev`.
-pub(super) fn dev(config: Config, json: bool) -> Done {
-    run(&config, async |config| {
+pub(super) fn dev(config: &Config, json: bool) -> Done {
+    run(config, async |config| {
         let mut running = assemble(config).await?;
         let root = running.root.take();
         let kept = dev::keep(&running.server, &config.server.data_dir, root).await?;
-        let shown = dev::show(&kept, running.http, running.operations, config.relay.tls.is_some(), json)?;
+        let shown =
+            dev::show(&kept, running.http, running.operations, config.relay.tls.is_some(), json)?;
         let mut out = std::io::stdout();
         write!(out, "{shown}")?;
         out.flush()?;

@@ -21,7 +21,7 @@ pub(super) enum Settings {
 }
 
 /// Runs one.
-pub(super) fn run(command: Settings, config: Result<Config, ConfigError>) -> Done {
+pub(super) fn run(command: &Settings, config: Result<Config, ConfigError>) -> Done {
     let mut out = std::io::stdout();
     match command {
         Settings::Check => {
@@ -29,7 +29,7 @@ pub(super) fn run(command: Settings, config: Result<Config, ConfigError>) -> Don
             writeln!(out, "the configuration is good")?;
         }
         Settings::Print { effective } => {
-            let config = if effective { config? } else { Config::default() };
+            let config = if *effective { config? } else { Config::default() };
             write!(out, "{}", render(&config)?)?;
         }
     }
@@ -82,7 +82,8 @@ fn documented() -> BTreeMap<String, String> {
             } else if line.starts_with('#') {
                 continue;
             } else {
-                let name = line.strip_prefix("pub ").unwrap_or(line).split(':').next().unwrap_or_default();
+                let name =
+                    line.strip_prefix("pub ").unwrap_or(line).split(':').next().unwrap_or_default();
                 if line.contains(':') && !words.is_empty() {
                     out.entry(name.to_owned()).or_insert_with(|| words.join(" "));
                 }

@@ -9,17 +9,23 @@ use anyhow::Context;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
-use stagedoor_token::{AppId, Claims, Key, KeySet, KeyState, Narrowing, Refusal, Roles, mint, seat, verify};
+use stagedoor_token::{
+    AppId, Claims, Key, KeySet, KeyState, Narrowing, Refusal, Roles, mint, seat, verify,
+};
 
 use super::{Done, Failure, print, secret, usage};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Token {
     /// Mint a token with a key's secret.
-    #[command(after_help = "Example:\n  stagedoor token mint --app 7 --kid k_1 --secret-file key.txt --room lobby --user anna --role host")]
+    #[command(
+        after_help = "Example:\n  stagedoor token mint --app 7 --kid k_1 --secret-file key.txt --room lobby --user anna --role host"
+    )]
     Mint(Mint),
     /// Verify a token with a key's secret: exit 0 when it is good, 1 when it is refused.
-    #[command(after_help = "Example:\n  stagedoor token verify --app 7 --kid k_1 --secret-file key.txt < token.txt")]
+    #[command(
+        after_help = "Example:\n  stagedoor token verify --app 7 --kid k_1 --secret-file key.txt < token.txt"
+    )]
     Verify(Verify),
     /// Show what a token says, without any secret and without verifying it.
     Inspect {
@@ -87,8 +93,11 @@ fn now_s() -> u64 {
 
 fn key(arguments: &KeyArguments) -> Result<Key, Failure> {
     let text = secret(arguments.secret_file.as_ref(), "STAGEDOOR_SECRET", "the key's secret")?;
-    let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| usage("the secret is not base64url without padding"))?;
-    Key::hs256(arguments.app, &arguments.kid, &bytes, KeyState::Current).map_err(|e| Failure::Usage(e.into()))
+    let bytes = URL_SAFE_NO_PAD
+        .decode(text)
+        .map_err(|_| usage("the secret is not base64url without padding"))?;
+    Key::hs256(arguments.app, &arguments.kid, &bytes, KeyState::Current)
+        .map_err(|e| Failure::Usage(e.into()))
 }
 
 fn token(file: Option<&PathBuf>) -> Result<String, Failure> {
@@ -117,10 +126,22 @@ fn minted(arguments: Mint, json: bool) -> Done {
         grants,
         name: arguments.name,
         meta: arguments.meta,
-        ..Claims::new(key.app(), &arguments.room, &arguments.user, role, &jti, now_s(), arguments.ttl)
+        ..Claims::new(
+            key.app(),
+            &arguments.room,
+            &arguments.user,
+            role,
+            &jti,
+            now_s(),
+            arguments.ttl,
+        )
     };
     let token = mint(&claims, &key).map_err(anyhow::Error::from)?;
-    if json { print(&json!({"token": token, "jti": jti, "exp": claims.exp}), true) } else { print(&json!(token), false) }
+    if json {
+        print(&json!({"token": token, "jti": jti, "exp": claims.exp}), true)
+    } else {
+        print(&json!(token), false)
+    }
 }
 
 fn verified(arguments: &Verify, json: bool) -> Done {
@@ -147,11 +168,19 @@ fn verified(arguments: &Verify, json: bool) -> Done {
         answer.extend(more);
     }
     print(&answer, json)?;
-    if valid { Ok(()) } else { Err(Failure::Refused(anyhow::anyhow!("refused: {code}: {message}"))) }
+    if valid {
+        Ok(())
+    } else {
+        Err(Failure::Refused(anyhow::anyhow!("refused: {code}: {message}")))
+    }
 }
 
 fn part(text: Option<&str>, what: &str) -> Result<Value, Failure> {
-    let refuse = || Failure::Refused(anyhow::anyhow!("token_malformed: the {what} is not JSON in base64url without padding"));
+    let refuse = || {
+        Failure::Refused(anyhow::anyhow!(
+            "token_malformed: the {what} is not JSON in base64url without padding"
+        ))
+    };
     let bytes = text.and_then(|text| URL_SAFE_NO_PAD.decode(text).ok()).ok_or_else(refuse)?;
     serde_json::from_slice(&bytes).map_err(|_| refuse())
 }
@@ -161,7 +190,8 @@ fn inspected(token: &str, json: bool) -> Done {
     let header = part(parts.next(), "header")?;
     let claims = part(parts.next(), "second part")?;
     let now_s = now_s();
-    let left = claims["exp"].as_u64().map(|exp| i64::try_from(exp).unwrap_or(i64::MAX) - now_s as i64);
+    let left =
+        claims["exp"].as_u64().map(|exp| i64::try_from(exp).unwrap_or(i64::MAX) - now_s as i64);
     let mut notes = vec!["not verified: anybody can write this".to_owned()];
     if parts.clone().count() != 1 {
         notes.push("it has not three parts".into());

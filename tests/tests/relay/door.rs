@@ -38,7 +38,10 @@ async fn whoever_is_not_proven_learns_only_that_the_token_is_invalid() -> Result
         mint(&claims, &forged)?,
         flipped,
     ] {
-        assert_eq!(refused_token(&stage, &token).await?, expected("token_invalid", 4200, "token_invalid"));
+        assert_eq!(
+            refused_token(&stage, &token).await?,
+            expected("token_invalid", 4200, "token_invalid")
+        );
     }
     Ok(())
 }
@@ -52,15 +55,28 @@ async fn a_proven_token_is_told_exactly_what_is_wrong() -> Result<()> {
         change(&mut claims);
         Ok(mint(&claims, &stage.key)?)
     };
-    let expired = with(&|claims| (claims.iat, claims.nbf, claims.exp) = (now - 60, now - 60, now - 1))?;
-    assert_eq!(refused_token(&stage, &expired).await?, expected("token_expired", 4201, "token_expired"));
+    let expired =
+        with(&|claims| (claims.iat, claims.nbf, claims.exp) = (now - 60, now - 60, now - 1))?;
+    assert_eq!(
+        refused_token(&stage, &expired).await?,
+        expected("token_expired", 4201, "token_expired")
+    );
     let early = with(&|claims| (claims.nbf, claims.exp) = (now + 60, now + 90))?;
-    assert_eq!(refused_token(&stage, &early).await?, expected("token_not_yet_valid", 4202, "token_not_yet_valid"));
+    assert_eq!(
+        refused_token(&stage, &early).await?,
+        expected("token_not_yet_valid", 4202, "token_not_yet_valid")
+    );
     let nobody = with(&|claims| claims.role = "king".parse().expect("a name"))?;
-    assert_eq!(refused_token(&stage, &nobody).await?, expected("role_unknown", 4203, "token_refused"));
+    assert_eq!(
+        refused_token(&stage, &nobody).await?,
+        expected("role_unknown", 4203, "token_refused")
+    );
     let wide = serde_json::from_str(r#"{"publish":{"streams":["*"]}}"#)?;
     let wide = with(&|claims| claims.grants = Some(Clone::clone(&wide)))?;
-    assert_eq!(refused_token(&stage, &wide).await?, expected("grants_too_wide", 4203, "token_refused"));
+    assert_eq!(
+        refused_token(&stage, &wide).await?,
+        expected("grants_too_wide", 4203, "token_refused")
+    );
     Ok(())
 }
 
@@ -73,8 +89,12 @@ async fn a_token_opens_its_own_room_for_its_own_user_alone() -> Result<()> {
     let login = json!({"op": "login", "token": token, "user": "bob"});
     assert_eq!(refused(&stage, login).await?, expected("user_mismatch", 4204, "room_mismatch"));
     let mut anna = stage.connect().await?;
-    let seat = anna.ok(json!({"op": "login", "token": token, "room": "lobby", "user": "anna"})).await?;
-    assert_eq!((&seat["room"], &seat["user"], &seat["role"]), (&json!("lobby"), &json!("anna"), &json!("audience")));
+    let seat =
+        anna.ok(json!({"op": "login", "token": token, "room": "lobby", "user": "anna"})).await?;
+    assert_eq!(
+        (&seat["room"], &seat["user"], &seat["role"]),
+        (&json!("lobby"), &json!("anna"), &json!("audience"))
+    );
     Ok(())
 }
 
@@ -126,7 +146,10 @@ async fn full_rooms_and_full_apps_are_refused_and_free_again_when_somebody_leave
     assert_eq!(refused(&stage, login.clone()).await?, expected("room_full", 4102, "room_full"));
     let _carl = stage.join("other", "carl", "host").await?;
     let third = json!({"op": "login", "token": stage.token("third", "dora", "host")?});
-    assert_eq!(refused(&stage, third).await?, expected("connections_exceeded", 4100, "connections_exceeded"));
+    assert_eq!(
+        refused(&stage, third).await?,
+        expected("connections_exceeded", 4100, "connections_exceeded")
+    );
     anna.ok(json!({"op": "leave"})).await?;
     assert_eq!(anna.closed().await?.reason, "left");
     stage.connect().await?.ok(login).await?;

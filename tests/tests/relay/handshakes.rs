@@ -26,9 +26,15 @@ fn problem(answer: &str) -> Result<(u16, String)> {
 
 #[tokio::test]
 async fn each_bad_handshake_has_its_status_and_code() -> Result<()> {
-    let stage = Stage::configured(|config| config.relay.origins = vec!["https://ours.example".into()]).await?;
+    let stage =
+        Stage::configured(|config| config.relay.origins = vec!["https://ours.example".into()])
+            .await?;
     let cases = [
-        (UPGRADE.replace("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", ""), 400, "handshake_invalid"),
+        (
+            UPGRADE.replace("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", ""),
+            400,
+            "handshake_invalid",
+        ),
         (UPGRADE.replace("/v1/connect", "/v1/connect?token=abc"), 400, "query_refused"),
         (format!("{UPGRADE}Origin: https://theirs.example\r\n"), 403, "origin_refused"),
         (UPGRADE.replace("Version: 13", "Version: 12"), 426, "upgrade_required"),
@@ -63,7 +69,9 @@ async fn a_token_in_the_handshake_takes_the_seat_at_once() -> Result<()> {
 async fn a_token_that_is_good_and_not_acceptable_is_forbidden_in_the_handshake() -> Result<()> {
     let stage = Stage::start().await?;
     let token = stage.token("lobby", "anna", "king")?;
-    let answer = http(stage.running.http, &format!("{UPGRADE}Authorization: Bearer {token}\r\n\r\n")).await?;
+    let answer =
+        http(stage.running.http, &format!("{UPGRADE}Authorization: Bearer {token}\r\n\r\n"))
+            .await?;
     assert_eq!(problem(&answer)?, (403, "role_unknown".into()));
     assert!(!answer.contains(&token));
     Ok(())
@@ -94,7 +102,9 @@ async fn connections_above_a_limit_are_told_and_free_again_when_one_ends() -> Re
         let mut second = stage.connect().await?;
         assert_eq!(second.closed().await?.reason, "connections_exceeded");
         let token = stage.token("lobby", "bob", "host")?;
-        let answer = http(stage.running.http, &format!("{UPGRADE}Authorization: Bearer {token}\r\n\r\n")).await?;
+        let answer =
+            http(stage.running.http, &format!("{UPGRADE}Authorization: Bearer {token}\r\n\r\n"))
+                .await?;
         assert_eq!(problem(&answer)?, (503, "connections_exceeded".into()));
         assert!(answer.contains("Retry-After"));
         first.ok(json!({"op": "leave"})).await?;

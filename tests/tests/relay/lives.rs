@@ -93,14 +93,19 @@ async fn when_the_relay_goes_away_members_are_told_and_the_closes_are_spread() -
     let mut ends = Vec::new();
     let waits = members.into_iter().map(|mut member| async move {
         let closed = member.closed().await?;
-        let told = member.unheard().any(|heard| matches!(heard, Heard::Control(value) if value["ev"] == "closing"));
+        let told = member
+            .unheard()
+            .any(|heard| matches!(heard, Heard::Control(value) if value["ev"] == "closing"));
         anyhow::Ok((closed.code, told, begun.elapsed()))
     });
     for end in futures_util::future::join_all(waits).await {
         ends.push(end?);
     }
     assert!(ends.iter().all(|(code, ..)| *code == 4000), "{ends:?}");
-    assert!(ends.iter().filter(|(_, told, _)| *told).count() >= 9, "all but the first are told before: {ends:?}");
+    assert!(
+        ends.iter().filter(|(_, told, _)| *told).count() >= 9,
+        "all but the first are told before: {ends:?}"
+    );
     let last = ends.iter().map(|(.., at)| *at).max().context("ten ends")?;
     let first = ends.iter().map(|(.., at)| *at).min().context("ten ends")?;
     assert!(last - first >= Duration::from_millis(300), "{ends:?}");

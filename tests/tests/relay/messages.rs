@@ -16,9 +16,15 @@ async fn a_message_reaches_those_it_is_for_and_nobody_else() -> Result<()> {
     host.ok(json!({"op": "send", "to": {"role": "audience"}, "data": 4})).await?;
 
     let first = bob.event("message").await?;
-    assert_eq!((&first["data"], &first["topic"], &first["from"]["user"]), (&json!({"n": 1}), &json!("chat"), &json!("anna")));
-    let mut to_bob = vec![bob.event("message").await?["data"].clone(), bob.event("message").await?["data"].clone()];
-    to_bob.sort_by_key(|data| data.as_u64());
+    assert_eq!(
+        (&first["data"], &first["topic"], &first["from"]["user"]),
+        (&json!({"n": 1}), &json!("chat"), &json!("anna"))
+    );
+    let mut to_bob = vec![
+        bob.event("message").await?["data"].clone(),
+        bob.event("message").await?["data"].clone(),
+    ];
+    to_bob.sort_by_key(serde_json::Value::as_u64);
     assert_eq!(to_bob, [json!(2), json!(4)]);
     assert_eq!(carl.event("message").await?["data"], json!({"n": 1}));
     assert_eq!(carl.event("message").await?["data"], json!(4));
@@ -34,7 +40,11 @@ async fn what_no_grant_allows_is_refused_and_the_rule_is_named() -> Result<()> {
     let mut bob = stage.join("lobby", "bob", "audience").await?;
     let _carl = stage.join("lobby", "carl", "audience").await?;
     for (request, code, rule) in [
-        (json!({"op": "publish", "stream": "cam", "kind": "video"}), "publish_denied", "publish.streams"),
+        (
+            json!({"op": "publish", "stream": "cam", "kind": "video"}),
+            "publish_denied",
+            "publish.streams",
+        ),
         (json!({"op": "send", "to": "room", "data": 1}), "send_denied", "send.room"),
         (json!({"op": "send", "to": {"role": "audience"}, "data": 1}), "send_denied", "send.roles"),
         (json!({"op": "send", "to": {"user": "anna"}, "data": 1}), "send_denied", "send.users"),
@@ -43,7 +53,11 @@ async fn what_no_grant_allows_is_refused_and_the_rule_is_named() -> Result<()> {
         (json!({"op": "moderate", "verb": "close"}), "moderate_denied", "moderate"),
     ] {
         let answer = bob.ask(request.clone()).await?;
-        assert_eq!((&answer["error"]["code"], &answer["error"]["rule"]), (&json!(code), &json!(rule)), "{request}");
+        assert_eq!(
+            (&answer["error"]["code"], &answer["error"]["rule"]),
+            (&json!(code), &json!(rule)),
+            "{request}"
+        );
     }
     Ok(())
 }
@@ -56,11 +70,17 @@ async fn moderation_reaches_lower_ranks_alone() -> Result<()> {
     let mut viewer = stage.join("lobby", "carl", "audience").await?;
     let kick = |user: &str| json!({"op": "moderate", "verb": "kick", "user": user});
     let answer = cohost.ask(kick("anna")).await?;
-    assert_eq!((&answer["error"]["code"], &answer["error"]["rule"]), (&json!("moderate_denied"), &json!("rank")));
+    assert_eq!(
+        (&answer["error"]["code"], &answer["error"]["rule"]),
+        (&json!("moderate_denied"), &json!("rank"))
+    );
     assert_eq!(cohost.code(kick("bob")).await?, "moderate_denied");
     assert_eq!(cohost.code(kick("nobody")).await?, "user_unknown");
     assert_eq!(cohost.code(json!({"op": "moderate", "verb": "kick"})).await?, "request_invalid");
-    assert_eq!(host.code(json!({"op": "moderate", "verb": "close", "user": "bob"})).await?, "request_invalid");
+    assert_eq!(
+        host.code(json!({"op": "moderate", "verb": "close", "user": "bob"})).await?,
+        "request_invalid"
+    );
     cohost.ok(kick("carl")).await?;
     let closed = viewer.closed().await?;
     assert_eq!((closed.code, closed.reason.as_str()), (4301, "kicked"));
@@ -89,15 +109,26 @@ async fn state_is_shared_versioned_and_there_for_who_comes_later() -> Result<()>
     };
     assert_eq!(host.ok(set("slide", json!(1), Some(0))).await?["version"], 1);
     let conflict = host.ask(set("slide", json!(2), Some(0))).await?;
-    assert_eq!((&conflict["error"]["code"], &conflict["error"]["version"]), (&json!("version_conflict"), &json!(1)));
+    assert_eq!(
+        (&conflict["error"]["code"], &conflict["error"]["version"]),
+        (&json!("version_conflict"), &json!(1))
+    );
     assert_eq!(host.ok(set("slide", json!(2), Some(1))).await?["version"], 2);
     host.ok(set("poll", json!("open"), None)).await?;
     assert_eq!(host.code(set("third", json!(1), None)).await?, "state_exceeded");
     assert_eq!(host.code(set("poll", json!("x".repeat(11)), None)).await?, "too_large");
     host.ok(set("poll", json!(null), None)).await?;
-    for (key, value, version) in [("slide", json!(1), 1), ("slide", json!(2), 2), ("poll", json!("open"), 3), ("poll", json!(null), 4)] {
+    for (key, value, version) in [
+        ("slide", json!(1), 1),
+        ("slide", json!(2), 2),
+        ("poll", json!("open"), 3),
+        ("poll", json!(null), 4),
+    ] {
         let event = bob.event("state").await?;
-        assert_eq!((&event["key"], &event["value"], &event["version"], &event["by"]), (&json!(key), &value, &json!(version), &json!("anna")));
+        assert_eq!(
+            (&event["key"], &event["value"], &event["version"], &event["by"]),
+            (&json!(key), &value, &json!(version), &json!("anna"))
+        );
     }
     let mut late = stage.connect().await?;
     let seat = late.log_in(&stage.token("lobby", "carl", "audience")?).await?;
@@ -114,13 +145,19 @@ async fn messages_too_large_or_too_many_are_refused_with_a_notice() -> Result<()
     })
     .await?;
     let mut host = stage.join("lobby", "anna", "host").await?;
-    assert_eq!(host.code(json!({"op": "send", "to": "room", "data": "x".repeat(20)})).await?, "too_large");
+    assert_eq!(
+        host.code(json!({"op": "send", "to": "room", "data": "x".repeat(20)})).await?,
+        "too_large"
+    );
     for _ in 0..2 {
         host.ok(json!({"op": "send", "to": "room", "data": 1})).await?;
     }
     let answer = host.ask(json!({"op": "send", "to": "room", "data": 1})).await?;
     assert_eq!(answer["error"]["code"], "rate_limited");
-    assert!(answer["error"]["retry_ms"].as_u64().is_some_and(|ms| (1..=1_001).contains(&ms)), "{answer}");
+    assert!(
+        answer["error"]["retry_ms"].as_u64().is_some_and(|ms| (1..=1_001).contains(&ms)),
+        "{answer}"
+    );
     assert_eq!(host.event("throttled").await?["op"], "send");
     Ok(())
 }

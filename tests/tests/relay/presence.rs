@@ -8,7 +8,9 @@ use stagedoor_tests::{Heard, Stage};
 
 fn users(members: &Value) -> BTreeSet<String> {
     let list = members.as_array().map(Vec::as_slice).unwrap_or_default();
-    list.iter().filter_map(|member| member["user"].as_str().or(member.as_str()).map(ToOwned::to_owned)).collect()
+    list.iter()
+        .filter_map(|member| member["user"].as_str().or(member.as_str()).map(ToOwned::to_owned))
+        .collect()
 }
 
 #[tokio::test]
@@ -26,7 +28,9 @@ async fn each_role_is_told_of_those_it_sees() -> Result<()> {
     let page = viewer.ok(json!({"op": "members"})).await?;
     assert_eq!(users(&page["members"]), BTreeSet::from(["anna".into()]));
     assert_eq!(page["count"], 3, "hidden ones aside");
-    let told = viewer.unheard().filter(|heard| matches!(heard, Heard::Control(value) if value["ev"] == "joined"));
+    let told = viewer
+        .unheard()
+        .filter(|heard| matches!(heard, Heard::Control(value) if value["ev"] == "joined"));
     assert_eq!(told.count(), 0, "the audience does not see the audience");
     drop(host);
     assert_eq!(users(&viewer.event("left").await?["users"]), BTreeSet::from(["anna".into()]));
@@ -56,7 +60,10 @@ async fn many_joins_are_told_in_few_batches_and_nobody_is_forgotten() -> Result<
     }
     assert!(batches < 30, "{batches} batches for 60 joins");
     let first = host.ok(json!({"op": "members"})).await?;
-    assert_eq!((users(&first["members"]).len(), &first["count"], &first["next"]), (30, &json!(61), &json!("u28")));
+    assert_eq!(
+        (users(&first["members"]).len(), &first["count"], &first["next"]),
+        (30, &json!(61), &json!("u28"))
+    );
     let second = host.ok(json!({"op": "members", "after": "u28"})).await?;
     let third = host.ok(json!({"op": "members", "after": second["next"]})).await?;
     assert_eq!(users(&second["members"]).len() + users(&third["members"]).len(), 31);
@@ -101,7 +108,10 @@ async fn events_missed_while_away_come_after_a_resume() -> Result<()> {
     let seat = bob.log_in(&token).await?;
     host.ok(json!({"op": "send", "to": "room", "data": "heard"})).await?;
     let n = bob.event("message").await?["n"].as_u64().unwrap_or_default();
-    host.find(|heard| matches!(heard, Heard::Control(value) if users(&value["members"]).contains("bob"))).await?;
+    host.find(
+        |heard| matches!(heard, Heard::Control(value) if users(&value["members"]).contains("bob")),
+    )
+    .await?;
     drop(bob);
     host.event("left").await?;
     host.ok(json!({"op": "send", "to": "room", "data": "missed"})).await?;

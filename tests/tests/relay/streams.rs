@@ -147,13 +147,25 @@ async fn caps_on_streams_and_subscriptions_hold() -> Result<()> {
     let mut bob = stage.connect().await?;
     bob.log_in(&mint(&narrow, &stage.key)?).await?;
     for (request, code, rule) in [
-        (json!({"op": "publish", "stream": "cam", "kind": "audio"}), "publish_denied", "publish.streams"),
-        (json!({"op": "publish", "stream": "b-1", "kind": "video"}), "publish_denied", "publish.kinds"),
+        (
+            json!({"op": "publish", "stream": "cam", "kind": "audio"}),
+            "publish_denied",
+            "publish.streams",
+        ),
+        (
+            json!({"op": "publish", "stream": "b-1", "kind": "video"}),
+            "publish_denied",
+            "publish.kinds",
+        ),
         (json!({"op": "subscribe", "streams": ["cam"]}), "subscribe_denied", "subscribe.streams"),
         (json!({"op": "subscribe", "streams": ["cam*"]}), "subscribe_denied", "subscribe.streams"),
     ] {
         let answer = bob.ask(request.clone()).await?;
-        assert_eq!((&answer["error"]["code"], &answer["error"]["rule"]), (&json!(code), &json!(rule)), "{request}");
+        assert_eq!(
+            (&answer["error"]["code"], &answer["error"]["rule"]),
+            (&json!(code), &json!(rule)),
+            "{request}"
+        );
     }
     bob.subscribe(&["s-1", "s-*", "*"]).await?;
     Ok(())
@@ -171,7 +183,10 @@ async fn only_streams_that_the_grants_open_are_found() -> Result<()> {
     let seat = bob.log_in(&mint(&claims, &stage.key)?).await?;
     assert_eq!(seat["streams"].as_array().map(Vec::len), Some(1));
     let found = bob.subscribe(&["*"]).await?;
-    assert_eq!((found["streams"].as_array().map(Vec::len), &found["streams"][0]["name"]), (Some(1), &json!("s-1")));
+    assert_eq!(
+        (found["streams"].as_array().map(Vec::len), &found["streams"][0]["name"]),
+        (Some(1), &json!("s-1"))
+    );
     let hidden = host.publish("cam-2", json!({})).await?;
     let open = host.publish("s-2", json!({})).await?;
     host.frame(hidden, true, b"hidden").await?;
@@ -242,7 +257,10 @@ async fn a_slow_member_is_told_what_it_lost_and_delays_nobody() -> Result<()> {
                 Heard::Frame(_, keyframe, payload) => {
                     let n = u32::from_be_bytes(payload[..4].try_into()?);
                     assert_eq!(u64::from(n), next, "what was told lost is what is missing");
-                    assert!(!jumped || delivery == "latest" || keyframe, "after a jump comes a keyframe");
+                    assert!(
+                        !jumped || delivery == "latest" || keyframe,
+                        "after a jump comes a keyframe"
+                    );
                     jumped = false;
                     next += 1;
                 }
@@ -296,7 +314,10 @@ async fn a_reliable_stream_closes_who_falls_behind_and_a_cursor_resumes() -> Res
     assert_eq!(back.ok(from(next)).await?["streams"][0]["resumed"], false, "that is gone");
     let mut again = stage.join("lobby", "snail", "audience").await?;
     let streams = again.ok(from(395)).await?;
-    assert_eq!((&streams["streams"][0]["resumed"], &streams["streams"][0]["seq"]), (&json!(true), &json!(395)));
+    assert_eq!(
+        (&streams["streams"][0]["resumed"], &streams["streams"][0]["seq"]),
+        (&json!(true), &json!(395))
+    );
     for n in 395..400_u32 {
         assert_eq!(again.next_frame().await?.2[..4], n.to_be_bytes());
     }

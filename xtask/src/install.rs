@@ -1,0 +1,86 @@
+//! What tests need that is not Rust: Python with PyJWT, Node with jose, ffmpeg, cargo-deny. After `tasks`,
+//! before `links`. Installs from the ordinary registries; what cannot be had is said, and the tests that
+//! need it fail by themselves.
+
+use std::path::PathBuf;
+
+use crate::step::{Steps, command, is_there, root};
+
+/// Where the interop tests look.
+fn interop() -> PathBuf {
+    root().join("target/interop")
+}
+
+/// Installs a Debian package whose program is not there.
+fn debian(steps: &mut Steps, program: &str, argument: &str, packages: &[&str]) {
+    if is_there(program, argument) {
+        return;
+    }
+    let update = command("apt-get", &["update", "-q"]);
+    let mut install = vec!["install", "-y", "-q", "--no-install-recommends"];
+    install.extend(packages);
+    let mut install = command("apt-get", &install);
+    install.env("DEBIAN_FRONTEND", "noninteractive");
+    if !steps.run("apt-get update", update) || !steps.run(&format!("install {program}"), install) {
+        steps.not_here(program, "it could not be installed; install it by hand");
+    }
+}
+
+/// Installs everything.
+pub(crate) fn everything(steps: &mut Steps) {
+    debian(steps, "python3", "--version", &["python3", "python3-venv"]);
+    debian(steps, "node", "--version", &["nodejs", "npm"]);
+    debian(steps, "ffmpeg", "-version", &["ffmpeg"]);
+    let venv = interop().join("venv");
+    let python = venv.join("bin/python");
+    let requirements = root().join("tests/interop/requirements.txt");
+    let (venv_text, requirements_text) =
+        (venv.display().to_string(), requirements.display().to_string());
+    if !python.exists() {
+        steps.run("make a Python environment", command("python3", &["-m", "venv", &venv_text]));
+    }
+    let pip = command(
+        &python.display().to_string(),
+        &["-m", "pip", "install", "-q", "-r", &requirements_text],
+    );
+    steps.run("install PyJWT", pip);
+    let package = root().join("tests/interop/package.json");
+    if std::fs::copy(package, interop().join("package.json")).is_ok() {
+        let into = interop().display().to_string();
+        let arguments = [
+            "install",
+            "--no-audit",
+            "--no-fund",
+            "--no-package-lock",
+            "--silent",
+            "--prefix",
+            &into,
+        ];
+        steps.run("install jose", command("npm", &arguments));
+    }
+}
+
+/// The folder with `cargo-deny`, installed there if it is nowhere.
+pub(crate) fn cargo_deny(steps: &mut Steps) -> Option<PathBuf> {
+    if is_there("cargo-deny", "--version") {
+        return Some(PathBuf::new());
+    }
+    let tools = root().join("target/tools");
+    let bin = tools.join("bin");
+    if !bin.join("cargo-deny").exists() {
+        let into = tools.display().to_string();
+        let arguments = [
+            "install",
+            "cargo-deny",
+            "--locked",
+            "--debug",
+            "--quiet",
+            "--version",
+            "0.20.2",
+            "--root",
+            &into,
+        ];
+        steps.run("install cargo-deny", command("cargo", &arguments));
+    }
+    bin.join("cargo-deny").exists().then_some(bin)
+}

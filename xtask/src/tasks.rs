@@ -1,0 +1,89 @@
+//! What each task does. First of the tasks, before `install`.
+
+use crate::{
+    install, links,
+    step::{Steps, command, root, say},
+};
+
+/// Builds and starts Stagedoor for development.
+pub(crate) fn dev(arguments: &[String]) -> bool {
+    let mut cargo = command("cargo", &["run", "--quiet", "--package", "stagedoor", "--", "dev"]);
+    cargo.args(arguments);
+    say("building; the first time takes a few minutes");
+    cargo.status().is_ok_and(|status| status.success())
+}
+
+fn checks(steps: &mut Steps) {
+    steps.run("formatting", command("cargo", &["fmt", "--all", "--check"]));
+    let clippy = ["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"];
+    steps.run("lints", command("cargo", &clippy));
+    let mut doc = command("cargo", &["doc", "--workspace", "--no-deps", "--quiet"]);
+    doc.env("RUSTDOCFLAGS", "-D warnings");
+    steps.run("documentation", doc);
+    steps.note("links between documents", &links::faults(&root()));
+    dependencies(steps);
+}
+
+/// Licences, bans and sources; advisories where their database can be fetched.
+fn dependencies(steps: &mut Steps) {
+    let Some(bin) = install::cargo_deny(steps) else {
+        return steps.not_here("dependencies", "cargo-deny could not be installed");
+    };
+    let program = if bin.as_os_str().is_empty() {
+        "cargo-deny".into()
+    } else {
+        bin.join("cargo-deny").display().to_string()
+    };
+    steps.run(
+        "licences, bans, sources",
+        command(&program, &["--log-level", "error", "check", "licenses", "bans", "sources"]),
+    );
+    let mut fetch = command(&program, &["--log-level", "off", "fetch", "db"]);
+    if fetch.output().is_ok_and(|output| output.status.success()) {
+        steps
+            .run("advisories", command(&program, &["--log-level", "error", "check", "advisories"]));
+    } else {
+        steps.not_here("advisories", "the RustSec database cannot be fetched");
+    }
+}
+
+/// `cargo xtask check`.
+pub(crate) fn check() -> bool {
+    let mut steps = Steps::default();
+    checks(&mut steps);
+    steps.finish()
+}
+
+/// `cargo xtask test`.
+pub(crate) fn test() -> bool {
+    let mut steps = Steps::default();
+    checks(&mut steps);
+    install::everything(&mut steps);
+    steps.run(
+        "vectors are what their script makes",
+        command("python3", &["spec/vectors/make.py", "--check"]),
+    );
+    steps.run("the binary", command("cargo", &["build", "--package", "stagedoor", "--quiet"]));
+    steps.run("tests", command("cargo", &["test", "--workspace", "--no-fail-fast"]));
+    steps.finish()
+}
+
+/// `cargo xtask bench`.
+pub(crate) fn bench() -> bool {
+    let mut steps = Steps::default();
+    for bench in ["token", "fanout"] {
+        let arguments = [
+            "run",
+            "--release",
+            "--quiet",
+            "--package",
+            "stagedoor-benches",
+            "--bin",
+            bench,
+            "--",
+            "--check",
+        ];
+        steps.run(bench, command("cargo", &arguments));
+    }
+    steps.finish()
+}
