@@ -12,6 +12,9 @@ use crate::{
     verify::SIGNATURE_CHARS,
 };
 
+/// What the JSON of most claims fits in, so that it is written without growing.
+const JSON_BYTES_USUAL: usize = 384;
+
 /// Why no token was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum MintError {
@@ -32,7 +35,8 @@ pub fn mint(claims: &Claims, key: &Key) -> Result<String, MintError> {
         return Err(Refusal::AppMismatch.into());
     }
     Limits::DEFAULT.check(claims)?;
-    let json = serde_json::to_vec(claims).map_err(|_| Refusal::ClaimsMalformed)?;
+    let mut json = Vec::with_capacity(JSON_BYTES_USUAL);
+    serde_json::to_writer(&mut json, claims).map_err(|_| Refusal::ClaimsMalformed)?;
     let mut token = String::with_capacity(
         key.header().len() + json.len().div_ceil(3) * 4 + SIGNATURE_CHARS + 2,
     );
