@@ -590,11 +590,11 @@ def built_in_cases():
         ("message one host", to_user("host"), OK, OK, OK, "send.users", "send.users"),
         ("message one of the audience", to_user("audience"), OK, OK, "send.users", "send.users", "send.users"),
         ("set a key", setting(), OK, OK, "set", "set", "set"),
-        ("kick a host", moderate(target_rank=100), "moderate.rank", "moderate.rank", "moderate", "moderate", "moderate"),
-        ("kick a cohost", moderate(target_rank=80), OK, "moderate.rank", "moderate", "moderate", "moderate"),
+        ("kick a host", moderate(target_rank=100), "rank", "rank", "moderate", "moderate", "moderate"),
+        ("kick a cohost", moderate(target_rank=80), OK, "rank", "moderate", "moderate", "moderate"),
         ("kick one just below a cohost", moderate(target_rank=79), OK, OK, "moderate", "moderate", "moderate"),
         ("kick an observer", moderate(target_rank=0), OK, OK, "moderate", "moderate", "moderate"),
-        ("kick the highest rank", moderate(target_rank=65_535), "moderate.rank", "moderate.rank", "moderate", "moderate", "moderate"),
+        ("kick the highest rank", moderate(target_rank=65_535), "rank", "rank", "moderate", "moderate", "moderate"),
         ("close the room", moderate("close"), OK, "moderate", "moderate", "moderate", "moderate"),
         ("see a host", see("host"), OK, OK, OK, OK, OK),
         ("see a speaker", see("speaker"), OK, OK, OK, OK, OK),
@@ -690,7 +690,7 @@ def template_cases():
     yield of("a template that names nothing: see", ghost, see("host"), "presence.sees")
     yield of("streams without a kind", {"role": "a", "publish": {"streams": ["*"], "streams_max": 1}}, publish(), "publish.kinds")
     yield of("streams without a number", {"role": "a", "publish": {"streams": ["*"], "kinds": ["video"]}}, publish(), "publish.streams_max")
-    yield of("rank zero moderates nobody", {"role": "a", "moderate": ["kick"]}, moderate(target_rank=0), "moderate.rank")
+    yield of("rank zero moderates nobody", {"role": "a", "moderate": ["kick"]}, moderate(target_rank=0), "rank")
     yield of("rank zero may close the room where it has the verb", {"role": "a", "moderate": ["close"]}, moderate("close"), OK)
     yield of("subscribe by a role that is not built in", {"role": "a", "subscribe": {"streams": ["*"], "from": ["tutor-*"]}}, subscribe(publisher_role="tutor-2"), OK)
     for name, bad in [

@@ -81,6 +81,21 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
+/// Claims that make a token of an everyday size.
+fn claims(now_s: u64) -> Result<Claims> {
+    let mut claims = Claims::new(
+        AppId(1_204_117),
+        "webinar-2026-q4-keynote",
+        "u-8f14e45fceea167a",
+        "speaker".parse()?,
+        "t-4f9c1b7d2e6a9c3d",
+        now_s,
+        3_600,
+    );
+    claims.name = Some("Anna Example".into());
+    Ok(claims)
+}
+
 /// The claims of a token, as a backend would write them for `jsonwebtoken`.
 #[derive(Serialize, Deserialize)]
 struct Plain {
@@ -163,16 +178,7 @@ fn main() -> Result<ExitCode> {
     ensure!(PROVIDER.install_default().is_ok(), "jsonwebtoken has another provider already");
 
     let now_s = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-    let mut claims = Claims::new(
-        AppId(1_204_117),
-        "webinar-2026-q4-keynote",
-        "u-8f14e45fceea167a",
-        "speaker".parse()?,
-        "t-4f9c1b7d2e6a9c3d",
-        now_s,
-        3_600,
-    );
-    claims.name = Some("Anna Example".into());
+    let claims = claims(now_s)?;
     let key = Key::hs256(claims.app, KID, &SECRET, KeyState::Current)?;
     let keys = KeySet::from_iter([key.clone()]);
     let token = mint(&claims, &key)?;

@@ -1,8 +1,9 @@
-//! Grants and an action become a decision (`spec/roles.md` §Actions). After `verify`, before `header`.
+//! Grants and an action become a decision (`spec/roles.md` §Actions). After `seat`, before `header`.
 //! What no grant names is refused, and the refusal says which rule it was.
 
 use crate::{
-    role::{Grants, Kind, Verb},
+    kind::{Kind, Verb},
+    role::Grants,
     rule::Rule,
 };
 

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    claims::Claims,
+    kind::{Kinds, Verbs},
     pattern::Patterns,
     refusal::Refusal,
-    role::{Grants, Kinds, Presence, Publish, Role, Roles, SendTo, Subscribe, Verbs},
+    role::{Grants, Presence, Publish, Role, SendTo, Subscribe},
     rule::Rule,
     strict::{objects_only, present},
 };
@@ -39,7 +39,7 @@ pub struct Narrowing {
     pub presence: PresenceNarrowing,
 }
 
-/// Narrows [`Publish`](crate::Publish).
+/// Narrows [`Publish`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(remote = "Self", default, deny_unknown_fields)]
 pub struct PublishNarrowing {
@@ -54,7 +54,7 @@ pub struct PublishNarrowing {
     pub streams_max: Option<u32>,
 }
 
-/// Narrows [`Subscribe`](crate::Subscribe).
+/// Narrows [`Subscribe`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(remote = "Self", default, deny_unknown_fields)]
 pub struct SubscribeNarrowing {
@@ -66,7 +66,7 @@ pub struct SubscribeNarrowing {
     pub from: Option<Patterns>,
 }
 
-/// Narrows [`SendTo`](crate::SendTo).
+/// Narrows [`SendTo`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(remote = "Self", default, deny_unknown_fields)]
 pub struct SendNarrowing {
@@ -81,7 +81,7 @@ pub struct SendNarrowing {
     pub users: Option<Patterns>,
 }
 
-/// Narrows [`Presence`](crate::Presence).
+/// Narrows [`Presence`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(remote = "Self", default, deny_unknown_fields)]
 pub struct PresenceNarrowing {
@@ -160,10 +160,4 @@ pub fn widening(role: &Role, wish: &Narrowing) -> Option<Rule> {
         (wider(&presence.seen_by, &held.presence.seen_by), Rule::PresenceSeenBy),
     ];
     checks.into_iter().find_map(|(wider, rule)| wider.then_some(rule))
-}
-
-/// The effective grants of verified claims among an app's roles.
-pub fn seat(claims: &Claims, roles: &Roles) -> Result<Arc<Grants>, Refusal> {
-    let role = roles.get(&claims.role).ok_or(Refusal::RoleUnknown)?;
-    narrow(role, claims.grants.as_ref())
 }

@@ -3,7 +3,7 @@
 
 use std::{collections::HashMap, fmt, sync::Arc};
 
-use hmac::{Hmac, KeyInit};
+use hmac::{Hmac, KeyInit, digest::zeroize::ZeroizeOnDrop};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use thiserror::Error;
@@ -42,6 +42,12 @@ struct Inner {
     /// The header that this key's tokens begin with, as base64url.
     header: Arc<str>,
 }
+
+/// The build fails where `sha2` would not wipe its states: that is a feature of it.
+const _: fn() = || {
+    fn is_wiped<T: ZeroizeOnDrop>() {}
+    is_wiped::<Sha256>();
+};
 
 /// Why a key was not made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]

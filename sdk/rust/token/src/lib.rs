@@ -20,19 +20,21 @@
 //!
 //! 1. [`mint()`]: claims and a key become a token.
 //! 2. [`verify()`]: a token and keys become claims, or a refusal.
-//! 3. [`authorize()`]: grants and an action become a decision.
-//! 4. `header`: what a token's header says.
-//! 5. `read`: how the claims of a token are read.
-//! 6. [`claims`]: what a token says, and the bounds of it.
-//! 7. [`key`]: keys, their states, and sets of them.
-//! 8. [`grants`]: a role narrowed by a token.
-//! 9. [`role`]: roles as templates, and the built-in ones.
-//! 10. [`pattern`]: names and prefixes.
-//! 11. [`rule`]: every rule of the grants, by name.
-//! 12. [`refusal`]: every code that a token may be refused with.
-//! 13. `base64url`: the one canonical form of it.
-//! 14. `strict`: how JSON is read strictly.
-//! 15. [`app`]: the AppID.
+//! 3. [`seat()`]: verified claims and an app's roles become the grants of a seat.
+//! 4. [`authorize()`]: grants and an action become a decision.
+//! 5. `header`: what a token's header says.
+//! 6. `read`: how the claims of a token are read.
+//! 7. [`claims`]: what a token says, and the bounds of it.
+//! 8. [`key`]: keys, their states, and sets of them.
+//! 9. [`grants`]: a role narrowed by a token.
+//! 10. [`role`]: roles as templates, and the built-in ones.
+//! 11. [`kind`]: kinds of streams, verbs of moderation, and sets of either.
+//! 12. [`pattern`]: names and prefixes.
+//! 13. [`rule`]: every rule of the grants, by name.
+//! 14. [`refusal`]: every code that a token may be refused with.
+//! 15. `base64url`: the one canonical form of it.
+//! 16. `strict`: how JSON is read strictly.
+//! 17. [`app`]: the AppID.
 
 pub mod app;
 pub mod authorize;
@@ -41,25 +43,27 @@ pub mod claims;
 pub mod grants;
 mod header;
 pub mod key;
+pub mod kind;
 pub mod mint;
 pub mod pattern;
 mod read;
 pub mod refusal;
 pub mod role;
 pub mod rule;
+pub mod seat;
 mod strict;
 pub mod verify;
 
 pub use app::AppId;
 pub use authorize::{Action, Decision, authorize};
 pub use claims::{Claims, Limits};
-pub use grants::{Narrowing, narrow, seat, widening};
+pub use grants::{Narrowing, narrow, widening};
 pub use key::{Key, KeyError, KeySet, KeyState};
+pub use kind::{Kind, Kinds, Verb, Verbs};
 pub use mint::{MintError, mint};
 pub use pattern::{Pattern, PatternError, Patterns};
 pub use refusal::Refusal;
-pub use role::{
-    Grants, Kind, Kinds, Presence, Publish, Role, RoleName, Roles, SendTo, Subscribe, Verb, Verbs,
-};
+pub use role::{Grants, Presence, Publish, Role, RoleName, Roles, SendTo, Subscribe};
 pub use rule::Rule;
+pub use seat::seat;
 pub use verify::{verify, verify_within};

@@ -12,6 +12,9 @@ use crate::{
     verify::SIGNATURE_CHARS,
 };
 
+/// What the JSON of most claims fits in, so that it is written without growing.
+const JSON_BYTES_USUAL: usize = 384;
+
 /// Why no token was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum MintError {
@@ -32,7 +35,8 @@ pub fn mint(claims: &Claims, key: &Key) -> Result<String, MintError> {
         return Err(Refusal::AppMismatch.into());
     }
     Limits::DEFAULT.check(claims)?;
-    let json = serde_json::to_vec(claims).map_err(|_| Refusal::ClaimsMalformed)?;
+    let mut json = Vec::with_capacity(JSON_BYTES_USUAL);
+    serde_json::to_writer(&mut json, claims).map_err(|_| Refusal::ClaimsMalformed)?;
     let mut token = String::with_capacity(
         key.header().len() + json.len().div_ceil(3) * 4 + SIGNATURE_CHARS + 2,
     );
@@ -47,4 +51,46 @@ pub fn mint(claims: &Claims, key: &Key) -> Result<String, MintError> {
         return Err(Refusal::TokenTooLarge.into());
     }
     Ok(token)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::AppId;
+
+    fn minted(state: KeyState, change: impl FnOnce(&mut Claims)) -> Result<String, MintError> {
+        let key = Key::hs256(AppId(7), "k", &[1; 32], state).expect("a key");
+        let role = "host".parse().expect("a role");
+        let mut claims = Claims::new(AppId(7), "lobby", "anna", role, "t-1", 1_000, 60);
+        change(&mut claims);
+        mint(&claims, &key)
+    }
+
+    #[test]
+    fn only_a_current_key_signs() {
+        assert!(minted(KeyState::Current, |_| {}).is_ok());
+        for state in [KeyState::Next, KeyState::Retiring, KeyState::Retired] {
+            assert_eq!(minted(state, |_| {}), Err(MintError::KeyNotCurrent));
+        }
+    }
+
+    #[test]
+    fn what_verifying_would_refuse_is_not_minted() {
+        type Change = fn(&mut Claims);
+        let cases: [(Refusal, Change); 9] = [
+            (Refusal::AppMismatch, |claims| claims.app = AppId(8)),
+            (Refusal::RoomInvalid, |claims| claims.room.clear()),
+            (Refusal::UserInvalid, |claims| claims.user = "u".repeat(65)),
+            (Refusal::JtiInvalid, |claims| claims.jti = "t 1".into()),
+            (Refusal::NameInvalid, |claims| claims.name = Some("a\nb".into())),
+            (Refusal::MetaInvalid, |claims| claims.meta = Some("m".repeat(1_025))),
+            (Refusal::TimesInvalid, |claims| claims.exp = claims.iat),
+            (Refusal::LifetimeTooLong, |claims| claims.exp = claims.iat + 86_401),
+            // Within its own limit, and six bytes each when escaped.
+            (Refusal::TokenTooLarge, |claims| claims.meta = Some("\u{1}".repeat(1_024))),
+        ];
+        for (refusal, change) in cases {
+            assert_eq!(minted(KeyState::Current, change), Err(refusal.into()));
+        }
+    }
 }

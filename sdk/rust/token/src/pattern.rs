@@ -1,4 +1,4 @@
-//! Names and prefixes (`spec/roles.md` §Patterns). After `role`, before `rule`. A pattern is a name, or
+//! Names and prefixes (`spec/roles.md` §Patterns). After `kind`, before `rule`. A pattern is a name, or
 //! a prefix followed by one `*`; so whether one lies within another is exact, not a guess.
 
 use std::{fmt, str::FromStr, sync::Arc};

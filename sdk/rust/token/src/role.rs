@@ -1,4 +1,4 @@
-//! Roles as templates, and the built-in ones (`spec/roles.md`). After `grants`, before `pattern`. What a
+//! Roles as templates, and the built-in ones (`spec/roles.md`). After `grants`, before `kind`. What a
 //! template does not name is denied.
 
 use std::{
@@ -11,9 +11,13 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize, de::Error as _};
-use thiserror::Error;
 
-use crate::{pattern::Patterns, refusal::Refusal, strict::objects_only};
+use crate::{
+    kind::{Kinds, Verbs},
+    pattern::Patterns,
+    refusal::Refusal,
+    strict::objects_only,
+};
 
 /// The name of a role: 1 to 32 bytes of `[a-z0-9_-]`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -67,120 +71,6 @@ impl fmt::Display for RoleName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
-}
-
-/// What a stream carries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "&'static str")]
-pub enum Kind {
-    /// Sound.
-    Audio,
-    /// A camera.
-    Video,
-    /// A shared screen.
-    Screen,
-    /// Anything else.
-    Data,
-}
-
-/// An act of moderation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "&'static str")]
-pub enum Verb {
-    /// Removes a member.
-    Kick,
-    /// Closes the room.
-    Close,
-}
-
-/// Why a text is no kind or verb.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("no such word")]
-pub struct WordError;
-
-macro_rules! set_of {
-    ($(#[$doc:meta])* $set:ident of $one:ident, [$($case:ident = $word:literal),*], $text:literal) => {
-        impl $one {
-            /// Each of them.
-            pub const ALL: &[$one] = &[$($one::$case),*];
-
-            /// Its word in JSON.
-            pub fn as_str(self) -> &'static str {
-                match self { $($one::$case => $word),* }
-            }
-        }
-
-        impl FromStr for $one {
-            type Err = WordError;
-
-            fn from_str(text: &str) -> Result<Self, WordError> {
-                match text { $($word => Ok($one::$case),)* _ => Err(WordError) }
-            }
-        }
-
-        impl TryFrom<String> for $one {
-            type Error = WordError;
-
-            fn try_from(text: String) -> Result<Self, WordError> {
-                text.parse()
-            }
-        }
-
-        impl From<$one> for &'static str {
-            fn from(one: $one) -> Self {
-                one.as_str()
-            }
-        }
-
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-        #[serde(from = $text, into = $text)]
-        pub struct $set(u8);
-
-        impl $set {
-            /// Each of them.
-            pub fn all() -> Self {
-                $one::ALL.iter().copied().collect()
-            }
-
-            /// Whether it is one of them.
-            pub fn contains(self, one: $one) -> bool {
-                self.0 & (1 << one as u8) != 0
-            }
-
-            /// Whether all of them are of `outer`.
-            pub fn within(self, outer: Self) -> bool {
-                self.0 & !outer.0 == 0
-            }
-        }
-
-        impl FromIterator<$one> for $set {
-            fn from_iter<I: IntoIterator<Item = $one>>(ones: I) -> Self {
-                Self(ones.into_iter().fold(0, |bits, one| bits | 1 << one as u8))
-            }
-        }
-
-        impl From<Vec<$one>> for $set {
-            fn from(ones: Vec<$one>) -> Self {
-                ones.into_iter().collect()
-            }
-        }
-
-        impl From<$set> for Vec<$one> {
-            fn from(set: $set) -> Self {
-                $one::ALL.iter().copied().filter(|one| set.contains(*one)).collect()
-            }
-        }
-    };
-}
-
-set_of! {
-    /// Kinds of streams.
-    Kinds of Kind, [Audio = "audio", Video = "video", Screen = "screen", Data = "data"], "Vec<Kind>"
-}
-set_of! {
-    /// Acts of moderation.
-    Verbs of Verb, [Kick = "kick", Close = "close"], "Vec<Verb>"
 }
 
 /// What a member may do. A role's template has this form, and so have the effective grants that a

@@ -11,8 +11,7 @@ macro_rules! rules {
             /// Every rule.
             pub const ALL: &[Rule] = &[$(Rule::$name,)*];
 
-            /// Its name: the field of the grants that it reads, as `publish.streams`. The two of `moderate` are
-            /// `moderate`, the verbs, and `moderate.rank`, the template's `rank`.
+            /// Its name: its place in the role's template, as `publish.streams`.
             pub fn name(self) -> &'static str {
                 match self { $(Rule::$name => $rule,)* }
             }
@@ -47,7 +46,7 @@ rules! {
     /// The act is not among them.
     Moderate = "moderate", "moderate_denied";
     /// The other's rank is not lower.
-    ModerateRank = "moderate.rank", "moderate_denied";
+    ModerateRank = "rank", "moderate_denied";
     /// The member does not see that role.
     PresenceSees = "presence.sees", "presence_denied";
     /// The other is not seen by this role.

@@ -243,8 +243,14 @@ fn every_name() -> Vec<String> {
     names
 }
 
+/// More cases than by default, since each is quick; `PROPTEST_CASES` sets a quarter of them.
+fn config() -> ProptestConfig {
+    let default = ProptestConfig::default();
+    ProptestConfig { cases: default.cases * 4, failure_persistence: None, ..default }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1024, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn what_is_minted_verifies_to_the_same_claims(claims in claims()) {

@@ -1,0 +1,41 @@
+//! Whatever a key signs: what verifies mints and verifies again to the same claims, and is JSON with each name
+//! once for another reader as well.
+#![no_main]
+
+use std::sync::LazyLock;
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use hmac::{Hmac, KeyInit, Mac};
+use libfuzzer_sys::fuzz_target;
+use sha2::Sha256;
+use stagedoor_token::{AppId, Key, KeySet, KeyState, Refusal, mint, verify};
+
+const NOW_S: u64 = 1_790_000_000;
+const SECRET: [u8; 32] = [9; 32];
+const HEADER: &str = r#"{"alg":"HS256","typ":"JWT","kid":"k-1"}"#;
+
+static KEY: LazyLock<Key> =
+    LazyLock::new(|| Key::hs256(AppId(7), "k-1", &SECRET, KeyState::Current).expect("a key"));
+static KEYS: LazyLock<KeySet> = LazyLock::new(|| KeySet::from_iter([KEY.clone()]));
+
+fuzz_target!(|payload: &[u8]| {
+    let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(HEADER), URL_SAFE_NO_PAD.encode(payload));
+    let mut mac = Hmac::<Sha256>::new_from_slice(&SECRET).expect("a secret");
+    mac.update(signed.as_bytes());
+    let token = format!("{signed}.{}", URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()));
+    let claims = match verify(&token, &KEYS, NOW_S) {
+        Ok(claims) => claims,
+        Err(refusal) => {
+            let too_large = refusal == Refusal::TokenTooLarge;
+            assert!(too_large || refusal.public_code() == refusal.code(), "{refusal:?}");
+            return;
+        }
+    };
+    let value: serde_json::Value = serde_json::from_slice(payload).expect("JSON");
+    assert_eq!(value["sub"], claims.user);
+    assert_eq!(value["room"], claims.room);
+    assert_eq!(value["role"], &*claims.role);
+    assert_eq!(value["exp"], claims.exp);
+    let minted = mint(&claims, &KEY).expect("claims that verify");
+    assert_eq!(verify(&minted, &KEYS, NOW_S), Ok(claims));
+});

@@ -1,0 +1,147 @@
+//! Tokens travel between here, PyJWT and jose, in both directions. Needs what `cargo xtask test` installs;
+//! without it these tests fail and say so.
+
+// Helpers of tests fail as tests do.
+#![allow(clippy::expect_used, clippy::panic)]
+
+use std::{
+    env,
+    io::Write,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use stagedoor_token::{AppId, Claims, Key, KeySet, KeyState, Refusal, mint, verify};
+
+const KID: &str = "k_interop-1";
+/// Bytes that as base64url begin with both of its own characters.
+const SECRET: [u8; 32] = [0xfb; 32];
+const SECRET_BASE64URL: &str = "-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_s";
+
+#[derive(Serialize)]
+struct Asked<'a> {
+    kid: &'a str,
+    secret: &'a str,
+    /// What to mint.
+    claims: &'a Value,
+    /// What to verify.
+    token: &'a str,
+    /// What to refuse.
+    forged: &'a str,
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    header: Value,
+    claims: Value,
+    forged_refused_for: Option<String>,
+    token: String,
+    token_hs512: String,
+    token_none: String,
+}
+
+fn now_s() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock after 1970").as_secs()
+}
+
+fn key() -> Key {
+    Key::hs256(AppId(4_294_967_295), KID, &SECRET, KeyState::Current).expect("a key")
+}
+
+/// Claims that use every field, with letters that each library escapes in its own way.
+fn claims() -> Claims {
+    let grants =
+        r#"{"publish":{"streams":["cam-*"],"kinds":["audio","data"],"streams_max":2},"set":[]}"#;
+    let role = "speaker".parse().expect("a role");
+    let mut claims = Claims::new(key().app(), "the lobby", "änna/1", role, "t-1~", now_s(), 600);
+    claims.grants = Some(serde_json::from_str(grants).expect("a narrowing"));
+    claims.name = Some("Änna \"A\" \\ </script> \u{1f3ad} \u{2028}".into());
+    claims.meta = Some("{\"color\":\"red\"}\n\u{1}".into());
+    claims
+}
+
+/// A path from the environment, or else where `cargo xtask test` installs it. An error says what to do.
+fn installed(variable: &str, default: &str) -> Result<PathBuf, String> {
+    let path = env::var_os(variable).map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/interop").join(default),
+        PathBuf::from,
+    );
+    if path.exists() {
+        return Ok(path);
+    }
+    Err(format!(
+        "{variable}: there is no {}; `cargo xtask test` installs it, from tests/interop/requirements.txt \
+         (PyJWT) and tests/interop/package.json (jose)",
+        path.display()
+    ))
+}
+
+/// Never passes where something is missing.
+fn fail(missing: String) -> PathBuf {
+    panic!("{missing}")
+}
+
+/// Runs a script of `tests/interop`, and asks it.
+fn ask(command: &mut Command, script: &str, asked: &Asked<'_>) -> Answer {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("interop").join(script);
+    let mut child = command
+        .arg(script)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the interpreter starts; `cargo xtask test` installs python3 and node");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    stdin.write_all(&serde_json::to_vec(asked).expect("JSON")).expect("the script reads");
+    drop(stdin);
+    let output = child.wait_with_output().expect("the script ends");
+    assert!(output.status.success(), "the script fails: its own words are above");
+    serde_json::from_slice(&output.stdout).expect("the script answers")
+}
+
+/// Asks a script to verify ours and to mint its own, and looks at both.
+fn travels_both_ways(command: &mut Command, script: &str) {
+    let (claims, keys) = (claims(), KeySet::from_iter([key()]));
+    let token = mint(&claims, &key()).expect("a token");
+    let other = Key::hs256(key().app(), KID, &[1; 32], KeyState::Current).expect("a key");
+    let forged = mint(&claims, &other).expect("a token");
+    let json = serde_json::to_value(&claims).expect("JSON");
+    let asked =
+        Asked { kid: KID, secret: SECRET_BASE64URL, claims: &json, token: &token, forged: &forged };
+    let answer = ask(command, script, &asked);
+
+    assert_eq!(answer.header, json!({ "alg": "HS256", "typ": "JWT", "kid": KID }));
+    assert_eq!(answer.claims, json, "ours says there what it says here");
+    assert_eq!(answer.forged_refused_for.as_deref(), Some("signature"));
+
+    assert_eq!(
+        verify(&answer.token, &keys, now_s()),
+        Ok(claims),
+        "theirs says here what it says there"
+    );
+    // Longer and shorter than a signature of ours: refused before the header is read.
+    for token in [&answer.token_hs512, &answer.token_none] {
+        assert_eq!(verify(token, &keys, now_s()), Err(Refusal::TokenMalformed));
+    }
+}
+
+#[test]
+fn tokens_travel_to_and_from_pyjwt() {
+    let python = installed("STAGEDOOR_PYTHON", "venv/bin/python").unwrap_or_else(fail);
+    travels_both_ways(&mut Command::new(python), "pyjwt.py");
+}
+
+#[test]
+fn tokens_travel_to_and_from_jose() {
+    let modules = installed("STAGEDOOR_NODE_MODULES", "node_modules").unwrap_or_else(fail);
+    let mut node = Command::new("node");
+    travels_both_ways(node.env("STAGEDOOR_NODE_MODULES", modules), "jose.mjs");
+}
+
+#[test]
+fn what_is_missing_is_said_with_what_installs_it() {
+    let said = installed("STAGEDOOR_NOBODY_SETS_THIS", "not/installed").expect_err("nothing there");
+    assert!(said.contains("not/installed") && said.contains("cargo xtask test"), "{said}");
+}
