@@ -99,6 +99,21 @@ fn ask(tcp: &mut std::net::TcpStream, request: &str) -> Result<Value> {
     }
 }
 
+/// Takes `count` seats and holds them: what each costs the server in memory, in bytes, while nothing
+/// happens.
+pub fn idle(server: &Server, count: usize) -> Result<f64> {
+    let before = server.resident_bytes()?;
+    let mut seats = Vec::with_capacity(count);
+    for token in server.told.tokens.iter().take(count) {
+        seats.push(connect(server.told.address, Some(token))?);
+    }
+    // The last joins are told in batches; then nothing happens any more.
+    std::thread::sleep(Duration::from_secs(2));
+    let after = server.resident_bytes()?;
+    ensure!(seats.len() == count, "only {} seats", seats.len());
+    Ok(after.saturating_sub(before) as f64 / count as f64)
+}
+
 /// A publisher, and subscribers that have found its stream.
 struct Crowd {
     publisher: std::net::TcpStream,

@@ -10,7 +10,8 @@ use std::{
 
 use anyhow::{Context, Result};
 use stagedoor_client::{
-    AskError, Client, ClientEvent, ConnectError, Delivery, Event, Events, Kind, Next, Publish, To, Token,
+    AskError, Client, ClientEvent, ConnectError, Delivery, Event, Events, Kind, Next, Publish, To,
+    Token,
 };
 use stagedoor_tests::Stage;
 use stagedoor_token::mint;
@@ -55,7 +56,9 @@ async fn what_is_published_said_and_set_is_heard() -> Result<()> {
     assert_eq!(data.await?, "why");
     assert_eq!(host.set("slide", &4, Some(0)).await?, 1);
     let denied = viewer.set("slide", &5, None).await;
-    assert!(matches!(denied, Err(AskError::Refused(refusal)) if refusal.rule.as_deref() == Some("set")));
+    assert!(
+        matches!(denied, Err(AskError::Refused(refusal)) if refusal.rule.as_deref() == Some("set"))
+    );
     assert_eq!(host.members(None).await?.count, 2);
     host.kick("bob").await?;
     let closed = until(&mut events, |event| match event {
@@ -73,7 +76,9 @@ async fn what_is_published_said_and_set_is_heard() -> Result<()> {
 async fn after_expiry_a_new_token_is_asked_for_and_everything_is_taken_along() -> Result<()> {
     let stage = Stage::start().await?;
     let (host, mut host_events) =
-        Client::new(stage.url(), Token::fixed(stage.token("lobby", "anna", "host")?)).connect().await?;
+        Client::new(stage.url(), Token::fixed(stage.token("lobby", "anna", "host")?))
+            .connect()
+            .await?;
     tokio::spawn(async move { while host_events.next().await.is_some() {} });
     let camera = host.publish(Publish::new("cam", Kind::Data).delivery(Delivery::Reliable)).await?;
 
@@ -95,9 +100,16 @@ async fn after_expiry_a_new_token_is_asked_for_and_everything_is_taken_along() -
     let own = viewer.publish(Publish::new("mine", Kind::Data)).await?;
     viewer.subscribe(&["c*"]).await?;
     camera.send("before", true).await?;
-    until(&mut events, |event| matches!(event, ClientEvent::Frame(frame) if frame.seq == 0).then_some(())).await?;
-    until(&mut events, |event| matches!(event, ClientEvent::Room(Event::TokenExpiring { .. })).then_some(())).await?;
-    until(&mut events, |event| matches!(event, ClientEvent::Reconnecting { .. }).then_some(())).await?;
+    until(&mut events, |event| {
+        matches!(event, ClientEvent::Frame(frame) if frame.seq == 0).then_some(())
+    })
+    .await?;
+    until(&mut events, |event| {
+        matches!(event, ClientEvent::Room(Event::TokenExpiring { .. })).then_some(())
+    })
+    .await?;
+    until(&mut events, |event| matches!(event, ClientEvent::Reconnecting { .. }).then_some(()))
+        .await?;
     camera.send("meanwhile", false).await?;
     let back = until(&mut events, |event| match event {
         ClientEvent::Reconnected(back) => Some(back.clone()),
@@ -122,7 +134,9 @@ async fn after_expiry_a_new_token_is_asked_for_and_everything_is_taken_along() -
 async fn a_refusal_says_its_code_and_a_dead_address_fails() -> Result<()> {
     let stage = Stage::start().await?;
     let refused = Client::new(stage.url(), Token::fixed("nonsense")).connect().await;
-    assert!(matches!(refused, Err(ConnectError::Refused(refusal)) if refusal.code == "token_invalid"));
+    assert!(
+        matches!(refused, Err(ConnectError::Refused(refusal)) if refusal.code == "token_invalid")
+    );
     let url = stage.url();
     let token = stage.token("lobby", "anna", "host")?;
     let query = Client::new(format!("{url}?token=x"), Token::fixed(token.clone())).connect().await;
@@ -134,7 +148,8 @@ async fn a_refusal_says_its_code_and_a_dead_address_fails() -> Result<()> {
         ClientEvent::Closed(closed) => Some(closed.clone()),
         _ => None,
     });
-    let closed = tokio::time::timeout(Duration::from_secs(5), closed).await.context("it gives up")??;
+    let closed =
+        tokio::time::timeout(Duration::from_secs(5), closed).await.context("it gives up")??;
     assert!(closed.reason.contains("cannot connect"), "{closed:?}");
     Ok(())
 }

@@ -71,7 +71,7 @@ pub(crate) fn test() -> bool {
 /// `cargo xtask bench`.
 pub(crate) fn bench() -> bool {
     let mut steps = Steps::default();
-    for bench in ["token", "fanout"] {
+    for bench in ["token", "fanout", "idle"] {
         let arguments = [
             "run",
             "--release",

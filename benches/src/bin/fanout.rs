@@ -4,13 +4,12 @@ use std::{io::Write, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
-use stagedoor::{Config, assemble};
 use stagedoor_benches::{
     floor,
     load::{Shape, fan_out},
     server::{Server, Told},
+    stagedoor::{serve, tell},
 };
-use stagedoor_token::{AppId, Claims, Key, KeyState, mint};
 
 /// CPU of the server for one delivery, Stagedoor against a bare coalescing epoll writer, interleaved.
 #[derive(Debug, Parser)]
@@ -48,42 +47,6 @@ fn main() -> Result<()> {
         Some(_) => serve(arguments.subscribers),
         None => compare(&arguments),
     }
-}
-
-fn tell(told: &Told) -> Result<()> {
-    let mut out = std::io::stdout();
-    writeln!(out, "{}", serde_json::to_string(told)?)?;
-    Ok(out.flush()?)
-}
-
-/// Stagedoor as it ships, on one worker thread.
-fn serve(subscribers: usize) -> Result<()> {
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    runtime.block_on(async {
-        let data = tempfile::tempdir()?;
-        let mut config = Config::default();
-        config.listen.address = "127.0.0.1:0".into();
-        config.listen.operations = "127.0.0.1:0".into();
-        config.server.data_dir = data.path().to_owned();
-        config.relay.limits.connections_per_address_max = 100_000;
-        let running = assemble(&config).await?;
-        let app = running.server.create_app("bench").await?;
-        let secret = stagedoor_benches::server::decode_secret(&app.key.secret)?;
-        let key = Key::hs256(AppId(app.app), &app.key.kid, &secret, KeyState::Current)?;
-        let now_s = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_secs();
-        let token = |user: &str, role: &str| -> Result<String> {
-            let claims =
-                Claims::new(AppId(app.app), "bench", user, role.parse()?, user, now_s, 3_600);
-            Ok(mint(&claims, &key)?)
-        };
-        let mut tokens = vec![token("host", "host")?];
-        for at in 0..subscribers {
-            tokens.push(token(&format!("u{at}"), "audience")?);
-        }
-        tell(&Told { address: running.http, tokens })?;
-        std::future::pending().await
-    })
 }
 
 /// The generator keeps off the server's core where that can be had.
