@@ -1,4 +1,4 @@
-//! A member that speaks the wire by hand. Before `stage`. Waits for what must come, at most ten seconds;
+//! A member that speaks the wire by hand. Last of the harness, after `http`. Waits for what must come, at most ten seconds;
 //! keeps what came meanwhile, so that nothing is passed over.
 
 use std::{collections::VecDeque, net::SocketAddr, time::Duration};

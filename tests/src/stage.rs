@@ -1,4 +1,4 @@
-//! A whole Stagedoor in this process, with one app whose key the test holds. Last of the harness.
+//! A whole Stagedoor in this process, with one app whose key the test holds. First of the harness.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -8,7 +8,9 @@ use stagedoor_token::{AppId, Claims, Key, KeyState, mint};
 use stagedoor_wire::limits::Limits;
 use tempfile::TempDir;
 
-use crate::member::Member;
+use stagedoor_server::Scope;
+
+use crate::{http::Caller, member::Member};
 
 /// The whole.
 pub struct Stage {
@@ -79,12 +81,34 @@ impl Stage {
     /// Claims for ten minutes from now.
     pub fn claims(&self, room: &str, user: &str, role: &str) -> anyhow::Result<Claims> {
         let role = role.parse().context("a role's name")?;
-        Ok(Claims::new(self.app, room, user, role, &format!("t-{user}"), now_s(), 600))
+        Ok(Claims::new(
+            self.app,
+            room,
+            user,
+            role,
+            &format!(
+                "t-{}",
+                user.bytes().map(|byte| format!("{byte:02x}")).take(20).collect::<String>()
+            ),
+            now_s(),
+            600,
+        ))
     }
 
     /// A token for ten minutes from now.
     pub fn token(&self, room: &str, user: &str, role: &str) -> anyhow::Result<String> {
         Ok(mint(&self.claims(room, user, role)?, &self.key)?)
+    }
+
+    /// A backend with these scopes in the app.
+    pub async fn backend(&self, scopes: &[Scope]) -> anyhow::Result<Caller> {
+        let created = self.running.server.create_api_key(self.app.0, "test", scopes).await?;
+        Ok(Caller { to: self.running.http, credential: created.api_key })
+    }
+
+    /// The operator.
+    pub fn operator(&self) -> Caller {
+        Caller { to: self.running.http, credential: self.running.root.clone().unwrap_or_default() }
     }
 
     /// The address that clients connect to.

@@ -1,0 +1,99 @@
+//! A client of the HTTP API that shows all of an answer. Of the harness, before `stage`.
+
+use std::net::SocketAddr;
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+use crate::member::http;
+
+/// An answer.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// Status line and fields.
+    pub head: String,
+    /// The body; `null` where there is none or it is not JSON.
+    pub body: Value,
+}
+
+impl Answer {
+    /// A field of the head.
+    pub fn field(&self, name: &str) -> Option<&str> {
+        self.head.lines().find_map(|line| {
+            let (field, value) = line.split_once(':')?;
+            field.eq_ignore_ascii_case(name).then(|| value.trim())
+        })
+    }
+
+    /// Status and code of a problem.
+    pub fn problem(&self) -> (u16, &str) {
+        (self.status, self.body["code"].as_str().unwrap_or("none"))
+    }
+}
+
+/// A caller with its credential.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// Where the API is.
+    pub to: SocketAddr,
+    /// The credential; none when empty.
+    pub credential: String,
+}
+
+impl Caller {
+    /// Asks with a JSON body, or none.
+    pub async fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Answer> {
+        self.ask_with(method, path, "", body.map(ToString::to_string).as_deref()).await
+    }
+
+    /// Asks with more fields (each ends with CRLF) and a body as it stands.
+    pub async fn ask_with(
+        &self,
+        method: &str,
+        path: &str,
+        fields: &str,
+        body: Option<&str>,
+    ) -> Result<Answer> {
+        let mut request =
+            format!("{method} {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n{fields}");
+        if !self.credential.is_empty() {
+            request += &format!("Authorization: Bearer {}\r\n", self.credential);
+        }
+        if let Some(body) = body {
+            if !fields.to_ascii_lowercase().contains("content-type") {
+                request += "Content-Type: application/json\r\n";
+            }
+            request += &format!("Content-Length: {}\r\n\r\n{body}", body.len());
+        } else {
+            request += "\r\n";
+        }
+        let text = http(self.to, &request).await?;
+        let (head, body) = text.split_once("\r\n\r\n").context("an answer")?;
+        let status = head.split(' ').nth(1).context("a status")?.parse()?;
+        Ok(Answer {
+            status,
+            head: head.into(),
+            body: serde_json::from_str(body).unwrap_or(Value::Null),
+        })
+    }
+
+    /// Asks, and must be answered with this status; the body.
+    pub async fn get(
+        &self,
+        status: u16,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Value> {
+        let answer = self.ask(method, path, body).await?;
+        anyhow::ensure!(
+            answer.status == status,
+            "{method} {path}: {} {}",
+            answer.head,
+            answer.body
+        );
+        Ok(answer.body)
+    }
+}

@@ -1,0 +1,12 @@
+//! The HTTP API over real sockets.
+
+#[path = "http/apps.rs"]
+mod apps;
+#[path = "http/callers.rs"]
+mod callers;
+#[path = "http/rooms.rs"]
+mod rooms;
+#[path = "http/survival.rs"]
+mod survival;
+#[path = "http/tokens.rs"]
+mod tokens;

@@ -1,0 +1,158 @@
+//! Who may ask what, how often, and in what form.
+
+use anyhow::Result;
+use serde_json::json;
+use stagedoor_server::Scope;
+use stagedoor_tests::{Caller, Stage};
+
+#[tokio::test]
+async fn without_a_credential_or_with_a_wrong_one_it_is_401_with_a_challenge() -> Result<()> {
+    let stage = Stage::start().await?;
+    let backend = stage.backend(&Scope::ALL).await?;
+    let path = format!("/v1/apps/{}/tokens", stage.app);
+    let with = |credential: &str| Caller { to: stage.running.http, credential: credential.into() };
+    let missing = with("").ask("POST", &path, Some(&json!({}))).await?;
+    assert_eq!(missing.problem(), (401, "credential_missing"));
+    assert_eq!(missing.field("www-authenticate"), Some("Bearer realm=\"stagedoor\""));
+    let mut altered = backend.credential.clone();
+    altered.pop();
+    for wrong in ["nonsense", "sd_x_y", "sdroot_x", altered.as_str()] {
+        let answer = with(wrong).ask("POST", &path, Some(&json!({}))).await?;
+        assert_eq!(answer.problem(), (401, "credential_invalid"), "{wrong}");
+        assert_eq!(
+            answer.field("www-authenticate"),
+            Some("Bearer realm=\"stagedoor\", error=\"invalid_token\"")
+        );
+        assert!(!answer.body.to_string().contains(wrong));
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn each_scope_opens_its_own_paths_in_its_own_app() -> Result<()> {
+    let stage = Stage::start().await?;
+    let _anna = stage.join("lobby", "anna", "host").await?;
+    let other = stage.running.server.create_app("other").await?.app;
+    let mint = json!({"room": "lobby", "user": "bob", "role": "audience"});
+    let message = json!({"to": "room", "data": 1});
+    let paths = [
+        (Scope::TokensMint, "POST", "/tokens", Some(&mint)),
+        (Scope::RoomsRead, "GET", "/rooms", None),
+        (Scope::RoomsRead, "GET", "/rooms/lobby", None),
+        (Scope::RoomsModerate, "POST", "/rooms/lobby/messages", Some(&message)),
+        (Scope::AppsAdmin, "GET", "", None),
+        (Scope::AppsAdmin, "GET", "/keys", None),
+        (Scope::AppsAdmin, "GET", "/api-keys", None),
+        (Scope::AppsAdmin, "GET", "/audit", None),
+    ];
+    for held in Scope::ALL {
+        let backend = stage.backend(&[held]).await?;
+        for (needed, method, path, body) in paths {
+            let own = backend.ask(method, &format!("/v1/apps/{}{path}", stage.app), body).await?;
+            if held == needed {
+                assert!(own.status < 300, "{held:?} {path}: {}", own.body);
+            } else {
+                assert_eq!(own.problem(), (403, "scope_missing"), "{held:?} {path}");
+                let challenge =
+                    format!("error=\"insufficient_scope\", scope=\"{}\"", needed.as_str());
+                assert!(
+                    own.field("www-authenticate").is_some_and(|field| field.contains(&challenge))
+                );
+            }
+            for app in [other, 4_000_000_000] {
+                let foreign = backend.ask(method, &format!("/v1/apps/{app}{path}"), body).await?;
+                assert_eq!(
+                    foreign.problem(),
+                    (403, "scope_missing"),
+                    "an app of others and none look the same"
+                );
+            }
+        }
+        assert_eq!(
+            backend.ask("POST", "/v1/apps", Some(&json!({"name": "x"}))).await?.problem().0,
+            403
+        );
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn each_malformed_request_has_its_status_and_code() -> Result<()> {
+    let stage = Stage::configured(|config| config.server.body_bytes_max = 1_000).await?;
+    let backend = stage.backend(&Scope::ALL).await?;
+    let tokens = format!("/v1/apps/{}/tokens", stage.app);
+    let large = format!("{{\"room\":\"{}\"}}", "x".repeat(2_000));
+    for (method, path, fields, body, status, code) in [
+        ("POST", tokens.as_str(), "", Some("{"), 400, "body_malformed"),
+        ("POST", &tokens, "", Some("{}"), 422, "body_invalid"),
+        (
+            "POST",
+            &tokens,
+            "Content-Type: text/plain\r\n",
+            Some("{}"),
+            415,
+            "media_type_unsupported",
+        ),
+        ("POST", &tokens, "", Some(&large), 413, "body_too_large"),
+        ("PUT", &tokens, "", Some("{}"), 405, "method_not_allowed"),
+        ("GET", "/v1/nothing", "", None, 404, "path_unknown"),
+        ("GET", "/v1/apps/x/rooms", "", None, 400, "path_invalid"),
+        ("GET", "/v1/apps?limit=0", "", None, 400, "query_invalid"),
+        ("GET", "/v1/apps?colour=red", "", None, 400, "query_invalid"),
+    ] {
+        let answer = backend.ask_with(method, path, fields, body).await?;
+        assert_eq!(answer.problem(), (status, code), "{method} {path}");
+        assert!(answer.field("x-request-id").is_some());
+        assert_eq!(answer.field("allow").is_some(), status == 405);
+    }
+    let named = backend.ask_with("GET", "/v1/nothing", "X-Request-Id: my-id.1\r\n", None).await?;
+    assert_eq!(named.body["request_id"], "my-id.1");
+    let insane = backend.ask_with("GET", "/v1/nothing", "X-Request-Id: <b>\r\n", None).await?;
+    assert_ne!(insane.body["request_id"], "<b>");
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_asks_too_often_is_told_when_to_come_back() -> Result<()> {
+    let stage = Stage::configured(|config| {
+        config.server.rate_per_s = 1;
+        config.server.rate_burst = 3;
+        config.server.refusals_per_s = 1;
+        config.server.refusals_burst = 2;
+    })
+    .await?;
+    let backend = stage.backend(&[Scope::RoomsRead]).await?;
+    let path = format!("/v1/apps/{}/rooms", stage.app);
+    for left in ["2", "1", "0"] {
+        let answer = backend.ask("GET", &path, None).await?;
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.field("ratelimit"), Some(format!("\"default\";r={left}").as_str()));
+        assert_eq!(answer.field("ratelimit-policy"), Some("\"default\";q=3;w=3"));
+    }
+    let limited = backend.ask("GET", &path, None).await?;
+    assert_eq!(limited.problem(), (429, "rate_limited"));
+    assert_eq!(limited.field("retry-after"), Some("1"));
+    let stranger = Caller { to: stage.running.http, credential: "sd_wrong_wrong".into() };
+    for status in [401, 401, 429] {
+        assert_eq!(stranger.ask("GET", &path, None).await?.status, status);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn pages_and_the_document_need_no_credential_and_load_nothing_from_elsewhere() -> Result<()> {
+    let stage = Stage::start().await?;
+    let anybody = Caller { to: stage.running.http, credential: String::new() };
+    for path in ["/", "/reference", "/reference.js", "/style.css"] {
+        let answer = anybody.ask("GET", path, None).await?;
+        assert_eq!(answer.status, 200, "{path}");
+        assert!(
+            answer
+                .field("content-security-policy")
+                .is_some_and(|policy| policy.contains("default-src 'none'"))
+        );
+    }
+    let document = anybody.get(200, "GET", "/v1/openapi.json", None).await?;
+    assert_eq!(document, serde_json::from_str::<serde_json::Value>(&stagedoor_server::openapi())?);
+    Ok(())
+}

@@ -1,0 +1,85 @@
+//! What was acknowledged outlives the process, however it ends.
+
+use std::{process::Stdio, time::Duration};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+use stagedoor_tests::{Caller, binary::binary};
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::{Child, Command},
+};
+
+async fn start(data: &std::path::Path) -> Result<(Child, Value)> {
+    let mut command = Command::new(binary()?);
+    command
+        .args(["dev", "--json", "--listen", "127.0.0.1:0", "--operations", "127.0.0.1:0", "--data"])
+        .arg(data);
+    command
+        .env("STAGEDOOR_SERVER__RATE_PER_S", "100000")
+        .env("STAGEDOOR_SERVER__RATE_BURST", "100000");
+    let mut child =
+        command.stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true).spawn()?;
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().context("its output")?).read_line(&mut line).await?;
+    Ok((child, serde_json::from_str(&line)?))
+}
+
+fn caller(told: &Value) -> Result<Caller> {
+    let to = told["url"].as_str().context("a URL")?.trim_start_matches("http://").parse()?;
+    Ok(Caller { to, credential: told["api_key"].as_str().context("an API key")?.into() })
+}
+
+/// Mints until the server is gone; the ids that were acknowledged.
+async fn mint(caller: Caller, path: String, task: usize) -> Vec<String> {
+    let mut acknowledged = Vec::new();
+    for n in 0_u64.. {
+        let body = json!({"room": "r", "user": format!("u{task}-{n}"), "role": "audience"});
+        match caller.ask("POST", &path, Some(&body)).await {
+            Ok(answer) if answer.status == 201 => {
+                acknowledged.extend(answer.body["jti"].as_str().map(ToOwned::to_owned));
+            }
+            _ => break,
+        }
+    }
+    acknowledged
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_acknowledged_mint_is_lost_when_the_process_is_killed() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let mut acknowledged = Vec::new();
+    for round in 1..=3_u64 {
+        let (mut child, told) = start(folder.path()).await?;
+        let path = format!("/v1/apps/{}/tokens", told["app"]);
+        let minting: Vec<_> = (0..4)
+            .map(|task| tokio::spawn(mint(caller(&told).expect("it told"), path.clone(), task)))
+            .collect();
+        tokio::time::sleep(Duration::from_millis(150 + 70 * round)).await;
+        child.start_kill()?;
+        child.wait().await?;
+        for task in minting {
+            acknowledged.extend(task.await?);
+        }
+    }
+    ensure!(acknowledged.len() > 20, "only {} mints", acknowledged.len());
+    let (_child, told) = start(folder.path()).await?;
+    let caller = caller(&told)?;
+    let mut recorded = std::collections::HashSet::new();
+    let mut after = String::new();
+    loop {
+        let path = format!("/v1/apps/{}/audit?kind=token.mint&limit=200{after}", told["app"]);
+        let page = caller.get(200, "GET", &path, None).await?;
+        let items = page["items"].as_array().context("items")?;
+        recorded.extend(
+            items.iter().filter_map(|record| record["jti"].as_str().map(ToOwned::to_owned)),
+        );
+        match page["next"].as_str() {
+            Some(next) => after = format!("&after={next}"),
+            None => break,
+        }
+    }
+    let lost: Vec<&String> = acknowledged.iter().filter(|jti| !recorded.contains(*jti)).collect();
+    assert!(lost.is_empty(), "{} of {} are lost", lost.len(), acknowledged.len());
+    Ok(())
+}

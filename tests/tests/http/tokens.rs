@@ -1,0 +1,148 @@
+//! Tokens over HTTP: minted, used, explained, recorded.
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use stagedoor_server::Scope;
+use stagedoor_tests::{Stage, stage::now_s};
+use stagedoor_token::{AppId, Key, KeyState, mint};
+
+#[tokio::test]
+async fn a_minted_token_takes_its_seat_and_is_in_the_audit_trail_by_its_id() -> Result<()> {
+    let stage = Stage::start().await?;
+    let backend = stage.backend(&Scope::ALL).await?;
+    let path = format!("/v1/apps/{}/tokens", stage.app);
+    let wanted = json!({"room": "lobby", "user": "anna", "role": "host", "ttl_s": 60, "name": "Anna",
+        "grants": {"publish": {"streams": ["cam-*"]}}});
+    let minted = backend.get(201, "POST", &path, Some(&wanted)).await?;
+    assert_eq!(
+        (&minted["expires_in_s"], &minted["grants"]["publish"]["streams"]),
+        (&json!(60), &json!(["cam-*"]))
+    );
+    let token = minted["token"].as_str().context("a token")?;
+    let mut anna = stage.connect().await?;
+    assert_eq!(anna.log_in(token).await?["name"], "Anna");
+    assert_eq!(
+        anna.code(json!({"op": "publish", "stream": "mic", "kind": "audio"})).await?,
+        "publish_denied"
+    );
+    let audit = backend
+        .get(200, "GET", &format!("/v1/apps/{}/audit?kind=token.mint", stage.app), None)
+        .await?;
+    assert_eq!(
+        (&audit["items"][0]["jti"], &audit["items"][0]["code"]),
+        (&minted["jti"], &json!("ok"))
+    );
+    let all =
+        backend.get(200, "GET", &format!("/v1/apps/{}/audit", stage.app), None).await?.to_string();
+    assert!(!all.contains(token) && !all.contains(&backend.credential));
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_the_door_would_refuse_is_not_minted_and_the_refusal_is_recorded() -> Result<()> {
+    let stage = Stage::start().await?;
+    let backend = stage.backend(&Scope::ALL).await?;
+    let path = format!("/v1/apps/{}/tokens", stage.app);
+    let good = json!({"room": "lobby", "user": "anna", "role": "audience"});
+    for (change, code) in [
+        (json!({"room": ""}), "room_invalid"),
+        (json!({"user": "u".repeat(65)}), "user_invalid"),
+        (json!({"role": "King"}), "role_invalid"),
+        (json!({"role": "king"}), "role_unknown"),
+        (json!({"ttl_s": 0}), "times_invalid"),
+        (json!({"ttl_s": 90_000}), "lifetime_too_long"),
+        (json!({"name": "n".repeat(129)}), "name_invalid"),
+        (json!({"meta": "m".repeat(1_025)}), "meta_invalid"),
+        (json!({"grants": {"publish": {"streams": ["*"]}}}), "grants_too_wide"),
+        (json!({"grants": {"publsh": {}}}), "grants_invalid"),
+        (json!({"colour": "red"}), "body_invalid"),
+    ] {
+        let mut wanted = good.clone();
+        if let (Value::Object(wanted), Value::Object(change)) = (&mut wanted, change.clone()) {
+            wanted.extend(change);
+        }
+        let answer = backend.ask("POST", &path, Some(&wanted)).await?;
+        assert_eq!(answer.problem(), (422, code), "{change}");
+        assert_eq!(answer.field("content-type"), Some("application/problem+json"));
+        assert_eq!(answer.body["request_id"].as_str(), answer.field("x-request-id"));
+    }
+    let refused = format!("/v1/apps/{}/audit?kind=token.mint&code=grants_too_wide", stage.app);
+    assert_eq!(
+        backend.get(200, "GET", &refused, None).await?["items"].as_array().map(Vec::len),
+        Some(1)
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn verify_says_everything_to_those_who_hold_the_key() -> Result<()> {
+    let stage = Stage::start().await?;
+    let backend = stage.backend(&[Scope::TokensMint]).await?;
+    let path = format!("/v1/apps/{}/tokens/verify", stage.app);
+    let explain = async |token: String, room: Option<&str>| {
+        backend.get(200, "POST", &path, Some(&json!({"token": token, "room": room}))).await
+    };
+    let good = stage.token("lobby", "anna", "host")?;
+    let answer = explain(good.clone(), Some("lobby")).await?;
+    assert_eq!(
+        (&answer["valid"], &answer["code"], &answer["claims"]["sub"]),
+        (&json!(true), &json!("ok"), &json!("anna"))
+    );
+    assert_eq!(answer["grants"]["rank"], 100);
+    assert!(answer["seconds_left"].as_i64().is_some_and(|left| (590..=600).contains(&left)));
+
+    let mut over = stage.claims("lobby", "anna", "host")?;
+    (over.iat, over.nbf, over.exp) = (now_s() - 60, now_s() - 60, now_s() - 5);
+    let forged = Key::hs256(stage.app, stage.key.kid(), &[1; 32], KeyState::Current)?;
+    let claims = stage.claims("lobby", "anna", "host")?;
+    let other = stage.running.server.create_app("other").await?;
+    let secret = stagedoor_tests::stage::decode_secret(&other.key.secret);
+    let theirs = Key::hs256(AppId(other.app), &other.key.kid, &secret, KeyState::Current)?;
+    let mut foreign = claims.clone();
+    foreign.app = AppId(other.app);
+    for (token, room, code, public) in [
+        (mint(&over, &stage.key)?, None, "token_expired", "token_expired"),
+        (mint(&claims, &forged)?, None, "signature_invalid", "token_invalid"),
+        (mint(&foreign, &theirs)?, None, "key_unknown", "token_invalid"),
+        (stage.token("lobby", "anna", "king")?, None, "role_unknown", "role_unknown"),
+        (good, Some("backstage"), "room_mismatch", "room_mismatch"),
+        ("nonsense".into(), None, "token_malformed", "token_invalid"),
+    ] {
+        let answer = explain(token, room).await?;
+        assert_eq!(
+            (&answer["valid"], &answer["code"], &answer["public_code"]),
+            (&json!(false), &json!(code), &json!(public))
+        );
+        assert!(answer["message"].as_str().is_some_and(|message| !message.is_empty()));
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_refusal_at_the_door_is_recorded_with_its_exact_code() -> Result<()> {
+    let stage = Stage::start().await?;
+    let operator = stage.operator();
+    let mut stranger = stage.connect().await?;
+    let login =
+        json!({"op": "login", "token": stage.token("lobby", "anna", "host")?, "room": "other"});
+    assert_eq!(stranger.code(login).await?, "room_mismatch");
+    let _bob = stage.join("lobby", "bob", "host").await?;
+    let path = format!("/v1/apps/{}/audit?kind=door", stage.app);
+    let mut seen = Value::Null;
+    // The relay's events are recorded a moment after they happen.
+    for _ in 0..200 {
+        seen = operator.get(200, "GET", &path, None).await?;
+        if seen["items"].as_array().is_some_and(|items| items.len() >= 2) {
+            break;
+        }
+    }
+    let codes: Vec<&str> = seen["items"]
+        .as_array()
+        .context("items")?
+        .iter()
+        .filter_map(|r| r["code"].as_str())
+        .collect();
+    assert_eq!(codes, ["ok", "room_mismatch"]);
+    assert_eq!(seen["items"][1]["user"], "anna");
+    Ok(())
+}
