@@ -15,6 +15,7 @@ use std::{
 use bytes::Bytes;
 use serde_json::value::RawValue;
 use stagedoor_bus::Event as Told;
+use stagedoor_token::AppId;
 use stagedoor_wire::{
     close::Close,
     code::ErrorCode,
@@ -36,7 +37,7 @@ use tokio_tungstenite::tungstenite::{
 use self::tap::Tap;
 use crate::{
     batch::Batch,
-    door::{Admission, Denied, Presented, door},
+    door::{Admission, Denied, Presented, Proven, door},
     encode,
     io::Io,
     mail::{Mail, Mailbox, Order},
@@ -112,12 +113,13 @@ pub(crate) fn log_in(
     seated.inspect_err(|denied| {
         shared.metrics.logins_refused.one(denied.code());
         tracing::debug!(code = denied.code(), %peer, "login refused");
+        let Proven { app, room, user, jti } = Proven::of(presented.token, *denied);
         shared.bus.tell(Told::Refused {
             code: denied.code().into(),
-            app: None,
-            room: None,
-            user: None,
-            jti: None,
+            app: app.map(AppId),
+            room,
+            user,
+            jti,
             peer: peer.to_string(),
         });
     })

@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::Deserialize;
 use stagedoor_bus::Directory;
 use stagedoor_token::{Claims, Grants, Refusal, narrow, verify};
 use stagedoor_wire::close::{Close, Next};
@@ -49,6 +51,35 @@ pub enum Denied {
     /// The relay is going away.
     #[error("the relay is going away")]
     Closing,
+}
+
+/// The ids of a token whose signature was proven, for the audit trail of its refusal. What is not a text
+/// is left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct Proven {
+    /// The AppID.
+    #[serde(default)]
+    pub app: Option<u32>,
+    /// The room.
+    #[serde(default)]
+    pub room: Option<String>,
+    /// The user.
+    #[serde(default, rename = "sub")]
+    pub user: Option<String>,
+    /// The token's id.
+    #[serde(default)]
+    pub jti: Option<String>,
+}
+
+impl Proven {
+    /// The ids, unless the refusal came before the signature was proven.
+    pub fn of(token: &str, denied: Denied) -> Self {
+        if denied.public_code() == "token_invalid" {
+            return Self::default();
+        }
+        let payload = token.split('.').nth(1).and_then(|part| URL_SAFE_NO_PAD.decode(part).ok());
+        payload.and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default()
+    }
 }
 
 /// Decides.

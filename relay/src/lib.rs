@@ -50,7 +50,7 @@ mod shared;
 mod stream;
 mod tls;
 
-pub use door::{Admission, Denied, Presented, door};
+pub use door::{Admission, Denied, Presented, Proven, door};
 pub use io::Io;
 pub use listener::OtherHttp;
 pub use relay::{Config, Relay};
