@@ -14,14 +14,12 @@ use std::{
 
 use bytes::Bytes;
 use serde_json::value::RawValue;
-use stagedoor_bus::Event as Told;
-use stagedoor_token::AppId;
 use stagedoor_wire::{
     close::Close,
     code::ErrorCode,
     event::Event,
     frame::FrameHeader,
-    reply::{LoggedIn, Refusal},
+    reply::Refusal,
     request::{Login, Request},
 };
 use tokio::{
@@ -37,11 +35,11 @@ use tokio_tungstenite::tungstenite::{
 use self::tap::Tap;
 use crate::{
     batch::Batch,
-    door::{Admission, Denied, Presented, Proven, door},
+    door::Presented,
     encode,
     io::Io,
+    login::{Seated, log_in},
     mail::{Mail, Mailbox, Order},
-    seat::Seat,
     session::{self, Next, Session, Taken},
     shared::{Connected, Shared},
 };
@@ -84,46 +82,6 @@ enum Phase {
 struct Over;
 
 type Flow = Result<(), Over>;
-
-/// An answer to a `login`, and the seat.
-pub(crate) type Seated = (Seat, LoggedIn<Box<RawValue>>);
-
-/// Asks the door, tells the bus, and takes the seat.
-pub(crate) fn log_in(
-    shared: &Arc<Shared>,
-    mailbox: &Arc<Mailbox>,
-    peer: SocketAddr,
-    presented: Presented<'_>,
-    resume: Option<stagedoor_wire::member::Cursor>,
-) -> Result<Seated, Denied> {
-    let directory = shared.bus.directory();
-    let admission = door(presented, &directory, shared.clock.unix_s());
-    let seated = admission.and_then(|admission: Admission| {
-        let seated = Seat::take(shared, admission, mailbox, resume)?;
-        shared.bus.tell(Told::Seated {
-            app: seated.0.room.app,
-            room: seated.0.room.name.clone(),
-            user: seated.0.me.member.user.clone(),
-            role: seated.0.me.member.role.clone(),
-            jti: seated.0.me.jti.clone(),
-            peer: peer.to_string(),
-        });
-        Ok(seated)
-    });
-    seated.inspect_err(|denied| {
-        shared.metrics.logins_refused.one(denied.code());
-        tracing::debug!(code = denied.code(), %peer, "login refused");
-        let Proven { app, room, user, jti } = Proven::of(presented.token, *denied);
-        shared.bus.tell(Told::Refused {
-            code: denied.code().into(),
-            app: app.map(AppId),
-            room,
-            user,
-            jti,
-            peer: peer.to_string(),
-        });
-    })
-}
 
 impl Connection {
     /// A connection after its upgrade. `ahead` is what came behind the request head.
@@ -266,7 +224,7 @@ impl Connection {
                     self.close(Close::TooLarge);
                 }
                 Err(error) => {
-                    tracing::debug!(%error, peer = %self.peer, "protocol error");
+                    tracing::debug!(%error, "protocol error");
                     self.close(Close::ProtocolError);
                 }
             }
@@ -352,7 +310,7 @@ impl Connection {
                 }
             }
             Err(error) => {
-                tracing::debug!(%error, peer = %self.peer, "not a data frame");
+                tracing::debug!(%error, "not a data frame");
                 self.close(Close::ProtocolError);
             }
         }
@@ -381,12 +339,13 @@ impl Connection {
 
     fn obey(&mut self, order: Order) {
         let now = Instant::now();
-        if order.at > now && matches!(self.phase, Phase::Seated { .. }) {
+        let told = order.at > now || order.close == Close::Closing;
+        if told && matches!(self.phase, Phase::Seated { .. }) {
             let event = Event::<Box<RawValue>>::Closing {
                 code: order.close.code(),
                 reason: order.close.reason().into(),
                 next: order.close.next(),
-                in_ms: order.at.duration_since(now).as_millis() as u64,
+                in_ms: order.at.saturating_duration_since(now).as_millis() as u64,
             };
             self.push(encode::json(&event));
         }

@@ -1,4 +1,4 @@
-//! The door: the one decision whether a token opens a room. After `session`, before `seat`; called for
+//! The door: the one decision whether a token opens a room. After `login`, before `shared`; called for
 //! the handshake's token and for `login` alike. Pure: the directory and the time are given.
 
 use std::sync::Arc;

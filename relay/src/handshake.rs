@@ -11,9 +11,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::{
-    connection::{Begin, Connection, log_in},
+    connection::{Begin, Connection},
     door::{Denied, Presented},
     io::Io,
+    login::log_in,
     mail::Mailbox,
     shared::Shared,
 };

@@ -10,22 +10,23 @@
 //! 4. [`handshake`]: the request head: an upgrade, or somebody else's request.
 //! 5. [`connection`]: one task, one socket: reads, asks, gathers, writes.
 //! 6. [`session`]: one member's requests, decided and carried out in its room.
-//! 7. [`door`]: the one decision whether a token opens a room.
-//! 8. [`shared`]: what every connection of the relay has in common.
-//! 9. [`seat`]: a member's place in a room: its cursors, its mail; leaving is its `Drop`.
-//! 10. [`rooms`]: every room by app and name.
-//! 11. [`room`]: members, presence, events, streams and state of one room.
-//! 12. [`stream`]: one published stream.
-//! 13. [`feed`]: a log that many read, and who of them waits for more.
-//! 14. [`log`]: frames in order, bounded by bytes and age. Pure.
-//! 15. [`mail`]: the wake-up handle by which rooms and streams reach a connection.
-//! 16. [`batch`]: what goes to the socket next, in few writes.
-//! 17. [`encode`]: the bytes of a server's WebSocket frame.
-//! 18. [`tls`]: certificates, and their renewal while running.
-//! 19. [`io`]: a connection with or without TLS.
-//! 20. [`addresses`]: how many connections there are from each address.
-//! 21. [`metrics`]: what the relay counts.
-//! 22. [`clock`]: the two times that everybody here means.
+//! 7. [`login`]: the door asked, the seat taken, both told.
+//! 8. [`door`]: the one decision whether a token opens a room.
+//! 9. [`shared`]: what every connection of the relay has in common.
+//! 10. [`seat`]: a member's place in a room: its cursors, its mail; leaving is its `Drop`.
+//! 11. [`rooms`]: every room by app and name.
+//! 12. [`room`]: members, presence, events, streams and state of one room.
+//! 13. [`stream`]: one published stream.
+//! 14. [`feed`]: a log that many read, and who of them waits for more.
+//! 15. [`log`]: frames in order, bounded by bytes and age. Pure.
+//! 16. [`mail`]: the wake-up handle by which rooms and streams reach a connection.
+//! 17. [`batch`]: what goes to the socket next, in few writes.
+//! 18. [`encode`]: the bytes of a server's WebSocket frame.
+//! 19. [`tls`]: certificates, and their renewal while running.
+//! 20. [`io`]: a connection with or without TLS.
+//! 21. [`addresses`]: how many connections there are from each address.
+//! 22. [`metrics`]: what the relay counts.
+//! 23. [`clock`]: the two times that everybody here means.
 
 mod addresses;
 mod answer;
@@ -39,6 +40,7 @@ mod handshake;
 mod io;
 mod listener;
 mod log;
+mod login;
 mod mail;
 mod metrics;
 mod relay;

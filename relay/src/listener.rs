@@ -5,6 +5,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
+use tracing::{Instrument, field::Empty};
 
 use crate::{
     addresses::{Addresses, Counted},
@@ -54,7 +55,9 @@ impl Listener {
         let full = all > limits.connections_max || each > limits.connections_per_address_max;
         self.shared.metrics.connections.add(1);
         let this = self.clone();
-        tokio::spawn(async move { this.welcome(tcp, peer, counted, full).await });
+        let span =
+            tracing::debug_span!("connection", %peer, app = Empty, room = Empty, user = Empty);
+        tokio::spawn(async move { this.welcome(tcp, peer, counted, full).await }.instrument(span));
     }
 
     async fn welcome(&self, tcp: TcpStream, peer: SocketAddr, counted: Counted, full: bool) {
@@ -70,7 +73,7 @@ impl Listener {
         io.hold(counted);
         match handshake(io, peer, &self.shared, full).await {
             // A task of its own: this one's memory is as large as the handshake needs.
-            Arrived::Connection(connection) => drop(tokio::spawn(*connection)),
+            Arrived::Connection(connection) => drop(tokio::spawn((*connection).in_current_span())),
             Arrived::Other(io) => (self.other)(io, peer),
             Arrived::Over => {}
         }

@@ -1,5 +1,5 @@
 //! One member's requests, decided by its grants and carried out in its room. After `connection`, before
-//! `door`. Every request gets exactly one answer; nothing here reads or writes a socket.
+//! `login`. Every request gets exactly one answer; nothing here reads or writes a socket.
 
 use std::{
     borrow::Cow,

@@ -103,6 +103,8 @@ pub(crate) fn show(
          root credential {root}\n\n\
          host token      {host}\n\n\
          audience token  {audience}\n\n\
-         Mint another:\n  {curl}\n\n"
+         Mint another:\n  {curl}\n\n\
+         For the walk-through of the README, in another terminal:\n  \
+         export STAGEDOOR_URL={url} STAGEDOOR_API_KEY={api_key} APP={app} KID={kid} STAGEDOOR_SECRET={secret}\n\n"
     ))
 }

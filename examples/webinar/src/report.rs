@@ -39,7 +39,7 @@ impl Report {
         Self { clip, rows: Vec::new() }
     }
 
-    fn row(&mut self, what: impl Into<String>, expected: impl ToString, got: impl ToString) {
+    fn row(&mut self, what: impl Into<String>, expected: &dyn ToString, got: &dyn ToString) {
         self.rows.push(Row {
             what: what.into(),
             expected: expected.to_string(),
@@ -59,13 +59,13 @@ impl Report {
 
     pub(crate) fn intruders(&mut self, tried: &[Tried]) {
         for tried in tried {
-            self.row(tried.what, tried.expected, &tried.got);
+            self.row(tried.what, &tried.expected, &tried.got);
         }
     }
 
     pub(crate) fn left_behind(&mut self, left: &[(String, u64)]) {
         for (name, count) in left {
-            self.row(format!("left behind: {name}"), 0, count);
+            self.row(format!("left behind: {name}"), &0, count);
         }
     }
 }
@@ -100,13 +100,13 @@ pub(crate) fn compare(report: &mut Report, clip: &Clip, watched: &[Watched], ear
     let (all, late) = (watched.len(), count(&is_late));
     report.row(
         "every audience member is refused to publish",
-        all,
-        count(&|one| one.publish_code == "publish_denied"),
+        &all,
+        &count(&|one| one.publish_code == "publish_denied"),
     );
     report.row(
         "early and in time: every picture, byte for byte",
-        all - late - 1,
-        count(&|one| {
+        &(all - late - 1),
+        &count(&|one| {
             !is_late(one)
                 && !one.slow
                 && one.lost == 0
@@ -116,24 +116,28 @@ pub(crate) fn compare(report: &mut Report, clip: &Clip, watched: &[Watched], ear
     );
     report.row(
         "late: from a keyframe on, byte for byte",
-        late,
-        count(&|one| {
+        &late,
+        &count(&|one| {
             is_late(one)
                 && one.pictures.first().is_some_and(|(seq, key, _)| *key && *seq > 0)
                 && is_whole(clip, one)
         }),
     );
     let slow = watched.iter().find(|one| one.slow);
-    report.row("slow: was told that it lost pictures", true, slow.is_some_and(|one| one.lost > 0));
+    report.row(
+        "slow: was told that it lost pictures",
+        &true,
+        &slow.is_some_and(|one| one.lost > 0),
+    );
     report.row(
         "slow: received and lost add up, byte for byte",
-        true,
-        slow.is_some_and(|one| is_whole(clip, one)),
+        &true,
+        &slow.is_some_and(|one| is_whole(clip, one)),
     );
     report.row(
         "slow: after each loss comes a keyframe",
-        true,
-        slow.is_some_and(|one| one.keyframe_after_loss),
+        &true,
+        &slow.is_some_and(|one| one.keyframe_after_loss),
     );
 }
 

@@ -1,14 +1,22 @@
-//! A small client of the HTTP API, of `cli`. Plain HTTP to one address, one request a connection.
+//! A small client of the HTTP API, of `cli`. One request a connection.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use anyhow::Context;
 use clap::Args;
 use http_body_util::{BodyExt, Full};
-use hyper::{Method, Request, body::Bytes, header};
+use hyper::{Method, Request, Uri, body::Bytes, header};
 use hyper_util::rt::TokioIo;
+use rustls::{
+    ClientConfig, RootCertStore,
+    pki_types::{CertificateDer, ServerName, pem::PemObject},
+};
 use serde_json::Value;
-use tokio::net::TcpStream;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+};
+use tokio_rustls::TlsConnector;
 
 use super::{Failure, secret, usage};
 
@@ -17,6 +25,9 @@ pub(super) struct Api {
     /// Where the HTTP API is.
     #[arg(long, env = "STAGEDOOR_URL", default_value = "http://127.0.0.1:7880", global = true)]
     url: String,
+    /// The PEM file with the certificates to trust for https; the system's unless given.
+    #[arg(long, env = "STAGEDOOR_CA_FILE", value_name = "FILE", global = true)]
+    ca_file: Option<PathBuf>,
     /// The file with an API key or the root credential, `-` for standard input; else STAGEDOOR_API_KEY.
     #[arg(long, value_name = "FILE", global = true)]
     api_key_file: Option<PathBuf>,
@@ -65,12 +76,12 @@ impl Api {
         body: Option<&Value>,
     ) -> Result<Value, Failure> {
         let api_key = secret(self.api_key_file.as_ref(), "STAGEDOOR_API_KEY", "an API key")?;
-        let host = self.url.strip_prefix("http://").map(|rest| rest.trim_end_matches('/'));
-        let host = host.ok_or_else(|| {
-            usage("--url begins with http://; for TLS put a proxy on this machine before it")
-        })?;
+        let uri: Uri = self.url.parse().context("--url").map_err(Failure::Usage)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let (status, answer) = runtime.block_on(send(host, &api_key, method, path, body))?;
+        let (status, answer) = runtime.block_on(async {
+            let link = self.link(&uri).await?;
+            send(link, &uri, &api_key, method, path, body).await
+        })?;
         let value: Value =
             if answer.is_empty() { Value::Null } else { serde_json::from_slice(&answer)? };
         if status.is_success() {
@@ -81,23 +92,71 @@ impl Api {
     }
 }
 
+/// A connection with or without TLS.
+trait Link: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Link for T {}
+
+fn unreachable(uri: &Uri, error: anyhow::Error) -> Failure {
+    Failure::Unreachable(error.context(format!("cannot reach {uri}")))
+}
+
+impl Api {
+    async fn link(&self, uri: &Uri) -> Result<Box<dyn Link>, Failure> {
+        let secure = match uri.scheme_str() {
+            Some("http") => false,
+            Some("https") => true,
+            _ => return Err(usage("--url begins with http:// or https://")),
+        };
+        let host = uri.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+        let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
+        let tcp = TcpStream::connect((host.as_str(), port))
+            .await
+            .map_err(|error| unreachable(uri, error.into()))?;
+        if !secure {
+            return Ok(Box::new(tcp));
+        }
+        let config = ClientConfig::builder().with_root_certificates(self.roots()?);
+        let name = ServerName::try_from(host).context("--url").map_err(Failure::Usage)?;
+        let tls = TlsConnector::from(Arc::new(config.with_no_client_auth()))
+            .connect(name, tcp)
+            .await
+            .map_err(|error| unreachable(uri, error.into()))?;
+        Ok(Box::new(tls))
+    }
+
+    fn roots(&self) -> Result<RootCertStore, Failure> {
+        let mut roots = RootCertStore::empty();
+        let Some(file) = &self.ca_file else {
+            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+            return Ok(roots);
+        };
+        let wrong = |error: &dyn std::fmt::Display| usage(&format!("{}: {error}", file.display()));
+        for certificate in CertificateDer::pem_file_iter(file).map_err(|error| wrong(&error))? {
+            let certificate = certificate.map_err(|error| wrong(&error))?;
+            roots.add(certificate).map_err(|error| wrong(&error))?;
+        }
+        Ok(roots)
+    }
+}
+
 async fn send(
-    host: &str,
+    link: Box<dyn Link>,
+    uri: &Uri,
     api_key: &str,
     method: &Method,
     path: &str,
     body: Option<&Value>,
 ) -> Result<(hyper::StatusCode, Bytes), Failure> {
-    let reach = |error: anyhow::Error| {
-        Failure::Unreachable(error.context(format!("cannot reach http://{host}")))
-    };
-    let tcp = TcpStream::connect(host).await.map_err(|error| reach(error.into()))?;
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(tcp))
-        .await
-        .map_err(|error| reach(error.into()))?;
+    let reach = |error: hyper::Error| unreachable(uri, error.into());
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(link)).await.map_err(reach)?;
     let driver = tokio::spawn(connection);
     let text = body.map(ToString::to_string).unwrap_or_default();
-    let mut request = Request::builder().method(method).uri(path).header(header::HOST, host);
+    let mut request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header(header::HOST, uri.authority().map_or("", |authority| authority.as_str()));
     request = request.header(header::AUTHORIZATION, format!("Bearer {api_key}"));
     if body.is_some() {
         request = request.header(header::CONTENT_TYPE, "application/json");
@@ -106,9 +165,9 @@ async fn send(
         .body(Full::new(Bytes::from(text)))
         .context("the request")
         .map_err(Failure::Usage)?;
-    let answer = sender.send_request(request).await.map_err(|error| reach(error.into()))?;
+    let answer = sender.send_request(request).await.map_err(reach)?;
     let status = answer.status();
-    let bytes = answer.into_body().collect().await.map_err(|error| reach(error.into()))?.to_bytes();
+    let bytes = answer.into_body().collect().await.map_err(reach)?.to_bytes();
     driver.abort();
     Ok((status, bytes))
 }

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::Context;
 use clap::Args;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use super::{Done, Failure};
@@ -86,6 +86,7 @@ fn run(config: &Config, serve: impl AsyncFnOnce(&Config) -> Done) -> Done {
 /// `serve`.
 pub(super) fn serve(config: &Config) -> Done {
     run(config, async |config| {
+        let signals = Signals::hear()?;
         let mut running = assemble(config).await?;
         if let Some(root) = running.root.take() {
             writeln!(
@@ -94,13 +95,14 @@ pub(super) fn serve(config: &Config) -> Done {
             )?;
         }
         tracing::info!(http = %running.http, operations = %running.operations, "listening");
-        until_stopped(running).await
+        until_stopped(running, signals).await
     })
 }
 
 /// `dev`.
 pub(super) fn dev(config: &Config, json: bool) -> Done {
     run(config, async |config| {
+        let signals = Signals::hear()?;
         let mut running = assemble(config).await?;
         let root = running.root.take();
         let kept = dev::keep(&running.server, &config.server.data_dir, root).await?;
@@ -109,16 +111,32 @@ pub(super) fn dev(config: &Config, json: bool) -> Done {
         let mut out = std::io::stdout();
         write!(out, "{shown}")?;
         out.flush()?;
-        until_stopped(running).await
+        until_stopped(running, signals).await
     })
+}
+
+/// The signals, heard from before the first socket listens: who sees it listen may ask it to stop.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn hear() -> anyhow::Result<Self> {
+        let hear = |kind| signal(kind).context("signals");
+        Ok(Self {
+            terminate: hear(SignalKind::terminate())?,
+            interrupt: hear(SignalKind::interrupt())?,
+            hang_up: hear(SignalKind::hangup())?,
+        })
+    }
 }
 
 /// Serves until SIGTERM or SIGINT, then stops in order; a second one stops at once. SIGHUP loads the
 /// certificate files anew.
-async fn until_stopped(running: Running) -> Done {
-    let mut terminate = signal(SignalKind::terminate()).context("signals")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("signals")?;
-    let mut hang_up = signal(SignalKind::hangup()).context("signals")?;
+async fn until_stopped(running: Running, signals: Signals) -> Done {
+    let Signals { mut terminate, mut interrupt, mut hang_up } = signals;
     loop {
         tokio::select! {
             _ = terminate.recv() => break,

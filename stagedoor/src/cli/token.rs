@@ -10,7 +10,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use stagedoor_token::{
-    AppId, Claims, Key, KeySet, KeyState, Narrowing, Refusal, Roles, mint, seat, verify,
+    AppId, Claims, Key, KeySet, KeyState, MintError, Narrowing, Refusal, Roles, mint, seat, verify,
 };
 
 use super::{Done, Failure, print, secret, usage};
@@ -136,7 +136,13 @@ fn minted(arguments: Mint, json: bool) -> Done {
             arguments.ttl,
         )
     };
-    let token = mint(&claims, &key).map_err(anyhow::Error::from)?;
+    // No server is asked, so what its door would refuse is refused here.
+    let refused = |refusal: Refusal| anyhow::anyhow!("refused: {}: {refusal}", refusal.code());
+    seat(&claims, &Roles::built_in()).map_err(refused)?;
+    let token = mint(&claims, &key).map_err(|error| match error {
+        MintError::Refused(refusal) => refused(refusal),
+        MintError::KeyNotCurrent => error.into(),
+    })?;
     if json {
         print(&json!({"token": token, "jti": jti, "exp": claims.exp}), true)
     } else {

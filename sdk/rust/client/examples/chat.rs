@@ -1,13 +1,15 @@
 //! Sends each line of standard input to the room, and prints what others send.
 //!
-//! `STAGEDOOR_TOKEN=… cargo run -p stagedoor-client --example chat -- ws://127.0.0.1:7880/v1/connect`
+//! `STAGEDOOR_TOKEN=… cargo run -p stagedoor-client --example chat`; where to connect is in
+//! `STAGEDOOR_CONNECT`.
 
 use stagedoor_client::{Client, ClientEvent, To, Token};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let url = std::env::args().nth(1).unwrap_or_else(|| "ws://127.0.0.1:7880/v1/connect".into());
+    let url = std::env::var("STAGEDOOR_CONNECT")
+        .unwrap_or_else(|_| "ws://127.0.0.1:7880/v1/connect".into());
     let token = Token::fixed(std::env::var("STAGEDOOR_TOKEN")?);
     let (room, mut events) = Client::new(url, token).connect().await?;
     tokio::spawn(async move {

@@ -1,6 +1,7 @@
-//! Publishes the time, once a second.
+//! Publishes the time, once a second, until the seat is lost.
 //!
-//! `STAGEDOOR_TOKEN=… cargo run -p stagedoor-client --example publish -- ws://127.0.0.1:7880/v1/connect`
+//! `STAGEDOOR_TOKEN=… cargo run -p stagedoor-client --example publish`; where to connect is in
+//! `STAGEDOOR_CONNECT`.
 
 use std::time::Duration;
 
@@ -8,7 +9,8 @@ use stagedoor_client::{Client, Delivery, Kind, Publish, Token};
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let url = std::env::args().nth(1).unwrap_or_else(|| "ws://127.0.0.1:7880/v1/connect".into());
+    let url = std::env::var("STAGEDOOR_CONNECT")
+        .unwrap_or_else(|_| "ws://127.0.0.1:7880/v1/connect".into());
     let token = Token::fixed(std::env::var("STAGEDOOR_TOKEN")?);
     let (room, mut events) = Client::new(url, token).connect().await?;
     let clock = room.publish(Publish::new("clock", Kind::Data).delivery(Delivery::Latest)).await?;

@@ -22,7 +22,7 @@
 //! A lost connection is taken up again as the close table of `spec/wire.md` says: at once, later with
 //! growing pauses, with a new token from the [`Token`] source, or not at all. Subscriptions, the reading
 //! position of each stream, the room's events and the member's own streams are taken along; what could
-//! not be had again is told ([`ClientEvent::Lagged`], [`Reconnected`]).
+//! not be had again is told ([`Event::Lagged`], [`Reconnected`]).
 //!
 //! Events come through a bounded queue. Who does not read them holds the connection up, and the relay
 //! then treats it as a slow member: read events in a task of their own, not in the one that waits for

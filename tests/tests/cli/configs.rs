@@ -1,0 +1,78 @@
+//! `config check|print`, the files that are shipped, and which of file, environment and flags is stronger.
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use super::run_with;
+
+fn file(text: &str) -> Result<tempfile::NamedTempFile> {
+    let file = tempfile::NamedTempFile::new()?;
+    std::fs::write(file.path(), text)?;
+    Ok(file)
+}
+
+#[test]
+fn every_shipped_configuration_is_good() -> Result<()> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/configs");
+    let mut checked = 0;
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path().display().to_string();
+        let ran = run_with(&["config", "check", "--config", &path], &[], "")?;
+        assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{path}");
+        checked += 1;
+    }
+    assert!(checked >= 3, "{checked}");
+    Ok(())
+}
+
+#[test]
+fn what_print_writes_is_a_good_configuration() -> Result<()> {
+    let printed = run_with(&["config", "print"], &[("STAGEDOOR_LOG__LEVEL", "debug")], "")?;
+    assert_eq!(printed.code, 0);
+    assert!(printed.out.contains("\nlevel = \"info\"\n"), "the default, not what is set");
+    let file = file(&printed.out)?;
+    let path = file.path().display().to_string();
+    let checked = run_with(&["config", "check", "--config", &path], &[], "")?;
+    assert_eq!((checked.code, checked.out.as_str()), (0, "the configuration is good\n"));
+    Ok(())
+}
+
+#[test]
+fn the_environment_is_stronger_than_the_file() -> Result<()> {
+    let file = file("[log]\nlevel = \"warn\"\n[listen]\nworkers = 3\n")?;
+    let path = file.path().display().to_string();
+    let arguments = ["config", "print", "--effective", "--config", &path];
+    let ran = run_with(&arguments, &[("STAGEDOOR_LOG__LEVEL", "debug")], "")?;
+    assert!(
+        ran.out.contains("level = \"debug\"") && ran.out.contains("workers = 3"),
+        "{}",
+        ran.out
+    );
+    Ok(())
+}
+
+#[test]
+fn unknown_names_and_wrong_values_are_refused_by_name_with_two() -> Result<()> {
+    for (text, says) in [
+        ("[listen]\nadress = \"127.0.0.1:1\"\n", "adress"),
+        ("[relay.limits]\nping_interval = 5\n", "ping_interval"),
+        ("[listen]\naddress = \"here\"\n", "listen.address"),
+        ("[log]\nlevel = \"a=b=c\"\n", "log.level"),
+        ("[listen\n", "listen"),
+    ] {
+        let file = file(text)?;
+        let path = file.path().display().to_string();
+        for command in [["config", "check"].as_slice(), &["serve"], &["dev"]] {
+            let mut arguments = command.to_vec();
+            arguments.extend(["--config", &path]);
+            let ran = run_with(&arguments, &[], "")?;
+            assert_eq!(ran.code, 2, "{command:?} {text}: {}", ran.err);
+            assert!(ran.err.contains(says), "{says}: {}", ran.err);
+        }
+    }
+    let ran = run_with(&["config", "check"], &[("STAGEDOOR_RELAY__LIMITS__NONE", "1")], "")?;
+    assert_eq!(ran.code, 2);
+    assert_eq!(run_with(&["serve", "--config", "no-such.toml"], &[], "")?.code, 2);
+    Ok(())
+}

@@ -1,0 +1,125 @@
+//! `token mint|verify|inspect`: offline, and good at the door.
+
+use anyhow::Result;
+use serde_json::json;
+use stagedoor_tests::Member;
+
+use super::{Dev, Ran, run_with};
+
+fn token(dev: &Dev, command: &str, more: &[&str], input: &str) -> Result<Ran> {
+    let app = dev.app();
+    let mut arguments = vec!["token", command, "--app", &app, "--kid", dev.text("kid")];
+    arguments.extend(more);
+    run_with(&arguments, &[("STAGEDOOR_SECRET", dev.text("secret"))], input)
+}
+
+const BEN: [&str; 6] = ["--room", "lobby", "--user", "ben", "--role", "host"];
+
+#[tokio::test]
+async fn a_token_minted_offline_takes_its_seat() -> Result<()> {
+    let dev = Dev::start()?;
+    let mut narrow = BEN.to_vec();
+    narrow.extend(["--ttl", "90", "--name", "Ben", "--grants", r#"{"send":{"room":false}}"#]);
+    let minted = token(&dev, "mint", &narrow, "")?;
+    assert_eq!((minted.code, minted.err.as_str()), (0, ""));
+    let mut member = Member::connect(dev.address("url")?).await?;
+    let seat = member.log_in(minted.out.trim()).await?;
+    assert_eq!((&seat["user"], &seat["name"]), (&json!("ben"), &json!("Ben")));
+    assert_eq!(seat["grants"]["send"]["room"], json!(false));
+    let left = seat["exp"].as_u64().unwrap_or(0) - seat["now"].as_u64().unwrap_or(0);
+    assert!((60..=90).contains(&left), "{left}");
+    Ok(())
+}
+
+#[test]
+fn the_secret_comes_from_a_file_the_input_or_the_environment_and_nowhere_else() -> Result<()> {
+    let dev = Dev::start()?;
+    let app = dev.app();
+    let file = tempfile::NamedTempFile::new()?;
+    std::fs::write(file.path(), format!("{}\n", dev.text("secret")))?;
+    let path = file.path().display().to_string();
+    for (source, input) in [(path.as_str(), ""), ("-", dev.text("secret"))] {
+        let mut arguments =
+            vec!["token", "mint", "--json", "--app", &app, "--kid", dev.text("kid")];
+        arguments.extend(BEN);
+        arguments.extend(["--secret-file", source]);
+        let minted = run_with(&arguments, &[], input)?.json()?;
+        let text = minted["token"].as_str().unwrap_or_default();
+        let verified = token(&dev, "verify", &["--json"], text)?;
+        assert_eq!(verified.code, 0, "{}", verified.err);
+        assert_eq!(verified.json()?["claims"]["jti"], minted["jti"]);
+    }
+    let mut without = vec!["token", "mint", "--app", &app, "--kid", dev.text("kid")];
+    without.extend(BEN);
+    let refused = run_with(&without, &[], "")?;
+    assert_eq!(refused.code, 2);
+    assert!(refused.err.contains("STAGEDOOR_SECRET"), "{}", refused.err);
+    Ok(())
+}
+
+#[test]
+fn verify_says_the_code_and_exits_with_one() -> Result<()> {
+    let dev = Dev::start()?;
+    let good = token(&dev, "mint", &BEN, "")?.out;
+    let good = good.trim();
+    let (rest, signature) = good.rsplit_once('.').unwrap_or_default();
+    let first = if signature.starts_with('A') { "B" } else { "A" };
+    let altered = format!("{rest}.{first}{}", &signature[1..]);
+    for (text, more, code) in [
+        (altered.as_str(), [].as_slice(), "signature_invalid"),
+        ("no token", &[], "token_malformed"),
+        (good, &["--room", "elsewhere"], "room_mismatch"),
+    ] {
+        let mut arguments = more.to_vec();
+        arguments.push("--json");
+        let refused = token(&dev, "verify", &arguments, text)?;
+        assert_eq!(refused.code, 1, "{code}");
+        assert_eq!(refused.json()?, json!({"valid": false, "code": code}));
+        assert!(refused.err.contains(code), "{}", refused.err);
+        assert!(!refused.err.contains(text), "{}", refused.err);
+    }
+    let app = dev.app();
+    let arguments = ["token", "verify", "--json", "--app", &app, "--kid", "k_other"];
+    let foreign = run_with(&arguments, &[("STAGEDOOR_SECRET", dev.text("secret"))], good)?;
+    assert_eq!((foreign.code, &foreign.json()?["code"]), (1, &json!("key_unknown")));
+    Ok(())
+}
+
+#[test]
+fn what_the_door_would_refuse_is_not_minted_offline() -> Result<()> {
+    let dev = Dev::start()?;
+    let wide = r#"{"send":{"room":true}}"#;
+    let unknown = r#"{"sends":{"room":true}}"#;
+    for (role, more, exit, says) in [
+        ("audience", ["--grants", wide], 1, "grants_too_wide"),
+        ("audience", ["--grants", unknown], 2, "sends"),
+        ("nobody", ["--ttl", "60"], 1, "role_unknown"),
+        ("host", ["--ttl", "86401"], 1, "lifetime_too_long"),
+        ("host", ["--ttl", "soon"], 2, "--ttl"),
+    ] {
+        let mut arguments = vec!["--room", "lobby", "--user", "ben", "--role", role];
+        arguments.extend(more);
+        let refused = token(&dev, "mint", &arguments, "")?;
+        assert_eq!(refused.code, exit, "{role} {more:?}: {}", refused.err);
+        assert_eq!(refused.out, "");
+        assert!(refused.err.contains(says), "{says}: {}", refused.err);
+    }
+    Ok(())
+}
+
+#[test]
+fn inspect_shows_any_token_without_a_secret_and_says_that_it_proves_nothing() -> Result<()> {
+    let dev = Dev::start()?;
+    let file = tempfile::NamedTempFile::new()?;
+    std::fs::write(file.path(), dev.text("host_token"))?;
+    let path = file.path().display().to_string();
+    let shown =
+        run_with(&["token", "inspect", "--json", "--token-file", &path], &[], "")?.json()?;
+    assert_eq!(shown["claims"]["role"], "host");
+    assert_eq!(shown["header"]["kid"], dev.told["kid"]);
+    assert!(shown["notes"][0].as_str().unwrap_or_default().contains("not verified"));
+    let plain = run_with(&["token", "inspect"], &[], dev.text("host_token"))?;
+    assert!(plain.out.contains("not verified"), "{}", plain.out);
+    assert_eq!(run_with(&["token", "inspect"], &[], "none")?.code, 1);
+    Ok(())
+}

@@ -1,0 +1,200 @@
+//! The documents say what is so: every command of the README is run as it stands, and every test and
+//! dependency that the documents name is there.
+
+use std::{
+    collections::BTreeSet,
+    io::{BufRead, BufReader},
+    os::unix::process::CommandExt,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+
+use anyhow::{Context, Result, ensure};
+use stagedoor_tests::binary::binary;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn document(name: &str) -> Result<String> {
+    std::fs::read_to_string(root().join(name)).with_context(|| name.to_owned())
+}
+
+/// The fenced blocks of a language, in order.
+fn blocks(text: &str, language: &str) -> Vec<String> {
+    let mut blocks = Vec::new();
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        if let Some(found) = line.strip_prefix("```") {
+            let block: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
+            if found == language {
+                blocks.push(block.join("\n"));
+            }
+        }
+    }
+    blocks
+}
+
+/// `cargo xtask dev` and all that it started; ended when dropped.
+struct Dev(Child);
+
+impl Drop for Dev {
+    fn drop(&mut self) {
+        // The group may be gone already.
+        let group = format!("-{}", self.0.id());
+        let _ = Command::new("kill").args(["-TERM", "--", &group]).status();
+        let _ = self.0.wait();
+    }
+}
+
+/// Runs the first command as it stands, on free ports and in a folder of its own; the line that it says is
+/// for the walk-through.
+fn dev(data: &Path) -> Result<(Dev, String)> {
+    let command = "cargo xtask dev";
+    ensure!(blocks(&document("README.md")?, "text").iter().any(|block| block == command));
+    let child = Command::new("bash")
+        .args(["-c", command])
+        .current_dir(root())
+        .env("STAGEDOOR_LISTEN__ADDRESS", "127.0.0.1:0")
+        .env("STAGEDOOR_LISTEN__OPERATIONS", "127.0.0.1:0")
+        .env("STAGEDOOR_SERVER__DATA_DIR", data)
+        .stdout(Stdio::piped())
+        .process_group(0)
+        .spawn()?;
+    let mut dev = Dev(child);
+    let out = dev.0.stdout.take().context("its output")?;
+    for line in BufReader::new(out).lines() {
+        let line = line?;
+        if line.trim_start().starts_with("export STAGEDOOR_URL=") {
+            return Ok((dev, line));
+        }
+    }
+    anyhow::bail!("it ended without the line for the walk-through")
+}
+
+#[test]
+fn every_command_of_the_readme_does_what_it_says() -> Result<()> {
+    let data = tempfile::tempdir()?;
+    let (_dev, export) = dev(data.path())?;
+    let mut script = format!("set -euo pipefail\n{export}\n");
+    for block in blocks(&document("README.md")?, "sh") {
+        script += &block;
+        script += "\necho '= done'\n";
+    }
+    let built = binary()?;
+    let path = format!(
+        "{}:{}",
+        built.parent().context("its folder")?.display(),
+        std::env::var("PATH").unwrap_or_default()
+    );
+    let output = Command::new("bash")
+        .args(["-c", &script])
+        .current_dir(root())
+        .env("PATH", path)
+        .env("TMPDIR", data.path())
+        .output()?;
+    let (out, err) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    ensure!(output.status.success(), "{out}\n{err}");
+    let done: Vec<&str> = out.split("= done\n").collect();
+    ensure!(done.len() == 10, "{} blocks ran:\n{out}", done.len() - 1);
+    let shows = |at: usize, what: &str| {
+        let block = done.get(at).copied().unwrap_or_default();
+        ensure!(block.contains(what), "block {at} does not say {what:?}:\n{block}");
+        Ok(())
+    };
+    shows(0, r#""expires_in_s":600"#)?;
+    shows(1, "valid          true")?;
+    shows(2, "room_mismatch")?;
+    shows(2, "exit code 1")?;
+    shows(3, "exit code 1")?;
+    shows(4, "clock")?;
+    shows(5, "room.kick")?;
+    shows(6, "every picture, byte for byte")?;
+    ensure!(err.contains("clock #"), "no frame was received:\n{err}");
+    ensure!(err.contains("grants_too_wide"), "the wide token was not refused:\n{err}");
+    ensure!(err.contains("Kicked"), "the publisher was not told why it was closed:\n{err}");
+    Ok(())
+}
+
+#[test]
+fn ci_runs_the_test_command_of_the_readme_and_nothing_else() -> Result<()> {
+    let ci = document(".ci/run")?;
+    let commands: Vec<&str> = ci
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .filter(|line| !line.starts_with("set ") && !line.starts_with("cd "))
+        .collect();
+    assert_eq!(commands, ["cargo xtask test"]);
+    assert!(blocks(&document("README.md")?, "text").iter().any(|block| block == commands[0]));
+    Ok(())
+}
+
+/// Every name of a test in the sources.
+fn tests_of(folder: &Path, found: &mut BTreeSet<String>) -> Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            if path.file_name().is_some_and(|name| name != "target" && name != "node_modules") {
+                tests_of(&path, found)?;
+            }
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = std::fs::read_to_string(&path)?;
+            let mut is_test = text.contains("proptest!");
+            for line in text.lines().map(str::trim_start) {
+                is_test |= line.starts_with("#[test]") || line.starts_with("#[tokio::test");
+                let line = line.strip_prefix("async ").unwrap_or(line);
+                if let Some(rest) = line.strip_prefix("fn ") {
+                    if is_test && let Some((name, _)) = rest.split_once('(') {
+                        found.insert(name.to_owned());
+                    }
+                    is_test = text.contains("proptest!");
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn every_test_that_a_document_names_is_there() -> Result<()> {
+    let mut tests = BTreeSet::new();
+    for folder in
+        ["sdk", "bus", "server", "relay", "stagedoor", "examples", "tests", "benches", "xtask"]
+    {
+        tests_of(&root().join(folder), &mut tests)?;
+    }
+    let mut named = 0;
+    for name in ["README.md", "ARCHITECTURE.md", "SECURITY.md"] {
+        for row in document(name)?.lines().filter(|line| line.starts_with('|')) {
+            let shown = row.trim_end_matches('|').rsplit('|').next().unwrap_or_default();
+            let quoted = shown.split('`').skip(1).step_by(2);
+            for test in quoted.filter(|quoted| {
+                quoted.matches('_').count() >= 3 && !quoted.contains([' ', '/', '.'])
+            }) {
+                assert!(tests.contains(test), "{name} names {test}, which is no test");
+                named += 1;
+            }
+        }
+    }
+    assert!(named > 40, "only {named} tests are named");
+    Ok(())
+}
+
+#[test]
+fn every_dependency_has_its_reason() -> Result<()> {
+    let manifest = document("Cargo.toml")?;
+    let after = manifest.split("[workspace.dependencies]").nth(1).context("the section")?;
+    let section = after.split("\n[").next().unwrap_or_default();
+    let reasons = document("ARCHITECTURE.md")?;
+    let mut seen = 0;
+    for line in section.lines().filter(|line| !line.starts_with('#')) {
+        let Some((name, value)) = line.split_once(" = ") else { continue };
+        if !value.contains("path =") {
+            assert!(reasons.contains(&format!("`{name}`")), "{name} has no reason");
+            seen += 1;
+        }
+    }
+    assert!(seen > 20, "only {seen} dependencies were seen");
+    Ok(())
+}
