@@ -79,11 +79,6 @@ fn installed(variable: &str, default: &str) -> Result<PathBuf, String> {
     ))
 }
 
-/// Never passes where something is missing.
-fn fail(missing: String) -> PathBuf {
-    panic!("{missing}")
-}
-
 /// Runs a script of `tests/interop`, and asks it.
 fn ask(command: &mut Command, script: &str, asked: &Asked<'_>) -> Answer {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("interop").join(script);
@@ -129,13 +124,13 @@ fn travels_both_ways(command: &mut Command, script: &str) {
 
 #[test]
 fn tokens_travel_to_and_from_pyjwt() {
-    let python = installed("STAGEDOOR_PYTHON", "venv/bin/python").unwrap_or_else(fail);
+    let python = installed("STAGEDOOR_PYTHON", "venv/bin/python").expect("it is installed");
     travels_both_ways(&mut Command::new(python), "pyjwt.py");
 }
 
 #[test]
 fn tokens_travel_to_and_from_jose() {
-    let modules = installed("STAGEDOOR_NODE_MODULES", "node_modules").unwrap_or_else(fail);
+    let modules = installed("STAGEDOOR_NODE_MODULES", "node_modules").expect("it is installed");
     let mut node = Command::new("node");
     travels_both_ways(node.env("STAGEDOOR_NODE_MODULES", modules), "jose.mjs");
 }

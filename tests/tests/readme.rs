@@ -113,7 +113,10 @@ fn every_command_of_the_readme_does_what_it_says() -> Result<()> {
     shows(6, "every picture, byte for byte")?;
     ensure!(err.contains("clock #"), "no frame was received:\n{err}");
     ensure!(err.contains("grants_too_wide"), "the wide token was not refused:\n{err}");
-    ensure!(err.contains("Kicked"), "the publisher was not told why it was closed:\n{err}");
+    ensure!(
+        err.contains(r#"code: 4301, reason: "kicked""#),
+        "the publisher was not told why it was closed:\n{err}"
+    );
     Ok(())
 }
 

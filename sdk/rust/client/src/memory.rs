@@ -148,8 +148,8 @@ mod tests {
 
     #[test]
     fn unsubscribing_forgets_what_no_pattern_holds() {
-        let mut memory = Memory::default();
-        memory.patterns = BTreeSet::from(["cam".into(), "c*".into(), "x".into()]);
+        let patterns = BTreeSet::from(["cam".into(), "c*".into(), "x".into()]);
+        let mut memory = Memory { patterns, ..Memory::default() };
         memory.found(&[found(1, "cam", 0, None), found(2, "x", 0, None)]);
         memory.unsubscribed(&["cam".into(), "x".into()]);
         assert!(memory.frame(1).is_some() && memory.frame(2).is_none());
