@@ -2,6 +2,7 @@
 //! Parses and prints; every decision is made elsewhere.
 
 mod app;
+mod bench;
 mod http;
 mod room;
 mod serve;
@@ -52,6 +53,8 @@ enum Command {
     App(app::App),
     /// Rooms as they are now, over the HTTP API.
     Room(room::Room),
+    /// Load a server and measure it: fan-out, rooms, latency, logins, slow readers, memory.
+    Bench(bench::Bench),
     /// Check and print the configuration.
     #[command(subcommand)]
     Config(settings::Settings),
@@ -133,6 +136,7 @@ fn dispatch(cli: Cli) -> Done {
         Command::Token(command) => token::run(command, json),
         Command::App(command) => app::run(command, json),
         Command::Room(command) => room::run(command, json),
+        Command::Bench(arguments) => bench::run(&arguments, json),
         Command::Config(command) => settings::run(&command, config(&BTreeMap::new())),
         Command::Completions { shell } => {
             clap_complete::generate(

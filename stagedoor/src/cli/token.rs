@@ -92,12 +92,16 @@ fn now_s() -> u64 {
 }
 
 fn key(arguments: &KeyArguments) -> Result<Key, Failure> {
-    let text = secret(arguments.secret_file.as_ref(), "STAGEDOOR_SECRET", "the key's secret")?;
+    key_of(arguments.app, &arguments.kid, arguments.secret_file.as_ref())
+}
+
+/// A key whose secret is in a file, or in STAGEDOOR_SECRET.
+pub(super) fn key_of(app: AppId, kid: &str, file: Option<&PathBuf>) -> Result<Key, Failure> {
+    let text = secret(file, "STAGEDOOR_SECRET", "the key's secret")?;
     let bytes = URL_SAFE_NO_PAD
         .decode(text)
         .map_err(|_| usage("the secret is not base64url without padding"))?;
-    Key::hs256(arguments.app, &arguments.kid, &bytes, KeyState::Current)
-        .map_err(|e| Failure::Usage(e.into()))
+    Key::hs256(app, kid, &bytes, KeyState::Current).map_err(|e| Failure::Usage(e.into()))
 }
 
 fn token(file: Option<&PathBuf>) -> Result<String, Failure> {

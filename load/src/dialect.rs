@@ -1,0 +1,227 @@
+//! How a member speaks to a server: Stagedoor's own wire, the plain WebSocket broadcast that other engines
+//! are set up for, and NATS' lines inside a WebSocket. After `link`, before `reader`.
+
+use std::{
+    net::SocketAddr,
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use stagedoor_token::{Claims, Key, RoleName, mint};
+use stagedoor_wire::{CONNECT_PATH, SUBPROTOCOL, frame::FrameHeader};
+
+use crate::{
+    error::LoadError,
+    frames::{BINARY, TEXT, put_client_frame},
+    link::Link,
+    process::Process,
+    reader::Framing,
+};
+
+/// A server under load.
+pub struct Target {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// How it is spoken to.
+    pub dialect: Dialect,
+    /// Its process, if it is on this machine.
+    pub process: Option<Process>,
+    /// Cores that it may use.
+    pub cores: u32,
+    /// How long the server may be silent, and how long anything of the set-up may take.
+    pub patience: Duration,
+}
+
+/// How a server is spoken to.
+pub enum Dialect {
+    /// `stagedoor.v1`, with real tokens.
+    Stagedoor(Minter),
+    /// A WebSocket at `/room/<name>`: every binary message goes to all other members. The first text
+    /// message of a login brings the token and is answered by one.
+    Plain {
+        /// Mints the token of a login, for servers that check one.
+        minter: Option<Minter>,
+    },
+    /// `nats-server`'s WebSocket listener: a room is a subject.
+    Nats {
+        /// The `auth_token`, if it asks for one.
+        token: Option<String>,
+    },
+}
+
+/// Mints tokens for members.
+pub struct Minter {
+    key: Key,
+    count: AtomicU64,
+}
+
+/// How long tokens of a run live, in seconds.
+const TTL_S: u64 = 3_600;
+
+impl Minter {
+    /// A minter with a current key.
+    pub fn new(key: Key) -> Self {
+        Self { key, count: AtomicU64::new(0) }
+    }
+
+    /// A token of its own id.
+    pub fn mint(&self, room: &str, user: &str, role: &RoleName) -> Result<String, LoadError> {
+        let now_s =
+            SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |passed| passed.as_secs());
+        let jti = format!("load-{}", self.count.fetch_add(1, Ordering::Relaxed));
+        let claims = Claims::new(self.key.app(), room, user, role.clone(), &jti, now_s, TTL_S);
+        mint(&claims, &self.key).map_err(|error| LoadError::Option(error.to_string()))
+    }
+}
+
+/// Who connects.
+#[derive(Clone, Debug)]
+pub(crate) struct Who {
+    pub(crate) room: String,
+    pub(crate) user: String,
+    pub(crate) publishes: bool,
+    pub(crate) hears: bool,
+    /// What happens when its subscribers fall behind, where the server lets a publisher choose.
+    pub(crate) delivery: &'static str,
+    /// The kernel's receive buffer, so that one that reads slowly holds the server up; the kernel's own
+    /// choice unless given.
+    pub(crate) receive_buffer_bytes: Option<usize>,
+}
+
+fn role(who: &Who) -> Result<RoleName, LoadError> {
+    let name = if who.publishes { "host" } else { "audience" };
+    name.parse().map_err(|_| LoadError::Option(format!("{name} is no role")))
+}
+
+impl Dialect {
+    /// Its name in outcomes.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Stagedoor(_) => "stagedoor",
+            Self::Plain { .. } => "plain",
+            Self::Nats { .. } => "nats",
+        }
+    }
+
+    pub(crate) fn framing(&self) -> Framing {
+        match self {
+            Self::Stagedoor(_) => {
+                Framing::Frame { skip: stagedoor_wire::frame::FRAME_HEADER_BYTES }
+            }
+            Self::Plain { .. } => Framing::Frame { skip: 0 },
+            Self::Nats { .. } => Framing::Nats,
+        }
+    }
+
+    /// The request head of an upgrade.
+    pub(crate) fn head(&self, room: &str) -> String {
+        let path = match self {
+            Self::Stagedoor(_) => CONNECT_PATH.to_owned(),
+            Self::Plain { .. } => format!("/room/{room}"),
+            Self::Nats { .. } => "/".to_owned(),
+        };
+        let protocol = match self {
+            Self::Stagedoor(_) => format!("Sec-WebSocket-Protocol: {SUBPROTOCOL}\r\n"),
+            _ => String::new(),
+        };
+        format!(
+            "GET {path} HTTP/1.1\r\nHost: load\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{protocol}\r\n"
+        )
+    }
+
+    /// The message that logs a member in, as a client's frame.
+    pub(crate) fn login(&self, who: &Who) -> Result<Vec<u8>, LoadError> {
+        let (opcode, text) = match self {
+            Self::Stagedoor(minter) => {
+                let token = minter.mint(&who.room, &who.user, &role(who)?)?;
+                (TEXT, format!(r#"{{"op":"login","id":1,"token":"{token}"}}"#))
+            }
+            Self::Plain { minter: None } => (TEXT, "login".into()),
+            Self::Plain { minter: Some(minter) } => {
+                (TEXT, minter.mint(&who.room, &who.user, &role(who)?)?)
+            }
+            Self::Nats { token } => {
+                let token = token.as_deref().map(|token| format!(r#","auth_token":"{token}""#));
+                let token = token.unwrap_or_default();
+                (BINARY, format!("CONNECT {{\"verbose\":false,\"echo\":false{token}}}\r\nPING\r\n"))
+            }
+        };
+        let mut frame = Vec::with_capacity(text.len() + 16);
+        put_client_frame(&mut frame, opcode, &[text.as_bytes()]);
+        Ok(frame)
+    }
+
+    /// Whether a message of the server says that the login was taken; none: it says nothing of it.
+    pub(crate) fn is_logged_in(&self, message: &[u8]) -> Option<bool> {
+        match self {
+            Self::Stagedoor(_) => {
+                message.starts_with(br#"{"re":1,"#).then(|| message[8..].starts_with(b"\"ok\""))
+            }
+            Self::Plain { .. } => Some(message.starts_with(b"ok")),
+            Self::Nats { .. } if message.windows(4).any(|four| four == b"PONG") => Some(true),
+            Self::Nats { .. } => message.windows(4).any(|four| four == b"-ERR").then_some(false),
+        }
+    }
+
+    /// Takes a place in the room, by blocking calls; the number that its data frames carry.
+    pub(crate) fn join(&self, link: &mut Link, who: &Who) -> Result<u32, LoadError> {
+        match self {
+            // Upgraded is joined.
+            Self::Plain { .. } => Ok(0),
+            Self::Nats { .. } => {
+                link.send(&self.login(who)?)?;
+                link.until(|message| self.is_logged_in(message))?;
+                if who.hears {
+                    let mut frame = Vec::new();
+                    let line = format!("SUB {} 1\r\nPING\r\n", who.room);
+                    put_client_frame(&mut frame, BINARY, &[line.as_bytes()]);
+                    link.send(&frame)?;
+                    link.until(|message| self.is_logged_in(message))?;
+                }
+                Ok(0)
+            }
+            Self::Stagedoor(_) => {
+                link.send(&self.login(who)?)?;
+                link.until(|message| self.is_logged_in(message))?;
+                let mut number = 0;
+                if who.publishes {
+                    let (name, delivery) = (&who.user, who.delivery);
+                    let publish = format!(
+                        r#"{{"op":"publish","id":2,"stream":"{name}","kind":"data","delivery":"{delivery}"}}"#
+                    );
+                    let answer = link.ask(&publish)?;
+                    let stream =
+                        answer["stream"].as_u64().and_then(|number| u32::try_from(number).ok());
+                    number = stream.ok_or_else(|| LoadError::Server("names no stream".into()))?;
+                }
+                if who.hears {
+                    link.ask(r#"{"op":"subscribe","id":3,"streams":["*"]}"#)?;
+                }
+                Ok(number)
+            }
+        }
+    }
+
+    /// Appends a frame that publishes a payload of these parts.
+    pub(crate) fn put_publish(
+        &self,
+        out: &mut Vec<u8>,
+        room: &str,
+        number: u32,
+        payload: [&[u8]; 2],
+    ) {
+        let [mark, filling] = payload;
+        match self {
+            Self::Stagedoor(_) => {
+                let header = FrameHeader { keyframe: true, stream: number }.to_bytes();
+                put_client_frame(out, BINARY, &[&header, mark, filling]);
+            }
+            Self::Plain { .. } => put_client_frame(out, BINARY, &[mark, filling]),
+            Self::Nats { .. } => {
+                let line = format!("PUB {room} {}\r\n", mark.len() + filling.len());
+                put_client_frame(out, BINARY, &[line.as_bytes(), mark, filling, b"\r\n"]);
+            }
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! The load tester: members on raw sockets, one thread, every frame checked. It is what `stagedoor bench`
+//! runs and what the benchmarks compare servers with, so it speaks more than one dialect. It never shares
+//! code with the relay: a fault of the relay's must not be one of its judge's.
+//!
+//! In reading order; a file uses only files further down:
+//!
+//! 1. [`scenario`]: what is done to a server, one file for each scenario.
+//! 2. [`run`]: publishers, receivers and one loop over their sockets.
+//! 3. [`storm`]: logins, many at a time, one after another.
+//! 4. [`member`]: one member: its socket, and what it should hear next.
+//! 5. [`report`]: outcomes as a page with charts.
+//! 6. [`outcome`]: what a run came to.
+//! 7. [`watch`]: a run's progress, and the server's processor time and memory on the way.
+//! 8. [`link`]: one connection while it is set up, by blocking calls.
+//! 9. [`dialect`]: how a member speaks to a server.
+//! 10. [`reader`]: a server's bytes become deliveries.
+//! 11. [`frames`]: what passes on the wire, made by hand.
+//! 12. [`process`]: another process' processor time and memory.
+//! 13. [`error`]: why a run has no outcome.
+
+pub mod dialect;
+pub mod error;
+pub mod frames;
+mod link;
+mod member;
+pub mod outcome;
+pub mod process;
+mod reader;
+pub mod report;
+mod run;
+pub mod scenario;
+mod storm;
+pub mod watch;
+
+pub use dialect::{Dialect, Minter, Target};
+pub use error::LoadError;
+pub use outcome::{Bottleneck, Faults, Latency, Outcome};
+pub use process::Process;
+pub use watch::Progress;

@@ -1,0 +1,147 @@
+//! What a run came to. After `report`, before `watch`. Figures, and whether they count: a run in which a
+//! frame was lost, reordered or went to the wrong member does not.
+
+use hdrhistogram::Histogram;
+use serde::Serialize;
+
+use crate::watch::Sample;
+
+/// What a run came to.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Outcome {
+    /// The scenario, in a few words with its figures.
+    pub scenario: String,
+    /// How the server was spoken to.
+    pub dialect: &'static str,
+    /// What was counted: `deliveries`, `logins` or `connections`.
+    pub unit: &'static str,
+    /// How many.
+    pub count: u64,
+    /// How long it took, in seconds.
+    pub wall_s: f64,
+    /// Processor time of the server meanwhile, in seconds; 0 where it is not on this machine.
+    pub server_cpu_s: f64,
+    /// Cores that the server may use.
+    pub server_cores: u32,
+    /// The part of the time in which the generator had something to do, from 0 to 1.
+    pub generator_busy: f64,
+    /// Which of the two was at its limit.
+    pub bottleneck: Bottleneck,
+    /// How long deliveries or logins took.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub latency: Option<Latency>,
+    /// What must not happen.
+    pub faults: Faults,
+    /// Figures of this scenario alone, by name.
+    pub figures: Vec<(&'static str, f64)>,
+    /// Looks at the run on the way.
+    pub samples: Vec<Sample>,
+}
+
+/// What must not happen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Faults {
+    /// Frames that a member should have had, and was not told that it lost.
+    pub lost: u64,
+    /// Frames that came again, or after later ones.
+    pub out_of_order: u64,
+    /// Frames of a room or of a stream that the member is not in.
+    pub foreign: u64,
+    /// Bytes that are no frame of the wire.
+    pub garbage: u64,
+    /// Connections that the server closed, or refused.
+    pub closed: u64,
+}
+
+impl Faults {
+    /// Whether nothing of it happened.
+    pub fn none(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Which side was at its limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Bottleneck {
+    /// The server kept its cores busy.
+    Server,
+    /// The generator had no time left: the server could have done more.
+    Generator,
+    /// Both had time left: the load was what was asked for.
+    #[default]
+    Neither,
+}
+
+/// From this share of the time on a side counts as busy.
+const BUSY: f64 = 0.9;
+
+impl Outcome {
+    /// Processor time of the server for one of what is counted, in microseconds, which is seconds for a
+    /// million. The figure that holds on a noisy machine.
+    pub fn cpu_us(&self) -> f64 {
+        self.server_cpu_s * 1e6 / self.count.max(1) as f64
+    }
+
+    /// How many a second.
+    pub fn per_s(&self) -> f64 {
+        self.count as f64 / self.wall_s.max(1e-9)
+    }
+
+    /// A figure of the scenario by name.
+    pub fn figure(&self, name: &str) -> Option<f64> {
+        self.figures.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
+    }
+
+    /// Notes which side was at its limit. The server's share is of its cores.
+    pub(crate) fn judge(&mut self) {
+        let server =
+            self.server_cpu_s / self.wall_s.max(1e-9) / f64::from(self.server_cores.max(1));
+        self.bottleneck = if server >= BUSY {
+            Bottleneck::Server
+        } else if self.generator_busy >= BUSY {
+            Bottleneck::Generator
+        } else {
+            Bottleneck::Neither
+        };
+    }
+}
+
+/// Times in microseconds.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Latency {
+    /// Half of them took at most so long.
+    pub p50_us: u64,
+    /// Nine of ten.
+    pub p90_us: u64,
+    /// 99 of 100.
+    pub p99_us: u64,
+    /// 999 of 1,000.
+    pub p999_us: u64,
+    /// All.
+    pub max_us: u64,
+    /// The curve: shares from 0 to 1, each with its time.
+    pub curve: Vec<(f64, u64)>,
+}
+
+/// Points of the curve: from a half on each is twice as near to all.
+const CURVE_POINTS: i32 = 14;
+
+impl Latency {
+    /// What a histogram of microseconds says; none when nothing was noted.
+    pub(crate) fn of(times: &Histogram<u64>) -> Option<Self> {
+        if times.is_empty() {
+            return None;
+        }
+        let at = |share: f64| times.value_at_quantile(share);
+        let shares = (0..CURVE_POINTS).map(|n| 1.0 - 0.5_f64.powi(n));
+        Some(Self {
+            p50_us: at(0.5),
+            p90_us: at(0.9),
+            p99_us: at(0.99),
+            p999_us: at(0.999),
+            max_us: times.max(),
+            curve: shares.map(|share| (share, at(share))).collect(),
+        })
+    }
+}

@@ -1,0 +1,82 @@
+//! What is done to a server, one file for each scenario. First room of the load tester, before `run`. Each
+//! is a function of a target and its options, bounded in time, so that several servers can be compared in
+//! one run.
+
+mod churn;
+mod fanout;
+mod idle;
+mod join_storm;
+mod latency;
+mod rooms;
+mod slow_readers;
+
+pub use self::{
+    churn::Churn, fanout::FanOut, idle::Idle, join_storm::JoinStorm, latency::OpenLoop,
+    rooms::Rooms, slow_readers::SlowReaders,
+};
+
+use std::time::Duration;
+
+use crate::{
+    dialect::{Target, Who},
+    error::LoadError,
+    outcome::Outcome,
+    watch::Tell,
+};
+
+/// A scenario with its options.
+#[derive(Clone, Debug)]
+pub enum Scenario {
+    /// One publisher, many subscribers, frames in flight.
+    FanOut(FanOut),
+    /// Many small rooms in which all publish.
+    Rooms(Rooms),
+    /// A fixed rate, whatever comes of it: how long deliveries take.
+    OpenLoop(OpenLoop),
+    /// Logins, one after another.
+    JoinStorm(JoinStorm),
+    /// Some read at a trickle: what that costs the others.
+    SlowReaders(SlowReaders),
+    /// Members come and go in a room that others sit in.
+    Churn(Churn),
+    /// Members that do nothing: what each costs in memory.
+    Idle(Idle),
+}
+
+impl Scenario {
+    /// Runs it.
+    pub fn run(&self, target: &Target, tell: Tell<'_>) -> Result<Outcome, LoadError> {
+        match self {
+            Self::FanOut(options) => options.run(target, tell),
+            Self::Rooms(options) => options.run(target, tell),
+            Self::OpenLoop(options) => options.run(target, tell),
+            Self::JoinStorm(options) => options.run(target, tell),
+            Self::SlowReaders(options) => options.run(target, tell),
+            Self::Churn(options) => options.run(target, tell),
+            Self::Idle(options) => options.run(target, tell),
+        }
+    }
+}
+
+/// One publisher and its subscribers.
+fn crowd(subscribers: usize, delivery: &'static str) -> Result<Vec<Who>, LoadError> {
+    if subscribers == 0 {
+        return Err(LoadError::Option("at least one subscriber".into()));
+    }
+    let publisher = Who {
+        room: "fanout".into(),
+        user: "publisher".into(),
+        publishes: true,
+        hears: false,
+        delivery,
+        receive_buffer_bytes: None,
+    };
+    let subscriber =
+        |at| Who { user: format!("u{at}"), publishes: false, hears: true, ..publisher.clone() };
+    Ok([publisher.clone()].into_iter().chain((0..subscribers).map(subscriber)).collect())
+}
+
+/// What is run before measuring begins: a fourth of the time, so that buffers and caches are what they will be.
+fn warm_up(time: Duration) -> Duration {
+    time / 4
+}

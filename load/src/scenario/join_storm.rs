@@ -1,0 +1,31 @@
+//! `join-storm`: connect, log in with a real token, be seated, close; as fast as it goes. Of `scenario`.
+
+use std::time::Duration;
+
+use crate::{
+    dialect::Target,
+    error::LoadError,
+    outcome::Outcome,
+    storm::{Storm, blow},
+    watch::Tell,
+};
+
+/// The options.
+#[derive(Clone, Copy, Debug)]
+pub struct JoinStorm {
+    /// Logins under way at once.
+    pub at_once: usize,
+    /// Rooms that they are spread over.
+    pub rooms: usize,
+    /// How long it lasts.
+    pub time: Duration,
+}
+
+impl JoinStorm {
+    pub(super) fn run(&self, target: &Target, tell: Tell<'_>) -> Result<Outcome, LoadError> {
+        let Self { at_once, rooms, time } = *self;
+        let scenario = format!("logins, {at_once} at once into {rooms} rooms");
+        let storm = Storm { at_once, rooms, time, sitters: Vec::new() };
+        blow(target, storm, scenario, tell)
+    }
+}

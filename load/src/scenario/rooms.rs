@@ -1,0 +1,53 @@
+//! `rooms`: many small rooms in which every member publishes to all others. Of `scenario`.
+
+use std::time::Duration;
+
+use super::warm_up;
+use crate::{
+    dialect::{Target, Who},
+    error::LoadError,
+    outcome::Outcome,
+    run::{Pace, Run},
+    watch::Tell,
+};
+
+/// The options.
+#[derive(Clone, Copy, Debug)]
+pub struct Rooms {
+    /// Rooms.
+    pub rooms: usize,
+    /// Members of each, who all publish.
+    pub members: usize,
+    /// Bytes of a payload.
+    pub payload_bytes: usize,
+    /// Frames of each publisher that not all others have yet, at most.
+    pub window: u64,
+    /// How long is measured.
+    pub time: Duration,
+}
+
+impl Rooms {
+    pub(super) fn run(&self, target: &Target, tell: Tell<'_>) -> Result<Outcome, LoadError> {
+        let Self { rooms, members, payload_bytes, window, time } = *self;
+        if rooms == 0 || members < 2 {
+            return Err(LoadError::Option("at least one room of two members".into()));
+        }
+        let who = |at: usize| Who {
+            room: format!("room-{}", at / members),
+            user: format!("u{at}"),
+            publishes: true,
+            hears: true,
+            delivery: "reliable",
+            receive_buffer_bytes: None,
+        };
+        let all: Vec<Who> = (0..rooms * members).map(who).collect();
+        let mut run = Run::new(target, Pace::Window(window), payload_bytes, tell)?;
+        run.connect(&all, |at| (at / members) as u32)?;
+        run.measure("warming up", warm_up(time))?;
+        let measured = run.measure("measuring", time)?;
+        let scenario = format!(
+            "{rooms} rooms of {members}, {payload_bytes} B, all publish, {window} in flight each"
+        );
+        run.finish(scenario, measured)
+    }
+}

@@ -1,0 +1,74 @@
+//! `slow-readers`: some members read at a trickle. Of `scenario`. First all read as fast as they can, then
+//! the slow ones do not: what the others keep of their rate, and what the slow ones are told.
+
+use std::time::Duration;
+
+use super::{crowd, warm_up};
+use crate::{
+    dialect::Target,
+    error::LoadError,
+    outcome::Outcome,
+    run::{Pace, Run},
+    watch::Tell,
+};
+
+/// The receive buffer of those who will be slow: what lies in the kernel is not behind.
+const RECEIVE_BUFFER_BYTES: usize = 16_384;
+
+/// The options.
+#[derive(Clone, Copy, Debug)]
+pub struct SlowReaders {
+    /// Subscribers.
+    pub subscribers: usize,
+    /// Of these, members that become slow.
+    pub slow: usize,
+    /// Bytes a second that a slow one reads.
+    pub trickle_bytes_per_s: usize,
+    /// Bytes of a payload.
+    pub payload_bytes: usize,
+    /// Frames that not every fast subscriber has yet, at most.
+    pub window: u64,
+    /// Whether slow ones lose frames and are told, or are closed and may resume.
+    pub reliable: bool,
+    /// How long each half is measured.
+    pub time: Duration,
+}
+
+impl SlowReaders {
+    pub(super) fn run(&self, target: &Target, tell: Tell<'_>) -> Result<Outcome, LoadError> {
+        let Self { subscribers, slow, payload_bytes, window, time, .. } = *self;
+        if slow == 0 || slow >= subscribers {
+            return Err(LoadError::Option("some are slow, and some are not".into()));
+        }
+        if self.trickle_bytes_per_s == 0 {
+            return Err(LoadError::Option("a trickle is above 0".into()));
+        }
+        let delivery = if self.reliable { "reliable" } else { "latest" };
+        let mut run = Run::new(target, Pace::Window(window), payload_bytes, tell)?;
+        let mut all = crowd(subscribers, delivery)?;
+        for who in all.iter_mut().skip(1).take(slow) {
+            who.receive_buffer_bytes = Some(RECEIVE_BUFFER_BYTES);
+        }
+        run.connect(&all, |_| 0)?;
+        run.measure("warming up", warm_up(time))?;
+        let before = run.measure("all are fast", time)?;
+        let fast = subscribers - slow;
+        let rate_before = before.deliveries as f64 / before.wall_s / subscribers as f64;
+        let resident_before = run.watch.resident_bytes();
+        run.slow_down(slow, self.trickle_bytes_per_s)?;
+        run.measure("some become slow", warm_up(time))?;
+        let measured = run.measure("some are slow", time)?;
+        let rate_after = measured.deliveries as f64 / measured.wall_s / fast as f64;
+        let grown = run.watch.resident_bytes().saturating_sub(resident_before);
+        let scenario =
+            format!("{slow} of {subscribers} slow, {payload_bytes} B, {window} in flight");
+        let mut outcome = run.finish(scenario, measured)?;
+        outcome.figures.extend([
+            ("kept_of_rate", rate_after / rate_before),
+            ("frames_per_s_before", rate_before),
+            ("frames_per_s_after", rate_after),
+            ("memory_grown_bytes", grown as f64),
+        ]);
+        Ok(outcome)
+    }
+}
