@@ -1,6 +1,7 @@
 //! One task, one socket: reads, asks the session, gathers, writes. After `handshake`, before `session`.
 //! It never waits for another member, and never leaves a frame half written with another inside.
 
+mod hours;
 mod tap;
 
 use std::{
@@ -47,7 +48,7 @@ use crate::{
 /// Requests before `login` that are answered, before the connection is closed.
 const STRAY_REQUESTS_MAX: u8 = 8;
 /// What tungstenite keeps for a frame that has not come whole; it grows with a frame that needs it.
-const FRAME_BUFFER_BYTES: usize = 256;
+const FRAME_BUFFER_BYTES: usize = 128;
 
 /// The connection's task.
 pub(crate) struct Connection {
@@ -78,6 +79,16 @@ enum Phase {
     Closing { until: Instant, shut: bool },
 }
 
+/// A WebSocket that reads frames of at most `bytes_max`.
+fn web_socket(tap: Tap, bytes_max: usize) -> WebSocket<Tap> {
+    let config = WebSocketConfig::default()
+        .read_buffer_size(FRAME_BUFFER_BYTES)
+        .write_buffer_size(0)
+        .max_message_size(Some(bytes_max))
+        .max_frame_size(Some(bytes_max));
+    WebSocket::from_raw_socket(tap, Role::Server, Some(config))
+}
+
 /// The connection is over.
 struct Over;
 
@@ -95,18 +106,13 @@ impl Connection {
         let now = Instant::now();
         let limits = &shared.limits;
         let bytes_max = limits.handshake_bytes_max;
-        let config = WebSocketConfig::default()
-            .read_buffer_size(FRAME_BUFFER_BYTES)
-            .write_buffer_size(0)
-            .max_message_size(Some(bytes_max))
-            .max_frame_size(Some(bytes_max));
         let until = now + Duration::from_millis(limits.login_timeout_ms);
         let connected = shared.connected(mailbox.clone());
         let mut io = io;
         io.unread(ahead);
         Self {
             io,
-            ws: WebSocket::from_raw_socket(Tap::default(), Role::Server, Some(config)),
+            ws: web_socket(Tap::default(), bytes_max),
             phase: Phase::Stranger { until, strays: 0 },
             peer,
             mailbox,
@@ -127,19 +133,25 @@ impl Connection {
     pub(crate) fn begin(&mut self, begin: Begin) {
         match begin {
             Begin::Stranger => {}
-            Begin::Seated(seated) => self.sit(0, *seated),
+            Begin::Seated(seated) => self.sit(0, *seated, None),
             Begin::Close(close) => self.close(close),
         }
     }
 
-    fn sit(&mut self, id: u64, (seat, answer): Seated) {
+    /// Takes the seat. `login_bytes` is the size of the message that asked for it, if one did.
+    fn sit(&mut self, id: u64, (seat, answer): Seated, login_bytes: Option<usize>) {
         let now = Instant::now();
         let limits = &self.shared.limits;
         let bytes_max = limits.frame_bytes_max.max(limits.control_bytes_max);
-        self.ws.set_config(|config| {
-            config.max_message_size = Some(bytes_max);
-            config.max_frame_size = Some(bytes_max);
-        });
+        if self.ws.get_ref().is_at_an_end(login_bytes) {
+            // The buffer that the login's token filled goes, and with it most of what a seat costs.
+            self.ws = web_socket(std::mem::take(self.ws.get_mut()), bytes_max);
+        } else {
+            self.ws.set_config(|config| {
+                config.max_message_size = Some(bytes_max);
+                config.max_frame_size = Some(bytes_max);
+            });
+        }
         let left_ms = answer.exp.saturating_mul(1_000).saturating_sub(self.shared.clock.unix_ms());
         let notice_ms = (limits.token_expiring_notice_s * 1_000).min(left_ms / 3);
         let expires = now + Duration::from_millis(left_ms);
@@ -259,7 +271,7 @@ impl Connection {
 
     fn take_login(&mut self, text: &str, strays: u8) {
         let (id, code, message) = match Request::parse(text) {
-            Ok(Request::Login(login)) => return self.log_in(&login),
+            Ok(Request::Login(login)) => return self.log_in(&login, text.len()),
             Ok(other) => (
                 Some(other.id()),
                 ErrorCode::LoginRequired,
@@ -274,14 +286,14 @@ impl Connection {
         }
     }
 
-    fn log_in(&mut self, login: &Login) {
+    fn log_in(&mut self, login: &Login, login_bytes: usize) {
         let presented = Presented {
             token: &login.token,
             room: login.room.as_deref(),
             user: login.user.as_deref(),
         };
         match log_in(&self.shared, &self.mailbox, self.peer, presented, login.resume) {
-            Ok(seated) => self.sit(login.id, seated),
+            Ok(seated) => self.sit(login.id, seated, Some(login_bytes)),
             Err(denied) => {
                 let refusal = Refusal {
                     code: denied.public_code().into(),
@@ -382,79 +394,6 @@ impl Connection {
             return done.map_err(|_| Over);
         }
         Ok(())
-    }
-
-    /// What comes next by the clock.
-    fn deadline(&self) -> Instant {
-        let limits = &self.shared.limits;
-        let phase = match &self.phase {
-            Phase::Stranger { until, .. } | Phase::Closing { until, .. } => *until,
-            Phase::Seated { expires, notice, .. } => {
-                let patience_ms =
-                    limits.ping_interval_ms + if self.pinged { limits.pong_timeout_ms } else { 0 };
-                let heard = self.heard_at + Duration::from_millis(patience_ms);
-                heard.min(notice.unwrap_or(*expires))
-            }
-        };
-        let write = (self.batch.bytes() > 0)
-            .then(|| self.wrote_at + Duration::from_millis(limits.write_timeout_ms));
-        let order = self.order.map(|order| order.at);
-        phase.min(write.unwrap_or(phase)).min(order.unwrap_or(phase))
-    }
-
-    /// Does what the clock asks for.
-    fn on_time(&mut self, now: Instant) -> Flow {
-        let limits = self.shared.limits.clone();
-        if let Some(order) = self.order.filter(|order| order.at <= now) {
-            self.order = None;
-            self.close(order.close);
-        }
-        let stalled = self.wrote_at + Duration::from_millis(limits.write_timeout_ms) <= now;
-        if self.batch.bytes() > 0 && stalled {
-            self.close(Close::WriteTimeout);
-            return Err(Over);
-        }
-        match &mut self.phase {
-            Phase::Stranger { until, .. } if *until <= now => self.close(Close::LoginTimeout),
-            Phase::Stranger { .. } => {}
-            Phase::Closing { until, .. } if *until <= now => return Err(Over),
-            Phase::Closing { .. } => {}
-            Phase::Seated { expires, notice, session } => {
-                if *expires <= now {
-                    self.close(Close::TokenExpired);
-                } else if notice.is_some_and(|notice| notice <= now) {
-                    *notice = None;
-                    let (exp, now) = (session.seat.me.exp, self.shared.clock.unix_s());
-                    self.push(encode::json(&Event::<Box<RawValue>>::TokenExpiring { exp, now }));
-                } else {
-                    self.ping(now);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn ping(&mut self, now: Instant) {
-        let limits = &self.shared.limits;
-        let quiet = now.duration_since(self.heard_at);
-        if quiet >= Duration::from_millis(limits.ping_interval_ms + limits.pong_timeout_ms)
-            && self.pinged
-        {
-            self.close(Close::Dead);
-        } else if quiet >= Duration::from_millis(limits.ping_interval_ms) && !self.pinged {
-            self.pinged = true;
-            self.push(encode::ping());
-        }
-    }
-
-    fn poll_time(&mut self, cx: &mut Context<'_>) -> Poll<Flow> {
-        let due = self.deadline();
-        if due < self.armed || self.timer.is_elapsed() {
-            self.armed = due;
-            self.timer.as_mut().reset(due.into());
-        }
-        ready!(self.timer.as_mut().poll(cx));
-        Poll::Ready(self.on_time(Instant::now()))
     }
 
     fn poll_once(&mut self, cx: &mut Context<'_>) -> Result<bool, Over> {

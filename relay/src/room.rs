@@ -3,6 +3,7 @@
 //! frames never need it.
 
 mod interests;
+mod people;
 mod presence;
 mod roll;
 mod state;
@@ -41,6 +42,7 @@ use crate::{
 
 use self::{
     interests::Interests,
+    people::People,
     presence::{Change, Presence},
     state::State,
     views::Views,
@@ -63,7 +65,7 @@ pub(crate) struct Room {
 #[derive(Debug, Default)]
 struct Inner {
     closed: bool,
-    members: BTreeMap<String, Occupant>,
+    members: People,
     hidden: u32,
     views: Views,
     presence: Presence,
@@ -73,6 +75,8 @@ struct Inner {
     streams: BTreeMap<u32, Live>,
     names: HashMap<StreamName, u32>,
     last_stream: u32,
+    /// The share of each stream.
+    stream_bytes_max: usize,
     state: State,
 }
 
@@ -155,7 +159,7 @@ impl Room {
     /// Gives a member its place. A seat of the same user is closed and gives way.
     pub(crate) fn enter(
         self: &Arc<Self>,
-        occupant: Occupant,
+        occupant: Arc<Occupant>,
         resume: Option<Cursor>,
         epoch: u32,
     ) -> Result<Found, EnterError> {
@@ -165,7 +169,7 @@ impl Room {
             return Err(EnterError::Closed);
         }
         let user = occupant.member.user.clone();
-        let taken = inner.members.contains_key(&user);
+        let taken = inner.members.get(&user).is_some();
         if !taken && inner.members.len() >= self.limits.room_members_max {
             return Err(EnterError::Full);
         }
@@ -177,7 +181,7 @@ impl Room {
         let grants = occupant.grants.clone();
         let change = Change { member: occupant.member.clone(), grants: grants.clone() };
         inner.hidden += u32::from(is_hidden(&grants));
-        inner.members.insert(user, occupant);
+        inner.members.insert(occupant);
         if let Some(left) = inner.presence.joined(change) {
             let count = inner.count();
             inner.views.tell_presence(&[left], &[], count, now_ms);
@@ -185,7 +189,7 @@ impl Room {
         let found = Found {
             view,
             count: inner.count(),
-            members: inner.page(&grants, None, self.limits.members_page_max).0,
+            members: inner.members.page(&grants, None, self.limits.members_page_max).0,
             streams: inner.streams_for(&grants),
             state: inner.state.list(),
             place,
@@ -228,7 +232,8 @@ impl Room {
         let now_ms = self.clock.now_ms();
         let mut inner = self.lock();
         inner.closed = true;
-        let users: Vec<String> = inner.members.keys().cloned().collect();
+        let users: Vec<String> =
+            inner.members.after(None).map(|occupant| occupant.member.user.clone()).collect();
         for user in &users {
             if let Some(occupant) = inner.remove(user, None, Ended::Left, now_ms) {
                 occupant.mailbox.close(Close::RoomClosed);
@@ -276,7 +281,7 @@ impl Room {
         let stream = Arc::new(Stream::new(info, wish, epoch, &self.limits, bytes_max));
         inner.streams.insert(number, Live { stream: stream.clone(), seat });
         inner.names.insert(name, number);
-        self.share_memory(&inner, now_ms);
+        self.share_memory(&mut inner, now_ms);
         inner.views.tell_published(&stream, now_ms);
         inner.interests.each(&stream.info.name, |mailbox| mailbox.found(stream.clone()));
         Ok(stream)
@@ -291,7 +296,7 @@ impl Room {
             number.filter(|number| inner.streams.get(number).is_some_and(|live| live.seat == seat));
         if let Some(number) = own {
             inner.end_stream(number, Ended::Unpublished, now_ms);
-            self.share_memory(&inner, now_ms);
+            self.share_memory(&mut inner, now_ms);
         }
         own.is_some()
     }
@@ -365,7 +370,7 @@ impl Room {
                 inner
                     .views
                     .tell(now_ms, |grants, n| (*grants.role == **role).then(|| message(Some(n))));
-                Ok(inner.members.values().filter(|occupant| occupant.member.role == *role).count())
+                Ok(inner.members.count_of(role))
             }
             To::User(user) => {
                 let occupant = inner.members.get(user).ok_or(UserUnknown)?;
@@ -395,12 +400,18 @@ impl Room {
         Ok(version)
     }
 
+    /// The share of so many streams. It falls in steps, at each doubling, so that a room with many streams
+    /// does not bound all of them anew at each that begins.
     fn stream_bytes_max(&self, streams: usize) -> usize {
-        self.limits.stream_log_bytes_max.min(self.limits.room_log_bytes_max / streams.max(1))
+        let shares = streams.max(1).next_power_of_two();
+        self.limits.stream_log_bytes_max.min(self.limits.room_log_bytes_max / shares)
     }
 
-    fn share_memory(&self, inner: &Inner, now_ms: u64) {
+    fn share_memory(&self, inner: &mut Inner, now_ms: u64) {
         let bytes_max = self.stream_bytes_max(inner.streams.len());
+        if std::mem::replace(&mut inner.stream_bytes_max, bytes_max) == bytes_max {
+            return;
+        }
         for live in inner.streams.values() {
             live.stream.feed.keep_bytes(bytes_max, now_ms);
         }
@@ -453,7 +464,7 @@ impl Inner {
         seat: Option<u64>,
         why: Ended,
         now_ms: u64,
-    ) -> Option<Occupant> {
+    ) -> Option<Arc<Occupant>> {
         if seat.is_some_and(|seat| {
             self.members.get(user).is_some_and(|occupant| occupant.seat != seat)
         }) {

@@ -36,7 +36,7 @@ pub(crate) struct Seat {
     shared: Arc<Shared>,
     pub(crate) room: Arc<Room>,
     pub(crate) id: u64,
-    pub(crate) me: Occupant,
+    pub(crate) me: Arc<Occupant>,
     view: Arc<View>,
     events: Place,
     cursors: Vec<StreamCursor>,
@@ -79,7 +79,7 @@ impl Seat {
             name: claims.name,
             meta: claims.meta,
         };
-        let me = Occupant {
+        let me = Arc::new(Occupant {
             seat: id,
             member,
             grants,
@@ -87,7 +87,7 @@ impl Seat {
             jti: claims.jti,
             exp: claims.exp,
             since_ms: shared.clock.unix_ms(),
-        };
+        });
         let (room, found) = enter(shared, app, claims.room, &me, resume).inspect_err(|_| {
             shared.rooms.give_seat(app);
         })?;
@@ -324,7 +324,7 @@ fn enter(
     shared: &Arc<Shared>,
     app: AppId,
     name: String,
-    me: &Occupant,
+    me: &Arc<Occupant>,
     resume: Option<Cursor>,
 ) -> Result<(Arc<Room>, Found), Denied> {
     let mut gone = None;

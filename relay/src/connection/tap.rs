@@ -10,6 +10,9 @@ use std::{
 /// The size of a thread's read buffer.
 const READ_BYTES: usize = 65_536;
 
+/// The mask of a client's frame.
+const MASK_BYTES: usize = 4;
+
 thread_local! {
     static SPARE: RefCell<Option<Box<[u8]>>> = const { RefCell::new(None) };
 }
@@ -28,6 +31,8 @@ pub(super) fn give_back(buffer: Box<[u8]>) {
 #[derive(Debug, Default)]
 pub(super) struct Tap {
     input: Option<Input>,
+    /// How many bytes tungstenite has read.
+    read: usize,
     /// What tungstenite wants to have written.
     pub(super) output: Vec<u8>,
 }
@@ -43,6 +48,17 @@ impl Tap {
     /// Lays out `end` bytes to be read.
     pub(super) fn fill(&mut self, buffer: Box<[u8]>, end: usize) {
         self.input = Some(Input { buffer, at: 0, end });
+    }
+
+    /// Whether tungstenite holds nothing: it has read no more than one message of so many bytes, alone in
+    /// one frame, which was the first. Without a message: nothing at all.
+    pub(super) fn is_at_an_end(&self, message_bytes: Option<usize>) -> bool {
+        let head_bytes = |len| match len {
+            0..126 => 2,
+            126..=0xffff => 4,
+            _ => 10,
+        };
+        self.read == message_bytes.map_or(0, |len| head_bytes(len) + MASK_BYTES + len)
     }
 
     /// Takes the buffer away; it was read to its end, or the connection is past reading.
@@ -62,6 +78,7 @@ impl Read for Tap {
         }
         buf[..n].copy_from_slice(&input.buffer[input.at..input.at + n]);
         input.at += n;
+        self.read += n;
         Ok(n)
     }
 }

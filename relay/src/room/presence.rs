@@ -9,6 +9,9 @@ use std::{
 use stagedoor_token::Grants;
 use stagedoor_wire::member::Member;
 
+/// Places in the order that may be without meaning, before they are cleared away.
+const STALE_MAX: usize = 64;
+
 /// A member that came or left, with what decides who may know.
 #[derive(Clone, Debug)]
 pub(super) struct Change {
@@ -37,15 +40,25 @@ impl Queue {
         }
     }
 
+    /// Takes a change back. Its place in the order stays, without meaning, until there are more such than
+    /// others: so that this costs the same however many wait.
     fn cancel(&mut self, user: &str) -> Option<Change> {
         let change = self.waiting.remove(user)?;
-        self.order.retain(|waiting| waiting != user);
+        if self.order.len() > 2 * self.waiting.len() + STALE_MAX {
+            let waiting = &self.waiting;
+            self.order.retain(|user| waiting.contains_key(user));
+        }
         Some(change)
     }
 
     fn take(&mut self, max: usize) -> Vec<Change> {
-        let count = self.order.len().min(max);
-        self.order.drain(..count).filter_map(|user| self.waiting.remove(&user)).collect()
+        let mut taken = Vec::new();
+        while taken.len() < max
+            && let Some(user) = self.order.pop_front()
+        {
+            taken.extend(self.waiting.remove(&user));
+        }
+        taken
     }
 }
 
@@ -78,7 +91,7 @@ impl Presence {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.joined.order.is_empty() && self.left.order.is_empty()
+        self.joined.waiting.is_empty() && self.left.waiting.is_empty()
     }
 }
 
@@ -115,6 +128,20 @@ mod tests {
         let told_first = presence.joined(change("bob", "observer")).expect("the old one left");
         assert_eq!(told_first.member.role, "host");
         assert_eq!(users(&presence.take(9).1), ["bob"]);
+    }
+
+    #[test]
+    fn those_who_come_and_go_for_ever_leave_nothing_behind() {
+        let mut presence = Presence::default();
+        for n in 0..10_000 {
+            let user = format!("u{}", n % 700);
+            presence.joined(change(&user, "host"));
+            presence.left(change(&user, "host"));
+        }
+        assert!(presence.is_empty());
+        assert!(presence.joined.order.len() <= STALE_MAX, "{}", presence.joined.order.len());
+        presence.joined(change("u1", "host"));
+        assert_eq!(users(&presence.take(9).1), ["u1"]);
     }
 
     #[test]

@@ -1,16 +1,16 @@
 //! Who and what is in a room, read page by page. Of `room`. Changes nothing.
 
-use std::ops::Bound;
+use std::sync::Arc;
 
 use stagedoor_bus::command::{RoomDetail, RoomSummary, Seated};
 use stagedoor_token::Grants;
 use stagedoor_wire::member::Member;
 
-use super::{Inner, Occupant, Room, sees};
+use super::{Occupant, Room};
 
 impl Room {
     /// A member, as the room knows it.
-    pub(crate) fn occupant(&self, user: &str) -> Option<Occupant> {
+    pub(crate) fn occupant(&self, user: &str) -> Option<Arc<Occupant>> {
         self.lock().members.get(user).cloned()
     }
 
@@ -21,7 +21,7 @@ impl Room {
         after: Option<&str>,
     ) -> (u32, Vec<Member>, Option<String>) {
         let inner = self.lock();
-        let (members, next) = inner.page(grants, after, self.limits.members_page_max);
+        let (members, next) = inner.members.page(grants, after, self.limits.members_page_max);
         (inner.count(), members, next)
     }
 
@@ -40,37 +40,15 @@ impl Room {
     pub(crate) fn detail(&self, after: Option<&str>, limit: usize) -> RoomDetail {
         let summary = self.summary();
         let inner = self.lock();
-        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let mut page =
-            inner.members.range::<str, _>((from, Bound::Unbounded)).map(|(_, occupant)| Seated {
-                member: occupant.member.clone(),
-                jti: occupant.jti.clone(),
-                since_ms: occupant.since_ms,
-                exp: occupant.exp,
-            });
+        let mut page = inner.members.after(after).map(|occupant| Seated {
+            member: occupant.member.clone(),
+            jti: occupant.jti.clone(),
+            since_ms: occupant.since_ms,
+            exp: occupant.exp,
+        });
         let members = page.by_ref().take(limit).collect();
         let more = page.next().is_some();
         let streams = inner.streams.values().map(|live| live.stream.info.clone()).collect();
         RoomDetail { summary, members, more, streams }
-    }
-}
-
-impl Inner {
-    /// A page of the members that one with `grants` may see, and the user to go on after.
-    pub(super) fn page(
-        &self,
-        grants: &Grants,
-        after: Option<&str>,
-        limit: usize,
-    ) -> (Vec<Member>, Option<String>) {
-        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let mut page = self
-            .members
-            .range::<str, _>((from, Bound::Unbounded))
-            .filter(|(_, occupant)| sees(grants, &occupant.grants))
-            .map(|(_, occupant)| occupant.member.clone());
-        let members: Vec<Member> = page.by_ref().take(limit).collect();
-        let next = page.next().and_then(|_| members.last().map(|member| member.user.clone()));
-        (members, next)
     }
 }
