@@ -1,5 +1,5 @@
-//! What tests need that is not Rust: Python with PyJWT, Node with jose, ffmpeg, cargo-deny. After `tasks`,
-//! before `links`. Installs from the ordinary registries; what cannot be had is said, and the tests that
+//! What tests need that is not Rust: Python with PyJWT, Node with jose, ffmpeg, valgrind, cargo-deny. After
+//! `budget`, before `links`. Installs from the ordinary registries; what cannot be had is said, and the tests that
 //! need it fail by themselves.
 
 use std::path::PathBuf;
@@ -58,6 +58,28 @@ pub(crate) fn everything(steps: &mut Steps) {
         ];
         steps.run("install jose", command("npm", &arguments));
     }
+}
+
+/// Whether valgrind is there, installed if need be. Where it cannot be had nothing fails.
+pub(crate) fn valgrind(steps: &mut Steps) -> bool {
+    let is_here = || is_there("valgrind", "--version");
+    if is_here() {
+        return true;
+    }
+    for arguments in
+        [&["update", "-q"][..], &["install", "-y", "-q", "--no-install-recommends", "valgrind"]]
+    {
+        let mut apt = command("apt-get", arguments);
+        // How it went is seen below.
+        let _ = apt.env("DEBIAN_FRONTEND", "noninteractive").status();
+    }
+    if !is_here() {
+        steps.not_here(
+            "budgets of instructions",
+            "valgrind could not be installed; install it by hand",
+        );
+    }
+    is_here()
 }
 
 /// The folder with `cargo-deny`, installed there if it is nowhere.

@@ -1,8 +1,9 @@
-//! The project's only scripts: `cargo xtask dev|check|test|bench`.
+//! The project's only scripts: `cargo xtask dev|check|test|bench|budget`.
 //!
-//! In reading order: [`tasks`] (what each does), [`install`] (what tests need that is not Rust), [`links`]
-//! (links between documents), [`step`] (one child process).
+//! In reading order: [`tasks`] (what each does), [`budget`] (instructions of the hot paths), [`install`] (what
+//! tests need that is not Rust), [`links`] (links between documents), [`step`] (one child process).
 
+mod budget;
 mod install;
 mod links;
 mod step;
@@ -28,6 +29,12 @@ enum Task {
     Test,
     /// The benchmarks, each against its floor and its budget.
     Bench,
+    /// Instructions of the hot paths, each against its budget.
+    Budget {
+        /// Write the counts as the budgets.
+        #[arg(long)]
+        write: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -36,6 +43,7 @@ fn main() -> ExitCode {
         Task::Check => tasks::check(),
         Task::Test => tasks::test(),
         Task::Bench => tasks::bench(),
+        Task::Budget { write } => budget::task(write),
     };
     if done { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

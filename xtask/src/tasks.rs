@@ -1,7 +1,7 @@
-//! What each task does. First of the tasks, before `install`.
+//! What each task does. First of the tasks, before `budget`.
 
 use crate::{
-    install, links,
+    budget, install, links,
     step::{Steps, command, root, say},
 };
 
@@ -65,6 +65,7 @@ pub(crate) fn test() -> bool {
     );
     steps.run("the binary", command("cargo", &["build", "--package", "stagedoor", "--quiet"]));
     steps.run("tests", command("cargo", &["test", "--workspace", "--no-fail-fast"]));
+    budget::step(&mut steps);
     steps.finish()
 }
 

@@ -1,5 +1,6 @@
 //! The hot paths, each run by itself so that `cargo xtask budget` can count its instructions. Without an
-//! argument: the names of the paths, each with how often it is run. No clock, no thread, the same inputs each
+//! argument: the names of the paths, each with how often it is run, and what is told by the difference of two.
+//! No clock, no thread, the same inputs each
 //! time; hashes of random seeds stand only in what is not counted, or cost the same with any seed.
 //!
 //! In reading order: [`relay`] (append, gather, write), [`token`] (verify, seat, authorize), [`wire`]
@@ -26,6 +27,9 @@ fn main() -> Result<()> {
         let mut out = std::io::stdout().lock();
         for (name, _) in paths {
             writeln!(out, "{name} {TIMES}")?;
+        }
+        for (name, whole, part) in token::DIFFERENCES {
+            writeln!(out, "{name} = {whole} - {part}")?;
         }
         return Ok(());
     };
