@@ -1,7 +1,7 @@
 //! The hot paths, each run by itself so that `cargo xtask budget` can count its instructions. Without an
-//! argument: the names of the paths, each with how often it is run, and what is told by the difference of two.
-//! No clock, no thread, the same inputs each
-//! time; hashes of random seeds stand only in what is not counted, or cost the same with any seed.
+//! argument: the names of the paths, each with how often it is run, and what is told by the difference of
+//! two. No clock, no thread, the same inputs each time; hashes of random seeds stand only in what is not
+//! counted, or cost the same with any seed.
 //!
 //! In reading order: [`relay`] (append, gather, write), [`token`] (verify, seat, authorize), [`wire`]
 //! (decode), [`count`] (what is counted).

@@ -19,13 +19,10 @@ pub(crate) const PATHS: &[Path] = &[
     ("write_32_pieces", || write(32)),
 ];
 
-/// Streams of so many numbers, and a frame of so many bytes for each.
-fn stage(
-    streams: u32,
-    subscribers: u32,
-    frame_bytes: usize,
-) -> Result<(Stage, Vec<(u32, Vec<u8>)>)> {
-    // What a room does at intervals is made ready here, and never run.
+/// A frame for each stream, with the stream's number.
+type Frames = Vec<(u32, Vec<u8>)>;
+
+fn stage(streams: u32, subscribers: u32, frame_bytes: usize) -> Result<(Stage, Frames)> {
     let stage = Stage::new(streams, subscribers).map_err(anyhow::Error::msg)?;
     let frame = |stream| {
         let mut frame = FrameHeader { keyframe: false, stream }.to_bytes().to_vec();
@@ -36,6 +33,7 @@ fn stage(
     Ok((stage, frames))
 }
 
+/// What a room would do at intervals is given to a runtime that never runs it.
 fn in_runtime(run: impl FnOnce() -> Result<()>) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let _inside = runtime.enter();
@@ -48,6 +46,7 @@ fn append(frame_bytes: usize, subscribers: u32, waiting: bool) -> Result<()> {
         let (mut stage, frames) = stage(1, subscribers, frame_bytes)?;
         let (number, frame) = &frames[0];
         if !waiting {
+            // Whoever was told and has not read is busy, and is not told again.
             ensure!(stage.append(*number, frame), "the stream ended");
         }
         let mut taken = true;
