@@ -135,13 +135,14 @@ impl Floor {
         if event.is_readable() && !self.read(at, event.is_read_closed()) {
             return self.drop_peer(at);
         }
+        // A socket that is readable is told to be writable too: who waits for nothing is written to with all
+        // others.
         if event.is_writable()
             && let Some(peer) = &mut self.peers[at]
+            && std::mem::take(&mut peer.blocked)
+            && !self.write(at)
         {
-            peer.blocked = false;
-            if !self.write(at) {
-                self.drop_peer(at);
-            }
+            self.drop_peer(at);
         }
     }
 
