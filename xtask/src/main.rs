@@ -27,8 +27,8 @@ enum Task {
     Check,
     /// `check`, then every test of every language, installing what it needs.
     Test,
-    /// The benchmarks, each against its floor and its budget.
-    Bench,
+    /// Stagedoor side by side with a floor and its peers; writes benches/RESULTS.md.
+    Bench(tasks::Bench),
     /// Instructions of the hot paths, each against its budget.
     Budget {
         /// Write the counts as the budgets.
@@ -42,7 +42,7 @@ fn main() -> ExitCode {
         Task::Dev { arguments } => tasks::dev(&arguments),
         Task::Check => tasks::check(),
         Task::Test => tasks::test(),
-        Task::Bench => tasks::bench(),
+        Task::Bench(asked) => tasks::bench(&asked),
         Task::Budget { write } => budget::task(write),
     };
     if done { ExitCode::SUCCESS } else { ExitCode::FAILURE }
