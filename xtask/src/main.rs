@@ -1,8 +1,9 @@
-//! The project's only scripts: `cargo xtask dev|check|test|bench`.
+//! The project's only scripts: `cargo xtask dev|check|test|bench|budget`.
 //!
-//! In reading order: [`tasks`] (what each does), [`install`] (what tests need that is not Rust), [`links`]
-//! (links between documents), [`step`] (one child process).
+//! In reading order: [`tasks`] (what each does), [`budget`] (instructions of the hot paths), [`install`] (what
+//! tests need that is not Rust), [`links`] (links between documents), [`step`] (one child process).
 
+mod budget;
 mod install;
 mod links;
 mod step;
@@ -26,8 +27,14 @@ enum Task {
     Check,
     /// `check`, then every test of every language, installing what it needs.
     Test,
-    /// The benchmarks, each against its floor and its budget.
-    Bench,
+    /// Stagedoor side by side with a floor and its peers; writes benches/RESULTS.md.
+    Bench(tasks::Bench),
+    /// Instructions of the hot paths, each against its budget.
+    Budget {
+        /// Write the counts as the budgets.
+        #[arg(long)]
+        write: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -35,7 +42,8 @@ fn main() -> ExitCode {
         Task::Dev { arguments } => tasks::dev(&arguments),
         Task::Check => tasks::check(),
         Task::Test => tasks::test(),
-        Task::Bench => tasks::bench(),
+        Task::Bench(asked) => tasks::bench(&asked),
+        Task::Budget { write } => budget::task(write),
     };
     if done { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -1,7 +1,9 @@
-//! What each task does. First of the tasks, before `install`.
+//! What each task does. First of the tasks, before `budget`.
+
+use clap::Args;
 
 use crate::{
-    install, links,
+    budget, install, links,
     step::{Steps, command, root, say},
 };
 
@@ -65,25 +67,50 @@ pub(crate) fn test() -> bool {
     );
     steps.run("the binary", command("cargo", &["build", "--package", "stagedoor", "--quiet"]));
     steps.run("tests", command("cargo", &["test", "--workspace", "--no-fail-fast"]));
+    budget::step(&mut steps);
     steps.finish()
 }
 
+/// What `cargo xtask bench` is asked for.
+#[derive(Debug, Args)]
+pub(crate) struct Bench {
+    /// Scenarios, `token` among them; all unless given.
+    scenarios: Vec<String>,
+    /// Rounds; the medians are told.
+    #[arg(long, default_value_t = 5)]
+    rounds: u16,
+    /// Two short rounds, kept under target/bench/quick; to see that all works.
+    #[arg(long)]
+    quick: bool,
+    /// Fail when a figure is not reached.
+    #[arg(long)]
+    check: bool,
+}
+
 /// `cargo xtask bench`.
-pub(crate) fn bench() -> bool {
+pub(crate) fn bench(asked: &Bench) -> bool {
     let mut steps = Steps::default();
-    for bench in ["token", "fanout", "idle"] {
-        let arguments = [
-            "run",
-            "--release",
-            "--quiet",
-            "--package",
-            "stagedoor-benches",
-            "--bin",
-            bench,
-            "--",
-            "--check",
-        ];
-        steps.run(bench, command("cargo", &arguments));
+    let build = ["build", "--release", "--quiet", "-p", "stagedoor", "-p", "stagedoor-benches"];
+    if !steps.run("build", command("cargo", &build)) {
+        return steps.finish();
+    }
+    let check = if asked.check { &["--check"][..] } else { &[] };
+    let (token, others): (Vec<_>, Vec<_>) =
+        asked.scenarios.iter().map(String::as_str).partition(|name| *name == "token");
+    let all = asked.scenarios.is_empty();
+    if all || !token.is_empty() {
+        steps.run("token", command("target/release/token", check));
+    }
+    if all || !others.is_empty() {
+        install::peers(&mut steps);
+        let rounds = asked.rounds.to_string();
+        let mut arguments = others;
+        arguments.extend(["--rounds", &rounds]);
+        arguments.extend(check);
+        if asked.quick {
+            arguments.push("--quick");
+        }
+        steps.run("side by side", command("target/release/bench", &arguments));
     }
     steps.finish()
 }

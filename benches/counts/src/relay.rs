@@ -1,0 +1,118 @@
+//! A frame on its way: appended to a stream's log, gathered into a batch, written. First room of the counts,
+//! before `token`.
+
+use anyhow::{Result, ensure};
+use stagedoor_relay::bench::Stage;
+use stagedoor_wire::frame::FrameHeader;
+
+use crate::{Path, count::repeat};
+
+/// The relay's paths.
+pub(crate) const PATHS: &[Path] = &[
+    ("append_64_b", || append(64, 1, false)),
+    ("append_1_kib", || append(1_024, 1, false)),
+    ("append_64_b_tell_100", || append(64, 100, true)),
+    ("gather_64_of_64_b", || gather(1, 64, 64)),
+    ("gather_200_of_1_kib", || gather(1, 200, 1_024)),
+    ("gather_32_streams", || gather(32, 1, 64)),
+    ("write_1_piece", || write(1)),
+    ("write_32_pieces", || write(32)),
+];
+
+/// A frame for each stream, with the stream's number.
+type Frames = Vec<(u32, Vec<u8>)>;
+
+fn stage(streams: u32, subscribers: u32, frame_bytes: usize) -> Result<(Stage, Frames)> {
+    let stage = Stage::new(streams, subscribers).map_err(anyhow::Error::msg)?;
+    let frame = |stream| {
+        let mut frame = FrameHeader { keyframe: false, stream }.to_bytes().to_vec();
+        frame.resize(frame_bytes, 0x5d);
+        (stream, frame)
+    };
+    let frames = stage.streams().into_iter().map(frame).collect();
+    Ok((stage, frames))
+}
+
+/// What a room would do at intervals is given to a runtime that never runs it.
+fn in_runtime(run: impl FnOnce() -> Result<()>) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    let _inside = runtime.enter();
+    run()
+}
+
+/// One frame is appended; subscribers wait for it, or are busy.
+fn append(frame_bytes: usize, subscribers: u32, waiting: bool) -> Result<()> {
+    in_runtime(|| {
+        let (mut stage, frames) = stage(1, subscribers, frame_bytes)?;
+        let (number, frame) = &frames[0];
+        if !waiting {
+            // Whoever was told and has not read is busy, and is not told again.
+            ensure!(stage.append(*number, frame), "the stream ended");
+        }
+        let mut taken = true;
+        repeat(
+            &mut stage,
+            Stage::tick,
+            |stage| stage.append(*number, frame),
+            |stage, came| {
+                taken &= came;
+                if waiting {
+                    stage.drain();
+                }
+            },
+        );
+        ensure!(taken, "the stream ended");
+        Ok(())
+    })
+}
+
+/// So many frames of each stream are gathered by one subscriber.
+fn gather(streams: u32, frames_each: usize, frame_bytes: usize) -> Result<()> {
+    in_runtime(|| {
+        let (mut stage, frames) = stage(streams, 1, frame_bytes)?;
+        let mut fewest_bytes = usize::MAX;
+        repeat(
+            &mut stage,
+            |stage| publish(stage, &frames, frames_each),
+            |stage| stage.gather(0),
+            |stage, came| {
+                fewest_bytes = fewest_bytes.min(came.unwrap_or(0));
+                stage.drain();
+            },
+        );
+        let least = frames.len() * frames_each * frame_bytes;
+        ensure!(fewest_bytes > least, "gathered {fewest_bytes} bytes of {least}");
+        Ok(())
+    })
+}
+
+/// So many pieces, each of one frame, are written.
+fn write(pieces: u32) -> Result<()> {
+    in_runtime(|| {
+        let (mut stage, frames) = stage(pieces, 1, 64)?;
+        let mut fewest_bytes = usize::MAX;
+        repeat(
+            &mut stage,
+            |stage| {
+                publish(stage, &frames, 1);
+                stage.gather(0);
+            },
+            |stage| stage.write(0),
+            |stage, came| {
+                fewest_bytes = fewest_bytes.min(came);
+                stage.drain();
+            },
+        );
+        ensure!(fewest_bytes == frames.len() * 66, "wrote {fewest_bytes} bytes");
+        Ok(())
+    })
+}
+
+fn publish(stage: &mut Stage, frames: &[(u32, Vec<u8>)], times: usize) {
+    stage.tick();
+    for _ in 0..times {
+        for (number, frame) in frames {
+            stage.append(*number, frame);
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! Scenarios against servers, round by round, so that a machine that drifts tilts nothing. First of the
+//! benchmarks, before `plan`.
+
+use std::{io::Write, path::Path, time::Duration};
+
+use anyhow::Result;
+use stagedoor_load::Outcome;
+
+use crate::{
+    machine::{Machine, root},
+    peers::{self, Kind},
+    plan::{Plan, plans},
+    report,
+    results::{Measured, Row},
+};
+
+/// How it is run.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Scenarios by name; all unless given.
+    pub names: Vec<String>,
+    /// Rounds.
+    pub rounds: usize,
+    /// Two short rounds, which are kept apart.
+    pub quick: bool,
+}
+
+const QUICK_ROUNDS: usize = 2;
+/// Of a scenario's time, the part that a quick round takes.
+const QUICK_SHARE: f64 = 0.3;
+
+/// Says how far it is, on standard error.
+fn say(text: &str) {
+    // Nobody listens if this fails.
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// Measures, keeps and writes; the goals that are missed.
+pub fn run(options: &Options) -> Result<Vec<String>> {
+    let plans = plans();
+    for name in &options.names {
+        let known: Vec<&str> = plans.iter().map(|plan| plan.name).collect();
+        anyhow::ensure!(known.contains(&name.as_str()), "{name} is none of {}", known.join(", "));
+    }
+    let pinned = peers::can_pin();
+    if pinned {
+        peers::pin_generator()?;
+    } else {
+        say(
+            "server and generator share what cores there are: there is no second one, or no taskset",
+        );
+    }
+    let bench = root().join("target/bench");
+    let folder = if options.quick { bench.join("quick") } else { bench };
+    let mut missed = Vec::new();
+    for plan in plans.iter().filter(|plan| is_asked(options, plan)) {
+        let measured = measure(plan, options, pinned)?;
+        measured.keep(&folder)?;
+        for verdict in report::verdicts(plan, &measured) {
+            say(&format!("  {}", verdict.text));
+            if verdict.met != Some(true) {
+                missed.push(format!("{}: {}", plan.name, verdict.text));
+            }
+        }
+    }
+    write(&plans, &folder, options.quick)?;
+    Ok(missed)
+}
+
+fn is_asked(options: &Options, plan: &Plan) -> bool {
+    options.names.is_empty() || options.names.iter().any(|name| name == plan.name)
+}
+
+/// Writes page and chart of all that is kept; of quick rounds beside them, not among what is committed.
+fn write(plans: &[Plan], folder: &Path, quick: bool) -> Result<()> {
+    let mut kept = Vec::new();
+    for plan in plans {
+        if let Some(measured) = Measured::kept(folder, plan.name)? {
+            kept.push((plan, measured));
+        }
+    }
+    let into = if quick { folder.to_owned() } else { root().join("benches") };
+    std::fs::write(into.join("RESULTS.md"), report::page(&kept))?;
+    std::fs::write(into.join("results.svg"), crate::chart::chart(&report::bars(&kept)))?;
+    Ok(())
+}
+
+fn measure(plan: &Plan, options: &Options, pinned: bool) -> Result<Measured> {
+    let (rounds, seconds) = if options.quick {
+        (QUICK_ROUNDS.min(plan.rounds_max), plan.seconds * QUICK_SHARE)
+    } else {
+        (options.rounds.min(plan.rounds_max), plan.seconds)
+    };
+    say(&format!("\n{}: {}, {rounds} rounds of {seconds:.1} s", plan.name, plan.title));
+    let mut rows: Vec<Row> = plan.servers.iter().map(|kind| named(*kind)).collect();
+    let there = |kind: Kind| kind.program().is_none_or(|program| program.exists());
+    for (kind, row) in plan.servers.iter().zip(&mut rows) {
+        if !there(*kind) {
+            row.faults.push("could not be installed here".into());
+        }
+    }
+    let cores = match (pinned, plan.both_cores) {
+        (true, false) => Some("0"),
+        (true, true) => Some("0-1"),
+        (false, _) => None,
+    };
+    for round in 1..=rounds {
+        for (kind, row) in plan.servers.iter().zip(&mut rows) {
+            if there(*kind) {
+                let scenario = (plan.scenario)(Duration::from_secs_f64(seconds));
+                let outcome = peers::start(*kind, cores)
+                    .and_then(|peer| Ok(scenario.run(&peer.target, &mut |_| {})?));
+                note(plan, row, round, outcome);
+            }
+        }
+    }
+    let programs: Vec<_> = [Kind::Bun, Kind::Nats]
+        .iter()
+        .filter_map(|kind| Some((kind.name(), kind.program()?)))
+        .collect();
+    let flags =
+        if options.quick { " --quick".into() } else { format!(" --rounds {}", options.rounds) };
+    Ok(Measured {
+        name: plan.name.into(),
+        rounds,
+        seconds,
+        machine: Machine::here(pinned, &programs),
+        command: format!("cargo xtask bench {}{flags}", plan.name),
+        rows,
+    })
+}
+
+fn named(kind: Kind) -> Row {
+    Row { server: kind.name().into(), ..Row::default() }
+}
+
+/// Notes a round. One in which a frame was lost, reordered or went astray does not count.
+fn note(plan: &Plan, row: &mut Row, round: usize, outcome: Result<Outcome>) {
+    let server = row.server.clone();
+    let fault = match outcome {
+        Ok(outcome) if outcome.faults.none() => {
+            let values = values(&outcome);
+            let shown = plan.measures.iter().filter_map(|measure| {
+                let value = values.iter().find(|(name, _)| *name == measure.name)?.1;
+                Some(format!("{} {value:.3}", measure.title))
+            });
+            say(&format!("  round {round} {server:<24} {}", shown.collect::<Vec<_>>().join(", ")));
+            for (name, value) in values {
+                row.values.entry(name.into()).or_default().push(value);
+            }
+            return;
+        }
+        Ok(outcome) => format!("round {round} does not count: {:?}", outcome.faults),
+        Err(error) => format!("round {round}: {error:#}"),
+    };
+    say(&format!("  {server}: {fault}"));
+    row.faults.push(fault);
+}
+
+/// All that a run tells, by name.
+fn values(outcome: &Outcome) -> Vec<(&'static str, f64)> {
+    let mut values = vec![
+        ("cpu_us", outcome.cpu_us()),
+        ("per_s", outcome.per_s()),
+        ("generator_busy", outcome.generator_busy),
+    ];
+    if let Some(latency) = &outcome.latency {
+        values.push(("p50_us", latency.p50_us as f64));
+        values.push(("p99_us", latency.p99_us as f64));
+    }
+    values.extend(&outcome.figures);
+    let figure = |name| outcome.figure(name);
+    if let (Some(before), Some(after)) =
+        (figure("resident_before_bytes"), figure("resident_after_bytes"))
+    {
+        values.push(("after_to_before", after / before.max(1.0)));
+    }
+    if let (Some(slow), Some(told), Some(closed)) =
+        (figure("slow"), figure("slow_told"), figure("slow_closed"))
+    {
+        values.push(("slow_told_share", (told + closed) / slow.max(1.0)));
+    }
+    values
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_round_with_a_fault_does_not_count() {
+        let plans = plans();
+        let mut row = Row::default();
+        let mut outcome = Outcome { count: 10, server_cpu_s: 0.000_02, ..Outcome::default() };
+        note(&plans[0], &mut row, 1, Ok(outcome.clone()));
+        outcome.faults.lost = 1;
+        note(&plans[0], &mut row, 2, Ok(outcome));
+        note(&plans[0], &mut row, 3, Err(anyhow::anyhow!("it fell over")));
+        assert_eq!(row.values["cpu_us"], [2.0]);
+        assert_eq!(row.faults.len(), 2, "{:?}", row.faults);
+    }
+}

@@ -1,0 +1,248 @@
+//! The servers, each on its core: started, waited for, ended. After `plan`, before `report`.
+
+use std::{
+    io::{BufRead, BufReader},
+    net::{SocketAddr, TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::Deserialize;
+use stagedoor_load::{Dialect, Minter, Process, Target};
+use stagedoor_token::{AppId, Key, KeyState};
+use tempfile::TempDir;
+
+use crate::{check::SECRET, machine::root};
+
+/// How long a server may take to start, and how long it may be silent.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The floor that writes all that is new by one call.
+    Floor,
+    /// The floor that writes each frame by a call of its own.
+    FloorOneByOne,
+    /// Bun's own publish and subscribe.
+    Bun,
+    /// `nats-server`'s WebSocket listener.
+    Nats,
+    /// A relay on `tokio::broadcast`.
+    Broadcast,
+    /// Stagedoor on one worker thread, with tokens and grants.
+    Stagedoor,
+    /// The same on two.
+    StagedoorTwo,
+}
+
+impl Kind {
+    /// Its name in results.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Floor => "floor, coalescing",
+            Self::FloorOneByOne => "floor, one write each",
+            Self::Bun => "Bun",
+            Self::Nats => "nats-server",
+            Self::Broadcast => "tokio::broadcast",
+            Self::Stagedoor => "Stagedoor",
+            Self::StagedoorTwo => "Stagedoor, two workers",
+        }
+    }
+
+    /// The program, where it is not one of ours.
+    pub fn program(self) -> Option<PathBuf> {
+        let peers = root().join("target/peers");
+        match self {
+            Self::Bun => Some(peers.join("node_modules/.bin/bun")),
+            Self::Nats => Some(peers.join("venv/bin/nats-server")),
+            _ => None,
+        }
+    }
+}
+
+/// A server that runs; ended when dropped.
+pub struct Peer {
+    child: Child,
+    /// How it is spoken to.
+    pub target: Target,
+    _folder: TempDir,
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        end(&mut self.child);
+    }
+}
+
+fn end(child: &mut Child) {
+    // It may have ended by itself.
+    let _ = child.kill();
+    let _ = child.wait();
+}
+
+/// Whether server and generator can each have a core of their own.
+pub fn can_pin() -> bool {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let taskset = Command::new("taskset").arg("-V").stdout(Stdio::null()).status();
+    cores > 1 && taskset.is_ok_and(|status| status.success())
+}
+
+/// Puts this program, which is the generator, on the second core.
+pub fn pin_generator() -> Result<()> {
+    let pid = std::process::id().to_string();
+    let done = Command::new("taskset").args(["-acp", "1", &pid]).stdout(Stdio::null()).status()?;
+    ensure!(done.success(), "taskset puts the generator on no core");
+    Ok(())
+}
+
+/// Settings of a server that is loaded from one address.
+const SETTINGS: [(&str, &str); 8] = [
+    ("STAGEDOOR_RELAY__LIMITS__CONNECTIONS_MAX", "1000000"),
+    ("STAGEDOOR_RELAY__LIMITS__CONNECTIONS_PER_APP_MAX", "1000000"),
+    ("STAGEDOOR_RELAY__LIMITS__CONNECTIONS_PER_ADDRESS_MAX", "1000000"),
+    ("STAGEDOOR_RELAY__LIMITS__ROOM_MEMBERS_MAX", "1000000"),
+    ("STAGEDOOR_RELAY__LIMITS__DRAIN_GRACE_MS", "0"),
+    ("STAGEDOOR_LISTEN__ADDRESS", "127.0.0.1:0"),
+    ("STAGEDOOR_LISTEN__OPERATIONS", "127.0.0.1:0"),
+    ("STAGEDOOR_LOG__LEVEL", "warn"),
+];
+
+/// What a server tells in its first line: `dev --json` a key as well.
+#[derive(Deserialize)]
+struct Told {
+    address: Option<SocketAddr>,
+    connect: Option<String>,
+    app: Option<AppId>,
+    kid: Option<String>,
+    secret: Option<String>,
+}
+
+/// Starts one, on these cores or where the system places it.
+pub fn start(kind: Kind, cores: Option<&str>) -> Result<Peer> {
+    let folder = tempfile::tempdir()?;
+    let own = std::env::current_exe()?.with_file_name("peer");
+    let (program, port) = match kind.program() {
+        Some(program) => (program, free_port()?),
+        None if matches!(kind, Kind::Stagedoor | Kind::StagedoorTwo) => {
+            (own.with_file_name("stagedoor"), 0)
+        }
+        None => (own, 0),
+    };
+    ensure!(program.exists(), "{} is not installed", kind.name());
+    let mut command = match cores {
+        Some(cores) => {
+            let mut command = Command::new("taskset");
+            command.args(["-c", cores]).arg(program);
+            command
+        }
+        None => Command::new(program),
+    };
+    // Neither a configuration that happens to lie here nor the environment says how it is set up.
+    let ours = std::env::vars_os().map(|(name, _)| name);
+    for name in ours.filter(|name| name.to_string_lossy().starts_with("STAGEDOOR_")) {
+        command.env_remove(name);
+    }
+    command.current_dir(folder.path()).stdin(Stdio::null()).stdout(Stdio::piped());
+    arguments(kind, &mut command, folder.path(), port)?;
+    let mut child = command.spawn().with_context(|| kind.name())?;
+    match target(kind, &mut child, port) {
+        Ok(target) => Ok(Peer { child, target, _folder: folder }),
+        Err(error) => {
+            end(&mut child);
+            Err(error)
+        }
+    }
+}
+
+fn arguments(kind: Kind, command: &mut Command, folder: &Path, port: u16) -> Result<()> {
+    match kind {
+        Kind::Floor => command.arg("floor"),
+        Kind::FloorOneByOne => command.arg("floor-one-by-one"),
+        Kind::Broadcast => command.arg("broadcast"),
+        Kind::Bun => command
+            .arg(root().join("benches/peers/bun.js"))
+            .env("BENCH_SECRET", URL_SAFE_NO_PAD.encode(SECRET)),
+        Kind::Nats => {
+            let file = folder.join("nats.conf");
+            std::fs::write(&file, nats_settings(port))?;
+            // It logs there.
+            command.arg("-c").arg(file).stderr(Stdio::null())
+        }
+        Kind::Stagedoor | Kind::StagedoorTwo => {
+            let workers = if kind == Kind::Stagedoor { "1" } else { "2" };
+            command
+                .args(["dev", "--json", "--workers", workers, "--data"])
+                .arg(folder)
+                .envs(SETTINGS)
+        }
+    };
+    Ok(())
+}
+
+/// The token that `nats-server` asks for: it compares it, and signs nothing.
+const NATS_TOKEN: &str = "bench";
+
+fn nats_settings(port: u16) -> String {
+    format!(
+        "listen: \"127.0.0.1:-1\"\nlogtime: false\nmax_connections: 100000\nauthorization {{ token: \
+         \"{NATS_TOKEN}\" }}\nwebsocket {{ listen: \"127.0.0.1:{port}\", no_tls: true }}\n"
+    )
+}
+
+/// A port that is free now.
+fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}
+
+/// Waits until it listens.
+fn target(kind: Kind, child: &mut Child, port: u16) -> Result<Target> {
+    let (address, dialect) = if kind == Kind::Nats {
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        wait_for(address)?;
+        (address, Dialect::Nats { token: Some(NATS_TOKEN.into()) })
+    } else {
+        let mut line = String::new();
+        let out = child.stdout.take().context("its output")?;
+        BufReader::new(out).read_line(&mut line)?;
+        let told: Told = serde_json::from_str(&line)
+            .with_context(|| format!("{} did not start", kind.name()))?;
+        spoken_to(told)?
+    };
+    Ok(Target {
+        address,
+        dialect,
+        process: Some(Process(child.id())),
+        cores: if kind == Kind::StagedoorTwo { 2 } else { 1 },
+        patience: PATIENCE,
+    })
+}
+
+fn spoken_to(told: Told) -> Result<(SocketAddr, Dialect)> {
+    let Told { address, connect, app, kid, secret } = told;
+    let (Some(connect), Some(app), Some(kid), Some(secret)) = (connect, app, kid, secret) else {
+        let key = Key::hs256(AppId(1), "bench", &SECRET, KeyState::Current)?;
+        let dialect = Dialect::Plain { minter: Some(Minter::new(key)) };
+        return Ok((address.context("no address")?, dialect));
+    };
+    let host = connect.strip_prefix("ws://").and_then(|rest| rest.split('/').next());
+    let address = host.context("no address")?.parse()?;
+    let secret = URL_SAFE_NO_PAD.decode(secret)?;
+    let key = Key::hs256(app, &kid, &secret, KeyState::Current)?;
+    Ok((address, Dialect::Stagedoor(Minter::new(key))))
+}
+
+/// It tells nothing once it listens, so it is asked.
+fn wait_for(address: SocketAddr) -> Result<()> {
+    let begun = Instant::now();
+    while TcpStream::connect(address).is_err() {
+        if begun.elapsed() > PATIENCE {
+            bail!("nothing listens");
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Ok(())
+}

@@ -1,0 +1,170 @@
+//! The hot paths laid open to those who count their instructions; only with the feature `bench`. Outermost
+//! room: nothing of the relay uses it. One room, one member that publishes, and members that subscribe, each
+//! with a mailbox and a batch as a connection has them; no socket, no task. A runtime must be entered.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
+
+use stagedoor_bus::{Ends, LocalBus};
+use stagedoor_token::{AppId, Claims, Pattern, Roles};
+use stagedoor_wire::{
+    limits::Limits,
+    member::{Delivery, Kind},
+    name::StreamName,
+};
+use tokio::io::AsyncWrite;
+
+use crate::{
+    batch::Batch,
+    door::Admission,
+    mail::{Mail, Mailbox},
+    room::Publishing,
+    seat::Seat,
+    shared::Shared,
+    stream::Wish,
+};
+
+/// A room in which frames pass.
+pub struct Stage {
+    publisher: Seat,
+    subscribers: Vec<Subscriber>,
+    gather_bytes_max: usize,
+    now_ms: u64,
+    _bus: Ends,
+}
+
+struct Subscriber {
+    seat: Seat,
+    mailbox: Arc<Mailbox>,
+    mail: Mail,
+    batch: Batch,
+}
+
+impl Stage {
+    /// A room with so many streams of one member's, and members that subscribe to all of them. An error
+    /// says what was refused.
+    pub fn new(streams: u32, subscribers: u32) -> Result<Self, String> {
+        let (bus, ends) = LocalBus::new();
+        let limits = Limits { presence_batch_interval_ms: 0, ..Limits::default() };
+        let gather_bytes_max = limits.gather_bytes_max;
+        let shared = Arc::new(Shared::new(limits, Vec::new(), bus));
+        let mut publisher = take(&shared, "publisher", &Arc::default())?;
+        for number in 0..streams {
+            let publishing = Publishing {
+                name: StreamName::new(&format!("stream-{number}")).map_err(text)?,
+                kind: Kind::Data,
+                delivery: Delivery::Reliable,
+                meta: None,
+                wish: Wish { keep_ms: None, history: false },
+            };
+            let user = publisher.me.member.user.clone();
+            let stream = publisher.room.publish(&user, publisher.id, publishing, shared.epoch());
+            publisher.began(stream.map_err(text)?);
+        }
+        let subscribers = (0..subscribers).map(|number| {
+            let mailbox = Arc::<Mailbox>::default();
+            let mut seat = take(&shared, &format!("subscriber-{number}"), &mailbox)?;
+            seat.subscribe(vec!["*".parse::<Pattern>().map_err(text)?], &[]);
+            Ok(Subscriber { seat, mailbox, mail: Mail::default(), batch: Batch::default() })
+        });
+        let subscribers = subscribers.collect::<Result<_, String>>()?;
+        let mut stage = Self { publisher, subscribers, gather_bytes_max, now_ms: 0, _bus: ends };
+        stage.drain();
+        Ok(stage)
+    }
+
+    /// The numbers of the streams.
+    pub fn streams(&self) -> Vec<u32> {
+        self.publisher.own.iter().map(|stream| stream.info.stream).collect()
+    }
+
+    /// Lets a millisecond pass.
+    pub fn tick(&mut self) {
+        self.now_ms += 1;
+    }
+
+    /// Takes a data frame as it came from the member that publishes.
+    pub fn append(&self, stream: u32, frame: &[u8]) -> bool {
+        self.publisher.own(stream).is_some_and(|own| own.append(frame, false, self.now_ms))
+    }
+
+    /// Fills a subscriber's batch; how many bytes wait in it. None if the relay would close.
+    pub fn gather(&mut self, subscriber: usize) -> Option<usize> {
+        let Subscriber { seat, mailbox, mail, batch } = self.subscribers.get_mut(subscriber)?;
+        mailbox.wake_by(Waker::noop());
+        mailbox.take(mail, true);
+        seat.gather(mail, batch, self.gather_bytes_max).ok()?;
+        Some(batch.bytes())
+    }
+
+    /// Writes a subscriber's batch to a socket that takes all; how many bytes went.
+    pub fn write(&mut self, subscriber: usize) -> usize {
+        let Some(Subscriber { batch, .. }) = self.subscribers.get_mut(subscriber) else { return 0 };
+        let mut context = Context::from_waker(Waker::noop());
+        let mut bytes = 0;
+        while batch.bytes() > 0
+            && let Poll::Ready(Ok(written)) = batch.poll_write(Pin::new(&mut Taker), &mut context)
+        {
+            bytes += written;
+        }
+        bytes
+    }
+
+    /// Every subscriber gathers and writes until it has everything, and waits.
+    pub fn drain(&mut self) {
+        for subscriber in 0..self.subscribers.len() {
+            while self.gather(subscriber).is_some_and(|bytes| bytes > 0) {
+                self.write(subscriber);
+            }
+        }
+    }
+}
+
+fn take(shared: &Arc<Shared>, user: &str, mailbox: &Arc<Mailbox>) -> Result<Seat, String> {
+    let role = "host".parse().map_err(text)?;
+    let claims = Claims::new(AppId(7), "lobby", user, role, "t-1", 1_700_000_000, 600);
+    let grants = stagedoor_token::seat(&claims, &Roles::built_in()).map_err(text)?;
+    let taken = Seat::take(shared, Admission { claims, grants }, mailbox, None);
+    taken.map(|(seat, _)| seat).map_err(text)
+}
+
+fn text(error: impl std::fmt::Debug) -> String {
+    format!("{error:?}")
+}
+
+/// A socket that takes whatever it is given.
+struct Taker;
+
+impl AsyncWrite for Taker {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(std::hint::black_box(bytes).len()))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(std::hint::black_box(slices).iter().map(|slice| slice.len()).sum()))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}

@@ -1,0 +1,211 @@
+//! `cargo xtask budget`: how many instructions each hot path takes, against `benches/budget.toml`. After
+//! `tasks`, before `install`. Instructions are counted by valgrind, not timed: a busy machine counts the same.
+
+use std::{collections::BTreeMap, env, fmt::Write, fs, path::PathBuf, process::Stdio};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::{
+    install,
+    step::{Steps, command, root, say},
+};
+
+/// The package whose binary runs the paths.
+const PACKAGE: &str = "stagedoor-counts";
+/// The function in it whose inside is counted.
+const COUNTED: &str = "*::count::counted*";
+/// A count may be off its budget by this share either way.
+const TOLERANCE_PERCENT: u64 = 10;
+
+const HEAD: &str = "\
+# Instructions that one run of each hot path takes, counted by valgrind in a release build on x86-64.
+# `cargo xtask budget` fails on a count that is more than 10 % off, and `cargo xtask budget --write` writes
+# this file; a commit that changes a budget says why.
+";
+
+/// Instructions by path.
+type Counts = BTreeMap<String, u64>;
+
+/// `cargo xtask budget`.
+pub(crate) fn task(write: bool) -> bool {
+    let mut steps = Steps::default();
+    if !write {
+        step(&mut steps);
+    } else if let Some(counts) = count(&mut steps) {
+        let faults = save(&counts).err().map(|error| format!("{error:#}"));
+        steps.note("budgets are written", faults.as_slice());
+    }
+    steps.finish()
+}
+
+/// Counts, prints the table, and notes what is off its budget.
+pub(crate) fn step(steps: &mut Steps) {
+    let Some(counts) = count(steps) else { return };
+    let faults = match budgets() {
+        Ok(budgets) => {
+            say(&table(&counts, &budgets));
+            faults(&counts, &budgets)
+        }
+        Err(error) => vec![format!("{error:#}")],
+    };
+    steps.note("budgets of instructions", &faults);
+}
+
+fn file() -> PathBuf {
+    root().join("benches/budget.toml")
+}
+
+fn budgets() -> Result<Counts> {
+    let text = fs::read_to_string(file()).context("benches/budget.toml does not read")?;
+    toml::from_str(&text).context("benches/budget.toml is not names and counts")
+}
+
+fn save(counts: &Counts) -> Result<()> {
+    let mut text = HEAD.to_owned();
+    for (name, count) in counts {
+        writeln!(text, "{name} = {count}")?;
+    }
+    fs::write(file(), text).context("benches/budget.toml cannot be written")
+}
+
+/// Builds and counts. None when that failed or cannot be done here, which is noted.
+fn count(steps: &mut Steps) -> Option<Counts> {
+    if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
+        steps.not_here("budgets of instructions", "they are those of Linux on x86-64");
+        return None;
+    }
+    if !install::valgrind(steps) {
+        return None;
+    }
+    let build = ["build", "--release", "--quiet", "--package", PACKAGE];
+    if !steps.run("the hot paths, as released", command("cargo", &build)) {
+        return None;
+    }
+    match count_all() {
+        Ok(counts) => Some(counts),
+        Err(error) => {
+            steps.note("count of instructions", &[format!("{error:#}")]);
+            None
+        }
+    }
+}
+
+fn count_all() -> Result<Counts> {
+    // The binary lies beside the folder that this one lies in, wherever the build's folder is.
+    let this = env::current_exe()?;
+    let target = this.ancestors().nth(2).context("the build's folder")?;
+    let binary = target.join("release").join(PACKAGE).display().to_string();
+    let listed = command(&binary, &[]).output().context("the hot paths do not start")?;
+    let mut counts = Counts::new();
+    for line in String::from_utf8(listed.stdout)?.lines() {
+        match *line.split(' ').collect::<Vec<_>>() {
+            [name, times] => {
+                let total = count_one(&binary, name)?;
+                counts.insert(name.into(), total / times.parse::<u64>()?);
+            }
+            [name, "=", whole, "-", part] => {
+                let of = |name| counts.get(name).with_context(|| format!("no path {name} before"));
+                counts.insert(name.into(), of(whole)?.saturating_sub(*of(part)?));
+            }
+            _ => anyhow::bail!("no path: {line}"),
+        }
+    }
+    ensure!(!counts.is_empty(), "no path was counted");
+    Ok(counts)
+}
+
+/// All instructions of one path's runs.
+fn count_one(binary: &str, name: &str) -> Result<u64> {
+    let out = PathBuf::from(format!("{binary}.{name}.callgrind"));
+    let arguments = [
+        "--tool=callgrind",
+        &format!("--toggle-collect={COUNTED}"),
+        &format!("--callgrind-out-file={}", out.display()),
+        "--quiet",
+        binary,
+        name,
+    ];
+    let mut valgrind = command("valgrind", &arguments);
+    // What the environment holds lies on the stack and moves all that comes after it.
+    valgrind.env_clear().envs(env::var_os("PATH").map(|path| ("PATH", path)));
+    let ran = valgrind.stdout(Stdio::null()).status().context("valgrind does not start")?;
+    ensure!(ran.success(), "{name} fails under valgrind");
+    let text = fs::read_to_string(&out).with_context(|| format!("{name} has no count"))?;
+    let total = text.lines().find_map(|line| line.strip_prefix("totals: "));
+    let total: u64 = total.context("valgrind wrote no total")?.trim().parse()?;
+    ensure!(total > 0, "{name}: nothing was counted");
+    Ok(total)
+}
+
+fn change_percent(count: u64, budget: u64) -> f64 {
+    (count as f64 / budget as f64 - 1.0) * 100.0
+}
+
+fn table(counts: &Counts, budgets: &Counts) -> String {
+    let mut text = format!("{:<28} {:>10} {:>10} {:>9}", "path", "count", "budget", "change");
+    for (name, &count) in counts {
+        text += &match budgets.get(name) {
+            Some(&budget) => {
+                let change = change_percent(count, budget);
+                format!("\n{name:<28} {count:>10} {budget:>10} {change:>+7.1} %")
+            }
+            None => format!("\n{name:<28} {count:>10} {:>10}", "none"),
+        };
+    }
+    text
+}
+
+/// What is off its budget, or has none, or is none.
+fn faults(counts: &Counts, budgets: &Counts) -> Vec<String> {
+    let mut faults = Vec::new();
+    for (name, &count) in counts {
+        let Some(&budget) = budgets.get(name) else {
+            faults.push(format!("{name} has no budget; `cargo xtask budget --write` gives it one"));
+            continue;
+        };
+        let change = change_percent(count, budget).abs();
+        if count * 100 > budget * (100 + TOLERANCE_PERCENT) {
+            faults.push(format!(
+                "{name} takes {count} instructions, {change:.1} % over its budget of {budget}: make it \
+                 cheaper, or raise the budget in the same commit and say why"
+            ));
+        } else if count * 100 < budget * (100 - TOLERANCE_PERCENT) {
+            faults.push(format!(
+                "{name} takes {count} instructions, {change:.1} % under its budget of {budget}: lower the \
+                 budget in the same commit, so that the gain is kept (`cargo xtask budget --write`)"
+            ));
+        }
+    }
+    let gone = budgets.keys().filter(|name| !counts.contains_key(*name));
+    faults.extend(gone.map(|name| format!("{name} has a budget and is no path")));
+    faults
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counts(all: &[(&str, u64)]) -> Counts {
+        all.iter().map(|&(name, count)| (name.into(), count)).collect()
+    }
+
+    #[test]
+    fn a_count_within_a_tenth_of_its_budget_is_no_fault() {
+        let budgets = counts(&[("a", 1_000)]);
+        for (count, over, under) in
+            [(899, 0, 1), (900, 0, 0), (1_000, 0, 0), (1_100, 0, 0), (1_101, 1, 0)]
+        {
+            let found = faults(&counts(&[("a", count)]), &budgets);
+            let of = |word| found.iter().filter(|fault| fault.contains(word)).count();
+            assert_eq!((of("over its"), of("under its")), (over, under), "{count}");
+            assert_eq!(found.len(), over + under);
+        }
+    }
+
+    #[test]
+    fn a_path_without_a_budget_and_a_budget_without_a_path_are_faults() {
+        let found = faults(&counts(&[("a", 1)]), &counts(&[("b", 1)]));
+        assert!(found[0].starts_with("a has no budget"), "{found:?}");
+        assert!(found[1].starts_with("b has a budget"), "{found:?}");
+    }
+}
