@@ -46,6 +46,10 @@ config! {
     keys_per_app_max: u32 = 8;
     /// API keys of one app.
     api_keys_per_app_max: u32 = 100;
+    /// Roles of one app.
+    roles_max: usize = 64;
+    /// Versions of an app's roles that are kept; older ones are let go.
+    role_versions_max: u32 = 100;
     /// For how long a creation's idempotency key is remembered, in seconds.
     idempotency_s: u64 = 86_400;
     /// For how long the audit trail is kept, in days.

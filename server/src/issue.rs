@@ -1,4 +1,4 @@
-//! The one decision whether, and with what, a token is minted. After `caller`, before `state`. Pure: the
+//! The one decision whether, and with what, a token is minted. After `caller`, before `role_set`. Pure: the
 //! app, its key, the time and the id are given.
 
 use std::sync::Arc;

@@ -9,13 +9,14 @@
 //! 4. [`idempotency`]: a creation asked twice happens once.
 //! 5. [`caller`]: who asks, and may they.
 //! 6. [`issue`]: the one decision whether, and with what, a token is minted. Pure.
-//! 7. [`state`]: what every request has in common.
-//! 8. [`recorder`]: the audit trail's one writer.
-//! 9. [`error`]: every refusal, and the only file with status codes.
-//! 10. [`store`]: the database.
-//! 11. [`secret`]: secrets made, hashed and compared.
-//! 12. [`metrics`]: what the server counts.
-//! 13. [`config`]: how the server is set up; every limit by name.
+//! 7. [`role_set`]: an app's roles read and changed. Pure.
+//! 8. [`state`]: what every request has in common.
+//! 9. [`recorder`]: the audit trail's one writer.
+//! 10. [`error`]: every refusal, and the only file with status codes.
+//! 11. [`store`]: the database.
+//! 12. [`secret`]: secrets made, hashed and compared.
+//! 13. [`metrics`]: what the server counts.
+//! 14. [`config`]: how the server is set up; every limit by name.
 
 mod caller;
 pub mod config;
@@ -24,6 +25,7 @@ mod idempotency;
 mod issue;
 mod metrics;
 mod recorder;
+mod role_set;
 mod router;
 mod routes;
 mod secret;

@@ -18,7 +18,7 @@ use crate::{
     caller::Caller,
     error::{ApiError, Problem, with_request_id},
     recorder,
-    routes::{api_keys, apps, audit, keys, pages, rooms, tokens},
+    routes::{api_keys, apps, audit, keys, pages, roles, rooms, tokens},
     secret,
     state::State,
     store::audit::Record,
@@ -53,6 +53,11 @@ fn api() -> OpenApiRouter<Arc<State>> {
         .routes(routes!(api_keys::create, api_keys::list))
         .routes(routes!(api_keys::rotate))
         .routes(routes!(api_keys::delete))
+        .routes(routes!(roles::show, roles::replace))
+        .routes(routes!(roles::show_one, roles::put_one, roles::delete_one))
+        .routes(routes!(roles::versions))
+        .routes(routes!(roles::show_version))
+        .routes(routes!(roles::restore))
         .routes(routes!(tokens::create))
         .routes(routes!(tokens::explain))
         .routes(routes!(rooms::list))

@@ -6,6 +6,7 @@ pub(crate) mod apps;
 pub(crate) mod audit;
 pub(crate) mod keys;
 pub(crate) mod pages;
+pub(crate) mod roles;
 pub(crate) mod rooms;
 pub(crate) mod tokens;
 

@@ -69,6 +69,7 @@ impl Server {
         let state = Arc::new(State {
             requests: Buckets::new(config.rate_per_s, config.rate_burst),
             refusals: Buckets::new(config.refusals_per_s, config.refusals_burst),
+            telling: tokio::sync::Mutex::default(),
             store,
             bus,
             recorder: recorder.clone(),

@@ -1,4 +1,4 @@
-//! What every request has in common. After `issue`, before `recorder`.
+//! What every request has in common. After `role_set`, before `recorder`.
 
 use std::{
     collections::HashMap,
@@ -15,7 +15,7 @@ use crate::{
     error::ApiError,
     metrics::Metrics,
     recorder::Recorder,
-    store::{Store, apps::KeyRow},
+    store::{Store, StoreError, apps::KeyRow, roles::RoleSetRow},
 };
 
 /// Buckets that are kept before the full ones are forgotten.
@@ -30,6 +30,8 @@ pub(crate) struct State {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) requests: Buckets,
     pub(crate) refusals: Buckets,
+    /// One at a time tells the relay of an app, so that the newest is what stays.
+    pub(crate) telling: tokio::sync::Mutex<()>,
 }
 
 /// Milliseconds since the Unix epoch.
@@ -43,12 +45,22 @@ pub(crate) fn unix_s() -> u64 {
 }
 
 impl State {
-    /// Tells the relay what an app's keys are now.
+    /// Tells the relay what an app's keys and roles are now.
     pub(crate) async fn tell_app(&self, id: AppId) -> Result<(), ApiError> {
+        let _telling = self.telling.lock().await;
+        let roles = match self.store.role_set(id).await? {
+            Some(set) => Arc::new(roles_of(&set)?),
+            None => Roles::built_in(),
+        };
         let keys = self.store.keys(id).await?;
         let keys = keys.iter().filter_map(key_of).collect();
-        Ok(self.bus.put_app(App { id, keys, roles: Roles::built_in() }).await?)
+        Ok(self.bus.put_app(App { id, keys, roles }).await?)
     }
+}
+
+/// A row's roles.
+pub(crate) fn roles_of(row: &RoleSetRow) -> Result<Roles, StoreError> {
+    Roles::from_json(&row.roles).map_err(|_| StoreError::Row("role_sets"))
 }
 
 /// A row's key. One that is none any more, by whatever accident, is left out and told.

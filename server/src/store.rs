@@ -6,6 +6,7 @@ pub(crate) mod apps;
 pub(crate) mod audit;
 pub(crate) mod credentials;
 pub(crate) mod replies;
+pub(crate) mod roles;
 
 use std::{borrow::Cow, fs::OpenOptions, os::unix::fs::OpenOptionsExt, path::Path, time::Duration};
 
@@ -57,14 +58,7 @@ impl Store {
             .foreign_keys(true);
         let pool =
             SqlitePoolOptions::new().max_connections(CONNECTIONS_MAX).connect_with(options).await?;
-        let first = Migration::new(
-            1,
-            Cow::Borrowed("first"),
-            MigrationType::Simple,
-            sqlx::SqlStr::from_static(include_str!("../migrations/0001_first.sql")),
-            false,
-        );
-        Migrator::with_migrations(vec![first]).run(&pool).await?;
+        Migrator::with_migrations(migrations()).run(&pool).await?;
         Ok(Self { pool })
     }
 
@@ -80,5 +74,28 @@ impl Store {
             tracing::warn!(%error, "the database's log was not written back");
         }
         self.pool.close().await;
+    }
+}
+
+fn migrations() -> Vec<Migration> {
+    let migration = |version, name, sql| {
+        let sql = sqlx::SqlStr::from_static(sql);
+        Migration::new(version, Cow::Borrowed(name), MigrationType::Simple, sql, false)
+    };
+    vec![
+        migration(1, "first", include_str!("../migrations/0001_first.sql")),
+        migration(2, "roles", include_str!("../migrations/0002_roles.sql")),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An empty store, and its folder.
+    pub(super) async fn opened() -> (Store, tempfile::TempDir) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(folder.path()).await.expect("a store");
+        (store, folder)
     }
 }

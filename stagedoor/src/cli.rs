@@ -4,6 +4,7 @@
 mod app;
 mod bench;
 mod http;
+mod role;
 mod room;
 mod serve;
 mod settings;
@@ -51,6 +52,8 @@ enum Command {
     Token(token::Token),
     /// Apps, their keys and their API keys, over the HTTP API.
     App(app::App),
+    /// An app's roles, their versions, and files of them, over the HTTP API.
+    Role(role::Role),
     /// Rooms as they are now, over the HTTP API.
     Room(room::Room),
     /// Load a server and measure it: fan-out, rooms, latency, logins, slow readers, memory.
@@ -135,6 +138,7 @@ fn dispatch(cli: Cli) -> Done {
         Command::Serve(arguments) => serve::serve(&config(&arguments.flags())?),
         Command::Token(command) => token::run(command, json),
         Command::App(command) => app::run(command, json),
+        Command::Role(command) => role::run(&command, json),
         Command::Room(command) => room::run(command, json),
         Command::Bench(arguments) => bench::run(&arguments, json),
         Command::Config(command) => settings::run(&command, config(&BTreeMap::new())),

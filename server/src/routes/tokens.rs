@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{Extension, Json, extract::State as Has, http::StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use stagedoor_token::{AppId, Claims, Grants, KeyState, Narrowing, Refusal, Roles, seat, verify};
+use stagedoor_token::{AppId, Claims, Grants, KeyState, Narrowing, Refusal, seat, verify};
 use utoipa::ToSchema;
 
 use super::{At, Body, app_row};
@@ -103,7 +103,10 @@ async fn mint(state: &State, app: AppId, new: NewToken) -> Result<Issued, ApiErr
     let lives = Lives { ttl_s_default: row.ttl_s_default, ttl_s_max: row.ttl_s_max };
     let NewToken { room, user, role, ttl_s, name, meta, .. } = new;
     let wanted = Wanted { room, user, role, ttl_s, grants, name, meta };
-    Ok(issue(wanted, lives, &Roles::built_in(), &key, unix_s(), &secret::random_id("t_")?)?)
+    // The door's roles: what is minted now is refused there by the same ones.
+    let directory = state.bus.directory();
+    let roles = directory.app(app).map(|app| app.roles.clone()).unwrap_or_default();
+    Ok(issue(wanted, lives, &roles, &key, unix_s(), &secret::random_id("t_")?)?)
 }
 
 /// Mints a token. It is answered once its record is in the audit trail.

@@ -75,6 +75,16 @@ impl Api {
         path: &str,
         body: Option<&Value>,
     ) -> Result<Value, Failure> {
+        self.ask_text(method, path, body.map(ToString::to_string))
+    }
+
+    /// The same, with a body as it stands.
+    pub(super) fn ask_text(
+        &self,
+        method: &Method,
+        path: &str,
+        body: Option<String>,
+    ) -> Result<Value, Failure> {
         let api_key = secret(self.api_key_file.as_ref(), "STAGEDOOR_API_KEY", "an API key")?;
         let uri: Uri = self.url.parse().context("--url").map_err(Failure::Usage)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -146,13 +156,12 @@ async fn send(
     api_key: &str,
     method: &Method,
     path: &str,
-    body: Option<&Value>,
+    body: Option<String>,
 ) -> Result<(hyper::StatusCode, Bytes), Failure> {
     let reach = |error: hyper::Error| unreachable(uri, error.into());
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(link)).await.map_err(reach)?;
     let driver = tokio::spawn(connection);
-    let text = body.map(ToString::to_string).unwrap_or_default();
     let mut request = Request::builder()
         .method(method)
         .uri(path)
@@ -162,7 +171,7 @@ async fn send(
         request = request.header(header::CONTENT_TYPE, "application/json");
     }
     let request = request
-        .body(Full::new(Bytes::from(text)))
+        .body(Full::new(Bytes::from(body.unwrap_or_default())))
         .context("the request")
         .map_err(Failure::Usage)?;
     let answer = sender.send_request(request).await.map_err(reach)?;

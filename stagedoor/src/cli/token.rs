@@ -2,6 +2,7 @@
 
 use std::{
     path::PathBuf,
+    sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -73,6 +74,25 @@ pub(super) struct Mint {
     /// Shown to others.
     #[arg(long)]
     meta: Option<String>,
+    #[command(flatten)]
+    roles: AppRoles,
+}
+
+#[derive(Debug, Args)]
+struct AppRoles {
+    /// The file with the app's roles, as `role export` prints them; the built-in ones unless given.
+    #[arg(long, value_name = "FILE")]
+    roles: Option<PathBuf>,
+}
+
+impl AppRoles {
+    fn read(&self) -> Result<Arc<Roles>, Failure> {
+        let Some(file) = &self.roles else { return Ok(Roles::built_in()) };
+        let named = || file.display().to_string();
+        let text = std::fs::read_to_string(file).with_context(named).map_err(Failure::Usage)?;
+        let roles = Roles::from_json(&text).with_context(named).map_err(Failure::Usage)?;
+        Ok(Arc::new(roles))
+    }
 }
 
 #[derive(Debug, Args)]
@@ -85,6 +105,8 @@ pub(super) struct Verify {
     /// The room that it must be for.
     #[arg(long)]
     room: Option<String>,
+    #[command(flatten)]
+    roles: AppRoles,
 }
 
 fn now_s() -> u64 {
@@ -142,7 +164,8 @@ fn minted(arguments: Mint, json: bool) -> Done {
     };
     // No server is asked, so what its door would refuse is refused here.
     let refused = |refusal: Refusal| anyhow::anyhow!("refused: {}: {refusal}", refusal.code());
-    seat(&claims, &Roles::built_in()).map_err(refused)?;
+    let roles = arguments.roles.read()?;
+    seat(&claims, &roles).map_err(refused)?;
     let token = mint(&claims, &key).map_err(|error| match error {
         MintError::Refused(refusal) => refused(refusal),
         MintError::KeyNotCurrent => error.into(),
@@ -157,9 +180,10 @@ fn minted(arguments: Mint, json: bool) -> Done {
 fn verified(arguments: &Verify, json: bool) -> Done {
     let keys = KeySet::from_iter([key(&arguments.key)?]);
     let token = token(arguments.token_file.as_ref())?;
+    let roles = arguments.roles.read()?;
     let now_s = now_s();
     let checked = verify(&token, &keys, now_s).and_then(|claims| {
-        let grants = seat(&claims, &Roles::built_in())?;
+        let grants = seat(&claims, &roles)?;
         Ok((claims, grants))
     });
     let (code, message, more) = match checked {

@@ -123,3 +123,23 @@ fn inspect_shows_any_token_without_a_secret_and_says_that_it_proves_nothing() ->
     assert_eq!(run_with(&["token", "inspect"], &[], "none")?.code, 1);
     Ok(())
 }
+
+#[test]
+fn an_apps_own_roles_are_read_from_the_file_that_was_exported() -> Result<()> {
+    let dev = Dev::start()?;
+    let file = tempfile::NamedTempFile::new()?;
+    std::fs::write(file.path(), r#"[{"role":"chef","rank":9}]"#)?;
+    let path = file.path().display().to_string();
+    let chef = ["--room", "lobby", "--user", "ben", "--role", "chef"];
+    let refused = token(&dev, "mint", &chef, "")?;
+    assert_eq!(refused.code, 1);
+    assert!(refused.err.contains("role_unknown"), "{}", refused.err);
+    let mut with = chef.to_vec();
+    with.extend(["--roles", &path]);
+    let minted = token(&dev, "mint", &with, "")?;
+    assert_eq!(minted.code, 0, "{}", minted.err);
+    let verified = token(&dev, "verify", &["--roles", &path, "--json"], &minted.out)?;
+    assert_eq!(verified.json()?["grants"]["rank"], 9);
+    assert_eq!(token(&dev, "verify", &[], &minted.out)?.code, 1);
+    Ok(())
+}

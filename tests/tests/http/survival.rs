@@ -83,3 +83,24 @@ async fn no_acknowledged_mint_is_lost_when_the_process_is_killed() -> Result<()>
     assert!(lost.is_empty(), "{} of {} are lost", lost.len(), acknowledged.len());
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_apps_roles_outlive_the_process() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let (mut child, told) = start(folder.path()).await?;
+    let path = format!("/v1/apps/{}/roles", told["app"]);
+    let set = json!({"roles": [{"role": "chef", "rank": 9}]});
+    let made = caller(&told)?.get(200, "PUT", &path, Some(&set)).await?;
+    child.start_kill()?;
+    child.wait().await?;
+    let (_child, told) = start(folder.path()).await?;
+    let caller = caller(&told)?;
+    let found = caller.get(200, "GET", &path, None).await?;
+    assert_eq!((&found["version"], &found["roles"]), (&json!(1), &made["roles"]));
+    let mint = format!("/v1/apps/{}/tokens", told["app"]);
+    let body = |role: &str| json!({"room": "r", "user": "u", "role": role});
+    caller.get(201, "POST", &mint, Some(&body("chef"))).await?;
+    let host = caller.ask("POST", &mint, Some(&body("host"))).await?;
+    assert_eq!(host.problem(), (422, "role_unknown"));
+    Ok(())
+}
