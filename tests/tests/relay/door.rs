@@ -26,7 +26,9 @@ async fn whoever_is_not_proven_learns_only_that_the_token_is_invalid() -> Result
     let stage = Stage::start().await?;
     let good = stage.token("lobby", "anna", "host")?;
     let foreign = Key::hs256(stage.app, "k_other", &[9; 32], KeyState::Current)?;
-    let flipped = format!("{}A{}", &good[..good.len() - 20], &good[good.len() - 19..]);
+    let (before, after) = (&good[..good.len() - 20], &good[good.len() - 19..]);
+    let other = if good.as_bytes()[before.len()] == b'A' { 'B' } else { 'A' };
+    let flipped = format!("{before}{other}{after}");
     let forged = Key::hs256(stage.app, stage.key.kid(), &[9; 32], KeyState::Current)?;
     let claims = stage.claims("lobby", "anna", "host")?;
     for token in [
