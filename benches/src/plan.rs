@@ -21,6 +21,9 @@ pub struct Plan {
     pub goals: Vec<Goal>,
     /// What is done, for so long.
     pub scenario: fn(Duration) -> Scenario,
+    /// What is done before in each round by a server of its own, to compare with; and how many members
+    /// receive in it.
+    pub before: Option<(fn(Duration) -> Scenario, usize)>,
     /// Seconds of each measurement.
     pub seconds: f64,
     /// At most so many rounds, where rounds hardly differ.
@@ -68,7 +71,8 @@ const P50: Measure = Measure { name: "p50_us", title: "p50 µs" };
 const P99: Measure = Measure { name: "p99_us", title: "p99 µs" };
 const MEMORY: Measure = Measure { name: "bytes_per_connection", title: "bytes each" };
 const AFTER: Measure = Measure { name: "after_to_before", title: "memory after to before" };
-const KEPT: Measure = Measure { name: "kept_of_rate", title: "kept of the rate" };
+const KEPT: Measure =
+    Measure { name: "kept_of_rate_without", title: "kept of the rate without them" };
 const TOLD: Measure = Measure { name: "slow_told_share", title: "slow ones told" };
 const GROWN: Measure = Measure { name: "memory_grown_bytes", title: "memory grown, bytes" };
 
@@ -98,6 +102,7 @@ fn cpu(
         measures: &[CPU, RATE],
         goals: cpu_goals(floor, bun),
         scenario,
+        before: None,
         seconds: 2.0,
         rounds_max: usize::MAX,
         both_cores: false,
@@ -168,6 +173,7 @@ pub fn plans() -> Vec<Plan> {
                 goal(KEPT, None, Bound::AtLeast(0.95)),
                 goal(TOLD, None, Bound::AtLeast(1.0)),
             ],
+            before: Some((|time| fan_out(900, 1_024, 64, time), 900)),
             seconds: 3.0,
             ..cpu("slow-readers", "100 of 1,000 read at a trickle", [0.0; 2], slow_readers)
         },
