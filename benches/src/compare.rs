@@ -4,12 +4,12 @@
 use std::{io::Write, path::Path, time::Duration};
 
 use anyhow::{Result, ensure};
-use stagedoor_load::{Outcome, scenario::Scenario};
+use stagedoor_load::Outcome;
 
 use crate::{
     machine::{Machine, root},
     peers::{self, Kind},
-    plan::{Plan, plans},
+    plan::{ForTime, Plan, plans},
     report,
     results::{Measured, Row},
 };
@@ -134,7 +134,7 @@ fn measure(plan: &Plan, options: &Options, pinned: bool) -> Result<Measured> {
 /// A server's turn: all that the runs tell, by name. A run in which a frame was lost, reordered or went astray
 /// does not count.
 fn turn(plan: &Plan, kind: Kind, cores: Option<&str>, time: Duration) -> Result<Values> {
-    let run = |scenario: fn(Duration) -> Scenario| {
+    let run = |scenario: ForTime| {
         let peer = peers::start(kind, cores)?;
         counting(scenario(time).run(&peer.target, &mut |_| {})?)
     };

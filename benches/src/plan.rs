@@ -6,6 +6,9 @@ use stagedoor_load::scenario::{FanOut, Idle, JoinStorm, OpenLoop, Rooms, Scenari
 
 use crate::peers::Kind;
 
+/// A scenario that takes so long.
+pub type ForTime = fn(Duration) -> Scenario;
+
 /// A scenario, its servers and its goals.
 #[derive(Debug)]
 pub struct Plan {
@@ -20,10 +23,10 @@ pub struct Plan {
     /// The figures to reach.
     pub goals: Vec<Goal>,
     /// What is done, for so long.
-    pub scenario: fn(Duration) -> Scenario,
+    pub scenario: ForTime,
     /// What is done before in each round by a server of its own, to compare with; and how many members
     /// receive in it.
-    pub before: Option<(fn(Duration) -> Scenario, usize)>,
+    pub before: Option<(ForTime, usize)>,
     /// Seconds of each measurement.
     pub seconds: f64,
     /// At most so many rounds, where rounds hardly differ.
@@ -89,12 +92,7 @@ fn cpu_goals(floor: f64, bun: f64) -> Vec<Goal> {
     vec![goal(CPU, Some(Floor), Bound::AtMost(floor)), goal(CPU, Some(Bun), Bound::AtMost(bun))]
 }
 
-fn cpu(
-    name: &'static str,
-    title: &'static str,
-    [floor, bun]: [f64; 2],
-    scenario: fn(Duration) -> Scenario,
-) -> Plan {
+fn cpu(name: &'static str, title: &'static str, [floor, bun]: [f64; 2], scenario: ForTime) -> Plan {
     Plan {
         name,
         title,
@@ -117,7 +115,7 @@ fn rooms(time: Duration) -> Scenario {
     Scenario::Rooms(Rooms { rooms: 500, members: 4, payload_bytes: 128, window: 1, time })
 }
 
-fn latency(name: &'static str, title: &'static str, scenario: fn(Duration) -> Scenario) -> Plan {
+fn latency(name: &'static str, title: &'static str, scenario: ForTime) -> Plan {
     Plan {
         measures: &[P50, P99, CPU],
         goals: vec![
@@ -129,7 +127,7 @@ fn latency(name: &'static str, title: &'static str, scenario: fn(Duration) -> Sc
     }
 }
 
-fn workers(name: &'static str, title: &'static str, scenario: fn(Duration) -> Scenario) -> Plan {
+fn workers(name: &'static str, title: &'static str, scenario: ForTime) -> Plan {
     let server = StagedoorTwo;
     let bound = Bound::AtMost(1.15);
     Plan {
