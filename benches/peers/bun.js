@@ -5,6 +5,9 @@ import { createHmac, timingSafeEqual } from "node:crypto";
 
 const secret = Buffer.from(process.env.BENCH_SECRET, "base64url");
 
+// As long as the answer that seats a member of Stagedoor.
+const answer = "ok".padEnd(514);
+
 function holds(token) {
   const dot = token.lastIndexOf(".");
   const signature = Buffer.from(token.slice(dot + 1), "base64url");
@@ -27,7 +30,7 @@ const server = Bun.serve({
     },
     message(ws, message) {
       if (typeof message !== "string") ws.publish(ws.data.room, message);
-      else if (holds(message)) ws.send("ok");
+      else if (holds(message)) ws.send(answer);
       else ws.close(4001, "no such signature");
     },
   },

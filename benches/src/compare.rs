@@ -3,13 +3,13 @@
 
 use std::{io::Write, path::Path, time::Duration};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use stagedoor_load::Outcome;
 
 use crate::{
     machine::{Machine, root},
     peers::{self, Kind},
-    plan::{Plan, plans},
+    plan::{ForTime, Plan, plans},
     report,
     results::{Measured, Row},
 };
@@ -29,6 +29,9 @@ const QUICK_ROUNDS: usize = 2;
 /// Of a scenario's time, the part that a quick round takes.
 const QUICK_SHARE: f64 = 0.3;
 
+/// Figures by name.
+type Values = Vec<(&'static str, f64)>;
+
 /// Says how far it is, on standard error.
 fn say(text: &str) {
     // Nobody listens if this fails.
@@ -40,7 +43,7 @@ pub fn run(options: &Options) -> Result<Vec<String>> {
     let plans = plans();
     for name in &options.names {
         let known: Vec<&str> = plans.iter().map(|plan| plan.name).collect();
-        anyhow::ensure!(known.contains(&name.as_str()), "{name} is none of {}", known.join(", "));
+        ensure!(known.contains(&name.as_str()), "{name} is none of {}", known.join(", "));
     }
     let pinned = peers::can_pin();
     if pinned {
@@ -104,13 +107,11 @@ fn measure(plan: &Plan, options: &Options, pinned: bool) -> Result<Measured> {
         (true, true) => Some("0-1"),
         (false, _) => None,
     };
+    let time = Duration::from_secs_f64(seconds);
     for round in 1..=rounds {
         for (kind, row) in plan.servers.iter().zip(&mut rows) {
             if there(*kind) {
-                let scenario = (plan.scenario)(Duration::from_secs_f64(seconds));
-                let outcome = peers::start(*kind, cores)
-                    .and_then(|peer| Ok(scenario.run(&peer.target, &mut |_| {})?));
-                note(plan, row, round, outcome);
+                note(plan, row, round, turn(plan, *kind, cores, time));
             }
         }
     }
@@ -130,16 +131,41 @@ fn measure(plan: &Plan, options: &Options, pinned: bool) -> Result<Measured> {
     })
 }
 
+/// A server's turn: all that the runs tell, by name. A run in which a frame was lost, reordered or went astray
+/// does not count.
+fn turn(plan: &Plan, kind: Kind, cores: Option<&str>, time: Duration) -> Result<Values> {
+    let run = |scenario: ForTime| {
+        let peer = peers::start(kind, cores)?;
+        counting(scenario(time).run(&peer.target, &mut |_| {})?)
+    };
+    // What members of their own kind had of the rate, without those whose cost is asked for.
+    let without = match plan.before {
+        Some((scenario, members)) => Some(run(scenario)?.per_s() / members as f64),
+        None => None,
+    };
+    let outcome = run(plan.scenario)?;
+    let mut values = values(&outcome);
+    if let (Some(without), Some(with)) = (without, outcome.figure("frames_per_s_after")) {
+        values.push(("kept_of_rate_without", with / without.max(1e-9)));
+    }
+    Ok(values)
+}
+
+/// The outcome, if it counts.
+fn counting(outcome: Outcome) -> Result<Outcome> {
+    ensure!(outcome.faults.none(), "does not count: {:?}", outcome.faults);
+    Ok(outcome)
+}
+
 fn named(kind: Kind) -> Row {
     Row { server: kind.name().into(), ..Row::default() }
 }
 
-/// Notes a round. One in which a frame was lost, reordered or went astray does not count.
-fn note(plan: &Plan, row: &mut Row, round: usize, outcome: Result<Outcome>) {
+/// Notes a round.
+fn note(plan: &Plan, row: &mut Row, round: usize, values: Result<Values>) {
     let server = row.server.clone();
-    let fault = match outcome {
-        Ok(outcome) if outcome.faults.none() => {
-            let values = values(&outcome);
+    match values {
+        Ok(values) => {
             let shown = plan.measures.iter().filter_map(|measure| {
                 let value = values.iter().find(|(name, _)| *name == measure.name)?.1;
                 Some(format!("{} {value:.3}", measure.title))
@@ -148,17 +174,17 @@ fn note(plan: &Plan, row: &mut Row, round: usize, outcome: Result<Outcome>) {
             for (name, value) in values {
                 row.values.entry(name.into()).or_default().push(value);
             }
-            return;
         }
-        Ok(outcome) => format!("round {round} does not count: {:?}", outcome.faults),
-        Err(error) => format!("round {round}: {error:#}"),
-    };
-    say(&format!("  {server}: {fault}"));
-    row.faults.push(fault);
+        Err(error) => {
+            let fault = format!("round {round}: {error:#}");
+            say(&format!("  {server}: {fault}"));
+            row.faults.push(fault);
+        }
+    }
 }
 
 /// All that a run tells, by name.
-fn values(outcome: &Outcome) -> Vec<(&'static str, f64)> {
+fn values(outcome: &Outcome) -> Values {
     let mut values = vec![
         ("cpu_us", outcome.cpu_us()),
         ("per_s", outcome.per_s()),
@@ -192,9 +218,10 @@ mod tests {
         let plans = plans();
         let mut row = Row::default();
         let mut outcome = Outcome { count: 10, server_cpu_s: 0.000_02, ..Outcome::default() };
-        note(&plans[0], &mut row, 1, Ok(outcome.clone()));
+        let noted = |outcome: &Outcome| counting(outcome.clone()).map(|outcome| values(&outcome));
+        note(&plans[0], &mut row, 1, noted(&outcome));
         outcome.faults.lost = 1;
-        note(&plans[0], &mut row, 2, Ok(outcome));
+        note(&plans[0], &mut row, 2, noted(&outcome));
         note(&plans[0], &mut row, 3, Err(anyhow::anyhow!("it fell over")));
         assert_eq!(row.values["cpu_us"], [2.0]);
         assert_eq!(row.faults.len(), 2, "{:?}", row.faults);

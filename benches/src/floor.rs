@@ -382,10 +382,10 @@ mod tests {
 
     #[test]
     fn a_client_frame_is_read_when_it_is_whole_and_unmasked() {
-        let bytes = [0x82, 0x83, 1, 2, 3, 4, b'a' ^ 1, b'b' ^ 2, b'c' ^ 3, 0x82];
+        let bytes = [0x82, 0x83, 1, 2, 3, 4, b'x' ^ 1, b'y' ^ 2, b'z' ^ 3, 0x82];
         assert!(ClientFrame::read(&bytes[..8]).is_none());
         let frame = ClientFrame::read(&bytes).expect("whole");
         assert_eq!((frame.size, frame.opcode), (9, BINARY));
-        assert_eq!(frame.unmasked(&mut Vec::new()), b"abc");
+        assert_eq!(frame.unmasked(&mut Vec::new()), b"xyz");
     }
 }

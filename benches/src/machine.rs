@@ -62,7 +62,8 @@ impl Machine {
         let mut versions = vec![("Stagedoor".to_owned(), stagedoor())];
         for (name, program) in programs {
             let version = said(program, &["--version"]);
-            versions.push(((*name).into(), version.unwrap_or_else(|| "not there".into())));
+            let version = version.as_deref().and_then(|line| line.split(' ').next_back());
+            versions.push(((*name).into(), version.unwrap_or("not there").into()));
         }
         for package in ["tokio", "tokio-tungstenite", "mio"] {
             versions.push((package.into(), locked(&lock, package).unwrap_or_default()));
@@ -72,7 +73,8 @@ impl Machine {
         Self {
             date: said(Path::new("date"), &["-u", "+%F %H:%M UTC"]).unwrap_or_default(),
             processor: model.unwrap_or("an unknown processor").into(),
-            cores: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            // Not those that this program may use: it is pinned.
+            cores: cpu.lines().filter(|line| line.starts_with("processor")).count(),
             kernel: read("/proc/sys/kernel/osrelease").trim().into(),
             pinned,
             versions,

@@ -6,6 +6,9 @@ use stagedoor_load::scenario::{FanOut, Idle, JoinStorm, OpenLoop, Rooms, Scenari
 
 use crate::peers::Kind;
 
+/// A scenario that takes so long.
+pub type ForTime = fn(Duration) -> Scenario;
+
 /// A scenario, its servers and its goals.
 #[derive(Debug)]
 pub struct Plan {
@@ -20,7 +23,10 @@ pub struct Plan {
     /// The figures to reach.
     pub goals: Vec<Goal>,
     /// What is done, for so long.
-    pub scenario: fn(Duration) -> Scenario,
+    pub scenario: ForTime,
+    /// What is done before in each round by a server of its own, to compare with; and how many members
+    /// receive in it.
+    pub before: Option<(ForTime, usize)>,
     /// Seconds of each measurement.
     pub seconds: f64,
     /// At most so many rounds, where rounds hardly differ.
@@ -68,7 +74,8 @@ const P50: Measure = Measure { name: "p50_us", title: "p50 µs" };
 const P99: Measure = Measure { name: "p99_us", title: "p99 µs" };
 const MEMORY: Measure = Measure { name: "bytes_per_connection", title: "bytes each" };
 const AFTER: Measure = Measure { name: "after_to_before", title: "memory after to before" };
-const KEPT: Measure = Measure { name: "kept_of_rate", title: "kept of the rate" };
+const KEPT: Measure =
+    Measure { name: "kept_of_rate_without", title: "kept of the rate without them" };
 const TOLD: Measure = Measure { name: "slow_told_share", title: "slow ones told" };
 const GROWN: Measure = Measure { name: "memory_grown_bytes", title: "memory grown, bytes" };
 
@@ -85,12 +92,7 @@ fn cpu_goals(floor: f64, bun: f64) -> Vec<Goal> {
     vec![goal(CPU, Some(Floor), Bound::AtMost(floor)), goal(CPU, Some(Bun), Bound::AtMost(bun))]
 }
 
-fn cpu(
-    name: &'static str,
-    title: &'static str,
-    [floor, bun]: [f64; 2],
-    scenario: fn(Duration) -> Scenario,
-) -> Plan {
+fn cpu(name: &'static str, title: &'static str, [floor, bun]: [f64; 2], scenario: ForTime) -> Plan {
     Plan {
         name,
         title,
@@ -98,6 +100,7 @@ fn cpu(
         measures: &[CPU, RATE],
         goals: cpu_goals(floor, bun),
         scenario,
+        before: None,
         seconds: 2.0,
         rounds_max: usize::MAX,
         both_cores: false,
@@ -112,7 +115,7 @@ fn rooms(time: Duration) -> Scenario {
     Scenario::Rooms(Rooms { rooms: 500, members: 4, payload_bytes: 128, window: 1, time })
 }
 
-fn latency(name: &'static str, title: &'static str, scenario: fn(Duration) -> Scenario) -> Plan {
+fn latency(name: &'static str, title: &'static str, scenario: ForTime) -> Plan {
     Plan {
         measures: &[P50, P99, CPU],
         goals: vec![
@@ -124,7 +127,7 @@ fn latency(name: &'static str, title: &'static str, scenario: fn(Duration) -> Sc
     }
 }
 
-fn workers(name: &'static str, title: &'static str, scenario: fn(Duration) -> Scenario) -> Plan {
+fn workers(name: &'static str, title: &'static str, scenario: ForTime) -> Plan {
     let server = StagedoorTwo;
     let bound = Bound::AtMost(1.15);
     Plan {
@@ -168,6 +171,7 @@ pub fn plans() -> Vec<Plan> {
                 goal(KEPT, None, Bound::AtLeast(0.95)),
                 goal(TOLD, None, Bound::AtLeast(1.0)),
             ],
+            before: Some((|time| fan_out(900, 1_024, 64, time), 900)),
             seconds: 3.0,
             ..cpu("slow-readers", "100 of 1,000 read at a trickle", [0.0; 2], slow_readers)
         },

@@ -4,7 +4,7 @@
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
-use crate::watch::Sample;
+use crate::{error::LoadError, watch::Sample};
 
 /// What a run came to.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -127,6 +127,16 @@ pub struct Latency {
 /// Points of the curve: from a half on each is twice as near to all.
 const CURVE_POINTS: i32 = 14;
 
+/// Times that are told apart, in microseconds: up to an hour. What a histogram is not made for, it would
+/// note as a short time.
+const TIME_US_MAX: u64 = 3_600_000_000;
+
+/// A histogram of microseconds.
+pub(crate) fn times() -> Result<Histogram<u64>, LoadError> {
+    Histogram::new_with_bounds(1, TIME_US_MAX, 3)
+        .map_err(|error| LoadError::Option(error.to_string()))
+}
+
 impl Latency {
     /// What a histogram of microseconds says; none when nothing was noted.
     pub(crate) fn of(times: &Histogram<u64>) -> Option<Self> {
@@ -143,5 +153,19 @@ impl Latency {
             max_us: times.max(),
             curve: shares.map(|share| (share, at(share))).collect(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_times_are_told_as_long() {
+        let mut times = times().expect("a histogram");
+        [50, 3_000, 2_000_000].into_iter().for_each(|us| times.saturating_record(us));
+        let latency = Latency::of(&times).expect("noted");
+        let near = |us: u64, of: u64| us.abs_diff(of) <= of / 500;
+        assert!(near(latency.p50_us, 3_000) && near(latency.max_us, 2_000_000), "{latency:?}");
     }
 }

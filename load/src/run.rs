@@ -12,7 +12,7 @@ use crate::{
     frames::{MARK_BYTES, Mark},
     link::Link,
     member::Member,
-    outcome::{Faults, Latency, Outcome},
+    outcome::{Faults, Latency, Outcome, times},
     watch::{Tell, Watch},
 };
 
@@ -229,8 +229,7 @@ impl<'a> Run<'a> {
 
     /// Notes times from now on.
     pub(crate) fn note_times(&mut self) -> Result<(), LoadError> {
-        let times = Histogram::new(3).map_err(|error| LoadError::Option(error.to_string()))?;
-        self.times = Some(times);
+        self.times = Some(times()?);
         Ok(())
     }
 

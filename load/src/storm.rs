@@ -14,7 +14,7 @@ use crate::{
     error::LoadError,
     frames::{self, CLOSE, put_client_frame},
     member::Member,
-    outcome::{Faults, Latency, Outcome},
+    outcome::{Faults, Latency, Outcome, times},
     watch::{Tell, Watch},
 };
 
@@ -78,7 +78,6 @@ pub(crate) fn blow(
     if storm.at_once == 0 || storm.rooms == 0 {
         return Err(LoadError::Option("at least one login at once, into one room".into()));
     }
-    let times = Histogram::new(3).map_err(|error| LoadError::Option(error.to_string()))?;
     let mut blowing = Blowing {
         target,
         visits: (0..storm.at_once).map(|_| None).collect(),
@@ -86,7 +85,7 @@ pub(crate) fn blow(
         poll: Poll::new()?,
         count: 0,
         logins: 0,
-        times,
+        times: times()?,
         faults: Faults::default(),
     };
     let mut watch = Watch::new(target.process, tell);
