@@ -4,7 +4,7 @@
 mod faults;
 #[path = "load/faulty.rs"]
 mod faulty;
-//#[path = "load/slow.rs"]
-//mod slow;
-//#[path = "load/words.rs"]
-//mod words;
+#[path = "load/slow.rs"]
+mod slow;
+#[path = "load/words.rs"]
+mod words;

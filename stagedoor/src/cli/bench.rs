@@ -250,9 +250,10 @@ fn running(at: &At, url: &str) -> Result<Target, Failure> {
     let (Some(app), Some(kid)) = (at.app, &at.kid) else {
         return Err(usage("--url goes with --app and --kid"));
     };
+    let address = address(url)?;
     let key = key_of(app, kid, at.secret_file.as_ref())?;
     Ok(Target {
-        address: address(url)?,
+        address,
         dialect: Dialect::Stagedoor(Minter::new(key)),
         process: at.server_pid.map(Process),
         cores: at.workers,
