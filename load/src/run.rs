@@ -258,6 +258,7 @@ impl<'a> Run<'a> {
         self.due.clear();
         self.pace = Pace::Window(0);
         self.trickle_bytes = self.trickle_bytes.min(1) * READ_BYTES;
+        let samples = std::mem::take(&mut self.watch.samples);
         let end = Instant::now() + DRAIN;
         match self.until(end, |run| run.owed == 0 && run.behind() == 0) {
             // What does not come any more is lost.
@@ -280,7 +281,7 @@ impl<'a> Run<'a> {
             latency: self.times.as_ref().and_then(Latency::of),
             faults: self.faults,
             figures: self.slow_figures(),
-            samples: std::mem::take(&mut self.watch.samples),
+            samples,
             ..Outcome::default()
         };
         outcome.judge();
