@@ -55,6 +55,15 @@ pub struct Faults {
 }
 
 impl Faults {
+    /// Those of another part of the same run.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.lost += other.lost;
+        self.out_of_order += other.out_of_order;
+        self.foreign += other.foreign;
+        self.garbage += other.garbage;
+        self.closed += other.closed;
+    }
+
     /// Whether nothing of it happened.
     pub fn none(&self) -> bool {
         *self == Self::default()
