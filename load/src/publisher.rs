@@ -35,3 +35,45 @@ impl Publisher {
         self.done > before
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn publisher(receivers: u32, sent: u64) -> Publisher {
+        Publisher {
+            member: 0,
+            group: 0,
+            number: 0,
+            room: String::new(),
+            receivers,
+            sent,
+            done: 0,
+            have: vec![0; 2],
+        }
+    }
+
+    #[test]
+    fn a_frame_is_done_when_all_have_it_and_frames_are_done_in_their_order() {
+        let mut publisher = publisher(2, 2);
+        [0, 1, 1].iter().for_each(|seq| publisher.count(*seq));
+        assert!(!publisher.is_due());
+        publisher.count(0);
+        assert!(publisher.is_due());
+        assert_eq!((publisher.done, &*publisher.have), (2, &[0, 0][..]));
+    }
+
+    #[test]
+    fn a_late_receiver_of_a_passed_frame_does_not_count_for_a_later_one() {
+        let mut publisher = publisher(2, 2);
+        publisher.count(0);
+        // The one that has not got it holds the window no more.
+        publisher.receivers = 1;
+        assert!(publisher.is_due());
+        publisher.sent = 3;
+        publisher.count(0);
+        publisher.count(1);
+        assert!(publisher.is_due());
+        assert_eq!(publisher.done, 2, "nobody has frame 2");
+    }
+}

@@ -130,3 +130,18 @@ fn options_that_make_no_sense_are_usage_and_said_to_be_so() -> Result<()> {
     }
     Ok(())
 }
+
+#[test]
+fn a_server_that_is_not_there_is_unreachable() -> Result<()> {
+    let secret = tempfile::NamedTempFile::new()?;
+    std::fs::write(secret.path(), "A".repeat(43))?;
+    let secret = secret.path().to_str().context("a path")?;
+    // Nobody listens on a port that was just given back.
+    let gone = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    let (code, out, err) = bench(&format!(
+        "fanout --url ws://{gone}/v1/connect --app 7 --kid k_1 --secret-file {secret}"
+    ))?;
+    ensure!(code == 3 && out.is_empty(), "{code} {out}{err}");
+    ensure!(err.contains("connection 1 of 101: Connection refused"), "{err}");
+    Ok(())
+}
