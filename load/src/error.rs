@@ -30,7 +30,7 @@ pub enum LoadError {
     /// The server refused, closed, or answered what makes no sense.
     #[error("the server {0}")]
     Server(String),
-    /// Nothing was delivered.
+    /// Nothing was delivered, or answered.
     #[error("nothing came from the server for {0:?}")]
     Silence(Duration),
 }

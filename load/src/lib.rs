@@ -7,16 +7,17 @@
 //! 1. [`scenario`]: what is done to a server, one file for each scenario.
 //! 2. [`run`]: publishers, receivers and one loop over their sockets.
 //! 3. [`storm`]: logins, many at a time, one after another.
-//! 4. [`member`]: one member: its socket, and what it should hear next.
-//! 5. [`report`]: outcomes as a page with charts.
-//! 6. [`outcome`]: what a run came to.
-//! 7. [`watch`]: a run's progress, and the server's processor time and memory on the way.
-//! 8. [`link`]: one connection while it is set up, by blocking calls.
-//! 9. [`dialect`]: how a member speaks to a server.
-//! 10. [`reader`]: a server's bytes become deliveries.
-//! 11. [`frames`]: what passes on the wire, made by hand.
-//! 12. [`process`]: another process' processor time and memory.
-//! 13. [`error`]: why a run has no outcome.
+//! 4. [`publisher`]: who publishes, and which of its frames are under way.
+//! 5. [`member`]: one member: its socket, and what it should hear next.
+//! 6. [`report`]: outcomes as a page with charts.
+//! 7. [`outcome`]: what a run came to.
+//! 8. [`watch`]: a run's progress, and the server's processor time and memory on the way.
+//! 9. [`link`]: one connection while it is set up, by blocking calls.
+//! 10. [`dialect`]: how a member speaks to a server.
+//! 11. [`reader`]: a server's bytes become deliveries.
+//! 12. [`frames`]: what passes on the wire, made by hand.
+//! 13. [`process`]: another process' processor time and memory.
+//! 14. [`error`]: why a run has no outcome.
 
 pub mod dialect;
 pub mod error;
@@ -25,6 +26,7 @@ mod link;
 mod member;
 pub mod outcome;
 pub mod process;
+mod publisher;
 mod reader;
 pub mod report;
 mod run;

@@ -2,8 +2,9 @@
 //! what was asked for is kept.
 
 use std::{
-    io::{Read, Write},
+    io::{self, Read, Write},
     net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream},
+    time::{Duration, Instant},
 };
 
 use serde_json::Value;
@@ -19,7 +20,8 @@ use crate::{
 const CONNECTIONS_PER_ADDRESS: usize = 20_000;
 
 /// Connects; on the loopback from another address when the first has no port left.
-fn connect(address: SocketAddr, at: usize, who: &Who) -> Result<TcpStream, LoadError> {
+fn connect(target: &Target, at: usize, who: &Who) -> Result<TcpStream, LoadError> {
+    let address = target.address;
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
     if let Some(bytes) = who.receive_buffer_bytes {
         socket.set_recv_buffer_size(bytes)?;
@@ -29,7 +31,7 @@ fn connect(address: SocketAddr, at: usize, who: &Who) -> Result<TcpStream, LoadE
         let from = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 1 + place as u8));
         socket.bind(&SocketAddr::new(from, 0).into())?;
     }
-    socket.connect(&address.into())?;
+    socket.connect_timeout(&address.into(), target.patience)?;
     Ok(socket.into())
 }
 
@@ -37,6 +39,8 @@ fn connect(address: SocketAddr, at: usize, who: &Who) -> Result<TcpStream, LoadE
 pub(crate) struct Link {
     tcp: TcpStream,
     ahead: Vec<u8>,
+    begun: Instant,
+    patience: Duration,
 }
 
 fn server(what: impl Into<String>) -> LoadError {
@@ -47,11 +51,12 @@ impl Link {
     /// Connects and upgrades; it is the connection number `at` of the run.
     pub(crate) fn open(target: &Target, at: usize, who: &Who) -> Result<Self, LoadError> {
         let head = target.dialect.head(&who.room);
-        let tcp = connect(target.address, at, who)?;
+        let tcp = connect(target, at, who)?;
         tcp.set_nodelay(true)?;
         tcp.set_read_timeout(Some(target.patience))?;
         tcp.set_write_timeout(Some(target.patience))?;
-        let mut link = Self { tcp, ahead: Vec::new() };
+        let (begun, patience) = (Instant::now(), target.patience);
+        let mut link = Self { tcp, ahead: Vec::new(), begun, patience };
         link.send(head.as_bytes())?;
         loop {
             if let Some(end) = link.ahead.windows(4).position(|four| four == b"\r\n\r\n") {
@@ -67,13 +72,22 @@ impl Link {
     }
 
     fn fill(&mut self) -> Result<(), LoadError> {
+        // Bytes may come for ever, and never what is waited for.
+        if self.begun.elapsed() > self.patience {
+            return Err(LoadError::Silence(self.patience));
+        }
         let mut buffer = [0; 4_096];
-        match self.tcp.read(&mut buffer)? {
-            0 => Err(server("closed the connection")),
-            n => {
+        match self.tcp.read(&mut buffer) {
+            Ok(0) => Err(server("closed the connection")),
+            Ok(n) => {
                 self.ahead.extend_from_slice(&buffer[..n]);
                 Ok(())
             }
+            // What a socket says when its time to read is over.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                Err(LoadError::Silence(self.patience))
+            }
+            Err(error) => Err(error.into()),
         }
     }
 

@@ -1,4 +1,4 @@
-//! One member: its socket, what it hears, what it should hear next. After `storm`, before `report`.
+//! One member: its socket, what it hears, what it should hear next. After `publisher`, before `report`.
 
 use std::io::{self, Read, Write};
 

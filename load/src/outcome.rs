@@ -41,11 +41,12 @@ pub struct Outcome {
 /// What must not happen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Faults {
-    /// Frames that a member should have had, and was not told that it lost.
+    /// Frames that a member should have had before the one that came, and was not told that it lost. One
+    /// that comes late after all is out of order as well.
     pub lost: u64,
     /// Frames that came again, or after later ones.
     pub out_of_order: u64,
-    /// Frames of a room or of a stream that the member is not in.
+    /// Frames of a room or of a stream that the member is not in, or that nobody sent.
     pub foreign: u64,
     /// Bytes that are no frame of the wire.
     pub garbage: u64,
@@ -54,6 +55,15 @@ pub struct Faults {
 }
 
 impl Faults {
+    /// Those of another part of the same run.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.lost += other.lost;
+        self.out_of_order += other.out_of_order;
+        self.foreign += other.foreign;
+        self.garbage += other.garbage;
+        self.closed += other.closed;
+    }
+
     /// Whether nothing of it happened.
     pub fn none(&self) -> bool {
         *self == Self::default()

@@ -2,7 +2,7 @@
 //! parsed and bodies skipped: of a frame only its mark is looked at. Keeps nothing but the begin of a frame
 //! that has not come whole.
 
-use crate::frames::{self, BINARY, CLOSE, MARK_BYTES, Mark, PING, TEXT};
+use crate::frames::{self, BINARY, CLOSE, MARK_BYTES, Mark, PING, PONG, TEXT};
 
 /// Control messages up to this size are looked at; longer ones tell nothing that counts here.
 const TEXT_BYTES_MAX: usize = 512;
@@ -141,6 +141,10 @@ impl Reader {
 }
 
 fn tell(framing: Framing, first: u8, len: usize, body: &[u8], hear: &mut impl FnMut(Heard<'_>)) {
+    // A fragment, or an extension that nobody agreed on.
+    if first & 0xf0 != 0x80 && framing != Framing::Nats {
+        return hear(Heard::Garbage);
+    }
     match (first & 0x0f, framing) {
         (BINARY, Framing::Frame { skip }) => {
             let mark = body.get(skip..).filter(|_| len >= skip + MARK_BYTES).and_then(Mark::read);
@@ -153,7 +157,8 @@ fn tell(framing: Framing, first: u8, len: usize, body: &[u8], hear: &mut impl Fn
                 body.first_chunk().filter(|_| len >= 2).map_or(0, |code| u16::from_be_bytes(*code));
             hear(Heard::Close(code));
         }
-        _ => {}
+        (TEXT | PONG, _) | (_, Framing::Nats) => {}
+        _ => hear(Heard::Garbage),
     }
 }
 

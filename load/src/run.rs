@@ -13,6 +13,7 @@ use crate::{
     link::Link,
     member::Member,
     outcome::{Faults, Latency, Outcome, times},
+    publisher::Publisher,
     watch::{Tell, Watch},
 };
 
@@ -27,6 +28,10 @@ const EVENTS_MAX: usize = 4_096;
 const FILES_BESIDE: usize = 64;
 /// What is read at once.
 const READ_BYTES: usize = 1 << 18;
+/// Bounds of the options, so that no run goes on for ever in one place.
+const WINDOW_MAX: u64 = 1_000_000;
+const RATE_MAX: f64 = 1_000_000.0;
+const PAYLOAD_BYTES_MAX: usize = 1 << 24;
 
 /// When the next frame is published.
 #[derive(Clone, Copy, Debug)]
@@ -35,39 +40,6 @@ pub(crate) enum Pace {
     Window(u64),
     /// So many a second, whatever comes of them.
     Rate(f64),
-}
-
-/// Who publishes, to whom.
-struct Publisher {
-    member: usize,
-    group: u32,
-    number: u32,
-    room: String,
-    /// Receivers that hold the window.
-    receivers: u32,
-    sent: u64,
-    /// Frames that every such receiver has.
-    done: u64,
-    /// Of the frames under way, how many such receivers have each.
-    have: Vec<u32>,
-}
-
-impl Publisher {
-    /// A receiver that holds the window has this frame.
-    fn count(&mut self, seq: u64) {
-        let window = self.have.len() as u64;
-        self.have[(seq % window) as usize] += 1;
-    }
-
-    /// Moves past the frames that all such receivers have; whether there are any.
-    fn is_due(&mut self) -> bool {
-        let (window, before) = (self.have.len() as u64, self.done);
-        while self.done < self.sent && self.have[(self.done % window) as usize] >= self.receivers {
-            self.have[(self.done % window) as usize] = 0;
-            self.done += 1;
-        }
-        self.done > before
-    }
 }
 
 /// Says before a run, not in the middle of it, that the system allows too few open files.
@@ -124,14 +96,19 @@ impl<'a> Run<'a> {
         payload_bytes: usize,
         tell: Tell<'a>,
     ) -> Result<Self, LoadError> {
-        if payload_bytes < MARK_BYTES {
-            let least = format!("a payload has at least {MARK_BYTES} bytes, for its mark");
-            return Err(LoadError::Option(least));
+        if !(MARK_BYTES..=PAYLOAD_BYTES_MAX).contains(&payload_bytes) {
+            return Err(LoadError::Option(format!(
+                "a payload has {MARK_BYTES} bytes, for its mark, to {PAYLOAD_BYTES_MAX}"
+            )));
         }
         match pace {
-            Pace::Window(0) => return Err(LoadError::Option("a window is at least 1".into())),
-            Pace::Rate(per_s) if per_s.is_nan() || per_s <= 0.0 => {
-                return Err(LoadError::Option("a rate is above 0".into()));
+            Pace::Window(window) if !(1..=WINDOW_MAX).contains(&window) => {
+                let range = format!("a window is from 1 to {WINDOW_MAX}");
+                return Err(LoadError::Option(range));
+            }
+            Pace::Rate(per_s) if !(per_s > 0.0 && per_s <= RATE_MAX) => {
+                let range = format!("a rate is above 0, and at most {RATE_MAX}");
+                return Err(LoadError::Option(range));
             }
             _ => {}
         }
@@ -224,6 +201,12 @@ impl<'a> Run<'a> {
                 publisher.receivers -= 1;
             }
         }
+        // The others may have all that is under way; then nothing more would come to say so.
+        for (at, publisher) in self.publishers.iter_mut().enumerate() {
+            if !publisher.have.is_empty() && publisher.is_due() {
+                self.due.push(at);
+            }
+        }
         Ok(())
     }
 
@@ -274,8 +257,13 @@ impl<'a> Run<'a> {
         self.due.clear();
         self.pace = Pace::Window(0);
         self.trickle_bytes = self.trickle_bytes.min(1) * READ_BYTES;
+        let samples = std::mem::take(&mut self.watch.samples);
         let end = Instant::now() + DRAIN;
-        self.until(end, |run| run.owed == 0 && run.behind() == 0)?;
+        match self.until(end, |run| run.owed == 0 && run.behind() == 0) {
+            // What does not come any more is lost.
+            Ok(()) | Err(LoadError::Silence(_)) => {}
+            Err(error) => return Err(error),
+        }
         self.faults.lost += self.owed;
         if measured.deliveries == 0 {
             return Err(LoadError::Silence(Duration::from_secs_f64(measured.wall_s)));
@@ -292,7 +280,7 @@ impl<'a> Run<'a> {
             latency: self.times.as_ref().and_then(Latency::of),
             faults: self.faults,
             figures: self.slow_figures(),
-            samples: std::mem::take(&mut self.watch.samples),
+            samples,
             ..Outcome::default()
         };
         outcome.judge();
@@ -451,7 +439,8 @@ impl<'a> Run<'a> {
                 faults.foreign += 1;
                 return;
             };
-            if publisher.member == at || publisher.group != group || !member.hears {
+            let is_sent = mark.seq < publisher.sent;
+            if publisher.member == at || publisher.group != group || !member.hears || !is_sent {
                 faults.foreign += 1;
                 return;
             }
@@ -467,7 +456,8 @@ impl<'a> Run<'a> {
                 times.saturating_record(now_us.saturating_sub(mark.due_ns / 1_000).max(1));
             }
             if counts && !publisher.have.is_empty() {
-                publisher.count(mark.seq);
+                // Those that it lost do not come any more, and hold no window.
+                (mark.seq + 1 - moved..=mark.seq).for_each(|seq| publisher.count(seq));
                 if publisher.is_due() {
                     due.push(mark.sender as usize);
                 }

@@ -58,10 +58,15 @@ impl Scenario {
     }
 }
 
+/// Members of a run, which all have a connection of this one process.
+const MEMBERS_MAX: usize = 1_000_000;
+
 /// One publisher and its subscribers.
 fn crowd(subscribers: usize, delivery: &'static str) -> Result<Vec<Who>, LoadError> {
-    if subscribers == 0 {
-        return Err(LoadError::Option("at least one subscriber".into()));
+    if !(1..=MEMBERS_MAX).contains(&subscribers) {
+        return Err(LoadError::Option(format!(
+            "from 1 to {MEMBERS_MAX} members beside the publisher"
+        )));
     }
     let publisher = Who {
         room: "fanout".into(),

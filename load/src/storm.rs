@@ -1,5 +1,5 @@
 //! Logins, many at a time, one after another: connect, upgrade, log in, be seated, close. After `run`,
-//! before `member`. Every step must come in its order and in time.
+//! before `publisher`. Every step must come in its order and in time.
 
 use std::{
     io::{self, Read, Write},
@@ -17,6 +17,9 @@ use crate::{
     outcome::{Faults, Latency, Outcome, times},
     watch::{Tell, Watch},
 };
+
+/// Logins under way, each of which has a connection of this one process.
+const AT_ONCE_MAX: usize = 20_000;
 
 /// How a storm blows.
 pub(crate) struct Storm {
@@ -75,8 +78,9 @@ pub(crate) fn blow(
     scenario: String,
     tell: Tell<'_>,
 ) -> Result<Outcome, LoadError> {
-    if storm.at_once == 0 || storm.rooms == 0 {
-        return Err(LoadError::Option("at least one login at once, into one room".into()));
+    if !(1..=AT_ONCE_MAX).contains(&storm.at_once) || storm.rooms == 0 {
+        let range = format!("from 1 to {AT_ONCE_MAX} logins at once, into at least one room");
+        return Err(LoadError::Option(range));
     }
     let mut blowing = Blowing {
         target,

@@ -40,6 +40,8 @@ pub type Tell<'a> = &'a mut dyn FnMut(Progress<'_>);
 pub(crate) struct Watch<'a> {
     process: Option<Process>,
     tell: Tell<'a>,
+    /// When the run began, and its phase.
+    run_begun: Instant,
     begun: Instant,
     end: Instant,
     phase: &'static str,
@@ -57,6 +59,7 @@ impl<'a> Watch<'a> {
         Self {
             process,
             tell,
+            run_begun: now,
             begun: now,
             end: now,
             phase: "connecting",
@@ -101,14 +104,15 @@ impl<'a> Watch<'a> {
         }
         let cpu_s = self.cpu_s();
         let sample = Sample {
-            at_s: (now - self.begun).as_secs_f64(),
+            at_s: (now - self.run_begun).as_secs_f64(),
             per_s: (count - self.count) as f64 / passed_s,
             cores: (cpu_s - self.cpu_s) / passed_s,
             resident_bytes: self.resident_bytes(),
         };
         (self.looked, self.count, self.cpu_s) = (now, count, cpu_s);
         let whole_s = (self.end - self.begun).as_secs_f64().max(1e-9);
+        let phase_s = (now - self.begun).as_secs_f64();
         self.samples.push(sample);
-        (self.tell)(Progress { phase: self.phase, done: (sample.at_s / whole_s).min(1.0), sample });
+        (self.tell)(Progress { phase: self.phase, done: (phase_s / whole_s).min(1.0), sample });
     }
 }

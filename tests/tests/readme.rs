@@ -97,7 +97,7 @@ fn every_command_of_the_readme_does_what_it_says() -> Result<()> {
         (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     ensure!(output.status.success(), "{out}\n{err}");
     let done: Vec<&str> = out.split("= done\n").collect();
-    ensure!(done.len() > 8, "{} blocks ran:\n{out}", done.len() - 1);
+    ensure!(done.len() > 9, "{} blocks ran:\n{out}", done.len() - 1);
     let shows = |at: usize, what: &str| {
         let block = done.get(at).copied().unwrap_or_default();
         ensure!(block.contains(what), "block {at} does not say {what:?}:\n{block}");
@@ -111,6 +111,11 @@ fn every_command_of_the_readme_does_what_it_says() -> Result<()> {
     shows(4, "clock")?;
     shows(5, "room.kick")?;
     shows(6, "every picture, byte for byte")?;
+    shows(8, "to 50, 64 B, 64 in flight")?;
+    shows(8, "faults               none")?;
+    shows(8, r#""unit":"logins""#)?;
+    let page = std::fs::read_to_string(data.path().join("latency.html"))?;
+    ensure!(page.contains("<svg"), "no chart in the page");
     ensure!(err.contains("clock #"), "no frame was received:\n{err}");
     ensure!(err.contains("grants_too_wide"), "the wide token was not refused:\n{err}");
     ensure!(
@@ -162,9 +167,18 @@ fn tests_of(folder: &Path, found: &mut BTreeSet<String>) -> Result<()> {
 #[test]
 fn every_test_that_a_document_names_is_there() -> Result<()> {
     let mut tests = BTreeSet::new();
-    for folder in
-        ["sdk", "bus", "server", "relay", "stagedoor", "examples", "tests", "benches", "xtask"]
-    {
+    for folder in [
+        "sdk",
+        "bus",
+        "server",
+        "relay",
+        "load",
+        "stagedoor",
+        "examples",
+        "tests",
+        "benches",
+        "xtask",
+    ] {
         tests_of(&root().join(folder), &mut tests)?;
     }
     let mut named = 0;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::warm_up;
+use super::{MEMBERS_MAX, warm_up};
 use crate::{
     dialect::{Target, Who},
     error::LoadError,
@@ -29,9 +29,12 @@ pub struct Rooms {
 impl Rooms {
     pub(super) fn run(&self, target: &Target, tell: Tell<'_>) -> Result<Outcome, LoadError> {
         let Self { rooms, members, payload_bytes, window, time } = *self;
-        if rooms == 0 || members < 2 {
-            return Err(LoadError::Option("at least one room of two members".into()));
-        }
+        let in_all = rooms.checked_mul(members).filter(|in_all| *in_all <= MEMBERS_MAX);
+        let Some(in_all) = in_all.filter(|in_all| *in_all > 0 && members > 1) else {
+            let range =
+                format!("at least one room of two members, and {MEMBERS_MAX} in all at most");
+            return Err(LoadError::Option(range));
+        };
         let who = |at: usize| Who {
             room: format!("room-{}", at / members),
             user: format!("u{at}"),
@@ -40,7 +43,7 @@ impl Rooms {
             delivery: "reliable",
             receive_buffer_bytes: None,
         };
-        let all: Vec<Who> = (0..rooms * members).map(who).collect();
+        let all: Vec<Who> = (0..in_all).map(who).collect();
         let mut run = Run::new(target, Pace::Window(window), payload_bytes, tell)?;
         run.connect(&all, |at| (at / members) as u32)?;
         run.measure("warming up", warm_up(time))?;

@@ -12,7 +12,7 @@ use std::{
 use anyhow::Context;
 use clap::{Args, Subcommand};
 use stagedoor_load::{
-    Dialect, Minter, Outcome, Process, Target,
+    Dialect, LoadError, Minter, Outcome, Process, Target,
     scenario::{Churn, FanOut, Idle, JoinStorm, OpenLoop, Rooms, Scenario, SlowReaders},
 };
 use stagedoor_token::AppId;
@@ -218,7 +218,7 @@ impl Named {
                 ref time,
             } => Scenario::SlowReaders(SlowReaders {
                 subscribers,
-                slow: subscribers * usize::from(slow_percent) / 100,
+                slow: subscribers.saturating_mul(usize::from(slow_percent)) / 100,
                 trickle_bytes_per_s: trickle,
                 payload_bytes: payload,
                 window,
@@ -250,9 +250,10 @@ fn running(at: &At, url: &str) -> Result<Target, Failure> {
     let (Some(app), Some(kid)) = (at.app, &at.kid) else {
         return Err(usage("--url goes with --app and --kid"));
     };
+    let address = address(url)?;
     let key = key_of(app, kid, at.secret_file.as_ref())?;
     Ok(Target {
-        address: address(url)?,
+        address,
         dialect: Dialect::Stagedoor(Minter::new(key)),
         process: at.server_pid.map(Process),
         cores: at.workers,
@@ -274,13 +275,21 @@ pub(super) fn run(bench: &Bench, json: bool) -> Done {
     let outcome = scenario.run(&target, &mut |progress| bar.show(progress));
     bar.clear();
     drop(own);
-    let outcome = outcome.map_err(|error| Failure::Refused(error.into()))?;
+    let outcome = outcome.map_err(failure)?;
+    show::outcome(&outcome, json)?;
     if let Some(file) = &bench.at.report {
         let page = stagedoor_load::report::page(std::slice::from_ref(&outcome), &show::made());
         std::fs::write(file, page).with_context(|| file.display().to_string())?;
     }
-    show::outcome(&outcome, json)?;
     judge(&outcome)
+}
+
+fn failure(error: LoadError) -> Failure {
+    match error {
+        LoadError::Option(_) => Failure::Usage(error.into()),
+        LoadError::Connect { .. } => Failure::Unreachable(error.into()),
+        _ => Failure::Refused(error.into()),
+    }
 }
 
 fn judge(outcome: &Outcome) -> Done {

@@ -1,0 +1,10 @@
+//! The load tester, end to end: against a relay, and against servers that do what no server should.
+
+#[path = "load/faults.rs"]
+mod faults;
+#[path = "load/faulty.rs"]
+mod faulty;
+#[path = "load/slow.rs"]
+mod slow;
+#[path = "load/words.rs"]
+mod words;
