@@ -4,7 +4,7 @@
 use std::{io::Write, path::Path, time::Duration};
 
 use anyhow::{Result, ensure};
-use stagedoor_load::Outcome;
+use stagedoor_load::{Outcome, watch::Sample};
 
 use crate::{
     machine::{Machine, root},
@@ -134,21 +134,36 @@ fn measure(plan: &Plan, options: &Options, pinned: bool) -> Result<Measured> {
 /// A server's turn: all that the runs tell, by name. A run in which a frame was lost, reordered or went astray
 /// does not count.
 fn turn(plan: &Plan, kind: Kind, cores: Option<&str>, time: Duration) -> Result<Values> {
-    let run = |scenario: ForTime| {
+    let run = |scenario: ForTime| -> Result<(Outcome, Vec<(Sample, u64)>)> {
         let peer = peers::start(kind, cores)?;
-        counting(scenario(time).run(&peer.target, &mut |_| {})?)
+        let mut looks = Vec::new();
+        let outcome = scenario(time).run(&peer.target, &mut |progress| {
+            if let Some(tunnel) = peer.tunnel.as_ref().filter(|_| progress.phase == "measuring") {
+                looks.push((progress.sample, tunnel.records()));
+            }
+        })?;
+        Ok((counting(outcome)?, looks))
     };
     // What members of their own kind had of the rate, without those whose cost is asked for.
     let without = match plan.before {
-        Some((scenario, members)) => Some(run(scenario)?.per_s() / members as f64),
+        Some((scenario, members)) => Some(run(scenario)?.0.per_s() / members as f64),
         None => None,
     };
-    let outcome = run(plan.scenario)?;
+    let (outcome, looks) = run(plan.scenario)?;
     let mut values = values(&outcome);
+    values.extend(records_per_delivery(&looks).map(|records| ("records_per_delivery", records)));
     if let (Some(without), Some(with)) = (without, outcome.figure("frames_per_s_after")) {
         values.push(("kept_of_rate_without", with / without.max(1e-9)));
     }
     Ok(values)
+}
+
+/// TLS records a delivery, from looks at a run and the records that there were by then.
+fn records_per_delivery(looks: &[(Sample, u64)]) -> Option<f64> {
+    let deliveries = |two: &[(Sample, u64)]| two[1].0.per_s * (two[1].0.at_s - two[0].0.at_s);
+    let deliveries: f64 = looks.windows(2).map(deliveries).sum();
+    let records = looks.last()?.1 - looks.first()?.1;
+    (deliveries > 0.0).then(|| records as f64 / deliveries)
 }
 
 /// The outcome, if it counts.
@@ -212,6 +227,16 @@ fn values(outcome: &Outcome) -> Values {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn records_count_from_the_first_look_to_the_last() {
+        let look = |at_s, per_s, records| (Sample { at_s, per_s, ..Sample::default() }, records);
+        // 100 and 300 deliveries, and what came before the first look.
+        let looks = [look(0.1, 9e9, 1_000), look(0.2, 1_000.0, 1_010), look(0.4, 1_500.0, 1_040)];
+        let ratio = records_per_delivery(&looks).expect("deliveries");
+        assert!((ratio - 0.1).abs() < 1e-9, "{ratio}");
+        assert_eq!(records_per_delivery(&looks[..1]), None);
+    }
 
     #[test]
     fn a_round_with_a_fault_does_not_count() {

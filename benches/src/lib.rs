@@ -7,11 +7,12 @@
 //! 3. [`peers`]: the servers, each on its core.
 //! 4. [`report`]: the results as a page.
 //! 5. [`chart`]: the results as a chart.
-//! 6. [`results`]: what was measured, kept; medians and ratios.
-//! 7. [`machine`]: where, when, and with which versions.
-//! 8. [`broadcast`]: a relay as it is written on `tokio::broadcast`.
-//! 9. [`floor`]: the least that a server can do.
-//! 10. [`check`]: the least that a login can be.
+//! 6. [`tunnel`]: TLS for a generator that speaks none, and a count of records.
+//! 7. [`results`]: what was measured, kept; medians and ratios.
+//! 8. [`machine`]: where, when, and with which versions.
+//! 9. [`broadcast`]: a relay as it is written on `tokio::broadcast`.
+//! 10. [`floor`]: the least that a server can do.
+//! 11. [`check`]: the least that a login can be.
 
 pub mod broadcast;
 pub mod chart;
@@ -23,3 +24,4 @@ pub mod peers;
 pub mod plan;
 pub mod report;
 pub mod results;
+pub mod tunnel;

@@ -79,7 +79,9 @@ const KEPT: Measure =
 const TOLD: Measure = Measure { name: "slow_told_share", title: "slow ones told" };
 const GROWN: Measure = Measure { name: "memory_grown_bytes", title: "memory grown, bytes" };
 
-use Kind::{Broadcast, Bun, Floor, FloorOneByOne, Nats, Stagedoor, StagedoorTwo};
+const RECORDS: Measure = Measure { name: "records_per_delivery", title: "TLS records a delivery" };
+
+use Kind::{Broadcast, Bun, Floor, FloorOneByOne, Nats, Stagedoor, StagedoorTls, StagedoorTwo};
 
 const ALL: &[Kind] = &[Floor, Stagedoor, Bun, Nats, Broadcast, FloorOneByOne];
 
@@ -178,6 +180,15 @@ pub fn plans() -> Vec<Plan> {
         workers("workers-one-room", "two workers against one, 1 → 1,000, 64 B", |time| {
             fan_out(1_000, 64, 64, time)
         }),
+        Plan {
+            servers: &[Stagedoor, StagedoorTls],
+            measures: &[CPU, RATE, RECORDS],
+            // Coalescing holds: records of many frames, not one for each.
+            goals: vec![Goal { server: StagedoorTls, ..goal(RECORDS, None, Bound::AtMost(0.25)) }],
+            ..cpu("tls", "TLS on, 1 → 100, 64 B, 64 in flight", [0.0; 2], |time| {
+                fan_out(100, 64, 64, time)
+            })
+        },
         workers("workers-rooms", "two workers against one, 500 rooms of 4", rooms),
     ]);
     plans
