@@ -7,9 +7,10 @@ use anyhow::{Result, ensure};
 use stagedoor_load::{Outcome, watch::Sample};
 
 use crate::{
+    curve::Curve,
     machine::{Machine, root},
     peers::{self, Kind},
-    plan::{ForTime, Plan, plans},
+    plan::{ForTime, Plan, What, plans},
     report,
     results::{Measured, Row},
 };
@@ -95,26 +96,17 @@ fn measure(plan: &Plan, options: &Options, pinned: bool) -> Result<Measured> {
         (options.rounds.min(plan.rounds_max), plan.seconds)
     };
     say(&format!("\n{}: {}, {rounds} rounds of {seconds:.1} s", plan.name, plan.title));
-    let mut rows: Vec<Row> = plan.servers.iter().map(|kind| named(*kind)).collect();
-    let there = |kind: Kind| kind.program().is_none_or(|program| program.exists());
-    for (kind, row) in plan.servers.iter().zip(&mut rows) {
-        if !there(*kind) {
-            row.faults.push("could not be installed here".into());
-        }
-    }
     let cores = match (pinned, plan.both_cores) {
         (true, false) => Some("0"),
         (true, true) => Some("0-1"),
         (false, _) => None,
     };
-    let time = Duration::from_secs_f64(seconds);
-    for round in 1..=rounds {
-        for (kind, row) in plan.servers.iter().zip(&mut rows) {
-            if there(*kind) {
-                note(plan, row, round, turn(plan, *kind, cores, time));
-            }
+    let rows = match plan.what {
+        What::Scenario(scenario) => {
+            take_turns(plan, scenario, rounds, cores, Duration::from_secs_f64(seconds))
         }
-    }
+        What::Curve(curve) => grow(plan, curve, rounds, cores),
+    };
     let programs: Vec<_> = [Kind::Bun, Kind::Nats]
         .iter()
         .filter_map(|kind| Some((kind.name(), kind.program()?)))
@@ -131,9 +123,60 @@ fn measure(plan: &Plan, options: &Options, pinned: bool) -> Result<Measured> {
     })
 }
 
+/// The servers' rows, each server in its turn.
+fn take_turns(
+    plan: &Plan,
+    scenario: ForTime,
+    rounds: usize,
+    cores: Option<&str>,
+    time: Duration,
+) -> Vec<Row> {
+    let mut rows: Vec<Row> = plan.servers.iter().map(|kind| named(kind.name())).collect();
+    let there = |kind: Kind| kind.program().is_none_or(|program| program.exists());
+    for (kind, row) in plan.servers.iter().zip(&mut rows) {
+        if !there(*kind) {
+            row.faults.push("could not be installed here".into());
+        }
+    }
+    for round in 1..=rounds {
+        for (kind, row) in plan.servers.iter().zip(&mut rows) {
+            if there(*kind) {
+                note(plan, row, round, turn(plan, scenario, *kind, cores, time));
+            }
+        }
+    }
+    rows
+}
+
+/// A curve's rows, one for each size, each round with a server of its own.
+fn grow(plan: &Plan, curve: Curve, rounds: usize, cores: Option<&str>) -> Vec<Row> {
+    let mut rows: Vec<Row> = curve.sizes().iter().map(|size| named(&size.to_string())).collect();
+    for round in 1..=rounds {
+        match curve.run(cores) {
+            Ok(sizes) => {
+                for (row, (_, values)) in rows.iter_mut().zip(sizes) {
+                    note(plan, row, round, Ok(values));
+                }
+            }
+            Err(error) => {
+                if let Some(row) = rows.last_mut() {
+                    note(plan, row, round, Err(error));
+                }
+            }
+        }
+    }
+    rows
+}
+
 /// A server's turn: all that the runs tell, by name. A run in which a frame was lost, reordered or went astray
 /// does not count.
-fn turn(plan: &Plan, kind: Kind, cores: Option<&str>, time: Duration) -> Result<Values> {
+fn turn(
+    plan: &Plan,
+    scenario: ForTime,
+    kind: Kind,
+    cores: Option<&str>,
+    time: Duration,
+) -> Result<Values> {
     let run = |scenario: ForTime| -> Result<(Outcome, Vec<(Sample, u64)>)> {
         let peer = peers::start(kind, cores)?;
         let mut looks = Vec::new();
@@ -149,7 +192,7 @@ fn turn(plan: &Plan, kind: Kind, cores: Option<&str>, time: Duration) -> Result<
         Some((scenario, members)) => Some(run(scenario)?.0.per_s() / members as f64),
         None => None,
     };
-    let (outcome, looks) = run(plan.scenario)?;
+    let (outcome, looks) = run(scenario)?;
     let mut values = values(&outcome);
     values.extend(records_per_delivery(&looks).map(|records| ("records_per_delivery", records)));
     if let (Some(without), Some(with)) = (without, outcome.figure("frames_per_s_after")) {
@@ -172,8 +215,8 @@ fn counting(outcome: Outcome) -> Result<Outcome> {
     Ok(outcome)
 }
 
-fn named(kind: Kind) -> Row {
-    Row { server: kind.name().into(), ..Row::default() }
+fn named(server: &str) -> Row {
+    Row { server: server.into(), ..Row::default() }
 }
 
 /// Notes a round.
