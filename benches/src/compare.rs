@@ -4,12 +4,13 @@
 use std::{io::Write, path::Path, time::Duration};
 
 use anyhow::{Result, ensure};
-use stagedoor_load::Outcome;
+use stagedoor_load::{Outcome, watch::Sample};
 
 use crate::{
+    curve::Curve,
     machine::{Machine, root},
     peers::{self, Kind},
-    plan::{ForTime, Plan, plans},
+    plan::{ForTime, Plan, What, plans},
     report,
     results::{Measured, Row},
 };
@@ -95,26 +96,17 @@ fn measure(plan: &Plan, options: &Options, pinned: bool) -> Result<Measured> {
         (options.rounds.min(plan.rounds_max), plan.seconds)
     };
     say(&format!("\n{}: {}, {rounds} rounds of {seconds:.1} s", plan.name, plan.title));
-    let mut rows: Vec<Row> = plan.servers.iter().map(|kind| named(*kind)).collect();
-    let there = |kind: Kind| kind.program().is_none_or(|program| program.exists());
-    for (kind, row) in plan.servers.iter().zip(&mut rows) {
-        if !there(*kind) {
-            row.faults.push("could not be installed here".into());
-        }
-    }
     let cores = match (pinned, plan.both_cores) {
         (true, false) => Some("0"),
         (true, true) => Some("0-1"),
         (false, _) => None,
     };
-    let time = Duration::from_secs_f64(seconds);
-    for round in 1..=rounds {
-        for (kind, row) in plan.servers.iter().zip(&mut rows) {
-            if there(*kind) {
-                note(plan, row, round, turn(plan, *kind, cores, time));
-            }
+    let rows = match plan.what {
+        What::Scenario(scenario) => {
+            take_turns(plan, scenario, rounds, cores, Duration::from_secs_f64(seconds))
         }
-    }
+        What::Curve(curve) => grow(plan, curve, rounds, cores),
+    };
     let programs: Vec<_> = [Kind::Bun, Kind::Nats]
         .iter()
         .filter_map(|kind| Some((kind.name(), kind.program()?)))
@@ -131,24 +123,90 @@ fn measure(plan: &Plan, options: &Options, pinned: bool) -> Result<Measured> {
     })
 }
 
+/// The servers' rows, each server in its turn.
+fn take_turns(
+    plan: &Plan,
+    scenario: ForTime,
+    rounds: usize,
+    cores: Option<&str>,
+    time: Duration,
+) -> Vec<Row> {
+    let mut rows: Vec<Row> = plan.servers.iter().map(|kind| named(kind.name())).collect();
+    let there = |kind: Kind| kind.program().is_none_or(|program| program.exists());
+    for (kind, row) in plan.servers.iter().zip(&mut rows) {
+        if !there(*kind) {
+            row.faults.push("could not be installed here".into());
+        }
+    }
+    for round in 1..=rounds {
+        for (kind, row) in plan.servers.iter().zip(&mut rows) {
+            if there(*kind) {
+                note(plan, row, round, turn(plan, scenario, *kind, cores, time));
+            }
+        }
+    }
+    rows
+}
+
+/// A curve's rows, one for each size, each round with a server of its own.
+fn grow(plan: &Plan, curve: Curve, rounds: usize, cores: Option<&str>) -> Vec<Row> {
+    let mut rows: Vec<Row> = curve.sizes().iter().map(|size| named(&size.to_string())).collect();
+    for round in 1..=rounds {
+        match curve.run(cores) {
+            Ok(sizes) => {
+                for (row, (_, values)) in rows.iter_mut().zip(sizes) {
+                    note(plan, row, round, Ok(values));
+                }
+            }
+            Err(error) => {
+                if let Some(row) = rows.last_mut() {
+                    note(plan, row, round, Err(error));
+                }
+            }
+        }
+    }
+    rows
+}
+
 /// A server's turn: all that the runs tell, by name. A run in which a frame was lost, reordered or went astray
 /// does not count.
-fn turn(plan: &Plan, kind: Kind, cores: Option<&str>, time: Duration) -> Result<Values> {
-    let run = |scenario: ForTime| {
+fn turn(
+    plan: &Plan,
+    scenario: ForTime,
+    kind: Kind,
+    cores: Option<&str>,
+    time: Duration,
+) -> Result<Values> {
+    let run = |scenario: ForTime| -> Result<(Outcome, Vec<(Sample, u64)>)> {
         let peer = peers::start(kind, cores)?;
-        counting(scenario(time).run(&peer.target, &mut |_| {})?)
+        let mut looks = Vec::new();
+        let outcome = scenario(time).run(&peer.target, &mut |progress| {
+            if let Some(tunnel) = peer.tunnel.as_ref().filter(|_| progress.phase == "measuring") {
+                looks.push((progress.sample, tunnel.records()));
+            }
+        })?;
+        Ok((counting(outcome)?, looks))
     };
     // What members of their own kind had of the rate, without those whose cost is asked for.
     let without = match plan.before {
-        Some((scenario, members)) => Some(run(scenario)?.per_s() / members as f64),
+        Some((scenario, members)) => Some(run(scenario)?.0.per_s() / members as f64),
         None => None,
     };
-    let outcome = run(plan.scenario)?;
+    let (outcome, looks) = run(scenario)?;
     let mut values = values(&outcome);
+    values.extend(records_per_delivery(&looks).map(|records| ("records_per_delivery", records)));
     if let (Some(without), Some(with)) = (without, outcome.figure("frames_per_s_after")) {
         values.push(("kept_of_rate_without", with / without.max(1e-9)));
     }
     Ok(values)
+}
+
+/// TLS records a delivery, from looks at a run and the records that there were by then.
+fn records_per_delivery(looks: &[(Sample, u64)]) -> Option<f64> {
+    let deliveries = |two: &[(Sample, u64)]| two[1].0.per_s * (two[1].0.at_s - two[0].0.at_s);
+    let deliveries: f64 = looks.windows(2).map(deliveries).sum();
+    let records = looks.last()?.1 - looks.first()?.1;
+    (deliveries > 0.0).then(|| records as f64 / deliveries)
 }
 
 /// The outcome, if it counts.
@@ -157,8 +215,8 @@ fn counting(outcome: Outcome) -> Result<Outcome> {
     Ok(outcome)
 }
 
-fn named(kind: Kind) -> Row {
-    Row { server: kind.name().into(), ..Row::default() }
+fn named(server: &str) -> Row {
+    Row { server: server.into(), ..Row::default() }
 }
 
 /// Notes a round.
@@ -212,6 +270,16 @@ fn values(outcome: &Outcome) -> Values {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn records_count_from_the_first_look_to_the_last() {
+        let look = |at_s, per_s, records| (Sample { at_s, per_s, ..Sample::default() }, records);
+        // 100 and 300 deliveries, and what came before the first look.
+        let looks = [look(0.1, 9e9, 1_000), look(0.2, 1_000.0, 1_010), look(0.4, 1_500.0, 1_040)];
+        let ratio = records_per_delivery(&looks).expect("deliveries");
+        assert!((ratio - 0.1).abs() < 1e-9, "{ratio}");
+        assert_eq!(records_per_delivery(&looks[..1]), None);
+    }
 
     #[test]
     fn a_round_with_a_fault_does_not_count() {

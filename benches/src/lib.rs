@@ -4,22 +4,26 @@
 //!
 //! 1. [`compare`]: scenarios against servers, round by round.
 //! 2. [`plan`]: what is measured, and the figures to reach.
-//! 3. [`peers`]: the servers, each on its core.
-//! 4. [`report`]: the results as a page.
-//! 5. [`chart`]: the results as a chart.
-//! 6. [`results`]: what was measured, kept; medians and ratios.
-//! 7. [`machine`]: where, when, and with which versions.
-//! 8. [`broadcast`]: a relay as it is written on `tokio::broadcast`.
-//! 9. [`floor`]: the least that a server can do.
-//! 10. [`check`]: the least that a login can be.
+//! 3. [`curve`]: what Stagedoor costs while there are ten of something, and thousands.
+//! 4. [`peers`]: the servers, each on its core.
+//! 5. [`report`]: the results as a page.
+//! 6. [`chart`]: the results as charts.
+//! 7. [`tunnel`]: TLS for a generator that speaks none, and a count of records.
+//! 8. [`results`]: what was measured, kept; medians and ratios.
+//! 9. [`machine`]: where, when, and with which versions.
+//! 10. [`broadcast`]: a relay as it is written on `tokio::broadcast`.
+//! 11. [`floor`]: the least that a server can do.
+//! 12. [`check`]: the least that a login can be.
 
 pub mod broadcast;
 pub mod chart;
 pub mod check;
 pub mod compare;
+pub mod curve;
 pub mod floor;
 pub mod machine;
 pub mod peers;
 pub mod plan;
 pub mod report;
 pub mod results;
+pub mod tunnel;

@@ -15,7 +15,11 @@ use stagedoor_load::{Dialect, Minter, Process, Target};
 use stagedoor_token::{AppId, Key, KeyState};
 use tempfile::TempDir;
 
-use crate::{check::SECRET, machine::root};
+use crate::{
+    check::SECRET,
+    machine::root,
+    tunnel::{Tunnel, certificate},
+};
 
 /// How long a server may take to start, and how long it may be silent.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -37,6 +41,8 @@ pub enum Kind {
     Stagedoor,
     /// The same on two.
     StagedoorTwo,
+    /// On one worker thread, with TLS.
+    StagedoorTls,
 }
 
 impl Kind {
@@ -50,7 +56,13 @@ impl Kind {
             Self::Broadcast => "tokio::broadcast",
             Self::Stagedoor => "Stagedoor",
             Self::StagedoorTwo => "Stagedoor, two workers",
+            Self::StagedoorTls => "Stagedoor, TLS",
         }
+    }
+
+    /// Whether it is Stagedoor, however it is set up.
+    pub fn is_stagedoor(self) -> bool {
+        matches!(self, Self::Stagedoor | Self::StagedoorTwo | Self::StagedoorTls)
     }
 
     /// The program, where it is not one of ours.
@@ -69,6 +81,8 @@ pub struct Peer {
     child: Child,
     /// How it is spoken to.
     pub target: Target,
+    /// The way to it, where it speaks TLS.
+    pub tunnel: Option<Tunnel>,
     _folder: TempDir,
 }
 
@@ -100,11 +114,16 @@ pub fn pin_generator() -> Result<()> {
 }
 
 /// Settings of a server that is loaded from one address.
-const SETTINGS: [(&str, &str); 8] = [
+const SETTINGS: [(&str, &str); 13] = [
     ("STAGEDOOR_RELAY__LIMITS__CONNECTIONS_MAX", "1000000"),
     ("STAGEDOOR_RELAY__LIMITS__CONNECTIONS_PER_APP_MAX", "1000000"),
     ("STAGEDOOR_RELAY__LIMITS__CONNECTIONS_PER_ADDRESS_MAX", "1000000"),
     ("STAGEDOOR_RELAY__LIMITS__ROOM_MEMBERS_MAX", "1000000"),
+    ("STAGEDOOR_RELAY__LIMITS__STREAMS_PER_ROOM_MAX", "10000"),
+    ("STAGEDOOR_RELAY__LIMITS__SUBSCRIPTIONS_PER_MEMBER_MAX", "10000"),
+    ("STAGEDOOR_RELAY__LIMITS__REQUESTS_PER_S", "1000000"),
+    ("STAGEDOOR_RELAY__LIMITS__REQUESTS_BURST", "1000000"),
+    ("STAGEDOOR_RELAY__LIMITS__PING_INTERVAL_MS", "600000"),
     ("STAGEDOOR_RELAY__LIMITS__DRAIN_GRACE_MS", "0"),
     ("STAGEDOOR_LISTEN__ADDRESS", "127.0.0.1:0"),
     ("STAGEDOOR_LISTEN__OPERATIONS", "127.0.0.1:0"),
@@ -127,9 +146,7 @@ pub fn start(kind: Kind, cores: Option<&str>) -> Result<Peer> {
     let own = std::env::current_exe()?.with_file_name("peer");
     let (program, port) = match kind.program() {
         Some(program) => (program, free_port()?),
-        None if matches!(kind, Kind::Stagedoor | Kind::StagedoorTwo) => {
-            (own.with_file_name("stagedoor"), 0)
-        }
+        None if kind.is_stagedoor() => (own.with_file_name("stagedoor"), 0),
         None => (own, 0),
     };
     ensure!(program.exists(), "{} is not installed", kind.name());
@@ -148,9 +165,28 @@ pub fn start(kind: Kind, cores: Option<&str>) -> Result<Peer> {
     }
     command.current_dir(folder.path()).stdin(Stdio::null()).stdout(Stdio::piped());
     arguments(kind, &mut command, folder.path(), port)?;
+    let trusted = if kind == Kind::StagedoorTls {
+        let (certificate, key) = certificate()?;
+        let (cert_file, key_file) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
+        std::fs::write(&cert_file, certificate.pem)?;
+        std::fs::write(&key_file, key)?;
+        command
+            .env("STAGEDOOR_RELAY__TLS__CERT", cert_file)
+            .env("STAGEDOOR_RELAY__TLS__KEY", key_file);
+        Some(certificate.der)
+    } else {
+        None
+    };
     let mut child = command.spawn().with_context(|| kind.name())?;
-    match target(kind, &mut child, port) {
-        Ok(target) => Ok(Peer { child, target, _folder: folder }),
+    let reached = target(kind, &mut child, port).and_then(|mut target| {
+        let tunnel = trusted.map(|der| Tunnel::dig(target.address, der)).transpose()?;
+        if let Some(tunnel) = &tunnel {
+            target.address = tunnel.address();
+        }
+        Ok((target, tunnel))
+    });
+    match reached {
+        Ok((target, tunnel)) => Ok(Peer { child, target, tunnel, _folder: folder }),
         Err(error) => {
             end(&mut child);
             Err(error)
@@ -172,8 +208,8 @@ fn arguments(kind: Kind, command: &mut Command, folder: &Path, port: u16) -> Res
             // It logs there.
             command.arg("-c").arg(file).stderr(Stdio::null())
         }
-        Kind::Stagedoor | Kind::StagedoorTwo => {
-            let workers = if kind == Kind::Stagedoor { "1" } else { "2" };
+        Kind::Stagedoor | Kind::StagedoorTwo | Kind::StagedoorTls => {
+            let workers = if kind == Kind::StagedoorTwo { "2" } else { "1" };
             command
                 .args(["dev", "--json", "--workers", workers, "--data"])
                 .arg(folder)
@@ -228,7 +264,8 @@ fn spoken_to(told: Told) -> Result<(SocketAddr, Dialect)> {
         let dialect = Dialect::Plain { minter: Some(Minter::new(key)) };
         return Ok((address.context("no address")?, dialect));
     };
-    let host = connect.strip_prefix("ws://").and_then(|rest| rest.split('/').next());
+    let rest = connect.strip_prefix("ws://").or_else(|| connect.strip_prefix("wss://"));
+    let host = rest.and_then(|rest| rest.split('/').next());
     let address = host.context("no address")?.parse()?;
     let secret = URL_SAFE_NO_PAD.decode(secret)?;
     let key = Key::hs256(app, &kid, &secret, KeyState::Current)?;

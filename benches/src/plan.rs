@@ -1,13 +1,28 @@
-//! What is measured, and the figures to reach. After `compare`, before `peers`.
+//! What is measured, and the figures to reach. After `compare`, before `curve`.
 
 use std::time::Duration;
 
 use stagedoor_load::scenario::{FanOut, Idle, JoinStorm, OpenLoop, Rooms, Scenario, SlowReaders};
 
-use crate::peers::Kind;
+use crate::{
+    curve::{Curve, DELIVERY, JOIN, LEAVE},
+    peers::Kind,
+};
 
 /// A scenario that takes so long.
 pub type ForTime = fn(Duration) -> Scenario;
+
+/// What is done.
+#[derive(Clone, Copy, Debug)]
+pub enum What {
+    /// A scenario, for so long.
+    Scenario(ForTime),
+    /// Few of something, then more and more.
+    Curve(Curve),
+}
+
+/// A curve's last size costs at most so many times what its first does.
+pub const CURVE_TIMES_MAX: f64 = 1.5;
 
 /// A scenario, its servers and its goals.
 #[derive(Debug)]
@@ -22,8 +37,8 @@ pub struct Plan {
     pub measures: &'static [Measure],
     /// The figures to reach.
     pub goals: Vec<Goal>,
-    /// What is done, for so long.
-    pub scenario: ForTime,
+    /// What is done.
+    pub what: What,
     /// What is done before in each round by a server of its own, to compare with; and how many members
     /// receive in it.
     pub before: Option<(ForTime, usize)>,
@@ -79,7 +94,20 @@ const KEPT: Measure =
 const TOLD: Measure = Measure { name: "slow_told_share", title: "slow ones told" };
 const GROWN: Measure = Measure { name: "memory_grown_bytes", title: "memory grown, bytes" };
 
-use Kind::{Broadcast, Bun, Floor, FloorOneByOne, Nats, Stagedoor, StagedoorTwo};
+const RECORDS: Measure = Measure { name: "records_per_delivery", title: "TLS records a delivery" };
+/// What coming and going costs, and what a frame does.
+const VISIT: &[Measure] = &[
+    Measure { name: JOIN, title: "join, CPU µs" },
+    Measure { name: LEAVE, title: "leave, CPU µs" },
+    Measure { name: DELIVERY, title: "delivery, CPU µs" },
+];
+const SUBSCRIPTION: &[Measure] = &[
+    Measure { name: JOIN, title: "subscribe, CPU µs" },
+    Measure { name: LEAVE, title: "unsubscribe, CPU µs" },
+    Measure { name: DELIVERY, title: "delivery, CPU µs" },
+];
+
+use Kind::{Broadcast, Bun, Floor, FloorOneByOne, Nats, Stagedoor, StagedoorTls, StagedoorTwo};
 
 const ALL: &[Kind] = &[Floor, Stagedoor, Bun, Nats, Broadcast, FloorOneByOne];
 
@@ -99,7 +127,7 @@ fn cpu(name: &'static str, title: &'static str, [floor, bun]: [f64; 2], scenario
         servers: ALL,
         measures: &[CPU, RATE],
         goals: cpu_goals(floor, bun),
-        scenario,
+        what: What::Scenario(scenario),
         before: None,
         seconds: 2.0,
         rounds_max: usize::MAX,
@@ -178,8 +206,25 @@ pub fn plans() -> Vec<Plan> {
         workers("workers-one-room", "two workers against one, 1 → 1,000, 64 B", |time| {
             fan_out(1_000, 64, 64, time)
         }),
+        Plan {
+            servers: &[Stagedoor, StagedoorTls],
+            measures: &[CPU, RATE, RECORDS],
+            // Coalescing holds: records of many frames, not one for each.
+            goals: vec![Goal { server: StagedoorTls, ..goal(RECORDS, None, Bound::AtMost(0.25)) }],
+            ..cpu("tls", "TLS on, 1 → 100, 64 B, 64 in flight", [0.0; 2], |time| {
+                fan_out(100, 64, 64, time)
+            })
+        },
         workers("workers-rooms", "two workers against one, 500 rooms of 4", rooms),
     ]);
+    plans.extend(Curve::ALL.map(|curve| Plan {
+        servers: &[Stagedoor],
+        measures: if curve == Curve::Subscriptions { SUBSCRIPTION } else { VISIT },
+        goals: Vec::new(),
+        what: What::Curve(curve),
+        rounds_max: 3,
+        ..cpu(curve.name(), curve.title(), [0.0; 2], rooms)
+    }));
     plans
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use crate::{
     chart::{Bar, Group},
     peers::Kind,
-    plan::{Bound, CPU, Goal, Measure, Plan},
+    plan::{Bound, CPU, CURVE_TIMES_MAX, Goal, Measure, Plan, What},
     results::{Measured, Row},
 };
 
@@ -20,7 +20,26 @@ pub struct Verdict {
 
 /// The verdicts on a plan's goals.
 pub fn verdicts(plan: &Plan, measured: &Measured) -> Vec<Verdict> {
-    plan.goals.iter().map(|goal| verdict(goal, measured)).collect()
+    match plan.what {
+        What::Curve(_) => plan.measures.iter().map(|measure| grown(*measure, measured)).collect(),
+        What::Scenario(_) => plan.goals.iter().map(|goal| verdict(goal, measured)).collect(),
+    }
+}
+
+/// Whether the last size of a curve costs about what the first does.
+fn grown(measure: Measure, measured: &Measured) -> Verdict {
+    let ends = measured.rows.first().zip(measured.rows.last());
+    let times = ends.and_then(|(first, last)| {
+        let ratio = measured.ratio(measure.name, &last.server, &first.server)?;
+        Some((ratio, format!("with {} × with {}", grouped(&last.server), grouped(&first.server))))
+    });
+    let title = format!("{} ≤ {CURVE_TIMES_MAX}", measure.title);
+    let Some((times, of)) = times else {
+        return Verdict { met: None, text: format!("{title}: not measured") };
+    };
+    let met = times <= CURVE_TIMES_MAX;
+    let word = if met { "met" } else { "**missed**" };
+    Verdict { met: Some(met), text: format!("{title}, {of}: {times:.2}, {word}") }
 }
 
 fn verdict(goal: &Goal, measured: &Measured) -> Verdict {
@@ -124,7 +143,8 @@ fn section(out: &mut String, plan: &Plan, measured: &Measured) {
 
 fn table(out: &mut String, plan: &Plan, measured: &Measured) {
     let Some(first) = plan.measures.first() else { return };
-    let mut heads = vec!["server".to_owned()];
+    let first_head = if matches!(plan.what, What::Curve(_)) { "size" } else { "server" };
+    let mut heads = vec![first_head.to_owned()];
     heads.extend(plan.measures.iter().map(|measure| measure.title.to_owned()));
     let others: Vec<Kind> =
         [Kind::Floor, Kind::Bun].into_iter().filter(|kind| plan.servers.contains(kind)).collect();
@@ -159,14 +179,18 @@ fn cell(row: &Row, measure: Measure) -> String {
     }
 }
 
+/// Digits in groups of three.
+fn grouped(digits: &str) -> String {
+    let first = digits.len() % 3;
+    let groups = digits.as_bytes()[first..].chunks(3).map(String::from_utf8_lossy);
+    let head = if first > 0 { Some(digits[..first].into()) } else { None };
+    head.into_iter().chain(groups).collect::<Vec<_>>().join(",")
+}
+
 /// A figure in three digits or a few more.
 fn short(value: f64) -> String {
     if value.abs() >= 1_000.0 {
-        let digits = format!("{value:.0}");
-        let first = digits.len() % 3;
-        let groups = digits.as_bytes()[first..].chunks(3).map(String::from_utf8_lossy);
-        let head = if first > 0 { Some(digits[..first].into()) } else { None };
-        return head.into_iter().chain(groups).collect::<Vec<_>>().join(",");
+        return grouped(&format!("{value:.0}"));
     }
     match value.abs() {
         v if v >= 100.0 => format!("{value:.0}"),

@@ -1,4 +1,4 @@
-//! What was measured, kept as JSON, one file for each scenario; medians and ratios. After `chart`, before
+//! What was measured, kept as JSON, one file for each scenario; medians and ratios. After `tunnel`, before
 //! `machine`.
 
 use std::{
