@@ -3,6 +3,8 @@
 
 use std::fmt::Write;
 
+use stagedoor_load::report::escape;
+
 /// Bars of one scenario.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Group {
@@ -72,7 +74,7 @@ pub fn chart(groups: &[Group]) -> String {
             out,
             "<text class=\"title\" x=\"8\" y=\"{}\">{}</text>",
             y + 20.0,
-            escaped(&group.title)
+            escape(&group.title)
         );
         y += TITLE;
         for bar in &group.bars {
@@ -84,7 +86,7 @@ pub fn chart(groups: &[Group]) -> String {
                  <text x=\"{:.1}\" y=\"{}\">{:.2}</text>",
                 LEFT - 8.0,
                 y + 11.0,
-                escaped(&bar.name),
+                escape(&bar.name),
                 (end - LEFT).max(1.0),
                 end + 6.0,
                 y + 11.0,
@@ -94,10 +96,6 @@ pub fn chart(groups: &[Group]) -> String {
         }
     }
     out + "</svg>\n"
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 #[cfg(test)]

@@ -141,7 +141,7 @@ fn take_turns(
     for round in 1..=rounds {
         for (kind, row) in plan.servers.iter().zip(&mut rows) {
             if there(*kind) {
-                note(plan, row, round, turn(plan, scenario, *kind, cores, time));
+                note(plan, row, round, turn(scenario, *kind, cores, time));
             }
         }
     }
@@ -168,36 +168,18 @@ fn grow(plan: &Plan, curve: Curve, rounds: usize, cores: Option<&str>) -> Vec<Ro
     rows
 }
 
-/// A server's turn: all that the runs tell, by name. A run in which a frame was lost, reordered or went astray
+/// A server's turn: all that the run tells, by name. A run in which a frame was lost, reordered or went astray
 /// does not count.
-fn turn(
-    plan: &Plan,
-    scenario: ForTime,
-    kind: Kind,
-    cores: Option<&str>,
-    time: Duration,
-) -> Result<Values> {
-    let run = |scenario: ForTime| -> Result<(Outcome, Vec<(Sample, u64)>)> {
-        let peer = peers::start(kind, cores)?;
-        let mut looks = Vec::new();
-        let outcome = scenario(time).run(&peer.target, &mut |progress| {
-            if let Some(tunnel) = peer.tunnel.as_ref().filter(|_| progress.phase == "measuring") {
-                looks.push((progress.sample, tunnel.records()));
-            }
-        })?;
-        Ok((counting(outcome)?, looks))
-    };
-    // What members of their own kind had of the rate, without those whose cost is asked for.
-    let without = match plan.before {
-        Some((scenario, members)) => Some(run(scenario)?.0.per_s() / members as f64),
-        None => None,
-    };
-    let (outcome, looks) = run(scenario)?;
-    let mut values = values(&outcome);
+fn turn(scenario: ForTime, kind: Kind, cores: Option<&str>, time: Duration) -> Result<Values> {
+    let peer = peers::start(kind, cores)?;
+    let mut looks = Vec::new();
+    let outcome = scenario(time).run(&peer.target, &mut |progress| {
+        if let Some(tunnel) = peer.tunnel.as_ref().filter(|_| progress.phase == "measuring") {
+            looks.push((progress.sample, tunnel.records()));
+        }
+    })?;
+    let mut values = values(&counting(outcome)?);
     values.extend(records_per_delivery(&looks).map(|records| ("records_per_delivery", records)));
-    if let (Some(without), Some(with)) = (without, outcome.figure("frames_per_s_after")) {
-        values.push(("kept_of_rate_without", with / without.max(1e-9)));
-    }
     Ok(values)
 }
 

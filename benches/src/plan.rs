@@ -39,9 +39,6 @@ pub struct Plan {
     pub goals: Vec<Goal>,
     /// What is done.
     pub what: What,
-    /// What is done before in each round by a server of its own, to compare with; and how many members
-    /// receive in it.
-    pub before: Option<(ForTime, usize)>,
     /// Seconds of each measurement.
     pub seconds: f64,
     /// At most so many rounds, where rounds hardly differ.
@@ -89,8 +86,7 @@ const P50: Measure = Measure { name: "p50_us", title: "p50 µs" };
 const P99: Measure = Measure { name: "p99_us", title: "p99 µs" };
 const MEMORY: Measure = Measure { name: "bytes_per_connection", title: "bytes each" };
 const AFTER: Measure = Measure { name: "after_to_before", title: "memory after to before" };
-const KEPT: Measure =
-    Measure { name: "kept_of_rate_without", title: "kept of the rate without them" };
+const KEPT: Measure = Measure { name: "kept_of_rate", title: "kept of the rate without them" };
 const TOLD: Measure = Measure { name: "slow_told_share", title: "slow ones told" };
 const GROWN: Measure = Measure { name: "memory_grown_bytes", title: "memory grown, bytes" };
 
@@ -128,7 +124,6 @@ fn cpu(name: &'static str, title: &'static str, [floor, bun]: [f64; 2], scenario
         measures: &[CPU, RATE],
         goals: cpu_goals(floor, bun),
         what: What::Scenario(scenario),
-        before: None,
         seconds: 2.0,
         rounds_max: usize::MAX,
         both_cores: false,
@@ -199,7 +194,6 @@ pub fn plans() -> Vec<Plan> {
                 goal(KEPT, None, Bound::AtLeast(0.95)),
                 goal(TOLD, None, Bound::AtLeast(1.0)),
             ],
-            before: Some((|time| fan_out(900, 1_024, 64, time), 900)),
             seconds: 3.0,
             ..cpu("slow-readers", "100 of 1,000 read at a trickle", [0.0; 2], slow_readers)
         },

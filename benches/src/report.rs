@@ -268,7 +268,7 @@ mod tests {
         assert_eq!(verdicts(&plans[0], &slow)[0].met, Some(false));
         assert_eq!(verdicts(&plans[0], &slow)[1].met, None);
         let kept = plans.iter().find(|plan| plan.name == "slow-readers").expect("a plan");
-        slow.rows[1].values = [("kept_of_rate_without".into(), vec![0.94])].into();
+        slow.rows[1].values = [("kept_of_rate".into(), vec![0.94])].into();
         assert_eq!(verdicts(kept, &slow)[0].met, Some(false));
     }
 

@@ -104,7 +104,8 @@ fn milliseconds(us: u64) -> String {
     format!("{:.2} ms", us as f64 / 1_000.0)
 }
 
-fn escape(text: &str) -> String {
+/// A text as it stands in HTML and SVG.
+pub fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 

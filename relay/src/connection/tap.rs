@@ -93,3 +93,24 @@ impl Write for Tap {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_came_behind_the_login_is_not_an_end() {
+        let read = |bytes: usize| {
+            let mut tap = Tap::default();
+            tap.fill(borrow(), bytes);
+            let mut taken = vec![0; bytes];
+            tap.read_exact(&mut taken).expect("bytes are there");
+            tap
+        };
+        for (len, head) in [(5, 2), (125, 2), (126, 4), (300, 4)] {
+            assert!(read(head + MASK_BYTES + len).is_at_an_end(Some(len)), "{len}");
+            assert!(!read(head + MASK_BYTES + len + 1).is_at_an_end(Some(len)), "{len}");
+        }
+        assert!(Tap::default().is_at_an_end(None) && !read(1).is_at_an_end(None));
+    }
+}
