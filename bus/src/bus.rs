@@ -9,6 +9,8 @@ use crate::{
     command::{Answer, Command},
     directory::{App, Directory},
     event::Event,
+    revocation::{Revocation, Target},
+    revocations::Revocations,
 };
 
 /// A future that a filling of the bus gives back.
@@ -34,8 +36,19 @@ pub trait Bus: Send + Sync + 'static {
     /// Tells every relay of an app, new or changed. When the future is done, logins are decided by it.
     fn put_app(&self, app: App) -> BusFuture<'_, ()>;
 
-    /// Tells every relay that an app is gone.
+    /// Tells every relay that an app is gone, and with it what was revoked of it.
     fn remove_app(&self, id: AppId) -> BusFuture<'_, ()>;
+
+    /// What is revoked; the door and the mint read it without waiting.
+    fn revocations(&self) -> Arc<Revocations>;
+
+    /// Tells every door of a revocation. Live seats are not touched: [`Command::Revoke`] does that, and
+    /// comes after, so that nobody gets in between.
+    fn revoke(&self, revocation: &Revocation);
+
+    /// Tells every door that a revocation of a target is lifted; `left` are those of the same target that
+    /// still stand.
+    fn lift(&self, app: AppId, target: &Target, left: &[Revocation]);
 
     /// Asks the relay that holds the room, or all relays, and waits for the answer.
     fn command(&self, command: Command) -> BusFuture<'_, Answer>;

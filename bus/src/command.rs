@@ -3,12 +3,14 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use stagedoor_token::AppId;
+use stagedoor_token::{AppId, Kind, RoleName};
 use stagedoor_wire::{
     member::{Member, StreamInfo},
     name::Topic,
     request::To,
 };
+
+use crate::revocation::{Revocation, Then};
 
 /// One command.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -62,6 +64,49 @@ pub enum Command {
         /// Any JSON.
         data: Box<RawValue>,
     },
+    /// Acts on the live seats that a revocation hits; the doors know of it already. Answered with
+    /// [`Answer::Done`].
+    Revoke {
+        /// The revocation.
+        revocation: Revocation,
+        /// For how long its members may bring a token that it does not hit before anything is done, in
+        /// seconds; 0: it is done at once.
+        margin_s: u32,
+        /// What is done.
+        then: Then,
+    },
+    /// Gives a member another role. Answered with [`Answer::Done`] or [`Answer::RoleRefused`].
+    Assign {
+        /// Whose.
+        app: AppId,
+        /// The room.
+        room: String,
+        /// The user.
+        user: String,
+        /// The role.
+        role: RoleName,
+        /// Who asked, for the event: an API key's id or `root`.
+        by: String,
+    },
+    /// Mutes a member's streams, or lets them speak again. Answered with [`Answer::Done`].
+    Mute {
+        /// Whose.
+        app: AppId,
+        /// The room.
+        room: String,
+        /// The user.
+        user: String,
+        /// Which kinds of streams.
+        kinds: Vec<Kind>,
+        /// Whether they are to be silent.
+        muted: bool,
+    },
+    /// Gives the seats of an app what its roles say now. Answered with [`Answer::Done`]: those whose grants
+    /// changed.
+    Reapply {
+        /// Whose.
+        app: AppId,
+    },
 }
 
 /// The answer to one command.
@@ -78,13 +123,15 @@ pub enum Answer {
     Room(RoomDetail),
     /// Done; how many seats it touched.
     Done {
-        /// Seats closed, or seats that the message was for.
+        /// Seats closed or changed, or seats that the message was for.
         seats: usize,
     },
     /// There is no such room.
     RoomUnknown,
     /// There is no such user in that room.
     UserUnknown,
+    /// The app has no such role, or none that this member can have.
+    RoleRefused,
 }
 
 /// A room in a list.

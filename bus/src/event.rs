@@ -4,6 +4,8 @@
 use serde::{Deserialize, Serialize};
 use stagedoor_token::AppId;
 
+use crate::revocation::Revocation;
+
 /// One event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Event {
@@ -66,6 +68,40 @@ pub enum Event {
         user: Option<String>,
         /// `ok`, or the code that refused.
         code: String,
+    },
+    /// A member's act revoked something: a kick its token, a ban its user. The doors know of it; it is to
+    /// be stored.
+    Revoked {
+        /// The revocation.
+        revocation: Revocation,
+        /// Who.
+        by: String,
+    },
+    /// A member brought a new token to its seat.
+    Renewed {
+        /// The app.
+        app: AppId,
+        /// The room.
+        room: String,
+        /// The user.
+        user: String,
+        /// The new token's id.
+        jti: String,
+        /// The id of the one before.
+        old_jti: String,
+    },
+    /// A member has another role.
+    RoleChanged {
+        /// The app.
+        app: AppId,
+        /// The room.
+        room: String,
+        /// The user.
+        user: String,
+        /// The new role.
+        role: String,
+        /// Who gave it.
+        by: String,
     },
     /// A room's first member came.
     RoomOpened {

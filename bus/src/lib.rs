@@ -7,15 +7,23 @@
 //! 3. [`command`]: what the server asks of the relay.
 //! 4. [`event`]: what the relay tells the server.
 //! 5. [`directory`]: what the relay must know of each app to decide at the door.
+//! 6. [`revocations`]: the list of what is revoked, as the door reads it.
+//! 7. [`revocation`]: what a revocation says, and of what token.
+//! 8. `siphash`: what a text is known by in a list that does not keep it.
 
 pub mod bus;
 pub mod command;
 pub mod directory;
 pub mod event;
 pub mod local;
+pub mod revocation;
+pub mod revocations;
+mod siphash;
 
 pub use bus::{Bus, BusError, BusFuture};
 pub use command::{Answer, Command};
 pub use directory::{App, Directory};
 pub use event::Event;
 pub use local::{Asked, Ends, LocalBus};
+pub use revocation::{Bearer, Hit, Revocation, Target, Then};
+pub use revocations::{REVOCATION_KEPT_S, Revocations};

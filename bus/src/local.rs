@@ -18,6 +18,8 @@ use crate::{
     command::{Answer, Command},
     directory::{App, Directory, Newest},
     event::Event,
+    revocation::{Revocation, Target},
+    revocations::Revocations,
 };
 
 /// Commands that wait for the relay, at most.
@@ -40,6 +42,7 @@ pub struct Asked {
 #[derive(Debug)]
 pub struct LocalBus {
     newest: Newest,
+    revocations: Arc<Revocations>,
     commands: mpsc::Sender<Asked>,
     events: mpsc::Sender<Event>,
     dropped: AtomicU64,
@@ -59,7 +62,13 @@ impl LocalBus {
     pub fn new() -> (Arc<Self>, Ends) {
         let (commands, commands_end) = mpsc::channel(COMMANDS_WAITING_MAX);
         let (events, events_end) = mpsc::channel(EVENTS_WAITING_MAX);
-        let bus = Self { newest: Newest::default(), commands, events, dropped: AtomicU64::new(0) };
+        let bus = Self {
+            newest: Newest::default(),
+            revocations: Arc::default(),
+            commands,
+            events,
+            dropped: AtomicU64::new(0),
+        };
         (Arc::new(bus), Ends { commands: commands_end, events: events_end })
     }
 }
@@ -76,7 +85,20 @@ impl Bus for LocalBus {
 
     fn remove_app(&self, id: AppId) -> BusFuture<'_, ()> {
         self.newest.change(|directory| directory.without(id));
+        self.revocations.forget_app(id);
         Box::pin(async { Ok(()) })
+    }
+
+    fn revocations(&self) -> Arc<Revocations> {
+        self.revocations.clone()
+    }
+
+    fn revoke(&self, revocation: &Revocation) {
+        self.revocations.add(revocation);
+    }
+
+    fn lift(&self, app: AppId, target: &Target, left: &[Revocation]) {
+        self.revocations.lift(app, target, left);
     }
 
     fn command(&self, command: Command) -> BusFuture<'_, Answer> {

@@ -36,5 +36,7 @@ pub(crate) fn answer(shared: &Shared, command: Command) -> Answer {
             },
             None => Answer::RoomUnknown,
         },
+        Command::Revoke { .. } | Command::Reapply { .. } => Answer::Done { seats: 0 },
+        Command::Assign { .. } | Command::Mute { .. } => Answer::RoomUnknown,
     }
 }

@@ -123,6 +123,25 @@ fn of_event(event: Event) -> Record {
             actor: Some(by),
             ..now(&format!("moderate.{verb}"), &code)
         },
+        Event::Revoked { revocation, by } => {
+            Record { app: Some(revocation.app.0), actor: Some(by), ..now("revocation.add", "ok") }
+        }
+        Event::Renewed { app, room, user, jti, old_jti } => Record {
+            app: Some(app.0),
+            room: Some(room),
+            user: Some(user),
+            jti: Some(jti),
+            detail: Some(format!("old_jti={old_jti}")),
+            ..now("seat.renewed", "ok")
+        },
+        Event::RoleChanged { app, room, user, role, by } => Record {
+            app: Some(app.0),
+            room: Some(room),
+            user: Some(user),
+            role: Some(role),
+            actor: Some(by),
+            ..now("seat.role", "ok")
+        },
         Event::RoomOpened { app, room } => {
             Record { app: Some(app.0), room: Some(room), ..now("room.opened", "ok") }
         }

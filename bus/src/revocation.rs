@@ -1,0 +1,129 @@
+//! What a revocation says, and of what token (`spec/revocation.md`). After `revocations`, before `siphash`.
+//! Words only: whether a token is hit is found by the list.
+
+use serde::{Deserialize, Serialize};
+use stagedoor_token::{AppId, RoleName};
+
+/// Which tokens of an app a revocation is about.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Target {
+    /// The token of this id.
+    Jti(String),
+    /// A user, in every room.
+    User(String),
+    /// A user in one room.
+    RoomUser {
+        /// The room.
+        room: String,
+        /// The user.
+        user: String,
+    },
+    /// Everybody in a room.
+    Room(String),
+    /// Everybody of a role in one room.
+    RoomRole {
+        /// The room.
+        room: String,
+        /// The role.
+        role: String,
+    },
+    /// Everybody of a role, in every room.
+    Role(String),
+    /// What a key signed, by its id.
+    Key(String),
+    /// Every token of the app.
+    App,
+}
+
+/// One entry of the list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revocation {
+    /// Whose.
+    pub app: AppId,
+    /// What it is about.
+    pub target: Target,
+    /// The app's generation that it began; tokens of an earlier one are hit.
+    pub generation: u64,
+    /// When it was made, Unix seconds; tokens without a generation are hit if issued then or before.
+    pub at_s: u64,
+    /// When a ban ends, Unix seconds; a ban without is for good. Nothing else has an end of its own.
+    pub ends_s: Option<u64>,
+    /// Whether it hits whatever token comes, and not only those from before it.
+    pub ban: bool,
+    /// Why, for people.
+    pub reason: Option<String>,
+}
+
+/// The token that is looked up, and who bears it.
+#[derive(Clone, Copy, Debug)]
+pub struct Bearer<'a> {
+    /// The app.
+    pub app: AppId,
+    /// The room.
+    pub room: &'a str,
+    /// The user.
+    pub user: &'a str,
+    /// The role.
+    pub role: &'a str,
+    /// The id of the key that signed the token.
+    pub kid: &'a str,
+    /// The token's id.
+    pub jti: &'a str,
+    /// When it was issued, Unix seconds.
+    pub iat: u64,
+    /// The app's generation when it was minted, if it says so.
+    pub generation: Option<u64>,
+}
+
+/// That a token is hit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hit {
+    /// Whether by a ban: another token would not help.
+    pub ban: bool,
+    /// When that ban ends, Unix seconds; none: never.
+    pub ends_s: Option<u64>,
+}
+
+/// What becomes of a live seat that a revocation hits.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Then {
+    /// It is closed.
+    #[default]
+    Close,
+    /// It goes on with this role.
+    Demote(RoleName),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_is_one_word_or_one_field_and_nothing_more() {
+        for text in [
+            r#"{"jti":"t1"}"#,
+            r#"{"user":"anna"}"#,
+            r#"{"room_user":{"room":"main","user":"anna"}}"#,
+            r#"{"room":"main"}"#,
+            r#"{"room_role":{"room":"main","role":"host"}}"#,
+            r#"{"role":"host"}"#,
+            r#"{"key":"k1"}"#,
+            r#""app""#,
+        ] {
+            let target: Target = serde_json::from_str(text).expect(text);
+            assert_eq!(serde_json::to_string(&target).expect("JSON"), text);
+        }
+        for text in [
+            "{}",
+            r#"{"user":"anna","room":"main"}"#,
+            r#"{"room_user":{"room":"main"}}"#,
+            r#"{"room_user":{"room":"main","user":"anna","role":"host"}}"#,
+            r#"{"team":"red"}"#,
+            r#""user""#,
+        ] {
+            assert!(serde_json::from_str::<Target>(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,344 @@
+//! The list of what is revoked, as the door reads it: small and fast. After `directory`, before
+//! `revocation`. Targets are kept as keyed hashes, so it can answer whether a token is hit, and not what
+//! is in it: that is in the server's store.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    hash::{BuildHasherDefault, Hash, Hasher},
+    sync::{
+        PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use stagedoor_token::{AppId, Limits};
+
+use crate::{
+    revocation::{Bearer, Hit, Revocation, Target},
+    siphash::SipKey,
+};
+
+/// For how long a token that a revocation hits may be alive, and so the entry, in seconds.
+pub const REVOCATION_KEPT_S: u64 = Limits::DEFAULT.ttl_s_max + Limits::DEFAULT.leeway_s;
+
+/// Kinds of targets.
+const KINDS: usize = 8;
+/// Tables of one kind: when a table grows nobody reads, and a part of it grows in a part of the time.
+const PARTS: usize = 16;
+
+const JTI: usize = 0;
+const USER: usize = 1;
+const ROOM_USER: usize = 2;
+const ROOM: usize = 3;
+const ROOM_ROLE: usize = 4;
+const ROLE: usize = 5;
+const KEY: usize = 6;
+const APP: usize = 7;
+
+/// Where a target lies in the tables of its kind: the app, and 96 bits of a keyed hash.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Place {
+    app: AppId,
+    hash: [u32; 3],
+}
+
+impl Place {
+    fn new(app: AppId, [first, second]: [u64; 2]) -> Self {
+        Self { app, hash: [first as u32, (first >> 32) as u32, second as u32] }
+    }
+
+    fn part(&self) -> usize {
+        self.hash[2] as usize % PARTS
+    }
+}
+
+impl Hash for Place {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let app = u64::from(self.app.0).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        state.write_u64((u64::from(self.hash[1]) << 32 | u64::from(self.hash[0])) ^ app);
+    }
+}
+
+/// Hands a place's hash through: it is one already.
+#[derive(Default)]
+struct Through(u64);
+
+impl Hasher for Through {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.0 = self.0.rotate_left(8) ^ u64::from(*byte));
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        self.0 = u64::from(number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = number;
+    }
+}
+
+type Map<K, V> = HashMap<K, V, BuildHasherDefault<Through>>;
+type Table = Map<Place, Mark>;
+
+/// Never, of a ban's end.
+const FOR_GOOD: u32 = u32::MAX;
+
+/// What all entries of one target come to. Seconds in 32 bits last until 2106.
+#[derive(Clone, Copy, Default)]
+struct Mark {
+    /// The highest generation that began.
+    generation: u64,
+    /// The newest revocation that is no ban; 0: none.
+    at_s: u32,
+    /// The latest end of a ban; 0: none.
+    ban_ends_s: u32,
+}
+
+fn seconds(s: u64) -> u32 {
+    u32::try_from(s).unwrap_or(u32::MAX)
+}
+
+impl Mark {
+    fn add(&mut self, entry: &Revocation) {
+        if entry.ban {
+            let ends_s = entry.ends_s.map_or(FOR_GOOD, seconds);
+            self.ban_ends_s = self.ban_ends_s.max(ends_s);
+        } else {
+            self.generation = self.generation.max(entry.generation);
+            self.at_s = self.at_s.max(seconds(entry.at_s).max(1));
+        }
+    }
+
+    fn bans(&self, now_s: u64) -> bool {
+        self.ban_ends_s == FOR_GOOD || u64::from(self.ban_ends_s) > now_s
+    }
+
+    fn hit(&self, kind: usize, bearer: &Bearer<'_>, now_s: u64) -> Option<Hit> {
+        if self.bans(now_s) {
+            let until = self.ban_ends_s != FOR_GOOD;
+            return Some(Hit { ban: true, ends_s: until.then_some(self.ban_ends_s.into()) });
+        }
+        let before = match bearer.generation {
+            Some(generation) => generation < self.generation,
+            None => bearer.iat <= u64::from(self.at_s),
+        };
+        (self.at_s > 0 && (kind == JTI || before)).then_some(Hit { ban: false, ends_s: None })
+    }
+
+    /// Drops what is over. Whether anything is left.
+    fn live(&mut self, now_s: u64) -> bool {
+        if !self.bans(now_s) {
+            self.ban_ends_s = 0;
+        }
+        if u64::from(self.at_s) + REVOCATION_KEPT_S <= now_s {
+            (self.at_s, self.generation) = (0, 0);
+        }
+        self.ban_ends_s > 0 || self.at_s > 0
+    }
+}
+
+/// The worse of two hits: a ban, and of two the one that lasts longer.
+fn worse(one: Hit, other: Hit) -> Hit {
+    let rank = |hit: Hit| (hit.ban, hit.ends_s.is_none(), hit.ends_s);
+    if rank(one) >= rank(other) { one } else { other }
+}
+
+/// What is known of an app.
+#[derive(Clone, Copy, Default)]
+struct OfApp {
+    generation: u64,
+    /// Targets of each kind: a kind that is not there is not looked up.
+    targets: [u32; KINDS],
+}
+
+#[derive(Default)]
+struct Lists {
+    apps: Map<AppId, OfApp>,
+    tables: [[Table; PARTS]; KINDS],
+}
+
+impl Lists {
+    /// Takes out what `keep` does not want of one table, and gives memory back when much is free.
+    fn sweep(&mut self, kind: usize, part: usize, mut keep: impl FnMut(&Place, &mut Mark) -> bool) {
+        let (apps, table) = (&mut self.apps, &mut self.tables[kind][part]);
+        table.retain(|place, mark| {
+            let kept = keep(place, mark);
+            if !kept && let Some(app) = apps.get_mut(&place.app) {
+                app.targets[kind] -= 1;
+            }
+            kept
+        });
+        if table.len() < table.capacity() / 4 {
+            table.shrink_to(table.len() * 2);
+        }
+    }
+}
+
+/// What is revoked, of all apps.
+pub struct Revocations {
+    key: SipKey,
+    lists: RwLock<Lists>,
+    /// Targets in the list, so that an empty one costs nothing.
+    len: AtomicUsize,
+}
+
+impl Default for Revocations {
+    fn default() -> Self {
+        Self { key: SipKey::random(), lists: RwLock::default(), len: AtomicUsize::new(0) }
+    }
+}
+
+impl fmt::Debug for Revocations {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Revocations").field("len", &self.len()).finish_non_exhaustive()
+    }
+}
+
+/// Two hashes made one; which is which matters. Kinds of two parts have tables of their own.
+fn joined(one: [u64; 2], other: [u64; 2]) -> [u64; 2] {
+    [one[0].wrapping_add(other[0].rotate_left(17)), one[1].wrapping_add(other[1].rotate_left(31))]
+}
+
+impl Revocations {
+    fn read(&self) -> RwLockReadGuard<'_, Lists> {
+        self.lists.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Lists> {
+        self.lists.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many targets are revoked.
+    pub fn len(&self) -> usize {
+        self.len.load(Ordering::Acquire)
+    }
+
+    /// Whether nothing is revoked.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The app's generation: what a token that is minted now says.
+    pub fn generation(&self, app: AppId) -> u64 {
+        self.read().apps.get(&app).map_or(0, |app| app.generation)
+    }
+
+    /// Learns of an app's generation; it never falls.
+    pub fn raise(&self, app: AppId, generation: u64) {
+        let mut lists = self.write();
+        let known = lists.apps.entry(app).or_default();
+        known.generation = known.generation.max(generation);
+    }
+
+    /// Whether a token is hit, and how badly.
+    pub fn find(&self, bearer: &Bearer<'_>, now_s: u64) -> Option<Hit> {
+        if self.is_empty() {
+            return None;
+        }
+        let lists = self.read();
+        let targets = lists.apps.get(&bearer.app)?.targets;
+        let has = |kind: usize| targets[kind] > 0;
+        let hash = |wanted: bool, text| if wanted { self.key.hash(text) } else { [0; 2] };
+        let room = hash(has(ROOM) || has(ROOM_USER) || has(ROOM_ROLE), bearer.room);
+        let user = hash(has(USER) || has(ROOM_USER), bearer.user);
+        let role = hash(has(ROLE) || has(ROOM_ROLE), bearer.role);
+        let hashes = [
+            hash(has(JTI), bearer.jti),
+            user,
+            joined(room, user),
+            room,
+            joined(room, role),
+            role,
+            hash(has(KEY), bearer.kid),
+            [0; 2],
+        ];
+        let hits = (0..KINDS).filter(|kind| has(*kind)).filter_map(|kind| {
+            let place = Place::new(bearer.app, hashes[kind]);
+            lists.tables[kind][place.part()].get(&place)?.hit(kind, bearer, now_s)
+        });
+        hits.reduce(worse)
+    }
+
+    fn place(&self, app: AppId, target: &Target) -> (usize, Place) {
+        let hash = |text| self.key.hash(text);
+        let (kind, hash) = match target {
+            Target::Jti(jti) => (JTI, hash(jti)),
+            Target::User(user) => (USER, hash(user)),
+            Target::RoomUser { room, user } => (ROOM_USER, joined(hash(room), hash(user))),
+            Target::Room(room) => (ROOM, hash(room)),
+            Target::RoomRole { room, role } => (ROOM_ROLE, joined(hash(room), hash(role))),
+            Target::Role(role) => (ROLE, hash(role)),
+            Target::Key(kid) => (KEY, hash(kid)),
+            Target::App => (APP, [0; 2]),
+        };
+        (kind, Place::new(app, hash))
+    }
+
+    /// Puts an entry on the list; what is there of its target stays.
+    pub fn add(&self, entry: &Revocation) {
+        let (kind, place) = self.place(entry.app, &entry.target);
+        let mut guard = self.write();
+        let lists = &mut *guard;
+        let app = lists.apps.entry(entry.app).or_default();
+        app.generation = app.generation.max(entry.generation);
+        let mark = lists.tables[kind][place.part()].entry(place).or_insert_with(|| {
+            app.targets[kind] += 1;
+            self.len.fetch_add(1, Ordering::Release);
+            Mark::default()
+        });
+        mark.add(entry);
+    }
+
+    /// Takes a target off the list, but for the entries that are left of it: at no moment are those out.
+    pub fn lift(&self, app: AppId, target: &Target, left: &[Revocation]) {
+        let (kind, place) = self.place(app, target);
+        let mut guard = self.write();
+        let lists = &mut *guard;
+        let table = &mut lists.tables[kind][place.part()];
+        let Some(mark) = table.get_mut(&place) else { return };
+        *mark = Mark::default();
+        left.iter().filter(|entry| entry.target == *target).for_each(|entry| mark.add(entry));
+        if mark.ban_ends_s == 0 && mark.at_s == 0 {
+            table.remove(&place);
+            self.len.fetch_sub(1, Ordering::Release);
+            if let Some(app) = lists.apps.get_mut(&app) {
+                app.targets[kind] -= 1;
+            }
+        }
+    }
+
+    /// Drops bans that ended and revocations whose tokens are all over. How many targets went.
+    pub fn forget(&self, now_s: u64) -> usize {
+        self.sweep(|_, mark| mark.live(now_s))
+    }
+
+    /// Forgets whatever is known of an app that is gone.
+    pub fn forget_app(&self, app: AppId) {
+        self.sweep(|place, _| place.app != app);
+        self.write().apps.remove(&app);
+    }
+
+    /// A part of the tables at a time, so that logins wait for one part at most.
+    fn sweep(&self, mut keep: impl FnMut(&Place, &mut Mark) -> bool) -> usize {
+        let mut gone = 0;
+        for kind in 0..KINDS {
+            for part in 0..PARTS {
+                let mut lists = self.write();
+                let before = lists.tables[kind][part].len();
+                lists.sweep(kind, part, &mut keep);
+                let went = before - lists.tables[kind][part].len();
+                self.len.fetch_sub(went, Ordering::Release);
+                gone += went;
+            }
+        }
+        gone
+    }
+}
+
+#[cfg(test)]
+mod tests;
