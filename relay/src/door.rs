@@ -6,7 +6,7 @@ use std::sync::Arc;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Deserialize;
 use stagedoor_bus::Directory;
-use stagedoor_token::{Claims, Grants, Refusal, narrow, verify};
+use stagedoor_token::{Claims, Grants, Refusal, seat, verify};
 use stagedoor_wire::close::{Close, Next};
 use thiserror::Error;
 
@@ -96,8 +96,7 @@ pub fn door(
         return Err(Denied::UserMismatch);
     }
     let app = directory.app(claims.app).ok_or(Denied::Token(Refusal::KeyUnknown))?;
-    let role = app.roles.get(&claims.role).ok_or(Denied::Token(Refusal::RoleUnknown))?;
-    let grants = narrow(role, claims.grants.as_ref()).map_err(Denied::Token)?;
+    let grants = seat(&claims, &app.roles).map_err(Denied::Token)?;
     Ok(Admission { claims, grants })
 }
 

@@ -1,4 +1,4 @@
-//! Grants and an action become a decision (`spec/roles.md` §Actions). After `seat`, before `header`.
+//! Grants and an action become a decision (`spec/roles.md` §Actions). After `lapse`, before `header`.
 //! What no grant names is refused, and the refusal says which rule it was.
 
 use crate::{
@@ -47,6 +47,29 @@ pub enum Action<'a> {
         /// The other's rank; none when the act is on the room itself.
         target_rank: Option<u16>,
     },
+    /// Give a member another role.
+    Assign {
+        /// [`Verb::Promote`] or [`Verb::Demote`]; no other verb gives a role.
+        verb: Verb,
+        /// The other's rank.
+        target_rank: u16,
+        /// The rank of the role that it has.
+        from_rank: u16,
+        /// The rank of the role that it is to have.
+        to_rank: u16,
+    },
+    /// Ask to be given a role.
+    Ask {
+        /// That role.
+        role: &'a str,
+    },
+    /// Obtain a token for somebody else.
+    Invite {
+        /// Its role.
+        role: &'a str,
+        /// That role's rank.
+        rank: u16,
+    },
     /// Know of another member.
     See {
         /// What the other has.
@@ -83,12 +106,31 @@ pub fn authorize(grants: &Grants, action: &Action<'_>) -> Decision {
             (!grants.moderate.contains(verb), Rule::Moderate),
             (target_rank.is_some_and(|rank| rank >= grants.rank), Rule::ModerateRank),
         ]),
+        Action::Assign { verb, target_rank, from_rank, to_rank } => first([
+            (!grants.moderate.contains(verb), Rule::Moderate),
+            (target_rank.max(to_rank) >= grants.rank, Rule::ModerateRank),
+            (!leads(verb, from_rank, to_rank), Rule::ModerateDirection),
+        ]),
+        Action::Ask { role } => first([(!grants.ask.matches(role), Rule::Ask)]),
+        Action::Invite { role, rank } => first([
+            (!grants.invite.matches(role), Rule::Invite),
+            (rank >= grants.rank, Rule::InviteRank),
+        ]),
         Action::See { member } => first([
             (!grants.presence.sees.matches(&member.role), Rule::PresenceSees),
             (!member.presence.seen_by.matches(&grants.role), Rule::PresenceSeenBy),
         ]),
     };
     broken.map_or(Decision::Allowed, Decision::Refused)
+}
+
+/// Whether a verb leads from one rank to another.
+fn leads(verb: Verb, from_rank: u16, to_rank: u16) -> bool {
+    match verb {
+        Verb::Promote => to_rank >= from_rank,
+        Verb::Demote => to_rank <= from_rank,
+        _ => false,
+    }
 }
 
 fn first<const N: usize>(rules: [(bool, Rule); N]) -> Option<Rule> {

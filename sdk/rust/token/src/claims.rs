@@ -1,9 +1,15 @@
-//! What a token says, and the bounds of it (`spec/token.md` §Claims, §Limits). After `read`, before `key`.
+//! What a token says, and the bounds of it (`spec/token.md` §Claims, §Limits). After `read`, before `stay`.
 //! Checks what is said against the bounds; never whether a role allows it.
 
 use serde::Serialize;
 
-use crate::{app::AppId, grants::Narrowing, refusal::Refusal, role::RoleName};
+use crate::{
+    app::AppId,
+    grants::Narrowing,
+    refusal::Refusal,
+    role::RoleName,
+    stay::{AtExp, Confirmation, Until},
+};
 
 /// What a token says. Times are Unix seconds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -34,6 +40,28 @@ pub struct Claims {
     /// Shown to others, at most 1024 bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub meta: Option<String>,
+    /// The app's revocation generation when it was minted.
+    #[serde(rename = "gen", skip_serializing_if = "Option::is_none")]
+    pub generation: Option<u64>,
+    /// Whether it logs in once.
+    #[serde(skip_serializing_if = "is_default")]
+    pub once: bool,
+    /// What its end does to a live seat.
+    #[serde(skip_serializing_if = "is_default")]
+    pub at_exp: AtExp,
+    /// The longest stay, in seconds, whatever `exp` says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_stay: Option<u32>,
+    /// Privileges that end before the token.
+    #[serde(skip_serializing_if = "Until::is_empty")]
+    pub until: Until,
+    /// The key that whoever logs in must prove to hold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cnf: Option<Confirmation>,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// Bounds of a token, by name (`spec/token.md` §Limits).
@@ -55,6 +83,8 @@ pub struct Limits {
     pub leeway_s: u64,
     /// The longest life.
     pub ttl_s_max: u64,
+    /// The longest `grace` of `at_exp`.
+    pub grace_s_max: u32,
 }
 
 impl Limits {
@@ -68,6 +98,7 @@ impl Limits {
         jti_bytes_max: 64,
         leeway_s: 10,
         ttl_s_max: 86_400,
+        grace_s_max: 300,
     };
 }
 
@@ -78,7 +109,7 @@ impl Default for Limits {
 }
 
 impl Claims {
-    /// Claims for `ttl_s` from `now_s` on, without name, meta or narrowing.
+    /// Claims for `ttl_s` from `now_s` on, with nothing optional.
     pub fn new(
         app: AppId,
         room: &str,
@@ -100,6 +131,12 @@ impl Claims {
             jti: jti.into(),
             name: None,
             meta: None,
+            generation: None,
+            once: false,
+            at_exp: AtExp::Close,
+            max_stay: None,
+            until: Until::default(),
+            cnf: None,
         }
     }
 }
@@ -114,6 +151,17 @@ fn must(good: bool, refusal: Refusal) -> Result<(), Refusal> {
     if good { Ok(()) } else { Err(refusal) }
 }
 
+/// The longest stay, if it is one.
+pub(crate) fn check_max_stay(max_stay_s: Option<u64>) -> Result<Option<u32>, Refusal> {
+    let Some(max_stay_s) = max_stay_s else { return Ok(None) };
+    must(max_stay_s > 0, Refusal::MaxStayInvalid)?;
+    u32::try_from(max_stay_s).map(Some).map_err(|_| Refusal::MaxStayInvalid)
+}
+
+pub(crate) fn check_until(until: &Until, exp: u64) -> Result<(), Refusal> {
+    must(until.fits(exp), Refusal::UntilInvalid)
+}
+
 impl Limits {
     /// Checks whatever claims say, the time of the day apart.
     pub(crate) fn check(&self, claims: &Claims) -> Result<(), Refusal> {
@@ -122,6 +170,9 @@ impl Limits {
         self.check_jti(&claims.jti)?;
         self.check_name(claims.name.as_deref())?;
         self.check_meta(claims.meta.as_deref())?;
+        self.check_at_exp(&claims.at_exp)?;
+        check_max_stay(claims.max_stay.map(u64::from))?;
+        check_until(&claims.until, claims.exp)?;
         self.check_times(claims.iat, claims.nbf, claims.exp)
     }
 
@@ -144,6 +195,13 @@ impl Limits {
 
     pub(crate) fn check_meta(&self, meta: Option<&str>) -> Result<(), Refusal> {
         must(meta.is_none_or(|meta| meta.len() <= self.meta_bytes_max), Refusal::MetaInvalid)
+    }
+
+    pub(crate) fn check_at_exp(&self, at_exp: &AtExp) -> Result<(), Refusal> {
+        match at_exp {
+            AtExp::Grace { s } => must((1..=self.grace_s_max).contains(s), Refusal::AtExpInvalid),
+            AtExp::Close | AtExp::Demote(_) => Ok(()),
+        }
     }
 
     /// Checks the times against each other.

@@ -1,11 +1,12 @@
 //! A role narrowed by a token (`spec/roles.md` §Narrowing). After `key`, before `role`. A token never
 //! widens: what goes beyond the role is refused, not cut.
 
-use std::sync::Arc;
+use std::{num::NonZeroU32, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    caps::{self, Caps, CapsNarrowing, SecondLogin},
     kind::{Kinds, Verbs},
     pattern::Patterns,
     refusal::Refusal,
@@ -37,6 +38,21 @@ pub struct Narrowing {
     /// Whom it sees, and who sees it.
     #[serde(skip_serializing_if = "is_default")]
     pub presence: PresenceNarrowing,
+    /// Roles that it may ask to be given.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub ask: Option<Patterns>,
+    /// Roles for which it may obtain a token for somebody else.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub invite: Option<Patterns>,
+    /// Whether it waits until admitted.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub waits: Option<bool>,
+    /// What a second login does.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub second_login: Option<SecondLogin>,
+    /// How much it may take.
+    #[serde(skip_serializing_if = "is_default")]
+    pub caps: CapsNarrowing,
 }
 
 /// Narrows [`Publish`].
@@ -106,7 +122,8 @@ pub fn narrow(role: &Role, narrowing: Option<&Narrowing>) -> Result<Arc<Grants>,
     if widening(role, wish).is_some() {
         return Err(Refusal::GrantsTooWide);
     }
-    let Narrowing { publish, subscribe, send, set, moderate, presence } = wish.clone();
+    let wish = wish.clone();
+    let Narrowing { publish, subscribe, send, presence, caps, .. } = wish;
     let held = role.grants();
     Ok(Arc::new(Grants {
         role: held.role.clone(),
@@ -125,11 +142,21 @@ pub fn narrow(role: &Role, narrowing: Option<&Narrowing>) -> Result<Arc<Grants>,
             roles: send.roles.unwrap_or_else(|| held.send.roles.clone()),
             users: send.users.unwrap_or_else(|| held.send.users.clone()),
         },
-        set: set.unwrap_or_else(|| held.set.clone()),
-        moderate: moderate.unwrap_or(held.moderate),
+        set: wish.set.unwrap_or_else(|| held.set.clone()),
+        moderate: wish.moderate.unwrap_or(held.moderate),
         presence: Presence {
             sees: presence.sees.unwrap_or_else(|| held.presence.sees.clone()),
             seen_by: presence.seen_by.unwrap_or_else(|| held.presence.seen_by.clone()),
+        },
+        ask: wish.ask.unwrap_or_else(|| held.ask.clone()),
+        invite: wish.invite.unwrap_or_else(|| held.invite.clone()),
+        waits: wish.waits.unwrap_or(held.waits),
+        second_login: wish.second_login.or(held.second_login),
+        caps: Caps {
+            members_max: held.caps.members_max,
+            messages_per_s: caps.messages_per_s.or(held.caps.messages_per_s),
+            bytes_per_s: caps.bytes_per_s.or(held.caps.bytes_per_s),
+            frame_bytes_max: caps.frame_bytes_max.or(held.caps.frame_bytes_max),
         },
     }))
 }
@@ -141,7 +168,8 @@ pub fn widening(role: &Role, wish: &Narrowing) -> Option<Rule> {
     let wider = |wish: &Option<Patterns>, held: &Patterns| {
         wish.as_ref().is_some_and(|wish| !wish.within(held))
     };
-    let Narrowing { publish, subscribe, send, set, moderate, presence } = wish;
+    let looser = |wish: Option<NonZeroU32>, held| wish.is_some() && !caps::is_within(wish, held);
+    let Narrowing { publish, subscribe, send, presence, caps, .. } = wish;
     let checks = [
         (wider(&publish.streams, &held.publish.streams), Rule::PublishStreams),
         (publish.kinds.is_some_and(|kinds| !kinds.within(held.publish.kinds)), Rule::PublishKinds),
@@ -154,10 +182,17 @@ pub fn widening(role: &Role, wish: &Narrowing) -> Option<Rule> {
         (send.room == Some(true) && !held.send.room, Rule::SendRoom),
         (wider(&send.roles, &held.send.roles), Rule::SendRoles),
         (wider(&send.users, &held.send.users), Rule::SendUsers),
-        (wider(set, &held.set), Rule::Set),
-        (moderate.is_some_and(|verbs| !verbs.within(held.moderate)), Rule::Moderate),
+        (wider(&wish.set, &held.set), Rule::Set),
+        (wish.moderate.is_some_and(|verbs| !verbs.within(held.moderate)), Rule::Moderate),
         (wider(&presence.sees, &held.presence.sees), Rule::PresenceSees),
         (wider(&presence.seen_by, &held.presence.seen_by), Rule::PresenceSeenBy),
+        (wider(&wish.ask, &held.ask), Rule::Ask),
+        (wider(&wish.invite, &held.invite), Rule::Invite),
+        (wish.waits == Some(false) && held.waits, Rule::Waits),
+        (wish.second_login.is_some_and(|one| !one.within(held.second_login)), Rule::SecondLogin),
+        (looser(caps.messages_per_s, held.caps.messages_per_s), Rule::CapsMessagesPerS),
+        (looser(caps.bytes_per_s, held.caps.bytes_per_s), Rule::CapsBytesPerS),
+        (looser(caps.frame_bytes_max, held.caps.frame_bytes_max), Rule::CapsFrameBytesMax),
     ];
     checks.into_iter().find_map(|(wider, rule)| wider.then_some(rule))
 }

@@ -1,4 +1,4 @@
-//! Keys, their states, and sets of them (`spec/token.md` §Keys). After `claims`, before `grants`. A key
+//! Keys, their states, and sets of them (`spec/token.md` §Keys). After `stay`, before `grants`. A key
 //! knows its app and its one algorithm; its secret is never shown.
 
 use std::{collections::HashMap, fmt, sync::Arc};

@@ -1,4 +1,4 @@
-//! Kinds of streams, verbs of moderation, and sets of either (`spec/roles.md` §Template). After `role`, before
+//! Kinds of streams, verbs of moderation, and sets of either (`spec/roles.md` §Template). After `caps`, before
 //! `pattern`. Words only: who may what is said by roles.
 
 use std::str::FromStr;
@@ -26,8 +26,20 @@ pub enum Kind {
 pub enum Verb {
     /// Removes a member.
     Kick,
+    /// Removes a user, and keeps it out whatever token it brings.
+    Ban,
+    /// Silences a member's streams.
+    Mute,
+    /// Takes a mute back.
+    Unmute,
+    /// Gives a member a role of no lower rank.
+    Promote,
+    /// Gives a member a role of no higher rank.
+    Demote,
     /// Closes the room.
     Close,
+    /// Lets in who waits.
+    Admit,
 }
 
 /// Why a text is no kind or verb.
@@ -117,5 +129,8 @@ set_of! {
 }
 set_of! {
     /// Acts of moderation.
-    Verbs of Verb, [Kick = "kick", Close = "close"], "Vec<Verb>"
+    Verbs of Verb, [
+        Kick = "kick", Ban = "ban", Mute = "mute", Unmute = "unmute",
+        Promote = "promote", Demote = "demote", Close = "close", Admit = "admit"
+    ], "Vec<Verb>"
 }

@@ -21,29 +21,34 @@
 //! 1. [`mint()`]: claims and a key become a token.
 //! 2. [`verify()`]: a token and keys become claims, or a refusal.
 //! 3. [`seat()`]: verified claims and an app's roles become the grants of a seat.
-//! 4. [`authorize()`]: grants and an action become a decision.
-//! 5. `header`: what a token's header says.
-//! 6. `read`: how the claims of a token are read.
-//! 7. [`claims`]: what a token says, and the bounds of it.
-//! 8. [`key`]: keys, their states, and sets of them.
-//! 9. [`grants`]: a role narrowed by a token.
-//! 10. [`role`]: roles as templates, and the built-in ones.
-//! 11. [`kind`]: kinds of streams, verbs of moderation, and sets of either.
-//! 12. [`pattern`]: names and prefixes.
-//! 13. [`rule`]: every rule of the grants, by name.
-//! 14. [`refusal`]: every code that a token may be refused with.
-//! 15. `base64url`: the one canonical form of it.
-//! 16. `strict`: how JSON is read strictly.
-//! 17. [`app`]: the AppID.
+//! 4. [`lapsed()`]: the grants that are left when the time of some is over.
+//! 5. [`authorize()`]: grants and an action become a decision.
+//! 6. `header`: what a token's header says.
+//! 7. `read`: how the claims of a token are read.
+//! 8. [`claims`]: what a token says, and the bounds of it.
+//! 9. [`stay`]: what a token says of the stay in its seat.
+//! 10. [`key`]: keys, their states, and sets of them.
+//! 11. [`grants`]: a role narrowed by a token.
+//! 12. [`role`]: roles as templates, and the built-in ones.
+//! 13. [`caps`]: how much of a room a role may take.
+//! 14. [`kind`]: kinds of streams, verbs of moderation, and sets of either.
+//! 15. [`pattern`]: names and prefixes.
+//! 16. [`rule`]: every rule of the grants, by name.
+//! 17. [`refusal`]: every code that a token may be refused with.
+//! 18. `base64url`: the one canonical form of it.
+//! 19. `strict`: how JSON is read strictly.
+//! 20. [`app`]: the AppID.
 
 pub mod app;
 pub mod authorize;
 mod base64url;
+pub mod caps;
 pub mod claims;
 pub mod grants;
 mod header;
 pub mod key;
 pub mod kind;
+pub mod lapse;
 pub mod mint;
 pub mod pattern;
 mod read;
@@ -51,19 +56,23 @@ pub mod refusal;
 pub mod role;
 pub mod rule;
 pub mod seat;
+pub mod stay;
 mod strict;
 pub mod verify;
 
 pub use app::AppId;
 pub use authorize::{Action, Decision, authorize};
+pub use caps::{Caps, CapsNarrowing, SecondLogin};
 pub use claims::{Claims, Limits};
 pub use grants::{Narrowing, narrow, widening};
 pub use key::{Key, KeyError, KeySet, KeyState};
 pub use kind::{Kind, Kinds, Verb, Verbs};
+pub use lapse::lapsed;
 pub use mint::{MintError, mint};
 pub use pattern::{Pattern, PatternError, Patterns};
 pub use refusal::Refusal;
 pub use role::{Grants, Presence, Publish, Role, RoleName, Roles, SendTo, Subscribe};
 pub use rule::Rule;
 pub use seat::seat;
-pub use verify::{verify, verify_within};
+pub use stay::{AtExp, Confirmation, Thumbprint, Until};
+pub use verify::{verify, verify_with_key, verify_within};

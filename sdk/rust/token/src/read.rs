@@ -5,13 +5,13 @@ use std::{borrow::Cow, collections::BTreeSet, fmt};
 
 use serde::{
     Deserialize, Deserializer,
-    de::{Error, IgnoredAny, MapAccess, Visitor},
+    de::{DeserializeOwned, Error, IgnoredAny, MapAccess, Visitor},
 };
 use serde_json::value::RawValue;
 
 use crate::{
     app::AppId,
-    claims::{Claims, Limits},
+    claims::{Claims, Limits, check_max_stay, check_until},
     refusal::Refusal,
 };
 
@@ -44,12 +44,6 @@ pub(crate) fn read(
     if raw.unknown {
         return Err(Refusal::ClaimUnknown);
     }
-    if raw.once.is_some()
-        || raw.max_stay.is_some()
-        || raw.at_exp.is_some_and(|at_exp| !is_close(at_exp))
-    {
-        return Err(Refusal::ClaimUnsupported);
-    }
     if named != app {
         return Err(Refusal::AppMismatch);
     }
@@ -59,8 +53,13 @@ pub(crate) fn read(
     limits.check_jti(&jti)?;
     limits.check_name(raw.name.as_deref())?;
     limits.check_meta(raw.meta.as_deref())?;
-    let grants = raw.grants.map(|grants| serde_json::from_str(grants.get())).transpose();
-    let grants = grants.map_err(|_| Refusal::GrantsInvalid)?;
+    let grants = parsed(raw.grants, Refusal::GrantsInvalid)?;
+    let at_exp = parsed(raw.at_exp, Refusal::AtExpInvalid)?.unwrap_or_default();
+    limits.check_at_exp(&at_exp)?;
+    let max_stay = check_max_stay(raw.max_stay)?;
+    let until = parsed(raw.until, Refusal::UntilInvalid)?.unwrap_or_default();
+    check_until(&until, exp)?;
+    let cnf = parsed(raw.cnf, Refusal::CnfInvalid)?;
     limits.check_times(iat, nbf, exp)?;
     limits.check_now(iat, nbf, exp, now_s)?;
     Ok(Claims {
@@ -75,12 +74,21 @@ pub(crate) fn read(
         jti: jti.into_owned(),
         name: raw.name.map(Cow::into_owned),
         meta: raw.meta.map(Cow::into_owned),
+        generation: raw.generation,
+        once: raw.once.unwrap_or_default(),
+        at_exp,
+        max_stay,
+        until,
+        cnf,
     })
 }
 
-/// Whether a value is the text `close`, however it is escaped.
-fn is_close(value: &RawValue) -> bool {
-    serde_json::from_str::<Cow<'_, str>>(value.get()).is_ok_and(|text| text == "close")
+/// What a claim with a form of its own says, or the refusal of its own.
+fn parsed<T: DeserializeOwned>(
+    value: Option<&RawValue>,
+    refusal: Refusal,
+) -> Result<Option<T>, Refusal> {
+    value.map(|value| serde_json::from_str(value.get())).transpose().map_err(|_| refusal)
 }
 
 #[derive(Default)]
@@ -96,10 +104,13 @@ struct Raw<'a> {
     jti: Option<Cow<'a, str>>,
     name: Option<Cow<'a, str>>,
     meta: Option<Cow<'a, str>>,
-    iss: Option<Cow<'a, str>>,
+    generation: Option<u64>,
+    once: Option<bool>,
     at_exp: Option<&'a RawValue>,
-    once: Option<IgnoredAny>,
-    max_stay: Option<IgnoredAny>,
+    max_stay: Option<u64>,
+    until: Option<&'a RawValue>,
+    cnf: Option<&'a RawValue>,
+    iss: Option<Cow<'a, str>>,
     /// There is a claim that has no meaning here.
     unknown: bool,
 }
@@ -118,10 +129,13 @@ enum Field {
     Jti,
     Name,
     Meta,
-    Iss,
-    AtExp,
+    Gen,
     Once,
+    AtExp,
     MaxStay,
+    Until,
+    Cnf,
+    Iss,
     #[serde(other)]
     Unknown,
 }
@@ -173,10 +187,13 @@ impl<'de> Deserialize<'de> for Raw<'de> {
                         Field::Jti => once::<A, Text<'de>, _>(&mut map, &mut raw.jti),
                         Field::Name => once::<A, Text<'de>, _>(&mut map, &mut raw.name),
                         Field::Meta => once::<A, Text<'de>, _>(&mut map, &mut raw.meta),
-                        Field::Iss => once::<A, Text<'de>, _>(&mut map, &mut raw.iss),
+                        Field::Gen => once::<A, u64, _>(&mut map, &mut raw.generation),
+                        Field::Once => once::<A, bool, _>(&mut map, &mut raw.once),
                         Field::AtExp => once::<A, &RawValue, _>(&mut map, &mut raw.at_exp),
-                        Field::Once => once::<A, IgnoredAny, _>(&mut map, &mut raw.once),
-                        Field::MaxStay => once::<A, IgnoredAny, _>(&mut map, &mut raw.max_stay),
+                        Field::MaxStay => once::<A, u64, _>(&mut map, &mut raw.max_stay),
+                        Field::Until => once::<A, &RawValue, _>(&mut map, &mut raw.until),
+                        Field::Cnf => once::<A, &RawValue, _>(&mut map, &mut raw.cnf),
+                        Field::Iss => once::<A, Text<'de>, _>(&mut map, &mut raw.iss),
                         Field::Unknown => {
                             raw.unknown = true;
                             map.next_value::<IgnoredAny>().map(drop)

@@ -52,8 +52,6 @@ refusals! {
     ClaimMissing = "claim_missing", true, "one of `app room sub role iat nbf exp jti` is missing";
     /// A claim that has no meaning here.
     ClaimUnknown = "claim_unknown", true, "a claim has no meaning here; a mistyped one would otherwise be ignored";
-    /// A claim that is not enforced yet.
-    ClaimUnsupported = "claim_unsupported", true, "a claim asks for what is not enforced here";
     /// The key of another app.
     AppMismatch = "app_mismatch", true, "the key is of another app than `app`";
     /// No room, or not a name of one.
@@ -70,6 +68,14 @@ refusals! {
     MetaInvalid = "meta_invalid", true, "`meta` is longer than `meta_bytes_max`";
     /// Grants that are not of the form.
     GrantsInvalid = "grants_invalid", true, "`grants` has an unknown field, or one of the wrong form";
+    /// Not what an end may do.
+    AtExpInvalid = "at_exp_invalid", true, "`at_exp` is not `close`, a `demote` to a lower role, or a `grace` of 1 to `grace_s_max`";
+    /// No length of a stay.
+    MaxStayInvalid = "max_stay_invalid", true, "`max_stay` is not 1 to 4294967295 seconds";
+    /// Ends of privileges that are not of the form, or after the token's.
+    UntilInvalid = "until_invalid", true, "`until` has an unknown field, or an end that is zero or after `exp`";
+    /// No thumbprint of a key.
+    CnfInvalid = "cnf_invalid", true, "`cnf` is not one `jkt` of 43 characters of canonical base64url";
     /// An end that is not after the beginning.
     TimesInvalid = "times_invalid", true, "`exp` is not after `iat` and `nbf`";
     /// Too long a life.

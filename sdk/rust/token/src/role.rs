@@ -1,4 +1,4 @@
-//! Roles as templates, and the built-in ones (`spec/roles.md`). After `grants`, before `kind`. What a
+//! Roles as templates, and the built-in ones (`spec/roles.md`). After `grants`, before `caps`. What a
 //! template does not name is denied.
 
 use std::{
@@ -13,10 +13,11 @@ use std::{
 use serde::{Deserialize, Serialize, de::Error as _};
 
 use crate::{
+    caps::{Caps, SecondLogin},
     kind::{Kinds, Verbs},
     pattern::Patterns,
     refusal::Refusal,
-    strict::objects_only,
+    strict::{objects_only, present},
 };
 
 /// The name of a role: 1 to 32 bytes of `[a-z0-9_-]`.
@@ -101,6 +102,21 @@ pub struct Grants {
     /// Whom it sees, and who sees it.
     #[serde(default)]
     pub presence: Presence,
+    /// Roles that it may ask to be given.
+    #[serde(default)]
+    pub ask: Patterns,
+    /// Roles of lower rank for which it may obtain a token for somebody else.
+    #[serde(default)]
+    pub invite: Patterns,
+    /// Whether who comes with it waits until admitted.
+    #[serde(default)]
+    pub waits: bool,
+    /// What a second login does; the app's setting unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub second_login: Option<SecondLogin>,
+    /// How much it may take.
+    #[serde(default)]
+    pub caps: Caps,
 }
 
 /// What may be published.

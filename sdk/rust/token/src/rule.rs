@@ -16,7 +16,8 @@ macro_rules! rules {
                 match self { $(Rule::$name => $rule,)* }
             }
 
-            /// The code of the refused request on the wire.
+            /// The code of the refused request on the wire, or of the refused token where only narrowing meets
+            /// the rule.
             pub fn code(self) -> &'static str {
                 match self { $(Rule::$name => $code,)* }
             }
@@ -45,10 +46,28 @@ rules! {
     Set = "set", "set_denied";
     /// The act is not among them.
     Moderate = "moderate", "moderate_denied";
-    /// The other's rank is not lower.
+    /// The other's rank, or the role's that it would have, is not lower.
     ModerateRank = "rank", "moderate_denied";
+    /// A promotion to a lower rank, or a demotion to a higher one.
+    ModerateDirection = "moderate.direction", "moderate_denied";
     /// The member does not see that role.
     PresenceSees = "presence.sees", "presence_denied";
     /// The other is not seen by this role.
     PresenceSeenBy = "presence.seen_by", "presence_denied";
+    /// It may not ask to be given that role.
+    Ask = "ask", "ask_denied";
+    /// It may not obtain a token of that role for others.
+    Invite = "invite", "invite_denied";
+    /// The invited role's rank is not lower.
+    InviteRank = "invite.rank", "invite_denied";
+    /// The role waits until it is admitted.
+    Waits = "waits", "grants_too_wide";
+    /// A second login does more than the role's.
+    SecondLogin = "second_login", "grants_too_wide";
+    /// More messages than the role's.
+    CapsMessagesPerS = "caps.messages_per_s", "grants_too_wide";
+    /// More bytes than the role's.
+    CapsBytesPerS = "caps.bytes_per_s", "grants_too_wide";
+    /// Larger frames than the role's.
+    CapsFrameBytesMax = "caps.frame_bytes_max", "grants_too_wide";
 }

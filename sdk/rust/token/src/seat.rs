@@ -1,5 +1,5 @@
 //! Verified claims and an app's roles become the grants of a seat (`spec/roles.md`). After `verify`, before
-//! `authorize`. The last check at the door that needs nothing but the token and the app.
+//! `lapse`. The last check at the door that needs nothing but the token and the app.
 
 use std::sync::Arc;
 
@@ -8,11 +8,19 @@ use crate::{
     grants::narrow,
     refusal::Refusal,
     role::{Grants, Roles},
+    stay::AtExp,
 };
 
 /// The effective grants of verified claims among an app's roles: [`Refusal::RoleUnknown`] when the app has no
-/// such role, [`Refusal::GrantsTooWide`] when the token goes beyond it.
+/// such role, or not the one that the token's end demotes to; [`Refusal::AtExpInvalid`] when that one's rank is
+/// not lower; [`Refusal::GrantsTooWide`] when the token goes beyond its role.
 pub fn seat(claims: &Claims, roles: &Roles) -> Result<Arc<Grants>, Refusal> {
     let role = roles.get(&claims.role).ok_or(Refusal::RoleUnknown)?;
+    if let AtExp::Demote(name) = &claims.at_exp {
+        let weaker = roles.get(name).ok_or(Refusal::RoleUnknown)?;
+        if weaker.grants().rank >= role.grants().rank {
+            return Err(Refusal::AtExpInvalid);
+        }
+    }
     narrow(role, claims.grants.as_ref())
 }

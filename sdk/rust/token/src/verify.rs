@@ -10,7 +10,7 @@ use crate::{
     base64url,
     claims::{Claims, Limits},
     header::kid_of,
-    key::{KeySet, KeyState},
+    key::{Key, KeySet, KeyState},
     read::read,
     refusal::Refusal,
 };
@@ -35,6 +35,24 @@ pub fn verify_within(
     now_s: u64,
     limits: &Limits,
 ) -> Result<Claims, Refusal> {
+    checked(token, keys, now_s, limits).map(|(claims, _)| claims)
+}
+
+/// Verifies a token as [`verify`] does, and says which key it was that signed it.
+pub fn verify_with_key<'k>(
+    token: &str,
+    keys: &'k KeySet,
+    now_s: u64,
+) -> Result<(Claims, &'k Key), Refusal> {
+    checked(token, keys, now_s, &Limits::DEFAULT)
+}
+
+fn checked<'k>(
+    token: &str,
+    keys: &'k KeySet,
+    now_s: u64,
+    limits: &Limits,
+) -> Result<(Claims, &'k Key), Refusal> {
     if token.len() > limits.token_bytes_max {
         return Err(Refusal::TokenTooLarge);
     }
@@ -56,7 +74,7 @@ pub fn verify_within(
         return Err(Refusal::SignatureInvalid);
     }
     let json = base64url::decode(payload).ok_or(Refusal::TokenMalformed)?;
-    read(&json, key.app(), now_s, limits)
+    Ok((read(&json, key.app(), now_s, limits)?, key))
 }
 
 /// Takes the signature off a token. What is left is what it is of.

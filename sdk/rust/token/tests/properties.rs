@@ -3,11 +3,13 @@
 // Helpers of tests fail as tests do.
 #![allow(clippy::expect_used)]
 
+use std::num::NonZeroU32;
+
 use proptest::{collection::vec, option, prelude::*, sample::select};
 use stagedoor_token::{
-    Action, AppId, Claims, Decision, Grants, Key, KeySet, KeyState, Kind, Limits, Narrowing,
-    Patterns, Presence, Publish, Refusal, Role, RoleName, SendTo, Subscribe, Verb, authorize, mint,
-    narrow, verify, widening,
+    Action, AppId, Caps, Claims, Decision, Grants, Key, KeySet, KeyState, Kind, Limits, Narrowing,
+    Patterns, Presence, Publish, Refusal, Role, RoleName, SecondLogin, SendTo, Subscribe, Verb,
+    authorize, mint, narrow, verify, widening,
 };
 
 const NOW_S: u64 = 1_790_000_000;
@@ -38,9 +40,10 @@ fn verb() -> impl Strategy<Value = Verb> {
 fn grants() -> impl Strategy<Value = Grants> {
     let publish = (patterns(), vec(kind(), 0..4), 0..4_u32);
     let send = (any::<bool>(), patterns(), patterns());
-    let rest = (patterns(), vec(verb(), 0..3), patterns(), patterns());
-    (name(), 0..4_u16, publish, (patterns(), patterns()), send, rest).prop_map(
-        |(role, rank, publish, subscribe, send, (set, moderate, sees, seen_by))| Grants {
+    let rest = (patterns(), vec(verb(), 0..5), patterns(), patterns());
+    let life = (patterns(), patterns(), any::<bool>(), option::of(second_login()), caps());
+    (name(), 0..4_u16, publish, (patterns(), patterns()), send, rest, life).prop_map(
+        |(role, rank, publish, subscribe, send, rest, life)| Grants {
             role: role.parse().expect("a role"),
             rank,
             publish: Publish {
@@ -50,16 +53,41 @@ fn grants() -> impl Strategy<Value = Grants> {
             },
             subscribe: Subscribe { streams: subscribe.0, from: subscribe.1 },
             send: SendTo { room: send.0, roles: send.1, users: send.2 },
-            set,
-            moderate: moderate.into_iter().collect(),
-            presence: Presence { sees, seen_by },
+            set: rest.0,
+            moderate: rest.1.into_iter().collect(),
+            presence: Presence { sees: rest.2, seen_by: rest.3 },
+            ask: life.0,
+            invite: life.1,
+            waits: life.2,
+            second_login: life.3,
+            caps: life.4,
+        },
+    )
+}
+
+fn second_login() -> impl Strategy<Value = SecondLogin> {
+    prop_oneof![
+        Just(SecondLogin::Reject),
+        Just(SecondLogin::Replace),
+        (2..=16_u8).prop_map(SecondLogin::Allow),
+    ]
+}
+
+fn caps() -> impl Strategy<Value = Caps> {
+    let cap = || option::of((1..4_u32).prop_map(|cap| NonZeroU32::new(cap).expect("a cap")));
+    (cap(), cap(), cap(), cap()).prop_map(
+        |(members_max, messages_per_s, bytes_per_s, frame_bytes_max)| Caps {
+            members_max,
+            messages_per_s,
+            bytes_per_s,
+            frame_bytes_max,
         },
     )
 }
 
 /// Any fields of some grants.
 fn narrowing() -> impl Strategy<Value = Narrowing> {
-    (grants(), any::<[bool; 12]>()).prop_map(|(of, given)| {
+    (grants(), any::<[bool; 19]>()).prop_map(|(of, given)| {
         let mut narrowing = Narrowing::default();
         narrowing.publish.streams = given[0].then_some(of.publish.streams);
         narrowing.publish.kinds = given[1].then_some(of.publish.kinds);
@@ -73,6 +101,13 @@ fn narrowing() -> impl Strategy<Value = Narrowing> {
         narrowing.moderate = given[9].then_some(of.moderate);
         narrowing.presence.sees = given[10].then_some(of.presence.sees);
         narrowing.presence.seen_by = given[11].then_some(of.presence.seen_by);
+        narrowing.ask = given[12].then_some(of.ask);
+        narrowing.invite = given[13].then_some(of.invite);
+        narrowing.waits = given[14].then_some(of.waits);
+        narrowing.second_login = of.second_login.filter(|_| given[15]);
+        narrowing.caps.messages_per_s = of.caps.messages_per_s.filter(|_| given[16]);
+        narrowing.caps.bytes_per_s = of.caps.bytes_per_s.filter(|_| given[17]);
+        narrowing.caps.frame_bytes_max = of.caps.frame_bytes_max.filter(|_| given[18]);
         narrowing
     })
 }
@@ -87,6 +122,9 @@ enum Act {
     SendUser(String),
     Set(String),
     Moderate(Verb, Option<u16>),
+    Assign(Verb, u16, u16, u16),
+    Ask(String),
+    Invite(String, u16),
     See(Box<Grants>),
 }
 
@@ -104,6 +142,14 @@ impl Act {
             Self::Moderate(verb, target_rank) => {
                 Action::Moderate { verb: *verb, target_rank: *target_rank }
             }
+            Self::Assign(verb, target_rank, from_rank, to_rank) => Action::Assign {
+                verb: *verb,
+                target_rank: *target_rank,
+                from_rank: *from_rank,
+                to_rank: *to_rank,
+            },
+            Self::Ask(role) => Action::Ask { role },
+            Self::Invite(role, rank) => Action::Invite { role, rank: *rank },
             Self::See(member) => Action::See { member },
         }
     }
@@ -119,6 +165,10 @@ fn act() -> impl Strategy<Value = Act> {
         name().prop_map(Act::SendUser),
         name().prop_map(Act::Set),
         (verb(), option::of(0..5_u16)).prop_map(|(verb, rank)| Act::Moderate(verb, rank)),
+        (verb(), 0..5_u16, 0..5_u16, 0..5_u16)
+            .prop_map(|(verb, target, from, to)| Act::Assign(verb, target, from, to)),
+        name().prop_map(Act::Ask),
+        (name(), 0..5_u16).prop_map(|(role, rank)| Act::Invite(role, rank)),
         grants().prop_map(|member| Act::See(Box::new(member))),
     ]
 }
@@ -216,6 +266,16 @@ fn model(g: &Grants, act: &Act) -> bool {
         Act::Set(key) => stands_for(&g.set, key),
         Act::Moderate(verb, None) => verbs.contains(verb),
         Act::Moderate(verb, Some(rank)) => verbs.contains(verb) && g.rank > *rank,
+        Act::Assign(verb, target, from, to) => {
+            let leads = match verb {
+                Verb::Promote => to >= from,
+                Verb::Demote => to <= from,
+                _ => false,
+            };
+            verbs.contains(verb) && g.rank > *target && g.rank > *to && leads
+        }
+        Act::Ask(role) => stands_for(&g.ask, role),
+        Act::Invite(role, rank) => stands_for(&g.invite, role) && g.rank > *rank,
         Act::See(member) => {
             stands_for(&g.presence.sees, &member.role)
                 && stands_for(&member.presence.seen_by, &g.role)
@@ -347,7 +407,14 @@ fn fitted(role: &Role, mut wish: Narrowing) -> Narrowing {
             "set" => wish.set = None,
             "moderate" => wish.moderate = None,
             "presence.sees" => wish.presence.sees = None,
-            _ => wish.presence.seen_by = None,
+            "presence.seen_by" => wish.presence.seen_by = None,
+            "ask" => wish.ask = None,
+            "invite" => wish.invite = None,
+            "waits" => wish.waits = None,
+            "second_login" => wish.second_login = None,
+            "caps.messages_per_s" => wish.caps.messages_per_s = None,
+            "caps.bytes_per_s" => wish.caps.bytes_per_s = None,
+            _ => wish.caps.frame_bytes_max = None,
         }
     }
     wish

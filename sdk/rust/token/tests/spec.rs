@@ -5,7 +5,7 @@
 
 use std::fmt::Display;
 
-use stagedoor_token::{Grants, KeyState, Limits, Patterns, Refusal, Roles, Rule};
+use stagedoor_token::{Caps, Grants, KeyState, Limits, Patterns, Refusal, Roles, Rule};
 
 const TOKEN: &str = include_str!("../../../../spec/token.md");
 const ROLES: &str = include_str!("../../../../spec/roles.md");
@@ -44,6 +44,7 @@ fn every_limit_is_in_the_spec_and_back() {
         jti_bytes_max,
         leeway_s,
         ttl_s_max,
+        grace_s_max,
     } = Limits::DEFAULT;
     let row = |name: &str, value: &dyn Display| format!("`{name}` | {value}");
     let ours = [
@@ -55,6 +56,7 @@ fn every_limit_is_in_the_spec_and_back() {
         row("jti_bytes_max", &jti_bytes_max),
         row("leeway_s", &leeway_s),
         row("ttl_s_max", &ttl_s_max),
+        row("grace_s_max", &grace_s_max),
     ];
     assert_eq!(rows(TOKEN, "Limits", 2), ours);
 }
@@ -93,7 +95,10 @@ fn joined<const N: usize>(parts: [Option<String>; N]) -> String {
 
 /// A role as a row of the table.
 fn row(grants: &Grants) -> String {
-    let Grants { role, rank, publish, subscribe, send, set, moderate, presence } = grants;
+    let Grants { role, rank, publish, subscribe, send, set, moderate, presence, .. } = grants;
+    let Grants { ask, invite, waits, second_login, caps, .. } = grants;
+    // The table has no column for what no built-in role has.
+    assert_eq!((*waits, *second_login, *caps), (false, None, Caps::default()));
     let streams = names("", &publish.streams);
     let publish =
         streams.map(|s| format!("{s}; {}; {}", words(publish.kinds), publish.streams_max));
@@ -115,6 +120,8 @@ fn row(grants: &Grants) -> String {
         names("", set).unwrap_or_default(),
         words(moderate),
         presence,
+        names("", ask).unwrap_or_default(),
+        names("", invite).unwrap_or_default(),
     ];
     cells.join(" | ")
 }
@@ -125,7 +132,7 @@ fn the_built_in_roles_are_those_of_the_spec() {
     let mut grants: Vec<&Grants> = roles.iter().map(|role| role.grants().as_ref()).collect();
     grants.sort_by_key(|grants| std::cmp::Reverse(grants.rank));
     let ours: Vec<String> = grants.into_iter().map(row).collect();
-    assert_eq!(rows(ROLES, "Built-in roles", 8), ours);
+    assert_eq!(rows(ROLES, "Built-in roles", 10), ours);
 }
 
 #[test]

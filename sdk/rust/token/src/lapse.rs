@@ -1,0 +1,49 @@
+//! Grants without what is over (`spec/token.md` §The stay). After `seat`, before `authorize`. The time is
+//! given; when to look again is said by [`Until::next`].
+
+use std::sync::Arc;
+
+use crate::{
+    kind::Verbs,
+    pattern::Patterns,
+    role::{Grants, Publish, SendTo, Subscribe},
+    stay::Until,
+};
+
+/// The grants without the sections that are over at `now_s`; the very same ones when nothing is.
+///
+/// ```
+/// use std::sync::Arc;
+/// use stagedoor_token::{Roles, Until, lapsed};
+///
+/// let roles = Roles::built_in();
+/// let host = roles.get("host").ok_or("a built-in role")?.grants();
+/// let until = Until { publish: Some(100), ..Until::default() };
+/// assert!(Arc::ptr_eq(&lapsed(host, &until, 99), host));
+/// assert!(lapsed(host, &until, 100).publish.streams.is_empty());
+/// # Ok::<(), &str>(())
+/// ```
+pub fn lapsed(grants: &Arc<Grants>, until: &Until, now_s: u64) -> Arc<Grants> {
+    let over = |end_s: Option<u64>| end_s.is_some_and(|end_s| end_s <= now_s);
+    let Until { publish, subscribe, send, set, moderate } = *until;
+    if ![publish, subscribe, send, set, moderate].into_iter().any(over) {
+        return grants.clone();
+    }
+    let mut left = Grants::clone(grants);
+    if over(publish) {
+        left.publish = Publish::default();
+    }
+    if over(subscribe) {
+        left.subscribe = Subscribe::default();
+    }
+    if over(send) {
+        left.send = SendTo::default();
+    }
+    if over(set) {
+        left.set = Patterns::none();
+    }
+    if over(moderate) {
+        left.moderate = Verbs::default();
+    }
+    Arc::new(left)
+}
