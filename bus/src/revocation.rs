@@ -85,6 +85,39 @@ pub struct Hit {
     pub ends_s: Option<u64>,
 }
 
+impl Revocation {
+    /// Whether it hits this token. The list, which does not keep texts, says the same; this is for one entry
+    /// and many tokens.
+    pub fn hits(&self, bearer: &Bearer<'_>) -> bool {
+        let about = match &self.target {
+            Target::Jti(jti) => jti == bearer.jti,
+            Target::User(user) => user == bearer.user,
+            Target::RoomUser { room, user } => room == bearer.room && user == bearer.user,
+            Target::Room(room) => room == bearer.room,
+            Target::RoomRole { room, role } => room == bearer.room && role == bearer.role,
+            Target::Role(role) => role == bearer.role,
+            Target::Key(kid) => kid == bearer.kid,
+            Target::App => true,
+        };
+        let before = match bearer.generation {
+            Some(generation) => generation < self.generation,
+            None => bearer.iat <= self.at_s,
+        };
+        let whatever = self.ban || matches!(self.target, Target::Jti(_));
+        self.app == bearer.app && about && (whatever || before)
+    }
+
+    /// The one room that it is about, if it is about one.
+    pub fn room(&self) -> Option<&str> {
+        match &self.target {
+            Target::RoomUser { room, .. } | Target::Room(room) | Target::RoomRole { room, .. } => {
+                Some(room)
+            }
+            _ => None,
+        }
+    }
+}
+
 /// What becomes of a live seat that a revocation hits.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

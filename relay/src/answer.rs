@@ -1,9 +1,16 @@
 //! The server's commands, carried out. After `relay`, before `listener`. The server checked the caller's
 //! right to ask; grants of members play no part here.
 
-use stagedoor_bus::{Answer, Command};
+use std::sync::Arc;
 
-use crate::shared::Shared;
+use stagedoor_bus::{Answer, Command, Event, Revocation, Then};
+use stagedoor_token::{AppId, Kinds};
+use stagedoor_wire::close::Close;
+
+use crate::{
+    room::{Act, Occupant, RegrantError, Room},
+    shared::Shared,
+};
 
 /// Carries out one command.
 pub(crate) fn answer(shared: &Shared, command: Command) -> Answer {
@@ -21,7 +28,7 @@ pub(crate) fn answer(shared: &Shared, command: Command) -> Answer {
         },
         Command::Kick { app, room, user } => match find(app, &room) {
             Some(room) => shared
-                .kick(&room, &user)
+                .kick(&room, &user, "api")
                 .map_or(Answer::UserUnknown, |()| Answer::Done { seats: 1 }),
             None => Answer::RoomUnknown,
         },
@@ -36,7 +43,136 @@ pub(crate) fn answer(shared: &Shared, command: Command) -> Answer {
             },
             None => Answer::RoomUnknown,
         },
-        Command::Revoke { .. } | Command::Reapply { .. } => Answer::Done { seats: 0 },
-        Command::Assign { .. } | Command::Mute { .. } => Answer::RoomUnknown,
+        Command::Revoke { revocation, margin_s, then } => {
+            Answer::Done { seats: revoke(shared, &revocation, margin_s, &then) }
+        }
+        Command::Assign { app, room, user, role, by } => match find(app, &room) {
+            Some(room) => {
+                if shared.roles(app).get(&role).is_none() {
+                    return Answer::RoleRefused;
+                }
+                let told = Event::RoleChanged {
+                    app,
+                    room: room.name.clone(),
+                    user: user.clone(),
+                    role: role.to_string(),
+                    by,
+                };
+                let answer = regrant(shared, &room, &user, &Act::Give(role));
+                if matches!(answer, Answer::Done { .. }) {
+                    shared.bus.tell(told);
+                }
+                answer
+            }
+            None => Answer::RoomUnknown,
+        },
+        Command::Mute { app, room, user, kinds, muted } => match find(app, &room) {
+            Some(room) => {
+                let kinds: Kinds = kinds.into_iter().collect();
+                let act = if muted { Act::Mute(kinds) } else { Act::Unmute(kinds) };
+                regrant(shared, &room, &user, &act)
+            }
+            None => Answer::RoomUnknown,
+        },
+        Command::Reapply { app } => Answer::Done { seats: reapply(shared, app) },
+    }
+}
+
+/// Does something to whoever is in the place of that user.
+fn regrant(shared: &Shared, room: &Arc<Room>, user: &str, act: &Act) -> Answer {
+    loop {
+        let Some(member) = room.occupant(user) else { return Answer::UserUnknown };
+        let roles = shared.roles(room.app);
+        match room.regrant(&member, act, None, &roles, shared.epoch()) {
+            Ok(_) => return Answer::Done { seats: 1 },
+            Err(RegrantError::Changed) => {}
+            Err(RegrantError::RoleFull | RegrantError::Refused(_)) => return Answer::RoleRefused,
+        }
+    }
+}
+
+/// The rooms of an app, or the one of that name.
+fn rooms(shared: &Shared, app: AppId, room: Option<&str>) -> Vec<Arc<Room>> {
+    match room {
+        Some(room) => shared.rooms.get(app, room).into_iter().collect(),
+        None => shared.rooms.page(app, None, usize::MAX),
+    }
+}
+
+/// Acts on the seats that a revocation hits; how many.
+fn revoke(shared: &Shared, revocation: &Revocation, margin_s: u32, then: &Then) -> usize {
+    let mut seats = 0;
+    for room in rooms(shared, revocation.app, revocation.room()) {
+        for member in room.occupants() {
+            seats += usize::from(revoke_seat(shared, &room, member, revocation, margin_s, then));
+        }
+    }
+    seats
+}
+
+fn revoke_seat(
+    shared: &Shared,
+    room: &Arc<Room>,
+    member: Arc<Occupant>,
+    revocation: &Revocation,
+    margin_s: u32,
+    then: &Then,
+) -> bool {
+    let mut member = member;
+    loop {
+        let user = &member.member.user;
+        if !revocation.hits(&member.pass.bearer(room.app, &room.name, user)) {
+            return false;
+        }
+        let act = match then {
+            _ if margin_s > 0 && !revocation.ban => {
+                Act::Margin(shared.clock.unix_s() + u64::from(margin_s), then.clone())
+            }
+            Then::Demote(role) if !revocation.ban => Act::Revoked(role.clone()),
+            _ => {
+                let close = if revocation.ban { Close::Banned } else { Close::TokenRevoked };
+                return shared.put_out(room, &member, close).is_some();
+            }
+        };
+        let roles = shared.roles(room.app);
+        match room.regrant(&member, &act, None, &roles, shared.epoch()) {
+            Ok(_) => return true,
+            Err(RegrantError::Changed) => match room.occupant(user) {
+                Some(now) if now.seat == member.seat => member = now,
+                // A newer seat came past a door that knows of the revocation.
+                _ => return false,
+            },
+            Err(RegrantError::RoleFull | RegrantError::Refused(_)) => {
+                return shared.put_out(room, &member, Close::TokenRevoked).is_some();
+            }
+        }
+    }
+}
+
+/// Gives the seats of an app what its roles say now; how many have other grants than before.
+fn reapply(shared: &Shared, app: AppId) -> usize {
+    let mut seats = 0;
+    for room in rooms(shared, app, None) {
+        for member in room.occupants() {
+            seats += usize::from(reapply_seat(shared, &room, member));
+        }
+    }
+    seats
+}
+
+fn reapply_seat(shared: &Shared, room: &Arc<Room>, member: Arc<Occupant>) -> bool {
+    let mut member = member;
+    loop {
+        let roles = shared.roles(room.app);
+        match room.regrant(&member, &Act::Roles, None, &roles, shared.epoch()) {
+            Ok(new) => return new.grants != member.grants,
+            Err(RegrantError::Changed) => match room.occupant(&member.member.user) {
+                Some(now) if now.seat == member.seat => member = now,
+                _ => return false,
+            },
+            Err(RegrantError::RoleFull | RegrantError::Refused(_)) => {
+                return shared.put_out(room, &member, Close::TokenRefused).is_some();
+            }
+        }
     }
 }

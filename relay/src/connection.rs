@@ -33,7 +33,7 @@ use tokio_tungstenite::tungstenite::{
     protocol::{Role, WebSocket, WebSocketConfig},
 };
 
-use self::tap::Tap;
+use self::{hours::Told, tap::Tap};
 use crate::{
     batch::Batch,
     door::Presented,
@@ -61,6 +61,8 @@ pub(crate) struct Connection {
     mail: Mail,
     batch: Batch,
     order: Option<Order>,
+    /// Until when nothing is read, because the member published faster than its role may.
+    paused: Option<Instant>,
     heard_at: Instant,
     pinged: bool,
     /// When the socket last took a byte, or when something to write came.
@@ -74,7 +76,7 @@ enum Phase {
     /// Nobody yet.
     Stranger { until: Instant, strays: u8 },
     /// A member.
-    Seated { session: Box<Session>, expires: Instant, notice: Option<Instant> },
+    Seated { session: Box<Session>, told: Told },
     /// On the way out: what the batch holds is written, the peer's goodbye awaited.
     Closing { until: Instant, shut: bool },
 }
@@ -119,6 +121,7 @@ impl Connection {
             mail: Mail::default(),
             batch: Batch::default(),
             order: None,
+            paused: None,
             heard_at: now,
             pinged: false,
             wrote_at: now,
@@ -152,13 +155,10 @@ impl Connection {
                 config.max_frame_size = Some(bytes_max);
             });
         }
-        let left_ms = answer.exp.saturating_mul(1_000).saturating_sub(self.shared.clock.unix_ms());
-        let notice_ms = (limits.token_expiring_notice_s * 1_000).min(left_ms / 3);
-        let expires = now + Duration::from_millis(left_ms);
-        let notice = Some(expires - Duration::from_millis(notice_ms));
+        let told = Told::of(&seat.me.pass, limits, self.shared.clock.unix_ms());
         self.push(session::ok(id, answer));
         let session = Box::new(Session::new(self.shared.clone(), seat, now));
-        self.phase = Phase::Seated { session, expires, notice };
+        self.phase = Phase::Seated { session, told };
     }
 
     fn push(&mut self, frame: Bytes) {
@@ -172,7 +172,7 @@ impl Connection {
     fn close(&mut self, close: Close) {
         if self.leave(close.reason()) {
             self.shared.metrics.closes.one(close.reason());
-            if matches!(close, Close::Slow | Close::Dead | Close::WriteTimeout) {
+            if close.is_hurried() {
                 self.batch.forget_unbegun();
             }
             self.push(encode::close(close.code(), close.reason()));
@@ -262,7 +262,7 @@ impl Connection {
                 match session.text(text, now, |frame| batch.push(frame)) {
                     Next::On => {}
                     Next::Leave => self.close(Close::Left),
-                    Next::RateExceeded => self.close(Close::RateExceeded),
+                    Next::Close(close) => self.close(close),
                 }
             }
             Phase::Closing { .. } => {}
@@ -287,11 +287,16 @@ impl Connection {
     }
 
     fn log_in(&mut self, login: &Login, login_bytes: usize) {
-        let presented = Presented {
-            token: &login.token,
-            room: login.room.as_deref(),
-            user: login.user.as_deref(),
+        let Some(token) = &login.token else {
+            let message = "a login brings a `token`";
+            return self.push(session::refused_with(
+                Some(login.id),
+                ErrorCode::RequestInvalid,
+                message,
+            ));
         };
+        let presented =
+            Presented { token, room: login.room.as_deref(), user: login.user.as_deref() };
         match log_in(&self.shared, &self.mailbox, self.peer, presented, login.resume) {
             Ok(seated) => self.sit(login.id, seated, Some(login_bytes)),
             Err(denied) => {
@@ -301,6 +306,7 @@ impl Connection {
                     rule: None,
                     retry_ms: None,
                     version: None,
+                    nonce: None,
                 };
                 self.push(session::refused(Some(login.id), refusal));
                 self.close(denied.close());
@@ -309,11 +315,16 @@ impl Connection {
     }
 
     fn take_frame(&mut self, frame: &Bytes) {
-        let Phase::Seated { session, .. } = &self.phase else {
+        let Phase::Seated { session, .. } = &mut self.phase else {
             return self.close(Close::ProtocolError);
         };
-        if frame.len() > self.shared.limits.frame_bytes_max {
+        let cap = session.seat.grants().caps.frame_bytes_max;
+        let bytes_max = self.shared.limits.frame_bytes_max;
+        if frame.len() > cap.map_or(bytes_max, |cap| bytes_max.min(cap.get() as usize)) {
             return self.close(Close::TooLarge);
+        }
+        if let Some(until) = session.pace(frame.len(), self.heard_at) {
+            self.paused = Some(until);
         }
         match FrameHeader::parse(frame) {
             Ok((header, _)) => {
@@ -340,7 +351,10 @@ impl Connection {
             return;
         }
         let idle = self.batch.bytes() == 0;
-        let gathered = session.seat.gather(&mut self.mail, &mut self.batch, bytes_max);
+        let batch = &mut self.batch;
+        let refreshed = session.seat.refresh(|frame| batch.push(frame));
+        let gathered =
+            refreshed.and_then(|()| session.seat.gather(&mut self.mail, batch, bytes_max));
         if idle && self.batch.bytes() > 0 {
             self.wrote_at = Instant::now();
         }
@@ -399,6 +413,7 @@ impl Connection {
     fn poll_once(&mut self, cx: &mut Context<'_>) -> Result<bool, Over> {
         let mut moved = false;
         if self.batch.bytes() < self.shared.limits.outbox_bytes_max
+            && self.paused.is_none()
             && let Poll::Ready(flow) = self.poll_read(cx)
         {
             flow?;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Deserialize;
-use stagedoor_bus::Directory;
-use stagedoor_token::{Claims, Grants, Refusal, seat, verify};
+use stagedoor_bus::{Bearer, Directory, Revocations};
+use stagedoor_token::{Claims, Refusal, Roles, seat, verify_with_key};
 use stagedoor_wire::close::{Close, Next};
 use thiserror::Error;
 
@@ -26,8 +26,10 @@ pub struct Presented<'a> {
 pub struct Admission {
     /// What the token says.
     pub claims: Claims,
-    /// What it may do: the role, narrowed by the token.
-    pub grants: Arc<Grants>,
+    /// The key that signed it.
+    pub kid: String,
+    /// The app's roles, of which the token's is one.
+    pub roles: Arc<Roles>,
 }
 
 /// Why the door stayed shut (`spec/wire.md` §Connecting, in that order).
@@ -42,12 +44,24 @@ pub enum Denied {
     /// The token is of another user than the login names.
     #[error("the token is of another user")]
     UserMismatch,
+    /// The token was revoked.
+    #[error("the token was revoked")]
+    Revoked,
+    /// The user is banned.
+    #[error("the user is banned")]
+    Banned,
     /// The app has no seat left.
     #[error("the app holds as many connections as it may")]
     AppFull,
     /// The room has no seat left.
     #[error("the room holds as many members as it may")]
     RoomFull,
+    /// The role has no seat left.
+    #[error("the role has as many members in the room as it may")]
+    RoleFull,
+    /// The user has no seat left.
+    #[error("the user holds as many seats in the room as it may")]
+    SeatHeld,
     /// The relay is going away.
     #[error("the relay is going away")]
     Closing,
@@ -86,18 +100,44 @@ impl Proven {
 pub fn door(
     presented: Presented<'_>,
     directory: &Directory,
+    revocations: &Revocations,
     now_s: u64,
 ) -> Result<Admission, Denied> {
-    let claims = verify(presented.token, directory.keys(), now_s).map_err(Denied::Token)?;
+    let verified = verify_with_key(presented.token, directory.keys(), now_s);
+    let (claims, key) = verified.map_err(Denied::Token)?;
     if presented.room.is_some_and(|room| room != claims.room) {
         return Err(Denied::RoomMismatch);
     }
     if presented.user.is_some_and(|user| user != claims.user) {
         return Err(Denied::UserMismatch);
     }
+    let bearer = Bearer {
+        app: claims.app,
+        room: &claims.room,
+        user: &claims.user,
+        role: &claims.role,
+        kid: key.kid(),
+        jti: &claims.jti,
+        iat: claims.iat,
+        generation: claims.generation,
+    };
+    is_alive(revocations, &bearer, now_s)?;
     let app = directory.app(claims.app).ok_or(Denied::Token(Refusal::KeyUnknown))?;
-    let grants = seat(&claims, &app.roles).map_err(Denied::Token)?;
-    Ok(Admission { claims, grants })
+    seat(&claims, &app.roles).map_err(Denied::Token)?;
+    Ok(Admission { kid: key.kid().into(), claims, roles: app.roles.clone() })
+}
+
+/// Whether a token is not revoked, and its user not banned.
+pub(crate) fn is_alive(
+    revocations: &Revocations,
+    bearer: &Bearer<'_>,
+    now_s: u64,
+) -> Result<(), Denied> {
+    match revocations.find(bearer, now_s) {
+        None => Ok(()),
+        Some(hit) if hit.ban => Err(Denied::Banned),
+        Some(_) => Err(Denied::Revoked),
+    }
 }
 
 impl Denied {
@@ -107,8 +147,12 @@ impl Denied {
             Self::Token(refusal) => refusal.code(),
             Self::RoomMismatch => "room_mismatch",
             Self::UserMismatch => "user_mismatch",
+            Self::Revoked => "token_revoked",
+            Self::Banned => "banned",
             Self::AppFull => "connections_exceeded",
             Self::RoomFull => "room_full",
+            Self::RoleFull => "role_full",
+            Self::SeatHeld => "seat_held",
             Self::Closing => "closing",
         }
     }
@@ -140,7 +184,11 @@ impl Denied {
             },
             Self::RoomMismatch | Self::UserMismatch => Close::RoomMismatch,
             Self::AppFull => Close::ConnectionsExceeded,
+            Self::Revoked => Close::TokenRevoked,
+            Self::Banned => Close::Banned,
             Self::RoomFull => Close::RoomFull,
+            Self::RoleFull => Close::RoleFull,
+            Self::SeatHeld => Close::SeatHeld,
             Self::Closing => Close::Closing,
         }
     }
@@ -149,7 +197,9 @@ impl Denied {
     /// the token is good and still does not open this, 503 where time helps.
     pub fn status(self) -> http::StatusCode {
         match (self, self.close().next()) {
-            (Self::RoomMismatch | Self::UserMismatch, _) => http::StatusCode::FORBIDDEN,
+            (Self::RoomMismatch | Self::UserMismatch | Self::Banned, _) => {
+                http::StatusCode::FORBIDDEN
+            }
             (Self::Token(_), _) if self.close() == Close::TokenRefused => {
                 http::StatusCode::FORBIDDEN
             }

@@ -3,6 +3,7 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 /// FIN and the opcode of text.
 pub(crate) const TEXT: u8 = 0x81;
@@ -43,6 +44,11 @@ pub(crate) fn json(message: &impl Serialize) -> Bytes {
         b"null".to_vec()
     });
     frame(TEXT, &text)
+}
+
+/// Any value of the wire as raw JSON.
+pub(crate) fn raw(value: &impl Serialize) -> Box<RawValue> {
+    serde_json::value::to_raw_value(value).unwrap_or_default()
 }
 
 /// A close frame; the reason is cut at 123 bytes.

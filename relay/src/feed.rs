@@ -219,6 +219,21 @@ impl<E: Clone> Feed<E> {
     }
 }
 
+impl<E: Clone> Feed<E> {
+    /// Hands out the rest of what is due to a place that ends before `end`, and gives the place up. `false`
+    /// if some of it is not kept any more.
+    pub(crate) fn read_out(&self, place: &Place, end: u64, out: impl FnMut(Bytes)) -> bool {
+        let mut inner = self.lock();
+        let kept = place.seq >= inner.log.first() || place.seq >= end;
+        if kept {
+            inner.log.read_before(place.seq, end, out);
+        }
+        inner.readers[place.slot as usize].mailbox = None;
+        inner.free.push(place.slot);
+        kept
+    }
+}
+
 /// Where a reader that brings no cursor begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Begin {

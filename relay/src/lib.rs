@@ -16,17 +16,19 @@
 //! 10. [`seat`]: a member's place in a room: its cursors, its mail; leaving is its `Drop`.
 //! 11. [`rooms`]: every room by app and name.
 //! 12. [`room`]: members, presence, events, streams and state of one room.
-//! 13. [`stream`]: one published stream.
-//! 14. [`feed`]: a log that many read, and who of them waits for more.
-//! 15. [`log`]: frames in order, bounded by bytes and age. Pure.
-//! 16. [`mail`]: the wake-up handle by which rooms and streams reach a connection.
-//! 17. [`batch`]: what goes to the socket next, in few writes.
-//! 18. [`encode`]: the bytes of a server's WebSocket frame.
-//! 19. [`tls`]: certificates, and their renewal while running.
-//! 20. [`io`]: a connection with or without TLS.
-//! 21. [`addresses`]: how many connections there are from each address.
-//! 22. [`metrics`]: what the relay counts.
-//! 23. [`clock`]: the two times that everybody here means.
+//! 13. [`standing`]: what a user was given in a room beside its token, and what results of both. Pure.
+//! 14. [`pass`]: what of a token counts in the seat that it opened.
+//! 15. [`stream`]: one published stream.
+//! 16. [`feed`]: a log that many read, and who of them waits for more.
+//! 17. [`log`]: frames in order, bounded by bytes and age. Pure.
+//! 18. [`mail`]: the wake-up handle by which rooms and streams reach a connection.
+//! 19. [`batch`]: what goes to the socket next, in few writes.
+//! 20. [`encode`]: the bytes of a server's WebSocket frame.
+//! 21. [`tls`]: certificates, and their renewal while running.
+//! 22. [`io`]: a connection with or without TLS.
+//! 23. [`addresses`]: how many connections there are from each address.
+//! 24. [`metrics`]: what the relay counts.
+//! 25. [`clock`]: the two times that everybody here means.
 //!
 //! Outside of the list, and only with the feature `bench`: `bench`, the hot paths laid open to those who
 //! count their instructions.
@@ -49,12 +51,14 @@ mod log;
 mod login;
 mod mail;
 mod metrics;
+mod pass;
 mod relay;
 mod room;
 mod rooms;
 mod seat;
 mod session;
 mod shared;
+mod standing;
 mod stream;
 mod tls;
 

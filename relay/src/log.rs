@@ -158,6 +158,29 @@ impl Log {
         }
     }
 
+    /// Hands out what comes from `seq` on and before `end`. Returns where it stopped: `end`, or the next
+    /// frame if that is not there yet. `seq` must be kept or be the next.
+    pub(crate) fn read_before(&mut self, seq: u64, end: u64, mut out: impl FnMut(Bytes)) -> u64 {
+        self.seal();
+        let mut seq = seq;
+        for segment in &self.segments {
+            let place = |seq: u64| usize::try_from(seq.saturating_sub(segment.first)).ok();
+            let frames = segment.ends.len() as u64 + 1;
+            let last = end.min(segment.first + frames);
+            if seq >= last || seq < segment.first {
+                continue;
+            }
+            let edge = |at: usize| match at {
+                0 => 0,
+                at => segment.ends.get(at - 1).map_or(segment.bytes.len(), |end| *end as usize),
+            };
+            let (Some(from), Some(to)) = (place(seq), place(last)) else { return seq };
+            out(segment.bytes.slice(edge(from)..edge(to)));
+            seq = last;
+        }
+        seq
+    }
+
     /// Hands out what comes at `seq` and after it, whole frames, until about `bytes_max` (at least one
     /// frame). Returns the number of the next frame to read. `seq` must be kept or be the next.
     pub(crate) fn read(&mut self, seq: u64, bytes_max: usize, mut out: impl FnMut(Bytes)) -> u64 {

@@ -2,7 +2,10 @@
 //! that a room ever knows of a connection is this. Nobody who writes here ever waits for who reads.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     task::Waker,
     time::Instant,
 };
@@ -11,12 +14,15 @@ use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 use stagedoor_wire::close::Close;
 
-use crate::stream::Stream;
+use crate::{room::Regranted, stream::Stream};
 
 /// A connection's mailbox.
 #[derive(Debug, Default)]
 pub(crate) struct Mailbox {
     mail: Mutex<Mail>,
+    /// Whether there are letters about the member's grants.
+    regranted: AtomicBool,
+    letters: Mutex<Vec<Regranted>>,
     waker: AtomicWaker,
 }
 
@@ -89,6 +95,25 @@ impl Mailbox {
         });
     }
 
+    /// The member's grants became others. To be called under the room's lock, so that letters lie in the
+    /// order of what they tell.
+    pub(crate) fn regranted(&self, letter: Regranted) {
+        self.letters.lock().unwrap_or_else(PoisonError::into_inner).push(letter);
+        self.regranted.store(true, Ordering::Release);
+        self.waker.wake();
+    }
+
+    /// Takes the letters about the member's grants, oldest first. Costs next to nothing when there are none,
+    /// so that it can be asked before each request.
+    pub(crate) fn letters(&self) -> Vec<Regranted> {
+        if !self.regranted.load(Ordering::Acquire) {
+            return Vec::new();
+        }
+        let mut letters = self.letters.lock().unwrap_or_else(PoisonError::into_inner);
+        self.regranted.store(false, Ordering::Release);
+        std::mem::take(&mut *letters)
+    }
+
     /// Orders the connection to close. An order that comes sooner replaces one that comes later.
     pub(crate) fn order(&self, order: Order) {
         self.put(|mail| {
@@ -102,6 +127,11 @@ impl Mailbox {
     /// Orders the connection to close now.
     pub(crate) fn close(&self, close: Close) {
         self.order(Order { close, at: Instant::now() });
+    }
+
+    /// Lets the connection look what there is to do.
+    pub(crate) fn wake(&self) {
+        self.waker.wake();
     }
 
     /// Whom to wake; to be called before [`Mailbox::take`].

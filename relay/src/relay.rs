@@ -125,6 +125,15 @@ impl Relay {
         self.tls.as_ref().map_or(Ok(()), |tls| tls.reload())
     }
 
+    /// Puts the relay's calendar forward, and lets every connection look at it: for tests of what happens by
+    /// the calendar.
+    pub fn put_clock_forward(&self, by: Duration) {
+        self.shared.clock.put_forward(by);
+        for mailbox in self.shared.mailboxes() {
+            mailbox.wake();
+        }
+    }
+
     /// Whether the relay is going away.
     pub fn is_draining(&self) -> bool {
         self.shared.is_draining()

@@ -2,9 +2,12 @@
 //! member by a mailbox and by grants, never by a connection. Each act holds the room's lock for a moment;
 //! frames never need it.
 
+mod asks;
+mod entry;
 mod interests;
 mod people;
 mod presence;
+mod regrant;
 mod roll;
 mod state;
 mod views;
@@ -16,40 +19,41 @@ use std::{
 };
 
 use serde_json::value::RawValue;
-use stagedoor_token::{AppId, Grants, Pattern};
+use stagedoor_token::{
+    Action, AppId, Decision, Grants, Kind as GrantKind, Pattern, Rule, authorize,
+};
 use stagedoor_wire::{
-    close::Close,
     event::Event,
     limits::Limits,
-    member::{Cursor, Delivery, Kind, Member, StreamInfo},
+    member::{Delivery, Kind, Member, StreamInfo},
     name::{StateKey, StreamName, Topic},
-    reply::StateEntry,
     request::To,
 };
 use tokio::time::Instant;
 
 pub(crate) use self::{
+    asks::{AskError, Wants},
+    entry::{EnterError, Entering, Found},
+    regrant::{Act, RegrantError, Regranted, Switch},
     state::SetError,
     views::{View, may_subscribe, sees},
 };
 use crate::{
     clock::Clock,
     encode,
-    feed::{Begin, Place},
     mail::Mailbox,
+    pass::Pass,
+    standing::Standing,
     stream::{Ended, Stream, Wish},
 };
 
-use self::{
-    interests::Interests,
-    people::People,
-    presence::{Change, Presence},
-    state::State,
-    views::Views,
-};
+use self::{interests::Interests, people::People, presence::Presence, state::State, views::Views};
 
 /// The number of the cursor on the room's events; streams are numbered from 1.
 pub(crate) const EVENTS: u32 = 0;
+
+/// What users were given in a room.
+pub(crate) type Standings = HashMap<String, Standing>;
 
 /// A room.
 #[derive(Debug)]
@@ -75,50 +79,34 @@ struct Inner {
     streams: BTreeMap<u32, Live>,
     names: HashMap<StreamName, u32>,
     last_stream: u32,
+    standings: Standings,
+    limits: Arc<Limits>,
+    asks: BTreeMap<String, Option<Wants>>,
     /// The share of each stream.
     stream_bytes_max: usize,
     state: State,
 }
 
-/// A member as the room knows it.
+/// A member as the room knows it. Whatever changes makes a new one of it.
 #[derive(Clone, Debug)]
 pub(crate) struct Occupant {
     pub(crate) seat: u64,
     pub(crate) member: Member,
     pub(crate) grants: Arc<Grants>,
+    /// Whether it waits for admission.
+    pub(crate) waiting: bool,
     pub(crate) mailbox: Arc<Mailbox>,
-    pub(crate) jti: String,
-    pub(crate) exp: u64,
+    pub(crate) pass: Arc<Pass>,
+    /// When it came, Unix milliseconds.
     pub(crate) since_ms: u64,
+    /// When the stay began that its token may bound, Unix milliseconds.
+    pub(crate) stay_ms: u64,
 }
 
 #[derive(Debug)]
 struct Live {
     stream: Arc<Stream>,
     seat: u64,
-}
-
-/// What a member finds when it comes.
-#[derive(Debug)]
-pub(crate) struct Found {
-    pub(crate) view: Arc<View>,
-    pub(crate) count: u32,
-    pub(crate) members: Vec<Member>,
-    pub(crate) streams: Vec<StreamInfo>,
-    pub(crate) state: Vec<StateEntry<Box<RawValue>>>,
-    /// Its place in the view.
-    pub(crate) place: Place,
-    /// Whether its reading of the room's events goes on where the cursor that it brought says.
-    pub(crate) resumed: bool,
-}
-
-/// Why a room was not entered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum EnterError {
-    /// It is on its way out; a new one of its name takes its place.
-    Closed,
-    /// `room_members_max`.
-    Full,
 }
 
 /// Why a stream did not begin.
@@ -130,6 +118,8 @@ pub(crate) enum PublishError {
     Full,
     /// The member's seat is gone.
     Gone,
+    /// The grants do not allow it, or not any more.
+    Denied(Rule),
 }
 
 /// What a member publishes.
@@ -140,6 +130,8 @@ pub(crate) struct Publishing {
     pub(crate) delivery: Delivery,
     pub(crate) meta: Option<String>,
     pub(crate) wish: Wish,
+    /// How many streams of the member's live already.
+    pub(crate) live: u32,
 }
 
 /// Whom a member may not reach.
@@ -147,99 +139,21 @@ pub(crate) struct Publishing {
 pub(crate) struct UserUnknown;
 
 impl Room {
-    pub(crate) fn new(app: AppId, name: String, clock: Clock, limits: Arc<Limits>) -> Arc<Self> {
+    /// A room without members; `standings` is what users were given in an earlier one of its name.
+    pub(crate) fn new(
+        app: AppId,
+        name: String,
+        clock: Clock,
+        limits: Arc<Limits>,
+        standings: Standings,
+    ) -> Arc<Self> {
         let since_ms = clock.unix_ms();
-        Arc::new(Self { app, name, since_ms, clock, limits, inner: Mutex::default() })
+        let inner = Mutex::new(Inner { standings, limits: limits.clone(), ..Inner::default() });
+        Arc::new(Self { app, name, since_ms, clock, limits, inner })
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Gives a member its place. A seat of the same user is closed and gives way.
-    pub(crate) fn enter(
-        self: &Arc<Self>,
-        occupant: Arc<Occupant>,
-        resume: Option<Cursor>,
-        epoch: u32,
-    ) -> Result<Found, EnterError> {
-        let now_ms = self.clock.now_ms();
-        let mut inner = self.lock();
-        if inner.closed {
-            return Err(EnterError::Closed);
-        }
-        let user = occupant.member.user.clone();
-        let taken = inner.members.get(&user).is_some();
-        if !taken && inner.members.len() >= self.limits.room_members_max {
-            return Err(EnterError::Full);
-        }
-        if let Some(old) = inner.remove(&user, None, Ended::Replaced, now_ms) {
-            old.mailbox.close(Close::Replaced);
-        }
-        let view = inner.views.enter(&occupant.grants, epoch, &self.limits, now_ms);
-        let (place, resumed) = view.feed.join(&occupant.mailbox, EVENTS, Begin::Now, resume);
-        let grants = occupant.grants.clone();
-        let change = Change { member: occupant.member.clone(), grants: grants.clone() };
-        inner.hidden += u32::from(is_hidden(&grants));
-        inner.members.insert(occupant);
-        if let Some(left) = inner.presence.joined(change) {
-            let count = inner.count();
-            inner.views.tell_presence(&[left], &[], count, now_ms);
-        }
-        let found = Found {
-            view,
-            count: inner.count(),
-            members: inner.members.page(&grants, None, self.limits.members_page_max).0,
-            streams: inner.streams_for(&grants),
-            state: inner.state.list(),
-            place,
-            resumed,
-        };
-        self.tell_presence(&mut inner, now_ms);
-        Ok(found)
-    }
-
-    /// Takes a seat's member out, if the seat is still the user's. `true` if the room is empty now, and
-    /// with that closed.
-    pub(crate) fn leave(self: &Arc<Self>, user: &str, seat: u64, patterns: &[Pattern]) -> bool {
-        let now_ms = self.clock.now_ms();
-        let mut inner = self.lock();
-        for pattern in patterns {
-            inner.interests.remove(pattern, seat);
-        }
-        if inner.remove(user, Some(seat), Ended::Left, now_ms).is_none() {
-            return false;
-        }
-        let empty = inner.members.is_empty();
-        if empty {
-            inner.closed = true;
-        } else {
-            self.tell_presence(&mut inner, now_ms);
-        }
-        empty
-    }
-
-    /// Removes a user: orders its seat to close, and takes the member out at once. `None` if it is not
-    /// there, else whether the room is empty and closed now.
-    pub(crate) fn kick(self: &Arc<Self>, user: &str) -> Option<bool> {
-        let occupant = self.lock().members.get(user).cloned()?;
-        occupant.mailbox.close(Close::Kicked);
-        Some(self.leave(user, occupant.seat, &[]))
-    }
-
-    /// Closes the room for everybody; how many seats it closed.
-    pub(crate) fn close(&self) -> usize {
-        let now_ms = self.clock.now_ms();
-        let mut inner = self.lock();
-        inner.closed = true;
-        let users: Vec<String> =
-            inner.members.after(None).map(|occupant| occupant.member.user.clone()).collect();
-        for user in &users {
-            if let Some(occupant) = inner.remove(user, None, Ended::Left, now_ms) {
-                occupant.mailbox.close(Close::RoomClosed);
-            }
-        }
-        users.len()
     }
 
     /// Begins a stream. The same user's stream of that name gives way.
@@ -253,7 +167,10 @@ impl Room {
         let now_ms = self.clock.now_ms();
         let mut inner = self.lock();
         let role = match inner.members.get(user) {
-            Some(occupant) if occupant.seat == seat => occupant.member.role.clone(),
+            Some(occupant) if occupant.seat == seat => {
+                may_publish(&occupant.grants, &publishing).map_err(PublishError::Denied)?;
+                occupant.member.role.clone()
+            }
             _ => return Err(PublishError::Gone),
         };
         if let Some(number) = inner.names.get(&publishing.name).copied() {
@@ -267,7 +184,7 @@ impl Room {
         }
         inner.last_stream += 1;
         let number = inner.last_stream;
-        let Publishing { name, kind, delivery, meta, wish } = publishing;
+        let Publishing { name, kind, delivery, meta, wish, live: _ } = publishing;
         let info = StreamInfo {
             stream: number,
             name: name.clone(),
@@ -312,20 +229,12 @@ impl Room {
         for pattern in patterns {
             inner.interests.add(pattern, seat, mailbox);
         }
-        let mut found = BTreeMap::new();
-        for pattern in patterns {
-            if pattern.is_exact() {
-                let name = StreamName::new(pattern.as_str()).ok();
-                let number = name.and_then(|name| inner.names.get(&name));
-                let live = number.and_then(|number| inner.streams.get(number));
-                found.extend(live.map(|live| (live.stream.info.stream, live.stream.clone())));
-            } else {
-                let matching =
-                    inner.streams.values().filter(|live| pattern.matches(&live.stream.info.name));
-                found.extend(matching.map(|live| (live.stream.info.stream, live.stream.clone())));
-            }
-        }
-        found.into_values().collect()
+        inner.matching(patterns)
+    }
+
+    /// The live streams that match.
+    pub(crate) fn matching(&self, patterns: &[Pattern]) -> Vec<Arc<Stream>> {
+        self.lock().matching(patterns)
     }
 
     /// Forgets what a seat waits for.
@@ -448,6 +357,25 @@ impl Room {
     }
 }
 
+fn may_publish(grants: &Grants, publishing: &Publishing) -> Result<(), Rule> {
+    let kind = grant_kind(publishing.kind);
+    let live = publishing.live;
+    match authorize(grants, &Action::Publish { stream: &publishing.name, kind, live }) {
+        Decision::Allowed => Ok(()),
+        Decision::Refused(rule) => Err(rule),
+    }
+}
+
+/// The kind as grants call it.
+pub(crate) fn grant_kind(kind: Kind) -> GrantKind {
+    match kind {
+        Kind::Audio => GrantKind::Audio,
+        Kind::Video => GrantKind::Video,
+        Kind::Screen => GrantKind::Screen,
+        Kind::Data => GrantKind::Data,
+    }
+}
+
 fn is_hidden(grants: &Grants) -> bool {
     grants.presence.seen_by.is_empty()
 }
@@ -457,30 +385,21 @@ impl Inner {
         self.members.len() as u32 - self.hidden
     }
 
-    /// Takes a member out; with `seat`, only if it is that seat's.
-    fn remove(
-        &mut self,
-        user: &str,
-        seat: Option<u64>,
-        why: Ended,
-        now_ms: u64,
-    ) -> Option<Arc<Occupant>> {
-        if seat.is_some_and(|seat| {
-            self.members.get(user).is_some_and(|occupant| occupant.seat != seat)
-        }) {
-            return None;
+    fn matching(&self, patterns: &[Pattern]) -> Vec<Arc<Stream>> {
+        let mut found = BTreeMap::new();
+        for pattern in patterns {
+            if pattern.is_exact() {
+                let name = StreamName::new(pattern.as_str()).ok();
+                let number = name.and_then(|name| self.names.get(&name));
+                let live = number.and_then(|number| self.streams.get(number));
+                found.extend(live.map(|live| (live.stream.info.stream, live.stream.clone())));
+            } else {
+                let matching =
+                    self.streams.values().filter(|live| pattern.matches(&live.stream.info.name));
+                found.extend(matching.map(|live| (live.stream.info.stream, live.stream.clone())));
+            }
         }
-        let occupant = self.members.remove(user)?;
-        self.hidden -= u32::from(is_hidden(&occupant.grants));
-        let own = self.streams.iter().filter(|(_, live)| live.seat == occupant.seat);
-        let own: Vec<u32> = own.map(|(number, _)| *number).collect();
-        for number in own {
-            self.end_stream(number, why, now_ms);
-        }
-        self.views.leave(&occupant.grants, now_ms);
-        self.presence
-            .left(Change { member: occupant.member.clone(), grants: occupant.grants.clone() });
-        Some(occupant)
+        found.into_values().collect()
     }
 
     fn end_stream(&mut self, number: u32, why: Ended, now_ms: u64) {

@@ -12,7 +12,7 @@ use std::{
 
 use stagedoor_token::AppId;
 
-use crate::room::Room;
+use crate::room::{Room, Standings};
 
 type Name = (AppId, String);
 
@@ -20,6 +20,8 @@ type Name = (AppId, String);
 #[derive(Debug, Default)]
 pub(crate) struct Rooms {
     rooms: Mutex<BTreeMap<Name, Arc<Room>>>,
+    /// What users were given in rooms that are closed, and until when it is kept.
+    kept: Mutex<HashMap<Name, (u64, Standings)>>,
     seats: Mutex<HashMap<AppId, usize>>,
     seat_ids: AtomicU64,
 }
@@ -27,6 +29,10 @@ pub(crate) struct Rooms {
 impl Rooms {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Name, Arc<Room>>> {
         self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn kept(&self) -> MutexGuard<'_, HashMap<Name, (u64, Standings)>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn seats(&self) -> MutexGuard<'_, HashMap<AppId, usize>> {
@@ -66,14 +72,15 @@ impl Rooms {
         app: AppId,
         name: &str,
         gone: Option<&Arc<Room>>,
-        make: impl FnOnce() -> Arc<Room>,
+        make: impl FnOnce(Standings) -> Arc<Room>,
     ) -> Arc<Room> {
         let mut rooms = self.lock();
         let key = (app, name.to_owned());
         match rooms.get(&key) {
             Some(room) if !gone.is_some_and(|gone| Arc::ptr_eq(gone, room)) => room.clone(),
             _ => {
-                let room = make();
+                let kept = self.kept().remove(&key);
+                let room = make(kept.map(|(_, standings)| standings).unwrap_or_default());
                 rooms.insert(key, room.clone());
                 room
             }
@@ -85,10 +92,18 @@ impl Rooms {
         self.lock().get(&(app, name.to_owned())).cloned()
     }
 
-    /// Forgets a closed room. A newer one of its name stays.
-    pub(crate) fn forget(&self, gone: &Arc<Room>) {
+    /// Forgets a closed room; what users were given in it is kept until `until_ms`. A newer room of its name
+    /// stays.
+    pub(crate) fn forget(&self, gone: &Arc<Room>, now_ms: u64, until_ms: u64) {
+        let standings = gone.take_standings();
         let mut rooms = self.lock();
         let key = (gone.app, gone.name.clone());
+        let mut kept = self.kept();
+        kept.retain(|_, (until_ms, _)| *until_ms > now_ms);
+        if !standings.is_empty() {
+            kept.insert(key.clone(), (until_ms, standings));
+        }
+        drop(kept);
         if rooms.get(&key).is_some_and(|room| Arc::ptr_eq(room, gone)) {
             rooms.remove(&key);
         }

@@ -10,7 +10,7 @@ use std::{
 use bytes::Bytes;
 use serde_json::value::RawValue;
 use stagedoor_bus::Event as Told;
-use stagedoor_token::{AppId, Grants, Pattern};
+use stagedoor_token::{AppId, Grants, Pattern, Roles};
 use stagedoor_wire::{
     close::Close,
     event::{Ended, Event},
@@ -26,7 +26,11 @@ use crate::{
     encode,
     feed::{Part, Place, Read},
     mail::{Mail, Mailbox},
-    room::{EVENTS, EnterError, Found, Occupant, Room, View, may_subscribe},
+    pass::Pass,
+    room::{
+        Act, EVENTS, EnterError, Entering, Found, Occupant, RegrantError, Regranted, Room, Switch,
+        View, may_subscribe,
+    },
     shared::Shared,
     stream::Stream,
 };
@@ -64,7 +68,7 @@ impl Seat {
         mailbox: &Arc<Mailbox>,
         resume: Option<Cursor>,
     ) -> Result<(Self, LoggedIn<Box<RawValue>>), Denied> {
-        let Admission { claims, grants } = admission;
+        let Admission { mut claims, kid, roles } = admission;
         if shared.is_draining() {
             return Err(Denied::Closing);
         }
@@ -73,32 +77,24 @@ impl Seat {
             return Err(Denied::AppFull);
         }
         let id = shared.rooms.seat_id();
+        let pass = Arc::new(Pass::of(&mut claims, &kid));
         let member = Member {
             user: claims.user,
             role: claims.role.to_string(),
             name: claims.name,
             meta: claims.meta,
         };
-        let me = Arc::new(Occupant {
-            seat: id,
-            member,
-            grants,
-            mailbox: mailbox.clone(),
-            jti: claims.jti,
-            exp: claims.exp,
-            since_ms: shared.clock.unix_ms(),
-        });
-        let (room, found) = enter(shared, app, claims.room, &me, resume).inspect_err(|_| {
-            shared.rooms.give_seat(app);
-        })?;
+        let entering = Entering { seat: id, member, pass, mailbox: mailbox.clone() };
+        let (room, found) = enter(shared, app, claims.room, &entering, &roles, resume)
+            .inspect_err(|_| shared.rooms.give_seat(app))?;
         shared.metrics.seats.add(1);
-        let Found { view, count, members, streams, state, place, resumed } = found;
+        let Found { me, view, count, members, streams, state, asks, place, resumed } = found;
         let answer = LoggedIn {
             app: app.0,
             room: room.name.clone(),
             me: me.member.clone(),
-            grants: raw(&*me.grants),
-            exp: me.exp,
+            grants: encode::raw(&*me.grants),
+            exp: me.pass.exp,
             now: shared.clock.unix_s(),
             count,
             members,
@@ -106,6 +102,9 @@ impl Seat {
             state,
             events: Cursor { epoch: view.feed.epoch, seq: place.seq },
             resumed: resume.map(|_| resumed),
+            waiting: me.waiting,
+            asks,
+            ticket: None,
         };
         let seat = Self {
             shared: shared.clone(),
@@ -127,6 +126,67 @@ impl Seat {
     /// What the member may do.
     pub(crate) fn grants(&self) -> &Arc<Grants> {
         &self.me.grants
+    }
+
+    /// Takes notice of all that was done to the member's grants; `out` takes what it is told. An error says
+    /// why the connection must close.
+    pub(crate) fn refresh(&mut self, mut out: impl FnMut(Bytes)) -> Result<(), Close> {
+        for Regranted { occupant, switch, told } in self.me.mailbox.letters() {
+            if let Some(Switch { end, view, place }) = switch {
+                let old = std::mem::replace(&mut self.events, place);
+                let due = end.saturating_sub(old.seq);
+                let kept = self.view.feed.read_out(&old, end, &mut out);
+                self.view = view;
+                if !kept {
+                    return Err(Close::Slow);
+                }
+                self.shared.metrics.frames_out.add(due);
+            }
+            out(told.unwrap_or_default());
+            self.me = occupant;
+            self.reattach(&mut out);
+        }
+        Ok(())
+    }
+
+    /// Ends the cursors that the grants do not open any more, and begins those that they open now.
+    fn reattach(&mut self, mut out: impl FnMut(Bytes)) {
+        let lost: Vec<u32> = self
+            .cursors
+            .iter()
+            .filter(|cursor| !may_subscribe(&self.me.grants, &cursor.stream))
+            .map(|cursor| cursor.stream.info.stream)
+            .collect();
+        for number in lost {
+            if let Some(StreamCursor { stream, place }) = self.detach(number) {
+                out(ended(&stream, place.seq, Ended::Denied));
+            }
+        }
+        if self.patterns.is_empty() {
+            return;
+        }
+        let patterns: Vec<Pattern> = self.patterns.iter().cloned().collect();
+        let live = self.room.matching(&patterns);
+        let streams: Vec<Subscribed> =
+            live.into_iter().filter_map(|stream| self.attach(stream, &[])).collect();
+        if !streams.is_empty() {
+            out(encode::json(&Private::Subscribed { streams }));
+        }
+    }
+
+    /// Does something to the member itself, as the app's roles are now.
+    pub(crate) fn regrant(&self, act: &Act) -> Result<Arc<Occupant>, RegrantError> {
+        let user = &self.me.member.user;
+        loop {
+            let now = self.room.occupant(user).filter(|now| now.seat == self.id);
+            let now = now.ok_or(RegrantError::Changed)?;
+            let roles = self.shared.roles(self.app);
+            let done = self.room.regrant(&now, act, None, &roles, self.shared.epoch());
+            match done {
+                Err(RegrantError::Changed) => {}
+                done => return done,
+            }
+        }
     }
 
     /// Adds patterns; the streams that match now and that the grants open, each with its place.
@@ -315,26 +375,23 @@ fn ended(stream: &Stream, seq: u64, reason: Ended) -> Bytes {
     encode::json(&Private::Ended { stream: number, name, seq, reason })
 }
 
-/// Any value of the wire as raw JSON.
-pub(crate) fn raw(value: &impl serde::Serialize) -> Box<RawValue> {
-    serde_json::value::to_raw_value(value).unwrap_or_default()
-}
-
 fn enter(
     shared: &Arc<Shared>,
     app: AppId,
     name: String,
-    me: &Arc<Occupant>,
+    entering: &Entering,
+    roles: &Roles,
     resume: Option<Cursor>,
 ) -> Result<(Arc<Room>, Found), Denied> {
     let mut gone = None;
     loop {
         let mut opened = false;
-        let room = shared.rooms.find_or(app, &name, gone.as_ref(), || {
+        let room = shared.rooms.find_or(app, &name, gone.as_ref(), |standings| {
             opened = true;
-            Room::new(app, name.clone(), shared.clock, shared.limits.clone())
+            let (clock, limits) = (shared.clock.clone(), shared.limits.clone());
+            Room::new(app, name.clone(), clock, limits, standings)
         });
-        match room.enter(me.clone(), resume, shared.epoch()) {
+        match room.enter(entering, roles, resume, shared.epoch()) {
             Ok(found) => {
                 if opened {
                     shared.bus.tell(Told::RoomOpened { app, room: name });
@@ -342,7 +399,16 @@ fn enter(
                 return Ok((room, found));
             }
             Err(EnterError::Closed) => gone = Some(room),
-            Err(EnterError::Full) => return Err(Denied::RoomFull),
+            Err(error) => {
+                if opened && room.close_empty() {
+                    shared.forget(&room);
+                }
+                return Err(match error {
+                    EnterError::Refused(refusal) => Denied::Token(refusal),
+                    EnterError::RoleFull => Denied::RoleFull,
+                    _ => Denied::RoomFull,
+                });
+            }
         }
     }
 }
@@ -362,7 +428,7 @@ impl Drop for Seat {
             app: self.app,
             room: self.room.name.clone(),
             user: self.me.member.user.clone(),
-            jti: self.me.jti.clone(),
+            jti: self.me.pass.jti.clone(),
             reason: self.reason.into(),
             held_ms: self.shared.clock.unix_ms().saturating_sub(self.me.since_ms),
         });

@@ -1,8 +1,13 @@
 //! One member's requests, decided by its grants and carried out in its room. After `connection`, before
 //! `login`. Every request gets exactly one answer; nothing here reads or writes a socket.
 
+mod ask;
+mod moderate;
+mod renew;
+
 use std::{
     borrow::Cow,
+    num::NonZero,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -10,23 +15,21 @@ use std::{
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
-use stagedoor_bus::Event as Told;
-use stagedoor_token::{
-    Action, Decision, Kind as GrantKind, Pattern, Rule, Verb as GrantVerb, authorize,
-};
+use stagedoor_token::{Action, Decision, Pattern, Rule, authorize};
 use stagedoor_wire::{
+    close::Close,
     code::ErrorCode,
     event::Event,
     frame::FrameHeader,
-    member::{Delivery, Kind},
+    member::Delivery,
     rate::{Bucket, Rate},
     reply::{Done, MembersPage, Outcome, Refusal, Reply, SubscribedTo, Versioned},
-    request::{self, Refused, Request, To, Verb},
+    request::{self, Refused, Request, To},
 };
 
 use crate::{
     encode,
-    room::{PublishError, Publishing, SetError, sees},
+    room::{PublishError, Publishing, SetError, grant_kind, sees},
     seat::Seat,
     shared::Shared,
     stream::Wish,
@@ -38,6 +41,8 @@ pub(crate) struct Session {
     shared: Arc<Shared>,
     requests: Bucket,
     sends: Bucket,
+    /// Until when the bytes that the member published are within `caps.bytes_per_s`.
+    paid_until: Instant,
     refusals: u32,
     throttled_at: Option<Instant>,
 }
@@ -48,8 +53,8 @@ pub(crate) enum Next {
     On,
     /// The member leaves.
     Leave,
-    /// Too many requests were refused for their rate.
-    RateExceeded,
+    /// The relay closes it.
+    Close(Close),
 }
 
 /// What a data frame came to.
@@ -64,28 +69,29 @@ pub(crate) enum Taken {
 }
 
 /// A request that was not carried out.
-struct Denial(Refusal);
+struct Denial(Box<Refusal>);
 
 impl Denial {
     fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self(Refusal {
+        Self(Box::new(Refusal {
             code: Cow::Borrowed(code.as_str()),
             message: message.into(),
             rule: None,
             retry_ms: None,
             version: None,
-        })
+            nonce: None,
+        }))
     }
 
     fn rule(rule: Rule) -> Self {
         let message =
             format!("the rule `{}` of the member's grants does not allow it", rule.name());
         let denial = Self::new(ErrorCode::OpUnknown, message).0;
-        Self(Refusal {
+        Self(Box::new(Refusal {
             code: Cow::Borrowed(rule.code()),
             rule: Some(Cow::Borrowed(rule.name())),
-            ..denial
-        })
+            ..*denial
+        }))
     }
 }
 
@@ -101,7 +107,7 @@ pub(crate) fn refused(id: Option<u64>, refusal: Refusal) -> Bytes {
 
 /// The frame of a refusal that has a code and a text, no more.
 pub(crate) fn refused_with(id: Option<u64>, code: ErrorCode, message: &str) -> Bytes {
-    refused(id, Denial::new(code, message).0)
+    refused(id, *Denial::new(code, message).0)
 }
 
 fn patterns(texts: &[String]) -> Result<Vec<Pattern>, Denial> {
@@ -114,30 +120,18 @@ fn patterns(texts: &[String]) -> Result<Vec<Pattern>, Denial> {
     texts.iter().map(|text| text.parse::<Pattern>().map_err(invalid)).collect()
 }
 
-fn grant_kind(kind: Kind) -> GrantKind {
-    match kind {
-        Kind::Audio => GrantKind::Audio,
-        Kind::Video => GrantKind::Video,
-        Kind::Screen => GrantKind::Screen,
-        Kind::Data => GrantKind::Data,
-    }
-}
-
 impl Session {
     pub(crate) fn new(shared: Arc<Shared>, seat: Seat, now: Instant) -> Self {
-        let (requests, sends) = (request_rate(&shared), send_rate(&shared));
-        Self {
-            seat,
-            requests: Bucket::full(requests, now),
-            sends: Bucket::full(sends, now),
-            refusals: 0,
-            throttled_at: None,
-            shared,
-        }
+        let requests = Bucket::full(request_rate(&shared), now);
+        let sends = Bucket::full(send_rate(&shared, &seat), now);
+        Self { seat, requests, sends, paid_until: now, refusals: 0, throttled_at: None, shared }
     }
 
     /// Takes a text message; `answer` takes the frames to be written.
     pub(crate) fn text(&mut self, text: &str, now: Instant, mut answer: impl FnMut(Bytes)) -> Next {
+        if let Err(close) = self.seat.refresh(&mut answer) {
+            return Next::Close(close);
+        }
         let request = match Request::parse(text) {
             Ok(request) => request,
             Err(Refused { id, code, message }) => {
@@ -145,7 +139,7 @@ impl Session {
                     return self.throttle("request", id, wait, now, answer);
                 }
                 self.shared.metrics.requests_refused.one(code.as_str());
-                answer(refused(id, Denial::new(code, message).0));
+                answer(refused(id, *Denial::new(code, message).0));
                 return Next::On;
             }
         };
@@ -154,18 +148,23 @@ impl Session {
         let is_send = matches!(request, Request::Send(_));
         let rate = self.requests.take(request_rate(&self.shared), now);
         let rate = rate.and_then(|()| {
-            if is_send { self.sends.take(send_rate(&self.shared), now) } else { Ok(()) }
+            if is_send { self.sends.take(send_rate(&self.shared, &self.seat), now) } else { Ok(()) }
         });
         if let Err(wait) = rate {
             return self.throttle(request.op(), Some(id), wait, now, answer);
         }
         self.refusals = 0;
         let leave = matches!(request, Request::Leave(_));
-        match self.carry_out(request) {
+        let carried_out = self.carry_out(request);
+        // What the request did to the member itself comes before its answer.
+        if let Err(close) = self.seat.refresh(&mut answer) {
+            return Next::Close(close);
+        }
+        match carried_out {
             Ok(frame) => answer(frame),
             Err(Denial(refusal)) => {
                 self.shared.metrics.requests_refused.one(label(&refusal.code));
-                answer(refused(Some(id), refusal));
+                answer(refused(Some(id), *refusal));
             }
         }
         if leave { Next::Leave } else { Next::On }
@@ -182,11 +181,11 @@ impl Session {
         self.refusals += 1;
         self.shared.metrics.requests_refused.one(ErrorCode::RateLimited.as_str());
         if self.refusals > self.shared.limits.rate_refusals_max {
-            return Next::RateExceeded;
+            return Next::Close(Close::RateExceeded);
         }
         let retry_ms = wait.as_millis() as u64 + 1;
         let denial = Denial::new(ErrorCode::RateLimited, "too many requests").0;
-        answer(refused(id, Refusal { retry_ms: Some(retry_ms), ..denial }));
+        answer(refused(id, Refusal { retry_ms: Some(retry_ms), ..*denial }));
         if self.throttled_at.is_none_or(|at| now.duration_since(at) >= Duration::from_secs(1)) {
             self.throttled_at = Some(now);
             let event = Event::<Box<RawValue>>::Throttled { op: op.into(), retry_ms };
@@ -200,6 +199,7 @@ impl Session {
             Request::Login(_) => {
                 Err(Denial::new(ErrorCode::AlreadyLoggedIn, "the connection has its seat"))
             }
+            Request::Renew(renew) => self.renew(&renew),
             Request::Publish(publish) => self.publish(publish),
             Request::Unpublish(request::Unpublish { id, stream, .. }) => {
                 if self.seat.unpublish(&stream) {
@@ -219,6 +219,9 @@ impl Session {
             Request::Send(send) => self.send(&send),
             Request::Set(set) => self.set(&set),
             Request::Moderate(moderate) => self.moderate(&moderate),
+            Request::Ask(ask) => self.ask(&ask),
+            Request::Unask(request::Unask { id, .. }) => self.unask(id),
+            Request::Invite(invite) => self.invite(&invite),
             Request::Members(request::Members { id, after, .. }) => {
                 let (count, members, next) =
                     self.seat.room.members(self.seat.grants(), after.as_deref());
@@ -237,7 +240,8 @@ impl Session {
 
     fn publish(&mut self, publish: request::Publish) -> Result<Bytes, Denial> {
         let kind = grant_kind(publish.kind);
-        self.allow(&Action::Publish { stream: &publish.stream, kind, live: self.seat.live() })?;
+        let live = self.seat.live();
+        self.allow(&Action::Publish { stream: &publish.stream, kind, live })?;
         let limits = &self.shared.limits;
         if publish.meta.as_ref().is_some_and(|meta| meta.len() > limits.stream_meta_bytes_max) {
             return Err(Denial::new(
@@ -251,6 +255,7 @@ impl Session {
             delivery: publish.delivery.unwrap_or(Delivery::of(publish.kind)),
             meta: publish.meta,
             wish: Wish { keep_ms: publish.keep_ms, history: publish.history },
+            live,
         };
         let user = self.seat.me.member.user.clone();
         let stream = self.seat.room.publish(&user, self.seat.id, publishing, self.shared.epoch());
@@ -265,6 +270,7 @@ impl Session {
             PublishError::Gone => {
                 Denial::new(ErrorCode::PublishDenied, "the member's seat is gone")
             }
+            PublishError::Denied(rule) => Denial::rule(rule),
         })?;
         let published = stream.published();
         self.seat.began(stream);
@@ -354,54 +360,19 @@ impl Session {
             Err(SetError::Conflict(version)) => {
                 let denial =
                     Denial::new(ErrorCode::VersionConflict, "the key is at another version").0;
-                Err(Denial(Refusal { version: Some(version), ..denial }))
+                Err(Denial(Box::new(Refusal { version: Some(version), ..*denial })))
             }
         }
     }
 
-    fn moderate(&mut self, moderate: &request::Moderate) -> Result<Bytes, Denial> {
-        let result = self.try_moderate(moderate);
-        let code = result
-            .as_ref()
-            .map_or_else(|Denial(refusal)| refusal.code.to_string(), |_| "ok".into());
-        self.shared.bus.tell(Told::Moderated {
-            app: self.seat.room.app,
-            room: self.seat.room.name.clone(),
-            by: self.seat.me.member.user.clone(),
-            verb: match moderate.verb {
-                Verb::Kick => "kick".into(),
-                Verb::Close => "close".into(),
-            },
-            user: moderate.user.clone(),
-            code,
-        });
-        result
-    }
-
-    fn try_moderate(&mut self, moderate: &request::Moderate) -> Result<Bytes, Denial> {
-        let invalid = |message: &str| Denial::new(ErrorCode::RequestInvalid, message);
-        match (moderate.verb, &moderate.user) {
-            (Verb::Kick, Some(user)) => {
-                let verb = GrantVerb::Kick;
-                if !self.seat.grants().moderate.contains(verb) {
-                    self.allow(&Action::Moderate { verb, target_rank: None })?;
-                }
-                let target = self.seat.room.occupant(user);
-                let target = target.filter(|target| sees(self.seat.grants(), &target.grants));
-                let unknown = || Denial::new(ErrorCode::UserUnknown, "no such user is in the room");
-                let target = target.ok_or_else(unknown)?;
-                self.allow(&Action::Moderate { verb, target_rank: Some(target.grants.rank) })?;
-                self.shared.kick(&self.seat.room, user).ok_or_else(unknown)?;
-                Ok(ok(moderate.id, Done {}))
-            }
-            (Verb::Close, None) => {
-                self.allow(&Action::Moderate { verb: GrantVerb::Close, target_rank: None })?;
-                self.shared.close(&self.seat.room);
-                Ok(ok(moderate.id, Done {}))
-            }
-            (Verb::Kick, None) => Err(invalid("`kick` names a `user`")),
-            (Verb::Close, Some(_)) => Err(invalid("`close` names no `user`")),
-        }
+    /// Until when nothing more is to be read of a member that published so many bytes, by
+    /// `caps.bytes_per_s`; a second's worth may come at once.
+    pub(crate) fn pace(&mut self, bytes: usize, now: Instant) -> Option<Instant> {
+        let bytes_per_s = self.seat.grants().caps.bytes_per_s?;
+        let burst = Duration::from_secs(1);
+        let cost = Duration::from_secs_f64(bytes as f64 / f64::from(bytes_per_s.get()));
+        self.paid_until = self.paid_until.max(now) + cost;
+        self.paid_until.checked_sub(burst).filter(|free_at| *free_at > now)
     }
 
     /// Takes a data frame.
@@ -419,12 +390,15 @@ impl Session {
     }
 }
 
-fn request_rate(shared: &Shared) -> Rate {
-    Rate { per_s: shared.limits.requests_per_s, burst: shared.limits.requests_burst }
+/// `sends_per_s`, or less where the role's `caps.messages_per_s` say so.
+fn send_rate(shared: &Shared, seat: &Seat) -> Rate {
+    let limits = &shared.limits;
+    let cap = seat.grants().caps.messages_per_s.map_or(u32::MAX, NonZero::get);
+    Rate { per_s: limits.sends_per_s.min(cap), burst: limits.sends_burst.min(cap) }
 }
 
-fn send_rate(shared: &Shared) -> Rate {
-    Rate { per_s: shared.limits.sends_per_s, burst: shared.limits.sends_burst }
+fn request_rate(shared: &Shared) -> Rate {
+    Rate { per_s: shared.limits.requests_per_s, burst: shared.limits.requests_burst }
 }
 
 /// The codes are of a closed set, so that metrics may carry them.

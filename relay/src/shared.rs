@@ -9,10 +9,17 @@ use std::{
     },
 };
 
-use stagedoor_bus::{Bus, Event};
-use stagedoor_wire::limits::Limits;
+use stagedoor_bus::{Bus, Event, Revocation, Target};
+use stagedoor_token::{AppId, Roles};
+use stagedoor_wire::{close::Close, limits::Limits};
 
-use crate::{clock::Clock, mail::Mailbox, metrics::Metrics, room::Room, rooms::Rooms};
+use crate::{
+    clock::Clock,
+    mail::Mailbox,
+    metrics::Metrics,
+    room::{Occupant, Room},
+    rooms::Rooms,
+};
 
 /// What connections share.
 pub(crate) struct Shared {
@@ -64,12 +71,45 @@ impl Shared {
         self.draining.store(true, Ordering::Relaxed);
     }
 
-    /// Removes a user from a room at once. `None` if it is not there.
-    pub(crate) fn kick(&self, room: &Arc<Room>, user: &str) -> Option<()> {
-        if room.kick(user)? {
+    /// Removes a member from its room at once. `None` if it is not there any more.
+    pub(crate) fn put_out(&self, room: &Arc<Room>, member: &Occupant, close: Close) -> Option<()> {
+        if room.put_out(member, close)? {
             self.gone(room);
         }
         Some(())
+    }
+
+    /// Removes a user from a room at once; the tokens that its seat used do not get back in. `None` if it is
+    /// not there.
+    pub(crate) fn kick(&self, room: &Arc<Room>, user: &str, by: &str) -> Option<()> {
+        let member = room.occupant(user)?;
+        let now_s = self.clock.unix_s();
+        for jti in member.pass.jtis() {
+            self.revoke(
+                Revocation {
+                    app: room.app,
+                    target: Target::Jti(jti.into()),
+                    generation: 0,
+                    at_s: now_s,
+                    ends_s: None,
+                    ban: false,
+                    reason: Some("kick".into()),
+                },
+                by,
+            );
+        }
+        self.put_out(room, &member, Close::Kicked)
+    }
+
+    /// Revokes, and tells the server.
+    pub(crate) fn revoke(&self, revocation: Revocation, by: &str) {
+        self.bus.revoke(&revocation);
+        self.bus.tell(Event::Revoked { revocation, by: by.into() });
+    }
+
+    /// The app's roles.
+    pub(crate) fn roles(&self, app: AppId) -> Arc<Roles> {
+        self.bus.directory().app(app).map(|app| app.roles.clone()).unwrap_or_default()
     }
 
     /// Closes a room at once; how many seats it had.
@@ -79,9 +119,15 @@ impl Shared {
         seats
     }
 
+    /// Forgets a room that is empty and closed, and that nobody was told of.
+    pub(crate) fn forget(&self, room: &Arc<Room>) {
+        let now_ms = self.clock.now_ms();
+        self.rooms.forget(room, now_ms, now_ms + self.limits.standing_keep_ms);
+    }
+
     /// Forgets a room that is empty and closed.
     pub(crate) fn gone(&self, room: &Arc<Room>) {
-        self.rooms.forget(room);
+        self.forget(room);
         self.bus.tell(Event::RoomClosed { app: room.app, room: room.name.clone() });
     }
 

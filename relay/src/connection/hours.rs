@@ -1,35 +1,177 @@
-//! What a connection does by the clock, of `connection`: pings, time-outs, the end of the token, an ordered
-//! close. One timer for all of it, armed for what comes next.
+//! What a connection does by the clock, of `connection`: pings, time-outs, what a token says of time, an
+//! ordered close. One timer for all of it, armed for what comes next.
 
 use std::{
     future::Future,
+    sync::Arc,
     task::{Context, Poll, ready},
     time::{Duration, Instant},
 };
 
 use serde_json::value::RawValue;
-use stagedoor_wire::{close::Close, event::Event};
+use stagedoor_bus::Then;
+use stagedoor_token::AtExp;
+use stagedoor_wire::{close::Close, event::Event, limits::Limits};
 
 use super::{Connection, Flow, Over, Phase};
-use crate::encode;
+use crate::{
+    clock::Clock,
+    encode,
+    pass::Pass,
+    room::{Act, RegrantError},
+    seat::Seat,
+};
+
+/// No timer is set further ahead.
+const A_DAY_MS: u64 = 86_400_000;
+
+/// How far a member's token was followed through its hours. Times are of the calendar, Unix milliseconds.
+pub(super) struct Told {
+    /// The token.
+    pass: Arc<Pass>,
+    /// When its end is announced; none: it was.
+    notice_ms: Option<u64>,
+    /// When privileges that end before it were last looked at.
+    looked_ms: u64,
+    /// Whether what its end, or its revocation, does to the seat was begun.
+    ended: bool,
+    revoked: bool,
+    /// When the next thing is due, and the calendar by which that was reckoned; none: to be reckoned anew.
+    due: Option<(Instant, u64)>,
+}
+
+/// What time asks of a seat.
+enum Due {
+    Close(Close),
+    Tell(Event<Box<RawValue>>),
+    Regrant(Act),
+}
+
+fn ms(unix_s: u64) -> u64 {
+    unix_s.saturating_mul(1_000)
+}
+
+impl Told {
+    pub(super) fn of(pass: &Arc<Pass>, limits: &Limits, now_ms: u64) -> Self {
+        let left_ms = ms(pass.exp).saturating_sub(now_ms);
+        let before_ms = (limits.token_expiring_notice_s * 1_000).min(left_ms / 3);
+        Self {
+            pass: pass.clone(),
+            notice_ms: Some(ms(pass.exp) - before_ms),
+            looked_ms: now_ms,
+            ended: false,
+            revoked: false,
+            due: None,
+        }
+    }
+
+    /// When the next thing is due. Asked at every turn, so it is reckoned only when something changed.
+    fn due(&mut self, seat: &Seat, limits: &Limits, clock: &Clock) -> Instant {
+        let ahead_ms = clock.ahead_ms();
+        let same = Arc::ptr_eq(&self.pass, &seat.me.pass);
+        if let Some((due, reckoned_ms)) = self.due
+            && same
+            && reckoned_ms == ahead_ms
+        {
+            return due;
+        }
+        let now_ms = clock.unix_ms();
+        if !same {
+            *self = Self::of(&seat.me.pass, limits, now_ms);
+        }
+        let left_ms = self.next_ms(seat).saturating_sub(now_ms).min(A_DAY_MS);
+        let due = Instant::now() + Duration::from_millis(left_ms);
+        self.due = Some((due, ahead_ms));
+        due
+    }
+
+    /// When the next thing is due.
+    fn next_ms(&self, seat: &Seat) -> u64 {
+        let pass = &self.pass;
+        let stay = pass.max_stay_s.map(|stay_s| seat.me.stay_ms + ms(stay_s.into()));
+        let until = pass.until.as_ref().and_then(|until| until.next(self.looked_ms / 1_000));
+        let end = match (&pass.at_exp, self.ended) {
+            (_, false) => Some(ms(pass.exp)),
+            (AtExp::Grace { s }, true) => Some(ms(pass.exp + u64::from(*s))),
+            (_, true) => None,
+        };
+        let revoked = match &pass.revoked {
+            Some(_) if !self.revoked => Some(0),
+            revoked => revoked.as_ref().map(|(until_s, _)| ms(*until_s)),
+        };
+        let times = [stay, until.map(ms), end, revoked, self.notice_ms];
+        times.into_iter().flatten().min().unwrap_or(u64::MAX)
+    }
+
+    /// What is due at `now_ms`, one thing at a time, the gravest first.
+    fn take(&mut self, seat: &Seat, now_ms: u64) -> Option<Due> {
+        let now = now_ms / 1_000;
+        let pass = self.pass.clone();
+        self.due = None;
+        let stay_ms = pass.max_stay_s.map(|stay_s| seat.me.stay_ms + ms(stay_s.into()));
+        if stay_ms.is_some_and(|stay_ms| stay_ms <= now_ms) {
+            return Some(Due::Close(Close::StayOver));
+        }
+        if let Some((until, then)) = &pass.revoked {
+            if ms(*until) <= now_ms {
+                return Some(match then {
+                    Then::Close => Due::Close(Close::TokenRevoked),
+                    Then::Demote(role) => Due::Regrant(Act::Revoked(role.clone())),
+                });
+            }
+            if !std::mem::replace(&mut self.revoked, true) {
+                return Some(Due::Tell(Event::TokenRevoked { until: *until, now }));
+            }
+        }
+        if ms(pass.exp) <= now_ms {
+            let begun = std::mem::replace(&mut self.ended, true);
+            self.notice_ms = None;
+            match &pass.at_exp {
+                AtExp::Close => return Some(Due::Close(Close::TokenExpired)),
+                AtExp::Grace { s } => {
+                    let until = pass.exp + u64::from(*s);
+                    if ms(until) <= now_ms {
+                        return Some(Due::Close(Close::TokenExpired));
+                    }
+                    if !begun {
+                        return Some(Due::Tell(Event::TokenExpired { until, now }));
+                    }
+                }
+                AtExp::Demote(_) if !begun => return Some(Due::Regrant(Act::Time)),
+                AtExp::Demote(_) => {}
+            }
+        }
+        let until = pass.until.as_ref().and_then(|until| until.next(self.looked_ms / 1_000));
+        if until.is_some_and(|until| until <= now) {
+            self.looked_ms = now_ms;
+            return Some(Due::Regrant(Act::Time));
+        }
+        if self.notice_ms.is_some_and(|notice_ms| notice_ms <= now_ms) {
+            self.notice_ms = None;
+            return Some(Due::Tell(Event::TokenExpiring { exp: pass.exp, now }));
+        }
+        None
+    }
+}
 
 impl Connection {
     /// What comes next by the clock.
-    fn deadline(&self) -> Instant {
+    fn deadline(&mut self) -> Instant {
         let limits = &self.shared.limits;
-        let phase = match &self.phase {
+        let phase = match &mut self.phase {
             Phase::Stranger { until, .. } | Phase::Closing { until, .. } => *until,
-            Phase::Seated { expires, notice, .. } => {
+            Phase::Seated { told, session, .. } => {
                 let patience_ms =
                     limits.ping_interval_ms + if self.pinged { limits.pong_timeout_ms } else { 0 };
-                let heard = self.heard_at + Duration::from_millis(patience_ms);
-                heard.min(notice.unwrap_or(*expires))
+                let heard = self.paused.unwrap_or(self.heard_at);
+                let heard = heard + Duration::from_millis(patience_ms);
+                heard.min(told.due(&session.seat, limits, &self.shared.clock))
             }
         };
         let write = (self.batch.bytes() > 0)
             .then(|| self.wrote_at + Duration::from_millis(limits.write_timeout_ms));
         let order = self.order.map(|order| order.at);
-        phase.min(write.unwrap_or(phase)).min(order.unwrap_or(phase))
+        [write, order, self.paused].into_iter().flatten().fold(phase, Instant::min)
     }
 
     /// Does what the clock asks for.
@@ -38,6 +180,10 @@ impl Connection {
         if let Some(order) = self.order.filter(|order| order.at <= now) {
             self.order = None;
             self.close(order.close);
+        }
+        if self.paused.is_some_and(|until| until <= now) {
+            self.paused = None;
+            self.heard_at = now;
         }
         let stalled = self.wrote_at + Duration::from_millis(limits.write_timeout_ms) <= now;
         if self.batch.bytes() > 0 && stalled {
@@ -49,15 +195,19 @@ impl Connection {
             Phase::Stranger { .. } => {}
             Phase::Closing { until, .. } if *until <= now => return Err(Over),
             Phase::Closing { .. } => {}
-            Phase::Seated { expires, notice, session } => {
-                if *expires <= now {
-                    self.close(Close::TokenExpired);
-                } else if notice.is_some_and(|notice| notice <= now) {
-                    *notice = None;
-                    let (exp, now) = (session.seat.me.exp, self.shared.clock.unix_s());
-                    self.push(encode::json(&Event::<Box<RawValue>>::TokenExpiring { exp, now }));
-                } else {
-                    self.ping(now);
+            Phase::Seated { told, session } => {
+                let due = told.take(&session.seat, self.shared.clock.unix_ms());
+                match due {
+                    Some(Due::Close(close)) => self.close(close),
+                    Some(Due::Tell(event)) => self.push(encode::json(&event)),
+                    Some(Due::Regrant(act)) => {
+                        if let Err(RegrantError::Refused(_) | RegrantError::RoleFull) =
+                            session.seat.regrant(&act)
+                        {
+                            self.close(Close::TokenExpired);
+                        }
+                    }
+                    None => self.ping(now),
                 }
             }
         }
@@ -66,6 +216,9 @@ impl Connection {
 
     fn ping(&mut self, now: Instant) {
         let limits = &self.shared.limits;
+        if self.paused.is_some() {
+            return;
+        }
         let quiet = now.duration_since(self.heard_at);
         if quiet >= Duration::from_millis(limits.ping_interval_ms + limits.pong_timeout_ms)
             && self.pinged

@@ -9,7 +9,7 @@ use std::{
     sync::Arc,
 };
 
-use stagedoor_token::{Grants, Patterns, RoleName};
+use stagedoor_token::{Grants, Patterns, RoleName, Verbs};
 use stagedoor_wire::member::Member;
 
 use super::{Occupant, sees};
@@ -57,6 +57,8 @@ struct Alike {
 #[derive(Debug, Default)]
 pub(super) struct People {
     all: BTreeSet<ByUser>,
+    /// Those who may do some act of moderation.
+    staff: BTreeSet<ByUser>,
     by_look: HashMap<Look, Alike>,
 }
 
@@ -88,11 +90,21 @@ impl People {
             .entry(look(&occupant.grants))
             .or_insert_with(|| Alike { grants: occupant.grants.clone(), members: BTreeSet::new() });
         alike.members.insert(ByUser(occupant.clone()));
+        if occupant.grants.moderate != Verbs::default() {
+            self.staff.insert(ByUser(occupant.clone()));
+        }
         self.all.insert(ByUser(occupant));
+    }
+
+    /// Puts a member in the place of one of its user that looks the same to others and may do the same.
+    pub(super) fn replace(&mut self, occupant: &Arc<Occupant>) {
+        self.remove(&occupant.member.user);
+        self.insert(occupant.clone());
     }
 
     pub(super) fn remove(&mut self, user: &str) -> Option<Arc<Occupant>> {
         let ByUser(occupant) = self.all.take(user)?;
+        self.staff.remove(user);
         let look = look(&occupant.grants);
         if let Some(alike) = self.by_look.get_mut(&look) {
             alike.members.remove(user);
@@ -106,6 +118,11 @@ impl People {
     /// Everybody after a user, in order.
     pub(super) fn after(&self, after: Option<&str>) -> impl Iterator<Item = &Arc<Occupant>> {
         self.all.range::<str, _>(from(after)).map(|member| &member.0)
+    }
+
+    /// Those who may do some act of moderation.
+    pub(super) fn staff(&self) -> impl Iterator<Item = &Arc<Occupant>> {
+        self.staff.iter().map(|member| &member.0)
     }
 
     /// How many have a role.
@@ -144,18 +161,25 @@ impl People {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use stagedoor_token::Roles;
+    use stagedoor_token::{AppId, Claims, Roles};
+
+    use crate::pass::Pass;
 
     fn occupant(user: &str, role: &str) -> Arc<Occupant> {
         let grants = Roles::built_in().get(role).expect("a built-in role").grants().clone();
+        let grants_role = grants.role.clone();
         Arc::new(Occupant {
             seat: 0,
             member: Member { user: user.into(), role: role.into(), name: None, meta: None },
             grants,
+            waiting: false,
             mailbox: Arc::default(),
-            jti: String::new(),
-            exp: 0,
+            pass: Arc::new(Pass::of(
+                &mut Claims::new(AppId(1), "r", user, grants_role, "t", 0, 60),
+                "k",
+            )),
             since_ms: 0,
+            stay_ms: 0,
         })
     }
 

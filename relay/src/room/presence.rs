@@ -78,6 +78,12 @@ impl Presence {
         left
     }
 
+    /// A member that is still to be told as having come is another now. `false` if everybody was told.
+    pub(super) fn changed(&mut self, change: &Change) -> bool {
+        let waiting = self.joined.waiting.get_mut(&change.member.user);
+        waiting.map(|waiting| *waiting = change.clone()).is_some()
+    }
+
     /// A member left. If nobody was told that it came, nothing happened.
     pub(super) fn left(&mut self, change: Change) {
         if self.joined.cancel(&change.member.user).is_none() {

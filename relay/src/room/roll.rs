@@ -25,6 +25,11 @@ impl Room {
         (inner.count(), members, next)
     }
 
+    /// Everybody.
+    pub(crate) fn occupants(&self) -> Vec<Arc<Occupant>> {
+        self.lock().members.after(None).cloned().collect()
+    }
+
     /// The room's figures.
     pub(crate) fn summary(&self) -> RoomSummary {
         let inner = self.lock();
@@ -42,9 +47,9 @@ impl Room {
         let inner = self.lock();
         let mut page = inner.members.after(after).map(|occupant| Seated {
             member: occupant.member.clone(),
-            jti: occupant.jti.clone(),
+            jti: occupant.pass.jti.clone(),
             since_ms: occupant.since_ms,
-            exp: occupant.exp,
+            exp: occupant.pass.exp,
         });
         let members = page.by_ref().take(limit).collect();
         let more = page.next().is_some();

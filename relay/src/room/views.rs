@@ -8,7 +8,7 @@ use stagedoor_wire::{event::Event, limits::Limits, member::Member};
 
 use serde_json::value::RawValue;
 
-use super::presence::Change;
+use super::{Occupant, presence::Change};
 use crate::{
     encode,
     feed::Feed,
@@ -19,6 +19,8 @@ use crate::{
 /// What decides which events a member sees.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Sight {
+    /// Who waits for admission is told nothing of the room.
+    waiting: bool,
     role: RoleName,
     sees: Patterns,
     subscribe: Subscribe,
@@ -30,6 +32,7 @@ pub(crate) struct View {
     /// Its log.
     pub(crate) feed: Feed<()>,
     grants: Arc<Grants>,
+    waiting: bool,
 }
 
 #[derive(Debug)]
@@ -45,8 +48,10 @@ pub(super) struct Views {
     by_sight: HashMap<Sight, Held>,
 }
 
-fn sight(grants: &Grants) -> Sight {
+fn sight(member: &Occupant) -> Sight {
+    let grants = &member.grants;
     Sight {
+        waiting: member.waiting,
         role: grants.role.clone(),
         sees: grants.presence.sees.clone(),
         subscribe: grants.subscribe.clone(),
@@ -80,7 +85,7 @@ impl Views {
     /// The view of a member that comes; `epoch` is for a new one.
     pub(super) fn enter(
         &mut self,
-        grants: &Arc<Grants>,
+        member: &Occupant,
         epoch: u32,
         limits: &Limits,
         now_ms: u64,
@@ -89,13 +94,14 @@ impl Views {
         self.by_sight.retain(|_, held| {
             held.members > 0 || now_ms.saturating_sub(held.empty_since_ms) <= kept_ms
         });
-        let held = self.by_sight.entry(sight(grants)).or_insert_with(|| {
+        let held = self.by_sight.entry(sight(member)).or_insert_with(|| {
             let keep = Keep {
                 bytes_max: limits.events_log_bytes_max,
                 age_ms_max: kept_ms,
                 past: Past::Nothing,
             };
-            let view = Arc::new(View { feed: Feed::new(epoch, keep), grants: grants.clone() });
+            let (grants, waiting) = (member.grants.clone(), member.waiting);
+            let view = Arc::new(View { feed: Feed::new(epoch, keep), grants, waiting });
             Held { view, members: 0, empty_since_ms: now_ms }
         });
         held.members += 1;
@@ -103,15 +109,15 @@ impl Views {
     }
 
     /// A member of the view left.
-    pub(super) fn leave(&mut self, grants: &Grants, now_ms: u64) {
-        if let Some(held) = self.by_sight.get_mut(&sight(grants)) {
+    pub(super) fn leave(&mut self, member: &Occupant, now_ms: u64) {
+        if let Some(held) = self.by_sight.get_mut(&sight(member)) {
             held.members -= 1;
             held.empty_since_ms = now_ms;
         }
     }
 
     fn each(&self) -> impl Iterator<Item = &Arc<View>> {
-        self.by_sight.values().map(|held| &held.view)
+        self.by_sight.values().map(|held| &held.view).filter(|view| !view.waiting)
     }
 
     /// Tells every view; `None` passes a view over.
@@ -149,6 +155,42 @@ impl Views {
                 view.append(&Event::Joined { n: view.feed.next(), members, count }, now_ms);
             }
         }
+    }
+
+    /// Tells that a member is another now: those who see it go on with that, others that it left or came.
+    pub(super) fn tell_changed(&self, old: &Change, new: &Change, count: u32, now_ms: u64) {
+        let user = &new.member.user;
+        self.tell(now_ms, |grants, n| {
+            match (sees(grants, &old.grants), sees(grants, &new.grants)) {
+                (true, true) if old.member.role != new.member.role => {
+                    let role = new.member.role.clone();
+                    Some(Event::RoleChanged { n, user: user.clone(), role })
+                }
+                (true, false) => Some(Event::Left { n, users: vec![user.clone()], count }),
+                (false, true) => {
+                    Some(Event::Joined { n, members: vec![new.member.clone()], count })
+                }
+                _ => None,
+            }
+        });
+    }
+
+    /// A member's view when its grants become others: where the old one ends for it, and the new one; none
+    /// when both are the same.
+    pub(super) fn switch(
+        &mut self,
+        old: &Occupant,
+        new: &Occupant,
+        epoch: u32,
+        limits: &Limits,
+        now_ms: u64,
+    ) -> Option<(u64, Arc<View>)> {
+        if sight(old) == sight(new) {
+            return None;
+        }
+        let end = self.by_sight.get(&sight(old)).map_or(0, |held| held.view.feed.next());
+        self.leave(old, now_ms);
+        Some((end, self.enter(new, epoch, limits, now_ms)))
     }
 
     /// Tells that a stream began, those that may subscribe to it.

@@ -291,7 +291,15 @@ impl Room {
     }
 
     async fn moderate(&self, verb: request::Verb, user: Option<String>) -> Result<(), AskError> {
-        let moderate = request::Moderate { op: op::Moderate, id: 0, verb, user };
+        let moderate = request::Moderate {
+            op: op::Moderate,
+            id: 0,
+            verb,
+            user,
+            role: None,
+            kinds: None,
+            for_s: None,
+        };
         self.ask::<Value>(Request::Moderate(moderate)).await.map(drop)
     }
 

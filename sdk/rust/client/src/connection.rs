@@ -137,7 +137,16 @@ impl Connection {
         resume: Option<Cursor>,
     ) -> Login {
         let mut connection = Self { socket, next_id: 1, waiting: HashMap::new() };
-        let login = request::Login { op: op::Login, id: 0, token, room, user: None, resume };
+        let login = request::Login {
+            op: op::Login,
+            id: 0,
+            token: Some(token),
+            ticket: None,
+            proof: None,
+            room,
+            user: None,
+            resume,
+        };
         match connection.ask(Request::Login(login)).await {
             Ok(value) => read(value).map(|seat| (connection, seat)).map_err(|error| (error, None)),
             Err(ConnectError::Refused(refusal)) => {

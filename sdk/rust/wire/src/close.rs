@@ -69,6 +69,10 @@ table! {
     RoomFull = 4102, "room_full";
     /// Too many requests, after notices.
     RateExceeded = 4103, "rate_exceeded";
+    /// The role has as many members in the room as it may.
+    RoleFull = 4104, "role_full";
+    /// The user has as many seats in the room as it may.
+    SeatHeld = 4105, "seat_held";
     /// The token is not one of this deployment's, or not well-formed. Says no more to strangers.
     TokenInvalid = 4200, "token_invalid";
     /// The token's life is over.
@@ -79,6 +83,8 @@ table! {
     TokenRefused = 4203, "token_refused";
     /// The token does not open the room or is not of the user that the login names.
     RoomMismatch = 4204, "room_mismatch";
+    /// The token was revoked.
+    TokenRevoked = 4205, "token_revoked";
     /// The member left.
     Left = 4300, "left";
     /// A moderator or the API removed the member.
@@ -95,6 +101,12 @@ table! {
     SubprotocolUnsupported = 4306, "subprotocol_unsupported";
     /// A message or frame is larger than its limit.
     TooLarge = 4307, "too_large";
+    /// The user is banned.
+    Banned = 4308, "banned";
+    /// The longest stay is over.
+    StayOver = 4309, "stay_over";
+    /// A member that waited for admission was not let in.
+    Declined = 4310, "declined";
 }
 
 impl Close {
@@ -106,6 +118,20 @@ impl Close {
     /// What the client does next.
     pub fn next(self) -> Next {
         Next::after(self.code())
+    }
+
+    /// Whether it does not wait for what is still to be written: the peer does not read, or has no right to
+    /// it any more.
+    pub fn is_hurried(self) -> bool {
+        matches!(
+            self,
+            Self::Slow
+                | Self::Dead
+                | Self::WriteTimeout
+                | Self::TokenRevoked
+                | Self::Kicked
+                | Self::Banned
+        )
     }
 
     /// The close that a code stands for, if the table has it.

@@ -54,6 +54,18 @@ codes! {
     StateExceeded = "state_exceeded";
     /// No grant allows this act, or the member's rank is not above the other's.
     ModerateDenied = "moderate_denied";
+    /// No such role, or none that a member may have.
+    RoleUnknown = "role_unknown";
+    /// The role has as many members in the room as it may.
+    RoleFull = "role_full";
+    /// No grant allows asking for that role.
+    AskDenied = "ask_denied";
+    /// The member asks for nothing.
+    AskUnknown = "ask_unknown";
+    /// The room has as many members that ask for something as it may.
+    AsksExceeded = "asks_exceeded";
+    /// No grant allows inviting for that role.
+    InviteDenied = "invite_denied";
     /// A value is larger than its limit.
     TooLarge = "too_large";
     /// Too many requests or messages; `retry_ms` says when to try again.

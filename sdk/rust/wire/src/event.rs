@@ -118,10 +118,58 @@ pub enum Event<D> {
         /// When to try again.
         retry_ms: u64,
     },
-    /// The token's life, and with it the connection, ends soon.
+    /// A member has another role.
+    RoleChanged {
+        /// Number in the room's log.
+        n: u64,
+        /// Who.
+        user: String,
+        /// Its role now.
+        role: String,
+    },
+    /// What this member may do has changed.
+    GrantsChanged {
+        /// Its role now.
+        role: String,
+        /// The effective grants, in the form of `spec/roles.md`.
+        grants: D,
+        /// Why.
+        why: Why,
+        /// The member that did it; absent when nobody did, or when that member is hidden from this one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+    },
+    /// A member asks for a role or waits for admission, and this member may decide.
+    Asked {
+        /// Who and what.
+        #[serde(flatten)]
+        ask: Asked,
+    },
+    /// What a member asked for is settled; told to those who may decide, and to who asked.
+    AskEnded {
+        /// Who had asked.
+        user: String,
+        /// How it ended.
+        outcome: Outcome,
+    },
+    /// The token's life ends soon.
     TokenExpiring {
         /// When, Unix seconds.
         exp: u64,
+        /// The server's time, Unix seconds.
+        now: u64,
+    },
+    /// The token's life is over, and the seat goes on for a little, as the token allows.
+    TokenExpired {
+        /// When the seat ends if no new token comes, Unix seconds.
+        until: u64,
+        /// The server's time, Unix seconds.
+        now: u64,
+    },
+    /// The token was revoked; a new one keeps the seat.
+    TokenRevoked {
+        /// When the seat ends if no new token comes, Unix seconds.
+        until: u64,
         /// The server's time, Unix seconds.
         now: u64,
     },
@@ -148,4 +196,53 @@ pub enum Ended {
     Left,
     /// The same user published the name again from a newer seat.
     Replaced,
+    /// Its publisher may not publish it any more.
+    Denied,
+}
+
+/// Why a member's grants changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Why {
+    /// A moderator or the API gave it a role of no lower rank.
+    Promoted,
+    /// A moderator or the API gave it a role of no higher rank.
+    Demoted,
+    /// It was muted.
+    Muted,
+    /// That was taken back.
+    Unmuted,
+    /// It was let in.
+    Admitted,
+    /// A privilege's own time, or the token's, is over.
+    Expired,
+    /// Its token was revoked.
+    Revoked,
+    /// The app's roles were changed.
+    Roles,
+    /// It brought a new token.
+    Renewed,
+}
+
+/// What a member asks for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// The member.
+    #[serde(flatten)]
+    pub member: Member,
+    /// The role; absent: admission.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wants: Option<String>,
+}
+
+/// How an `ask` ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It was given.
+    Accepted,
+    /// It was refused.
+    Declined,
+    /// Who asked took it back, or left.
+    Withdrawn,
 }

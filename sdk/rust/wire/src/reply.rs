@@ -5,7 +5,10 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use crate::member::{Cursor, Member, StreamInfo, Subscribed};
+use crate::{
+    event::Asked,
+    member::{Cursor, Member, StreamInfo, Subscribed},
+};
 
 /// The answer to the request `re`; `None` where the request's `id` could not be read.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -43,6 +46,9 @@ pub struct Refusal {
     /// The key's version now, with `version_conflict`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<u64>,
+    /// What the proof must contain, with `proof_required`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nonce: Option<Box<str>>,
 }
 
 /// `ok` of `login`: the seat.
@@ -75,6 +81,51 @@ pub struct LoggedIn<D> {
     /// above are the whole truth.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resumed: Option<bool>,
+    /// Whether the member waits for admission: until then it may do nothing.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub waiting: bool,
+    /// What others ask for and this member may decide.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asks: Vec<Asked>,
+    /// For a token of `once`: what logs in next time, in place of the token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<String>,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+/// `ok` of `renew`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Renewed<D> {
+    /// The role now.
+    pub role: String,
+    /// The effective grants now, in the form of `spec/roles.md`.
+    pub grants: D,
+    /// When the new token's life ends, Unix seconds.
+    pub exp: u64,
+    /// The server's time, Unix seconds.
+    pub now: u64,
+}
+
+/// `ok` of `invite`.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Invited {
+    /// The guest's token.
+    pub token: String,
+    /// The guest's user id.
+    pub user: String,
+    /// The token's id.
+    pub jti: String,
+    /// When its life ends, Unix seconds.
+    pub exp: u64,
+}
+
+impl std::fmt::Debug for Invited {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Invited").field("jti", &self.jti).finish_non_exhaustive()
+    }
 }
 
 /// One key of the room's state.

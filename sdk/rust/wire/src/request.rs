@@ -72,6 +72,8 @@ macro_rules! ops {
 ops! {
     /// The first message of a connection that brought no token in its handshake.
     Login = "login";
+    /// Go on with a new token, on the same seat.
+    Renew = "renew";
     /// Begin a stream; the answer holds its number.
     Publish = "publish";
     /// End one of the member's own streams.
@@ -86,6 +88,12 @@ ops! {
     Set = "set";
     /// Act on a member of lower rank, or on the room.
     Moderate = "moderate";
+    /// Ask to be given a role.
+    Ask = "ask";
+    /// Take that back.
+    Unask = "unask";
+    /// A token for somebody else, for a weaker role.
+    Invite = "invite";
     /// Who is in the room, as far as the member may see, a page at a time.
     Members = "members";
     /// Leave the room; the relay closes with `left`.
@@ -100,8 +108,15 @@ pub struct Login {
     pub op: op::Login,
     /// Chosen by the member; the answer carries it.
     pub id: u64,
-    /// The token, as the backend gave it.
-    pub token: String,
+    /// The token, as the backend gave it; this or `ticket`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+    /// What an earlier login with a token of `once` was given, in place of the token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<String>,
+    /// The proof that the member holds the key to which the token is bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof: Option<String>,
     /// If given, must be the token's room.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub room: Option<String>,
@@ -119,6 +134,27 @@ impl std::fmt::Debug for Login {
             .field("id", &self.id)
             .field("room", &self.room)
             .finish_non_exhaustive()
+    }
+}
+
+/// `renew`: go on with a new token of the same app, room and user.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Renew {
+    /// Which request this is.
+    pub op: op::Renew,
+    /// Chosen by the member; the answer carries it.
+    pub id: u64,
+    /// The new token.
+    pub token: String,
+    /// The proof that the member holds the key to which the token is bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof: Option<String>,
+}
+
+impl std::fmt::Debug for Renew {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Renew").field("id", &self.id).finish_non_exhaustive()
     }
 }
 
@@ -234,16 +270,98 @@ pub struct Moderate {
     /// On whom; not given where the act is on the room.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
+    /// The role that `promote` and `demote` give.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    /// What `mute` and `unmute` are about; absent: every kind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kinds: Option<Vec<Kind>>,
+    /// How long a `ban` is, in seconds; absent: for good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub for_s: Option<u64>,
 }
 
 /// The acts of a moderator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verb {
-    /// Removes a member.
+    /// Removes a member; its token does not get back in.
     Kick,
+    /// Removes a member and keeps the user out, whatever token comes.
+    Ban,
+    /// Ends a member's streams of some kinds, and keeps it from publishing them.
+    Mute,
+    /// Takes that back.
+    Unmute,
+    /// Gives a member a role of no lower rank.
+    Promote,
+    /// Gives a member a role of no higher rank.
+    Demote,
+    /// Lets a member in that waits.
+    Admit,
+    /// Refuses what a member asked for; who waits for admission is removed.
+    Decline,
     /// Closes the room for everybody.
     Close,
+}
+
+impl Verb {
+    /// Its name on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Kick => "kick",
+            Self::Ban => "ban",
+            Self::Mute => "mute",
+            Self::Unmute => "unmute",
+            Self::Promote => "promote",
+            Self::Demote => "demote",
+            Self::Admit => "admit",
+            Self::Decline => "decline",
+            Self::Close => "close",
+        }
+    }
+}
+
+/// `ask`: ask to be given a role. A second `ask` takes the place of the first.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ask {
+    /// Which request this is.
+    pub op: op::Ask,
+    /// Chosen by the member; the answer carries it.
+    pub id: u64,
+    /// The role.
+    pub role: String,
+}
+
+/// `unask`: take an `ask` back.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unask {
+    /// Which request this is.
+    pub op: op::Unask,
+    /// Chosen by the member; the answer carries it.
+    pub id: u64,
+}
+
+/// `invite`: a token for a guest, of a lower rank and no longer life than the member's own.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Invite {
+    /// Which request this is.
+    pub op: op::Invite,
+    /// Chosen by the member; the answer carries it.
+    pub id: u64,
+    /// The guest's role.
+    pub role: String,
+    /// How long the token is good, in seconds; cut to what is left of the member's own.
+    pub ttl_s: u64,
+    /// Shown to others as the guest's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Whether the token logs in once.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub once: bool,
 }
 
 /// `unpublish`: end a stream of the member's own.
@@ -357,6 +475,8 @@ mod tests {
     fn a_request_of_each_op_is_read() {
         for op in [
             r#"{"op":"login","id":1,"token":"t"}"#,
+            r#"{"op":"login","id":1,"ticket":"t"}"#,
+            r#"{"op":"renew","id":1,"token":"t"}"#,
             r#"{"op":"publish","id":2,"stream":"cam","kind":"video"}"#,
             r#"{"op":"unpublish","id":3,"stream":"cam"}"#,
             r#"{"op":"subscribe","id":4,"streams":["*"],"from":[{"stream":"cam","epoch":1,"seq":2}]}"#,
@@ -365,6 +485,12 @@ mod tests {
             r#"{"op":"send","id":6,"to":"room","data":null}"#,
             r#"{"op":"set","id":7,"key":"slide","value":3,"if_version":0}"#,
             r#"{"op":"moderate","id":8,"verb":"kick","user":"bob"}"#,
+            r#"{"op":"moderate","id":8,"verb":"mute","user":"bob","kinds":["audio"]}"#,
+            r#"{"op":"moderate","id":8,"verb":"promote","user":"bob","role":"speaker"}"#,
+            r#"{"op":"moderate","id":8,"verb":"ban","user":"bob","for_s":60}"#,
+            r#"{"op":"ask","id":8,"role":"speaker"}"#,
+            r#"{"op":"unask","id":8}"#,
+            r#"{"op":"invite","id":8,"role":"audience","ttl_s":60}"#,
             r#"{"op":"members","id":9}"#,
             r#"{"op":"leave","id":10}"#,
         ] {
@@ -396,9 +522,12 @@ mod tests {
     }
 
     #[test]
-    fn a_login_does_not_show_its_token() {
+    fn a_login_and_a_renewal_do_not_show_their_token() {
         let login =
             Request::parse(r#"{"op":"login","id":1,"token":"secret-token"}"#).expect("a login");
         assert!(!format!("{login:?}").contains("secret-token"));
+        let renew =
+            Request::parse(r#"{"op":"renew","id":1,"token":"secret-token"}"#).expect("a renewal");
+        assert!(!format!("{renew:?}").contains("secret-token"));
     }
 }

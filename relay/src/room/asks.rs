@@ -1,0 +1,134 @@
+//! What members ask for: a role, or admission. Of `room`. Those who may decide are told, and are told when
+//! it is settled; an ask ends with its member's seat.
+
+use std::sync::Arc;
+
+use serde_json::value::RawValue;
+use stagedoor_token::{Action, Decision, Grants, RoleName, Verb, authorize};
+use stagedoor_wire::event::{Asked, Event, Outcome};
+
+use super::{Inner, Occupant, Room};
+use crate::encode;
+
+type Private = Event<Box<RawValue>>;
+
+/// A role that is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Wants {
+    pub(crate) role: RoleName,
+    pub(crate) rank: u16,
+}
+
+/// Why somebody does not ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AskError {
+    /// `asks_max`.
+    Full,
+    /// Nothing is asked for.
+    Unknown,
+}
+
+/// Whether one who has `grants` decides what a member asks for; without a role: admission.
+pub(super) fn decides(grants: &Grants, asker: &Grants, wants: Option<&Wants>) -> bool {
+    let target_rank = asker.rank;
+    let action = match wants {
+        Some(wants) => Action::Assign {
+            verb: Verb::Promote,
+            target_rank,
+            from_rank: target_rank,
+            to_rank: wants.rank,
+        },
+        None => Action::Moderate { verb: Verb::Admit, target_rank: Some(target_rank) },
+    };
+    authorize(grants, &action) == Decision::Allowed
+}
+
+pub(super) fn asked(asker: &Occupant, wants: Option<&Wants>) -> Asked {
+    Asked { member: asker.member.clone(), wants: wants.map(|wants| wants.role.to_string()) }
+}
+
+impl Room {
+    /// Notes what a member asks for, and tells those who may decide.
+    pub(crate) fn ask(&self, asker: &Arc<Occupant>, wants: Wants) -> Result<(), AskError> {
+        let mut inner = self.lock();
+        let user = &asker.member.user;
+        if !inner.asks.contains_key(user) && inner.asks.len() >= self.limits.asks_max {
+            return Err(AskError::Full);
+        }
+        self.begin_ask(&mut inner, asker, Some(wants));
+        Ok(())
+    }
+
+    /// Takes a member's ask back.
+    pub(crate) fn unask(&self, asker: &Occupant) -> Result<(), AskError> {
+        let mut inner = self.lock();
+        match inner.asks.get(&asker.member.user) {
+            Some(Some(_)) => {
+                inner.withdraw(asker);
+                Ok(())
+            }
+            _ => Err(AskError::Unknown),
+        }
+    }
+
+    /// Refuses what a member asks for; whether it had waited for admission.
+    pub(crate) fn decline(&self, asker: &Occupant) -> Result<bool, AskError> {
+        let mut inner = self.lock();
+        let wants = inner.asks.get(&asker.member.user).cloned().ok_or(AskError::Unknown)?;
+        inner.settle(asker, Outcome::Declined);
+        Ok(wants.is_none())
+    }
+
+    /// Whether one who has `grants` may know of a user because it decides what that user asks for.
+    pub(crate) fn decides(&self, grants: &Grants, asker: &Occupant) -> bool {
+        let inner = self.lock();
+        let wants = inner.asks.get(&asker.member.user);
+        wants.is_some_and(|wants| decides(grants, &asker.grants, wants.as_ref()))
+    }
+
+    pub(super) fn begin_ask(&self, inner: &mut Inner, asker: &Arc<Occupant>, wants: Option<Wants>) {
+        let event = Private::Asked { ask: asked(asker, wants.as_ref()) };
+        inner.tell_deciders(asker, wants.as_ref(), &event);
+        inner.asks.insert(asker.member.user.clone(), wants);
+    }
+}
+
+impl Inner {
+    fn tell_deciders(&self, asker: &Occupant, wants: Option<&Wants>, event: &Private) {
+        let frame = encode::json(event);
+        let staff = self.members.staff();
+        for decider in staff.filter(|decider| decides(&decider.grants, &asker.grants, wants)) {
+            decider.mailbox.private(frame.clone(), self.limits.outbox_bytes_max);
+        }
+    }
+
+    /// What those ask for of whom one with `grants` decides.
+    pub(super) fn asks_for(&self, grants: &Grants) -> Vec<Asked> {
+        if !grants.moderate.contains(Verb::Promote) && !grants.moderate.contains(Verb::Admit) {
+            return Vec::new();
+        }
+        let all = self.asks.iter().filter_map(|(user, wants)| {
+            let asker = self.members.get(user)?;
+            decides(grants, &asker.grants, wants.as_ref()).then(|| asked(asker, wants.as_ref()))
+        });
+        all.collect()
+    }
+
+    /// Ends an ask, if there is one, and tells who asked and those who may decide.
+    pub(super) fn settle(&mut self, asker: &Occupant, outcome: Outcome) {
+        if let Some(wants) = self.asks.remove(&asker.member.user) {
+            let event = Private::AskEnded { user: asker.member.user.clone(), outcome };
+            self.tell_deciders(asker, wants.as_ref(), &event);
+            if outcome != Outcome::Withdrawn {
+                asker.mailbox.private(encode::json(&event), self.limits.outbox_bytes_max);
+            }
+        }
+    }
+
+    /// Ends an ask because its member takes it back or leaves.
+    pub(super) fn withdraw(&mut self, asker: &Occupant) {
+        if self.asks.contains_key(&asker.member.user) {
+            self.settle(asker, Outcome::Withdrawn);
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! A member's grants become others: by a new token, a moderator, the app's backend, time, or a change of
+//! roles. Of `room`. Whatever the cause, the same few steps, under the room's lock (`spec/wire.md` §In the
+//! seat).
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde_json::value::RawValue;
+use stagedoor_bus::Then;
+use stagedoor_token::{Kinds, Refusal, RoleName, Roles};
+use stagedoor_wire::{
+    event::{Ended, Event, Outcome, Why},
+    member::Member,
+};
+
+use super::{
+    EVENTS, Inner, Occupant, Room, View, asks, grant_kind, is_hidden, presence::Change, sees,
+};
+use crate::{
+    encode,
+    feed::{Begin, Place},
+    pass::Pass,
+    standing::{Effective, Standing},
+};
+
+/// What is done to a member.
+#[derive(Clone, Debug)]
+pub(crate) enum Act {
+    /// It is given a role.
+    Give(RoleName),
+    /// Kinds of streams are taken away.
+    Mute(Kinds),
+    /// Kinds of streams are given back.
+    Unmute(Kinds),
+    /// It is let in.
+    Admit,
+    /// It brings a new token.
+    Renew(Arc<Pass>),
+    /// Its token was revoked, and this role is left to it.
+    Revoked(RoleName),
+    /// Its token was revoked, and it may bring another until then, Unix seconds, before that is done.
+    Margin(u64, Then),
+    /// Time has passed.
+    Time,
+    /// The app's roles were changed.
+    Roles,
+}
+
+/// Why a member's grants did not become others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RegrantError {
+    /// It is not the member that was meant, or not any more.
+    Changed,
+    /// `caps.members_max` of the role.
+    RoleFull,
+    /// The token opens no seat among the app's roles.
+    Refused(Refusal),
+}
+
+/// What a seat must know when its grants became others.
+#[derive(Debug)]
+pub(crate) struct Regranted {
+    /// The member as it is now.
+    pub(crate) occupant: Arc<Occupant>,
+    /// Another view, when it sees other things.
+    pub(crate) switch: Option<Switch>,
+    /// What the member is told.
+    pub(crate) told: Option<Bytes>,
+}
+
+/// From one view of the room to another.
+#[derive(Debug)]
+pub(crate) struct Switch {
+    /// The first number in the old view that is not the member's any more.
+    pub(crate) end: u64,
+    /// The new view.
+    pub(crate) view: Arc<View>,
+    /// Where it begins.
+    pub(crate) place: Place,
+}
+
+impl Act {
+    fn apply(&self, standing: &mut Standing, old: &Occupant, now_s: u64) -> Arc<Pass> {
+        let pass = &old.pass;
+        match self {
+            Self::Give(role) => standing.give(role.clone(), pass, now_s),
+            Self::Mute(kinds) => standing.mute(*kinds),
+            Self::Unmute(kinds) => standing.unmute(*kinds),
+            Self::Admit => standing.admit(),
+            Self::Renew(new) => {
+                standing.meet(new);
+                standing.stay_on(new, old.stay_ms);
+                return new.clone();
+            }
+            Self::Revoked(role) => return Arc::new(pass.demoted(role.clone())),
+            Self::Margin(until_s, then) => return Arc::new(pass.revoked(*until_s, then.clone())),
+            Self::Time | Self::Roles => {}
+        }
+        pass.clone()
+    }
+
+    fn why(&self, old: &Occupant, to_rank: u16) -> Option<Why> {
+        Some(match self {
+            Self::Give(_) if to_rank >= old.grants.rank => Why::Promoted,
+            Self::Give(_) => Why::Demoted,
+            Self::Mute(_) => Why::Muted,
+            Self::Unmute(_) => Why::Unmuted,
+            Self::Admit => Why::Admitted,
+            Self::Revoked(_) => Why::Revoked,
+            Self::Time => Why::Expired,
+            Self::Roles => Why::Roles,
+            Self::Renew(_) | Self::Margin(..) => return None,
+        })
+    }
+}
+
+impl Room {
+    /// Does something to a member, who must still be the one given. Returns it as it is then.
+    pub(crate) fn regrant(
+        self: &Arc<Self>,
+        old: &Arc<Occupant>,
+        act: &Act,
+        by: Option<&Occupant>,
+        roles: &Roles,
+        epoch: u32,
+    ) -> Result<Arc<Occupant>, RegrantError> {
+        let now_ms = self.clock.now_ms();
+        let now_s = self.clock.unix_s();
+        let mut inner = self.lock();
+        let user = &old.member.user;
+        if !inner.members.get(user).is_some_and(|now| Arc::ptr_eq(now, old)) {
+            return Err(RegrantError::Changed);
+        }
+        let mut standing = inner.standings.get(user).cloned().unwrap_or_default();
+        let pass = act.apply(&mut standing, old, now_s);
+        let effective = standing.effective(&pass, roles, now_s).map_err(RegrantError::Refused)?;
+        let Effective { grants, waiting } = effective;
+        if grants.role != old.grants.role && inner.is_full(&grants) {
+            return Err(RegrantError::RoleFull);
+        }
+        inner.note(user, standing);
+        let same = *grants == *old.grants;
+        let grants = if same { old.grants.clone() } else { grants };
+        let new = Arc::new(Occupant {
+            member: Member { role: grants.role.to_string(), ..old.member.clone() },
+            grants,
+            waiting,
+            pass,
+            ..Occupant::clone(old)
+        });
+        let told = (!same).then(|| act.why(old, new.grants.rank)).flatten();
+        let told = told.map(|why| told_to_itself(&new, why, by));
+        let switch = if same {
+            inner.members.replace(&new);
+            None
+        } else {
+            self.exchange(&mut inner, old, &new, epoch, now_ms)
+        };
+        if !matches!(act, Act::Renew(_)) || !same {
+            self.settle_ask(&mut inner, old, &new);
+        }
+        new.mailbox.regranted(Regranted { occupant: new.clone(), switch, told });
+        self.tell_presence(&mut inner, now_ms);
+        Ok(new)
+    }
+
+    /// Puts the new member in the place of the old one, and tells who has to know.
+    fn exchange(
+        &self,
+        inner: &mut Inner,
+        old: &Occupant,
+        new: &Arc<Occupant>,
+        epoch: u32,
+        now_ms: u64,
+    ) -> Option<Switch> {
+        inner.members.remove(&old.member.user);
+        inner.members.insert(new.clone());
+        inner.hidden += u32::from(is_hidden(&new.grants));
+        inner.hidden -= u32::from(is_hidden(&old.grants));
+        let switched = inner.views.switch(old, new, epoch, &self.limits, now_ms);
+        let switch = switched.map(|(end, view)| {
+            let (place, _) = view.feed.join(&new.mailbox, EVENTS, Begin::Now, None);
+            Switch { end, view, place }
+        });
+        inner.end_denied(new, now_ms);
+        let change =
+            |one: &Occupant| Change { member: one.member.clone(), grants: one.grants.clone() };
+        let (before, after) = (change(old), change(new));
+        if !inner.presence.changed(&after) {
+            let count = inner.count();
+            inner.views.tell_changed(&before, &after, count, now_ms);
+        }
+        switch
+    }
+
+    /// What a member asked for may be given now, and it may decide what others ask for.
+    fn settle_ask(&self, inner: &mut Inner, old: &Occupant, new: &Arc<Occupant>) {
+        let given = inner.asks.get(&new.member.user).is_some_and(|wants| match wants {
+            Some(wants) => wants.role == new.grants.role,
+            None => !new.waiting,
+        });
+        if given {
+            inner.settle(new, Outcome::Accepted);
+        }
+        if new.waiting && !old.waiting {
+            self.begin_ask(inner, new, None);
+        }
+        let news: Vec<Bytes> = inner
+            .asks
+            .iter()
+            .filter_map(|(user, wants)| {
+                let (asker, wants) = (inner.members.get(user)?, wants.as_ref());
+                let now = asks::decides(&new.grants, &asker.grants, wants);
+                let before = asks::decides(&old.grants, &asker.grants, wants);
+                let ask = asks::asked(asker, wants);
+                (now && !before).then(|| encode::json(&Event::<Box<RawValue>>::Asked { ask }))
+            })
+            .collect();
+        for frame in news {
+            new.mailbox.private(frame, self.limits.outbox_bytes_max);
+        }
+    }
+}
+
+/// The frame that tells a member what it may do now.
+fn told_to_itself(new: &Occupant, why: Why, by: Option<&Occupant>) -> Bytes {
+    let by = by.filter(|by| sees(&new.grants, &by.grants));
+    encode::json(&Event::GrantsChanged {
+        role: new.member.role.clone(),
+        grants: encode::raw(&*new.grants),
+        why,
+        by: by.map(|by| by.member.user.clone()),
+    })
+}
+
+impl Inner {
+    /// Notes what a user was given, if there is anything to note.
+    pub(super) fn note(&mut self, user: &str, standing: Standing) {
+        if standing.is_blank() {
+            self.standings.remove(user);
+        } else if self.standings.get(user) != Some(&standing) {
+            self.standings.insert(user.into(), standing);
+        }
+    }
+
+    /// Ends the streams of a member that it may not publish: of too many, the newest.
+    fn end_denied(&mut self, member: &Occupant, now_ms: u64) {
+        let publish = &member.grants.publish;
+        let own = self.streams.iter().filter(|(_, live)| live.seat == member.seat);
+        let mut kept = 0;
+        let lost = own.filter(|(_, live)| {
+            let info = &live.stream.info;
+            let may = kept < publish.streams_max
+                && publish.streams.matches(&info.name)
+                && publish.kinds.contains(grant_kind(info.kind));
+            kept += u32::from(may);
+            !may
+        });
+        let lost: Vec<u32> = lost.map(|(number, _)| *number).collect();
+        for number in lost {
+            self.end_stream(number, Ended::Denied, now_ms);
+        }
+    }
+}

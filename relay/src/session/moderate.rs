@@ -1,0 +1,209 @@
+//! Acts of moderation. Of `session`. Each is decided by the member's grants and the other's rank, and told to
+//! the bus whether it was done or refused.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use stagedoor_bus::{Event as Told, Revocation, Target};
+use stagedoor_token::{Action, Grants, Kinds, RoleName, Verb as GrantVerb};
+use stagedoor_wire::{
+    close::Close,
+    code::ErrorCode,
+    reply::Done,
+    request::{Moderate, Verb},
+};
+
+use super::{Denial, Session, ok};
+use crate::room::{Act, Occupant, RegrantError, grant_kind, sees};
+
+/// The verb as grants call it; to decline takes the right to accept.
+fn grant_verb(verb: Verb, waiting: bool) -> GrantVerb {
+    match verb {
+        Verb::Kick => GrantVerb::Kick,
+        Verb::Ban => GrantVerb::Ban,
+        Verb::Mute => GrantVerb::Mute,
+        Verb::Unmute => GrantVerb::Unmute,
+        Verb::Promote => GrantVerb::Promote,
+        Verb::Demote => GrantVerb::Demote,
+        Verb::Admit => GrantVerb::Admit,
+        Verb::Decline if waiting => GrantVerb::Admit,
+        Verb::Decline => GrantVerb::Promote,
+        Verb::Close => GrantVerb::Close,
+    }
+}
+
+fn invalid(message: &str) -> Denial {
+    Denial::new(ErrorCode::RequestInvalid, message)
+}
+
+fn unknown() -> Denial {
+    Denial::new(ErrorCode::UserUnknown, "no such user is in the room")
+}
+
+fn check_fields(moderate: &Moderate) -> Result<(), Denial> {
+    let verb = moderate.verb;
+    let gives = matches!(verb, Verb::Promote | Verb::Demote);
+    let mutes = matches!(verb, Verb::Mute | Verb::Unmute);
+    if (verb == Verb::Close) == moderate.user.is_some() {
+        return Err(invalid("every verb but `close` names a `user`"));
+    }
+    if gives != moderate.role.is_some() {
+        return Err(invalid("`promote` and `demote`, and no others, name a `role`"));
+    }
+    if moderate.kinds.is_some() && !mutes {
+        return Err(invalid("only `mute` and `unmute` name `kinds`"));
+    }
+    if moderate.for_s.is_some() && verb != Verb::Ban {
+        return Err(invalid("only `ban` has a `for_s`"));
+    }
+    Ok(())
+}
+
+impl Session {
+    pub(super) fn moderate(&mut self, moderate: &Moderate) -> Result<Bytes, Denial> {
+        let result = self.try_moderate(moderate);
+        let code = result
+            .as_ref()
+            .map_or_else(|Denial(refusal)| refusal.code.to_string(), |()| "ok".into());
+        self.shared.bus.tell(Told::Moderated {
+            app: self.seat.room.app,
+            room: self.seat.room.name.clone(),
+            by: self.seat.me.member.user.clone(),
+            verb: moderate.verb.as_str().into(),
+            user: moderate.user.clone(),
+            code,
+        });
+        result.map(|()| ok(moderate.id, Done {}))
+    }
+
+    fn try_moderate(&mut self, moderate: &Moderate) -> Result<(), Denial> {
+        check_fields(moderate)?;
+        let Some(user) = &moderate.user else {
+            self.allow(&Action::Moderate { verb: GrantVerb::Close, target_rank: None })?;
+            self.shared.close(&self.seat.room);
+            return Ok(());
+        };
+        loop {
+            let target = self.target(moderate.verb, user)?;
+            match self.act(moderate, &target) {
+                Ok(()) => return Ok(()),
+                Err(Failed::Changed) => {}
+                Err(Failed::Denied(denial)) => return Err(denial),
+            }
+        }
+    }
+
+    /// The member that an act is about. Who may not do the act at all is told so first; then a member that
+    /// one neither sees nor decides about is as if it were not there.
+    fn target(&self, verb: Verb, user: &str) -> Result<Arc<Occupant>, Denial> {
+        let grants = self.seat.grants();
+        let verbs = [grant_verb(verb, false), grant_verb(verb, true)];
+        if !verbs.iter().any(|verb| grants.moderate.contains(*verb)) {
+            self.allow(&Action::Moderate { verb: verbs[0], target_rank: None })?;
+        }
+        let target = self.seat.room.occupant(user).ok_or_else(unknown)?;
+        let known = sees(grants, &target.grants) || self.seat.room.decides(grants, &target);
+        let verb = grant_verb(verb, target.waiting);
+        if !known {
+            return Err(unknown());
+        }
+        self.allow(&Action::Moderate { verb, target_rank: Some(target.grants.rank) })?;
+        Ok(target)
+    }
+
+    fn act(&self, moderate: &Moderate, target: &Arc<Occupant>) -> Result<(), Failed> {
+        let (shared, room) = (&self.shared, &self.seat.room);
+        let me = &self.seat.me.member.user;
+        let user = &target.member.user;
+        let kinds = || match &moderate.kinds {
+            Some(kinds) => kinds.iter().map(|kind| grant_kind(*kind)).collect(),
+            None => Kinds::all(),
+        };
+        match moderate.verb {
+            Verb::Kick => shared.kick(room, user, me).ok_or(Failed::Changed),
+            Verb::Ban => {
+                let now_s = shared.clock.unix_s();
+                let target_of = Target::RoomUser { room: room.name.clone(), user: user.clone() };
+                let revocation = Revocation {
+                    app: room.app,
+                    target: target_of,
+                    generation: 0,
+                    at_s: now_s,
+                    ends_s: moderate.for_s.map(|for_s| now_s.saturating_add(for_s)),
+                    ban: true,
+                    reason: Some("ban".into()),
+                };
+                shared.revoke(revocation, me);
+                shared.put_out(room, target, Close::Banned).ok_or(Failed::Changed)
+            }
+            Verb::Mute => self.regrant(target, &Act::Mute(kinds())),
+            Verb::Unmute => self.regrant(target, &Act::Unmute(kinds())),
+            Verb::Admit if target.waiting => self.regrant(target, &Act::Admit),
+            Verb::Admit => Err(not_asked().into()),
+            Verb::Decline => match room.decline(target) {
+                Ok(true) => shared.put_out(room, target, Close::Declined).ok_or(Failed::Changed),
+                Ok(false) => Ok(()),
+                Err(_) => Err(not_asked().into()),
+            },
+            Verb::Promote | Verb::Demote => {
+                let role = self.assigned(moderate, &target.grants)?;
+                self.regrant(target, &Act::Give(role))?;
+                shared.bus.tell(Told::RoleChanged {
+                    app: room.app,
+                    room: room.name.clone(),
+                    user: user.clone(),
+                    role: moderate.role.clone().unwrap_or_default(),
+                    by: me.clone(),
+                });
+                Ok(())
+            }
+            Verb::Close => Ok(()),
+        }
+    }
+
+    /// The role that is given, if the member may give it to that one.
+    fn assigned(&self, moderate: &Moderate, target: &Grants) -> Result<RoleName, Denial> {
+        let roles = self.shared.roles(self.seat.room.app);
+        let role = moderate.role.as_deref().and_then(|role| roles.get(role));
+        let role =
+            role.ok_or_else(|| Denial::new(ErrorCode::RoleUnknown, "the app has no such role"))?;
+        self.allow(&Action::Assign {
+            verb: grant_verb(moderate.verb, false),
+            target_rank: target.rank,
+            from_rank: target.rank,
+            to_rank: role.grants().rank,
+        })?;
+        Ok(role.name().clone())
+    }
+
+    fn regrant(&self, target: &Arc<Occupant>, act: &Act) -> Result<(), Failed> {
+        let roles = self.shared.roles(self.seat.room.app);
+        let by = Some(&*self.seat.me);
+        let done = self.seat.room.regrant(target, act, by, &roles, self.shared.epoch());
+        done.map(drop).map_err(|error| match error {
+            RegrantError::Changed => Failed::Changed,
+            RegrantError::RoleFull => Denial::role_full().into(),
+            RegrantError::Refused(refusal) => {
+                Denial::new(ErrorCode::RoleUnknown, refusal.to_string()).into()
+            }
+        })
+    }
+}
+
+/// Why an act was not done.
+enum Failed {
+    /// The member is another by now: everything is to be decided anew.
+    Changed,
+    /// It is refused.
+    Denied(Denial),
+}
+
+impl From<Denial> for Failed {
+    fn from(denial: Denial) -> Self {
+        Self::Denied(denial)
+    }
+}
+
+fn not_asked() -> Denial {
+    Denial::new(ErrorCode::AskUnknown, "the member asks for nothing of that kind")
+}

@@ -1,0 +1,88 @@
+//! A new token for the same seat. Of `session`. The door decides, as at a login; then the seat goes on with
+//! what the new token says.
+
+use std::{borrow::Cow, sync::Arc};
+
+use bytes::Bytes;
+use stagedoor_bus::Event as Told;
+use stagedoor_wire::{
+    code::ErrorCode,
+    reply::{Refusal, Renewed},
+    request::Renew,
+};
+
+use super::{Denial, Session, ok};
+use crate::{
+    door::{Admission, Denied, Presented, door},
+    encode,
+    login::is_still_good,
+    pass::Pass,
+    room::{Act, RegrantError},
+};
+
+impl Denial {
+    pub(super) fn role_full() -> Self {
+        Self::new(ErrorCode::RoleFull, Denied::RoleFull.to_string())
+    }
+
+    fn denied(denied: Denied) -> Self {
+        let denial = Self::new(ErrorCode::RequestInvalid, denied.message()).0;
+        Self(Box::new(Refusal { code: Cow::Borrowed(denied.public_code()), ..*denial }))
+    }
+}
+
+impl Session {
+    pub(super) fn renew(&mut self, renew: &Renew) -> Result<Bytes, Denial> {
+        self.try_renew(renew).map_err(|denied| {
+            self.shared.metrics.logins_refused.one(denied.code());
+            Denial::denied(denied)
+        })?;
+        let me = self.seat.room.occupant(&self.seat.me.member.user);
+        let me = me.unwrap_or_else(|| self.seat.me.clone());
+        let answer = Renewed {
+            role: me.member.role.clone(),
+            grants: encode::raw(&*me.grants),
+            exp: me.pass.exp,
+            now: self.shared.clock.unix_s(),
+        };
+        Ok(ok(renew.id, answer))
+    }
+
+    fn try_renew(&mut self, renew: &Renew) -> Result<(), Denied> {
+        let seat = &self.seat;
+        let old = &seat.me;
+        let presented = Presented {
+            token: &renew.token,
+            room: Some(&seat.room.name),
+            user: Some(&old.member.user),
+        };
+        let directory = self.shared.bus.directory();
+        let now_s = self.shared.clock.unix_s();
+        let admission = door(presented, &directory, &self.shared.bus.revocations(), now_s)?;
+        let Admission { mut claims, kid, roles } = admission;
+        if claims.app != seat.room.app {
+            return Err(Denied::RoomMismatch);
+        }
+        let pass = Arc::new(Pass::of(&mut claims, &kid).after(&old.pass, now_s));
+        let (jti, old_jti) = (pass.jti.clone(), old.pass.jti.clone());
+        seat.regrant(&Act::Renew(pass)).map_err(|error| match error {
+            RegrantError::RoleFull => Denied::RoleFull,
+            RegrantError::Refused(refusal) => Denied::Token(refusal),
+            RegrantError::Changed => Denied::Closing,
+        })?;
+        if let Err(denied) = is_still_good(&self.shared, seat, &roles) {
+            if let Some(me) = seat.room.occupant(&old.member.user) {
+                self.shared.put_out(&seat.room, &me, denied.close());
+            }
+            return Err(denied);
+        }
+        self.shared.bus.tell(Told::Renewed {
+            app: seat.room.app,
+            room: seat.room.name.clone(),
+            user: old.member.user.clone(),
+            jti,
+            old_jti,
+        });
+        Ok(())
+    }
+}
