@@ -51,7 +51,7 @@ impl Stage {
         let (bus, ends) = LocalBus::new();
         let limits = Limits { presence_batch_interval_ms: 0, ..Limits::default() };
         let gather_bytes_max = limits.gather_bytes_max;
-        let shared = Arc::new(Shared::new(limits, Vec::new(), bus));
+        let shared = Arc::new(Shared::new(limits, Vec::new(), None, bus));
         let mut publisher = take(&shared, "publisher", &Arc::default())?;
         for number in 0..streams {
             let publishing = Publishing {

@@ -36,13 +36,14 @@ use tokio_tungstenite::tungstenite::{
 use self::{hours::Told, tap::Tap};
 use crate::{
     batch::Batch,
-    door::Presented,
+    door::{Denied, Presented},
     encode,
     io::Io,
-    login::{Seated, log_in},
+    login::{Arrival, Seated, log_in},
     mail::{Mail, Mailbox, Order},
+    proof::ProofError,
     session::{self, Next, Session, Taken},
-    shared::{Connected, Shared},
+    shared::{Connected, Shared, nonce},
 };
 
 /// Requests before `login` that are answered, before the connection is closed.
@@ -67,6 +68,8 @@ pub(crate) struct Connection {
     pinged: bool,
     /// When the socket last took a byte, or when something to write came.
     wrote_at: Instant,
+    /// What the proof of a login must contain, once that was asked for.
+    nonce: Option<Box<str>>,
     timer: Pin<Box<Sleep>>,
     armed: Instant,
     _connected: Connected,
@@ -125,6 +128,7 @@ impl Connection {
             heard_at: now,
             pinged: false,
             wrote_at: now,
+            nonce: None,
             timer: Box::pin(tokio::time::sleep_until(until.into())),
             armed: until,
             _connected: connected,
@@ -137,6 +141,18 @@ impl Connection {
         match begin {
             Begin::Stranger => {}
             Begin::Seated(seated) => self.sit(0, *seated, None),
+            Begin::Refused(denied) => {
+                let refusal = Refusal {
+                    code: denied.public_code().into(),
+                    message: denied.message(),
+                    rule: None,
+                    retry_ms: None,
+                    version: None,
+                    nonce: None,
+                };
+                self.push(session::refused(Some(0), refusal));
+                self.close(denied.close());
+            }
             Begin::Close(close) => self.close(close),
         }
     }
@@ -157,7 +173,7 @@ impl Connection {
         }
         let told = Told::of(&seat.me.pass, limits, self.shared.clock.unix_ms());
         self.push(session::ok(id, answer));
-        let session = Box::new(Session::new(self.shared.clone(), seat, now));
+        let session = Box::new(Session::new(self.shared.clone(), seat, self.peer, now));
         self.phase = Phase::Seated { session, told };
     }
 
@@ -271,7 +287,9 @@ impl Connection {
 
     fn take_login(&mut self, text: &str, strays: u8) {
         let (id, code, message) = match Request::parse(text) {
-            Ok(Request::Login(login)) => return self.log_in(&login, text.len()),
+            Ok(Request::Login(login)) if strays <= STRAY_REQUESTS_MAX => {
+                return self.log_in(&login, text.len());
+            }
             Ok(other) => (
                 Some(other.id()),
                 ErrorCode::LoginRequired,
@@ -287,29 +305,45 @@ impl Connection {
     }
 
     fn log_in(&mut self, login: &Login, login_bytes: usize) {
-        let Some(token) = &login.token else {
-            let message = "a login brings a `token`";
-            return self.push(session::refused_with(
-                Some(login.id),
-                ErrorCode::RequestInvalid,
-                message,
-            ));
+        let (token, by_ticket) = match (&login.token, &login.ticket) {
+            (Some(token), None) => (token, false),
+            (None, Some(ticket)) => (ticket, true),
+            _ => {
+                let message = "a login brings a `token` or a `ticket`";
+                let code = ErrorCode::RequestInvalid;
+                return self.push(session::refused_with(Some(login.id), code, message));
+            }
         };
-        let presented =
-            Presented { token, room: login.room.as_deref(), user: login.user.as_deref() };
-        match log_in(&self.shared, &self.mailbox, self.peer, presented, login.resume) {
+        let asked = self.nonce.take();
+        let presented = Presented {
+            token,
+            room: login.room.as_deref(),
+            user: login.user.as_deref(),
+            proof: login.proof.as_deref(),
+            nonce: asked.as_deref(),
+        };
+        let (peer, resume) = (self.peer, login.resume);
+        let arrival = Arrival { peer, presented, by_ticket, resume };
+        match log_in(&self.shared, &self.mailbox, arrival) {
             Ok(seated) => self.sit(login.id, seated, Some(login_bytes)),
             Err(denied) => {
+                let asks = denied == Denied::Proof(ProofError::Required);
+                if asks {
+                    self.nonce = nonce();
+                }
                 let refusal = Refusal {
                     code: denied.public_code().into(),
                     message: denied.message(),
                     rule: None,
                     retry_ms: None,
                     version: None,
-                    nonce: None,
+                    nonce: self.nonce.clone(),
                 };
                 self.push(session::refused(Some(login.id), refusal));
-                self.close(denied.close());
+                // Who is asked for a proof may try again: that much counts as a stray request.
+                if !asks {
+                    self.close(denied.close());
+                }
             }
         }
     }
@@ -441,6 +475,8 @@ pub(crate) enum Begin {
     Stranger,
     /// With the seat that the handshake's token took.
     Seated(Box<Seated>),
+    /// With the refusal of a cookie's token, told as a browser can read it.
+    Refused(Denied),
     /// With a refusal.
     Close(Close),
 }

@@ -10,6 +10,11 @@ use stagedoor_token::{Claims, Refusal, Roles, seat, verify_with_key};
 use stagedoor_wire::close::{Close, Next};
 use thiserror::Error;
 
+use crate::{
+    proof::{self, ProofError},
+    tickets::Ticket,
+};
+
 /// What a client brings to the door.
 #[derive(Clone, Copy)]
 pub struct Presented<'a> {
@@ -19,6 +24,10 @@ pub struct Presented<'a> {
     pub room: Option<&'a str>,
     /// The user it claims to be, if it says so.
     pub user: Option<&'a str>,
+    /// The proof that it holds the key to which the token is bound, if it brings one.
+    pub proof: Option<&'a str>,
+    /// What the proof must contain, if that was given out.
+    pub nonce: Option<&'a str>,
 }
 
 /// Proof that the door was passed.
@@ -44,6 +53,12 @@ pub enum Denied {
     /// The token is of another user than the login names.
     #[error("the token is of another user")]
     UserMismatch,
+    /// The token is bound to a key, and that the client holds it is not proven.
+    #[error("{0}")]
+    Proof(ProofError),
+    /// The ticket was not given out, or was used.
+    #[error("the ticket is not good, or not any more")]
+    Ticket,
     /// The token was revoked.
     #[error("the token was revoked")]
     Revoked,
@@ -105,26 +120,66 @@ pub fn door(
 ) -> Result<Admission, Denied> {
     let verified = verify_with_key(presented.token, directory.keys(), now_s);
     let (claims, key) = verified.map_err(Denied::Token)?;
+    let kid = key.kid().to_owned();
+    admit(presented, claims, kid, directory, revocations, now_s)
+}
+
+/// Decides again of a token that was verified and has its ticket for it; `presented` holds the ticket in the
+/// place of the token.
+pub(crate) fn door_again(
+    presented: Presented<'_>,
+    ticket: Ticket,
+    directory: &Directory,
+    revocations: &Revocations,
+    now_s: u64,
+) -> Result<Admission, Denied> {
+    let Ticket { claims, kid } = ticket;
+    if now_s >= claims.exp {
+        return Err(Denied::Token(Refusal::TokenExpired));
+    }
+    // The token itself was revoked by its one login.
+    let jti = claims.jti.clone();
+    let claims = Claims { jti: String::new(), ..claims };
+    let admission = admit(presented, claims, kid, directory, revocations, now_s)?;
+    Ok(Admission { claims: Claims { jti, ..admission.claims }, ..admission })
+}
+
+fn admit(
+    presented: Presented<'_>,
+    claims: Claims,
+    kid: String,
+    directory: &Directory,
+    revocations: &Revocations,
+    now_s: u64,
+) -> Result<Admission, Denied> {
     if presented.room.is_some_and(|room| room != claims.room) {
         return Err(Denied::RoomMismatch);
     }
     if presented.user.is_some_and(|user| user != claims.user) {
         return Err(Denied::UserMismatch);
     }
-    let bearer = Bearer {
+    if let Some(bound) = &claims.cnf {
+        proof::check(presented.proof, bound.jkt, presented.token, presented.nonce)
+            .map_err(Denied::Proof)?;
+    }
+    is_alive(revocations, &bearer_of(&claims, &kid), now_s)?;
+    let app = directory.app(claims.app).ok_or(Denied::Token(Refusal::KeyUnknown))?;
+    seat(&claims, &app.roles).map_err(Denied::Token)?;
+    Ok(Admission { kid, claims, roles: app.roles.clone() })
+}
+
+/// What a revocation is looked up by.
+pub(crate) fn bearer_of<'a>(claims: &'a Claims, kid: &'a str) -> Bearer<'a> {
+    Bearer {
         app: claims.app,
         room: &claims.room,
         user: &claims.user,
         role: &claims.role,
-        kid: key.kid(),
+        kid,
         jti: &claims.jti,
         iat: claims.iat,
         generation: claims.generation,
-    };
-    is_alive(revocations, &bearer, now_s)?;
-    let app = directory.app(claims.app).ok_or(Denied::Token(Refusal::KeyUnknown))?;
-    seat(&claims, &app.roles).map_err(Denied::Token)?;
-    Ok(Admission { kid: key.kid().into(), claims, roles: app.roles.clone() })
+    }
 }
 
 /// Whether a token is not revoked, and its user not banned.
@@ -147,6 +202,9 @@ impl Denied {
             Self::Token(refusal) => refusal.code(),
             Self::RoomMismatch => "room_mismatch",
             Self::UserMismatch => "user_mismatch",
+            Self::Proof(ProofError::Required) => "proof_required",
+            Self::Proof(ProofError::Invalid) => "proof_invalid",
+            Self::Ticket => "ticket_unknown",
             Self::Revoked => "token_revoked",
             Self::Banned => "banned",
             Self::AppFull => "connections_exceeded",
@@ -184,6 +242,7 @@ impl Denied {
             },
             Self::RoomMismatch | Self::UserMismatch => Close::RoomMismatch,
             Self::AppFull => Close::ConnectionsExceeded,
+            Self::Proof(_) | Self::Ticket => Close::TokenRefused,
             Self::Revoked => Close::TokenRevoked,
             Self::Banned => Close::Banned,
             Self::RoomFull => Close::RoomFull,

@@ -14,7 +14,7 @@ use crate::{
     connection::{Begin, Connection},
     door::{Denied, Presented},
     io::Io,
-    login::log_in,
+    login::{Arrival, log_in},
     mail::Mailbox,
     shared::Shared,
 };
@@ -79,6 +79,8 @@ struct Upgrade {
     accept: String,
     subprotocol: bool,
     token: Option<String>,
+    /// Whether the token came as a cookie.
+    by_cookie: bool,
 }
 
 /// Reads the head and answers it. `full`: a limit of connections is used up.
@@ -99,7 +101,7 @@ pub(crate) async fn handshake(
     let Some(end) = end else { return refuse(io, shared, TOO_LARGE).await };
     let mut head = head;
     let ahead = head.split_off(end).freeze();
-    match parse(&head, &shared.origins) {
+    match parse(&head, &shared.origins, shared.cookie.as_deref()) {
         Ok(upgrade) => answer(io, ahead, peer, shared, upgrade, full).await,
         Err(why) => refuse(io, shared, why).await,
     }
@@ -137,7 +139,11 @@ fn is_ours(head: &[u8]) -> bool {
     }
 }
 
-fn parse(head: &[u8], origins: &[String]) -> Result<Upgrade, Refused> {
+fn parse(
+    head: &[u8],
+    origins: &[String],
+    cookie: Option<&str>,
+) -> Result<Upgrade, Refused> {
     let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
     let mut request = httparse::Request::new(&mut headers);
     match request.parse(head) {
@@ -174,13 +180,12 @@ fn parse(head: &[u8], origins: &[String]) -> Result<Upgrade, Refused> {
         return Err(VERSION);
     }
     let key = one("sec-websocket-key")?.filter(|key| key.len() == 24).ok_or(INVALID)?;
-    if let Some(origin) = one("origin")?
-        && !origins.is_empty()
-        && !origins.iter().any(|allowed| allowed == origin)
-    {
+    let origin = one("origin")?;
+    let listed_origin = origin.is_some_and(|origin| origins.iter().any(|known| known == origin));
+    if origin.is_some() && !origins.is_empty() && !listed_origin {
         return Err(ORIGIN);
     }
-    let token = match one("authorization")? {
+    let bearer = match one("authorization")? {
         None => None,
         Some(value) => match value.split_once(' ') {
             Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
@@ -189,8 +194,26 @@ fn parse(head: &[u8], origins: &[String]) -> Result<Upgrade, Refused> {
             _ => return Err(INVALID),
         },
     };
+    let cookie = match cookie {
+        Some(name) if bearer.is_none() => cookie_of(one("cookie")?, name)?,
+        _ => None,
+    };
+    // A browser sends a cookie along whatever page asks: which page it is must be known, and be listed.
+    if cookie.is_some() && !listed_origin {
+        return Err(ORIGIN);
+    }
+    let by_cookie = cookie.is_some();
+    let token = bearer.or(cookie);
     let subprotocol = listed("sec-websocket-protocol", SUBPROTOCOL);
-    Ok(Upgrade { accept: derive_accept_key(key.as_bytes()), subprotocol, token })
+    Ok(Upgrade { accept: derive_accept_key(key.as_bytes()), subprotocol, token, by_cookie })
+}
+
+/// The value of a cookie (RFC 6265 §4.2.1); twice is refused, because either might be the forged one.
+fn cookie_of(field: Option<&str>, name: &str) -> Result<Option<String>, Refused> {
+    let pairs = field.unwrap_or_default().split(';').filter_map(|pair| pair.trim().split_once('='));
+    let mut values = pairs.filter(|(found, _)| *found == name).map(|(_, value)| value.to_owned());
+    let value = values.next();
+    if values.next().is_some() { Err(INVALID) } else { Ok(value) }
 }
 
 async fn answer(
@@ -210,9 +233,12 @@ async fn answer(
         _ if !upgrade.subprotocol => Begin::Close(Close::SubprotocolUnsupported),
         (None, false) => Begin::Stranger,
         (Some(token), false) => {
-            let presented = Presented { token, room: None, user: None };
-            match log_in(shared, &mailbox, peer, presented, None) {
+            let presented =
+                Presented { token, room: None, user: None, proof: None, nonce: None };
+            let arrival = Arrival { peer, presented, by_ticket: false, resume: None };
+            match log_in(shared, &mailbox, arrival) {
                 Ok(seated) => Begin::Seated(Box::new(seated)),
+                Err(denied) if upgrade.by_cookie => Begin::Refused(denied),
                 Err(denied) => return refuse_token(io, shared, denied).await,
             }
         }
@@ -293,7 +319,8 @@ mod tests {
         Sec-WebSocket-Protocol: other, stagedoor.v1\r\n";
 
     fn parsed(head: &str) -> Result<Upgrade, Refused> {
-        parse(format!("{head}\r\n").as_bytes(), &["https://ours.example".into()])
+        let origins = ["https://ours.example".to_owned()];
+        parse(format!("{head}\r\n").as_bytes(), &origins, Some("seat"))
     }
 
     fn code(head: &str) -> &'static str {
@@ -306,6 +333,22 @@ mod tests {
         assert_eq!(upgrade.accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
         assert_eq!(upgrade.token.as_deref(), Some("abc"));
         assert!(upgrade.subprotocol);
+    }
+
+    #[test]
+    fn a_cookie_counts_only_from_a_page_of_the_list() {
+        let ours = format!("{GOOD}Cookie: a=b; seat=abc; c=d\r\n");
+        let listed = format!("{ours}Origin: https://ours.example\r\n");
+        let upgrade = parsed(&listed).expect("an upgrade");
+        assert_eq!((upgrade.token.as_deref(), upgrade.by_cookie), (Some("abc"), true));
+        assert_eq!(code(&ours), "origin_refused");
+        assert_eq!(code(&format!("{ours}Origin: https://theirs.example\r\n")), "origin_refused");
+        assert_eq!(code(&listed.replace("c=d", "seat=x")), "handshake_invalid");
+        assert_eq!(code(&listed.replace("seat", "set")), "ok");
+        let both = parsed(&format!("{listed}Authorization: Bearer xyz\r\n")).expect("an upgrade");
+        assert_eq!((both.token.as_deref(), both.by_cookie), (Some("xyz"), false));
+        let without = parse(format!("{ours}\r\n").as_bytes(), &[], None).expect("an upgrade");
+        assert_eq!(without.token, None);
     }
 
     #[test]
@@ -350,7 +393,7 @@ mod tests {
         #[test]
         fn any_head_is_an_upgrade_or_is_refused(head in any_head()) {
             let text = String::from_utf8_lossy(&head).to_ascii_lowercase();
-            if let Ok(upgrade) = parse(&head, &[]) {
+            if let Ok(upgrade) = parse(&head, &[], Some("seat")) {
                 prop_assert!(text.contains("sec-websocket-version: 13") && text.contains("upgrade: websocket"));
                 prop_assert_eq!(upgrade.subprotocol, text.contains("stagedoor.v1"));
                 prop_assert_eq!(upgrade.token, None);

@@ -12,23 +12,25 @@
 //! 6. [`session`]: one member's requests, decided and carried out in its room.
 //! 7. [`login`]: the door asked, the seat taken, both told.
 //! 8. [`door`]: the one decision whether a token opens a room.
-//! 9. [`shared`]: what every connection of the relay has in common.
-//! 10. [`seat`]: a member's place in a room: its cursors, its mail; leaving is its `Drop`.
-//! 11. [`rooms`]: every room by app and name.
-//! 12. [`room`]: members, presence, events, streams and state of one room.
-//! 13. [`standing`]: what a user was given in a room beside its token, and what results of both. Pure.
-//! 14. [`pass`]: what of a token counts in the seat that it opened.
-//! 15. [`stream`]: one published stream.
-//! 16. [`feed`]: a log that many read, and who of them waits for more.
-//! 17. [`log`]: frames in order, bounded by bytes and age. Pure.
-//! 18. [`mail`]: the wake-up handle by which rooms and streams reach a connection.
-//! 19. [`batch`]: what goes to the socket next, in few writes.
-//! 20. [`encode`]: the bytes of a server's WebSocket frame.
-//! 21. [`tls`]: certificates, and their renewal while running.
-//! 22. [`io`]: a connection with or without TLS.
-//! 23. [`addresses`]: how many connections there are from each address.
-//! 24. [`metrics`]: what the relay counts.
-//! 25. [`clock`]: the two times that everybody here means.
+//! 9. [`proof`]: the proof that a member holds the key to which its token is bound. Pure.
+//! 10. [`tickets`]: what logs in again in place of a token that logs in once.
+//! 11. [`shared`]: what every connection of the relay has in common.
+//! 12. [`seat`]: a member's place in a room: its cursors, its mail; leaving is its `Drop`.
+//! 13. [`rooms`]: every room by app and name.
+//! 14. [`room`]: members, presence, events, streams and state of one room.
+//! 15. [`standing`]: what a user was given in a room beside its token, and what results of both. Pure.
+//! 16. [`pass`]: what of a token counts in the seat that it opened.
+//! 17. [`stream`]: one published stream.
+//! 18. [`feed`]: a log that many read, and who of them waits for more.
+//! 19. [`log`]: frames in order, bounded by bytes and age. Pure.
+//! 20. [`mail`]: the wake-up handle by which rooms and streams reach a connection.
+//! 21. [`batch`]: what goes to the socket next, in few writes.
+//! 22. [`encode`]: the bytes of a server's WebSocket frame.
+//! 23. [`tls`]: certificates, and their renewal while running.
+//! 24. [`io`]: a connection with or without TLS.
+//! 25. [`addresses`]: how many connections there are from each address.
+//! 26. [`metrics`]: what the relay counts.
+//! 27. [`clock`]: the two times that everybody here means.
 //!
 //! Outside of the list, and only with the feature `bench`: `bench`, the hot paths laid open to those who
 //! count their instructions.
@@ -52,6 +54,7 @@ mod login;
 mod mail;
 mod metrics;
 mod pass;
+mod proof;
 mod relay;
 mod room;
 mod rooms;
@@ -60,10 +63,12 @@ mod session;
 mod shared;
 mod standing;
 mod stream;
+mod tickets;
 mod tls;
 
 pub use door::{Admission, Denied, Presented, Proven, door};
 pub use io::Io;
 pub use listener::OtherHttp;
+pub use proof::ProofError;
 pub use relay::{Config, Relay};
 pub use tls::{TlsError, TlsFiles};

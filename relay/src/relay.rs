@@ -38,6 +38,10 @@ pub struct Config {
     /// Origins of web pages that may connect, such as `https://example.com`; empty: any. A client that
     /// sends no origin is not a page.
     pub origins: Vec<String>,
+    /// The name of a cookie that may bring a token in the handshake; none: cookies are not looked at. Counts
+    /// only with `origins` given, and only from a page of one of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cookie: Option<String>,
 }
 
 /// The relay.
@@ -53,7 +57,7 @@ impl Relay {
     /// error says which certificate file is not usable.
     pub fn new(config: Config, bus: Arc<dyn Bus>, other: OtherHttp) -> Result<Arc<Self>, TlsError> {
         let tls = config.tls.map(Tls::open).transpose()?.map(Arc::new);
-        let shared = Arc::new(Shared::new(config.limits, config.origins, bus));
+        let shared = Arc::new(Shared::new(config.limits, config.origins, config.cookie, bus));
         Ok(Arc::new(Self { shared, tls, other, addresses: Arc::default() }))
     }
 

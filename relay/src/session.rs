@@ -7,6 +7,7 @@ mod renew;
 
 use std::{
     borrow::Cow,
+    net::SocketAddr,
     num::NonZero,
     sync::Arc,
     time::{Duration, Instant},
@@ -39,6 +40,9 @@ use crate::{
 pub(crate) struct Session {
     pub(crate) seat: Seat,
     shared: Arc<Shared>,
+    peer: SocketAddr,
+    /// What the proof of a renewal must contain, once that was asked for.
+    nonce: Option<Box<str>>,
     requests: Bucket,
     sends: Bucket,
     /// Until when the bytes that the member published are within `caps.bytes_per_s`.
@@ -121,10 +125,20 @@ fn patterns(texts: &[String]) -> Result<Vec<Pattern>, Denial> {
 }
 
 impl Session {
-    pub(crate) fn new(shared: Arc<Shared>, seat: Seat, now: Instant) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, seat: Seat, peer: SocketAddr, now: Instant) -> Self {
         let requests = Bucket::full(request_rate(&shared), now);
         let sends = Bucket::full(send_rate(&shared, &seat), now);
-        Self { seat, requests, sends, paid_until: now, refusals: 0, throttled_at: None, shared }
+        Self {
+            seat,
+            peer,
+            nonce: None,
+            requests,
+            sends,
+            paid_until: now,
+            refusals: 0,
+            throttled_at: None,
+            shared,
+        }
     }
 
     /// Takes a text message; `answer` takes the frames to be written.

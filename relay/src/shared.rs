@@ -9,6 +9,7 @@ use std::{
     },
 };
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use stagedoor_bus::{Bus, Event, Revocation, Target};
 use stagedoor_token::{AppId, Roles};
 use stagedoor_wire::{close::Close, limits::Limits};
@@ -19,14 +20,20 @@ use crate::{
     metrics::Metrics,
     room::{Occupant, Room},
     rooms::Rooms,
+    tickets::Tickets,
 };
 
 /// What connections share.
 pub(crate) struct Shared {
     pub(crate) limits: Arc<Limits>,
     pub(crate) origins: Vec<String>,
+    /// The cookie that may bring a token.
+    pub(crate) cookie: Option<String>,
     pub(crate) bus: Arc<dyn Bus>,
     pub(crate) rooms: Rooms,
+    pub(crate) tickets: Tickets,
+    /// Held while it is found out whether a token that logs in once did.
+    pub(crate) once: Mutex<()>,
     pub(crate) metrics: Metrics,
     pub(crate) clock: Clock,
     draining: AtomicBool,
@@ -36,12 +43,20 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(limits: Limits, origins: Vec<String>, bus: Arc<dyn Bus>) -> Self {
+    pub(crate) fn new(
+        limits: Limits,
+        origins: Vec<String>,
+        cookie: Option<String>,
+        bus: Arc<dyn Bus>,
+    ) -> Self {
         Self {
             limits: Arc::new(limits),
             origins,
+            cookie,
             bus,
             rooms: Rooms::default(),
+            tickets: Tickets::default(),
+            once: Mutex::default(),
             metrics: Metrics::default(),
             clock: Clock::start(),
             draining: AtomicBool::new(false),
@@ -85,18 +100,8 @@ impl Shared {
         let member = room.occupant(user)?;
         let now_s = self.clock.unix_s();
         for jti in member.pass.jtis() {
-            self.revoke(
-                Revocation {
-                    app: room.app,
-                    target: Target::Jti(jti.into()),
-                    generation: 0,
-                    at_s: now_s,
-                    ends_s: None,
-                    ban: false,
-                    reason: Some("kick".into()),
-                },
-                by,
-            );
+            self.tickets.forget(room.app, jti);
+            self.revoke(of_token(room.app, jti, now_s, "kick"), by);
         }
         self.put_out(room, &member, Close::Kicked)
     }
@@ -147,6 +152,26 @@ impl Shared {
     pub(crate) fn connection_count(&self) -> usize {
         self.connections().len()
     }
+}
+
+/// That a token does not log in any more.
+pub(crate) fn of_token(app: AppId, jti: &str, now_s: u64, reason: &str) -> Revocation {
+    Revocation {
+        app,
+        target: Target::Jti(jti.into()),
+        generation: 0,
+        at_s: now_s,
+        ends_s: None,
+        ban: false,
+        reason: Some(reason.into()),
+    }
+}
+
+/// A number that nobody can guess, for a proof to contain. None where the system has no randomness.
+pub(crate) fn nonce() -> Option<Box<str>> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).ok()?;
+    Some(URL_SAFE_NO_PAD.encode(bytes).into())
 }
 
 /// A noted connection.

@@ -15,9 +15,11 @@ use super::{Denial, Session, ok};
 use crate::{
     door::{Admission, Denied, Presented, door},
     encode,
-    login::is_still_good,
+    login::{Arrival, is_still_good, use_up},
     pass::Pass,
+    proof::ProofError,
     room::{Act, RegrantError},
+    shared::{nonce, of_token},
 };
 
 impl Denial {
@@ -33,10 +35,16 @@ impl Denial {
 
 impl Session {
     pub(super) fn renew(&mut self, renew: &Renew) -> Result<Bytes, Denial> {
-        self.try_renew(renew).map_err(|denied| {
+        if let Err(denied) = self.try_renew(renew) {
             self.shared.metrics.logins_refused.one(denied.code());
-            Denial::denied(denied)
-        })?;
+            let mut denial = Denial::denied(denied);
+            if denied == Denied::Proof(ProofError::Required) {
+                self.nonce = nonce();
+                denial.0.nonce.clone_from(&self.nonce);
+            }
+            return Err(denial);
+        }
+        self.nonce = None;
         let me = self.seat.room.occupant(&self.seat.me.member.user);
         let me = me.unwrap_or_else(|| self.seat.me.clone());
         let answer = Renewed {
@@ -55,6 +63,8 @@ impl Session {
             token: &renew.token,
             room: Some(&seat.room.name),
             user: Some(&old.member.user),
+            proof: renew.proof.as_deref(),
+            nonce: self.nonce.as_deref(),
         };
         let directory = self.shared.bus.directory();
         let now_s = self.shared.clock.unix_s();
@@ -63,6 +73,14 @@ impl Session {
         if claims.app != seat.room.app {
             return Err(Denied::RoomMismatch);
         }
+        let once = claims.once;
+        if once {
+            let arrival =
+                Arrival { peer: self.peer, presented, by_ticket: false, resume: None };
+            use_up(&self.shared, arrival, &claims, &kid)?;
+            let revocation = of_token(claims.app, &claims.jti, now_s, "once");
+            self.shared.bus.tell(Told::Revoked { revocation, by: "once".into() });
+        }
         let pass = Arc::new(Pass::of(&mut claims, &kid).after(&old.pass, now_s));
         let (jti, old_jti) = (pass.jti.clone(), old.pass.jti.clone());
         seat.regrant(&Act::Renew(pass)).map_err(|error| match error {
@@ -70,7 +88,7 @@ impl Session {
             RegrantError::Refused(refusal) => Denied::Token(refusal),
             RegrantError::Changed => Denied::Closing,
         })?;
-        if let Err(denied) = is_still_good(&self.shared, seat, &roles) {
+        if let Err(denied) = is_still_good(&self.shared, seat, &roles, once) {
             if let Some(me) = seat.room.occupant(&old.member.user) {
                 self.shared.put_out(&seat.room, &me, denied.close());
             }

@@ -1,0 +1,115 @@
+//! What logs in again in place of a token that logs in once. After `proof`, before `shared`. A ticket is good
+//! for one login, which gives the next one; the list keeps no ticket, only what each hashes to.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use sha2::{Digest, Sha256};
+use stagedoor_token::{AppId, Claims};
+
+/// Random bytes of a ticket.
+const TICKET_BYTES: usize = 24;
+/// From so many tickets on, those whose token's life is over are looked for.
+const TICKETS_KEPT_MIN: usize = 1_024;
+
+type Hash = [u8; 32];
+
+/// What a ticket stands for: a verified token.
+#[derive(Clone, Debug)]
+pub(crate) struct Ticket {
+    pub(crate) claims: Claims,
+    pub(crate) kid: String,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    tickets: HashMap<Hash, Ticket>,
+    /// How many there may be before those of the past are cleared away.
+    clear_at: usize,
+}
+
+/// Every ticket that was given out and may be used.
+#[derive(Debug, Default)]
+pub(crate) struct Tickets(Mutex<Held>);
+
+fn hash(ticket: &str) -> Hash {
+    Sha256::digest(ticket.as_bytes()).into()
+}
+
+impl Tickets {
+    fn lock(&self) -> MutexGuard<'_, Held> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives a ticket out. None where the system has no randomness.
+    pub(crate) fn give(&self, stands_for: Ticket, now_s: u64) -> Option<String> {
+        let mut bytes = [0; TICKET_BYTES];
+        getrandom::fill(&mut bytes).ok()?;
+        let ticket = URL_SAFE_NO_PAD.encode(bytes);
+        let mut held = self.lock();
+        if held.tickets.len() >= held.clear_at.max(TICKETS_KEPT_MIN) {
+            held.tickets.retain(|_, ticket| ticket.claims.exp > now_s);
+            held.clear_at = 2 * held.tickets.len();
+        }
+        held.tickets.insert(hash(&ticket), stands_for);
+        Some(ticket)
+    }
+
+    /// What a ticket stands for, if it was given out.
+    pub(crate) fn find(&self, ticket: &str) -> Option<Ticket> {
+        self.lock().tickets.get(&hash(ticket)).cloned()
+    }
+
+    /// Uses a ticket up. `false` if it was used meanwhile.
+    pub(crate) fn take(&self, ticket: &str) -> bool {
+        self.lock().tickets.remove(&hash(ticket)).is_some()
+    }
+
+    /// Gives a ticket back that was used up for nothing.
+    pub(crate) fn put_back(&self, ticket: &str, stands_for: Ticket) {
+        self.lock().tickets.insert(hash(ticket), stands_for);
+    }
+
+    /// Takes the tickets of a token back.
+    pub(crate) fn forget(&self, app: AppId, jti: &str) {
+        self.lock()
+            .tickets
+            .retain(|_, ticket| ticket.claims.app != app || ticket.claims.jti != jti);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ticket(jti: &str, exp: u64) -> Ticket {
+        let role = "host".parse().expect("a role's name");
+        Ticket { claims: Claims::new(AppId(7), "r", "u", role, jti, 0, exp), kid: "k".into() }
+    }
+
+    #[test]
+    fn a_ticket_is_taken_once_and_not_after_it_was_taken_back() {
+        let tickets = Tickets::default();
+        let first = tickets.give(ticket("a", 60), 0).expect("a ticket");
+        let second = tickets.give(ticket("b", 60), 0).expect("a ticket");
+        assert_eq!(tickets.find(&first).map(|ticket| ticket.claims.jti), Some("a".into()));
+        assert!(tickets.take(&first) && !tickets.take(&first));
+        tickets.forget(AppId(8), "b");
+        assert!(tickets.find(&second).is_some());
+        tickets.forget(AppId(7), "b");
+        assert!(tickets.find(&second).is_none() && tickets.find("").is_none());
+    }
+
+    #[test]
+    fn tickets_of_the_past_are_cleared_away() {
+        let tickets = Tickets::default();
+        for _ in 0..TICKETS_KEPT_MIN {
+            tickets.give(ticket("old", 10), 0);
+        }
+        tickets.give(ticket("new", 60), 10);
+        assert_eq!(tickets.lock().tickets.len(), 1);
+    }
+}
