@@ -87,6 +87,7 @@ def base(**change):
     claims = {
         "app": 7, "room": "lobby", "sub": "anna", "role": "speaker", "grants": None,
         "iat": NOW, "nbf": NOW, "exp": NOW + 600, "jti": "t-1", "name": None, "meta": None,
+        "gen": None, "once": None, "at_exp": None, "max_stay": None, "until": None, "cnf": None,
     }
     claims.update(change)
     return {name: value for name, value in claims.items() if value is not None}
@@ -335,6 +336,22 @@ def claim_cases():
         ("meta as an object", text_of(meta='{"a":1}')),
         ("meta null", text_of(meta="null")),
         ("iss as a number", text_of(iss="1")),
+        ("gen as text", text_of(gen='"1"')),
+        ("gen negative", text_of(gen="-1")),
+        ("gen past 64 bits", text_of(gen="18446744073709551616")),
+        ("gen null", text_of(gen="null")),
+        ("gen twice", text_of(gen="1")[:-1] + ',"gen":1}'),
+        ("once as a number", text_of(once="1")),
+        ("once as text", text_of(once='"true"')),
+        ("once null", text_of(once="null")),
+        ("once twice", text_of(once="true")[:-1] + ',"once":false}'),
+        ("max_stay as text", text_of(max_stay='"60"')),
+        ("max_stay negative", text_of(max_stay="-60")),
+        ("max_stay as a fraction", text_of(max_stay="60.0")),
+        ("max_stay null", text_of(max_stay="null")),
+        ("at_exp twice", text_of(at_exp='"close"')[:-1] + ',"at_exp":"close"}'),
+        ("until twice", text_of(until="{}")[:-1] + ',"until":{}}'),
+        ("cnf twice", text_of(cnf="{}")[:-1] + ',"cnf":{}}'),
         ("iat as text", text_of(iat=f'"{NOW}"')),
         ("nbf as text", text_of(nbf=f'"{NOW}"')),
         ("exp as text", text_of(exp=f'"{NOW + 600}"')),
@@ -360,13 +377,6 @@ def claim_cases():
 
     for name in ("aud", "grant", "Grants", "user", "scope", "x", ""):
         yield case(f"the claim {name!r} is refused as unknown", "claim_unknown", token(base() | {name: "x"}))
-    yield case("an unknown claim is told before an unsupported one", "claim_unknown", token(base() | {"once": True, "x": 1}))
-    for name, value in [("once", True), ("once", False), ("once", None), ("max_stay", 60), ("max_stay", None),
-                        ("at_exp", "demote"), ("at_exp", "grace"), ("at_exp", ""), ("at_exp", None), ("at_exp", 1)]:
-        yield case(f"{name} {compact(value)} is refused until it is enforced", "claim_unsupported", token(base() | {name: value}))
-    yield case("an unsupported claim is told before another app", "claim_unsupported", token(base(app=8) | {"once": True}))
-    yield case("at_exp close is what is done anyway", "ok", token(base() | {"at_exp": "close"}), claims=base())
-    yield case("at_exp close escaped is the same", "ok", token(compact(base())[:-1] + ',"at_exp":"cl\\u006fse"}'), claims=base())
     yield case("iss is taken and ignored", "ok", token(base() | {"iss": "https://backend.example"}), claims=base())
     yield case("another order of the claims is taken", "ok", token(dict(reversed(base().items()))), claims=base())
     yield case("white space among the claims is taken", "ok", token(json.dumps(base(), indent=2)), claims=base())
@@ -406,10 +416,77 @@ def claim_cases():
     # Each pair of faults is told as the one whose check comes first.
     order = [("app", 8, "app_mismatch"), ("room", "", "room_invalid"), ("sub", "", "user_invalid"), ("role", "", "role_invalid"),
              ("jti", "", "jti_invalid"), ("name", "\0", "name_invalid"), ("meta", "m" * 1_025, "meta_invalid"),
-             ("grants", [], "grants_invalid"), ("exp", NOW, "times_invalid")]
+             ("grants", [], "grants_invalid"), ("at_exp", "never", "at_exp_invalid"), ("max_stay", 0, "max_stay_invalid"),
+             ("until", {"publish": 0}, "until_invalid"), ("cnf", {}, "cnf_invalid"), ("exp", NOW, "times_invalid")]
     for at, (name, value, code) in enumerate(order):
         rest = {name: value for name, value, _ in order[at:]}
         yield case(f"the order of the checks, from {name} on", code, token(base(**rest)))
+
+
+THUMBPRINT = "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"
+
+
+def stay_cases():
+    yield good("everything about the stay at once is taken", base(
+        role="host", gen=3, once=True, at_exp={"demote": "audience"}, max_stay=3_600,
+        until={"publish": NOW + 60, "subscribe": NOW + 600, "send": NOW + 120, "set": NOW + 1, "moderate": 1},
+        cnf={"jkt": THUMBPRINT}))
+    for value in (0, 1, 2**64 - 1):
+        yield good(f"gen {value} is taken", base(gen=value))
+    yield good("once is taken", base(once=True))
+    # It is not written back, because it says nothing.
+    yield case("once false says nothing", "ok", token(base(once=False)), claims=base())
+    yield case("at_exp close is what is done anyway", "ok", token(base(at_exp="close")), claims=base())
+    yield case("at_exp close escaped is the same", "ok", token(text_of(at_exp='"cl\\u006fse"')), claims=base())
+    yield case("an empty until ends nothing", "ok", token(base(until={})), claims=base())
+
+    for value in ({"demote": "audience"}, {"demote": "observer"}, {"grace": 1}, {"grace": 300}):
+        yield good(f"at_exp {compact(value)} is taken", base(at_exp=value))
+    yield case("at_exp with an escaped name is the same", "ok", token(text_of(at_exp='{"gr\\u0061ce":30}')), claims=base(at_exp={"grace": 30}))
+    for value in ['"demote"', '"grace"', '"Close"', '""', "null", "true", "30", "[]", '["close"]', "{}", '{"close":null}', '{"close":true}',
+                  '{"demote":null}', '{"demote":""}', '{"demote":"Audience"}', '{"demote":["audience"]}', '{"demote":"audience","demote":"audience"}',
+                  '{"demote":"audience","grace":30}', '{"grace":30,"after":"close"}', '{"grace":0}', '{"grace":301}', '{"grace":-1}', '{"grace":30.0}',
+                  '{"grace":"30"}', '{"grace":null}', '{"grace":4294967297}', '{"Grace":30}', '{"renew":30}']:
+        yield case(f"at_exp {value} is refused", "at_exp_invalid", token(text_of(at_exp=value)))
+    yield case("a demotion to a role that the app has not is refused", "role_unknown", token(base(at_exp={"demote": "king"})))
+    yield case("a demotion to the role itself is refused", "at_exp_invalid", token(base(at_exp={"demote": "speaker"})))
+    yield case("a demotion to a higher role is refused", "at_exp_invalid", token(base(at_exp={"demote": "cohost"})))
+    yield case("a demotion from the lowest role is refused", "at_exp_invalid", token(base(role="observer", at_exp={"demote": "observer"})))
+    yield case("the role is told before that of the demotion", "role_unknown", token(base(role="king", at_exp={"demote": "host"})))
+    yield case("a high demotion is told before wide grants", "at_exp_invalid", token(base(at_exp={"demote": "host"}, grants={"set": ["*"]})))
+    yield case("a demotion to a role that the app has not is told before wide grants", "role_unknown", token(base(at_exp={"demote": "king"}, grants={"set": ["*"]})))
+    yield case("an expired token is told before its high demotion", "token_expired", token(base(at_exp={"demote": "host"})), NOW + 600)
+    yield case("a grace makes no expired token good", "token_expired", token(base(at_exp={"grace": 300})), NOW + 600)
+
+    for value in (1, 2**32 - 1):
+        yield good(f"max_stay {value} is taken", base(max_stay=value))
+    for value in (0, 2**32, 2**64 - 1):
+        yield case(f"max_stay {value} is refused", "max_stay_invalid", token(base(max_stay=value)))
+
+    for name in ("publish", "subscribe", "send", "set", "moderate"):
+        yield good(f"{name} may end with the token", base(until={name: NOW + 600}))
+        yield case(f"{name} may not end after the token", "until_invalid", token(base(until={name: NOW + 601})))
+        yield case(f"{name} may not end at zero", "until_invalid", token(base(until={name: 0})))
+    yield good("a privilege may end before the token begins", base(until={"publish": 1}))
+    for value in ["null", "[]", "1", '"publish"', '{"publish":null}', f'{{"publish":"{NOW}"}}', '{"publish":1.0}', '{"publish":-1}',
+                  '{"publish":18446744073709551616}', '{"publish":1,"publish":1}', '{"Publish":1}', '{"presence":1}', '{"ask":1}', '{"x":1}']:
+        yield case(f"until {value} is refused", "until_invalid", token(text_of(until=value)))
+    yield case("the last end is told as well", "until_invalid", token(base(until={"publish": NOW, "moderate": NOW + 601})))
+
+    yield good("cnf is taken", base(cnf={"jkt": THUMBPRINT}))
+    assert len(THUMBPRINT) == 43 and with_spare_bit(THUMBPRINT) != THUMBPRINT
+    for name, value in [
+        ("null", "null"), ("a text", f'"{THUMBPRINT}"'), ("a list", f'["{THUMBPRINT}"]'), ("an empty object", "{}"),
+        ("a jkt that is null", '{"jkt":null}'), ("a jkt that is a number", '{"jkt":1}'), ("an empty jkt", '{"jkt":""}'),
+        ("a jkt of 42 characters", compact({"jkt": THUMBPRINT[1:]})), ("a jkt of 44 characters", compact({"jkt": "A" + THUMBPRINT})),
+        ("a jkt with padding", compact({"jkt": THUMBPRINT + "="})), ("a jkt with spare bits", compact({"jkt": with_spare_bit(THUMBPRINT)})),
+        ("a jkt of plain base64", compact({"jkt": THUMBPRINT.replace("-", "+")})), ("a jkt with a space", compact({"jkt": " " + THUMBPRINT[1:]})),
+        ("jkt twice", f'{{"jkt":"{THUMBPRINT}","jkt":"{THUMBPRINT}"}}'), ("another member", compact({"jkt": THUMBPRINT, "kid": "k"})),
+        ("a key itself", '{"jwk":{"kty":"EC"}}'), ("x5t#S256", compact({"x5t#S256": THUMBPRINT})),
+    ]:
+        yield case(f"cnf with {name} is refused", "cnf_invalid", token(text_of(cnf=value)))
+    yield case("an unknown claim is told before a bad end", "claim_unknown", token(base(at_exp="never") | {"x": 1}))
+    yield case("another app is told before a bad end", "app_mismatch", token(base(app=8, at_exp="never")))
 
 
 def time_cases():
@@ -453,6 +530,9 @@ def grants_cases():
     yield case("an empty section narrows nothing", "ok", token(with_grants({"publish": {}})), claims=with_grants({}))
     yield good("grants within the role are taken", with_grants({"publish": {"streams": ["cam-*"], "kinds": ["audio"], "streams_max": 1}}))
     yield good("a list of nothing takes a right away", with_grants({"subscribe": {"streams": []}, "send": {"room": False}}))
+    yield good("the rest of the role is narrowed as well", with_grants({"ask": [], "waits": True, "second_login": "reject", "caps": {"messages_per_s": 1, "bytes_per_s": 1_000, "frame_bytes_max": 2**32 - 1}}))
+    yield good("invite is narrowed", with_grants({"moderate": ["mute", "unmute"], "invite": ["audience"]}, "host"))
+    yield case("empty caps narrow nothing", "ok", token(with_grants({"caps": {}})), claims=with_grants({}))
     yield good("the role's own grants are within it", with_grants({"publish": {"streams": ["*"], "kinds": ["audio", "video", "screen", "data"], "streams_max": 8}}))
     for name, role, grants in [
         ("publish.streams", "audience", {"publish": {"streams": ["cam"]}}),
@@ -468,6 +548,9 @@ def grants_cases():
         ("moderate", "cohost", {"moderate": ["close"]}),
         ("presence.sees", "speaker", {"presence": {"sees": ["*"]}}),
         ("presence.seen_by", "audience", {"presence": {"seen_by": ["*"]}}),
+        ("ask", "speaker", {"ask": ["host"]}),
+        ("invite", "cohost", {"invite": ["cohost"]}),
+        ("second_login", "host", {"second_login": "replace"}),
     ]:
         yield case(f"grants beyond the role are refused: {name}", "grants_too_wide", token(with_grants(grants, role)))
     for name, grants in [
@@ -499,7 +582,29 @@ def grants_cases():
         ("an unknown kind", '{"publish":{"kinds":["smell"]}}'),
         ("a kind in capitals", '{"publish":{"kinds":["Audio"]}}'),
         ("a kind that is an object", '{"publish":{"kinds":[{"audio":null}]}}'),
-        ("an unknown verb", '{"moderate":["ban"]}'),
+        ("an unknown verb", '{"moderate":["silence"]}'),
+        ("a verb in capitals", '{"moderate":["Ban"]}'),
+        ("ask null", '{"ask":null}'),
+        ("ask that is no list", '{"ask":"host"}'),
+        ("invite null", '{"invite":null}'),
+        ("a pattern of invite that is none", '{"invite":["a*b"]}'),
+        ("waits null", '{"waits":null}'),
+        ("waits as a number", '{"waits":1}'),
+        ("second_login null", '{"second_login":null}'),
+        ("an unknown second_login", '{"second_login":"allow"}'),
+        ("a second_login of one", '{"second_login":{"allow":1}}'),
+        ("a second_login of 17", '{"second_login":{"allow":17}}'),
+        ("a second_login of two fields", '{"second_login":{"allow":2,"oldest":true}}'),
+        ("a second_login twice", '{"second_login":{"allow":2,"allow":2}}'),
+        ("a second_login that is an object of null", '{"second_login":{"reject":null}}'),
+        ("caps null", '{"caps":null}'),
+        ("caps that are a list", '{"caps":[1,1,1]}'),
+        ("a cap that is null", '{"caps":{"bytes_per_s":null}}'),
+        ("a cap of zero", '{"caps":{"messages_per_s":0}}'),
+        ("a cap past 32 bits", '{"caps":{"frame_bytes_max":4294967296}}'),
+        ("an unknown cap", '{"caps":{"streams_max":1}}'),
+        ("a cap of all members", '{"caps":{"members_max":1}}'),
+        ("a cap twice", '{"caps":{"bytes_per_s":1,"bytes_per_s":1}}'),
         ("streams_max negative", '{"publish":{"streams_max":-1}}'),
         ("streams_max as text", '{"publish":{"streams_max":"1"}}'),
         ("streams_max past 32 bits", '{"publish":{"streams_max":4294967296}}'),
@@ -515,10 +620,12 @@ def grants_cases():
 # --- Roles ----------------------------------------------------------------------------------------------
 
 ALL_KINDS = ["audio", "video", "screen", "data"]
+ALL_VERBS = ["kick", "ban", "mute", "unmute", "promote", "demote", "close", "admit"]
 SPEAKING = ["host", "cohost", "speaker"]
 
 
-def template(role, rank, publish=([], [], 0), subscribe=([], []), send=(False, [], []), set=(), moderate=(), presence=([], [])):
+def template(role, rank, publish=([], [], 0), subscribe=([], []), send=(False, [], []), set=(), moderate=(), presence=([], []),
+             ask=(), invite=(), waits=False, second_login=None, **caps):
     return {
         "role": role, "rank": rank,
         "publish": dict(zip(("streams", "kinds", "streams_max"), publish)),
@@ -526,14 +633,19 @@ def template(role, rank, publish=([], [], 0), subscribe=([], []), send=(False, [
         "send": dict(zip(("room", "roles", "users"), send)),
         "set": list(set), "moderate": list(moderate),
         "presence": dict(zip(("sees", "seen_by"), presence)),
+        "ask": list(ask), "invite": list(invite), "waits": waits,
+        **({"second_login": second_login} if second_login else {}),
+        "caps": caps,
     }
 
 
 BUILT_IN = [
-    template("host", 100, (["*"], ALL_KINDS, 16), (["*"], ["*"]), (True, ["*"], ["*"]), ["*"], ["kick", "close"], (["*"], ["*"])),
-    template("cohost", 80, (["*"], ALL_KINDS, 16), (["*"], ["*"]), (True, ["*"], ["*"]), ["*"], ["kick"], (["*"], ["*"])),
-    template("speaker", 50, (["*"], ALL_KINDS, 8), (["*"], ["*"]), (True, ["*"], ["host", "cohost"]), presence=(SPEAKING, ["*"])),
-    template("audience", 10, subscribe=(["*"], SPEAKING), send=(False, ["host", "cohost"], []), presence=(SPEAKING, ["host", "cohost"])),
+    template("host", 100, (["*"], ALL_KINDS, 16), (["*"], ["*"]), (True, ["*"], ["*"]), ["*"], ALL_VERBS, (["*"], ["*"]),
+             invite=["cohost", "speaker", "audience", "observer"]),
+    template("cohost", 80, (["*"], ALL_KINDS, 16), (["*"], ["*"]), (True, ["*"], ["*"]), ["*"],
+             [verb for verb in ALL_VERBS if verb != "close"], (["*"], ["*"]), invite=["speaker", "audience"]),
+    template("speaker", 50, (["*"], ALL_KINDS, 8), (["*"], ["*"]), (True, ["*"], ["host", "cohost"]), presence=(SPEAKING, ["*"]), ask=["cohost"]),
+    template("audience", 10, subscribe=(["*"], SPEAKING), send=(False, ["host", "cohost"], []), presence=(SPEAKING, ["host", "cohost"]), ask=["speaker"]),
     template("observer", 0, subscribe=(["*"], ["*"]), presence=(["*"], [])),
 ]
 
@@ -548,6 +660,18 @@ def subscribe(stream="cam", publisher_role="speaker"):
 
 def moderate(verb="kick", target_rank=None):
     return {"do": "moderate", "verb": verb, "target_rank": target_rank}
+
+
+def assign(verb, from_rank, to_rank, target_rank=None):
+    return {"do": "assign", "verb": verb, "target_rank": from_rank if target_rank is None else target_rank, "from_rank": from_rank, "to_rank": to_rank}
+
+
+def ask(role):
+    return {"do": "ask", "role": role}
+
+
+def invite(role, rank):
+    return {"do": "invite", "role": role, "rank": rank}
 
 
 def see(member, **narrowing):
@@ -596,6 +720,33 @@ def built_in_cases():
         ("kick an observer", moderate(target_rank=0), OK, OK, "moderate", "moderate", "moderate"),
         ("kick the highest rank", moderate(target_rank=65_535), "rank", "rank", "moderate", "moderate", "moderate"),
         ("close the room", moderate("close"), OK, "moderate", "moderate", "moderate", "moderate"),
+        ("ban an observer", moderate("ban", 0), OK, OK, "moderate", "moderate", "moderate"),
+        ("mute a speaker", moderate("mute", 50), OK, OK, "moderate", "moderate", "moderate"),
+        ("unmute a speaker", moderate("unmute", 50), OK, OK, "moderate", "moderate", "moderate"),
+        ("mute a cohost", moderate("mute", 80), OK, "rank", "moderate", "moderate", "moderate"),
+        ("admit one of the audience", moderate("admit", 10), OK, OK, "moderate", "moderate", "moderate"),
+        ("promote the audience to speaker", assign("promote", 10, 50), OK, OK, "moderate", "moderate", "moderate"),
+        ("promote a speaker to cohost", assign("promote", 50, 80), OK, "rank", "moderate", "moderate", "moderate"),
+        ("promote a cohost to host", assign("promote", 80, 100), "rank", "rank", "moderate", "moderate", "moderate"),
+        ("promote past every rank", assign("promote", 10, 65_535), "rank", "rank", "moderate", "moderate", "moderate"),
+        ("promote to the same rank", assign("promote", 50, 50), OK, OK, "moderate", "moderate", "moderate"),
+        ("promote to a lower rank", assign("promote", 50, 10), "moderate.direction", "moderate.direction", "moderate", "moderate", "moderate"),
+        ("demote a speaker to the audience", assign("demote", 50, 10), OK, OK, "moderate", "moderate", "moderate"),
+        ("demote to the same rank", assign("demote", 50, 50), OK, OK, "moderate", "moderate", "moderate"),
+        ("demote to a higher rank", assign("demote", 10, 50), "moderate.direction", "moderate.direction", "moderate", "moderate", "moderate"),
+        ("demote a cohost to the audience", assign("demote", 80, 10), OK, "rank", "moderate", "moderate", "moderate"),
+        ("demote a host to the audience", assign("demote", 100, 10), "rank", "rank", "moderate", "moderate", "moderate"),
+        ("demote upwards past the own rank is told as the rank", assign("demote", 10, 100), "rank", "rank", "moderate", "moderate", "moderate"),
+        ("promote one whose rank is now higher", assign("promote", 10, 50, target_rank=80), OK, "rank", "moderate", "moderate", "moderate"),
+        ("give a role by kick", assign("kick", 10, 10), "moderate.direction", "moderate.direction", "moderate", "moderate", "moderate"),
+        ("ask to be host", ask("host"), "ask", "ask", "ask", "ask", "ask"),
+        ("ask to be cohost", ask("cohost"), "ask", "ask", OK, "ask", "ask"),
+        ("ask to be speaker", ask("speaker"), "ask", "ask", "ask", OK, "ask"),
+        ("invite a host", invite("host", 100), "invite", "invite", "invite", "invite", "invite"),
+        ("invite a cohost", invite("cohost", 80), OK, "invite", "invite", "invite", "invite"),
+        ("invite a speaker", invite("speaker", 50), OK, OK, "invite", "invite", "invite"),
+        ("invite an observer", invite("observer", 0), OK, "invite", "invite", "invite", "invite"),
+        ("invite a speaker of a rank of the app's own", invite("speaker", 80), OK, "invite.rank", "invite", "invite", "invite"),
         ("see a host", see("host"), OK, OK, OK, OK, OK),
         ("see a speaker", see("speaker"), OK, OK, OK, OK, OK),
         ("see one of the audience", see("audience"), OK, OK, "presence.sees", "presence.sees", "presence.seen_by"),
@@ -641,6 +792,11 @@ def narrowed_cases():
     yield of("a verb taken away", "host", {"moderate": ["close"]}, moderate(target_rank=0), "moderate")
     yield of("a verb left", "host", {"moderate": ["close"]}, moderate("close"), OK)
     yield of("a narrowing leaves the rank", "host", {"moderate": ["kick"]}, moderate(target_rank=99), OK)
+    yield of("a role no longer asked for", "audience", {"ask": []}, ask("speaker"), "ask")
+    yield of("a role no longer invited", "host", {"invite": ["audience"]}, invite("speaker", 50), "invite")
+    yield of("a role still invited", "host", {"invite": ["audience"]}, invite("audience", 10), OK)
+    yield of("no promotion where the verb is taken away", "host", {"moderate": ["demote"]}, assign("promote", 10, 50), "moderate")
+    yield of("a demotion where the verb is left", "host", {"moderate": ["demote"]}, assign("demote", 50, 10), OK)
     yield of("eyes closed", "host", {"presence": {"sees": []}}, see("host"), "presence.sees")
     yield of("empty grants leave everything", "host", {}, moderate("close"), OK)
 
@@ -659,8 +815,43 @@ def narrowed_cases():
         # The first in the template's order is told.
         ("publish.streams_max", "speaker", {"publish": {"streams_max": 9}, "set": ["a"]}),
     ]
+    wide += [
+        ("ask", "speaker", {"ask": ["host"]}),
+        ("ask", "audience", {"ask": ["speaker*"]}),
+        ("invite", "cohost", {"invite": ["speaker", "observer"]}),
+        ("moderate", "cohost", {"moderate": ["mute", "close"]}),
+        ("second_login", "host", {"second_login": "replace"}),
+        ("second_login", "host", {"second_login": {"allow": 2}}),
+        ("presence.seen_by", "observer", {"presence": {"seen_by": ["host"]}, "ask": ["host"]}),
+        ("ask", "observer", {"ask": ["host"], "invite": ["host"], "second_login": "replace"}),
+        ("invite", "observer", {"invite": ["host"], "second_login": "replace"}),
+    ]
     for rule, role, narrowing in wide:
         yield {"name": f"beyond {role} is refused: {compact(narrowing)}", "role": role, "narrowing": narrowing, "expect": "grants_too_wide", "rule": rule}
+    capped = template("crew", 5, waits=True, second_login={"allow": 3}, members_max=9, messages_per_s=10, bytes_per_s=1_000, frame_bytes_max=100)
+    for narrowing, rule in [
+        ({"waits": True}, None), ({"waits": False}, "waits"),
+        ({"second_login": "reject"}, None), ({"second_login": "replace"}, None), ({"second_login": {"allow": 2}}, None),
+        ({"second_login": {"allow": 3}}, None), ({"second_login": {"allow": 4}}, "second_login"),
+        ({"caps": {"messages_per_s": 10}}, None), ({"caps": {"messages_per_s": 1}}, None), ({"caps": {"messages_per_s": 11}}, "caps.messages_per_s"),
+        ({"caps": {"bytes_per_s": 1_000}}, None), ({"caps": {"bytes_per_s": 1_001}}, "caps.bytes_per_s"),
+        ({"caps": {"frame_bytes_max": 100}}, None), ({"caps": {"frame_bytes_max": 101}}, "caps.frame_bytes_max"),
+        ({"waits": False, "second_login": {"allow": 16}}, "waits"),
+        ({"second_login": {"allow": 16}, "caps": {"messages_per_s": 11}}, "second_login"),
+        ({"caps": {"messages_per_s": 11, "bytes_per_s": 1_001, "frame_bytes_max": 101}}, "caps.messages_per_s"),
+        ({"caps": {"bytes_per_s": 1_001, "frame_bytes_max": 101}}, "caps.bytes_per_s"),
+    ]:
+        expect = {"expect": "grants_too_wide", "rule": rule} if rule else {"expect": "narrows"}
+        yield {"name": f"{compact(narrowing)} of a role that is capped", "template": capped, "narrowing": narrowing, **expect}
+    for width, narrowing, rule in [
+        ("reject", "reject", None), ("reject", "replace", "second_login"), ("replace", "replace", None), ("replace", {"allow": 2}, "second_login"),
+        ({"allow": 2}, "replace", None), (None, "reject", None), (None, "replace", "second_login"),
+    ]:
+        expect = {"expect": "grants_too_wide", "rule": rule} if rule else {"expect": "narrows"}
+        yield {"name": f"second_login {compact(narrowing)} within {compact(width)}", "template": template("crew", 5, second_login=width), "narrowing": {"second_login": narrowing}, **expect}
+    free = template("crew", 5)
+    for narrowing in ({"waits": True}, {"waits": False}, {"caps": {"messages_per_s": 2**32 - 1}}, {"caps": {"bytes_per_s": 1, "frame_bytes_max": 1}}):
+        yield {"name": f"{compact(narrowing)} of a role without", "template": free, "narrowing": narrowing, "expect": "narrows"}
     held = template("crew", 5, (["cam-*", "mic"], ["audio"], 2), (["*"], ["crew"]))
     for patterns, rule in [
         (["cam-*"], None), (["cam-1"], None), (["cam-1*", "mic"], None), (["mic"], None), ([], None), (["cam-", "cam-"], None),
@@ -688,6 +879,17 @@ def template_cases():
     yield of("a template that names nothing: kick", ghost, moderate(target_rank=0), "moderate")
     yield of("a template that names nothing: close", ghost, moderate("close"), "moderate")
     yield of("a template that names nothing: see", ghost, see("host"), "presence.sees")
+    yield of("a template that names nothing: promote", ghost, assign("promote", 0, 0), "moderate")
+    yield of("a template that names nothing: ask", ghost, ask("ghost"), "ask")
+    yield of("a template that names nothing: invite", ghost, invite("ghost", 0), "invite")
+    yield of("rank zero invites nobody", {"role": "a", "invite": ["*"]}, invite("b", 0), "invite.rank")
+    yield of("a role of the same rank is not invited", {"role": "a", "rank": 5, "invite": ["*"]}, invite("a", 5), "invite.rank")
+    yield of("a role of lower rank is invited by a prefix", {"role": "a", "rank": 5, "invite": ["guest-*"]}, invite("guest-2", 4), OK)
+    yield of("a role of any rank is asked for", {"role": "a", "ask": ["*"]}, ask("king"), OK)
+    yield of("rank zero promotes nobody", {"role": "a", "moderate": ["promote"]}, assign("promote", 0, 0), "rank")
+    for second_login in ("reject", "replace", {"allow": 2}, {"allow": 16}):
+        yield {"name": f"a template with second_login {compact(second_login)}", "template": {"role": "a", "second_login": second_login}, "expect": "narrows"}
+    yield {"name": "a template with every cap", "template": template("a", 0, members_max=1, messages_per_s=1, bytes_per_s=2**32 - 1, frame_bytes_max=1), "expect": "narrows"}
     yield of("streams without a kind", {"role": "a", "publish": {"streams": ["*"], "streams_max": 1}}, publish(), "publish.kinds")
     yield of("streams without a number", {"role": "a", "publish": {"streams": ["*"], "kinds": ["video"]}}, publish(), "publish.streams_max")
     yield of("rank zero moderates nobody", {"role": "a", "moderate": ["kick"]}, moderate(target_rank=0), "rank")
@@ -697,7 +899,13 @@ def template_cases():
         ("no role", {}), ("a bad role", {"role": "A"}), ("an unknown field", {"role": "a", "publsh": {}}),
         ("an unknown field in a section", {"role": "a", "send": {"rooms": True}}), ("a rank past 16 bits", {"role": "a", "rank": 65_536}),
         ("a section that is a list", {"role": "a", "send": [True]}), ("null for a section", {"role": "a", "send": None}),
-        ("a list", ["a"]),
+        ("a list", ["a"]), ("an unknown verb", {"role": "a", "moderate": ["silence"]}),
+        ("null for waits", {"role": "a", "waits": None}), ("waits as text", {"role": "a", "waits": "yes"}),
+        ("null for second_login", {"role": "a", "second_login": None}), ("an unknown second_login", {"role": "a", "second_login": "first"}),
+        ("a second_login of one", {"role": "a", "second_login": {"allow": 1}}), ("a second_login of 17", {"role": "a", "second_login": {"allow": 17}}),
+        ("a cap of zero", {"role": "a", "caps": {"members_max": 0}}), ("a cap that is null", {"role": "a", "caps": {"members_max": None}}),
+        ("an unknown cap", {"role": "a", "caps": {"members": 1}}), ("a cap past 32 bits", {"role": "a", "caps": {"bytes_per_s": 2**32}}),
+        ("ask that is no list", {"role": "a", "ask": "host"}), ("invite that is an object", {"role": "a", "invite": {"roles": ["host"]}}),
     ]:
         yield {"name": f"a template with {name} is refused", "template": bad, "expect": "template_invalid"}
 
@@ -719,7 +927,7 @@ def dump(head, cases):
 
 def files():
     keys = [{**key, "secret": b64(key["secret"])} for key in KEYS.values()]
-    for name, cases in [("form", form), ("header", header_cases), ("key", key_cases), ("claims", claim_cases), ("times", time_cases), ("grants", grants_cases)]:
+    for name, cases in [("form", form), ("header", header_cases), ("key", key_cases), ("claims", claim_cases), ("stay", stay_cases), ("times", time_cases), ("grants", grants_cases)]:
         yield HERE / "token" / f"{name}.json", dump({"law": "spec/token.md", "keys": keys}, list(cases()))
     for name, cases in [("built_in", built_in_cases), ("narrowed", narrowed_cases), ("templates", template_cases)]:
         yield HERE / "roles" / f"{name}.json", dump({"law": "spec/roles.md", "roles": BUILT_IN}, list(cases()))

@@ -3,9 +3,10 @@
 // Helpers of tests fail as tests do.
 #![allow(clippy::expect_used)]
 
-use std::fmt::Display;
+use std::{collections::BTreeSet, fmt::Display};
 
-use stagedoor_token::{Caps, Grants, KeyState, Limits, Patterns, Refusal, Roles, Rule};
+use serde_json::{Map, Value};
+use stagedoor_token::{Caps, Grants, KeyState, Limits, Patterns, Refusal, Roles, Rule, Verb};
 
 const TOKEN: &str = include_str!("../../../../spec/token.md");
 const ROLES: &str = include_str!("../../../../spec/roles.md");
@@ -69,6 +70,34 @@ fn every_key_state_is_in_the_spec() {
         .map(|state| serde_json::to_string(state).expect("JSON").replace('"', "`"))
         .collect();
     assert_eq!(rows(TOKEN, "Keys", 1), ours);
+}
+
+#[test]
+fn every_verb_is_in_the_spec_in_order_and_back() {
+    let ours: Vec<String> = Verb::ALL.iter().map(|verb| format!("`{}`", verb.as_str())).collect();
+    assert_eq!(rows(ROLES, "Verbs", 1), ours);
+}
+
+/// The names of the fields of an object and of the objects in it, as `publish.streams`.
+fn fields(object: &Map<String, Value>) -> BTreeSet<String> {
+    let of = |(name, value): (&String, &Value)| match value.as_object() {
+        Some(inner) if name != "second_login" => {
+            inner.keys().map(|field| format!("`{name}.{field}`")).collect()
+        }
+        _ => vec![format!("`{name}`")],
+    };
+    object.iter().flat_map(of).collect()
+}
+
+#[test]
+fn every_field_of_a_template_is_in_the_spec_and_back() {
+    let full = r#"{"role":"a","second_login":{"allow":2},"caps":{"members_max":1,"messages_per_s":1,
+        "bytes_per_s":1,"frame_bytes_max":1}}"#;
+    let full: Grants = serde_json::from_str(full).expect("a template");
+    let told = serde_json::to_value(full).expect("JSON");
+    let ours = fields(told.as_object().expect("an object"));
+    let table: BTreeSet<String> = rows(ROLES, "Template", 1).into_iter().collect();
+    assert_eq!(table, ours);
 }
 
 #[test]
