@@ -1,12 +1,13 @@
 //! What a revocation says, and of what token (`spec/revocation.md`). After `revocations`, before `siphash`.
 //! Words only: whether a token is hit is found by the list.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use serde_json::value::RawValue;
 use stagedoor_token::{AppId, RoleName};
 
 /// Which tokens of an app a revocation is about.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[serde(remote = "Self", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Target {
     /// The token of this id.
     Jti(String),
@@ -120,13 +121,43 @@ impl Revocation {
 
 /// What becomes of a live seat that a revocation hits.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(remote = "Self", rename_all = "snake_case")]
 pub enum Then {
     /// It is closed.
     #[default]
     Close,
     /// It goes on with this role.
     Demote(RoleName),
+}
+
+/// Reads by the derived form, a second field being a fault of the data and not of the JSON.
+macro_rules! one_field {
+    ($($name:ident),*) => {$(
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+                $name::serialize(self, s)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+                let text = Box::<RawValue>::deserialize(d)?;
+                let mut json = serde_json::Deserializer::from_str(text.get());
+                $name::deserialize(&mut json).map_err(|_| D::Error::custom($name::FORM))
+            }
+        }
+    )*};
+}
+
+one_field!(Target, Then);
+
+impl Target {
+    const FORM: &str = "a target is `app`, or one of `jti user room role key` with its text, \
+                        `room_user` with a `room` and a `user`, `room_role` with a `room` and a `role`";
+}
+
+impl Then {
+    const FORM: &str = "`then` is `close`, or `demote` with a role";
 }
 
 #[cfg(test)]

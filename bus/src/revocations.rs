@@ -223,6 +223,13 @@ impl Revocations {
         self.len() == 0
     }
 
+    /// How many targets of an app are revoked.
+    pub fn targets_of(&self, app: AppId) -> usize {
+        let lists = self.read();
+        let targets = lists.apps.get(&app).map(|app| app.targets);
+        targets.iter().flatten().map(|targets| *targets as usize).sum()
+    }
+
     /// The app's generation: what a token that is minted now says.
     pub fn generation(&self, app: AppId) -> u64 {
         self.read().apps.get(&app).map_or(0, |app| app.generation)

@@ -28,10 +28,13 @@ pub enum Scope {
     /// Mint and verify tokens.
     #[serde(rename = "tokens:mint")]
     TokensMint,
+    /// Revoke tokens, ban, and lift either.
+    #[serde(rename = "tokens:revoke")]
+    TokensRevoke,
     /// See rooms, members and streams.
     #[serde(rename = "rooms:read")]
     RoomsRead,
-    /// Kick, close, message.
+    /// Kick, ban, mute, give roles, close, message.
     #[serde(rename = "rooms:moderate")]
     RoomsModerate,
     /// Change the app: its keys and API keys; read its audit trail.
@@ -41,13 +44,19 @@ pub enum Scope {
 
 impl Scope {
     /// Every scope.
-    pub const ALL: [Self; 4] =
-        [Self::TokensMint, Self::RoomsRead, Self::RoomsModerate, Self::AppsAdmin];
+    pub const ALL: [Self; 5] = [
+        Self::TokensMint,
+        Self::TokensRevoke,
+        Self::RoomsRead,
+        Self::RoomsModerate,
+        Self::AppsAdmin,
+    ];
 
     /// The scope as it is written.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::TokensMint => "tokens:mint",
+            Self::TokensRevoke => "tokens:revoke",
             Self::RoomsRead => "rooms:read",
             Self::RoomsModerate => "rooms:moderate",
             Self::AppsAdmin => "apps:admin",
@@ -156,7 +165,7 @@ mod tests {
             Caller::ApiKey { id: "a".into(), app: AppId(1), scopes: vec![Scope::RoomsRead] };
         assert!(caller.may(AppId(1), Scope::RoomsRead).is_ok());
         assert!(caller.may(AppId(2), Scope::RoomsRead).is_err());
-        for scope in [Scope::TokensMint, Scope::RoomsModerate, Scope::AppsAdmin] {
+        for scope in Scope::ALL.into_iter().filter(|scope| *scope != Scope::RoomsRead) {
             assert!(caller.may(AppId(1), scope).is_err());
         }
         assert!(caller.is_root().is_err());

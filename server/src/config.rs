@@ -50,6 +50,15 @@ config! {
     roles_max: usize = 64;
     /// Versions of an app's roles that are kept; older ones are let go.
     role_versions_max: u32 = 100;
+    /// Revoked targets of one app.
+    revocations_per_app_max: u32 = 1_000_000;
+    /// For how long at most a member may bring another token before a revocation acts on its seat, in
+    /// seconds.
+    revocation_margin_s_max: u32 = 300;
+    /// The reason of a revocation, in bytes.
+    revocation_reason_bytes_max: usize = 256;
+    /// How often revocations that are over are let go of, in seconds.
+    revocation_prune_interval_s: u64 = 60;
     /// For how long a creation's idempotency key is remembered, in seconds.
     idempotency_s: u64 = 86_400;
     /// For how long the audit trail is kept, in days.

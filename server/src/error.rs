@@ -1,4 +1,4 @@
-//! Every refusal of the HTTP API, and the only file with status codes. After `recorder`, before `store`.
+//! Every refusal of the HTTP API, and the only file with status codes. After `revoker`, before `store`.
 //! A body is a problem (RFC 9457) with a stable `code`; what is our fault says nothing but the request id.
 
 use std::borrow::Cow;
@@ -40,6 +40,8 @@ pub(crate) enum ApiError {
     Unauthenticated { code: &'static str, detail: &'static str },
     /// The credential does not allow this.
     Forbidden { scope: &'static str },
+    /// Whoever it is for is kept out until then, Unix seconds; without an end, for good.
+    Banned { ends_s: Option<u64> },
     /// Nothing there, or nothing that this caller may know of.
     NotFound { code: &'static str, detail: &'static str },
     /// No such method here.
@@ -105,6 +107,7 @@ impl ApiError {
             | Self::Malformed { code, .. }
             | Self::Invalid { code, .. } => code,
             Self::Forbidden { .. } => "scope_missing",
+            Self::Banned { .. } => "banned",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::Refused(refusal) => refusal.code(),
             Self::TooLarge => "body_too_large",
@@ -118,7 +121,7 @@ impl ApiError {
     fn status(&self) -> StatusCode {
         match self {
             Self::Unauthenticated { .. } => StatusCode::UNAUTHORIZED,
-            Self::Forbidden { .. } => StatusCode::FORBIDDEN,
+            Self::Forbidden { .. } | Self::Banned { .. } => StatusCode::FORBIDDEN,
             Self::NotFound { .. } => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Conflict { .. } => StatusCode::CONFLICT,
@@ -140,6 +143,10 @@ impl ApiError {
             Self::Malformed { detail, .. } | Self::Invalid { detail, .. } => detail.clone(),
             Self::Forbidden { scope } => {
                 format!("the credential lacks the scope `{scope}` for this app").into()
+            }
+            Self::Banned { ends_s: None } => "a ban for good keeps this token out".into(),
+            Self::Banned { ends_s: Some(ends_s) } => {
+                format!("a ban until {ends_s} (Unix seconds) keeps this token out").into()
             }
             Self::MethodNotAllowed => "this path does not take that method".into(),
             Self::Refused(refusal) => refusal.to_string().into(),

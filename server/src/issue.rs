@@ -1,8 +1,9 @@
 //! The one decision whether, and with what, a token is minted. After `caller`, before `role_set`. Pure: the
-//! app, its key, the time and the id are given.
+//! app, its key, what is revoked, the time and the id are given.
 
 use std::sync::Arc;
 
+use stagedoor_bus::{Bearer, Revocations};
 use stagedoor_token::{Claims, Grants, Key, MintError, Narrowing, Refusal, Roles, mint, seat};
 
 /// What a backend asks.
@@ -24,6 +25,30 @@ pub(crate) struct Lives {
     pub(crate) ttl_s_max: u64,
 }
 
+/// The app as it is now.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terms<'a> {
+    pub(crate) lives: Lives,
+    pub(crate) roles: &'a Roles,
+    pub(crate) key: &'a Key,
+    pub(crate) revocations: &'a Revocations,
+}
+
+/// Why no token is issued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotIssued {
+    /// The door would refuse what it says, or there is no key to sign with.
+    Mint(MintError),
+    /// A ban keeps it out until then, Unix seconds; without an end, for good.
+    Banned { ends_s: Option<u64> },
+}
+
+impl<T: Into<MintError>> From<T> for NotIssued {
+    fn from(error: T) -> Self {
+        Self::Mint(error.into())
+    }
+}
+
 /// A token, and what it says.
 pub(crate) struct Issued {
     pub(crate) token: String,
@@ -31,15 +56,14 @@ pub(crate) struct Issued {
     pub(crate) grants: Arc<Grants>,
 }
 
-/// Mints, or says which rule of the door the token would fail.
+/// Mints, or says which rule of the door the token would fail. Its generation is the app's, so that only
+/// revocations yet to come hit it.
 pub(crate) fn issue(
     wanted: Wanted,
-    lives: Lives,
-    roles: &Roles,
-    key: &Key,
+    Terms { lives, roles, key, revocations }: Terms<'_>,
     now_s: u64,
     jti: &str,
-) -> Result<Issued, MintError> {
+) -> Result<Issued, NotIssued> {
     let ttl_s = wanted.ttl_s.unwrap_or(lives.ttl_s_default.min(lives.ttl_s_max));
     if ttl_s > lives.ttl_s_max {
         return Err(Refusal::LifetimeTooLong.into());
@@ -49,19 +73,45 @@ pub(crate) fn issue(
         grants: wanted.grants,
         name: wanted.name,
         meta: wanted.meta,
+        generation: Some(revocations.generation(key.app())),
         ..Claims::new(key.app(), &wanted.room, &wanted.user, role, jti, now_s, ttl_s)
     };
     let grants = seat(&claims, roles)?;
+    if let Some(hit) = revocations.find(&bearer(&claims, key.kid()), now_s).filter(|hit| hit.ban) {
+        return Err(NotIssued::Banned { ends_s: hit.ends_s });
+    }
     let token = mint(&claims, key)?;
     Ok(Issued { token, claims, grants })
+}
+
+/// Claims as the list of revocations looks them up.
+pub(crate) fn bearer<'a>(claims: &'a Claims, kid: &'a str) -> Bearer<'a> {
+    Bearer {
+        app: claims.app,
+        room: &claims.room,
+        user: &claims.user,
+        role: &claims.role,
+        kid,
+        jti: &claims.jti,
+        iat: claims.iat,
+        generation: claims.generation,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use stagedoor_bus::{Revocation, Target};
     use stagedoor_token::{AppId, KeySet, KeyState, verify};
 
-    fn try_issue(change: impl FnOnce(&mut Wanted)) -> Result<Issued, MintError> {
+    fn try_issue(change: impl FnOnce(&mut Wanted)) -> Result<Issued, NotIssued> {
+        issue_among(&Revocations::default(), change)
+    }
+
+    fn issue_among(
+        revocations: &Revocations,
+        change: impl FnOnce(&mut Wanted),
+    ) -> Result<Issued, NotIssued> {
         let key = Key::hs256(AppId(7), "k", &[1; 32], KeyState::Current).expect("a key");
         let mut wanted = Wanted {
             room: "lobby".into(),
@@ -74,12 +124,13 @@ mod tests {
         };
         change(&mut wanted);
         let lives = Lives { ttl_s_default: 60, ttl_s_max: 600 };
-        issue(wanted, lives, &Roles::built_in(), &key, 1_000, "j")
+        let roles = Roles::built_in();
+        issue(wanted, Terms { lives, roles: &roles, key: &key, revocations }, 1_000, "j")
     }
 
     fn refused(change: impl FnOnce(&mut Wanted)) -> Refusal {
         match try_issue(change).err().expect("a refusal") {
-            MintError::Refused(refusal) => refusal,
+            NotIssued::Mint(MintError::Refused(refusal)) => refusal,
             other => panic!("{other:?}"),
         }
     }
@@ -91,6 +142,42 @@ mod tests {
         let claims = verify(&issued.token, &KeySet::from_iter([key]), 1_000).expect("a good token");
         assert_eq!(claims, issued.claims);
         assert_eq!(claims.exp, 1_060);
+    }
+
+    #[test]
+    fn a_ban_stops_the_mint_and_a_revocation_does_not() {
+        let targets = [
+            Target::User("anna".into()),
+            Target::RoomUser { room: "lobby".into(), user: "anna".into() },
+            Target::Room("lobby".into()),
+            Target::RoomRole { room: "lobby".into(), role: "host".into() },
+            Target::Role("host".into()),
+            Target::Key("k".into()),
+            Target::App,
+        ];
+        for target in targets {
+            let list = Revocations::default();
+            let entry = |generation, ban, ends_s| Revocation {
+                app: AppId(7),
+                target: target.clone(),
+                generation,
+                at_s: 1_000,
+                ends_s,
+                ban,
+                reason: None,
+            };
+            list.add(&entry(3, false, None));
+            let issued = issue_among(&list, |_| {}).expect("a token");
+            assert_eq!(issued.claims.generation, Some(3));
+            let found = list.find(&bearer(&issued.claims, "k"), 1_000);
+            assert_eq!(found, None, "{target:?} hits a token from after");
+            list.add(&entry(4, true, Some(1_001)));
+            let refused = issue_among(&list, |_| {}).err();
+            assert_eq!(refused, Some(NotIssued::Banned { ends_s: Some(1_001) }), "{target:?}");
+            list.add(&entry(5, true, None));
+            let refused = issue_among(&list, |_| {}).err();
+            assert_eq!(refused, Some(NotIssued::Banned { ends_s: None }));
+        }
     }
 
     #[test]

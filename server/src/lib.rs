@@ -12,11 +12,12 @@
 //! 7. [`role_set`]: an app's roles read and changed. Pure.
 //! 8. [`state`]: what every request has in common.
 //! 9. [`recorder`]: the audit trail's one writer.
-//! 10. [`error`]: every refusal, and the only file with status codes.
-//! 11. [`store`]: the database.
-//! 12. [`secret`]: secrets made, hashed and compared.
-//! 13. [`metrics`]: what the server counts.
-//! 14. [`config`]: how the server is set up; every limit by name.
+//! 10. [`revoker`]: what is revoked, in the store and on the bus.
+//! 11. [`error`]: every refusal, and the only file with status codes.
+//! 12. [`store`]: the database.
+//! 13. [`secret`]: secrets made, hashed and compared.
+//! 14. [`metrics`]: what the server counts.
+//! 15. [`config`]: how the server is set up; every limit by name.
 
 mod caller;
 pub mod config;
@@ -25,6 +26,7 @@ mod idempotency;
 mod issue;
 mod metrics;
 mod recorder;
+mod revoker;
 mod role_set;
 mod router;
 mod routes;

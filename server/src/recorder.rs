@@ -1,7 +1,8 @@
-//! The audit trail's one writer. After `state`, before `error`. Records that come at the same time are
+//! The audit trail's one writer. After `state`, before `revoker`. Records that come at the same time are
 //! committed in one transaction, and who asked waits for that commit; nobody waits for a second one.
 
-use stagedoor_bus::Event;
+mod events;
+
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
@@ -11,6 +12,8 @@ use crate::{
 };
 
 use std::sync::Arc;
+
+pub(crate) use events::{listen, of_revocation};
 
 /// Records of one transaction.
 const TRANSACTION_RECORDS_MAX: usize = 512;
@@ -69,87 +72,8 @@ async fn write(
     }
 }
 
-/// Records what the relay tells, until the bus is gone.
-pub(crate) async fn listen(
-    mut events: mpsc::Receiver<Event>,
-    recorder: Recorder,
-    metrics: Arc<Metrics>,
-) {
-    while let Some(event) = events.recv().await {
-        if let Event::Dropped { events } = event {
-            metrics.dropped(events);
-        }
-        recorder.hand_in(of_event(event)).await;
-    }
-}
-
 /// A record of something that happened now.
 pub(crate) fn now(kind: &str, code: &str) -> Record {
     let at_ms = crate::state::unix_ms() as i64;
     Record { at_ms, kind: kind.into(), code: code.into(), ..Record::default() }
-}
-
-fn of_event(event: Event) -> Record {
-    match event {
-        Event::Seated { app, room, user, role, jti, peer } => Record {
-            app: Some(app.0),
-            room: Some(room),
-            user: Some(user),
-            role: Some(role),
-            jti: Some(jti),
-            peer: Some(peer),
-            ..now("door", "ok")
-        },
-        Event::Refused { code, app, room, user, jti, peer } => Record {
-            app: app.map(|app| app.0),
-            room,
-            user,
-            jti,
-            peer: Some(peer),
-            ..now("door", &code)
-        },
-        Event::Left { app, room, user, jti, reason, held_ms } => Record {
-            app: Some(app.0),
-            room: Some(room),
-            user: Some(user),
-            jti: Some(jti),
-            detail: Some(format!("held_ms={held_ms}")),
-            ..now("seat.left", &reason)
-        },
-        Event::Moderated { app, room, by, verb, user, code } => Record {
-            app: Some(app.0),
-            room: Some(room),
-            user,
-            actor: Some(by),
-            ..now(&format!("moderate.{verb}"), &code)
-        },
-        Event::Revoked { revocation, by } => {
-            Record { app: Some(revocation.app.0), actor: Some(by), ..now("revocation.add", "ok") }
-        }
-        Event::Renewed { app, room, user, jti, old_jti } => Record {
-            app: Some(app.0),
-            room: Some(room),
-            user: Some(user),
-            jti: Some(jti),
-            detail: Some(format!("old_jti={old_jti}")),
-            ..now("seat.renewed", "ok")
-        },
-        Event::RoleChanged { app, room, user, role, by } => Record {
-            app: Some(app.0),
-            room: Some(room),
-            user: Some(user),
-            role: Some(role),
-            actor: Some(by),
-            ..now("seat.role", "ok")
-        },
-        Event::RoomOpened { app, room } => {
-            Record { app: Some(app.0), room: Some(room), ..now("room.opened", "ok") }
-        }
-        Event::RoomClosed { app, room } => {
-            Record { app: Some(app.0), room: Some(room), ..now("room.closed", "ok") }
-        }
-        Event::Dropped { events } => {
-            Record { detail: Some(format!("events={events}")), ..now("events.dropped", "dropped") }
-        }
-    }
 }

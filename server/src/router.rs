@@ -18,7 +18,7 @@ use crate::{
     caller::Caller,
     error::{ApiError, Problem, with_request_id},
     recorder,
-    routes::{api_keys, apps, audit, keys, pages, roles, rooms, tokens},
+    routes::{api_keys, apps, audit, keys, pages, revocations, roles, rooms, tokens},
     secret,
     state::State,
     store::audit::Record,
@@ -60,9 +60,14 @@ fn api() -> OpenApiRouter<Arc<State>> {
         .routes(routes!(roles::restore))
         .routes(routes!(tokens::create))
         .routes(routes!(tokens::explain))
+        .routes(routes!(revocations::create, revocations::list))
+        .routes(routes!(revocations::lift))
         .routes(routes!(rooms::list))
         .routes(routes!(rooms::show, rooms::close))
         .routes(routes!(rooms::kick))
+        .routes(routes!(rooms::assign))
+        .routes(routes!(rooms::mute))
+        .routes(routes!(rooms::unmute))
         .routes(routes!(rooms::message))
         .routes(routes!(audit::list))
 }

@@ -6,17 +6,19 @@ pub(crate) mod apps;
 pub(crate) mod audit;
 pub(crate) mod keys;
 pub(crate) mod pages;
+pub(crate) mod revocations;
 pub(crate) mod roles;
 pub(crate) mod rooms;
 pub(crate) mod tokens;
 
 use axum::{
     Json,
+    body::Bytes,
     extract::{
         FromRequest, FromRequestParts, Path, Query, Request,
         rejection::{JsonRejection, PathRejection, QueryRejection},
     },
-    http::{StatusCode, request::Parts},
+    http::{StatusCode, header, request::Parts},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use stagedoor_token::AppId;
@@ -49,6 +51,25 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
                 },
             }),
         }
+    }
+}
+
+/// A JSON body that may be left out.
+pub(crate) struct MaybeBody<T>(pub(crate) T);
+
+impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for MaybeBody<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let (parts, body) = request.into_parts();
+        let limits = Request::from_parts(parts.clone(), body);
+        let bytes = Bytes::from_request(limits, state).await.map_err(|_| ApiError::TooLarge)?;
+        if bytes.is_empty() && !parts.headers.contains_key(header::CONTENT_TYPE) {
+            return Ok(Self(T::default()));
+        }
+        let whole = Request::from_parts(parts, bytes.into());
+        let Body(value) = Body::from_request(whole, state).await?;
+        Ok(Self(value))
     }
 }
 

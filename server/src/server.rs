@@ -13,13 +13,14 @@ use crate::{
     error::ApiError,
     metrics::Metrics,
     recorder::{Recorder, listen},
+    revoker::Revoker,
     router,
     routes::{
         api_keys::{self, ApiKeyCreated, NewApiKey},
         apps::{self, AppCreated, NewApp},
     },
     secret,
-    state::{Buckets, State, unix_ms},
+    state::{Buckets, State, unix_ms, unix_s},
     store::Store,
 };
 
@@ -66,6 +67,7 @@ impl Server {
         let metrics = Arc::new(Metrics::default());
         let (recorder, writer) =
             Recorder::start(store.clone(), metrics.clone(), config.audit_waiting_max.max(1));
+        let revoker = Arc::new(Revoker::new(store.clone(), bus.clone()));
         let state = Arc::new(State {
             requests: Buckets::new(config.rate_per_s, config.rate_burst),
             refusals: Buckets::new(config.refusals_per_s, config.refusals_burst),
@@ -73,14 +75,17 @@ impl Server {
             store,
             bus,
             recorder: recorder.clone(),
+            revoker: revoker.clone(),
             metrics: metrics.clone(),
             config,
         });
         let root = make_root(&state).await?;
+        revoker.load(unix_s()).await.map_err(ApiError::from)?;
         tell_apps(&state).await?;
         let tasks = vec![
-            tokio::spawn(listen(events, recorder, metrics)),
+            tokio::spawn(listen(events, recorder, metrics, revoker)),
             tokio::spawn(prune(state.clone())),
+            tokio::spawn(forget(state.clone())),
             writer,
         ];
         Ok((Self { state, tasks }, root))
@@ -154,6 +159,7 @@ async fn tell_apps(state: &State) -> Result<(), OpenError> {
         let Some(last) = apps.last() else { return Ok(()) };
         after = last.id.0;
         for app in &apps {
+            state.bus.revocations().raise(app.id, app.generation);
             state.tell_app(app.id).await?;
         }
     }
@@ -168,5 +174,16 @@ async fn prune(state: Arc<State>) {
             Err(error) => tracing::warn!(%error, "old audit records were not deleted"),
         }
         tokio::time::sleep(PRUNE_INTERVAL).await;
+    }
+}
+
+async fn forget(state: Arc<State>) {
+    let interval = Duration::from_secs(state.config.revocation_prune_interval_s.max(1));
+    loop {
+        match state.revoker.forget(unix_s()).await {
+            Ok(revocations) => tracing::debug!(revocations, "revocations that are over let go of"),
+            Err(error) => tracing::warn!(%error, "revocations that are over were not let go of"),
+        }
+        tokio::time::sleep(interval).await;
     }
 }

@@ -15,6 +15,7 @@ use crate::{
     error::ApiError,
     metrics::Metrics,
     recorder::Recorder,
+    revoker::Revoker,
     store::{Store, StoreError, apps::KeyRow, roles::RoleSetRow},
 };
 
@@ -27,6 +28,7 @@ pub(crate) struct State {
     pub(crate) store: Store,
     pub(crate) bus: Arc<dyn Bus>,
     pub(crate) recorder: Recorder,
+    pub(crate) revoker: Arc<Revoker>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) requests: Buckets,
     pub(crate) refusals: Buckets,

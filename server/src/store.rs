@@ -6,6 +6,7 @@ pub(crate) mod apps;
 pub(crate) mod audit;
 pub(crate) mod credentials;
 pub(crate) mod replies;
+pub(crate) mod revocations;
 pub(crate) mod roles;
 
 use std::{borrow::Cow, fs::OpenOptions, os::unix::fs::OpenOptionsExt, path::Path, time::Duration};
@@ -85,6 +86,7 @@ fn migrations() -> Vec<Migration> {
     vec![
         migration(1, "first", include_str!("../migrations/0001_first.sql")),
         migration(2, "roles", include_str!("../migrations/0002_roles.sql")),
+        migration(3, "revocations", include_str!("../migrations/0003_revocations.sql")),
     ]
 }
 

@@ -4,6 +4,8 @@
 mod apps;
 #[path = "http/callers.rs"]
 mod callers;
+#[path = "http/revocations.rs"]
+mod revocations;
 #[path = "http/roles.rs"]
 mod roles;
 #[path = "http/rooms.rs"]

@@ -83,7 +83,7 @@ pub struct AppCreated {
 
 impl From<AppRow> for AppView {
     fn from(row: AppRow) -> Self {
-        let AppRow { id, name, ttl_s_default, ttl_s_max, created_ms } = row;
+        let AppRow { id, name, ttl_s_default, ttl_s_max, created_ms, .. } = row;
         Self { app: id.0, name, ttl_s_default, ttl_s_max, created_ms }
     }
 }
@@ -118,6 +118,7 @@ pub(crate) async fn make(state: &State, new: &NewApp) -> Result<AppCreated, ApiE
         ttl_s_max: new.ttl_s_max.unwrap_or(state.config.ttl_s_max),
         ttl_s_default: new.ttl_s_default.unwrap_or(state.config.ttl_s_default),
         created_ms: unix_ms(),
+        generation: 0,
     };
     check_lives(state, &app)?;
     let (row, key) = keys::make(app.id, KeyState::Current)?;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::{Extension, Json, extract::State as Has};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use stagedoor_bus::{Answer, Command};
 use stagedoor_token::{AppId, Role, Roles};
 use utoipa::{IntoParams, ToSchema};
 
@@ -27,6 +28,9 @@ pub(crate) struct Base {
     /// The version that is to be changed; refused with `version_conflict` when it is not the newest any
     /// more.
     version: Option<u64>,
+    /// Whether seats that are taken get what the roles say now; else they keep their grants until they end.
+    #[serde(default)]
+    reapply: bool,
 }
 
 /// A whole role set.
@@ -39,6 +43,9 @@ pub(crate) struct NewRoles {
     /// The version that is to be changed; refused with `version_conflict` when it is not the newest any
     /// more.
     version: Option<u64>,
+    /// Whether seats that are taken get what the roles say now; else they keep their grants until they end.
+    #[serde(default)]
+    reapply: bool,
 }
 
 /// One role.
@@ -51,6 +58,9 @@ pub(crate) struct NewRole {
     /// The version that is to be changed; refused with `version_conflict` when it is not the newest any
     /// more.
     version: Option<u64>,
+    /// Whether seats that are taken get what the roles say now; else they keep their grants until they end.
+    #[serde(default)]
+    reapply: bool,
 }
 
 /// A role set.
@@ -65,6 +75,9 @@ pub(crate) struct RolesView {
     /// Templates by name, every field written out.
     #[schema(value_type = Vec<Object>)]
     roles: Vec<Role>,
+    /// After a change that was re-applied: live seats whose grants it changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seats: Option<usize>,
 }
 
 /// One role.
@@ -110,7 +123,7 @@ impl Set {
     fn view(self) -> RolesView {
         let (created_ms, actor) = self.made.unzip();
         let roles = self.roles.iter().cloned().collect();
-        RolesView { version: self.version, created_ms, actor, roles }
+        RolesView { version: self.version, created_ms, actor, roles, seats: None }
     }
 }
 
@@ -141,7 +154,7 @@ async fn make(
     state: &State,
     caller: &Caller,
     app: AppId,
-    version: Option<u64>,
+    Base { version, reapply }: Base,
     role: Option<&str>,
     change: impl FnOnce(&Roles) -> Result<Roles, ApiError>,
 ) -> Result<RolesView, ApiError> {
@@ -161,9 +174,23 @@ async fn make(
     let added = state.store.add_role_set(&row, state.config.role_versions_max).await?;
     let RoleChange::Done(version) = added else { return Err(conflict()) };
     state.tell_app(app).await?;
-    let detail = format!("version={version}");
+    let reapplied = if reapply { Some(reapplied(state, app).await) } else { None };
+    let detail = match &reapplied {
+        None => format!("version={version}"),
+        Some(Ok(seats)) => format!("version={version} seats={seats}"),
+        Some(Err(error)) => format!("version={version} seats_error={}", error.code()),
+    };
     record(state, caller, app, "roles.change", role, detail).await?;
-    Ok(Set { version, made: Some((row.created_ms, row.actor)), roles }.view())
+    let view = Set { version, made: Some((row.created_ms, row.actor)), roles }.view();
+    Ok(RolesView { seats: reapplied.transpose()?, ..view })
+}
+
+/// Has the relay give live seats what the roles say now; how many grants that changed.
+async fn reapplied(state: &State, app: AppId) -> Result<usize, ApiError> {
+    match state.bus.command(Command::Reapply { app }).await? {
+        Answer::Done { seats } => Ok(seats),
+        _ => Err(ApiError::Internal),
+    }
 }
 
 fn conflict() -> ApiError {
@@ -204,16 +231,16 @@ pub(crate) async fn show(
 }
 
 /// Replaces all roles of the app. Logins and mints are decided by the new ones at once; a seat that is taken
-/// keeps its grants until it ends.
+/// keeps its grants until it ends, or with `reapply` gets what the new ones say.
 #[utoipa::path(put, path = "/v1/apps/{app}/roles", tag = "roles", params(("app" = u32, Path)), request_body = NewRoles,
     responses((status = 200, body = RolesView), (status = "4XX", body = Problem)))]
 pub(crate) async fn replace(
     Has(state): Has<Arc<State>>,
     Extension(caller): Extension<Caller>,
     At(app): At<AppId>,
-    Body(NewRoles { roles, version }): Body<NewRoles>,
+    Body(NewRoles { roles, version, reapply }): Body<NewRoles>,
 ) -> Result<Json<RolesView>, ApiError> {
-    make(&state, &caller, app, version, None, |_| {
+    make(&state, &caller, app, Base { version, reapply }, None, |_| {
         role_set::read(roles.get(), state.config.roles_max)
     })
     .await
@@ -243,7 +270,7 @@ pub(crate) async fn put_one(
     Has(state): Has<Arc<State>>,
     Extension(caller): Extension<Caller>,
     At((app, name)): At<(AppId, String)>,
-    Body(NewRole { template, version }): Body<NewRole>,
+    Body(NewRole { template, version, reapply }): Body<NewRole>,
 ) -> Result<Json<RolesView>, ApiError> {
     let change = |roles: &Roles| {
         let role = role_set::read_one(&template, 0)?;
@@ -253,7 +280,7 @@ pub(crate) async fn put_one(
         let detail = format!("role `{}`, field `role`: the path names another", role.name());
         Err(ApiError::Invalid { code: "roles_invalid", detail: detail.into() })
     };
-    make(&state, &caller, app, version, Some(&name), change).await.map(Json)
+    make(&state, &caller, app, Base { version, reapply }, Some(&name), change).await.map(Json)
 }
 
 /// Takes one role out: its tokens open nothing any more.
@@ -264,13 +291,13 @@ pub(crate) async fn delete_one(
     Has(state): Has<Arc<State>>,
     Extension(caller): Extension<Caller>,
     At((app, name)): At<(AppId, String)>,
-    Asked(Base { version }): Asked<Base>,
+    Asked(base): Asked<Base>,
 ) -> Result<Json<RolesView>, ApiError> {
     let change = |roles: &Roles| {
         roles.get(&name).ok_or_else(role_unknown)?;
         role_set::without(roles, &name, state.config.roles_max)
     };
-    make(&state, &caller, app, version, Some(&name), change).await.map(Json)
+    make(&state, &caller, app, base, Some(&name), change).await.map(Json)
 }
 
 /// Lists the versions that are kept, newest first. Version 0, the built-in roles, is always there and not
@@ -320,9 +347,9 @@ pub(crate) async fn restore(
     Has(state): Has<Arc<State>>,
     Extension(caller): Extension<Caller>,
     At((app, old)): At<(AppId, u64)>,
-    Asked(Base { version }): Asked<Base>,
+    Asked(base): Asked<Base>,
 ) -> Result<Json<RolesView>, ApiError> {
     caller.may(app, Scope::AppsAdmin)?;
     let roles = of_version(&state, app, old).await?.roles;
-    make(&state, &caller, app, version, None, |_| Ok(roles)).await.map(Json)
+    make(&state, &caller, app, base, None, |_| Ok(roles)).await.map(Json)
 }

@@ -9,17 +9,20 @@ use stagedoor_bus::{
     Answer, Command,
     command::{RoomSummary, Seated},
 };
-use stagedoor_token::AppId;
+use stagedoor_token::{AppId, Kind, RoleName};
 use stagedoor_wire::{member::StreamInfo, name::Topic, request::To};
 use utoipa::ToSchema;
 
-use super::{Asked, At, Body, Page, Paging, page_limit};
+use super::{
+    Asked, At, Body, MaybeBody, Page, Paging, app_row, page_limit,
+    revocations::{self, NewRevocation},
+};
 use crate::{
     caller::{Caller, Scope},
     error::{ApiError, Problem},
     recorder,
     router::RequestId,
-    state::State,
+    state::{State, unix_s},
     store::audit::Record,
 };
 
@@ -63,11 +66,43 @@ pub(crate) struct NewMessage {
     data: Box<RawValue>,
 }
 
+/// How a user is removed.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Removal {
+    /// Whether the user is kept out of the room, whatever token comes.
+    ban: Option<bool>,
+    /// When the ban ends, Unix seconds; without, it is for good.
+    ends_at: Option<u64>,
+    /// Why a ban, for people and the audit trail.
+    reason: Option<String>,
+}
+
+/// Another role.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewMemberRole {
+    /// A role of the app.
+    role: String,
+}
+
+/// What of a member is muted.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MutedKinds {
+    /// Kinds of streams: `audio`, `video`, `screen`, `data`; all of them unless given.
+    #[schema(value_type = Option<Vec<String>>)]
+    kinds: Option<Vec<Kind>>,
+}
+
 /// What an act touched.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Touched {
     /// Seats that it touched.
     seats: usize,
+    /// With a ban: the number of its revocation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    generation: Option<u64>,
 }
 
 fn room_unknown() -> ApiError {
@@ -76,10 +111,14 @@ fn room_unknown() -> ApiError {
 
 fn touched(answer: &Answer) -> Result<Touched, ApiError> {
     match answer {
-        Answer::Done { seats } => Ok(Touched { seats: *seats }),
+        Answer::Done { seats } => Ok(Touched { seats: *seats, generation: None }),
         Answer::UserUnknown => {
             Err(ApiError::NotFound { code: "user_unknown", detail: "no such user is in the room" })
         }
+        Answer::RoleRefused => Err(ApiError::Invalid {
+            code: "role_refused",
+            detail: "the app has no such role, or this member cannot have it".into(),
+        }),
         _ => Err(room_unknown()),
     }
 }
@@ -153,24 +192,114 @@ async fn act(
     done
 }
 
-/// Removes a user from a room.
+fn of_member(kind: &str, app: AppId, room: &str, user: &str) -> Record {
+    Record {
+        app: Some(app.0),
+        room: Some(room.into()),
+        user: Some(user.into()),
+        ..recorder::now(kind, "ok")
+    }
+}
+
+/// Removes a user from a room: its token does not get back in. With `ban` no token of the user does, and a
+/// user who is not there is kept out too.
 #[utoipa::path(post, path = "/v1/apps/{app}/rooms/{room}/members/{user}/kick", tag = "rooms",
-    params(("app" = u32, Path), ("room" = String, Path), ("user" = String, Path)),
+    params(("app" = u32, Path), ("room" = String, Path), ("user" = String, Path)), request_body = Option<Removal>,
     responses((status = 200, body = Touched), (status = "4XX", body = Problem)))]
 pub(crate) async fn kick(
     Has(state): Has<Arc<State>>,
     Extension(caller): Extension<Caller>,
     Extension(RequestId(request_id)): Extension<RequestId>,
     At((app, room, user)): At<(AppId, String, String)>,
+    MaybeBody(removal): MaybeBody<Removal>,
 ) -> Result<Json<Touched>, ApiError> {
-    let (room_name, user_name) = (Some(room.clone()), Some(user.clone()));
-    let record = Record {
-        app: Some(app.0),
-        room: room_name,
-        user: user_name,
-        ..recorder::now("room.kick", "ok")
-    };
-    act(&state, &caller, request_id, record, Command::Kick { app, room, user }).await.map(Json)
+    let record = of_member("room.kick", app, &room, &user);
+    let Removal { ban, ends_at, reason } = removal;
+    if !ban.unwrap_or(ends_at.is_some()) {
+        if ends_at.is_some() || reason.is_some() {
+            let detail = "`ends_at` and `reason` are of a ban".into();
+            return Err(ApiError::Invalid { code: "revocation_invalid", detail });
+        }
+        let command = Command::Kick { app, room, user };
+        return act(&state, &caller, request_id, record, command).await.map(Json);
+    }
+    caller.may(app, Scope::RoomsModerate)?;
+    app_row(&state, app).await?;
+    let ban = NewRevocation::ban_in_room(&room, &user, ends_at, reason);
+    let ban = ban.act(&state, app, unix_s())?;
+    let (row, seats) = revocations::make(&state, &caller, request_id.clone(), ban).await?;
+    let generation = row.entry.generation;
+    let detail = Some(format!("ban generation={generation}"));
+    let (actor, request_id) = (Some(caller.id().into()), Some(request_id));
+    state.recorder.record(Record { actor, request_id, detail, ..record }).await?;
+    Ok(Json(Touched { seats, generation: Some(generation) }))
+}
+
+/// Gives a member another role, for this stay and the next logins of its token.
+#[utoipa::path(post, path = "/v1/apps/{app}/rooms/{room}/members/{user}/role", tag = "rooms",
+    params(("app" = u32, Path), ("room" = String, Path), ("user" = String, Path)), request_body = NewMemberRole,
+    responses((status = 200, body = Touched), (status = "4XX", body = Problem)))]
+pub(crate) async fn assign(
+    Has(state): Has<Arc<State>>,
+    Extension(caller): Extension<Caller>,
+    Extension(RequestId(request_id)): Extension<RequestId>,
+    At((app, room, user)): At<(AppId, String, String)>,
+    Body(NewMemberRole { role }): Body<NewMemberRole>,
+) -> Result<Json<Touched>, ApiError> {
+    let role: RoleName = role.parse().map_err(ApiError::Refused)?;
+    let record = of_member("room.role", app, &room, &user);
+    let record = Record { role: Some(role.to_string()), ..record };
+    let by = caller.id().to_owned();
+    let command = Command::Assign { app, room, user, role, by };
+    act(&state, &caller, request_id, record, command).await.map(Json)
+}
+
+async fn set_muted(
+    state: &State,
+    caller: &Caller,
+    request_id: String,
+    (app, room, user): (AppId, String, String),
+    kinds: Option<Vec<Kind>>,
+    muted: bool,
+) -> Result<Touched, ApiError> {
+    let kinds = kinds.unwrap_or_else(|| Kind::ALL.to_vec());
+    if kinds.is_empty() {
+        let detail = "`kinds` names at least one kind, or is left out".into();
+        return Err(ApiError::Invalid { code: "body_invalid", detail });
+    }
+    let record = of_member(if muted { "room.mute" } else { "room.unmute" }, app, &room, &user);
+    let names: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
+    let record = Record { detail: Some(format!("kinds={}", names.join(","))), ..record };
+    let command = Command::Mute { app, room, user, kinds, muted };
+    act(state, caller, request_id, record, command).await
+}
+
+/// Mutes a member: its streams of these kinds are not passed on.
+#[utoipa::path(post, path = "/v1/apps/{app}/rooms/{room}/members/{user}/mute", tag = "rooms",
+    params(("app" = u32, Path), ("room" = String, Path), ("user" = String, Path)), request_body = Option<MutedKinds>,
+    responses((status = 200, body = Touched), (status = "4XX", body = Problem)))]
+pub(crate) async fn mute(
+    Has(state): Has<Arc<State>>,
+    Extension(caller): Extension<Caller>,
+    Extension(RequestId(request_id)): Extension<RequestId>,
+    At(member): At<(AppId, String, String)>,
+    MaybeBody(MutedKinds { kinds }): MaybeBody<MutedKinds>,
+) -> Result<Json<Touched>, ApiError> {
+    set_muted(&state, &caller, request_id, member, kinds, true).await.map(Json)
+}
+
+/// Lets a member's streams of these kinds be passed on again.
+#[utoipa::path(post, path = "/v1/apps/{app}/rooms/{room}/members/{user}/unmute", tag = "rooms",
+    params(("app" = u32, Path), ("room" = String, Path), ("user" = String, Path)), request_body = Option<MutedKinds>,
+    responses((status = 200, body = Touched), (status = "4XX", body = Problem)))]
+pub(crate) async fn unmute(
+    Has(state): Has<Arc<State>>,
+    Extension(caller): Extension<Caller>,
+    Extension(RequestId(request_id)): Extension<RequestId>,
+    At(member): At<(AppId, String, String)>,
+    MaybeBody(MutedKinds { kinds }): MaybeBody<MutedKinds>,
+) -> Result<Json<Touched>, ApiError> {
+    set_muted(&state, &caller, request_id, member, kinds, false).await.map(Json)
 }
 
 /// Closes a room for everybody.

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use axum::{Extension, Json, extract::State as Has, http::StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use stagedoor_token::{AppId, Claims, Grants, KeyState, Narrowing, Refusal, seat, verify};
+use stagedoor_bus::Hit;
+use stagedoor_token::{AppId, Claims, Grants, KeyState, Narrowing, Refusal, seat, verify_with_key};
 use utoipa::ToSchema;
 
 use super::{At, Body, app_row};
 use crate::{
     caller::{Caller, Scope},
     error::{ApiError, Problem},
-    issue::{Issued, Lives, Wanted, issue},
+    issue::{Issued, Lives, NotIssued, Terms, Wanted, bearer, issue},
     recorder,
     router::RequestId,
     secret,
@@ -106,7 +107,12 @@ async fn mint(state: &State, app: AppId, new: NewToken) -> Result<Issued, ApiErr
     // The door's roles: what is minted now is refused there by the same ones.
     let directory = state.bus.directory();
     let roles = directory.app(app).map(|app| app.roles.clone()).unwrap_or_default();
-    Ok(issue(wanted, lives, &roles, &key, unix_s(), &secret::random_id("t_")?)?)
+    let revocations = state.bus.revocations();
+    let terms = Terms { lives, roles: &roles, key: &key, revocations: &revocations };
+    issue(wanted, terms, unix_s(), &secret::random_id("t_")?).map_err(|error| match error {
+        NotIssued::Mint(error) => error.into(),
+        NotIssued::Banned { ends_s } => ApiError::Banned { ends_s },
+    })
 }
 
 /// Mints a token. It is answered once its record is in the audit trail.
@@ -188,18 +194,25 @@ fn answer(state: &State, app: AppId, question: &TokenQuestion, now: u64) -> Toke
     };
     let refused =
         |refusal: Refusal| not(refusal.code(), refusal.public_code(), refusal.to_string());
-    let claims = match verify(&question.token, directory.keys(), now) {
+    let (claims, key) = match verify_with_key(&question.token, directory.keys(), now) {
         // Nothing is told of another app's token.
-        Ok(claims) if claims.app != app => return refused(Refusal::KeyUnknown),
-        Ok(claims) => claims,
+        Ok((claims, _)) if claims.app != app => return refused(Refusal::KeyUnknown),
+        Ok(verified) => verified,
         Err(refusal) => return refused(refusal),
     };
     let seconds_left = i64::try_from(claims.exp).ok().map(|exp| exp - now as i64);
     let roles = directory.app(app).map(|app| app.roles.clone()).unwrap_or_default();
+    let hit = state.bus.revocations().find(&bearer(&claims, key.kid()), now);
     let told = match seat(&claims, &roles) {
         Err(refusal) => refused(refusal),
         Ok(_) if question.room.as_ref().is_some_and(|room| *room != claims.room) => {
             not("room_mismatch", "room_mismatch", "the token is for another room".into())
+        }
+        Ok(_) if let Some(Hit { ban, ends_s }) = hit => {
+            let code = if ban { "banned" } else { "token_revoked" };
+            let until = ends_s.map(|ends_s| format!(" until {ends_s} (Unix seconds)"));
+            let message = if ban { "a ban keeps it out" } else { "the token is revoked" };
+            not(code, code, message.to_owned() + &until.unwrap_or_default())
         }
         Ok(grants) => TokenAnswer {
             valid: true,

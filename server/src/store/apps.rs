@@ -13,6 +13,8 @@ pub(crate) struct AppRow {
     pub(crate) ttl_s_default: u64,
     pub(crate) ttl_s_max: u64,
     pub(crate) created_ms: u64,
+    /// The newest generation that a revocation began.
+    pub(crate) generation: u64,
 }
 
 /// A key's row. The secret is the raw bytes.
@@ -59,6 +61,7 @@ fn app_row(row: &SqliteRow) -> Result<AppRow, StoreError> {
         ttl_s_default: unsigned(row, "ttl_s_default")?,
         ttl_s_max: unsigned(row, "ttl_s_max")?,
         created_ms: unsigned(row, "created_ms")?,
+        generation: unsigned(row, "generation")?,
     })
 }
 

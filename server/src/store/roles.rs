@@ -129,6 +129,7 @@ mod tests {
             ttl_s_default: 1,
             ttl_s_max: 1,
             created_ms: 0,
+            generation: 0,
         };
         assert!(store.add_app(&app, &[]).await.expect("an app"));
         let set = |version| RoleSetRow {

@@ -1,0 +1,137 @@
+//! What the relay tells, as records, of `recorder`. A revocation among it is stored before it is recorded.
+
+use std::sync::Arc;
+
+use stagedoor_bus::{Event, Revocation, Target};
+use tokio::sync::mpsc;
+
+use super::{Recorder, now};
+use crate::{
+    metrics::Metrics,
+    revoker::Revoker,
+    store::{audit::Record, revocations::RevocationRow},
+};
+
+/// Records what the relay tells, until the bus is gone.
+pub(crate) async fn listen(
+    mut events: mpsc::Receiver<Event>,
+    recorder: Recorder,
+    metrics: Arc<Metrics>,
+    revoker: Arc<Revoker>,
+) {
+    while let Some(event) = events.recv().await {
+        if let Event::Dropped { events } = event {
+            metrics.dropped(events);
+        }
+        recorder.hand_in(of_event(event, &revoker).await).await;
+    }
+}
+
+async fn of_event(event: Event, revoker: &Revoker) -> Record {
+    match event {
+        Event::Seated { app, room, user, role, jti, peer } => Record {
+            app: Some(app.0),
+            room: Some(room),
+            user: Some(user),
+            role: Some(role),
+            jti: Some(jti),
+            peer: Some(peer),
+            ..now("door", "ok")
+        },
+        Event::Refused { code, app, room, user, jti, peer } => Record {
+            app: app.map(|app| app.0),
+            room,
+            user,
+            jti,
+            peer: Some(peer),
+            ..now("door", &code)
+        },
+        Event::Left { app, room, user, jti, reason, held_ms } => Record {
+            app: Some(app.0),
+            room: Some(room),
+            user: Some(user),
+            jti: Some(jti),
+            detail: Some(format!("held_ms={held_ms}")),
+            ..now("seat.left", &reason)
+        },
+        Event::Moderated { app, room, by, verb, user, code } => Record {
+            app: Some(app.0),
+            room: Some(room),
+            user,
+            actor: Some(by),
+            ..now(&format!("moderate.{verb}"), &code)
+        },
+        Event::Revoked { revocation, by } => revoked(revoker, revocation, by).await,
+        Event::Renewed { app, room, user, jti, old_jti } => Record {
+            app: Some(app.0),
+            room: Some(room),
+            user: Some(user),
+            jti: Some(jti),
+            detail: Some(format!("old_jti={old_jti}")),
+            ..now("seat.renewed", "ok")
+        },
+        Event::RoleChanged { app, room, user, role, by } => Record {
+            app: Some(app.0),
+            room: Some(room),
+            user: Some(user),
+            role: Some(role),
+            actor: Some(by),
+            ..now("seat.role", "ok")
+        },
+        Event::RoomOpened { app, room } => {
+            Record { app: Some(app.0), room: Some(room), ..now("room.opened", "ok") }
+        }
+        Event::RoomClosed { app, room } => {
+            Record { app: Some(app.0), room: Some(room), ..now("room.closed", "ok") }
+        }
+        Event::Dropped { events } => {
+            Record { detail: Some(format!("events={events}")), ..now("events.dropped", "dropped") }
+        }
+    }
+}
+
+/// Stores what a member's act revoked.
+async fn revoked(revoker: &Revoker, revocation: Revocation, by: String) -> Record {
+    let app = revocation.app;
+    let code = match revoker.add(revocation, &by).await {
+        Ok(Some(row)) => return of_revocation("revocation.add", &row, by, ""),
+        // The app went meanwhile, and its keys with it.
+        Ok(None) => "app_unknown",
+        Err(error) => {
+            tracing::warn!(%error, "a revocation was not stored");
+            "internal"
+        }
+    };
+    Record { app: Some(app.0), actor: Some(by), ..now("revocation.add", code) }
+}
+
+/// A record of what was done with a revocation; `more` goes into its detail.
+pub(crate) fn of_revocation(kind: &str, row: &RevocationRow, actor: String, more: &str) -> Record {
+    let entry = &row.entry;
+    let mut record = Record { app: Some(entry.app.0), actor: Some(actor), ..now(kind, "ok") };
+    let mut detail = format!("generation={}", entry.generation);
+    match entry.target.clone() {
+        Target::Jti(jti) => record.jti = Some(jti),
+        Target::User(user) => record.user = Some(user),
+        Target::RoomUser { room, user } => {
+            (record.room, record.user) = (Some(room), Some(user));
+        }
+        Target::Room(room) => record.room = Some(room),
+        Target::RoomRole { room, role } => {
+            (record.room, record.role) = (Some(room), Some(role));
+        }
+        Target::Role(role) => record.role = Some(role),
+        Target::Key(kid) => detail += &format!(" kid={kid}"),
+        Target::App => detail += " app",
+    }
+    match (entry.ban, entry.ends_s) {
+        (true, Some(ends_s)) => detail += &format!(" ban until={ends_s}"),
+        (true, None) => detail += " ban",
+        (false, _) => {}
+    }
+    detail += more;
+    if let Some(reason) = &entry.reason {
+        detail += &format!(" reason={reason}");
+    }
+    Record { detail: Some(detail), ..record }
+}

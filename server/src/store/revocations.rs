@@ -1,0 +1,154 @@
+//! Revocations of apps, of `store`. Each begins a generation of its app and is known by that number. A row
+//! is added and, when lifted or when no token that it could hit is alive, deleted; never changed.
+
+use sqlx::{Row, sqlite::SqliteRow};
+use stagedoor_bus::{REVOCATION_KEPT_S, Revocation, Target};
+use stagedoor_token::AppId;
+
+use super::{
+    Store, StoreError,
+    apps::{app_id, unsigned},
+};
+
+/// A revocation's row.
+#[derive(Clone, Debug)]
+pub(crate) struct RevocationRow {
+    pub(crate) entry: Revocation,
+    /// When it falls away, Unix seconds; a ban for good never does.
+    pub(crate) over_s: Option<u64>,
+    /// Who made it: an API key's id, `root`, or a user.
+    pub(crate) actor: String,
+}
+
+impl RevocationRow {
+    /// An entry as it is to be stored.
+    pub(crate) fn new(entry: Revocation, actor: &str) -> Self {
+        let kept_until_s = entry.at_s.saturating_add(REVOCATION_KEPT_S);
+        let over_s = if entry.ban { entry.ends_s } else { Some(kept_until_s) };
+        Self { entry, over_s, actor: actor.into() }
+    }
+}
+
+fn seconds(row: &SqliteRow, column: &str) -> Result<Option<u64>, StoreError> {
+    let value: Option<i64> = row.try_get(column)?;
+    value.map(u64::try_from).transpose().map_err(|_| StoreError::Row("revocations"))
+}
+
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn text_of(target: &Target) -> Result<String, StoreError> {
+    serde_json::to_string(target).map_err(|_| StoreError::Row("revocations"))
+}
+
+fn revocation_row(row: &SqliteRow) -> Result<RevocationRow, StoreError> {
+    let target = serde_json::from_str(row.try_get("target")?);
+    let entry = Revocation {
+        app: app_id(row, "app")?,
+        target: target.map_err(|_| StoreError::Row("revocations"))?,
+        generation: unsigned(row, "generation")?,
+        at_s: unsigned(row, "at_s")?,
+        ends_s: seconds(row, "ends_s")?,
+        ban: row.try_get::<i64, _>("ban")? != 0,
+        reason: row.try_get("reason")?,
+    };
+    Ok(RevocationRow { entry, over_s: seconds(row, "over_s")?, actor: row.try_get("actor")? })
+}
+
+impl Store {
+    /// Adds a revocation as the next generation of its app, which is then its number. `None` if the app is
+    /// not there.
+    pub(crate) async fn add_revocation(
+        &self,
+        row: &RevocationRow,
+    ) -> Result<Option<u64>, StoreError> {
+        let entry = &row.entry;
+        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let raised = sqlx::query(
+            "UPDATE apps SET generation = generation + 1 WHERE id = ? RETURNING generation",
+        );
+        let raised = raised.bind(i64::from(entry.app.0)).fetch_optional(&mut *tx).await?;
+        let Some(raised) = raised else { return Ok(None) };
+        let generation = unsigned(&raised, "generation")?;
+        sqlx::query(
+            "INSERT INTO revocations (app, generation, target, at_s, ban, ends_s, over_s, reason, actor)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(i64::from(entry.app.0))
+        .bind(signed(generation))
+        .bind(text_of(&entry.target)?)
+        .bind(signed(entry.at_s))
+        .bind(i64::from(entry.ban))
+        .bind(entry.ends_s.map(signed))
+        .bind(row.over_s.map(signed))
+        .bind(&entry.reason)
+        .bind(&row.actor)
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(Some(generation))
+    }
+
+    /// Revocations of an app before a number that are not over, newest first.
+    pub(crate) async fn revocations(
+        &self,
+        app: AppId,
+        before: u64,
+        now_s: u64,
+        limit: u32,
+    ) -> Result<Vec<RevocationRow>, StoreError> {
+        let query = sqlx::query(
+            "SELECT * FROM revocations WHERE app = ? AND generation < ? AND (over_s IS NULL OR over_s > ?)
+             ORDER BY generation DESC LIMIT ?",
+        );
+        let query = query.bind(i64::from(app.0)).bind(signed(before)).bind(signed(now_s));
+        let rows = query.bind(i64::from(limit)).fetch_all(&self.pool).await?;
+        rows.iter().map(revocation_row).collect()
+    }
+
+    /// Revocations of all apps that are not over, after one of them, in the order of app and number.
+    pub(crate) async fn all_revocations(
+        &self,
+        after: (AppId, u64),
+        now_s: u64,
+        limit: u32,
+    ) -> Result<Vec<RevocationRow>, StoreError> {
+        let query = sqlx::query(
+            "SELECT * FROM revocations WHERE (app, generation) > (?, ?) AND (over_s IS NULL OR over_s > ?)
+             ORDER BY app, generation LIMIT ?",
+        );
+        let query = query.bind(i64::from(after.0.0)).bind(signed(after.1)).bind(signed(now_s));
+        let rows = query.bind(i64::from(limit)).fetch_all(&self.pool).await?;
+        rows.iter().map(revocation_row).collect()
+    }
+
+    /// Deletes a revocation. It, and those of the same target that still stand; `None` if it is not there.
+    pub(crate) async fn lift_revocation(
+        &self,
+        app: AppId,
+        generation: u64,
+    ) -> Result<Option<(RevocationRow, Vec<Revocation>)>, StoreError> {
+        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let lifted =
+            sqlx::query("DELETE FROM revocations WHERE app = ? AND generation = ? RETURNING *");
+        let lifted = lifted.bind(i64::from(app.0)).bind(signed(generation));
+        let Some(lifted) = lifted.fetch_optional(&mut *tx).await? else { return Ok(None) };
+        let lifted = revocation_row(&lifted)?;
+        let left = sqlx::query("SELECT * FROM revocations WHERE app = ? AND target = ?")
+            .bind(i64::from(app.0))
+            .bind(text_of(&lifted.entry.target)?)
+            .fetch_all(&mut *tx)
+            .await?;
+        let left = left.iter().map(|row| Ok(revocation_row(row)?.entry));
+        let left = left.collect::<Result<Vec<_>, StoreError>>()?;
+        tx.commit().await?;
+        Ok(Some((lifted, left)))
+    }
+
+    /// Deletes revocations that are over.
+    pub(crate) async fn prune_revocations(&self, now_s: u64) -> Result<u64, StoreError> {
+        let query = sqlx::query("DELETE FROM revocations WHERE over_s <= ?").bind(signed(now_s));
+        Ok(query.execute(&self.pool).await?.rows_affected())
+    }
+}
