@@ -120,19 +120,19 @@ fn verified(proof: &str, thumbprint: Thumbprint) -> Option<Claims> {
 mod tests {
     use ring::{
         rand::SystemRandom,
-        signature::{
-            ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _,
-        },
+        signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _},
     };
     use serde_json::{Value, json};
 
     use super::*;
 
+    type Sign = Box<dyn Fn(&[u8]) -> Vec<u8>>;
+
     /// Makes proofs with a key of its own.
     struct Holder {
         jwk: Value,
         alg: &'static str,
-        sign: Box<dyn Fn(&[u8]) -> Vec<u8>>,
+        sign: Sign,
     }
 
     fn p256() -> Holder {

@@ -10,5 +10,9 @@ mod lives;
 mod messages;
 #[path = "relay/presence.rs"]
 mod presence;
+#[path = "relay/seat.rs"]
+mod seat;
+#[path = "relay/stolen.rs"]
+mod stolen;
 #[path = "relay/streams.rs"]
 mod streams;
