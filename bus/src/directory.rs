@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-use stagedoor_token::{AppId, Key, KeySet, Roles};
+use stagedoor_token::{AppId, Key, KeySet, Roles, SecondLogin};
 
 /// One app as the door sees it.
 #[derive(Clone, Debug)]
@@ -17,6 +17,8 @@ pub struct App {
     pub keys: Vec<Key>,
     /// The app's roles.
     pub roles: Arc<Roles>,
+    /// What happens when a user who has a seat in a room logs in again, where the role says nothing.
+    pub second_login: Option<SecondLogin>,
 }
 
 /// One moment of the whole directory. Cheap to hold for the length of one decision.

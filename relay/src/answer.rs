@@ -84,7 +84,10 @@ fn regrant(shared: &Shared, room: &Arc<Room>, user: &str, act: &Act) -> Answer {
         let Some(member) = room.occupant(user) else { return Answer::UserUnknown };
         let roles = shared.roles(room.app);
         match room.regrant(&member, act, None, &roles, shared.epoch()) {
-            Ok(_) => return Answer::Done { seats: 1 },
+            Ok(_) => {
+                room.regrant_others(user, member.seat, act, None, &roles, shared.epoch());
+                return Answer::Done { seats: 1 };
+            }
             Err(RegrantError::Changed) => {}
             Err(RegrantError::RoleFull | RegrantError::Refused(_)) => return Answer::RoleRefused,
         }
@@ -137,10 +140,9 @@ fn revoke_seat(
         let roles = shared.roles(room.app);
         match room.regrant(&member, &act, None, &roles, shared.epoch()) {
             Ok(_) => return true,
-            Err(RegrantError::Changed) => match room.occupant(user) {
-                Some(now) if now.seat == member.seat => member = now,
-                // A newer seat came past a door that knows of the revocation.
-                _ => return false,
+            Err(RegrantError::Changed) => match room.sitting(user, member.seat) {
+                Some(now) => member = now,
+                None => return false,
             },
             Err(RegrantError::RoleFull | RegrantError::Refused(_)) => {
                 return shared.put_out(room, &member, Close::TokenRevoked).is_some();
@@ -166,9 +168,9 @@ fn reapply_seat(shared: &Shared, room: &Arc<Room>, member: Arc<Occupant>) -> boo
         let roles = shared.roles(room.app);
         match room.regrant(&member, &Act::Roles, None, &roles, shared.epoch()) {
             Ok(new) => return new.grants != member.grants,
-            Err(RegrantError::Changed) => match room.occupant(&member.member.user) {
-                Some(now) if now.seat == member.seat => member = now,
-                _ => return false,
+            Err(RegrantError::Changed) => match room.sitting(&member.member.user, member.seat) {
+                Some(now) => member = now,
+                None => return false,
             },
             Err(RegrantError::RoleFull | RegrantError::Refused(_)) => {
                 return shared.put_out(room, &member, Close::TokenRefused).is_some();

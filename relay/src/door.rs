@@ -6,7 +6,7 @@ use std::sync::Arc;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Deserialize;
 use stagedoor_bus::{Bearer, Directory, Revocations};
-use stagedoor_token::{Claims, Refusal, Roles, seat, verify_with_key};
+use stagedoor_token::{Claims, Refusal, Roles, SecondLogin, seat, verify_with_key};
 use stagedoor_wire::close::{Close, Next};
 use thiserror::Error;
 
@@ -39,6 +39,8 @@ pub struct Admission {
     pub kid: String,
     /// The app's roles, of which the token's is one.
     pub roles: Arc<Roles>,
+    /// What the app says of second logins.
+    pub second_login: Option<SecondLogin>,
 }
 
 /// Why the door stayed shut (`spec/wire.md` §Connecting, in that order).
@@ -165,7 +167,7 @@ fn admit(
     is_alive(revocations, &bearer_of(&claims, &kid), now_s)?;
     let app = directory.app(claims.app).ok_or(Denied::Token(Refusal::KeyUnknown))?;
     seat(&claims, &app.roles).map_err(Denied::Token)?;
-    Ok(Admission { kid, claims, roles: app.roles.clone() })
+    Ok(Admission { kid, claims, roles: app.roles.clone(), second_login: app.second_login })
 }
 
 /// What a revocation is looked up by.

@@ -162,7 +162,7 @@ pub(crate) fn is_still_good(
     roles: &Arc<Roles>,
     once: bool,
 ) -> Result<(), Denied> {
-    let Some(me) = seat.room.occupant(&seat.me.member.user) else { return Ok(()) };
+    let Some(me) = seat.room.sitting(&seat.me.member.user, seat.id) else { return Ok(()) };
     let mut bearer = me.pass.bearer(seat.room.app, &seat.room.name, &me.member.user);
     if once {
         bearer.jti = "";

@@ -166,13 +166,9 @@ impl Room {
     ) -> Result<Arc<Stream>, PublishError> {
         let now_ms = self.clock.now_ms();
         let mut inner = self.lock();
-        let role = match inner.members.get(user) {
-            Some(occupant) if occupant.seat == seat => {
-                may_publish(&occupant.grants, &publishing).map_err(PublishError::Denied)?;
-                occupant.member.role.clone()
-            }
-            _ => return Err(PublishError::Gone),
-        };
+        let occupant = inner.members.seat(user, seat).ok_or(PublishError::Gone)?;
+        may_publish(&occupant.grants, &publishing).map_err(PublishError::Denied)?;
+        let role = occupant.member.role.clone();
         if let Some(number) = inner.names.get(&publishing.name).copied() {
             if inner.streams.get(&number).is_some_and(|live| live.stream.info.user != user) {
                 return Err(PublishError::Exists);
@@ -273,7 +269,7 @@ impl Room {
         match to {
             To::Room => {
                 inner.views.tell(now_ms, |_, n| Some(message(Some(n))));
-                Ok(inner.members.len())
+                Ok(inner.members.seats_len())
             }
             To::Role(role) => {
                 inner
@@ -282,11 +278,13 @@ impl Room {
                 Ok(inner.members.count_of(role))
             }
             To::User(user) => {
-                let occupant = inner.members.get(user).ok_or(UserUnknown)?;
-                occupant
-                    .mailbox
-                    .private(encode::json(&message(None)), self.limits.outbox_bytes_max);
-                Ok(1)
+                let frame = encode::json(&message(None));
+                let mut seats = 0;
+                for occupant in inner.members.seats(user) {
+                    occupant.mailbox.private(frame.clone(), self.limits.outbox_bytes_max);
+                    seats += 1;
+                }
+                if seats > 0 { Ok(seats) } else { Err(UserUnknown) }
             }
         }
     }

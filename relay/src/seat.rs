@@ -68,7 +68,7 @@ impl Seat {
         mailbox: &Arc<Mailbox>,
         resume: Option<Cursor>,
     ) -> Result<(Self, LoggedIn<Box<RawValue>>), Denied> {
-        let Admission { mut claims, kid, roles } = admission;
+        let Admission { mut claims, kid, roles, second_login } = admission;
         if shared.is_draining() {
             return Err(Denied::Closing);
         }
@@ -84,7 +84,8 @@ impl Seat {
             name: claims.name,
             meta: claims.meta,
         };
-        let entering = Entering { seat: id, member, pass, mailbox: mailbox.clone() };
+        let mailbox = mailbox.clone();
+        let entering = Entering { seat: id, member, pass, mailbox, second_login };
         let (room, found) = enter(shared, app, claims.room, &entering, &roles, resume)
             .inspect_err(|_| shared.rooms.give_seat(app))?;
         shared.metrics.seats.add(1);
@@ -178,8 +179,7 @@ impl Seat {
     pub(crate) fn regrant(&self, act: &Act) -> Result<Arc<Occupant>, RegrantError> {
         let user = &self.me.member.user;
         loop {
-            let now = self.room.occupant(user).filter(|now| now.seat == self.id);
-            let now = now.ok_or(RegrantError::Changed)?;
+            let now = self.room.sitting(user, self.id).ok_or(RegrantError::Changed)?;
             let roles = self.shared.roles(self.app);
             let done = self.room.regrant(&now, act, None, &roles, self.shared.epoch());
             match done {
@@ -406,6 +406,7 @@ fn enter(
                 return Err(match error {
                     EnterError::Refused(refusal) => Denied::Token(refusal),
                     EnterError::RoleFull => Denied::RoleFull,
+                    EnterError::SeatHeld => Denied::SeatHeld,
                     _ => Denied::RoomFull,
                 });
             }

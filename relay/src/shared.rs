@@ -97,13 +97,20 @@ impl Shared {
     /// Removes a user from a room at once; the tokens that its seat used do not get back in. `None` if it is
     /// not there.
     pub(crate) fn kick(&self, room: &Arc<Room>, user: &str, by: &str) -> Option<()> {
-        let member = room.occupant(user)?;
         let now_s = self.clock.unix_s();
-        for jti in member.pass.jtis() {
+        let seats = room.seats(user);
+        for jti in seats.iter().flat_map(|member| member.pass.jtis()) {
             self.tickets.forget(room.app, jti);
             self.revoke(of_token(room.app, jti, now_s, "kick"), by);
         }
-        self.put_out(room, &member, Close::Kicked)
+        self.put_all_out(room, user, Close::Kicked)
+    }
+
+    /// Removes a user from a room at once. `None` if it is not there.
+    pub(crate) fn put_all_out(&self, room: &Arc<Room>, user: &str, close: Close) -> Option<()> {
+        let seats = room.seats(user);
+        let out = seats.iter().filter_map(|member| self.put_out(room, member, close));
+        (out.count() > 0).then_some(())
     }
 
     /// Revokes, and tells the server.

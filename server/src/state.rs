@@ -56,7 +56,7 @@ impl State {
         };
         let keys = self.store.keys(id).await?;
         let keys = keys.iter().filter_map(key_of).collect();
-        Ok(self.bus.put_app(App { id, keys, roles }).await?)
+        Ok(self.bus.put_app(App { id, keys, roles, second_login: None }).await?)
     }
 }
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use serde_json::value::RawValue;
-use stagedoor_token::{Grants, Pattern, Refusal, Roles};
+use stagedoor_token::{Grants, Pattern, Refusal, Roles, SecondLogin};
 use stagedoor_wire::{
     close::Close,
     event::Asked,
@@ -29,6 +29,8 @@ pub(crate) struct Entering {
     pub(crate) member: Member,
     pub(crate) pass: Arc<Pass>,
     pub(crate) mailbox: Arc<Mailbox>,
+    /// What the app says of second logins, where the role says nothing.
+    pub(crate) second_login: Option<SecondLogin>,
 }
 
 /// What a member finds when it comes.
@@ -56,12 +58,15 @@ pub(crate) enum EnterError {
     Full,
     /// `caps.members_max` of the role.
     RoleFull,
+    /// The user has as many seats as `second_login` allows.
+    SeatHeld,
     /// The token opens no seat among the app's roles.
     Refused(Refusal),
 }
 
 impl Room {
-    /// Gives a member its place. A seat of the same user is closed and gives way.
+    /// Gives a member its place. A seat of the same user is closed and gives way, or stays, as
+    /// `second_login` says.
     pub(crate) fn enter(
         self: &Arc<Self>,
         entering: &Entering,
@@ -74,21 +79,17 @@ impl Room {
         if inner.closed {
             return Err(EnterError::Closed);
         }
-        let me = self.seat(&mut inner, entering, roles)?;
-        let user = &me.member.user;
-        if let Some(old) = inner.remove(user, None, Ended::Replaced, now_ms) {
+        let (me, gives_way) = self.seat(&mut inner, entering, roles)?;
+        for old in gives_way {
+            inner.remove(&old.member.user, old.seat, Ended::Replaced, now_ms);
             old.mailbox.close(Close::Replaced);
         }
         let view = inner.views.enter(&me, epoch, &self.limits, now_ms);
         let (place, resumed) = view.feed.join(&me.mailbox, EVENTS, Begin::Now, resume);
         let grants = me.grants.clone();
-        let change = Change { member: me.member.clone(), grants: grants.clone() };
-        inner.hidden += u32::from(is_hidden(&grants));
+        let before = inner.members.get(&me.member.user).cloned();
         inner.members.insert(me.clone());
-        if let Some(left) = inner.presence.joined(change) {
-            let count = inner.count();
-            inner.views.tell_presence(&[left], &[], count, now_ms);
-        }
+        inner.show(before.as_ref(), &me.member.user, now_ms);
         let found = Found {
             view,
             count: inner.count(),
@@ -113,12 +114,8 @@ impl Room {
         inner: &mut Inner,
         entering: &Entering,
         roles: &Roles,
-    ) -> Result<Arc<Occupant>, EnterError> {
-        let Entering { seat, member, pass, mailbox } = entering;
-        let old = inner.members.get(&member.user);
-        if old.is_none() && inner.members.len() >= self.limits.room_members_max {
-            return Err(EnterError::Full);
-        }
+    ) -> Result<(Arc<Occupant>, Vec<Arc<Occupant>>), EnterError> {
+        let Entering { seat, member, pass, mailbox, second_login } = entering;
         let now_ms = self.clock.unix_ms();
         let mut standing = inner.standings.get(&member.user).cloned().unwrap_or_default();
         standing.meet(pass);
@@ -128,12 +125,17 @@ impl Room {
         if waiting && inner.asks.len() >= self.limits.asks_max {
             return Err(EnterError::Full);
         }
-        let sits = old.is_some_and(|old| old.member.role == *grants.role);
+        let policy = grants.second_login.or(*second_login).unwrap_or(SecondLogin::Replace);
+        let gives_way = gives_way(inner, &member.user, &pass.jti, policy)?;
+        if gives_way.is_empty() && inner.members.seats_len() >= self.limits.room_members_max {
+            return Err(EnterError::Full);
+        }
+        let sits = gives_way.iter().any(|old| old.member.role == *grants.role);
         if !sits && inner.is_full(&grants) {
             return Err(EnterError::RoleFull);
         }
         inner.note(&member.user, standing);
-        Ok(Arc::new(Occupant {
+        let me = Occupant {
             seat: *seat,
             member: Member { role: grants.role.to_string(), ..member.clone() },
             grants,
@@ -142,7 +144,8 @@ impl Room {
             pass: pass.clone(),
             since_ms: now_ms,
             stay_ms,
-        }))
+        };
+        Ok((Arc::new(me), gives_way))
     }
 
     /// Takes a seat's member out, if the seat is still the user's. `true` if the room is empty now, and
@@ -153,7 +156,7 @@ impl Room {
         for pattern in patterns {
             inner.interests.remove(pattern, seat);
         }
-        if inner.remove(user, Some(seat), Ended::Left, now_ms).is_none() {
+        if inner.remove(user, seat, Ended::Left, now_ms).is_none() {
             return false;
         }
         let empty = inner.members.is_empty();
@@ -168,12 +171,10 @@ impl Room {
     /// Removes a member: orders its seat to close, and takes it out at once. `None` if that seat is not the
     /// user's any more, else whether the room is empty and closed now.
     pub(crate) fn put_out(self: &Arc<Self>, occupant: &Occupant, close: Close) -> Option<bool> {
-        let sits =
-            self.occupant(&occupant.member.user).is_some_and(|now| now.seat == occupant.seat);
-        sits.then(|| {
-            occupant.mailbox.close(close);
-            self.leave(&occupant.member.user, occupant.seat, &[])
-        })
+        let Occupant { seat, member, mailbox, .. } = occupant;
+        self.sitting(&member.user, *seat)?;
+        mailbox.close(close);
+        Some(self.leave(&member.user, *seat, &[]))
     }
 
     /// Closes the room for everybody; how many seats it closed.
@@ -182,14 +183,12 @@ impl Room {
         let mut inner = self.lock();
         inner.closed = true;
         inner.standings.clear();
-        let users: Vec<String> =
-            inner.members.after(None).map(|occupant| occupant.member.user.clone()).collect();
-        for user in &users {
-            if let Some(occupant) = inner.remove(user, None, Ended::Left, now_ms) {
-                occupant.mailbox.close(Close::RoomClosed);
-            }
+        let seats: Vec<Arc<Occupant>> = inner.members.every_seat().cloned().collect();
+        for occupant in &seats {
+            inner.remove(&occupant.member.user, occupant.seat, Ended::Left, now_ms);
+            occupant.mailbox.close(Close::RoomClosed);
         }
-        users.len()
+        seats.len()
     }
 
     /// Closes the room if nobody ever came; whether it did.
@@ -213,30 +212,70 @@ impl Inner {
         max.is_some_and(|max| self.members.count_of(&grants.role) >= max.get() as usize)
     }
 
-    /// Takes a member out; with `seat`, only if it is that seat's.
-    fn remove(
-        &mut self,
-        user: &str,
-        seat: Option<u64>,
-        why: Ended,
-        now_ms: u64,
-    ) -> Option<Arc<Occupant>> {
-        if seat.is_some_and(|seat| {
-            self.members.get(user).is_some_and(|occupant| occupant.seat != seat)
-        }) {
-            return None;
+    /// Tells those who have to know that a user's face is another than before, or that it came or left.
+    pub(super) fn show(&mut self, before: Option<&Arc<Occupant>>, user: &str, now_ms: u64) {
+        let after = self.members.get(user).cloned();
+        let hidden = |face: Option<&Arc<Occupant>>| {
+            u32::from(face.is_some_and(|face| is_hidden(&face.grants)))
+        };
+        self.hidden += hidden(after.as_ref());
+        self.hidden -= hidden(before);
+        let change = |face: &Arc<Occupant>| Change {
+            member: face.member.clone(),
+            grants: face.grants.clone(),
+        };
+        let count = self.count();
+        match (before.map(change), after.as_ref().map(change)) {
+            (None, Some(after)) => {
+                if let Some(left) = self.presence.joined(after) {
+                    self.views.tell_presence(&[left], &[], count, now_ms);
+                }
+            }
+            (Some(before), None) => self.presence.left(before),
+            (Some(before), Some(after)) => {
+                if !self.presence.changed(&after) {
+                    self.views.tell_changed(&before, &after, count, now_ms);
+                }
+            }
+            (None, None) => {}
         }
-        let occupant = self.members.remove(user)?;
-        self.hidden -= u32::from(is_hidden(&occupant.grants));
+    }
+
+    /// Takes a seat out.
+    fn remove(&mut self, user: &str, seat: u64, why: Ended, now_ms: u64) -> Option<Arc<Occupant>> {
+        let before = self.members.get(user).cloned();
+        let occupant = self.members.remove(user, seat)?;
         let own = self.streams.iter().filter(|(_, live)| live.seat == occupant.seat);
         let own: Vec<u32> = own.map(|(number, _)| *number).collect();
         for number in own {
             self.end_stream(number, why, now_ms);
         }
-        self.withdraw(&occupant);
+        if self.members.get(user).is_none() {
+            self.withdraw(&occupant);
+        }
         self.views.leave(&occupant, now_ms);
-        self.presence
-            .left(Change { member: occupant.member.clone(), grants: occupant.grants.clone() });
+        self.show(before.as_ref(), user, now_ms);
         Some(occupant)
     }
+}
+
+/// The seats of a user that give way to a new one of a token.
+fn gives_way(
+    inner: &Inner,
+    user: &str,
+    jti: &str,
+    policy: SecondLogin,
+) -> Result<Vec<Arc<Occupant>>, EnterError> {
+    let seats: Vec<&Arc<Occupant>> = inner.members.seats(user).collect();
+    let places = match policy {
+        SecondLogin::Replace => return Ok(seats.into_iter().cloned().collect()),
+        SecondLogin::Reject => 1,
+        SecondLogin::Allow(places) => usize::from(places),
+    };
+    if seats.len() < places {
+        return Ok(Vec::new());
+    }
+    // The same client coming back, whose old connection nobody has missed yet.
+    let own = seats.into_iter().find(|seat| seat.pass.jti == jti);
+    own.map(|seat| vec![seat.clone()]).ok_or(EnterError::SeatHeld)
 }

@@ -1,5 +1,6 @@
 //! The members of a room by user id, and by how they look to others. Of `room`. A page of those whom a
-//! viewer sees costs what the page holds, however many there are whom it does not see.
+//! viewer sees costs what the page holds, however many there are whom it does not see. Of a user with several
+//! seats others see the newest: its face.
 
 use std::{
     borrow::Borrow,
@@ -60,6 +61,9 @@ pub(super) struct People {
     /// Those who may do some act of moderation.
     staff: BTreeSet<ByUser>,
     by_look: HashMap<Look, Alike>,
+    /// Older seats of users that have several, oldest first.
+    others: HashMap<String, Vec<Arc<Occupant>>>,
+    others_len: usize,
 }
 
 fn look(grants: &Grants) -> Look {
@@ -71,20 +75,50 @@ fn from(after: Option<&str>) -> (Bound<&str>, Bound<&str>) {
 }
 
 impl People {
+    /// How many users.
     pub(super) fn len(&self) -> usize {
         self.all.len()
+    }
+
+    /// How many seats.
+    pub(super) fn seats_len(&self) -> usize {
+        self.all.len() + self.others_len
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.all.is_empty()
     }
 
+    /// A user's face.
     pub(super) fn get(&self, user: &str) -> Option<&Arc<Occupant>> {
         self.all.get(user).map(|member| &member.0)
     }
 
-    /// Adds a member; one of its user must have been removed before.
+    /// A user's seats, oldest first.
+    pub(super) fn seats<'a>(&'a self, user: &str) -> impl Iterator<Item = &'a Arc<Occupant>> {
+        self.others.get(user).into_iter().flatten().chain(self.get(user))
+    }
+
+    /// One of a user's seats.
+    pub(super) fn seat(&self, user: &str, seat: u64) -> Option<&Arc<Occupant>> {
+        self.seats(user).find(|occupant| occupant.seat == seat)
+    }
+
+    /// Everybody, each seat.
+    pub(super) fn every_seat(&self) -> impl Iterator<Item = &Arc<Occupant>> {
+        self.after(None).chain(self.others.values().flatten())
+    }
+
+    /// Adds a member, as its user's face.
     pub(super) fn insert(&mut self, occupant: Arc<Occupant>) {
+        if let Some(face) = self.take_face(&occupant.member.user) {
+            self.others.entry(face.member.user.clone()).or_default().push(face);
+            self.others_len += 1;
+        }
+        self.put_face(occupant);
+    }
+
+    fn put_face(&mut self, occupant: Arc<Occupant>) {
         let alike = self
             .by_look
             .entry(look(&occupant.grants))
@@ -96,13 +130,51 @@ impl People {
         self.all.insert(ByUser(occupant));
     }
 
-    /// Puts a member in the place of one of its user that looks the same to others and may do the same.
+    /// Puts a member as it is now in the place of what it was.
     pub(super) fn replace(&mut self, occupant: &Arc<Occupant>) {
-        self.remove(&occupant.member.user);
-        self.insert(occupant.clone());
+        let user = &occupant.member.user;
+        if self.get(user).is_some_and(|face| face.seat == occupant.seat) {
+            self.take_face(user);
+            self.put_face(occupant.clone());
+        } else if let Some(old) = self
+            .others
+            .get_mut(user)
+            .and_then(|others| others.iter_mut().find(|old| old.seat == occupant.seat))
+        {
+            *old = occupant.clone();
+        }
     }
 
-    pub(super) fn remove(&mut self, user: &str) -> Option<Arc<Occupant>> {
+    /// Takes a seat out. Of the others of its user the newest is the face then.
+    pub(super) fn remove(&mut self, user: &str, seat: u64) -> Option<Arc<Occupant>> {
+        if self.get(user)?.seat == seat {
+            let face = self.take_face(user);
+            if let Some(next) = self.take_other(user, Vec::pop) {
+                self.put_face(next);
+            }
+            return face;
+        }
+        self.take_other(user, |others| {
+            let at = others.iter().position(|occupant| occupant.seat == seat)?;
+            Some(others.remove(at))
+        })
+    }
+
+    fn take_other(
+        &mut self,
+        user: &str,
+        take: impl FnOnce(&mut Vec<Arc<Occupant>>) -> Option<Arc<Occupant>>,
+    ) -> Option<Arc<Occupant>> {
+        let others = self.others.get_mut(user)?;
+        let taken = take(others)?;
+        if others.is_empty() {
+            self.others.remove(user);
+        }
+        self.others_len -= 1;
+        Some(taken)
+    }
+
+    fn take_face(&mut self, user: &str) -> Option<Arc<Occupant>> {
         let ByUser(occupant) = self.all.take(user)?;
         self.staff.remove(user);
         let look = look(&occupant.grants);
@@ -122,13 +194,17 @@ impl People {
 
     /// Those who may do some act of moderation.
     pub(super) fn staff(&self) -> impl Iterator<Item = &Arc<Occupant>> {
-        self.staff.iter().map(|member| &member.0)
+        let others = self.others.values().flatten();
+        let others = others.filter(|other| other.grants.moderate != Verbs::default());
+        self.staff.iter().map(|member| &member.0).chain(others)
     }
 
-    /// How many have a role.
+    /// How many seats have a role.
     pub(super) fn count_of(&self, role: &str) -> usize {
         let of_role = self.by_look.iter().filter(|((name, _), _)| **name == *role);
-        of_role.map(|(_, alike)| alike.members.len()).sum()
+        let faces: usize = of_role.map(|(_, alike)| alike.members.len()).sum();
+        let others = self.others.values().flatten();
+        faces + others.filter(|other| *other.grants.role == *role).count()
     }
 
     /// The members after a user that one with `grants` may see, a page, and the user to go on after.
@@ -187,6 +263,26 @@ mod tests {
         prop::sample::select(&["host", "cohost", "speaker", "audience", "observer"][..])
     }
 
+    #[test]
+    fn the_newest_seat_of_a_user_is_its_face_and_an_older_one_follows_it() {
+        let mut people = People::default();
+        let seat = |seat: u64, role: &str| {
+            Arc::new(Occupant { seat, ..Occupant::clone(&occupant("anna", role)) })
+        };
+        let face = |people: &People| people.get("anna").map(|face| face.seat);
+        for (number, role) in [(1, "host"), (2, "audience"), (3, "speaker")] {
+            people.insert(seat(number, role));
+        }
+        assert_eq!((people.len(), people.seats_len(), face(&people)), (1, 3, Some(3)));
+        assert_eq!(people.staff().count(), 1, "also a seat that is not the face");
+        people.replace(&seat(1, "cohost"));
+        assert_eq!(people.seat("anna", 1).map(|seat| &*seat.member.role), Some("cohost"));
+        assert!(people.remove("anna", 3).is_some() && people.remove("anna", 3).is_none());
+        assert_eq!((face(&people), people.count_of("audience")), (Some(2), 1));
+        assert!(people.remove("anna", 1).is_some() && people.remove("anna", 2).is_some());
+        assert!(people.is_empty() && people.seats_len() == 0 && people.others.is_empty());
+    }
+
     proptest! {
         #[test]
         fn a_page_holds_those_seen_in_order_and_pages_hold_all(
@@ -197,10 +293,10 @@ mod tests {
         ) {
             let mut people = People::default();
             for (user, role) in &comes {
-                people.remove(user);
+                people.remove(user, 0);
                 people.insert(occupant(user, role));
             }
-            goes.iter().for_each(|user| drop(people.remove(user)));
+            goes.iter().for_each(|user| drop(people.remove(user, 0)));
             let viewer = occupant("viewer", viewer).grants.clone();
             let seen: Vec<Member> = people
                 .after(None)

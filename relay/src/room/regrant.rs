@@ -13,9 +13,7 @@ use stagedoor_wire::{
     member::Member,
 };
 
-use super::{
-    EVENTS, Inner, Occupant, Room, View, asks, grant_kind, is_hidden, presence::Change, sees,
-};
+use super::{EVENTS, Inner, Occupant, Room, View, asks, grant_kind, sees};
 use crate::{
     encode,
     feed::{Begin, Place},
@@ -128,7 +126,7 @@ impl Room {
         let now_s = self.clock.unix_s();
         let mut inner = self.lock();
         let user = &old.member.user;
-        if !inner.members.get(user).is_some_and(|now| Arc::ptr_eq(now, old)) {
+        if !inner.members.seat(user, old.seat).is_some_and(|now| Arc::ptr_eq(now, old)) {
             return Err(RegrantError::Changed);
         }
         let mut standing = inner.standings.get(user).cloned().unwrap_or_default();
@@ -164,6 +162,27 @@ impl Room {
         Ok(new)
     }
 
+    /// Does to a user's other seats what was done to one. A seat that its own
+    /// token holds back from it stays as it is.
+    pub(crate) fn regrant_others(
+        self: &Arc<Self>,
+        user: &str,
+        done: u64,
+        act: &Act,
+        by: Option<&Occupant>,
+        roles: &Roles,
+        epoch: u32,
+    ) {
+        let mut left: Vec<u64> = self.seats(user).iter().map(|member| member.seat).collect();
+        left.retain(|seat| *seat != done);
+        while let Some(seat) = left.pop() {
+            let Some(member) = self.sitting(user, seat) else { continue };
+            if let Err(RegrantError::Changed) = self.regrant(&member, act, by, roles, epoch) {
+                left.push(seat);
+            }
+        }
+    }
+
     /// Puts the new member in the place of the old one, and tells who has to know.
     fn exchange(
         &self,
@@ -173,23 +192,15 @@ impl Room {
         epoch: u32,
         now_ms: u64,
     ) -> Option<Switch> {
-        inner.members.remove(&old.member.user);
-        inner.members.insert(new.clone());
-        inner.hidden += u32::from(is_hidden(&new.grants));
-        inner.hidden -= u32::from(is_hidden(&old.grants));
+        let before = inner.members.get(&old.member.user).cloned();
+        inner.members.replace(new);
         let switched = inner.views.switch(old, new, epoch, &self.limits, now_ms);
         let switch = switched.map(|(end, view)| {
             let (place, _) = view.feed.join(&new.mailbox, EVENTS, Begin::Now, None);
             Switch { end, view, place }
         });
         inner.end_denied(new, now_ms);
-        let change =
-            |one: &Occupant| Change { member: one.member.clone(), grants: one.grants.clone() };
-        let (before, after) = (change(old), change(new));
-        if !inner.presence.changed(&after) {
-            let count = inner.count();
-            inner.views.tell_changed(&before, &after, count, now_ms);
-        }
+        inner.show(before.as_ref(), &new.member.user, now_ms);
         switch
     }
 

@@ -9,7 +9,17 @@ use stagedoor_wire::member::Member;
 use super::{Occupant, Room};
 
 impl Room {
-    /// A member, as the room knows it.
+    /// A user's seats, oldest first.
+    pub(crate) fn seats(&self, user: &str) -> Vec<Arc<Occupant>> {
+        self.lock().members.seats(user).cloned().collect()
+    }
+
+    /// One of a user's seats.
+    pub(crate) fn sitting(&self, user: &str, seat: u64) -> Option<Arc<Occupant>> {
+        self.lock().members.seat(user, seat).cloned()
+    }
+
+    /// A user, as its newest seat shows it.
     pub(crate) fn occupant(&self, user: &str) -> Option<Arc<Occupant>> {
         self.lock().members.get(user).cloned()
     }
@@ -25,9 +35,9 @@ impl Room {
         (inner.count(), members, next)
     }
 
-    /// Everybody.
+    /// Everybody, each seat.
     pub(crate) fn occupants(&self) -> Vec<Arc<Occupant>> {
-        self.lock().members.after(None).cloned().collect()
+        self.lock().members.every_seat().cloned().collect()
     }
 
     /// The room's figures.

@@ -134,14 +134,14 @@ impl Session {
                     reason: Some("ban".into()),
                 };
                 shared.revoke(revocation, me);
-                shared.put_out(room, target, Close::Banned).ok_or(Failed::Changed)
+                shared.put_all_out(room, user, Close::Banned).ok_or(Failed::Changed)
             }
             Verb::Mute => self.regrant(target, &Act::Mute(kinds())),
             Verb::Unmute => self.regrant(target, &Act::Unmute(kinds())),
             Verb::Admit if target.waiting => self.regrant(target, &Act::Admit),
             Verb::Admit => Err(not_asked().into()),
             Verb::Decline => match room.decline(target) {
-                Ok(true) => shared.put_out(room, target, Close::Declined).ok_or(Failed::Changed),
+                Ok(true) => shared.put_all_out(room, user, Close::Declined).ok_or(Failed::Changed),
                 Ok(false) => Ok(()),
                 Err(_) => Err(not_asked().into()),
             },
@@ -179,7 +179,12 @@ impl Session {
     fn regrant(&self, target: &Arc<Occupant>, act: &Act) -> Result<(), Failed> {
         let roles = self.shared.roles(self.seat.room.app);
         let by = Some(&*self.seat.me);
-        let done = self.seat.room.regrant(target, act, by, &roles, self.shared.epoch());
+        let room = &self.seat.room;
+        let done = room.regrant(target, act, by, &roles, self.shared.epoch());
+        if done.is_ok() {
+            let user = &target.member.user;
+            room.regrant_others(user, target.seat, act, by, &roles, self.shared.epoch());
+        }
         done.map(drop).map_err(|error| match error {
             RegrantError::Changed => Failed::Changed,
             RegrantError::RoleFull => Denial::role_full().into(),

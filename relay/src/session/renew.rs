@@ -45,7 +45,7 @@ impl Session {
             return Err(denial);
         }
         self.nonce = None;
-        let me = self.seat.room.occupant(&self.seat.me.member.user);
+        let me = self.seat.room.sitting(&self.seat.me.member.user, self.seat.id);
         let me = me.unwrap_or_else(|| self.seat.me.clone());
         let answer = Renewed {
             role: me.member.role.clone(),
@@ -69,7 +69,7 @@ impl Session {
         let directory = self.shared.bus.directory();
         let now_s = self.shared.clock.unix_s();
         let admission = door(presented, &directory, &self.shared.bus.revocations(), now_s)?;
-        let Admission { mut claims, kid, roles } = admission;
+        let Admission { mut claims, kid, roles, .. } = admission;
         if claims.app != seat.room.app {
             return Err(Denied::RoomMismatch);
         }
@@ -88,7 +88,7 @@ impl Session {
             RegrantError::Changed => Denied::Closing,
         })?;
         if let Err(denied) = is_still_good(&self.shared, seat, &roles, once) {
-            if let Some(me) = seat.room.occupant(&old.member.user) {
+            if let Some(me) = seat.room.sitting(&old.member.user, seat.id) {
                 self.shared.put_out(&seat.room, &me, denied.close());
             }
             return Err(denied);
