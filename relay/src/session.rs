@@ -318,7 +318,7 @@ impl Session {
             };
             reachable?;
         }
-        let new = wanted.iter().filter(|pattern| !self.seat.patterns.contains(*pattern)).count();
+        let new = wanted.iter().filter(|pattern| !self.seat.patterns.contains(pattern)).count();
         if self.seat.patterns.len() + new > self.shared.limits.subscriptions_per_member_max {
             let message = "the member has `subscriptions_per_member_max` subscriptions";
             return Err(Denial::new(ErrorCode::SubscriptionsExceeded, message));
