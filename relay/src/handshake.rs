@@ -139,11 +139,7 @@ fn is_ours(head: &[u8]) -> bool {
     }
 }
 
-fn parse(
-    head: &[u8],
-    origins: &[String],
-    cookie: Option<&str>,
-) -> Result<Upgrade, Refused> {
+fn parse(head: &[u8], origins: &[String], cookie: Option<&str>) -> Result<Upgrade, Refused> {
     let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
     let mut request = httparse::Request::new(&mut headers);
     match request.parse(head) {
@@ -233,8 +229,7 @@ async fn answer(
         _ if !upgrade.subprotocol => Begin::Close(Close::SubprotocolUnsupported),
         (None, false) => Begin::Stranger,
         (Some(token), false) => {
-            let presented =
-                Presented { token, room: None, user: None, proof: None, nonce: None };
+            let presented = Presented { token, room: None, user: None, proof: None, nonce: None };
             let arrival = Arrival { peer, presented, by_ticket: false, resume: None };
             match log_in(shared, &mailbox, arrival) {
                 Ok(seated) => Begin::Seated(Box::new(seated)),

@@ -120,9 +120,7 @@ fn verified(proof: &str, thumbprint: Thumbprint) -> Option<Claims> {
 mod tests {
     use ring::{
         rand::SystemRandom,
-        signature::{
-            ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _,
-        },
+        signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _},
     };
     use serde_json::{Value, json};
 

@@ -389,11 +389,11 @@ impl Session {
         self.paid_until.checked_sub(burst).filter(|free_at| *free_at > now)
     }
 
-    /// Takes a data frame.
-    pub(crate) fn data(&self, header: FrameHeader, frame: &[u8]) -> Taken {
+    /// Takes a data frame that was read at `now`.
+    pub(crate) fn data(&self, header: FrameHeader, frame: &[u8], now: Instant) -> Taken {
         let metrics = &self.shared.metrics;
         let Some(stream) = self.seat.own(header.stream) else { return Taken::NotYours };
-        if stream.append(frame, header.keyframe, self.shared.clock.now_ms()) {
+        if stream.append(frame, header.keyframe, self.shared.clock.ms_at(now)) {
             metrics.frames_in.add(1);
             metrics.frame_bytes_in.add(frame.len() as u64);
             Taken::Kept

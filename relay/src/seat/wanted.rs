@@ -20,6 +20,11 @@ impl Wanted {
         self.exact.len() + self.prefixes.len()
     }
 
+    /// Whether there is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// Whether this very pattern is among them.
     pub(crate) fn contains(&self, pattern: &Pattern) -> bool {
         if pattern.is_exact() {
@@ -119,7 +124,7 @@ mod tests {
             assert!(wanted.has(&name("a")), "{text}");
             assert!(wanted.remove(&pattern(text)) && !wanted.remove(&pattern(text)), "{text}");
         }
-        assert!(wanted.len() == 0 && !wanted.has(&name("a")));
+        assert!(wanted.is_empty() && !wanted.has(&name("a")));
     }
 
     #[test]

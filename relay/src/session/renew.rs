@@ -75,8 +75,7 @@ impl Session {
         }
         let once = claims.once;
         if once {
-            let arrival =
-                Arrival { peer: self.peer, presented, by_ticket: false, resume: None };
+            let arrival = Arrival { peer: self.peer, presented, by_ticket: false, resume: None };
             use_up(&self.shared, arrival, &claims, &kid)?;
             let revocation = of_token(claims.app, &claims.jti, now_s, "once");
             self.shared.bus.tell(Told::Revoked { revocation, by: "once".into() });
