@@ -96,8 +96,7 @@ impl Stage {
     /// Fills a subscriber's batch; how many bytes wait in it. None if the relay would close.
     pub fn gather(&mut self, subscriber: usize) -> Option<usize> {
         let Subscriber { seat, mailbox, mail, batch } = self.subscribers.get_mut(subscriber)?;
-        mailbox.wake_by(Waker::noop());
-        mailbox.take(mail, true);
+        mailbox.take(mail, true, Waker::noop());
         seat.gather(mail, batch, self.gather_bytes_max).ok()?;
         Some(batch.bytes())
     }

@@ -24,7 +24,13 @@ impl Clock {
 
     /// Milliseconds since the relay's start; never falls.
     pub(crate) fn now_ms(&self) -> u64 {
-        self.start.elapsed().as_millis() as u64
+        self.ms_at(Instant::now())
+    }
+
+    /// Milliseconds from the relay's start to this moment.
+    pub(crate) fn ms_at(&self, at: Instant) -> u64 {
+        let passed = at.saturating_duration_since(self.start);
+        passed.as_secs() * 1_000 + u64::from(passed.subsec_millis())
     }
 
     /// Milliseconds since the Unix epoch.

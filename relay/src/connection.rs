@@ -3,13 +3,13 @@
 
 mod hours;
 mod tap;
+mod turn;
 
 use std::{
-    future::Future,
     net::SocketAddr,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
     time::{Duration, Instant},
 };
 
@@ -24,7 +24,7 @@ use stagedoor_wire::{
     request::{Login, Request},
 };
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::{AsyncRead, ReadBuf},
     time::Sleep,
 };
 use tokio_tungstenite::tungstenite::{
@@ -66,10 +66,14 @@ pub(crate) struct Connection {
     paused: Option<Instant>,
     heard_at: Instant,
     pinged: bool,
-    /// When the socket last took a byte, or when something to write came.
-    wrote_at: Instant,
     /// What the proof of a login must contain, once that was asked for.
     nonce: Option<Box<str>>,
+    /// When the socket last took some of what waits, or first refused it; none while it takes all.
+    stalled_at: Option<Instant>,
+    /// Whether what was read last published something.
+    published: bool,
+    /// Whether the task has let the others go first since it wrote.
+    stood_back: bool,
     timer: Pin<Box<Sleep>>,
     armed: Instant,
     _connected: Connected,
@@ -127,8 +131,10 @@ impl Connection {
             paused: None,
             heard_at: now,
             pinged: false,
-            wrote_at: now,
             nonce: None,
+            stalled_at: None,
+            published: false,
+            stood_back: false,
             timer: Box::pin(tokio::time::sleep_until(until.into())),
             armed: until,
             _connected: connected,
@@ -178,9 +184,6 @@ impl Connection {
     }
 
     fn push(&mut self, frame: Bytes) {
-        if self.batch.bytes() == 0 {
-            self.wrote_at = Instant::now();
-        }
         self.batch.push(frame);
     }
 
@@ -232,8 +235,10 @@ impl Connection {
         self.take_messages();
         let tap = self.ws.get_mut();
         tap.empty();
-        let output = std::mem::take(&mut tap.output);
-        self.push(output.into());
+        if !tap.output.is_empty() {
+            let output = std::mem::take(&mut tap.output);
+            self.push(output.into());
+        }
         Poll::Ready(Ok(()))
     }
 
@@ -273,9 +278,6 @@ impl Connection {
             Phase::Seated { session, .. } => {
                 let now = self.heard_at;
                 let batch = &mut self.batch;
-                if batch.bytes() == 0 {
-                    self.wrote_at = now;
-                }
                 match session.text(text, now, |frame| batch.push(frame)) {
                     Next::On => {}
                     Next::Leave => self.close(Close::Left),
@@ -363,7 +365,8 @@ impl Connection {
         }
         match FrameHeader::parse(frame) {
             Ok((header, _)) => {
-                if session.data(header, frame) == Taken::NotYours {
+                self.published = true;
+                if session.data(header, frame, self.heard_at) == Taken::NotYours {
                     self.close(Close::StreamNotYours);
                 }
             }
@@ -374,28 +377,26 @@ impl Connection {
         }
     }
 
-    /// Fills the batch from mailbox and logs.
-    fn gather(&mut self) {
+    /// Fills the batch from mailbox and logs; whether there may be more. From here on new mail wakes the
+    /// task.
+    fn gather(&mut self, cx: &Context<'_>) -> bool {
         let bytes_max = self.shared.limits.gather_bytes_max;
         let room = self.batch.bytes() < bytes_max;
-        if let Some(order) = self.mailbox.take(&mut self.mail, room) {
+        if let Some(order) = self.mailbox.take(&mut self.mail, room, cx.waker()) {
             self.obey(order);
         }
-        let Phase::Seated { session, .. } = &mut self.phase else { return };
+        let Phase::Seated { session, .. } = &mut self.phase else { return false };
         if !room {
-            return;
+            return true;
         }
-        let idle = self.batch.bytes() == 0;
         let batch = &mut self.batch;
         let refreshed = session.seat.refresh(|frame| batch.push(frame));
         let gathered =
             refreshed.and_then(|()| session.seat.gather(&mut self.mail, batch, bytes_max));
-        if idle && self.batch.bytes() > 0 {
-            self.wrote_at = Instant::now();
-        }
-        if let Err(close) = gathered {
+        gathered.unwrap_or_else(|close| {
             self.close(close);
-        }
+            false
+        })
     }
 
     fn obey(&mut self, order: Order) {
@@ -416,58 +417,6 @@ impl Connection {
             self.order = Some(order);
         }
     }
-
-    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Flow> {
-        let written = ready!(self.batch.poll_write(Pin::new(&mut self.io), cx));
-        Poll::Ready(match written {
-            Ok(bytes) => {
-                self.shared.metrics.writes.add(1);
-                self.shared.metrics.bytes_out.add(bytes as u64);
-                if self.batch.bytes() > 0 {
-                    self.wrote_at = Instant::now();
-                }
-                Ok(())
-            }
-            Err(_) => Err(Over),
-        })
-    }
-
-    /// Says goodbye to the kernel once all is written.
-    fn poll_shut(&mut self, cx: &mut Context<'_>) -> Flow {
-        if let Phase::Closing { shut, .. } = &mut self.phase
-            && !*shut
-            && self.batch.bytes() == 0
-            && let Poll::Ready(done) = Pin::new(&mut self.io).poll_shutdown(cx)
-        {
-            *shut = true;
-            return done.map_err(|_| Over);
-        }
-        Ok(())
-    }
-
-    fn poll_once(&mut self, cx: &mut Context<'_>) -> Result<bool, Over> {
-        let mut moved = false;
-        if self.batch.bytes() < self.shared.limits.outbox_bytes_max
-            && self.paused.is_none()
-            && let Poll::Ready(flow) = self.poll_read(cx)
-        {
-            flow?;
-            moved = true;
-        }
-        self.gather();
-        if self.batch.bytes() > 0
-            && let Poll::Ready(flow) = self.poll_write(cx)
-        {
-            flow?;
-            moved = true;
-        }
-        self.poll_shut(cx)?;
-        if let Poll::Ready(flow) = self.poll_time(cx) {
-            flow?;
-            moved = true;
-        }
-        Ok(moved)
-    }
 }
 
 /// How a connection begins after its upgrade.
@@ -480,23 +429,4 @@ pub(crate) enum Begin {
     Refused(Denied),
     /// With a refusal.
     Close(Close),
-}
-
-impl Future for Connection {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let this = self.get_mut();
-        this.mailbox.wake_by(cx.waker());
-        loop {
-            match this.poll_once(cx) {
-                Ok(true) => {}
-                Ok(false) => return Poll::Pending,
-                Err(Over) => {
-                    this.leave("lost");
-                    return Poll::Ready(());
-                }
-            }
-        }
-    }
 }

@@ -131,8 +131,9 @@ impl Log {
             return;
         }
         let first = self.open_first();
-        let mut ends = std::mem::take(&mut self.open_ends);
-        ends.pop();
+        self.open_ends.pop();
+        // Nothing is allocated for a segment of one frame.
+        let ends = self.open_ends.drain(..).collect();
         let bytes = self.open.split().freeze();
         self.segments.push_back(Segment { bytes, first, ends, at_ms: self.open_at_ms });
     }
@@ -181,13 +182,30 @@ impl Log {
         seq
     }
 
+    /// The segment in which a frame is. It is searched no further from the end than it can be: each segment
+    /// has a frame, and most readers are near the end.
+    fn segment_of(&self, seq: u64) -> usize {
+        let behind = usize::try_from(self.next - seq).unwrap_or(usize::MAX);
+        let mut low = self.segments.len().saturating_sub(behind);
+        let mut high = self.segments.len();
+        while high - low > 1 {
+            let middle = usize::midpoint(low, high);
+            if self.segments[middle].first <= seq {
+                low = middle;
+            } else {
+                high = middle;
+            }
+        }
+        low
+    }
+
     /// Hands out what comes at `seq` and after it, whole frames, until about `bytes_max` (at least one
     /// frame). Returns the number of the next frame to read. `seq` must be kept or be the next.
     pub(crate) fn read(&mut self, seq: u64, bytes_max: usize, mut out: impl FnMut(Bytes)) -> u64 {
         self.seal();
         let mut seq = seq;
         let mut taken = 0;
-        let begin = self.segments.partition_point(|segment| segment.first <= seq).saturating_sub(1);
+        let begin = self.segment_of(seq);
         for segment in self.segments.range(begin..) {
             let skip = usize::try_from(seq.saturating_sub(segment.first)).unwrap_or(usize::MAX);
             let frames = segment.ends.len() + 1;

@@ -11,7 +11,6 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures_util::task::AtomicWaker;
 use stagedoor_wire::close::Close;
 
 use crate::{room::Regranted, stream::Stream};
@@ -19,11 +18,25 @@ use crate::{room::Regranted, stream::Stream};
 /// A connection's mailbox.
 #[derive(Debug, Default)]
 pub(crate) struct Mailbox {
-    mail: Mutex<Mail>,
+    inner: Mutex<Inner>,
     /// Whether there are letters about the member's grants.
     regranted: AtomicBool,
     letters: Mutex<Vec<Regranted>>,
-    waker: AtomicWaker,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    mail: Mail,
+    /// Of the task that took from here last.
+    waker: Option<Waker>,
+}
+
+impl Inner {
+    fn wake(&self) {
+        if let Some(waker) = &self.waker {
+            waker.wake_by_ref();
+        }
+    }
 }
 
 /// What lies in a mailbox.
@@ -59,17 +72,17 @@ impl Mail {
 }
 
 impl Mailbox {
-    fn lock(&self) -> MutexGuard<'_, Mail> {
-        self.mail.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whoever put into the empty mailbox woke its reader; until that has taken, nobody else need.
     fn put(&self, put: impl FnOnce(&mut Mail)) {
-        let mut mail = self.lock();
-        let idle = mail.is_empty();
-        put(&mut mail);
-        drop(mail);
+        let mut inner = self.lock();
+        let idle = inner.mail.is_empty();
+        put(&mut inner.mail);
         if idle {
-            self.waker.wake();
+            inner.wake();
         }
     }
 
@@ -100,7 +113,7 @@ impl Mailbox {
     pub(crate) fn regranted(&self, letter: Regranted) {
         self.letters.lock().unwrap_or_else(PoisonError::into_inner).push(letter);
         self.regranted.store(true, Ordering::Release);
-        self.waker.wake();
+        self.wake();
     }
 
     /// Takes the letters about the member's grants, oldest first. Costs next to nothing when there are none,
@@ -116,12 +129,12 @@ impl Mailbox {
 
     /// Orders the connection to close. An order that comes sooner replaces one that comes later.
     pub(crate) fn order(&self, order: Order) {
-        self.put(|mail| {
-            if mail.order.is_none_or(|old| order.at < old.at) {
-                mail.order = Some(order);
-            }
-        });
-        self.waker.wake();
+        let mut inner = self.lock();
+        if inner.mail.order.is_none_or(|old| order.at < old.at) {
+            inner.mail.order = Some(order);
+        }
+        // Also who leaves its other mail where it lies looks for an order.
+        inner.wake();
     }
 
     /// Orders the connection to close now.
@@ -131,25 +144,24 @@ impl Mailbox {
 
     /// Lets the connection look what there is to do.
     pub(crate) fn wake(&self) {
-        self.waker.wake();
-    }
-
-    /// Whom to wake; to be called before [`Mailbox::take`].
-    pub(crate) fn wake_by(&self, waker: &Waker) {
-        self.waker.register(waker);
+        self.lock().wake();
     }
 
     /// Takes the order, and with `all` everything, leaving `into`'s emptied room in exchange, so that
-    /// nothing is allocated anew.
-    pub(crate) fn take(&self, into: &mut Mail, all: bool) -> Option<Order> {
-        let mut mail = self.lock();
+    /// nothing is allocated anew. What comes later wakes `waker`.
+    pub(crate) fn take(&self, into: &mut Mail, all: bool, waker: &Waker) -> Option<Order> {
+        let mut inner = self.lock();
+        if !inner.waker.as_ref().is_some_and(|old| old.will_wake(waker)) {
+            inner.waker = Some(waker.clone());
+        }
+        let mail = &mut inner.mail;
         let order = mail.order.take();
         if all {
             into.ready.clear();
             into.found.clear();
             into.private.clear();
             into.private_bytes = 0;
-            std::mem::swap(&mut *mail, into);
+            std::mem::swap(mail, into);
         }
         order
     }
@@ -157,7 +169,43 @@ impl Mailbox {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        sync::atomic::{AtomicUsize, Ordering},
+        task::Wake,
+    };
+
     use super::*;
+
+    #[derive(Default)]
+    struct Woken(AtomicUsize);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn a_reader_is_woken_once_until_it_has_taken_and_by_every_order() {
+        let (mailbox, mut mail) = (Mailbox::default(), Mail::default());
+        let woken = Arc::<Woken>::default();
+        let waker = Waker::from(woken.clone());
+        mailbox.take(&mut mail, true, &waker);
+        let now = || woken.0.swap(0, Ordering::Relaxed);
+        mailbox.ready(1);
+        mailbox.ready(2);
+        assert_eq!(now(), 1);
+        mailbox.close(Close::Kicked);
+        assert_eq!(now(), 1);
+        // The order alone is taken: the rest waits for who takes all, without being told again.
+        assert!(mailbox.take(&mut mail, false, &waker).is_some());
+        mailbox.ready(3);
+        assert_eq!(now(), 0);
+        mailbox.take(&mut mail, true, &waker);
+        assert_eq!(mail.ready, [1, 2, 3]);
+        mailbox.ready(4);
+        assert_eq!(now(), 1);
+    }
 
     #[test]
     fn private_frames_over_the_bound_order_a_close() {
@@ -165,7 +213,7 @@ mod tests {
         let mut mail = Mail::default();
         mailbox.private(Bytes::from_static(&[0; 60]), 100);
         mailbox.private(Bytes::from_static(&[0; 60]), 100);
-        let order = mailbox.take(&mut mail, true);
+        let order = mailbox.take(&mut mail, true, Waker::noop());
         assert_eq!(mail.private.len(), 1);
         assert_eq!(order.map(|order| order.close), Some(Close::Slow));
     }
@@ -179,6 +227,9 @@ mod tests {
         mailbox.order(Order { close: Close::Kicked, at: now });
         mailbox.order(Order { close: Close::Closing, at: later });
         let mut mail = Mail::default();
-        assert_eq!(mailbox.take(&mut mail, false), Some(Order { close: Close::Kicked, at: now }));
+        assert_eq!(
+            mailbox.take(&mut mail, false, Waker::noop()),
+            Some(Order { close: Close::Kicked, at: now })
+        );
     }
 }

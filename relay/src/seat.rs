@@ -2,10 +2,9 @@
 //! `rooms`. Reads the logs it has cursors on into a batch, in order, and tells the member of every gap.
 //! Leaving is its `Drop`.
 
-use std::{
-    collections::{HashSet, VecDeque},
-    sync::Arc,
-};
+mod wanted;
+
+use std::{collections::VecDeque, sync::Arc};
 
 use bytes::Bytes;
 use serde_json::value::RawValue;
@@ -20,6 +19,7 @@ use stagedoor_wire::{
     request,
 };
 
+use self::wanted::{Names, Wanted};
 use crate::{
     batch::Batch,
     door::{Admission, Denied},
@@ -44,7 +44,8 @@ pub(crate) struct Seat {
     view: Arc<View>,
     events: Place,
     cursors: Vec<StreamCursor>,
-    pub(crate) patterns: HashSet<Pattern>,
+    names: Names,
+    pub(crate) patterns: Wanted,
     pub(crate) own: Vec<Arc<Stream>>,
     ready: VecDeque<u32>,
     app: AppId,
@@ -115,7 +116,8 @@ impl Seat {
             view,
             events: place,
             cursors: Vec::new(),
-            patterns: HashSet::new(),
+            names: Names::default(),
+            patterns: Wanted::default(),
             own: Vec::new(),
             ready: VecDeque::new(),
             app,
@@ -196,25 +198,23 @@ impl Seat {
         from: &[request::From],
     ) -> Vec<Subscribed> {
         let live = self.room.subscribe(self.id, &self.me.mailbox, &patterns);
-        self.patterns.extend(patterns);
+        patterns.into_iter().for_each(|pattern| {
+            self.patterns.add(pattern);
+        });
         live.into_iter().filter_map(|stream| self.attach(stream, from)).collect()
     }
 
     /// Takes patterns back; cursors that no pattern holds any more end.
     pub(crate) fn unsubscribe(&mut self, patterns: &[Pattern]) {
         self.room.unsubscribe(self.id, patterns);
-        for pattern in patterns {
-            self.patterns.remove(pattern);
-        }
-        let lost = |name: &str| !self.patterns.iter().any(|pattern| pattern.matches(name));
-        let gone: Vec<u32> = self
-            .cursors
-            .iter()
-            .filter(|cursor| lost(&cursor.stream.info.name))
-            .map(|cursor| cursor.stream.info.stream)
-            .collect();
-        for number in gone {
-            self.detach(number);
+        let taken: Vec<&Pattern> =
+            patterns.iter().filter(|pattern| self.patterns.remove(pattern)).collect();
+        for pattern in taken {
+            let lost = self.names.covered(pattern).filter(|(name, _)| !self.patterns.has(name));
+            let lost: Vec<u32> = lost.map(|(_, number)| *number).collect();
+            for number in lost {
+                self.detach(number);
+            }
         }
     }
 
@@ -222,7 +222,7 @@ impl Seat {
         let number = stream.info.stream;
         let at = self.cursors.partition_point(|cursor| cursor.stream.info.stream < number);
         let there = self.cursors.get(at).is_some_and(|cursor| cursor.stream.info.stream == number);
-        let wanted = self.patterns.iter().any(|pattern| pattern.matches(&stream.info.name));
+        let wanted = self.patterns.has(&stream.info.name);
         let own = stream.info.user == self.me.member.user;
         if there || own || !wanted || !may_subscribe(&self.me.grants, &stream) {
             return None;
@@ -236,6 +236,7 @@ impl Seat {
             seq: place.seq,
             resumed: resume.map(|_| resumed),
         };
+        self.names.add(stream.info.name.clone(), number);
         self.cursors.insert(at, StreamCursor { stream, place });
         Some(subscribed)
     }
@@ -244,6 +245,7 @@ impl Seat {
         let at =
             self.cursors.binary_search_by_key(&number, |cursor| cursor.stream.info.stream).ok()?;
         let cursor = self.cursors.remove(at);
+        self.names.remove(cursor.stream.info.name.clone(), number);
         cursor.stream.feed.leave(&cursor.place);
         Some(cursor)
     }
@@ -420,7 +422,7 @@ impl Drop for Seat {
             cursor.stream.feed.leave(&cursor.place);
         }
         self.view.feed.leave(&self.events);
-        let patterns: Vec<Pattern> = self.patterns.drain().collect();
+        let patterns: Vec<Pattern> = self.patterns.iter().cloned().collect();
         if self.room.leave(&self.me.member.user, self.id, &patterns) {
             self.shared.gone(&self.room);
         }

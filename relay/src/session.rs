@@ -318,7 +318,7 @@ impl Session {
             };
             reachable?;
         }
-        let new = wanted.iter().filter(|pattern| !self.seat.patterns.contains(*pattern)).count();
+        let new = wanted.iter().filter(|pattern| !self.seat.patterns.contains(pattern)).count();
         if self.seat.patterns.len() + new > self.shared.limits.subscriptions_per_member_max {
             let message = "the member has `subscriptions_per_member_max` subscriptions";
             return Err(Denial::new(ErrorCode::SubscriptionsExceeded, message));
@@ -389,11 +389,11 @@ impl Session {
         self.paid_until.checked_sub(burst).filter(|free_at| *free_at > now)
     }
 
-    /// Takes a data frame.
-    pub(crate) fn data(&self, header: FrameHeader, frame: &[u8]) -> Taken {
+    /// Takes a data frame that was read at `now`.
+    pub(crate) fn data(&self, header: FrameHeader, frame: &[u8], now: Instant) -> Taken {
         let metrics = &self.shared.metrics;
         let Some(stream) = self.seat.own(header.stream) else { return Taken::NotYours };
-        if stream.append(frame, header.keyframe, self.shared.clock.now_ms()) {
+        if stream.append(frame, header.keyframe, self.shared.clock.ms_at(now)) {
             metrics.frames_in.add(1);
             metrics.frame_bytes_in.add(frame.len() as u64);
             Taken::Kept

@@ -168,8 +168,7 @@ impl Connection {
                 heard.min(told.due(&session.seat, limits, &self.shared.clock))
             }
         };
-        let write = (self.batch.bytes() > 0)
-            .then(|| self.wrote_at + Duration::from_millis(limits.write_timeout_ms));
+        let write = self.stalled_at.map(|at| at + Duration::from_millis(limits.write_timeout_ms));
         let order = self.order.map(|order| order.at);
         [write, order, self.paused].into_iter().flatten().fold(phase, Instant::min)
     }
@@ -185,8 +184,8 @@ impl Connection {
             self.paused = None;
             self.heard_at = now;
         }
-        let stalled = self.wrote_at + Duration::from_millis(limits.write_timeout_ms) <= now;
-        if self.batch.bytes() > 0 && stalled {
+        let patience = Duration::from_millis(limits.write_timeout_ms);
+        if self.stalled_at.is_some_and(|at| at + patience <= now) {
             self.close(Close::WriteTimeout);
             return Err(Over);
         }
