@@ -35,6 +35,8 @@ pub struct Running {
     pub server: Arc<Server>,
     /// The relay.
     pub relay: Arc<Relay>,
+    /// What they say to each other.
+    pub bus: Arc<LocalBus>,
     /// The operator's root credential, at the first start only.
     pub root: Option<String>,
     stop: watch::Sender<bool>,
@@ -49,8 +51,11 @@ pub async fn assemble(config: &Config) -> anyhow::Result<Running> {
     let (bus, Ends { commands, events }) = LocalBus::new();
     let (server, root) = Server::open(config.server.clone(), bus.clone(), events).await?;
     let (stop, stopped) = watch::channel(false);
-    let relay =
-        Relay::new(config.relay.clone(), bus, other_http(server.router(), stopped.clone()))?;
+    let relay = Relay::new(
+        config.relay.clone(),
+        bus.clone(),
+        other_http(server.router(), stopped.clone()),
+    )?;
     let server = Arc::new(server);
     let looked = Looked { server: server.clone(), relay: relay.clone(), started: Instant::now() };
     let (http, operations_at) = (listener.local_addr()?, operations.local_addr()?);
@@ -67,7 +72,7 @@ pub async fn assemble(config: &Config) -> anyhow::Result<Running> {
             }
         }),
     ];
-    Ok(Running { http, operations: operations_at, server, relay, root, stop, serving, others })
+    Ok(Running { http, operations: operations_at, server, relay, bus, root, stop, serving, others })
 }
 
 async fn bind(address: &str) -> anyhow::Result<TcpListener> {

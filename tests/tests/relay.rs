@@ -1,5 +1,7 @@
 //! What members see of the relay, on real sockets.
 
+#[path = "relay/asks.rs"]
+mod asks;
 #[path = "relay/door.rs"]
 mod door;
 #[path = "relay/handshakes.rs"]
