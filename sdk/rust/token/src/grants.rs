@@ -122,34 +122,33 @@ pub fn narrow(role: &Role, narrowing: Option<&Narrowing>) -> Result<Arc<Grants>,
     if widening(role, wish).is_some() {
         return Err(Refusal::GrantsTooWide);
     }
-    let wish = wish.clone();
     let Narrowing { publish, subscribe, send, presence, caps, .. } = wish;
     let held = role.grants();
     Ok(Arc::new(Grants {
         role: held.role.clone(),
         rank: held.rank,
         publish: Publish {
-            streams: publish.streams.unwrap_or_else(|| held.publish.streams.clone()),
+            streams: either(&publish.streams, &held.publish.streams),
             kinds: publish.kinds.unwrap_or(held.publish.kinds),
             streams_max: publish.streams_max.unwrap_or(held.publish.streams_max),
         },
         subscribe: Subscribe {
-            streams: subscribe.streams.unwrap_or_else(|| held.subscribe.streams.clone()),
-            from: subscribe.from.unwrap_or_else(|| held.subscribe.from.clone()),
+            streams: either(&subscribe.streams, &held.subscribe.streams),
+            from: either(&subscribe.from, &held.subscribe.from),
         },
         send: SendTo {
             room: send.room.unwrap_or(held.send.room),
-            roles: send.roles.unwrap_or_else(|| held.send.roles.clone()),
-            users: send.users.unwrap_or_else(|| held.send.users.clone()),
+            roles: either(&send.roles, &held.send.roles),
+            users: either(&send.users, &held.send.users),
         },
-        set: wish.set.unwrap_or_else(|| held.set.clone()),
+        set: either(&wish.set, &held.set),
         moderate: wish.moderate.unwrap_or(held.moderate),
         presence: Presence {
-            sees: presence.sees.unwrap_or_else(|| held.presence.sees.clone()),
-            seen_by: presence.seen_by.unwrap_or_else(|| held.presence.seen_by.clone()),
+            sees: either(&presence.sees, &held.presence.sees),
+            seen_by: either(&presence.seen_by, &held.presence.seen_by),
         },
-        ask: wish.ask.unwrap_or_else(|| held.ask.clone()),
-        invite: wish.invite.unwrap_or_else(|| held.invite.clone()),
+        ask: either(&wish.ask, &held.ask),
+        invite: either(&wish.invite, &held.invite),
         waits: wish.waits.unwrap_or(held.waits),
         second_login: wish.second_login.or(held.second_login),
         caps: Caps {
@@ -159,6 +158,11 @@ pub fn narrow(role: &Role, narrowing: Option<&Narrowing>) -> Result<Arc<Grants>,
             frame_bytes_max: caps.frame_bytes_max.or(held.caps.frame_bytes_max),
         },
     }))
+}
+
+/// What is wished, or else what the role has.
+fn either(wish: &Option<Patterns>, held: &Patterns) -> Patterns {
+    wish.as_ref().unwrap_or(held).clone()
 }
 
 /// The first rule where a narrowing would go beyond the role, in the order of the template; none when it lies

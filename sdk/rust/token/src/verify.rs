@@ -35,7 +35,8 @@ pub fn verify_within(
     now_s: u64,
     limits: &Limits,
 ) -> Result<Claims, Refusal> {
-    checked(token, keys, now_s, limits).map(|(claims, _)| claims)
+    let (json, key) = proven(token, keys, limits)?;
+    read(&json, key.app(), now_s, limits)
 }
 
 /// Verifies a token as [`verify`] does, and says which key it was that signed it.
@@ -44,15 +45,16 @@ pub fn verify_with_key<'k>(
     keys: &'k KeySet,
     now_s: u64,
 ) -> Result<(Claims, &'k Key), Refusal> {
-    checked(token, keys, now_s, &Limits::DEFAULT)
+    let (json, key) = proven(token, keys, &Limits::DEFAULT)?;
+    Ok((read(&json, key.app(), now_s, &Limits::DEFAULT)?, key))
 }
 
-fn checked<'k>(
+/// The claims as JSON, and the key that is proven to have signed them.
+fn proven<'k>(
     token: &str,
     keys: &'k KeySet,
-    now_s: u64,
     limits: &Limits,
-) -> Result<(Claims, &'k Key), Refusal> {
+) -> Result<(Vec<u8>, &'k Key), Refusal> {
     if token.len() > limits.token_bytes_max {
         return Err(Refusal::TokenTooLarge);
     }
@@ -73,8 +75,7 @@ fn checked<'k>(
     if !are_equal(&mac.finalize_fixed().into(), &signature) {
         return Err(Refusal::SignatureInvalid);
     }
-    let json = base64url::decode(payload).ok_or(Refusal::TokenMalformed)?;
-    Ok((read(&json, key.app(), now_s, limits)?, key))
+    Ok((base64url::decode(payload).ok_or(Refusal::TokenMalformed)?, key))
 }
 
 /// Takes the signature off a token. What is left is what it is of.
