@@ -5,7 +5,9 @@
 
 use std::sync::Arc;
 
-use stagedoor_token::{Action, Decision, Grants, Kind, Roles, Rule, SecondLogin, Verb, authorize};
+use stagedoor_token::{
+    Action, Decision, Grants, Kind, Role, Roles, Rule, SecondLogin, Verb, authorize,
+};
 
 const WEBINAR: &str = include_str!("../../../../examples/roles/webinar.json");
 const CLASSROOM: &str = include_str!("../../../../examples/roles/classroom.json");
@@ -68,7 +70,7 @@ fn every_ready_set_is_in_the_spec_with_its_roles_and_back() {
 fn no_role_of_a_ready_set_reaches_for_what_it_cannot_have() {
     for json in [WEBINAR, CLASSROOM, WAR_ROOM] {
         let set = Set::of(json);
-        for grants in set.0.iter().map(|role| role.grants()) {
+        for grants in set.0.iter().map(Role::grants) {
             for role in grants.invite.iter().map(|name| set.role(name.as_str())) {
                 let invite = Action::Invite { role: &role.role, rank: role.rank };
                 assert_eq!(authorize(grants, &invite), Decision::Allowed, "{}", grants.role);
