@@ -4,7 +4,10 @@
 use std::sync::Arc;
 
 use stagedoor_bus::{Bearer, Revocations};
-use stagedoor_token::{Claims, Grants, Key, MintError, Narrowing, Refusal, Roles, mint, seat};
+use stagedoor_token::{
+    AtExp, Claims, Confirmation, Grants, Key, MintError, Narrowing, Refusal, Roles, Until, mint,
+    seat,
+};
 
 /// What a backend asks.
 #[derive(Clone, Debug)]
@@ -16,6 +19,17 @@ pub(crate) struct Wanted {
     pub(crate) grants: Option<Narrowing>,
     pub(crate) name: Option<String>,
     pub(crate) meta: Option<String>,
+    pub(crate) stay: Stay,
+}
+
+/// What a backend asks of the stay in the seat.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Stay {
+    pub(crate) once: bool,
+    pub(crate) at_exp: AtExp,
+    pub(crate) max_stay: Option<u32>,
+    pub(crate) until: Until,
+    pub(crate) cnf: Option<Confirmation>,
 }
 
 /// How long tokens of an app live.
@@ -69,11 +83,17 @@ pub(crate) fn issue(
         return Err(Refusal::LifetimeTooLong.into());
     }
     let role = wanted.role.parse()?;
+    let Stay { once, at_exp, max_stay, until, cnf } = wanted.stay;
     let claims = Claims {
         grants: wanted.grants,
         name: wanted.name,
         meta: wanted.meta,
         generation: Some(revocations.generation(key.app())),
+        once,
+        at_exp,
+        max_stay,
+        until,
+        cnf,
         ..Claims::new(key.app(), &wanted.room, &wanted.user, role, jti, now_s, ttl_s)
     };
     let grants = seat(&claims, roles)?;
@@ -121,6 +141,7 @@ mod tests {
             grants: None,
             name: None,
             meta: None,
+            stay: Stay::default(),
         };
         change(&mut wanted);
         let lives = Lives { ttl_s_default: 60, ttl_s_max: 600 };

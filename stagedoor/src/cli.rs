@@ -8,6 +8,7 @@ mod role;
 mod room;
 mod serve;
 mod settings;
+mod stay;
 mod token;
 
 use std::{

@@ -14,7 +14,10 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use stagedoor_token::{AppId, Claims, Key, KeySet, KeyState, Refusal, mint, verify};
+use stagedoor_token::{
+    AppId, AtExp, Claims, Confirmation, Key, KeySet, KeyState, Refusal, Thumbprint, Until, mint,
+    verify,
+};
 
 const KID: &str = "k_interop-1";
 /// Bytes that as base64url begin with both of its own characters.
@@ -59,6 +62,12 @@ fn claims() -> Claims {
     let mut claims = Claims::new(key().app(), "the lobby", "änna/1", role, "t-1~", now_s(), 600);
     claims.grants = Some(serde_json::from_str(grants).expect("a narrowing"));
     claims.name = Some("Änna \"A\" \\ </script> \u{1f3ad} \u{2028}".into());
+    claims.generation = Some(u64::from(u32::MAX) + 1);
+    claims.once = true;
+    claims.at_exp = AtExp::Grace { s: 30 };
+    claims.max_stay = Some(3_600);
+    claims.until = Until { publish: Some(now_s() + 300), ..Until::default() };
+    claims.cnf = Some(Confirmation { jkt: Thumbprint([0xfb; 32]) });
     claims.meta = Some("{\"color\":\"red\"}\n\u{1}".into());
     claims
 }

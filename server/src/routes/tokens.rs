@@ -3,17 +3,17 @@
 use std::sync::Arc;
 
 use axum::{Extension, Json, extract::State as Has, http::StatusCode};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use stagedoor_bus::Hit;
-use stagedoor_token::{AppId, Claims, Grants, KeyState, Narrowing, Refusal, seat, verify_with_key};
+use stagedoor_token::{AppId, Claims, Grants, KeyState, Refusal, seat, verify_with_key};
 use utoipa::ToSchema;
 
 use super::{At, Body, app_row};
 use crate::{
     caller::{Caller, Scope},
     error::{ApiError, Problem},
-    issue::{Issued, Lives, NotIssued, Terms, Wanted, bearer, issue},
+    issue::{Issued, Lives, NotIssued, Stay, Terms, Wanted, bearer, issue},
     recorder,
     router::RequestId,
     secret,
@@ -40,6 +40,50 @@ pub(crate) struct NewToken {
     name: Option<String>,
     /// Shown to others.
     meta: Option<String>,
+    /// Whether it logs in once.
+    once: Option<bool>,
+    /// What its end does to a live seat: `"close"`, `{"demote":role}` or `{"grace":seconds}`.
+    #[schema(value_type = Option<Value>)]
+    at_exp: Option<Value>,
+    /// The longest stay in a seat, in seconds, 1 to 4294967295.
+    max_stay: Option<u64>,
+    /// When `publish`, `subscribe`, `send`, `set` or `moderate` end before the token, Unix seconds.
+    #[schema(value_type = Option<Object>)]
+    until: Option<Value>,
+    /// The key that whoever logs in must prove to hold: `{"jkt":thumbprint}`.
+    #[schema(value_type = Option<Object>)]
+    cnf: Option<Value>,
+}
+
+impl NewToken {
+    fn wanted(self) -> Result<Wanted, Refusal> {
+        let max_stay = self.max_stay.map(u32::try_from).transpose();
+        let stay = Stay {
+            once: self.once.unwrap_or_default(),
+            at_exp: parsed(self.at_exp, Refusal::AtExpInvalid)?.unwrap_or_default(),
+            max_stay: max_stay.map_err(|_| Refusal::MaxStayInvalid)?,
+            until: parsed(self.until, Refusal::UntilInvalid)?.unwrap_or_default(),
+            cnf: parsed(self.cnf, Refusal::CnfInvalid)?,
+        };
+        Ok(Wanted {
+            room: self.room,
+            user: self.user,
+            role: self.role,
+            ttl_s: self.ttl_s,
+            grants: parsed(self.grants, Refusal::GrantsInvalid)?,
+            name: self.name,
+            meta: self.meta,
+            stay,
+        })
+    }
+}
+
+/// What a field with a form of its own says, or the refusal of its own.
+fn parsed<T: DeserializeOwned>(
+    value: Option<Value>,
+    refusal: Refusal,
+) -> Result<Option<T>, Refusal> {
+    value.map(serde_json::from_value).transpose().map_err(|_| refusal)
 }
 
 /// A token.
@@ -93,8 +137,7 @@ pub(crate) struct TokenAnswer {
 
 async fn mint(state: &State, app: AppId, new: NewToken) -> Result<Issued, ApiError> {
     let row = app_row(state, app).await?;
-    let grants = new.grants.map(serde_json::from_value::<Narrowing>).transpose();
-    let grants = grants.map_err(|_| ApiError::Refused(Refusal::GrantsInvalid))?;
+    let wanted = new.wanted().map_err(ApiError::Refused)?;
     let keys = state.store.keys(app).await?;
     let key = keys.iter().find(|key| key.state == KeyState::Current).and_then(key_of);
     let key = key.ok_or(ApiError::Conflict {
@@ -102,8 +145,6 @@ async fn mint(state: &State, app: AppId, new: NewToken) -> Result<Issued, ApiErr
         detail: "the app has no current key",
     })?;
     let lives = Lives { ttl_s_default: row.ttl_s_default, ttl_s_max: row.ttl_s_max };
-    let NewToken { room, user, role, ttl_s, name, meta, .. } = new;
-    let wanted = Wanted { room, user, role, ttl_s, grants, name, meta };
     // The door's roles: what is minted now is refused there by the same ones.
     let directory = state.bus.directory();
     let roles = directory.app(app).map(|app| app.roles.clone()).unwrap_or_default();

@@ -14,7 +14,7 @@ use stagedoor_token::{
     AppId, Claims, Key, KeySet, KeyState, MintError, Narrowing, Refusal, Roles, mint, seat, verify,
 };
 
-use super::{Done, Failure, print, secret, usage};
+use super::{Done, Failure, print, secret, stay::Stay, usage};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Token {
@@ -74,6 +74,8 @@ pub(super) struct Mint {
     /// Shown to others.
     #[arg(long)]
     meta: Option<String>,
+    #[command(flatten)]
+    stay: Stay,
     #[command(flatten)]
     roles: AppRoles,
 }
@@ -148,20 +150,14 @@ fn minted(arguments: Mint, json: bool) -> Done {
     let mut id = [0; 9];
     getrandom::fill(&mut id).ok().context("the system gives no random bytes")?;
     let jti = format!("t_{}", URL_SAFE_NO_PAD.encode(id));
+    let now_s = now_s();
     let claims = Claims {
         grants,
         name: arguments.name,
         meta: arguments.meta,
-        ..Claims::new(
-            key.app(),
-            &arguments.room,
-            &arguments.user,
-            role,
-            &jti,
-            now_s(),
-            arguments.ttl,
-        )
+        ..Claims::new(key.app(), &arguments.room, &arguments.user, role, &jti, now_s, arguments.ttl)
     };
+    let claims = arguments.stay.of(claims, now_s)?;
     // No server is asked, so what its door would refuse is refused here.
     let refused = |refusal: Refusal| anyhow::anyhow!("refused: {}: {refusal}", refusal.code());
     let roles = arguments.roles.read()?;

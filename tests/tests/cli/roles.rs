@@ -10,6 +10,20 @@ fn names(set: &Value) -> Vec<&str> {
 }
 
 #[test]
+fn the_ready_sets_are_imported_as_they_stand() -> Result<()> {
+    let dev = Dev::start()?;
+    let app = dev.app();
+    for (set, lowest) in
+        [("webinar", "audience"), ("classroom", "student"), ("war-room", "observer")]
+    {
+        let file = format!("{}/../examples/roles/{set}.json", env!("CARGO_MANIFEST_DIR"));
+        let imported = dev.ok("api_key", &["role", "import", &app, &file])?;
+        assert!(names(&imported).contains(&lowest), "{imported}");
+    }
+    Ok(())
+}
+
+#[test]
 fn roles_are_listed_set_deleted_imported_exported_and_restored() -> Result<()> {
     let dev = Dev::start()?;
     let app = dev.app();

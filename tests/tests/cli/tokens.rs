@@ -32,6 +32,37 @@ async fn a_token_minted_offline_takes_its_seat() -> Result<()> {
 }
 
 #[test]
+fn what_is_said_of_the_stay_is_in_the_token() -> Result<()> {
+    let dev = Dev::start()?;
+    let jkt = "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I";
+    let mut arguments = BEN.to_vec();
+    arguments.extend(["--once", "--max-stay", "3600", "--at-exp", "demote:audience"]);
+    arguments.extend(["--until", "publish=60", "--until", "moderate=90", "--jkt", jkt]);
+    let minted = token(&dev, "mint", &arguments, "")?;
+    assert_eq!((minted.code, minted.err.as_str()), (0, ""));
+    let verified = token(&dev, "verify", &["--json"], &minted.out)?.json()?;
+    let claims = &verified["claims"];
+    let iat = claims["iat"].as_u64().unwrap_or_default();
+    assert_eq!(
+        (&claims["once"], &claims["max_stay"], &claims["at_exp"]),
+        (&json!(true), &json!(3_600), &json!({"demote": "audience"}))
+    );
+    assert_eq!(claims["until"], json!({"publish": iat + 60, "moderate": iat + 90}));
+    assert_eq!(claims["cnf"], json!({"jkt": jkt}));
+    let mut graced = BEN.to_vec();
+    graced.extend(["--at-exp", "grace:300"]);
+    let minted = token(&dev, "mint", &graced, "")?;
+    let verified = token(&dev, "verify", &["--json"], &minted.out)?.json()?;
+    assert_eq!(verified["claims"]["at_exp"], json!({"grace": 300}));
+    let mut twice = BEN.to_vec();
+    twice.extend(["--until", "set=1", "--until", "set=2"]);
+    let refused = token(&dev, "mint", &twice, "")?;
+    assert_eq!(refused.code, 2);
+    assert!(refused.err.contains("`set` twice"), "{}", refused.err);
+    Ok(())
+}
+
+#[test]
 fn the_secret_comes_from_a_file_the_input_or_the_environment_and_nowhere_else() -> Result<()> {
     let dev = Dev::start()?;
     let app = dev.app();
@@ -96,6 +127,16 @@ fn what_the_door_would_refuse_is_not_minted_offline() -> Result<()> {
         ("nobody", ["--ttl", "60"], 1, "role_unknown"),
         ("host", ["--ttl", "86401"], 1, "lifetime_too_long"),
         ("host", ["--ttl", "soon"], 2, "--ttl"),
+        ("host", ["--at-exp", "demote:king"], 1, "role_unknown"),
+        ("host", ["--at-exp", "demote:host"], 1, "at_exp_invalid"),
+        ("host", ["--at-exp", "grace:301"], 1, "at_exp_invalid"),
+        ("host", ["--at-exp", "grace:soon"], 2, "--at-exp"),
+        ("host", ["--at-exp", "never"], 2, "--at-exp"),
+        ("host", ["--max-stay", "0"], 1, "max_stay_invalid"),
+        ("host", ["--until", "publish=3601"], 1, "until_invalid"),
+        ("host", ["--until", "publish"], 2, "--until"),
+        ("host", ["--until", "presence=1"], 2, "presence"),
+        ("host", ["--jkt", "short"], 2, "--jkt"),
     ] {
         let mut arguments = vec!["--room", "lobby", "--user", "ben", "--role", role];
         arguments.extend(more);

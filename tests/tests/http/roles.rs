@@ -50,6 +50,36 @@ async fn an_apps_own_roles_are_decided_by_at_the_mint_and_at_the_door() -> Resul
 }
 
 #[tokio::test]
+async fn in_a_room_of_the_webinar_set_only_host_and_cohost_receive_a_question() -> Result<()> {
+    let stage = Stage::start().await?;
+    let backend = stage.backend(&[Scope::AppsAdmin]).await?;
+    let set: Value = serde_json::from_str(include_str!("../../../examples/roles/webinar.json"))?;
+    let path = format!("/v1/apps/{}/roles", stage.app);
+    backend.get(200, "PUT", &path, Some(&json!({"roles": set}))).await?;
+    let mut host = stage.join("lobby", "anna", "host").await?;
+    let mut cohost = stage.join("lobby", "cleo", "cohost").await?;
+    let mut speaker = stage.join("lobby", "sam", "speaker").await?;
+    let mut ben = stage.join("lobby", "ben", "audience").await?;
+    let mut eve = stage.join("lobby", "eve", "audience").await?;
+    for member in [&mut host, &mut cohost, &mut speaker, &mut eve] {
+        member.subscribe(&["*"]).await?;
+    }
+    let camera = json!({"op": "publish", "stream": "cam", "kind": "video"});
+    assert_eq!(ben.code(camera).await?, "publish_denied");
+    let question = ben.publish("questions-ben", json!({"kind": "data"})).await?;
+    ben.frame(question, true, b"why?").await?;
+    assert_eq!(host.next_frame().await?, (question, true, "why?".into()));
+    assert_eq!(cohost.next_frame().await?, (question, true, "why?".into()));
+    // What comes behind it is the first that the others receive.
+    let answer = host.publish("cam", json!({})).await?;
+    host.frame(answer, true, b"because").await?;
+    for member in [&mut speaker, &mut eve] {
+        assert_eq!(member.next_frame().await?, (answer, true, "because".into()));
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn each_change_is_a_version_that_can_be_shown_and_restored() -> Result<()> {
     let stage = Stage::configured(|config| config.server.role_versions_max = 3).await?;
     let backend = stage.backend(&[Scope::AppsAdmin]).await?;

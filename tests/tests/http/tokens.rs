@@ -39,6 +39,39 @@ async fn a_minted_token_takes_its_seat_and_is_in_the_audit_trail_by_its_id() -> 
 }
 
 #[tokio::test]
+async fn what_a_backend_says_of_the_stay_is_what_the_token_says() -> Result<()> {
+    let stage = Stage::start().await?;
+    let backend = stage.backend(&Scope::ALL).await?;
+    let path = format!("/v1/apps/{}/tokens", stage.app);
+    let verify = format!("{path}/verify");
+    let claims_of = async |wanted: Value| {
+        let minted = backend.get(201, "POST", &path, Some(&wanted)).await?;
+        let question = json!({"token": minted["token"]});
+        let answer = backend.get(200, "POST", &verify, Some(&question)).await?;
+        assert_eq!(answer["code"], "ok", "{answer}");
+        anyhow::Ok(answer["claims"].clone())
+    };
+    let stay = json!({"once": true, "at_exp": {"demote": "audience"}, "max_stay": 3_600,
+        "until": {"publish": now_s() + 30, "moderate": now_s() + 60},
+        "cnf": {"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}});
+    let mut wanted = json!({"room": "lobby", "user": "anna", "role": "host", "ttl_s": 60});
+    let plain = claims_of(wanted.clone()).await?;
+    for name in ["once", "at_exp", "max_stay", "until", "cnf"] {
+        assert_eq!(plain.get(name), None);
+        wanted[name] = stay[name].clone();
+    }
+    let said = claims_of(wanted.clone()).await?;
+    for name in ["once", "at_exp", "max_stay", "until", "cnf"] {
+        assert_eq!(said[name], stay[name], "{name}");
+        // As everywhere in this API, `null` is what is left out.
+        wanted[name] = Value::Null;
+    }
+    let nothing = claims_of(wanted).await?;
+    assert_eq!(nothing.as_object().map(|of| of.len()), plain.as_object().map(|of| of.len()));
+    Ok(())
+}
+
+#[tokio::test]
 async fn what_the_door_would_refuse_is_not_minted_and_the_refusal_is_recorded() -> Result<()> {
     let stage = Stage::start().await?;
     let backend = stage.backend(&Scope::ALL).await?;
@@ -55,6 +88,19 @@ async fn what_the_door_would_refuse_is_not_minted_and_the_refusal_is_recorded() 
         (json!({"meta": "m".repeat(1_025)}), "meta_invalid"),
         (json!({"grants": {"publish": {"streams": ["*"]}}}), "grants_too_wide"),
         (json!({"grants": {"publsh": {}}}), "grants_invalid"),
+        (json!({"at_exp": "demote"}), "at_exp_invalid"),
+        (json!({"at_exp": {"grace": 301}}), "at_exp_invalid"),
+        (json!({"at_exp": {"demote": "audience"}}), "at_exp_invalid"),
+        (json!({"at_exp": {"demote": "king"}}), "role_unknown"),
+        (json!({"max_stay": 0}), "max_stay_invalid"),
+        (json!({"max_stay": 5_000_000_000_u64}), "max_stay_invalid"),
+        (json!({"max_stay": "60"}), "body_invalid"),
+        (json!({"until": {"publish": now_s() + 90_000}}), "until_invalid"),
+        (json!({"until": {"publish": 0}}), "until_invalid"),
+        (json!({"until": {"presence": now_s()}}), "until_invalid"),
+        (json!({"cnf": {"jkt": "short"}}), "cnf_invalid"),
+        (json!({"cnf": {}}), "cnf_invalid"),
+        (json!({"once": "yes"}), "body_invalid"),
         (json!({"colour": "red"}), "body_invalid"),
     ] {
         let mut wanted = good.clone();
