@@ -1,7 +1,7 @@
 //! Tokens over HTTP: minted, used, explained, recorded.
 
 use anyhow::{Context, Result};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use stagedoor_server::Scope;
 use stagedoor_tests::{Stage, stage::now_s};
 use stagedoor_token::{AppId, Key, KeyState, mint};
@@ -67,7 +67,7 @@ async fn what_a_backend_says_of_the_stay_is_what_the_token_says() -> Result<()> 
         wanted[name] = Value::Null;
     }
     let nothing = claims_of(wanted).await?;
-    assert_eq!(nothing.as_object().map(|of| of.len()), plain.as_object().map(|of| of.len()));
+    assert_eq!(nothing.as_object().map(Map::len), plain.as_object().map(Map::len));
     Ok(())
 }
 
