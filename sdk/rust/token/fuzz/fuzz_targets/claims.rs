@@ -7,8 +7,9 @@ use std::sync::LazyLock;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
 use libfuzzer_sys::fuzz_target;
+use serde_json::Value;
 use sha2::Sha256;
-use stagedoor_token::{AppId, Key, KeySet, KeyState, Refusal, mint, verify};
+use stagedoor_token::{AppId, AtExp, Key, KeySet, KeyState, Refusal, mint, verify};
 
 const NOW_S: u64 = 1_790_000_000;
 const SECRET: [u8; 32] = [9; 32];
@@ -31,11 +32,16 @@ fuzz_target!(|payload: &[u8]| {
             return;
         }
     };
-    let value: serde_json::Value = serde_json::from_slice(payload).expect("JSON");
+    let value: Value = serde_json::from_slice(payload).expect("JSON");
     assert_eq!(value["sub"], claims.user);
     assert_eq!(value["room"], claims.room);
     assert_eq!(value["role"], &*claims.role);
     assert_eq!(value["exp"], claims.exp);
+    assert_eq!(value.get("gen").and_then(Value::as_u64), claims.generation);
+    assert_eq!(value.get("once").is_some_and(|once| *once == true), claims.once);
+    assert_eq!(value.get("max_stay").and_then(Value::as_u64), claims.max_stay.map(u64::from));
+    assert_eq!(value.get("at_exp").is_some_and(Value::is_object), claims.at_exp != AtExp::Close);
+    assert_eq!(value["cnf"].is_object(), claims.cnf.is_some());
     let minted = mint(&claims, &KEY).expect("claims that verify");
     assert_eq!(verify(&minted, &KEYS, NOW_S), Ok(claims));
 });
