@@ -186,9 +186,11 @@ impl Connection {
 
     /// Begins to close: the seat is given up at once, what is under way is written, then the close.
     fn close(&mut self, close: Close) {
+        // Who has no seat was told nothing but why it gets none.
+        let seated = matches!(self.phase, Phase::Seated { .. });
         if self.leave(close.reason()) {
             self.shared.metrics.closes.one(close.reason());
-            if close.is_hurried() {
+            if seated && close.is_hurried() {
                 self.batch.forget_unbegun();
             }
             self.push(encode::close(close.code(), close.reason()));
