@@ -189,6 +189,7 @@ impl Connection {
 
     /// Begins to close: the seat is given up at once, what is under way is written, then the close.
     fn close(&mut self, close: Close) {
+        // Who has no seat was told nothing but why it gets none.
         let seated = matches!(self.phase, Phase::Seated { .. });
         if self.leave(close.reason()) {
             self.shared.metrics.closes.one(close.reason());

@@ -72,3 +72,105 @@ impl Revoker {
         self.store.prune_revocations(now_s).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use stagedoor_bus::{LocalBus, REVOCATION_KEPT_S, Target};
+
+    use super::*;
+    use crate::store::{apps::AppRow, tests::opened};
+
+    const NOW_S: u64 = 1_700_000_000;
+
+    fn entry(user: &str, ban: bool, ends_s: Option<u64>) -> Revocation {
+        Revocation {
+            app: AppId(1),
+            target: Target::User(user.into()),
+            generation: 0,
+            at_s: NOW_S,
+            ends_s,
+            ban,
+            reason: None,
+        }
+    }
+
+    async fn with_an_app() -> (Store, tempfile::TempDir) {
+        let (store, folder) = opened().await;
+        let app = AppRow {
+            id: AppId(1),
+            name: "a".into(),
+            ttl_s_default: 1,
+            ttl_s_max: 1,
+            created_ms: 0,
+            generation: 0,
+        };
+        assert!(store.add_app(&app, &[]).await.expect("an app"));
+        (store, folder)
+    }
+
+    #[tokio::test]
+    async fn what_is_over_leaves_list_and_store_and_the_rest_is_loaded_again() {
+        let (store, _folder) = with_an_app().await;
+        let (bus, _ends) = LocalBus::new();
+        let revoker = Revoker::new(store.clone(), bus.clone());
+        for (nth, entry) in [
+            entry("anna", false, None),
+            entry("ben", true, Some(NOW_S + 60)),
+            entry("carl", true, None),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let row = revoker.add(entry, "root").await.expect("stored").expect("an app");
+            assert_eq!(row.entry.generation, nth as u64 + 1);
+        }
+        let nowhere = Revocation { app: AppId(2), ..entry("anna", false, None) };
+        assert!(revoker.add(nowhere, "root").await.expect("an answer").is_none());
+        for (now_s, left) in [
+            (NOW_S + 59, 3),
+            (NOW_S + 60, 2),
+            (NOW_S + REVOCATION_KEPT_S - 1, 2),
+            (NOW_S + REVOCATION_KEPT_S, 1),
+        ] {
+            let listed = store.revocations(AppId(1), u64::MAX, now_s, 9).await.expect("rows");
+            assert_eq!(listed.len(), left, "{now_s}: over, though not let go of");
+            revoker.forget(now_s).await.expect("let go of");
+            let stored = store.all_revocations((AppId(0), 0), 0, 9).await.expect("rows");
+            assert_eq!((bus.revocations().len(), stored.len()), (left, left), "{now_s}");
+            let (again, _ends) = LocalBus::new();
+            Revoker::new(store.clone(), again.clone()).load(now_s).await.expect("loaded");
+            assert_eq!(again.revocations().len(), left, "{now_s}");
+        }
+        let app = store.app(AppId(1)).await.expect("read").expect("an app");
+        assert_eq!(app.generation, 3, "no number comes twice");
+    }
+
+    #[tokio::test]
+    async fn a_lift_leaves_what_else_is_said_of_its_target() {
+        let (store, _folder) = with_an_app().await;
+        let (bus, _ends) = LocalBus::new();
+        let revoker = Revoker::new(store, bus.clone());
+        for ban in [false, true] {
+            revoker.add(entry("anna", ban, None), "root").await.expect("stored");
+        }
+        let found = || {
+            let bearer = stagedoor_bus::Bearer {
+                app: AppId(1),
+                room: "r",
+                user: "anna",
+                role: "host",
+                kid: "k",
+                jti: "j",
+                iat: NOW_S,
+                generation: Some(0),
+            };
+            bus.revocations().find(&bearer, NOW_S).map(|hit| hit.ban)
+        };
+        assert_eq!(found(), Some(true));
+        assert!(revoker.lift(AppId(1), 2).await.expect("an answer").is_some());
+        assert_eq!(found(), Some(false));
+        assert!(revoker.lift(AppId(1), 2).await.expect("an answer").is_none());
+        assert!(revoker.lift(AppId(1), 1).await.expect("an answer").is_some());
+        assert_eq!(found(), None);
+    }
+}

@@ -5,7 +5,10 @@ use std::{sync::Arc, time::Duration};
 use stagedoor_bus::{Bus, Event};
 use stagedoor_token::AppId;
 use thiserror::Error;
-use tokio::{sync::mpsc, task::JoinHandle};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
+};
 
 use crate::{
     caller::{ROOT_PREFIX, Scope},
@@ -26,6 +29,8 @@ use crate::{
 
 /// How often old audit records are looked for.
 const PRUNE_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long each part of closing may take.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 /// Apps that are told to the relay at a time.
 const APPS_AT_A_TIME: u32 = 500;
@@ -51,6 +56,8 @@ impl From<ApiError> for OpenError {
 pub struct Server {
     state: Arc<State>,
     tasks: Vec<JoinHandle<()>>,
+    listener: (oneshot::Sender<()>, JoinHandle<()>),
+    writer: JoinHandle<()>,
 }
 
 impl Server {
@@ -82,13 +89,10 @@ impl Server {
         let root = make_root(&state).await?;
         revoker.load(unix_s()).await.map_err(ApiError::from)?;
         tell_apps(&state).await?;
-        let tasks = vec![
-            tokio::spawn(listen(events, recorder, metrics, revoker)),
-            tokio::spawn(prune(state.clone())),
-            tokio::spawn(forget(state.clone())),
-            writer,
-        ];
-        Ok((Self { state, tasks }, root))
+        let (close, closing) = oneshot::channel();
+        let listening = tokio::spawn(listen(events, recorder, metrics, revoker, closing));
+        let tasks = vec![tokio::spawn(prune(state.clone())), tokio::spawn(forget(state.clone()))];
+        Ok((Self { state, tasks, listener: (close, listening), writer }, root))
     }
 
     /// Every path of the HTTP API and its pages. A request's peer is read from its extension
@@ -126,21 +130,20 @@ impl Server {
 
     /// Writes what waits, and lets go of the database. To be called when the relay and the listener are
     /// done.
-    pub async fn close(mut self) {
-        let writer = self.tasks.pop();
-        for task in &self.tasks {
-            task.abort();
-        }
+    pub async fn close(self) {
+        let (close, listening) = self.listener;
+        drop(close);
+        // Nothing here may hold the process: a request that hangs, or a disk that does.
+        let _ = tokio::time::timeout(CLOSE_TIMEOUT, listening).await;
+        self.tasks.iter().for_each(JoinHandle::abort);
         for task in self.tasks {
             // An aborted task ends with an error, as meant.
             let _ = task.await;
         }
         let store = self.state.store.clone();
         drop(self.state);
-        if let Some(writer) = writer {
-            // It ends when the last recorder is gone; a request that hangs must not hold the process.
-            let _ = tokio::time::timeout(Duration::from_secs(5), writer).await;
-        }
+        // It ends when the last recorder is gone.
+        let _ = tokio::time::timeout(CLOSE_TIMEOUT, self.writer).await;
         store.close().await;
     }
 }

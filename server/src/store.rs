@@ -91,11 +91,11 @@ fn migrations() -> Vec<Migration> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     /// An empty store, and its folder.
-    pub(super) async fn opened() -> (Store, tempfile::TempDir) {
+    pub(crate) async fn opened() -> (Store, tempfile::TempDir) {
         let folder = tempfile::tempdir().expect("a folder");
         let store = Store::open(folder.path()).await.expect("a store");
         (store, folder)

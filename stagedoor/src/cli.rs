@@ -4,6 +4,7 @@
 mod app;
 mod bench;
 mod http;
+mod revoke;
 mod role;
 mod room;
 mod serve;
@@ -55,6 +56,8 @@ enum Command {
     App(app::App),
     /// An app's roles, their versions, and files of them, over the HTTP API.
     Role(role::Role),
+    /// Revoke tokens and ban, over the HTTP API.
+    Revoke(revoke::Revoke),
     /// Rooms as they are now, over the HTTP API.
     Room(room::Room),
     /// Load a server and measure it: fan-out, rooms, latency, logins, slow readers, memory.
@@ -140,6 +143,7 @@ fn dispatch(cli: Cli) -> Done {
         Command::Token(command) => token::run(command, json),
         Command::App(command) => app::run(command, json),
         Command::Role(command) => role::run(&command, json),
+        Command::Revoke(command) => revoke::run(&command, json),
         Command::Room(command) => room::run(command, json),
         Command::Bench(arguments) => bench::run(&arguments, json),
         Command::Config(command) => settings::run(&command, config(&BTreeMap::new())),

@@ -10,6 +10,8 @@ mod revocations;
 mod roles;
 #[path = "http/rooms.rs"]
 mod rooms;
+#[path = "http/seats.rs"]
+mod seats;
 #[path = "http/survival.rs"]
 mod survival;
 #[path = "http/tokens.rs"]

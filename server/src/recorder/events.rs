@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use stagedoor_bus::{Event, Revocation, Target};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::{Recorder, now};
 use crate::{
@@ -12,14 +12,22 @@ use crate::{
     store::{audit::Record, revocations::RevocationRow},
 };
 
-/// Records what the relay tells, until the bus is gone.
+/// Records what the relay tells, until it is told to close and nothing waits any more.
 pub(crate) async fn listen(
     mut events: mpsc::Receiver<Event>,
     recorder: Recorder,
     metrics: Arc<Metrics>,
     revoker: Arc<Revoker>,
+    mut closing: oneshot::Receiver<()>,
 ) {
-    while let Some(event) = events.recv().await {
+    loop {
+        let event = tokio::select! {
+            // In this order: what a kick revoked just before the end is stored.
+            biased;
+            event = events.recv() => event,
+            _ = &mut closing => None,
+        };
+        let Some(event) = event else { return };
         if let Event::Dropped { events } = event {
             metrics.dropped(events);
         }

@@ -244,27 +244,28 @@ fn answer(state: &State, app: AppId, question: &TokenQuestion, now: u64) -> Toke
     let seconds_left = i64::try_from(claims.exp).ok().map(|exp| exp - now as i64);
     let roles = directory.app(app).map(|app| app.roles.clone()).unwrap_or_default();
     let hit = state.bus.revocations().find(&bearer(&claims, key.kid()), now);
-    let told = match seat(&claims, &roles) {
-        Err(refusal) => refused(refusal),
-        Ok(_) if question.room.as_ref().is_some_and(|room| *room != claims.room) => {
-            not("room_mismatch", "room_mismatch", "the token is for another room".into())
+    // In the order of the door.
+    let told = if question.room.as_ref().is_some_and(|room| *room != claims.room) {
+        not("room_mismatch", "room_mismatch", "the token is for another room".into())
+    } else if let Some(Hit { ban, ends_s }) = hit {
+        let code = if ban { "banned" } else { "token_revoked" };
+        let until = ends_s.map(|ends_s| format!(" until {ends_s} (Unix seconds)"));
+        let message = if ban { "a ban keeps it out" } else { "the token is revoked" };
+        not(code, code, message.to_owned() + &until.unwrap_or_default())
+    } else {
+        match seat(&claims, &roles) {
+            Err(refusal) => refused(refusal),
+            Ok(grants) => TokenAnswer {
+                valid: true,
+                code: "ok",
+                public_code: "ok",
+                message: None,
+                grants: Some(grants),
+                claims: None,
+                seconds_left: None,
+                now,
+            },
         }
-        Ok(_) if let Some(Hit { ban, ends_s }) = hit => {
-            let code = if ban { "banned" } else { "token_revoked" };
-            let until = ends_s.map(|ends_s| format!(" until {ends_s} (Unix seconds)"));
-            let message = if ban { "a ban keeps it out" } else { "the token is revoked" };
-            not(code, code, message.to_owned() + &until.unwrap_or_default())
-        }
-        Ok(grants) => TokenAnswer {
-            valid: true,
-            code: "ok",
-            public_code: "ok",
-            message: None,
-            grants: Some(grants),
-            claims: None,
-            seconds_left: None,
-            now,
-        },
     };
     TokenAnswer { claims: Some(claims), seconds_left, ..told }
 }

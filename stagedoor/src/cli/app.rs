@@ -92,7 +92,8 @@ enum ApiKeys {
         /// For people.
         #[arg(long)]
         name: String,
-        /// `tokens:mint`, `rooms:read`, `rooms:moderate`, `apps:admin`; may be given more than once.
+        /// `tokens:mint`, `tokens:revoke`, `rooms:read`, `rooms:moderate`, `apps:admin`; may be given more
+        /// than once.
         #[arg(long = "scope", required = true)]
         scopes: Vec<String>,
         /// For how long, in seconds; for ever unless given.

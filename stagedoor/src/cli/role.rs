@@ -96,6 +96,9 @@ struct Base {
     /// Only if this is the newest version.
     #[arg(long, value_name = "VERSION")]
     if_version: Option<u64>,
+    /// Give seats that are taken what the roles say then; tells how many it changed.
+    #[arg(long)]
+    reapply: bool,
 }
 
 impl Base {
@@ -104,11 +107,12 @@ impl Base {
         roles: Option<&'a RawValue>,
         template: Option<&'a RawValue>,
     ) -> Change<'a> {
-        Change { roles, template, version: self.if_version }
+        Change { roles, template, version: self.if_version, reapply: self.reapply }
     }
 
     fn query(&self) -> String {
-        self.if_version.map(|version| format!("?version={version}")).unwrap_or_default()
+        let version = self.if_version.map(|version| format!("&version={version}"));
+        format!("?reapply={}{}", self.reapply, version.unwrap_or_default())
     }
 }
 
@@ -120,6 +124,7 @@ struct Change<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     template: Option<&'a RawValue>,
     version: Option<u64>,
+    reapply: bool,
 }
 
 fn read(file: &PathBuf) -> Result<Box<RawValue>, Failure> {

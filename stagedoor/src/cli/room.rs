@@ -1,4 +1,4 @@
-//! `room list|show|kick|close|message`, of `cli`.
+//! `room list|show|kick|ban|role|mute|unmute|close|message`, of `cli`.
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
@@ -46,6 +46,36 @@ enum RoomCommand {
         /// The user.
         user: String,
     },
+    /// Remove a user from a room and keep it out, whatever token comes; also one who is not there.
+    Ban {
+        /// The AppID.
+        app: u32,
+        /// The room.
+        room: String,
+        /// The user.
+        user: String,
+        /// When the ban ends, Unix seconds; for good unless given.
+        #[arg(long, value_name = "UNIX_S")]
+        until: Option<u64>,
+        /// Why, for people and the audit trail.
+        #[arg(long)]
+        reason: Option<String>,
+    },
+    /// Give a member another role.
+    Role {
+        /// The AppID.
+        app: u32,
+        /// The room.
+        room: String,
+        /// The user.
+        user: String,
+        /// The role.
+        role: String,
+    },
+    /// Mute a member: its streams are not passed on.
+    Mute(Muted),
+    /// Let a member's streams be passed on again.
+    Unmute(Muted),
     /// Close a room for everybody.
     Close {
         /// The AppID.
@@ -73,9 +103,31 @@ enum RoomCommand {
     },
 }
 
+#[derive(Debug, Args)]
+struct Muted {
+    /// The AppID.
+    app: u32,
+    /// The room.
+    room: String,
+    /// The user.
+    user: String,
+    /// Only this kind of streams: `audio`, `video`, `screen`, `data`; may be given more than once.
+    #[arg(long = "kind", value_name = "KIND")]
+    kinds: Vec<String>,
+}
+
+impl Muted {
+    fn body(&self) -> Option<Value> {
+        (!self.kinds.is_empty()).then(|| json!({"kinds": self.kinds}))
+    }
+}
+
 /// Runs one.
 pub(super) fn run(room: Room, json: bool) -> Done {
     let path = |app: u32, room: &str| format!("/v1/apps/{app}/rooms/{}", segment(room));
+    let member = |app: u32, room: &str, user: &str, act: &str| {
+        format!("{}/members/{}/{act}", path(app, room), segment(user))
+    };
     let (method, path, body) = match room.command {
         RoomCommand::List { app, paging } => {
             (Method::GET, format!("/v1/apps/{app}/rooms{}", paging.query()), None)
@@ -84,7 +136,20 @@ pub(super) fn run(room: Room, json: bool) -> Done {
             (Method::GET, path(app, &room) + &paging.query(), None)
         }
         RoomCommand::Kick { app, room, user } => {
-            (Method::POST, format!("{}/members/{}/kick", path(app, &room), segment(&user)), None)
+            (Method::POST, member(app, &room, &user, "kick"), None)
+        }
+        RoomCommand::Ban { app, room, user, until, reason } => {
+            let body = json!({"ban": true, "ends_at": until, "reason": reason});
+            (Method::POST, member(app, &room, &user, "kick"), Some(body))
+        }
+        RoomCommand::Role { app, room, user, role } => {
+            (Method::POST, member(app, &room, &user, "role"), Some(json!({"role": role})))
+        }
+        RoomCommand::Mute(muted) => {
+            (Method::POST, member(muted.app, &muted.room, &muted.user, "mute"), muted.body())
+        }
+        RoomCommand::Unmute(muted) => {
+            (Method::POST, member(muted.app, &muted.room, &muted.user, "unmute"), muted.body())
         }
         RoomCommand::Close { app, room } => (Method::DELETE, path(app, &room), None),
         RoomCommand::Message { app, room, data, role, user, topic } => {

@@ -136,7 +136,10 @@ async fn a_ban_refuses_whatever_token_comes_and_stops_the_mint() -> Result<()> {
 
 #[tokio::test]
 async fn a_ban_ends_at_its_end_and_leaves_the_list() -> Result<()> {
-    let stage = Stage::configured(|config| config.server.revocation_prune_interval_s = 1).await?;
+    let stage = Stage::configured(|config| {
+        (config.server.rate_per_s, config.server.rate_burst) = (100_000, 100_000);
+    })
+    .await?;
     let app = App::of(&stage).await?;
     let ends_at = now_s() + 2;
     let made = app.revoke(json!({"target": {"user": "anna"}, "ends_at": ends_at})).await?;
@@ -149,9 +152,7 @@ async fn a_ban_ends_at_its_end_and_leaves_the_list() -> Result<()> {
     }
     assert!(now_s() >= ends_at, "the ban ended before its end");
     assert!(app.listed().await?.is_empty());
-    while app.lift(&made["generation"]).await? != 404 {
-        assert!(now_s() < ends_at + 5, "its row stays");
-    }
+    app.mint("main", "anna", "speaker").await?;
     Ok(())
 }
 

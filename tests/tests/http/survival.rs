@@ -4,7 +4,7 @@ use std::{process::Stdio, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use stagedoor_tests::{Caller, binary::binary};
+use stagedoor_tests::{Caller, Member, binary::binary};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::{Child, Command},
@@ -102,5 +102,40 @@ async fn an_apps_roles_outlive_the_process() -> Result<()> {
     caller.get(201, "POST", &mint, Some(&body("chef"))).await?;
     let host = caller.ask("POST", &mint, Some(&body("host"))).await?;
     assert_eq!(host.problem(), (422, "role_unknown"));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_revoked_outlives_the_process() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let (mut child, told) = start(folder.path()).await?;
+    let app = format!("/v1/apps/{}", told["app"]);
+    let asked = [
+        json!({"target": {"user": "anna"}, "reason": "lost laptop"}),
+        json!({"target": {"room_user": {"room": "r", "user": "ben"}}, "ban": true}),
+    ];
+    let before = caller(&told)?;
+    let mint = |user: &str| json!({"room": "r", "user": user, "role": "audience"});
+    let token = before.get(201, "POST", &format!("{app}/tokens"), Some(&mint("anna"))).await?;
+    for asked in &asked {
+        before.get(201, "POST", &format!("{app}/revocations"), Some(asked)).await?;
+    }
+    let listed = before.get(200, "GET", &format!("{app}/revocations"), None).await?;
+    child.start_kill()?;
+    child.wait().await?;
+    let (_child, told) = start(folder.path()).await?;
+    let after = caller(&told)?;
+    assert_eq!(after.get(200, "GET", &format!("{app}/revocations"), None).await?, listed);
+    let mut anna = Member::connect(after.to).await?;
+    let login = json!({"op": "login", "token": token["token"]});
+    assert_eq!(anna.code(login).await?, "token_revoked");
+    let refused = after.ask("POST", &format!("{app}/tokens"), Some(&mint("ben"))).await?;
+    assert_eq!(refused.problem(), (403, "banned"));
+    let fresh = after.get(201, "POST", &format!("{app}/tokens"), Some(&mint("anna"))).await?;
+    let fresh = fresh["token"].as_str().context("a token")?;
+    Member::connect(after.to).await?.log_in(fresh).await.context("a token from after is hit")?;
+    let third = json!({"target": {"user": "carl"}});
+    let third = after.get(201, "POST", &format!("{app}/revocations"), Some(&third)).await?;
+    assert_eq!(third["generation"], 3, "no number comes twice");
     Ok(())
 }

@@ -1,0 +1,132 @@
+//! `revoke list|add|lift`, of `cli`.
+
+use clap::{Args, Subcommand};
+use hyper::Method;
+use serde_json::{Value, json};
+
+use super::{
+    Done, Failure,
+    http::{Api, Paging},
+    print, usage,
+};
+
+#[derive(Debug, Args)]
+pub(super) struct Revoke {
+    #[command(flatten)]
+    api: Api,
+    #[command(subcommand)]
+    command: RevokeCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum RevokeCommand {
+    /// List an app's revocations, newest first.
+    List {
+        /// The AppID.
+        app: u32,
+        #[command(flatten)]
+        paging: Paging,
+    },
+    /// Revoke tokens, or ban.
+    Add {
+        /// The AppID.
+        app: u32,
+        #[command(flatten)]
+        target: Target,
+        #[command(flatten)]
+        how: How,
+    },
+    /// Lift a revocation by its number: the tokens that it hit are good again.
+    Lift {
+        /// The AppID.
+        app: u32,
+        /// Its number.
+        generation: u64,
+    },
+}
+
+/// Which tokens. `--room` goes with `--user` or `--role`; the others stand alone.
+#[derive(Debug, Args)]
+struct Target {
+    /// The token of this id.
+    #[arg(long, value_name = "JTI", conflicts_with_all = ["user", "room", "role", "key", "whole"])]
+    jti: Option<String>,
+    /// A user's tokens.
+    #[arg(long, conflicts_with_all = ["role", "key", "whole"])]
+    user: Option<String>,
+    /// Only in this room; alone, everybody's.
+    #[arg(long, conflicts_with_all = ["key", "whole"])]
+    room: Option<String>,
+    /// A role's tokens.
+    #[arg(long, conflicts_with_all = ["key", "whole"])]
+    role: Option<String>,
+    /// What the key of this id signed.
+    #[arg(long, value_name = "KID", conflicts_with = "whole")]
+    key: Option<String>,
+    /// Every token of the app.
+    #[arg(long = "app", id = "whole")]
+    whole: bool,
+}
+
+impl Target {
+    fn json(&self) -> Result<Value, Failure> {
+        let Self { jti, user, room, role, key, whole } = self;
+        Ok(match (jti, user, room, role, key) {
+            (Some(jti), ..) => json!({"jti": jti}),
+            (_, Some(user), Some(room), ..) => json!({"room_user": {"room": room, "user": user}}),
+            (_, Some(user), ..) => json!({"user": user}),
+            (_, _, Some(room), Some(role), _) => json!({"room_role": {"room": room, "role": role}}),
+            (_, _, Some(room), ..) => json!({"room": room}),
+            (_, _, _, Some(role), _) => json!({"role": role}),
+            (.., Some(key)) => json!({"key": key}),
+            _ if *whole => json!("app"),
+            _ => return Err(usage("say whose: --jti, --user, --room, --role, --key or --app")),
+        })
+    }
+}
+
+/// What is done to it.
+#[derive(Debug, Args)]
+struct How {
+    /// Refuse whatever token comes, and mint none.
+    #[arg(long)]
+    ban: bool,
+    /// When the ban ends, Unix seconds; for good unless given.
+    #[arg(long, value_name = "UNIX_S", requires = "ban")]
+    until: Option<u64>,
+    /// For how long members may bring another token first, in seconds.
+    #[arg(long, value_name = "SECONDS", conflicts_with = "ban")]
+    margin: Option<u32>,
+    /// Live seats go on with this role; they are closed unless given.
+    #[arg(long, value_name = "ROLE", conflicts_with = "ban")]
+    demote: Option<String>,
+    /// Why, for people and the audit trail.
+    #[arg(long)]
+    reason: Option<String>,
+}
+
+/// Runs one.
+pub(super) fn run(revoke: &Revoke, json: bool) -> Done {
+    let path = |app: u32| format!("/v1/apps/{app}/revocations");
+    let (method, path, body) = match &revoke.command {
+        RevokeCommand::List { app, paging } => (Method::GET, path(*app) + &paging.query(), None),
+        RevokeCommand::Add { app, target, how } => {
+            let How { ban, until, margin, demote, reason } = how;
+            let then = demote.as_ref().map(|role| json!({"demote": role}));
+            let body = json!({
+                "target": target.json()?,
+                "ban": ban,
+                "ends_at": until,
+                "margin_s": margin,
+                "then": then,
+                "reason": reason,
+            });
+            (Method::POST, path(*app), Some(body))
+        }
+        RevokeCommand::Lift { app, generation } => {
+            (Method::DELETE, format!("{}/{generation}", path(*app)), None)
+        }
+    };
+    let answer = revoke.api.ask(&method, &path, body.as_ref())?;
+    print(&answer, json)
+}

@@ -1,0 +1,299 @@
+//! What the app's backend does to live seats: revokes, bans, gives roles, mutes, re-applies roles.
+
+use anyhow::{Context, Result};
+use serde_json::json;
+use stagedoor_server::Scope;
+use stagedoor_tests::{Caller, Member, Stage, stage::now_s};
+
+/// A backend that may do everything, and its app's path.
+async fn backend(stage: &Stage) -> Result<(Caller, String)> {
+    Ok((stage.backend(&Scope::ALL).await?, format!("/v1/apps/{}", stage.app)))
+}
+
+/// A member in its seat by a token of the API's, and that token.
+async fn seated(
+    stage: &Stage,
+    backend: &Caller,
+    (room, user, role): (&str, &str, &str),
+) -> Result<(Member, String)> {
+    let body = json!({"room": room, "user": user, "role": role});
+    let path = format!("/v1/apps/{}/tokens", stage.app);
+    let minted = backend.get(201, "POST", &path, Some(&body)).await?;
+    let token = minted["token"].as_str().context("a token")?.to_owned();
+    let mut member = stage.connect().await?;
+    member.log_in(&token).await?;
+    Ok((member, token))
+}
+
+/// The code with which a login is refused, and the close after it.
+async fn turned_away(stage: &Stage, token: &str) -> Result<(String, u16)> {
+    let mut member = stage.connect().await?;
+    let code = member.code(json!({"op": "login", "token": token})).await?;
+    Ok((code, member.closed().await?.code))
+}
+
+const ANNA: (&str, &str, &str) = ("main", "anna", "speaker");
+
+#[tokio::test]
+async fn each_target_closes_the_seats_that_it_hits_and_their_tokens_stay_out() -> Result<()> {
+    let stage = Stage::start().await?;
+    let (backend, app) = backend(&stage).await?;
+    for (target, both) in [
+        (json!({"user": "anna"}), false),
+        (json!({"room_user": {"room": "main", "user": "anna"}}), false),
+        (json!({"room": "main"}), false),
+        (json!({"room_role": {"room": "main", "role": "speaker"}}), false),
+        (json!({"role": "speaker"}), false),
+        (json!({"key": stage.key.kid()}), true),
+        (json!("app"), true),
+        (json!({"jti": "of anna's"}), false),
+    ] {
+        let (mut anna, token) = seated(&stage, &backend, ANNA).await?;
+        let (mut ben, bens) = seated(&stage, &backend, ("other", "ben", "audience")).await?;
+        let mut target = target;
+        if target.get("jti").is_some() {
+            let room = backend.get(200, "GET", &format!("{app}/rooms/main"), None).await?;
+            target = json!({"jti": room["members"][0]["jti"]});
+        }
+        let asked = json!({"target": target});
+        let made = backend.get(201, "POST", &format!("{app}/revocations"), Some(&asked)).await?;
+        assert_eq!(made["seats"], if both { 2 } else { 1 }, "{target}");
+        let closed = anna.closed().await?;
+        assert_eq!((closed.code, closed.reason.as_str()), (4205, "token_revoked"), "{target}");
+        assert_eq!(turned_away(&stage, &token).await?, ("token_revoked".to_owned(), 4205));
+        if both {
+            assert_eq!(ben.closed().await?.code, 4205, "{target}");
+            assert_eq!(turned_away(&stage, &bens).await?.0, "token_revoked");
+        } else {
+            ben.ok(json!({"op": "members"})).await?;
+        }
+        let (mut again, _) = seated(&stage, &backend, ANNA).await?;
+        again.ok(json!({"op": "members"})).await.context("a token from after is hit")?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_demoted_seat_goes_on_with_less_and_its_token_is_of_no_more_use() -> Result<()> {
+    let stage = Stage::start().await?;
+    let (backend, app) = backend(&stage).await?;
+    let (mut anna, token) = seated(&stage, &backend, ANNA).await?;
+    anna.publish("cam", json!({})).await?;
+    let asked = json!({"target": {"user": "anna"}, "then": {"demote": "audience"}});
+    let made = backend.get(201, "POST", &format!("{app}/revocations"), Some(&asked)).await?;
+    assert_eq!(made["seats"], 1);
+    let told = anna.event("grants_changed").await?;
+    assert_eq!((&told["role"], &told["why"]), (&json!("audience"), &json!("revoked")));
+    let publish = json!({"op": "publish", "stream": "cam-2", "kind": "video"});
+    assert_eq!(anna.code(publish).await?, "publish_denied");
+    assert_eq!(turned_away(&stage, &token).await?.0, "token_revoked");
+    anna.ok(json!({"op": "members"})).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn within_its_margin_a_member_brings_another_token_and_stays() -> Result<()> {
+    let stage = Stage::start().await?;
+    let (backend, app) = backend(&stage).await?;
+    let (mut anna, old) = seated(&stage, &backend, ANNA).await?;
+    let (mut ben, _) = seated(&stage, &backend, ("main", "ben", "audience")).await?;
+    let asked = json!({"target": {"room": "main"}, "margin_s": 2});
+    let before_s = now_s();
+    let made = backend.get(201, "POST", &format!("{app}/revocations"), Some(&asked)).await?;
+    assert_eq!(made["seats"], 2);
+    for member in [&mut anna, &mut ben] {
+        let told = member.event("token_revoked").await?;
+        let until_s = told["until"].as_u64().context("a time")?;
+        assert!((before_s + 2..=now_s() + 2).contains(&until_s), "{told}");
+    }
+    assert_eq!(turned_away(&stage, &old).await?.0, "token_revoked", "the door gives no margin");
+    assert_eq!(anna.code(json!({"op": "renew", "token": old})).await?, "token_revoked");
+    let body = json!({"room": "main", "user": "anna", "role": "speaker"});
+    let fresh = backend.get(201, "POST", &format!("{app}/tokens"), Some(&body)).await?;
+    anna.ok(json!({"op": "renew", "token": fresh["token"]})).await?;
+    assert_eq!(ben.closed().await?.code, 4205);
+    anna.ok(json!({"op": "members"})).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_ban_closes_and_keeps_out_whatever_token_comes_until_it_is_lifted() -> Result<()> {
+    let stage = Stage::start().await?;
+    let (backend, app) = backend(&stage).await?;
+    let (mut anna, _) = seated(&stage, &backend, ANNA).await?;
+    let asked = json!({"target": {"user": "anna"}, "ban": true});
+    let made = backend.get(201, "POST", &format!("{app}/revocations"), Some(&asked)).await?;
+    assert_eq!(made["seats"], 1);
+    let closed = anna.closed().await?;
+    assert_eq!((closed.code, closed.reason.as_str()), (4308, "banned"));
+    let own = stage.token("other", "anna", "host")?;
+    assert_eq!(turned_away(&stage, &own).await?, ("banned".to_owned(), 4308));
+    let lift = format!("{app}/revocations/{}", made["generation"]);
+    backend.get(204, "DELETE", &lift, None).await?;
+    stage.connect().await?.log_in(&own).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_is_kicked_does_not_get_back_in_with_that_token() -> Result<()> {
+    let stage = Stage::start().await?;
+    let (backend, app) = backend(&stage).await?;
+    let _host = stage.join("main", "hanna", "host").await?;
+    let (mut anna, token) = seated(&stage, &backend, ANNA).await?;
+    let kick = format!("{app}/rooms/main/members/anna/kick");
+    let touched = backend.get(200, "POST", &kick, None).await?;
+    assert_eq!(touched, json!({"seats": 1}));
+    assert_eq!(anna.closed().await?.code, 4301);
+    assert_eq!(turned_away(&stage, &token).await?.0, "token_revoked");
+    let (mut again, _) = seated(&stage, &backend, ANNA).await?;
+    let banned = json!({"ban": true, "ends_at": now_s() + 600, "reason": "again"});
+    let touched = backend.get(200, "POST", &kick, Some(&banned)).await?;
+    assert_eq!(touched["seats"], 1);
+    assert_eq!(again.closed().await?.code, 4308);
+    let own = stage.token("main", "anna", "host")?;
+    assert_eq!(turned_away(&stage, &own).await?.0, "banned");
+    stage.join("other", "anna", "host").await.context("the ban is of one room")?;
+
+    let absent = format!("{app}/rooms/main/members/zoe/kick");
+    assert_eq!(backend.ask("POST", &absent, None).await?.problem(), (404, "user_unknown"));
+    let kept_out = backend.get(200, "POST", &absent, Some(&json!({"ban": true}))).await?;
+    assert_eq!(kept_out["seats"], 0);
+    assert_eq!(turned_away(&stage, &stage.token("main", "zoe", "host")?).await?.0, "banned");
+    for (body, status, code) in [
+        (json!({"reason": "?"}), 422, "revocation_invalid"),
+        (json!({"ban": false, "ends_at": now_s() + 9}), 422, "revocation_invalid"),
+        (json!({"ban": true, "ends_at": 1}), 422, "revocation_invalid"),
+        (json!({"banned": true}), 422, "body_invalid"),
+    ] {
+        let refused = backend.ask("POST", &kick, Some(&body)).await?;
+        assert_eq!(refused.problem(), (status, code), "{body}");
+    }
+    let typeless = backend.ask_with("POST", &kick, "Content-Type: text/plain\r\n", Some("{}"));
+    assert_eq!(typeless.await?.problem(), (415, "media_type_unsupported"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_a_members_kick_or_ban_revoked_is_on_the_list_in_its_name() -> Result<()> {
+    let stage = Stage::start().await?;
+    let (backend, app) = backend(&stage).await?;
+    let mut host = stage.join("main", "hanna", "host").await?;
+    let (mut anna, _) = seated(&stage, &backend, ANNA).await?;
+    let (mut ben, _) = seated(&stage, &backend, ("main", "ben", "audience")).await?;
+    host.ok(json!({"op": "moderate", "verb": "kick", "user": "anna"})).await?;
+    host.ok(json!({"op": "moderate", "verb": "ban", "user": "ben", "for_s": 600})).await?;
+    assert_eq!(anna.closed().await?.code, 4301);
+    assert_eq!(ben.closed().await?.code, 4308);
+    let path = format!("{app}/revocations");
+    let mut entries = Vec::new();
+    let patience_s = now_s() + 10;
+    while entries.len() < 2 && now_s() < patience_s {
+        let page = backend.get(200, "GET", &path, None).await?;
+        entries = page["items"].as_array().context("items")?.clone();
+    }
+    let told: Vec<_> = entries.iter().map(|entry| (&entry["actor"], &entry["ban"])).collect();
+    let hanna = json!("hanna");
+    assert_eq!(told, [(&hanna, &json!(true)), (&hanna, &json!(false))]);
+    assert_eq!(entries[0]["target"], json!({"room_user": {"room": "main", "user": "ben"}}));
+    assert!(entries[1]["target"]["jti"].is_string());
+    let mint = json!({"room": "main", "user": "ben", "role": "audience"});
+    let refused = backend.ask("POST", &format!("{app}/tokens"), Some(&mint)).await?;
+    assert_eq!(refused.problem(), (403, "banned"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_backend_gives_roles_and_mutes_and_each_act_is_recorded() -> Result<()> {
+    let stage = Stage::start().await?;
+    let (backend, app) = backend(&stage).await?;
+    let mut anna = stage.join("main", "anna", "audience").await?;
+    let act = format!("{app}/rooms/main/members/anna");
+    let speaker = json!({"role": "speaker"});
+    let touched = backend.get(200, "POST", &format!("{act}/role"), Some(&speaker)).await?;
+    assert_eq!(touched, json!({"seats": 1}));
+    let told = anna.event("grants_changed").await?;
+    assert_eq!((&told["role"], &told["why"]), (&json!("speaker"), &json!("promoted")));
+    anna.publish("cam", json!({})).await?;
+
+    let audio = json!({"kinds": ["audio"]});
+    backend.get(200, "POST", &format!("{act}/mute"), Some(&audio)).await?;
+    let told = anna.event("grants_changed").await?;
+    assert_eq!(told["why"], "muted");
+    let mic = json!({"op": "publish", "stream": "mic", "kind": "audio"});
+    assert_eq!(anna.code(mic.clone()).await?, "publish_denied");
+    backend.get(200, "POST", &format!("{act}/mute"), None).await?;
+    assert_eq!(anna.event("grants_changed").await?["grants"]["publish"]["kinds"], json!([]));
+    backend.get(200, "POST", &format!("{act}/unmute"), None).await?;
+    assert_eq!(anna.event("grants_changed").await?["why"], "unmuted");
+    anna.ok(mic).await?;
+
+    let nobody = format!("{app}/rooms/main/members/zoe");
+    let nowhere = format!("{app}/rooms/nowhere/members/anna");
+    for (path, body, status, code) in [
+        (format!("{act}/role"), json!({"role": "king"}), 422, "role_refused"),
+        (format!("{act}/role"), json!({"role": "No Role"}), 422, "role_invalid"),
+        (format!("{act}/role"), json!({}), 422, "body_invalid"),
+        (format!("{act}/mute"), json!({"kinds": []}), 422, "body_invalid"),
+        (format!("{act}/mute"), json!({"kinds": ["smell"]}), 422, "body_invalid"),
+        (format!("{nobody}/role"), speaker.clone(), 404, "user_unknown"),
+        (format!("{nobody}/mute"), audio.clone(), 404, "user_unknown"),
+        (format!("{nowhere}/role"), speaker.clone(), 404, "room_unknown"),
+        (format!("{nowhere}/unmute"), audio.clone(), 404, "room_unknown"),
+    ] {
+        let refused = backend.ask("POST", &path, Some(&body)).await?;
+        assert_eq!(refused.problem(), (status, code), "{path} {body}");
+    }
+    let reader = stage.backend(&[Scope::RoomsRead, Scope::TokensRevoke]).await?;
+    for (verb, body) in [("role", &speaker), ("mute", &audio), ("unmute", &audio)] {
+        let refused = reader.ask("POST", &format!("{act}/{verb}"), Some(body)).await?;
+        assert_eq!(refused.problem(), (403, "scope_missing"), "{verb}");
+    }
+    let refused = reader.ask("POST", &format!("{act}/kick"), Some(&json!({"ban": true}))).await?;
+    assert_eq!(refused.problem(), (403, "scope_missing"));
+    for (kind, code, count) in [
+        ("room.role", "ok", 1),
+        ("room.role", "role_refused", 1),
+        ("room.mute", "ok", 2),
+        ("room.unmute", "ok", 1),
+        ("room.unmute", "scope_missing", 1),
+    ] {
+        let path = format!("{app}/audit?kind={kind}&code={code}");
+        let found = backend.get(200, "GET", &path, None).await?;
+        assert_eq!(found["items"].as_array().map(Vec::len), Some(count), "{kind} {code}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn changed_roles_are_reapplied_to_live_seats_when_asked_and_told_how_many() -> Result<()> {
+    let stage = Stage::start().await?;
+    let (backend, app) = backend(&stage).await?;
+    let mut anna = stage.join("main", "anna", "audience").await?;
+    let mut ben = stage.join("other", "ben", "audience").await?;
+    let _host = stage.join("main", "hanna", "host").await?;
+    let path = format!("{app}/roles/audience");
+    let found = backend.get(200, "GET", &path, None).await?;
+    let mut template = found["template"].clone();
+    template["publish"] = json!({"streams": ["cam"], "kinds": ["video"], "streams_max": 1});
+    let put = json!({"template": template});
+    let made = backend.get(200, "PUT", &path, Some(&put)).await?;
+    assert_eq!(made.get("seats"), None);
+    let cam = json!({"op": "publish", "stream": "cam", "kind": "video"});
+    assert_eq!(anna.code(cam.clone()).await?, "publish_denied", "seats keep their grants");
+
+    let put = json!({"template": template, "reapply": true});
+    let made = backend.get(200, "PUT", &path, Some(&put)).await?;
+    assert_eq!(made["seats"], 2);
+    for member in [&mut anna, &mut ben] {
+        assert_eq!(member.event("grants_changed").await?["why"], "roles");
+        member.ok(cam.clone()).await?;
+    }
+    let restore = format!("{app}/roles/versions/0/restore?reapply=true");
+    let made = backend.get(200, "POST", &restore, None).await?;
+    assert_eq!(made["seats"], 2);
+    assert_eq!(anna.event("grants_changed").await?["why"], "roles");
+    assert_eq!(anna.code(cam).await?, "publish_denied");
+    let audit = backend.get(200, "GET", &format!("{app}/audit?kind=roles.change"), None).await?;
+    assert_eq!(audit["items"][0]["detail"], "version=3 seats=2");
+    Ok(())
+}
