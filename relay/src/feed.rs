@@ -257,6 +257,9 @@ pub(crate) enum Begin {
 
 /// Tells who waits, with the lock let go: whoever is told begins to read at once, on other threads too.
 fn tell<E>(mut inner: MutexGuard<'_, Inner<E>>) {
+    if inner.waiting.is_empty() {
+        return;
+    }
     let mut told = TOLD.take();
     let Inner { waiting, readers, .. } = &mut *inner;
     for slot in waiting.drain(..) {
