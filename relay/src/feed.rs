@@ -1,7 +1,10 @@
 //! A log that many read, and who of them waits for more. After `stream`, before `log`. Appending costs
 //! one push and one wake-up for each reader that waits; a reader that is busy is not told twice.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    cell::RefCell,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use bytes::Bytes;
 use stagedoor_wire::member::{Cursor, Delivery};
@@ -10,6 +13,11 @@ use crate::{
     log::{Keep, Log},
     mail::Mailbox,
 };
+
+thread_local! {
+    /// Room for those who are told, so that nothing is allocated anew.
+    static TOLD: RefCell<Vec<(Arc<Mailbox>, u32)>> = const { RefCell::new(Vec::new()) };
+}
 
 /// The feed; `E` says why it ended.
 #[derive(Debug)]
@@ -107,7 +115,7 @@ impl<E: Clone> Feed<E> {
         }
         let Inner { log, keep, .. } = &mut *inner;
         let seq = log.append(first_byte, payload, keyframe, now_ms, keep);
-        inner.tell();
+        tell(inner);
         Some(seq)
     }
 
@@ -118,7 +126,7 @@ impl<E: Clone> Feed<E> {
             return false;
         }
         inner.ended = Some(why);
-        inner.tell();
+        tell(inner);
         true
     }
 
@@ -247,17 +255,26 @@ pub(crate) enum Begin {
     Keyframe,
 }
 
-impl<E: Clone> Inner<E> {
-    fn tell(&mut self) {
-        for slot in self.waiting.drain(..) {
-            let reader = &mut self.readers[slot as usize];
-            reader.queued = false;
-            if let Some(mailbox) = &reader.mailbox {
-                mailbox.ready(reader.cursor);
-            }
-        }
+/// Tells who waits, with the lock let go: whoever is told begins to read at once, on other threads too.
+fn tell<E>(mut inner: MutexGuard<'_, Inner<E>>) {
+    if inner.waiting.is_empty() {
+        return;
     }
+    let mut told = TOLD.take();
+    let Inner { waiting, readers, .. } = &mut *inner;
+    for slot in waiting.drain(..) {
+        let reader = &mut readers[slot as usize];
+        reader.queued = false;
+        told.extend(reader.mailbox.clone().map(|mailbox| (mailbox, reader.cursor)));
+    }
+    drop(inner);
+    for (mailbox, cursor) in told.drain(..) {
+        mailbox.ready(cursor);
+    }
+    TOLD.set(told);
+}
 
+impl<E: Clone> Inner<E> {
     fn wait(&mut self, place: &Place) -> Read<E> {
         if place.seq < self.log.next() && !place.awaiting {
             return Read::More;

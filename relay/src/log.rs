@@ -132,8 +132,11 @@ impl Log {
         }
         let first = self.open_first();
         self.open_ends.pop();
-        // Nothing is allocated for a segment of one frame.
-        let ends = self.open_ends.drain(..).collect();
+        // A segment of one frame leaves the room for ends where it is.
+        let ends = match self.open_ends.is_empty() {
+            true => Vec::new(),
+            false => std::mem::take(&mut self.open_ends),
+        };
         let bytes = self.open.split().freeze();
         self.segments.push_back(Segment { bytes, first, ends, at_ms: self.open_at_ms });
     }

@@ -1,11 +1,15 @@
 //! The audit trail, of `store`. Records are added and, when old, deleted; never changed.
 
 use serde::Serialize;
-use sqlx::{Row, sqlite::SqliteRow};
+use sqlx::{QueryBuilder, Row, sqlite::SqliteRow};
 use stagedoor_token::AppId;
 use utoipa::ToSchema;
 
 use super::{Store, StoreError};
+
+/// Records of one statement, largest first: each statement is a trip to the database's thread, and of few
+/// sizes it stays prepared.
+const ROWS: [usize; 3] = [64, 8, 1];
 
 /// One record. Ids, never a token or a secret.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
@@ -71,25 +75,28 @@ impl Store {
     /// Adds records, all or none.
     pub(crate) async fn add_records(&self, records: &[Record]) -> Result<(), StoreError> {
         let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        for record in records {
-            sqlx::query(
-                "INSERT INTO audit (at_ms, app, kind, code, actor, room, user_id, role, jti, peer, request_id, detail)
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            )
-            .bind(record.at_ms)
-            .bind(record.app.map(i64::from))
-            .bind(&record.kind)
-            .bind(&record.code)
-            .bind(&record.actor)
-            .bind(&record.room)
-            .bind(&record.user)
-            .bind(&record.role)
-            .bind(&record.jti)
-            .bind(&record.peer)
-            .bind(&record.request_id)
-            .bind(&record.detail)
-            .execute(&mut *tx)
-            .await?;
+        let mut rest = records;
+        while let Some(rows) = ROWS.into_iter().find(|rows| *rows <= rest.len()) {
+            let (now, later) = rest.split_at(rows);
+            rest = later;
+            let mut insert = QueryBuilder::new(
+                "INSERT INTO audit (at_ms, app, kind, code, actor, room, user_id, role, jti, peer, request_id, detail) ",
+            );
+            insert.push_values(now, |mut row, record| {
+                row.push_bind(record.at_ms)
+                    .push_bind(record.app.map(i64::from))
+                    .push_bind(&record.kind)
+                    .push_bind(&record.code)
+                    .push_bind(&record.actor)
+                    .push_bind(&record.room)
+                    .push_bind(&record.user)
+                    .push_bind(&record.role)
+                    .push_bind(&record.jti)
+                    .push_bind(&record.peer)
+                    .push_bind(&record.request_id)
+                    .push_bind(&record.detail);
+            });
+            insert.build().execute(&mut *tx).await?;
         }
         Ok(tx.commit().await?)
     }
@@ -116,5 +123,26 @@ impl Store {
     pub(crate) async fn prune(&self, before_ms: u64) -> Result<u64, StoreError> {
         let records = sqlx::query("DELETE FROM audit WHERE at_ms < ?").bind(before_ms as i64);
         Ok(records.execute(&self.pool).await?.rows_affected())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::tests::opened;
+
+    #[tokio::test]
+    async fn records_of_one_transaction_are_all_kept_in_their_order() {
+        let (store, _folder) = opened().await;
+        let records: Vec<Record> = (0..147)
+            .map(|n| Record { at_ms: n, app: Some(1), kind: format!("k{n}"), ..Record::default() })
+            .collect();
+        store.add_records(&records).await.expect("kept");
+        let mut kept =
+            store.records(AppId(1), &Filter::default(), 1_000).await.expect("the records");
+        kept.reverse();
+        assert!(kept.is_sorted_by_key(|record| record.id));
+        kept.iter_mut().for_each(|record| record.id = 0);
+        assert_eq!(kept, records);
     }
 }
