@@ -309,15 +309,8 @@ impl Connection {
     }
 
     fn log_in(&mut self, login: &Login, login_bytes: usize) {
-        let (token, by_ticket) = match (&login.token, &login.ticket) {
-            (Some(token), None) => (token, false),
-            (None, Some(ticket)) => (ticket, true),
-            _ => {
-                let message = "a login brings a `token` or a `ticket`";
-                let code = ErrorCode::RequestInvalid;
-                return self.push(session::refused_with(Some(login.id), code, message));
-            }
-        };
+        let by_ticket = login.token.is_none();
+        let token = login.token.as_deref().or(login.ticket.as_deref()).unwrap_or_default();
         let asked = self.nonce.take();
         let presented = Presented {
             token,

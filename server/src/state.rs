@@ -56,7 +56,8 @@ impl State {
         };
         let keys = self.store.keys(id).await?;
         let keys = keys.iter().filter_map(key_of).collect();
-        Ok(self.bus.put_app(App { id, keys, roles, second_login: None }).await?)
+        let second_login = self.store.app(id).await?.and_then(|app| app.second_login);
+        Ok(self.bus.put_app(App { id, keys, roles, second_login }).await?)
     }
 }
 

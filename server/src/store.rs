@@ -87,6 +87,7 @@ fn migrations() -> Vec<Migration> {
         migration(1, "first", include_str!("../migrations/0001_first.sql")),
         migration(2, "roles", include_str!("../migrations/0002_roles.sql")),
         migration(3, "revocations", include_str!("../migrations/0003_revocations.sql")),
+        migration(4, "second_login", include_str!("../migrations/0004_second_login.sql")),
     ]
 }
 

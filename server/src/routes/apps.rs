@@ -9,7 +9,7 @@ use axum::{
     response::Response,
 };
 use serde::{Deserialize, Serialize};
-use stagedoor_token::{AppId, KeyState};
+use stagedoor_token::{AppId, KeyState, SecondLogin};
 use utoipa::ToSchema;
 
 use super::{Asked, At, Body, Page, Paging, app_row, app_unknown, check_name, keys, page_limit};
@@ -34,12 +34,22 @@ pub(crate) struct NewApp {
     ttl_s_default: Option<u64>,
     /// Tokens live at most so long, in seconds.
     ttl_s_max: Option<u64>,
+    /// What happens when a user who has a seat in a room logs in again, where the role says nothing:
+    /// `"reject"`, `"replace"` or `{"allow":n}`; `replace` unless given.
+    #[schema(value_type = Option<serde_json::Value>)]
+    second_login: Option<SecondLogin>,
 }
 
 impl NewApp {
     /// An app of which only the name is given.
     pub(crate) fn named(name: &str) -> Self {
-        Self { name: name.into(), id: None, ttl_s_default: None, ttl_s_max: None }
+        Self {
+            name: name.into(),
+            id: None,
+            ttl_s_default: None,
+            ttl_s_max: None,
+            second_login: None,
+        }
     }
 }
 
@@ -53,6 +63,9 @@ pub(crate) struct AppChange {
     ttl_s_default: Option<u64>,
     /// Tokens live at most so long, in seconds.
     ttl_s_max: Option<u64>,
+    /// What happens at second logins, where the role says nothing.
+    #[schema(value_type = Option<serde_json::Value>)]
+    second_login: Option<SecondLogin>,
 }
 
 /// An app.
@@ -68,6 +81,9 @@ pub(crate) struct AppView {
     ttl_s_max: u64,
     /// When it was made, Unix milliseconds.
     created_ms: u64,
+    /// What happens at second logins, where the role says nothing.
+    #[schema(value_type = serde_json::Value)]
+    second_login: SecondLogin,
 }
 
 /// A new app and its first key.
@@ -84,7 +100,8 @@ pub struct AppCreated {
 impl From<AppRow> for AppView {
     fn from(row: AppRow) -> Self {
         let AppRow { id, name, ttl_s_default, ttl_s_max, created_ms, .. } = row;
-        Self { app: id.0, name, ttl_s_default, ttl_s_max, created_ms }
+        let second_login = row.second_login.unwrap_or(SecondLogin::Replace);
+        Self { app: id.0, name, ttl_s_default, ttl_s_max, created_ms, second_login }
     }
 }
 
@@ -119,6 +136,7 @@ pub(crate) async fn make(state: &State, new: &NewApp) -> Result<AppCreated, ApiE
         ttl_s_default: new.ttl_s_default.unwrap_or(state.config.ttl_s_default),
         created_ms: unix_ms(),
         generation: 0,
+        second_login: new.second_login,
     };
     check_lives(state, &app)?;
     let (row, key) = keys::make(app.id, KeyState::Current)?;
@@ -202,10 +220,12 @@ pub(crate) async fn change(
     }
     row.ttl_s_default = change.ttl_s_default.unwrap_or(row.ttl_s_default);
     row.ttl_s_max = change.ttl_s_max.unwrap_or(row.ttl_s_max);
+    row.second_login = change.second_login.or(row.second_login);
     check_lives(&state, &row)?;
     if !state.store.change_app(&row).await? {
         return Err(app_unknown());
     }
+    state.tell_app(app).await?;
     let record = Record {
         app: Some(app.0),
         actor: Some(caller.id().into()),

@@ -1,7 +1,7 @@
 //! Apps and their keys, of `store`.
 
 use sqlx::{Row, sqlite::SqliteRow};
-use stagedoor_token::{AppId, KeyState};
+use stagedoor_token::{AppId, KeyState, SecondLogin};
 
 use super::{Store, StoreError};
 
@@ -15,6 +15,14 @@ pub(crate) struct AppRow {
     pub(crate) created_ms: u64,
     /// The newest generation that a revocation began.
     pub(crate) generation: u64,
+    /// What happens at second logins, where the role says nothing.
+    pub(crate) second_login: Option<SecondLogin>,
+}
+
+impl AppRow {
+    fn second_login_json(&self) -> Option<String> {
+        self.second_login.and_then(|policy| serde_json::to_string(&policy).ok())
+    }
 }
 
 /// A key's row. The secret is the raw bytes.
@@ -62,7 +70,12 @@ fn app_row(row: &SqliteRow) -> Result<AppRow, StoreError> {
         ttl_s_max: unsigned(row, "ttl_s_max")?,
         created_ms: unsigned(row, "created_ms")?,
         generation: unsigned(row, "generation")?,
+        second_login: second_login(row.try_get("second_login")?)?,
     })
+}
+
+fn second_login(json: Option<&str>) -> Result<Option<SecondLogin>, StoreError> {
+    json.map(serde_json::from_str).transpose().map_err(|_| StoreError::Row("apps"))
 }
 
 fn key_row(row: &SqliteRow) -> Result<KeyRow, StoreError> {
@@ -80,14 +93,15 @@ impl Store {
     pub(crate) async fn add_app(&self, app: &AppRow, keys: &[KeyRow]) -> Result<bool, StoreError> {
         let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         let added = sqlx::query(
-            "INSERT INTO apps (id, name, ttl_s_default, ttl_s_max, created_ms) VALUES (?, ?, ?, ?, ?)
-             ON CONFLICT DO NOTHING",
+            "INSERT INTO apps (id, name, ttl_s_default, ttl_s_max, created_ms, second_login)
+             VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
         )
         .bind(i64::from(app.id.0))
         .bind(&app.name)
         .bind(app.ttl_s_default as i64)
         .bind(app.ttl_s_max as i64)
         .bind(app.created_ms as i64)
+        .bind(app.second_login_json())
         .execute(&mut *tx)
         .await?
         .rows_affected();
@@ -101,11 +115,14 @@ impl Store {
         Ok(true)
     }
 
-    /// Changes an app's name and lives. `false` if it is not there.
+    /// Changes what can be changed of an app. `false` if it is not there.
     pub(crate) async fn change_app(&self, app: &AppRow) -> Result<bool, StoreError> {
-        let query =
-            sqlx::query("UPDATE apps SET name = ?, ttl_s_default = ?, ttl_s_max = ? WHERE id = ?");
+        let query = sqlx::query(
+            "UPDATE apps SET name = ?, ttl_s_default = ?, ttl_s_max = ?, second_login = ?
+             WHERE id = ?",
+        );
         let query = query.bind(&app.name).bind(app.ttl_s_default as i64).bind(app.ttl_s_max as i64);
+        let query = query.bind(app.second_login_json());
         Ok(query.bind(i64::from(app.id.0)).execute(&self.pool).await?.rows_affected() > 0)
     }
 

@@ -130,6 +130,7 @@ mod tests {
             ttl_s_max: 1,
             created_ms: 0,
             generation: 0,
+            second_login: None,
         };
         assert!(store.add_app(&app, &[]).await.expect("an app"));
         let set = |version| RoleSetRow {

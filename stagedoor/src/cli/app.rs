@@ -1,8 +1,8 @@
-//! `app create|list|show|delete|keys|api-keys`, of `cli`.
+//! `app create|change|list|delete|audit|keys|api-keys`, of `cli`.
 
 use clap::{Args, Subcommand};
 use hyper::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     Done,
@@ -27,6 +27,27 @@ enum AppCommand {
         /// The AppID; random unless given.
         #[arg(long)]
         id: Option<u32>,
+        /// What happens when a user who has a seat in a room logs in again: `reject`, `replace`, or how many
+        /// seats it may have.
+        #[arg(long, value_name = "POLICY", value_parser = second_login)]
+        second_login: Option<Value>,
+    },
+    /// Change an app; what is not given stays.
+    Change {
+        /// The AppID.
+        app: u32,
+        /// For people.
+        #[arg(long)]
+        name: Option<String>,
+        /// Tokens live so long unless asked otherwise, in seconds.
+        #[arg(long)]
+        ttl_default: Option<u64>,
+        /// Tokens live at most so long, in seconds.
+        #[arg(long)]
+        ttl_max: Option<u64>,
+        /// As of `create`.
+        #[arg(long, value_name = "POLICY", value_parser = second_login)]
+        second_login: Option<Value>,
     },
     /// List apps.
     List(Paging),
@@ -116,11 +137,27 @@ enum ApiKeys {
     },
 }
 
+/// A policy as the API reads it; whether it is one, the API says.
+fn second_login(text: &str) -> Result<Value, std::convert::Infallible> {
+    Ok(match text.parse::<u32>() {
+        Ok(seats) => json!({"allow": seats}),
+        Err(_) => json!(text),
+    })
+}
+
 /// Runs one.
 pub(super) fn run(app: App, json: bool) -> Done {
     let (method, path, body) = match app.command {
-        AppCommand::Create { name, id } => {
-            (Method::POST, "/v1/apps".into(), Some(json!({"name": name, "id": id})))
+        AppCommand::Create { name, id, second_login } => {
+            let body = json!({"name": name, "id": id, "second_login": second_login});
+            (Method::POST, "/v1/apps".into(), Some(body))
+        }
+        AppCommand::Change { app, name, ttl_default, ttl_max, second_login } => {
+            let body = json!({
+                "name": name, "ttl_s_default": ttl_default, "ttl_s_max": ttl_max,
+                "second_login": second_login,
+            });
+            (Method::PATCH, format!("/v1/apps/{app}"), Some(body))
         }
         AppCommand::List(paging) => (Method::GET, format!("/v1/apps{}", paging.query()), None),
         AppCommand::Delete { app } => (Method::DELETE, format!("/v1/apps/{app}"), None),

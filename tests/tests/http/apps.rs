@@ -176,3 +176,30 @@ async fn a_creation_asked_twice_with_one_key_happens_once_and_its_secret_is_show
     assert_eq!(create(&"k".repeat(129), "shop").await?.problem(), (400, "idempotency_key_invalid"));
     Ok(())
 }
+
+#[tokio::test]
+async fn an_apps_policy_of_second_logins_counts_at_once_and_outlives_its_changes() -> Result<()> {
+    let stage = Stage::start().await?;
+    let operator = stage.operator();
+    let new = json!({"name": "shop", "second_login": "reject"});
+    let app = operator.get(201, "POST", "/v1/apps", Some(&new)).await?;
+    let key = key_of(&app["app"], &app["key"])?;
+    let token = |jti: &str| -> Result<String> {
+        let claims = stage.claims("lobby", "anna", "host")?;
+        Ok(mint(&Claims { app: key.app(), jti: jti.into(), ..claims }, &key)?)
+    };
+    let mut first = stage.connect().await?;
+    first.log_in(&token("first")?).await?;
+    let mut second = stage.connect().await?;
+    let login = json!({"op": "login", "token": token("second")?});
+    assert_eq!(second.code(login.clone()).await?, "seat_held");
+    let path = format!("/v1/apps/{}", app["app"]);
+    let change = json!({"second_login": {"allow": 2}});
+    let changed = operator.get(200, "PATCH", &path, Some(&change)).await?;
+    assert_eq!(changed["second_login"], json!({"allow": 2}));
+    stage.connect().await?.ok(login).await?;
+    first.ok(json!({"op": "members"})).await?;
+    let bad = operator.ask("PATCH", &path, Some(&json!({"second_login": {"allow": 1}}))).await?;
+    assert_eq!(bad.status, 422, "{bad:?}");
+    Ok(())
+}

@@ -439,6 +439,10 @@ impl Request {
         let head: Head<'_> =
             serde_json::from_str(text).map_err(|error| Refused::shape(None, &error))?;
         match Self::parse_op(&head.op, text) {
+            Ok(Some(Self::Login(login))) if login.token.is_some() == login.ticket.is_some() => {
+                let message = "a login brings a `token` or a `ticket`".to_owned();
+                Err(Refused { id: head.id, code: ErrorCode::RequestInvalid, message })
+            }
             Ok(Some(request)) => Ok(request),
             Ok(None) => {
                 let message = format!("`op` is one of {}", OPS.join(", "));
