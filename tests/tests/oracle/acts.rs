@@ -84,6 +84,7 @@ impl World {
             self.tickets.push(Some(token.clone()));
         }
         answer["ticket"] = token.once.into();
+        self.close_over(client);
         Ok(answer)
     }
 
@@ -102,7 +103,19 @@ impl World {
         self.tickets[ticket] = None;
         self.tickets.push(Some(token));
         answer["ticket"] = true.into();
+        self.close_over(client);
         Ok(answer)
+    }
+
+    /// Whoever stayed as long as its token allows has its seat for no moment more.
+    fn close_over(&mut self, client: usize) {
+        let now = self.now;
+        let over = |seat: &Seat| seat.pass.stay_ends.is_some_and(|ends| ends <= now);
+        if self.seat_of(client).is_some_and(over)
+            && let Some((room, id)) = self.sits(client)
+        {
+            self.put_out(&room, id, "stay_over");
+        }
     }
 
     fn api_seat(&self, room: &str, user: &str) -> Result<Vec<u64>, Answer> {
@@ -243,6 +256,7 @@ impl World {
         }
         let seat = self.rooms[room].seat(me.id).cloned().ok_or(no("nobody"))?;
         let words = super::regrant::grants_words(&seat.grants);
+        self.close_over(me.client);
         Ok(json!({"role": seat.grants.role, "grants": words, "exp": token.exp}))
     }
 

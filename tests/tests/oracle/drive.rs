@@ -361,7 +361,8 @@ impl<'a> Episode<'a> {
     async fn settle(&mut self, op: &Op, mut out: Out, loose: &BTreeSet<u32>) -> Result<()> {
         let refused = match op {
             Op::Login { client, .. } | Op::Ticket { client, .. } => {
-                self.world.sits(*client).is_none().then_some(*client)
+                let closed = out.closes.contains_key(client) || self.world.sits(*client).is_none();
+                closed.then_some(*client)
             }
             _ => None,
         };
@@ -438,7 +439,8 @@ impl<'a> Episode<'a> {
             client.fence().await?;
         }
         if own {
-            let page = client.ask(json!({"op": "members"})).await?.context("an answer")?;
+            let page = client.ask(json!({"op": "members"})).await?;
+            let page = page.with_context(|| format!("closed: {:?}", client.closed))?;
             let members = client::members(&page["ok"]["members"]);
             ensure!(members == sees, "sees {members:?}, not {sees:?}");
             ensure!(page["ok"]["count"] == count, "counts {}, not {count}", page["ok"]["count"]);
@@ -455,7 +457,8 @@ impl<'a> Episode<'a> {
             let sees = room.seen_by(room.seat(id).context("a seat")?);
             let count = room.count();
             let client = self.clients[at].as_mut().context("a client")?;
-            let page = client.fence().await?.context("an answer")?;
+            let page = client.fence().await?;
+            let page = page.with_context(|| format!("client {at}: {:?} {:?}", client.closed, self.world.seat_of(at)))?;
             client.heard.retain(|words| !is_loose(words, loose));
             let heard = &client.heard;
             ensure!(heard.is_empty(), "client {at} heard {heard:?}, and nothing was due");
