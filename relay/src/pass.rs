@@ -77,6 +77,8 @@ impl Pass {
         self.former = alive.cloned().chain(last).collect();
         let surplus = self.former.len().saturating_sub(FORMER_MAX);
         self.former.drain(..surplus);
+        // A renewal makes no stay longer.
+        self.max_stay_s = [self.max_stay_s, old.max_stay_s].into_iter().flatten().min();
         self
     }
 

@@ -16,7 +16,7 @@ use std::{
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
-use stagedoor_token::{Action, Decision, Pattern, Rule, authorize};
+use stagedoor_token::{Action, Decision, Grants, Pattern, Rule, authorize};
 use stagedoor_wire::{
     close::Close,
     code::ErrorCode,
@@ -295,28 +295,14 @@ impl Session {
         let wanted = patterns(&subscribe.streams)?;
         let grants = self.seat.grants();
         for pattern in &wanted {
-            let reachable = if pattern.is_exact() {
-                let role =
-                    self.seat.room.stream(pattern.as_str()).map(|stream| stream.info.role.clone());
-                match role {
-                    Some(role) => self.allow(&Action::Subscribe {
-                        stream: pattern.as_str(),
-                        publisher_role: &role,
-                    }),
-                    None if grants.subscribe.streams.matches(pattern.as_str()) => Ok(()),
-                    None => Err(Denial::rule(Rule::SubscribeStreams)),
-                }
-            } else {
-                let overlaps = |allowed: &Pattern| {
-                    pattern.within(allowed)
-                        || allowed.within(pattern)
-                        || pattern.matches(allowed.as_str())
-                };
-                let open = !grants.subscribe.from.is_empty()
-                    && grants.subscribe.streams.iter().any(overlaps);
-                if open { Ok(()) } else { Err(Denial::rule(Rule::SubscribeStreams)) }
-            };
-            reachable?;
+            let live = self.seat.room.stream(pattern.as_str()).filter(|_| pattern.is_exact());
+            match live {
+                Some(stream) => self.allow(&Action::Subscribe {
+                    stream: pattern.as_str(),
+                    publisher_role: &stream.info.role,
+                })?,
+                None => could_open(grants, pattern).map_err(Denial::rule)?,
+            }
         }
         let new = wanted.iter().filter(|pattern| !self.seat.patterns.contains(pattern)).count();
         if self.seat.patterns.len() + new > self.shared.limits.subscriptions_per_member_max {
@@ -402,6 +388,20 @@ impl Session {
             Taken::Dropped
         }
     }
+}
+
+/// Whether a pattern could find a stream that these grants open.
+fn could_open(grants: &Grants, pattern: &Pattern) -> Result<(), Rule> {
+    let overlaps = |allowed: &Pattern| {
+        pattern.within(allowed) || allowed.within(pattern) || pattern.matches(allowed.as_str())
+    };
+    if !grants.subscribe.streams.iter().any(overlaps) {
+        return Err(Rule::SubscribeStreams);
+    }
+    if grants.subscribe.from.is_empty() {
+        return Err(Rule::SubscribeFrom);
+    }
+    Ok(())
 }
 
 /// `sends_per_s`, or less where the role's `caps.messages_per_s` say so.

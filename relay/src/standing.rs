@@ -16,9 +16,13 @@ pub(crate) struct Standing {
     given: Option<Given>,
     muted: Kinds,
     admitted: bool,
-    /// The stay of a token that bounds it: the token's id, and when it began, Unix milliseconds.
-    stay: Option<(String, u64)>,
+    /// The stays of tokens that bound them, the newest last: the token's id, and when it began, Unix
+    /// milliseconds.
+    stays: Vec<(String, u64)>,
 }
+
+/// Stays that are known of a user, at most; of more, the oldest are forgotten.
+const STAYS_MAX: usize = 16;
 
 /// A role that a moderator or the app's backend gave.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,18 +84,25 @@ impl Standing {
         if pass.max_stay_s.is_none() {
             return now_ms;
         }
-        match &self.stay {
-            Some((jti, since_ms)) if *jti == pass.jti => *since_ms,
-            _ => {
-                self.stay = Some((pass.jti.clone(), now_ms));
-                now_ms
-            }
-        }
+        let known = self.stays.iter().find(|(jti, _)| *jti == pass.jti);
+        known.map(|(_, since_ms)| *since_ms).unwrap_or_else(|| {
+            self.note_stay(pass, now_ms);
+            now_ms
+        })
+    }
+
+    fn note_stay(&mut self, pass: &Pass, since_ms: u64) {
+        self.stays.retain(|(jti, _)| *jti != pass.jti);
+        self.stays.push((pass.jti.clone(), since_ms));
+        let surplus = self.stays.len().saturating_sub(STAYS_MAX);
+        self.stays.drain(..surplus);
     }
 
     /// The stay goes on with another token.
     pub(crate) fn stay_on(&mut self, pass: &Pass, since_ms: u64) {
-        self.stay = pass.max_stay_s.map(|_| (pass.jti.clone(), since_ms));
+        if pass.max_stay_s.is_some() {
+            self.note_stay(pass, since_ms);
+        }
     }
 
     /// What the user may do at `now_s` with this token among these roles. A refusal means that the token

@@ -1,0 +1,193 @@
+//! A connection of the oracle: what it hears, in the words of the model, and whom it sees by what it was
+//! told. Of the oracle, after `ops`.
+
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::{Value, json};
+use stagedoor_tests::{Closed, Heard, Member};
+use stagedoor_wire::frame::FrameHeader;
+use tokio_tungstenite::tungstenite::Message;
+
+use super::{law::Grants, regrant::grants_words};
+
+/// A connection.
+pub(crate) struct Client {
+    socket: Member,
+    next_id: u64,
+    base: u64,
+    /// What was heard and is not accounted for.
+    pub(crate) heard: Vec<String>,
+    /// Whom it sees, by what it was told.
+    pub(crate) sees: BTreeMap<String, String>,
+    pub(crate) closed: Option<Closed>,
+}
+
+/// Members as a list of the wire has them.
+pub(crate) fn members(list: &Value) -> BTreeMap<String, String> {
+    let members = list.as_array().into_iter().flatten();
+    members.map(|member| (text(member, "user"), text(member, "role"))).collect()
+}
+
+pub(crate) fn text(value: &Value, field: &str) -> String {
+    value[field].as_str().unwrap_or("nobody").into()
+}
+
+/// A stream as the wire tells of it.
+pub(crate) fn stream(value: &Value) -> String {
+    let words = ["name", "user", "role", "kind"].map(|field| text(value, field));
+    format!("{} {}", value["stream"], words.join(" "))
+}
+
+pub(crate) fn subscribed(value: &Value) -> String {
+    format!("subscribed {} from {}", stream(value), value["seq"])
+}
+
+pub(crate) fn asked(value: &Value) -> String {
+    format!("asked {} {}", text(value, "user"), value["wants"].as_str().unwrap_or("admission"))
+}
+
+/// Effective grants as told: every field must be there.
+pub(crate) fn grants(value: &Value) -> Result<String> {
+    let grants: Grants = serde_json::from_value(value.clone()).context("grants")?;
+    let told = serde_json::to_value(&grants)?;
+    let fields = |value: &Value| value.as_object().map(|object| object.keys().cloned().collect());
+    let (told, there): (Option<Vec<String>>, _) = (fields(&told), fields(value));
+    ensure!(told == there, "fields of the grants: {there:?}");
+    Ok(grants_words(&grants))
+}
+
+impl Client {
+    pub(crate) async fn connect(to: SocketAddr, base: u64) -> Result<Self> {
+        let socket = Member::connect(to).await?;
+        let (heard, sees) = Default::default();
+        Ok(Self { socket, next_id: 1, base, heard, sees, closed: None })
+    }
+
+    async fn say(&mut self, message: Message) {
+        // Whoever is closed hears so instead of an answer.
+        let _ = self.socket.say(message).await;
+    }
+
+    /// Sends a request; its id.
+    pub(crate) async fn request(&mut self, mut request: Value) -> u64 {
+        let id = self.next_id;
+        self.next_id += 1;
+        request["id"] = id.into();
+        self.say(Message::text(request.to_string())).await;
+        id
+    }
+
+    /// Sends a data frame.
+    pub(crate) async fn frame(&mut self, stream: u32, keyframe: bool, payload: &str) {
+        let mut bytes = FrameHeader { keyframe, stream }.to_bytes().to_vec();
+        bytes.extend_from_slice(payload.as_bytes());
+        self.say(Message::binary(bytes)).await;
+    }
+
+    /// The answer to a request; `None` when the connection is closed before.
+    pub(crate) async fn answer(&mut self, id: u64) -> Result<Option<Value>> {
+        loop {
+            match self.hear().await? {
+                Some(answer) if answer["re"] == id => return Ok(Some(answer)),
+                Some(other) => bail!("an answer to nothing that was asked: {other}"),
+                None if self.closed.is_some() => return Ok(None),
+                None => {}
+            }
+        }
+    }
+
+    pub(crate) async fn ask(&mut self, request: Value) -> Result<Option<Value>> {
+        let id = self.request(request).await;
+        self.answer(id).await
+    }
+
+    /// Everything due is heard when this is done: what the first answer overtook comes before the second.
+    pub(crate) async fn fence(&mut self) -> Result<Option<Value>> {
+        self.ask(json!({"op": "members"})).await?;
+        Ok(self.ask(json!({"op": "members"})).await?.map(|answer| answer["ok"].clone()))
+    }
+
+    /// Hears for so long; whether anything came.
+    pub(crate) async fn hear_within(&mut self, patience: Duration) -> Result<bool> {
+        match tokio::time::timeout(patience, self.hear()).await {
+            Err(_) => Ok(false),
+            Ok(heard) => match heard? {
+                Some(answer) => bail!("an answer to nothing that was asked: {answer}"),
+                None => Ok(true),
+            },
+        }
+    }
+
+    /// Hears one thing; an answer is given back.
+    async fn hear(&mut self) -> Result<Option<Value>> {
+        match self.socket.hear().await? {
+            None => self.closed = Some(self.socket.closed().await?),
+            Some(Heard::Frame(number, _, payload)) => {
+                self.heard.push(format!("frame {number} {}", String::from_utf8_lossy(&payload)));
+            }
+            Some(Heard::Control(value)) if value.get("re").is_some() => return Ok(Some(value)),
+            Some(Heard::Control(value)) => self.event(&value)?,
+        }
+        Ok(None)
+    }
+
+    fn event(&mut self, event: &Value) -> Result<()> {
+        let word = |field: &str| text(event, field);
+        let told = match &*word("ev") {
+            "joined" => {
+                self.sees.extend(members(&event["members"]));
+                return Ok(());
+            }
+            "left" => {
+                for user in event["users"].as_array().into_iter().flatten() {
+                    self.sees.remove(user.as_str().unwrap_or_default());
+                }
+                return Ok(());
+            }
+            "role_changed" => {
+                // Of one whom it does not see this makes a difference that is found.
+                self.sees.insert(word("user"), word("role"));
+                return Ok(());
+            }
+            "subscribed" => {
+                let streams = event["streams"].as_array().into_iter().flatten();
+                self.heard.extend(streams.map(subscribed));
+                return Ok(());
+            }
+            "published" => format!("published {}", stream(event)),
+            "unpublished" => {
+                format!("unpublished {} {} {}", event["stream"], word("name"), word("reason"))
+            }
+            "ended" => {
+                let (name, reason) = (word("name"), word("reason"));
+                format!("ended {} {name} {reason} {}", event["stream"], event["seq"])
+            }
+            "message" => {
+                let from = match event.get("from") {
+                    Some(from) => format!("{} as {}", text(from, "user"), text(from, "role")),
+                    None => "the app".into(),
+                };
+                format!("message from {from} {}", word("data"))
+            }
+            "state" => {
+                let (key, by) = (word("key"), word("by"));
+                format!("state {key} {} {} by {by}", event["value"], event["version"])
+            }
+            "grants_changed" => {
+                let words = grants(&event["grants"])?;
+                format!("grants_changed {} by {}: {words}", word("why"), word("by"))
+            }
+            "asked" => asked(event),
+            "ask_ended" => format!("ask_ended {} {}", word("user"), word("outcome")),
+            "token_expired" => {
+                let until = event["until"].as_u64().unwrap_or(0) as i64 - self.base as i64;
+                format!("token_expired {until}")
+            }
+            "token_revoked" => "token_revoked".into(),
+            _ => event.to_string(),
+        };
+        self.heard.push(told);
+        Ok(())
+    }
+}
