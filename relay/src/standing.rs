@@ -85,10 +85,11 @@ impl Standing {
             return now_ms;
         }
         let known = self.stays.iter().find(|(jti, _)| *jti == pass.jti);
-        known.map(|(_, since_ms)| *since_ms).unwrap_or_else(|| {
-            self.note_stay(pass, now_ms);
-            now_ms
-        })
+        if let Some((_, since_ms)) = known {
+            return *since_ms;
+        }
+        self.note_stay(pass, now_ms);
+        now_ms
     }
 
     fn note_stay(&mut self, pass: &Pass, since_ms: u64) {
