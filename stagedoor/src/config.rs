@@ -177,6 +177,10 @@ impl Config {
         };
         address("listen.address", &self.listen.address)?;
         address("listen.operations", &self.listen.operations)?;
+        if self.relay.cookie.is_some() && self.relay.origins.is_empty() {
+            let why = "a cookie counts only from pages of `relay.origins`, which is empty".into();
+            return Err(ConfigError::Value { name: "relay.cookie", why });
+        }
         let filter = tracing_subscriber::EnvFilter::try_new(&self.log.level);
         filter
             .map(drop)
@@ -232,6 +236,14 @@ mod tests {
                 .expect_err("no address")
                 .contains("listen.address")
         );
+    }
+
+    #[test]
+    fn a_cookie_without_a_list_of_origins_is_refused() {
+        let refused = load("[relay]\ncookie = \"seat\"\n", &[], &[]).expect_err("no origins");
+        assert!(refused.contains("relay.cookie"), "{refused}");
+        let file = "[relay]\ncookie = \"seat\"\norigins = [\"https://ours.example\"]\n";
+        assert!(load(file, &[], &[]).is_ok());
     }
 
     #[test]
