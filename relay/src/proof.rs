@@ -118,6 +118,7 @@ fn verified(proof: &str, thumbprint: Thumbprint) -> Option<Claims> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use ring::{
         rand::SystemRandom,
         signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _},
@@ -215,6 +216,34 @@ mod tests {
         let (head, _) = signed.split_once('.').expect("three parts");
         let other = URL_SAFE_NO_PAD.encode(r#"{"nonce":"n","ath":""}"#);
         refused(&format!("{head}.{other}.{signature}"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_and_any_change_of_a_proof_is_none(
+            text in prop_oneof![
+                "[A-Za-z0-9_.-]{0,80}",
+                any::<String>(),
+                ("[ -~]{0,60}", "[ -~]{0,60}").prop_map(|(head, claims)| {
+                    let part = |text: String| URL_SAFE_NO_PAD.encode(text);
+                    format!("{}.{}.AAAA", part(head), part(claims))
+                }),
+            ],
+            at in any::<prop::sample::Index>(),
+            byte in any::<u8>(),
+        ) {
+            let holder = ed25519();
+            let thumbprint = holder.thumbprint();
+            let refused = |proof: &str| check(Some(proof), thumbprint, "token", Some("n")).is_err();
+            prop_assert!(refused(&text));
+            let good = holder.good();
+            let mut bytes = good.clone().into_bytes();
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+            if let Ok(changed) = String::from_utf8(bytes) && changed != good {
+                prop_assert!(refused(&changed), "{}", changed);
+            }
+        }
     }
 
     #[test]

@@ -458,7 +458,9 @@ impl<'a> Episode<'a> {
             let count = room.count();
             let client = self.clients[at].as_mut().context("a client")?;
             let page = client.fence().await?;
-            let page = page.with_context(|| format!("client {at}: {:?} {:?}", client.closed, self.world.seat_of(at)))?;
+            let page = page.with_context(|| {
+                format!("client {at}: {:?} {:?}", client.closed, self.world.seat_of(at))
+            })?;
             client.heard.retain(|words| !is_loose(words, loose));
             let heard = &client.heard;
             ensure!(heard.is_empty(), "client {at} heard {heard:?}, and nothing was due");
