@@ -3,7 +3,10 @@
 
 mod events;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::{Instant, timeout_at},
+};
 
 use crate::{
     error::ApiError,
@@ -11,12 +14,14 @@ use crate::{
     store::{Store, audit::Record},
 };
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 pub(crate) use events::{listen, of_revocation};
 
 /// Records of one transaction.
 const TRANSACTION_RECORDS_MAX: usize = 512;
+/// How long a record that nobody waits for waits for others.
+const TRANSACTION_WAIT: Duration = Duration::from_millis(10);
 
 type Committed = Option<oneshot::Sender<()>>;
 
@@ -48,6 +53,25 @@ impl Recorder {
     }
 }
 
+/// What nobody waits for waits a moment for more, so that a storm of logins is few transactions. Who waits
+/// for its commit ends this at once.
+async fn await_more(
+    receiver: &mut mpsc::Receiver<(Record, Committed)>,
+    batch: &mut Vec<(Record, Committed)>,
+) {
+    let end = Instant::now() + TRANSACTION_WAIT;
+    let mut looked_at = 0;
+    while batch.len() < TRANSACTION_RECORDS_MAX
+        && batch[looked_at..].iter().all(|(_, committed)| committed.is_none())
+    {
+        looked_at = batch.len();
+        let more = receiver.recv_many(batch, TRANSACTION_RECORDS_MAX - looked_at);
+        if !matches!(timeout_at(end, more).await, Ok(1..)) {
+            return;
+        }
+    }
+}
+
 async fn write(
     mut receiver: mpsc::Receiver<(Record, Committed)>,
     store: Store,
@@ -55,6 +79,7 @@ async fn write(
 ) {
     let mut batch = Vec::new();
     while receiver.recv_many(&mut batch, TRANSACTION_RECORDS_MAX).await > 0 {
+        await_more(&mut receiver, &mut batch).await;
         let (records, waiting): (Vec<Record>, Vec<Committed>) = batch.drain(..).unzip();
         match store.add_records(&records).await {
             Ok(()) => {
@@ -76,4 +101,30 @@ async fn write(
 pub(crate) fn now(kind: &str, code: &str) -> Record {
     let at_ms = crate::state::unix_ms() as i64;
     Record { at_ms, kind: kind.into(), code: code.into(), ..Record::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_batch_ends_with_who_waits_for_its_commit_or_when_nothing_more_comes() {
+        let (sender, mut receiver) = mpsc::channel(8);
+        let unawaited = || (now("door", "ok"), None);
+        let mut batch = vec![unawaited()];
+        sender.send(unawaited()).await.expect("it hears");
+        await_more(&mut receiver, &mut batch).await;
+        assert_eq!(batch.len(), 2);
+
+        let (committed, _done) = oneshot::channel();
+        let mut batch = vec![(now("token.mint", "ok"), Some(committed))];
+        sender.send(unawaited()).await.expect("it hears");
+        await_more(&mut receiver, &mut batch).await;
+        assert_eq!(batch.len(), 1, "the mint is not held up");
+
+        drop(sender);
+        let mut batch = vec![unawaited()];
+        await_more(&mut receiver, &mut batch).await;
+        assert_eq!(batch.len(), 2);
+    }
 }
