@@ -97,7 +97,7 @@ fn every_command_of_the_readme_does_what_it_says() -> Result<()> {
         (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     ensure!(output.status.success(), "{out}\n{err}");
     let done: Vec<&str> = out.split("= done\n").collect();
-    ensure!(done.len() > 9, "{} blocks ran:\n{out}", done.len() - 1);
+    ensure!(done.len() > 12, "{} blocks ran:\n{out}", done.len() - 1);
     let shows = |at: usize, what: &str| {
         let block = done.get(at).copied().unwrap_or_default();
         ensure!(block.contains(what), "block {at} does not say {what:?}:\n{block}");
@@ -111,9 +111,12 @@ fn every_command_of_the_readme_does_what_it_says() -> Result<()> {
     shows(4, "clock")?;
     shows(5, "room.kick")?;
     shows(6, "every picture, byte for byte")?;
-    shows(8, "to 50, 64 B, 64 in flight")?;
-    shows(8, "faults               none")?;
-    shows(8, r#""unit":"logins""#)?;
+    shows(7, "ban")?;
+    shows(8, "seats")?;
+    shows(9, "reject")?;
+    shows(11, "to 50, 64 B, 64 in flight")?;
+    shows(11, "faults               none")?;
+    shows(11, r#""unit":"logins""#)?;
     let page = std::fs::read_to_string(data.path().join("latency.html"))?;
     ensure!(page.contains("<svg"), "no chart in the page");
     ensure!(err.contains("clock #"), "no frame was received:\n{err}");

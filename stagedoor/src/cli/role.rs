@@ -215,9 +215,13 @@ pub(super) fn run(role: &Role, json: bool) -> Done {
     }
 }
 
-/// A change for people: the version and the names.
+/// A change for people: the version, the names, and how many live seats it touched if it was re-applied.
 fn brief(set: &Value) -> Value {
     let names: Vec<&Value> =
         set["roles"].as_array().into_iter().flatten().map(|template| &template["role"]).collect();
-    json!({"version": set["version"], "roles": names})
+    let mut brief = json!({"version": set["version"], "roles": names});
+    if let Some(seats) = set.get("seats").filter(|seats| !seats.is_null()) {
+        brief["seats"] = seats.clone();
+    }
+    brief
 }
