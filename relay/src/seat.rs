@@ -137,6 +137,8 @@ impl Seat {
         for Regranted { occupant, switch, told } in self.me.mailbox.letters() {
             if let Some(Switch { end, view, place }) = switch {
                 let old = std::mem::replace(&mut self.events, place);
+                // That there may be something at the new place was perhaps told before the letter came.
+                self.ready.push_back(EVENTS);
                 let due = end.saturating_sub(old.seq);
                 let kept = self.view.feed.read_out(&old, end, &mut out);
                 self.view = view;

@@ -153,10 +153,12 @@ impl World {
         for id in &ids {
             let jtis = self.rooms[room].seat(*id).map(|seat| seat.pass.jtis.clone());
             for jti in jtis.unwrap_or_default() {
+                for ticket in &mut self.tickets {
+                    ticket.take_if(|token| token.jti == jti);
+                }
                 self.revocations.push(of_token(&jti, 0));
             }
         }
-        self.forget_tickets();
         self.put_all_out(room, ids, "kicked");
     }
 

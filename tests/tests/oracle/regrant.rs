@@ -237,20 +237,7 @@ impl World {
                 self.put_out(&room, id, if entry.ban { "banned" } else { "token_revoked" });
             }
         }
-        self.forget_tickets();
         seats
-    }
-
-    /// A ticket is gone with a revocation that hits its token; that the token was used is none.
-    pub(crate) fn forget_tickets(&mut self) {
-        let entries = &self.revocations;
-        for ticket in &mut self.tickets {
-            if ticket.as_ref().is_some_and(|token| {
-                entries.iter().any(|entry| !entry.ban && !used(entry, token) && entry.hits(token))
-            }) {
-                *ticket = None;
-            }
-        }
     }
 
     /// The roles are others and act on live seats; how many have other grants.
@@ -312,6 +299,7 @@ impl World {
                 return self.put_out(room, id, reason);
             }
         }
+        let mut lapses = pass.token.until.values().any(|end| *end > now - STEP_S && *end <= now);
         if pass.token.exp <= now {
             let first = !pass.ended;
             if let Some(seat) = self.rooms.get_mut(room).and_then(|room| room.seat_mut(id)) {
@@ -326,18 +314,14 @@ impl World {
                     let until = pass.token.exp + s;
                     self.out.tell(seat.client, format!("token_expired {until}"));
                 }
-                AtExp::Grace(_) | AtExp::Demote(_) => {}
+                AtExp::Grace(_) => {}
+                AtExp::Demote(_) => lapses |= first,
             }
         }
-        if self.regrant(room, id, &Act::Time, None).is_err() {
+        if lapses && self.regrant(room, id, &Act::Time, None).is_err() {
             self.put_out(room, id, "token_expired");
         }
     }
-}
-
-/// That a token of `once` was used up.
-fn used(entry: &Revocation, token: &Token) -> bool {
-    entry.generation == u64::MAX && token.once
 }
 
 /// When something is due for a seat.
