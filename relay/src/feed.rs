@@ -67,6 +67,8 @@ pub(crate) enum Read<E> {
     Ended(E),
     /// The place was too old for a log whose delivery allows no loss.
     TooLate,
+    /// The reader's grants are becoming others: it may read on when it knows how.
+    Held,
 }
 
 /// What a reading hands out, in order.
@@ -203,6 +205,11 @@ impl<E: Clone> Feed<E> {
         mut out: impl FnMut(Part),
     ) -> Read<E> {
         let mut inner = self.lock();
+        // What was appended after the change began is behind this lock as well.
+        let mailbox = &inner.readers[place.slot as usize].mailbox;
+        if mailbox.as_ref().is_some_and(|mailbox| mailbox.is_changing()) {
+            return Read::Held;
+        }
         let log = &mut inner.log;
         if place.seq < log.first() || place.awaiting {
             let to = match delivery {

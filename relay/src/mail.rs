@@ -4,7 +4,7 @@
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     task::Waker,
     time::Instant,
@@ -19,8 +19,9 @@ use crate::{room::Regranted, stream::Stream};
 #[derive(Debug, Default)]
 pub(crate) struct Mailbox {
     inner: Mutex<Inner>,
-    /// Whether there are letters about the member's grants.
-    regranted: AtomicBool,
+    /// Changes of the member's grants that began, and those of whose letters the reader has taken notice.
+    changes: AtomicU64,
+    noticed: AtomicU64,
     letters: Mutex<Vec<Regranted>>,
 }
 
@@ -108,22 +109,32 @@ impl Mailbox {
         });
     }
 
+    /// The member's grants are about to become others: nothing that is appended to a log from here on may be
+    /// read before the letter is. To be called under the room's lock.
+    pub(crate) fn change_begins(&self) {
+        self.changes.fetch_add(1, Ordering::Release);
+    }
+
+    /// Whether a change began of which the reader does not know yet.
+    pub(crate) fn is_changing(&self) -> bool {
+        self.changes.load(Ordering::Acquire) != self.noticed.load(Ordering::Relaxed)
+    }
+
     /// The member's grants became others. To be called under the room's lock, so that letters lie in the
     /// order of what they tell.
     pub(crate) fn regranted(&self, letter: Regranted) {
         self.letters.lock().unwrap_or_else(PoisonError::into_inner).push(letter);
-        self.regranted.store(true, Ordering::Release);
         self.wake();
     }
 
     /// Takes the letters about the member's grants, oldest first. Costs next to nothing when there are none,
     /// so that it can be asked before each request.
     pub(crate) fn letters(&self) -> Vec<Regranted> {
-        if !self.regranted.load(Ordering::Acquire) {
+        if !self.is_changing() {
             return Vec::new();
         }
         let mut letters = self.letters.lock().unwrap_or_else(PoisonError::into_inner);
-        self.regranted.store(false, Ordering::Release);
+        self.noticed.fetch_add(letters.len() as u64, Ordering::Relaxed);
         std::mem::take(&mut *letters)
     }
 

@@ -58,6 +58,17 @@ struct StreamCursor {
     place: Place,
 }
 
+/// What a reading of a log left.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Left {
+    /// Nothing: there will be a call when there is more.
+    Nothing,
+    /// More, that may be read at once.
+    More,
+    /// Perhaps more, that may be read when a letter has come.
+    Held,
+}
+
 /// The events of this module are told to the member itself.
 type Private = Event<Box<RawValue>>;
 
@@ -274,15 +285,15 @@ impl Seat {
             turns -= 1;
             let Some(number) = self.ready.pop_front() else { break };
             let left = bytes_max - batch.bytes();
-            let more = if number == EVENTS {
+            let left_over = if number == EVENTS {
                 self.read_events(batch, left)?
             } else {
                 self.read(number, batch, left)?
             };
-            if more {
+            if left_over != Left::Nothing {
                 self.ready.push_back(number);
-                turns += 1;
             }
+            turns += usize::from(left_over == Left::More);
         }
         Ok(!self.ready.is_empty())
     }
@@ -295,7 +306,7 @@ impl Seat {
         Some(Subscribed { resumed: None, ..subscribed })
     }
 
-    fn read_events(&mut self, batch: &mut Batch, bytes_max: usize) -> Result<bool, Close> {
+    fn read_events(&mut self, batch: &mut Batch, bytes_max: usize) -> Result<Left, Close> {
         let before = self.events.seq;
         let read = self.view.feed.read(&mut self.events, Delivery::Reliable, bytes_max, |part| {
             if let Part::Frames(bytes) = part {
@@ -304,16 +315,17 @@ impl Seat {
         });
         self.shared.metrics.frames_out.add(self.events.seq - before);
         match read {
-            Read::More => Ok(true),
-            Read::Drained | Read::Ended(()) => Ok(false),
+            Read::More => Ok(Left::More),
+            Read::Held => Ok(Left::Held),
+            Read::Drained | Read::Ended(()) => Ok(Left::Nothing),
             Read::TooLate => Err(Close::Slow),
         }
     }
 
-    fn read(&mut self, number: u32, batch: &mut Batch, bytes_max: usize) -> Result<bool, Close> {
+    fn read(&mut self, number: u32, batch: &mut Batch, bytes_max: usize) -> Result<Left, Close> {
         let at = self.cursors.binary_search_by_key(&number, |cursor| cursor.stream.info.stream);
         let Some(cursor) = at.ok().and_then(|at| self.cursors.get_mut(at)) else {
-            return Ok(false);
+            return Ok(Left::Nothing);
         };
         let StreamCursor { stream, place } = cursor;
         let metrics = &self.shared.metrics;
@@ -329,13 +341,14 @@ impl Seat {
         });
         metrics.frames_out.add(place.seq - begin);
         match read {
-            Read::More => Ok(true),
-            Read::Drained => Ok(false),
+            Read::More => Ok(Left::More),
+            Read::Held => Ok(Left::Held),
+            Read::Drained => Ok(Left::Nothing),
             Read::TooLate => Err(Close::Slow),
             Read::Ended(reason) => {
                 batch.push(ended(stream, place.seq, reason));
                 self.detach(number);
-                Ok(false)
+                Ok(Left::Nothing)
             }
         }
     }

@@ -148,6 +148,7 @@ impl Room {
         });
         let told = (!same).then(|| act.why(old, new.grants.rank)).flatten();
         let told = told.map(|why| told_to_itself(&new, why, by));
+        new.mailbox.change_begins();
         let switch = if same {
             inner.members.replace(&new);
             None
