@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use stagedoor_bus::{Answer, Command, Event, Revocation, Then};
+use stagedoor_bus::{Answer, Command, Event, Revocation, Target, Then};
 use stagedoor_token::{AppId, Kinds};
 use stagedoor_wire::close::Close;
 
@@ -104,6 +104,10 @@ fn rooms(shared: &Shared, app: AppId, room: Option<&str>) -> Vec<Arc<Room>> {
 
 /// Acts on the seats that a revocation hits; how many.
 fn revoke(shared: &Shared, revocation: &Revocation, margin_s: u32, then: &Then) -> usize {
+    if let Target::Jti(jti) = &revocation.target {
+        // The door passes over the id of a ticket's token, because its one login revoked it.
+        shared.tickets.forget(revocation.app, jti);
+    }
     let mut seats = 0;
     for room in rooms(shared, revocation.app, revocation.room()) {
         for member in room.occupants() {

@@ -69,7 +69,10 @@ async fn play(
     while played.len() < operations {
         let op = draw.draw(&episode.world);
         played.push(op.clone());
+        let before = format!("{:#?}", episode.world.rooms);
         if let Err(error) = episode.carry_out(&op).await {
+            std::fs::write("/tmp/d/before.txt", before).ok();
+            std::fs::write("/tmp/d/after.txt", format!("{:#?}", episode.world.rooms)).ok();
             return Ok(Err((played, error)));
         }
     }

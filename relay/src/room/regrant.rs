@@ -106,8 +106,9 @@ impl Act {
             Self::Admit => Why::Admitted,
             Self::Revoked(_) => Why::Revoked,
             Self::Time => Why::Expired,
-            Self::Roles => Why::Roles,
-            Self::Renew(_) | Self::Margin(..) => return None,
+            // Of a margin: what the roles say now is told with whatever is done next.
+            Self::Roles | Self::Margin(..) => Why::Roles,
+            Self::Renew(_) => return None,
         })
     }
 }

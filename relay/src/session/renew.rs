@@ -4,7 +4,7 @@
 use std::{borrow::Cow, sync::Arc};
 
 use bytes::Bytes;
-use stagedoor_bus::Event as Told;
+use stagedoor_bus::{Event as Told, Target};
 use stagedoor_wire::{
     code::ErrorCode,
     reply::{Refusal, Renewed},
@@ -77,21 +77,29 @@ impl Session {
         if once {
             let arrival = Arrival { peer: self.peer, presented, by_ticket: false, resume: None };
             use_up(&self.shared, arrival, &claims, &kid)?;
-            let revocation = of_token(claims.app, &claims.jti, now_s, "once");
-            self.shared.bus.tell(Told::Revoked { revocation, by: "once".into() });
         }
         let pass = Arc::new(Pass::of(&mut claims, &kid).after(&old.pass, now_s));
         let (jti, old_jti) = (pass.jti.clone(), old.pass.jti.clone());
-        seat.regrant(&Act::Renew(pass)).map_err(|error| match error {
-            RegrantError::RoleFull => Denied::RoleFull,
-            RegrantError::Refused(refusal) => Denied::Token(refusal),
-            RegrantError::Changed => Denied::Closing,
-        })?;
+        if let Err(error) = seat.regrant(&Act::Renew(pass)) {
+            if once {
+                // What opened nothing is not used up.
+                self.shared.bus.lift(seat.room.app, &Target::Jti(jti), &[]);
+            }
+            return Err(match error {
+                RegrantError::RoleFull => Denied::RoleFull,
+                RegrantError::Refused(refusal) => Denied::Token(refusal),
+                RegrantError::Changed => Denied::Closing,
+            });
+        }
         if let Err(denied) = is_still_good(&self.shared, seat, &roles, once) {
             if let Some(me) = seat.room.sitting(&old.member.user, seat.id) {
                 self.shared.put_out(&seat.room, &me, denied.close());
             }
             return Err(denied);
+        }
+        if once {
+            let revocation = of_token(seat.room.app, &jti, now_s, "once");
+            self.shared.bus.tell(Told::Revoked { revocation, by: "once".into() });
         }
         self.shared.bus.tell(Told::Renewed {
             app: seat.room.app,

@@ -153,13 +153,18 @@ impl World {
         for id in &ids {
             let jtis = self.rooms[room].seat(*id).map(|seat| seat.pass.jtis.clone());
             for jti in jtis.unwrap_or_default() {
-                for ticket in &mut self.tickets {
-                    ticket.take_if(|token| token.jti == jti);
-                }
+                self.forget_tickets(&jti);
                 self.revocations.push(of_token(&jti, 0));
             }
         }
         self.put_all_out(room, ids, "kicked");
+    }
+
+    /// A ticket is gone with a revocation of its token.
+    pub(crate) fn forget_tickets(&mut self, jti: &str) {
+        for ticket in &mut self.tickets {
+            ticket.take_if(|token| token.jti == jti);
+        }
     }
 
     fn put_all_out(&mut self, room: &str, ids: Vec<u64>, close: &'static str) {

@@ -222,12 +222,17 @@ pub(crate) struct Gen {
     tokens: Vec<Token>,
     drawn: u64,
     ahead: Vec<Op>,
+    /// Whether users may have several seats. Then nobody waits: for which of its seats a user asks nobody
+    /// could say.
+    several: bool,
 }
 
 impl Gen {
     pub(crate) fn new(seed: u64) -> Self {
-        let dice = Dice(seed);
-        Self { dice, ends: BTreeSet::new(), tokens: Vec::new(), drawn: 0, ahead: Vec::new() }
+        let mut dice = Dice(seed);
+        let several = dice.percent(30);
+        let (ends, tokens, ahead) = (BTreeSet::new(), Vec::new(), Vec::new());
+        Self { dice, ends, tokens, drawn: 0, ahead, several }
     }
 
     fn serial(&mut self) -> u64 {
@@ -263,10 +268,11 @@ impl Gen {
         role.presence.seen_by = dice.patterns(&ROLES);
         role.ask = dice.patterns(&ROLES);
         role.invite = dice.patterns(&ROLES);
-        role.waits = dice.percent(10);
+        role.waits = !self.several && dice.percent(10);
         if dice.percent(25) {
             let seconds = [json!("reject"), json!("replace"), json!({"allow": 2})];
-            role.second_login = Some(dice.of(&seconds).clone());
+            let seconds = if self.several { &seconds[1..] } else { &seconds[..2] };
+            role.second_login = Some(dice.of(seconds).clone());
         }
         if dice.percent(15) {
             role.caps.insert("members_max".into(), 1 + dice.below(3) as u32);
@@ -286,7 +292,7 @@ impl Gen {
             let at = self.dice.below(ROLES.len());
             roles.remove(at);
         }
-        let app = self.dice.percent(20).then(|| json!({"allow": 2}));
+        let app = (self.several && self.dice.percent(60)).then(|| json!({"allow": 2}));
         (roles, app)
     }
 
@@ -345,7 +351,7 @@ impl Gen {
         if dice.percent(10) {
             out["send"]["room"] = (role.send.room && dice.percent(50)).into();
         }
-        if dice.percent(3) {
+        if !self.several && dice.percent(3) {
             out["waits"] = true.into();
         }
         if dice.percent(4) {
@@ -417,13 +423,21 @@ impl Gen {
     }
 
     fn login(&mut self, world: &World, client: usize) -> Op {
-        if !world.tickets.is_empty() && self.dice.percent(8) {
+        if !world.tickets.is_empty() && !self.several && self.dice.percent(8) {
             let newest = world.tickets.len() - 1;
             let ticket = newest - self.dice.below(4).min(newest);
             return Op::Ticket { client, ticket };
         }
-        let (room, user) = (self.dice.text(&ROOMS), self.dice.text(&USERS));
-        let older = if self.dice.percent(25) { self.older(None, &user) } else { None };
+        let room = self.dice.text(&ROOMS);
+        let mut user = self.dice.text(&USERS);
+        // At most one user of a room has several seats: in which order those of two are acted on is left open.
+        let twice = world.rooms.get(&room).and_then(|room| room.sits_twice());
+        if self.several
+            && let Some(twice) = twice
+        {
+            user = twice;
+        }
+        let older = if self.dice.percent(25) { self.older(Some(&room), &user) } else { None };
         let token = older.unwrap_or_else(|| self.token(world, &room, &user));
         Op::Login { client, token }
     }
@@ -636,7 +650,7 @@ impl Gen {
             }
             881..=895 => Op::Unask { client },
             896..=905 => {
-                let ttl = STEP_S * self.dice.below(20) as i64 + STEP_S / 2;
+                let ttl = STEP_S * self.dice.below(20) as i64 + STEP_S / 10;
                 Op::Invite { client, role: self.dice.text(&ROLES), ttl }
             }
             _ => self.moderate(client),

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{
     law::{Grants, Texts, width},
-    world::{AtExp, Pass, Revocation, Room, Seat, Standing, Then, Token, World, asked},
+    world::{AtExp, Pass, Revocation, Room, Seat, Standing, Target, Then, Token, World, asked},
 };
 
 /// How long a step of the clock is. Ends lie in the middle between two steps, so that the seconds which the
@@ -215,6 +215,9 @@ impl World {
     /// A revocation acts on live seats; how many.
     pub(crate) fn revoke(&mut self, entry: Revocation, margin: i64, then: &Then) -> usize {
         self.revocations.push(entry.clone());
+        if let Target::Jti(jti) = &entry.target {
+            self.forget_tickets(jti);
+        }
         let mut seats = 0;
         for (room, id) in self.everybody() {
             let Some(seat) = self.rooms.get(&room).and_then(|room| room.seat(id)) else { continue };

@@ -213,6 +213,12 @@ impl Room {
         self.seats.iter_mut().find(|seat| seat.id == id)
     }
 
+    /// A user that has several seats.
+    pub(crate) fn sits_twice(&self) -> Option<String> {
+        let twice = |seat: &&Seat| self.ids_of(&seat.user).len() > 1;
+        self.seats.iter().find(twice).map(|seat| seat.user.clone())
+    }
+
     /// A user's seats, the one that others see first.
     pub(crate) fn ids_of(&self, user: &str) -> Vec<u64> {
         self.seats.iter().rev().filter(|seat| seat.user == user).map(|seat| seat.id).collect()
