@@ -101,6 +101,18 @@ pub enum Command {
         /// Whether they are to be silent.
         muted: bool,
     },
+    /// Accepts or declines what a member asks for: admission, or a role. Answered with [`Answer::Done`],
+    /// [`Answer::AskUnknown`] or [`Answer::RoleRefused`].
+    Settle {
+        /// Whose.
+        app: AppId,
+        /// The room.
+        room: String,
+        /// The user.
+        user: String,
+        /// Whether it is accepted.
+        accept: bool,
+    },
     /// Gives the seats of an app what its roles say now. Answered with [`Answer::Done`]: those whose grants
     /// changed.
     Reapply {
@@ -130,6 +142,8 @@ pub enum Answer {
     RoomUnknown,
     /// There is no such user in that room.
     UserUnknown,
+    /// That user asks for nothing.
+    AskUnknown,
     /// The app has no such role, or none that this member can have.
     RoleRefused,
 }
@@ -171,4 +185,14 @@ pub struct Seated {
     pub since_ms: u64,
     /// When its token ends, Unix seconds.
     pub exp: u64,
+    /// Whether it waits for admission.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub waiting: bool,
+    /// The role that it asks for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wants: Option<String>,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }

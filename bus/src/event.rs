@@ -90,6 +90,21 @@ pub enum Event {
         /// The id of the one before.
         old_jti: String,
     },
+    /// A member made a token for a guest.
+    Invited {
+        /// The app.
+        app: AppId,
+        /// The room.
+        room: String,
+        /// Who.
+        by: String,
+        /// The guest.
+        user: String,
+        /// The guest's role.
+        role: String,
+        /// The id of the guest's token.
+        jti: String,
+    },
     /// A member has another role.
     RoleChanged {
         /// The app.

@@ -74,6 +74,10 @@ pub(crate) fn answer(shared: &Shared, command: Command) -> Answer {
             }
             None => Answer::RoomUnknown,
         },
+        Command::Settle { app, room, user, accept } => match find(app, &room) {
+            Some(room) => settle(shared, &room, &user, accept),
+            None => Answer::RoomUnknown,
+        },
         Command::Reapply { app } => Answer::Done { seats: reapply(shared, app) },
     }
 }
@@ -91,6 +95,23 @@ fn regrant(shared: &Shared, room: &Arc<Room>, user: &str, act: &Act) -> Answer {
             Err(RegrantError::Changed) => {}
             Err(RegrantError::RoleFull | RegrantError::Refused(_)) => return Answer::RoleRefused,
         }
+    }
+}
+
+/// Accepts or declines what a user asks for.
+fn settle(shared: &Shared, room: &Arc<Room>, user: &str, accept: bool) -> Answer {
+    let Some(member) = room.occupant(user) else { return Answer::UserUnknown };
+    match (room.asks(user), accept) {
+        (None, _) => Answer::AskUnknown,
+        (Some(Some(wants)), true) => regrant(shared, room, user, &Act::Give(wants.role)),
+        (Some(None), true) => regrant(shared, room, user, &Act::Admit),
+        (Some(_), false) => match room.decline(&member) {
+            Ok(true) => shared
+                .put_all_out(room, user, Close::Declined)
+                .map_or(Answer::UserUnknown, |()| Answer::Done { seats: 1 }),
+            Ok(false) => Answer::Done { seats: 1 },
+            Err(_) => Answer::AskUnknown,
+        },
     }
 }
 

@@ -68,6 +68,8 @@ fn api() -> OpenApiRouter<Arc<State>> {
         .routes(routes!(rooms::assign))
         .routes(routes!(rooms::mute))
         .routes(routes!(rooms::unmute))
+        .routes(routes!(rooms::admit))
+        .routes(routes!(rooms::decline))
         .routes(routes!(rooms::message))
         .routes(routes!(audit::list))
 }

@@ -79,6 +79,11 @@ impl Room {
         Ok(wants.is_none())
     }
 
+    /// What a user asks for, if it does: a role, or admission.
+    pub(crate) fn asks(&self, user: &str) -> Option<Option<Wants>> {
+        self.lock().asks.get(user).cloned()
+    }
+
     /// Whether one who has `grants` may know of a user because it decides what that user asks for.
     pub(crate) fn decides(&self, grants: &Grants, asker: &Occupant) -> bool {
         let inner = self.lock();

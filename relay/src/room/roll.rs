@@ -60,6 +60,11 @@ impl Room {
             jti: occupant.pass.jti.clone(),
             since_ms: occupant.since_ms,
             exp: occupant.pass.exp,
+            waiting: occupant.waiting,
+            wants: inner
+                .asks
+                .get(&occupant.member.user)
+                .and_then(|wants| wants.as_ref().map(|wants| wants.role.to_string())),
         });
         let members = page.by_ref().take(limit).collect();
         let more = page.next().is_some();

@@ -3,6 +3,7 @@
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
+use stagedoor_bus::Event as Told;
 use stagedoor_token::{Action, Claims, KeyState, Role, mint};
 use stagedoor_wire::{
     code::ErrorCode,
@@ -72,6 +73,14 @@ impl Session {
             Denial::new(ErrorCode::RequestInvalid, error.to_string())
         };
         let token = mint(&claims, key).map_err(refused)?;
+        self.shared.bus.tell(Told::Invited {
+            app: room.app,
+            room: room.name.clone(),
+            by: me.member.user.clone(),
+            user: user.clone(),
+            role: invite.role.clone(),
+            jti: jti.clone(),
+        });
         Ok(ok(invite.id, Invited { token, user, jti, exp: claims.exp }))
     }
 }

@@ -78,6 +78,15 @@ async fn of_event(event: Event, revoker: &Revoker) -> Record {
             detail: Some(format!("old_jti={old_jti}")),
             ..now("seat.renewed", "ok")
         },
+        Event::Invited { app, room, by, user, role, jti } => Record {
+            app: Some(app.0),
+            room: Some(room),
+            user: Some(user),
+            role: Some(role),
+            jti: Some(jti),
+            actor: Some(by),
+            ..now("seat.invited", "ok")
+        },
         Event::RoleChanged { app, room, user, role, by } => Record {
             app: Some(app.0),
             room: Some(room),

@@ -115,6 +115,9 @@ fn touched(answer: &Answer) -> Result<Touched, ApiError> {
         Answer::UserUnknown => {
             Err(ApiError::NotFound { code: "user_unknown", detail: "no such user is in the room" })
         }
+        Answer::AskUnknown => {
+            Err(ApiError::NotFound { code: "ask_unknown", detail: "that user asks for nothing" })
+        }
         Answer::RoleRefused => Err(ApiError::Invalid {
             code: "role_refused",
             detail: "the app has no such role, or this member cannot have it".into(),
@@ -300,6 +303,44 @@ pub(crate) async fn unmute(
     MaybeBody(MutedKinds { kinds }): MaybeBody<MutedKinds>,
 ) -> Result<Json<Touched>, ApiError> {
     set_muted(&state, &caller, request_id, member, kinds, false).await.map(Json)
+}
+
+async fn settle(
+    state: &State,
+    caller: &Caller,
+    request_id: String,
+    (app, room, user): (AppId, String, String),
+    accept: bool,
+) -> Result<Touched, ApiError> {
+    let record = of_member(if accept { "room.admit" } else { "room.decline" }, app, &room, &user);
+    let command = Command::Settle { app, room, user, accept };
+    act(state, caller, request_id, record, command).await
+}
+
+/// Gives a member what it asks for: admission, or the role for which it raised its hand.
+#[utoipa::path(post, path = "/v1/apps/{app}/rooms/{room}/members/{user}/admit", tag = "rooms",
+    params(("app" = u32, Path), ("room" = String, Path), ("user" = String, Path)),
+    responses((status = 200, body = Touched), (status = "4XX", body = Problem)))]
+pub(crate) async fn admit(
+    Has(state): Has<Arc<State>>,
+    Extension(caller): Extension<Caller>,
+    Extension(RequestId(request_id)): Extension<RequestId>,
+    At(member): At<(AppId, String, String)>,
+) -> Result<Json<Touched>, ApiError> {
+    settle(&state, &caller, request_id, member, true).await.map(Json)
+}
+
+/// Refuses what a member asks for; one that waits for admission is removed.
+#[utoipa::path(post, path = "/v1/apps/{app}/rooms/{room}/members/{user}/decline", tag = "rooms",
+    params(("app" = u32, Path), ("room" = String, Path), ("user" = String, Path)),
+    responses((status = 200, body = Touched), (status = "4XX", body = Problem)))]
+pub(crate) async fn decline(
+    Has(state): Has<Arc<State>>,
+    Extension(caller): Extension<Caller>,
+    Extension(RequestId(request_id)): Extension<RequestId>,
+    At(member): At<(AppId, String, String)>,
+) -> Result<Json<Touched>, ApiError> {
+    settle(&state, &caller, request_id, member, false).await.map(Json)
 }
 
 /// Closes a room for everybody.

@@ -1,4 +1,4 @@
-//! `room list|show|kick|ban|role|mute|unmute|close|message`, of `cli`.
+//! `room list|show|kick|ban|role|mute|unmute|admit|decline|close|message`, of `cli`.
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
@@ -76,6 +76,10 @@ enum RoomCommand {
     Mute(Muted),
     /// Let a member's streams be passed on again.
     Unmute(Muted),
+    /// Give a member what it asks for: admission, or the role for which it raised its hand.
+    Admit(Asking),
+    /// Refuse what a member asks for; one that waits for admission is removed.
+    Decline(Asking),
     /// Close a room for everybody.
     Close {
         /// The AppID.
@@ -101,6 +105,16 @@ enum RoomCommand {
         #[arg(long)]
         topic: Option<String>,
     },
+}
+
+#[derive(Debug, Args)]
+struct Asking {
+    /// The AppID.
+    app: u32,
+    /// The room.
+    room: String,
+    /// The user.
+    user: String,
 }
 
 #[derive(Debug, Args)]
@@ -150,6 +164,12 @@ pub(super) fn run(room: Room, json: bool) -> Done {
         }
         RoomCommand::Unmute(muted) => {
             (Method::POST, member(muted.app, &muted.room, &muted.user, "unmute"), muted.body())
+        }
+        RoomCommand::Admit(Asking { app, room, user }) => {
+            (Method::POST, member(app, &room, &user, "admit"), None)
+        }
+        RoomCommand::Decline(Asking { app, room, user }) => {
+            (Method::POST, member(app, &room, &user, "decline"), None)
         }
         RoomCommand::Close { app, room } => (Method::DELETE, path(app, &room), None),
         RoomCommand::Message { app, room, data, role, user, topic } => {

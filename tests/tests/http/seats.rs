@@ -297,3 +297,41 @@ async fn changed_roles_are_reapplied_to_live_seats_when_asked_and_told_how_many(
     assert_eq!(audit["items"][0]["detail"], "version=3 seats=2");
     Ok(())
 }
+
+#[tokio::test]
+async fn the_backend_admits_and_declines_who_waits_and_who_raised_a_hand() -> Result<()> {
+    let stage = Stage::start().await?;
+    let (backend, app) = backend(&stage).await?;
+    let mut roles: Vec<serde_json::Value> = stagedoor_token::Roles::built_in()
+        .iter()
+        .map(serde_json::to_value)
+        .collect::<Result<_, _>>()?;
+    for role in &mut roles {
+        role["waits"] = (role["role"] == "audience").into();
+    }
+    let put = json!({"roles": roles});
+    backend.get(200, "PUT", &format!("{app}/roles"), Some(&put)).await?;
+    let (mut anna, _) = seated(&stage, &backend, ("main", "anna", "audience")).await?;
+    let (mut eve, _) = seated(&stage, &backend, ("main", "eve", "audience")).await?;
+    let member = |user: &str, act: &str| format!("{app}/rooms/main/members/{user}/{act}");
+    let room = backend.get(200, "GET", &format!("{app}/rooms/main"), None).await?;
+    assert_eq!(room["members"][0]["waiting"], true);
+    backend.get(200, "POST", &member("anna", "admit"), None).await?;
+    assert_eq!(anna.event("grants_changed").await?["why"], "admitted");
+    backend.get(200, "POST", &member("eve", "decline"), None).await?;
+    assert_eq!(eve.closed().await?.code, 4310);
+
+    let again = backend.ask("POST", &member("anna", "admit"), None).await?;
+    assert_eq!(again.problem(), (404, "ask_unknown"));
+    anna.ok(json!({"op": "ask", "role": "speaker"})).await?;
+    let room = backend.get(200, "GET", &format!("{app}/rooms/main"), None).await?;
+    assert_eq!(room["members"][0]["wants"], "speaker");
+    backend.get(200, "POST", &member("anna", "admit"), None).await?;
+    assert_eq!(anna.event("grants_changed").await?["role"], "speaker");
+    anna.ok(json!({"op": "ask", "role": "cohost"})).await?;
+    backend.get(200, "POST", &member("anna", "decline"), None).await?;
+    while anna.event("ask_ended").await?["outcome"] != "declined" {}
+    let gone = backend.ask("POST", &member("eve", "decline"), None).await?;
+    assert_eq!(gone.problem(), (404, "user_unknown"));
+    Ok(())
+}

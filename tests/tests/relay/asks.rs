@@ -135,6 +135,15 @@ async fn an_invitation_is_weaker_and_shorter_than_its_inviter() -> Result<()> {
     )?;
     let own = stage.claims("lobby", "carla", "cohost")?;
     assert!(claims.exp <= own.exp && claims.room == "lobby" && *claims.role == *"speaker");
+    let backend = stage.backend(&[stagedoor_server::Scope::AppsAdmin]).await?;
+    let path = format!("/v1/apps/{}/audit?kind=seat.invited", stage.app);
+    let recorded = loop {
+        let audit = backend.get(200, "GET", &path, None).await?;
+        if let Some(record) = audit["items"].get(0) {
+            break record.clone();
+        }
+    };
+    assert_eq!((&recorded["actor"], &recorded["jti"]), (&json!("carla"), &invited["jti"]));
     let mut guest = stage.connect().await?;
     let seated = guest.log_in(token).await?;
     assert_eq!((&seated["user"], &seated["name"]), (&invited["user"], &json!("Guest")));
