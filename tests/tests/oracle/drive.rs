@@ -92,7 +92,7 @@ impl<'a> Episode<'a> {
         };
         self.settle(op, out, &loose).await?;
         self.done += 1;
-        if self.done % self.look_every == 0 || !loose.is_empty() {
+        if self.done.is_multiple_of(self.look_every) || !loose.is_empty() {
             self.look(&loose).await?;
         }
         Ok(true)
