@@ -20,6 +20,8 @@ mod moderate;
 mod ops;
 #[path = "oracle/regrant.rs"]
 mod regrant;
+#[path = "oracle/say.rs"]
+mod say;
 #[path = "oracle/world.rs"]
 mod world;
 
@@ -111,7 +113,8 @@ impl Play<'_> {
         };
         let (mut piece, mut tries) = (least.0.len() / 2, 0);
         while piece > 0 && tries < TRIES {
-            let mut from = 0;
+            // The roles, which come first, stay.
+            let mut from = 1;
             while from + piece < least.0.len() && tries < TRIES {
                 tries += 1;
                 let mut fewer = least.0.clone();

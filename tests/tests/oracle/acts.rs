@@ -1,12 +1,14 @@
 //! What each operation must come to: the answer, and who is told what. Of the oracle, after `regrant`.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::{
     law::{Texts, matches},
     ops::{Op, To},
     regrant::Act,
-    world::{Revocation, Room, Seat, Stream, Target, Token, World},
+    world::{AtExp, Revocation, Room, Seat, Stream, Target, Token, World},
 };
 
 /// What an operation is answered with.
@@ -23,6 +25,8 @@ pub(crate) enum Answer {
 pub(crate) struct Hint {
     /// A stream's number.
     pub(crate) number: u32,
+    /// A guest's user id, its token's id, and its end.
+    pub(crate) guest: (String, String, i64),
 }
 
 pub(crate) type Done = Result<Value, Answer>;
@@ -46,7 +50,11 @@ impl World {
     /// Carries an operation out.
     pub(crate) fn carry_out(&mut self, op: &Op, hint: &Hint) -> Answer {
         let done = match op {
-            Op::Login { client, token } => self.login(*client, token),
+            Op::Login { client, token, names } => self.login(*client, token, names.as_ref()),
+            Op::Guest { client, invitation } => match self.invitations.get(*invitation).cloned() {
+                Some(token) => self.login(*client, &token, None),
+                None => Err(no("nobody")),
+            },
             Op::Ticket { client, ticket } => self.by_ticket(*client, *ticket),
             Op::Roles { roles, second_login, reapply } => {
                 self.roles = roles.iter().map(|role| (role.role.clone(), role.clone())).collect();
@@ -74,8 +82,9 @@ impl World {
         done.map_or_else(|refused| refused, Answer::Ok)
     }
 
-    fn login(&mut self, client: usize, token: &Token) -> Done {
-        self.door(token, None).map_err(no)?;
+    fn login(&mut self, client: usize, token: &Token, names: Option<&(String, String)>) -> Done {
+        let names = names.map(|(room, user)| (room.as_str(), user.as_str()));
+        self.door(token, names).map_err(no)?;
         let mut answer = self.enter(client, token).map_err(no)?;
         if token.once {
             self.revocations.push(of_token(&token.jti, USED));
@@ -202,7 +211,7 @@ impl World {
         };
         let Some(me) = self.rooms[&room].seat(id).cloned() else { return Err(no("nobody")) };
         match op {
-            Op::Leave { .. } => {
+            Op::Leave { .. } | Op::Break { .. } => {
                 self.put_out(&room, id, "left");
                 Ok(json!({}))
             }
@@ -235,7 +244,7 @@ impl World {
             Op::Set { key, value, if_version, .. } => self.set(&room, &me, key, value, *if_version),
             Op::Ask { role, .. } => self.ask(&room, &me, role),
             Op::Unask { .. } => self.unask(&room, &me),
-            Op::Invite { role, ttl, .. } => self.invite(&me, role, *ttl),
+            Op::Invite { role, ttl, once, .. } => self.invite(&me, role, *ttl, *once, hint),
             Op::Moderate { verb, user, role, kinds, for_s, .. } => {
                 if *verb == "close" {
                     let may = me.grants.moderate.contains("close");
@@ -423,16 +432,31 @@ impl World {
         }
     }
 
-    /// The guest's token is the relay's to make; here it is only whether it is made, and until when.
-    fn invite(&self, me: &Seat, role: &str, ttl: i64) -> Done {
+    /// Who the guest is the relay chooses; what it may, and until when, it does not.
+    fn invite(&mut self, me: &Seat, role: &str, ttl: i64, once: bool, hint: &Hint) -> Done {
         let rank = self.roles.get(role).ok_or(no("role_unknown"))?.rank;
         me.grants.invite(role, rank).map_err(denied("invite_denied"))?;
         let left = me.pass.token.exp - self.now;
         if left <= 0 {
             return Err(no("request_invalid"));
         }
-        let ends_with_own = ttl > left;
-        Ok(json!({"ends_with_own": ends_with_own}))
+        let (user, jti, exp) = hint.guest.clone();
+        self.invitations.push(Token {
+            key: 0,
+            room: me.pass.token.room.clone(),
+            user,
+            role: role.into(),
+            grants: None,
+            iat: self.now,
+            exp,
+            jti,
+            generation: me.pass.token.generation,
+            once,
+            at_exp: AtExp::Close,
+            max_stay: None,
+            until: BTreeMap::new(),
+        });
+        Ok(json!({"lasts": ttl.min(left)}))
     }
 }
 

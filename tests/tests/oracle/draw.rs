@@ -237,6 +237,15 @@ impl Gen {
             let ticket = newest - self.dice.below(4).min(newest);
             return Op::Ticket { client, ticket };
         }
+        if !world.invitations.is_empty() && self.dice.percent(12) {
+            let newest = world.invitations.len() - 1;
+            let invitation = newest - self.dice.below(4).min(newest);
+            let token = &world.invitations[invitation];
+            let there = world.rooms.get(&token.room).is_some_and(|r| r.face(&token.user).is_some());
+            if !self.several || !there {
+                return Op::Guest { client, invitation };
+            }
+        }
         let room = self.dice.text(&ROOMS);
         let mut user = self.dice.text(&USERS);
         // At most one user of a room has several seats: in which order those of two are acted on is left open.
@@ -248,7 +257,12 @@ impl Gen {
         }
         let older = if self.dice.percent(25) { self.older(Some(&room), &user) } else { None };
         let token = older.unwrap_or_else(|| self.token(world, &room, &user));
-        Op::Login { client, token }
+        let names = match self.dice.below(20) {
+            0 => Some((self.dice.text(&ROOMS), token.user.clone())),
+            1 => Some((token.room.clone(), self.dice.text(&USERS))),
+            _ => None,
+        };
+        Op::Login { client, token, names }
     }
 
     fn to(&mut self) -> To {
@@ -259,7 +273,16 @@ impl Gen {
         }
     }
 
-    fn moderate(&mut self, client: usize) -> Op {
+    /// A user of the client's room, more often than not.
+    fn user(&mut self, world: &World, client: usize) -> String {
+        let there = world.sits(client).map(|(room, _)| &world.rooms[&room].seats);
+        match there {
+            Some(seats) if self.dice.percent(70) => self.dice.of(seats).user.clone(),
+            _ => self.dice.text(&USERS),
+        }
+    }
+
+    fn moderate(&mut self, world: &World, client: usize) -> Op {
         const ALL: [&str; 16] = [
             "kick", "ban", "mute", "mute", "unmute", "unmute", "promote", "promote", "promote",
             "demote", "demote", "admit", "admit", "decline", "decline", "close",
@@ -270,7 +293,7 @@ impl Gen {
         }
         let gives = verb == "promote" || verb == "demote";
         let mutes = verb == "mute" || verb == "unmute";
-        let user = self.dice.text(&USERS);
+        let user = self.user(world, client);
         let role =
             gives.then(|| if self.dice.percent(2) { "zz".into() } else { self.dice.text(&ROLES) });
         let kinds = (mutes && self.dice.percent(50)).then(|| self.dice.some(&KINDS, 50));
@@ -324,7 +347,7 @@ impl Gen {
         let entry = Revocation {
             target,
             generation: world.generation + 1,
-            at: world.now,
+            at: world.now + STEP_S / 2,
             ban,
             ends: ban.then(|| self.end(world.now, 8)),
         };
@@ -407,7 +430,8 @@ impl Gen {
     /// A request of a member.
     fn asked_by(&mut self, world: &World, client: usize, what: usize) -> Option<Op> {
         Some(match what {
-            96..=103 => Op::Leave { client },
+            96..=100 => Op::Leave { client },
+            101..=103 => Op::Break { client },
             104..=150 => {
                 let user = world.seat_of(client)?.user.clone();
                 let room = world.sits(client)?.0;
@@ -459,10 +483,11 @@ impl Gen {
             }
             881..=895 => Op::Unask { client },
             896..=905 => {
-                let ttl = STEP_S * self.dice.below(20) as i64 + STEP_S / 10;
-                Op::Invite { client, role: self.dice.text(&ROLES), ttl }
+                let ttl = STEP_S * self.dice.below(20) as i64 + STEP_S / 2;
+                let (role, once) = (self.dice.text(&ROLES), self.dice.percent(20));
+                Op::Invite { client, role, ttl, once: once && !self.several }
             }
-            _ => self.moderate(client),
+            _ => self.moderate(world, client),
         })
     }
 }

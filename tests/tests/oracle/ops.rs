@@ -21,15 +21,26 @@ pub(crate) enum To {
 /// One operation. A client is a connection by its number.
 #[derive(Clone, Debug)]
 pub(crate) enum Op {
+    /// With a room and a user that the login names, where it names them.
     Login {
         client: usize,
         token: Token,
+        names: Option<(String, String)>,
+    },
+    /// With the token of an invitation, by its number.
+    Guest {
+        client: usize,
+        invitation: usize,
     },
     Ticket {
         client: usize,
         ticket: usize,
     },
     Leave {
+        client: usize,
+    },
+    /// The connection breaks.
+    Break {
         client: usize,
     },
     Renew {
@@ -83,6 +94,7 @@ pub(crate) enum Op {
         client: usize,
         role: String,
         ttl: i64,
+        once: bool,
     },
     Moderate {
         client: usize,
@@ -133,6 +145,7 @@ impl Op {
     pub(crate) fn client(&self) -> Option<usize> {
         match self {
             Self::Leave { client }
+            | Self::Break { client }
             | Self::Renew { client, .. }
             | Self::Publish { client, .. }
             | Self::Unpublish { client, .. }
