@@ -6,14 +6,22 @@
 mod acts;
 #[path = "oracle/client.rs"]
 mod client;
+#[path = "oracle/dice.rs"]
+mod dice;
+#[path = "oracle/draw.rs"]
+mod draw;
 #[path = "oracle/drive.rs"]
 mod drive;
 #[path = "oracle/law.rs"]
 mod law;
+#[path = "oracle/moderate.rs"]
+mod moderate;
 #[path = "oracle/ops.rs"]
 mod ops;
 #[path = "oracle/regrant.rs"]
 mod regrant;
+#[path = "oracle/say.rs"]
+mod say;
 #[path = "oracle/world.rs"]
 mod world;
 
@@ -22,17 +30,16 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use stagedoor_tests::Stage;
 
-use self::{
-    drive::Episode,
-    ops::{Dice, Gen, Op},
-};
+use self::{dice::Dice, draw::Gen, drive::Episode, ops::Op};
 
 /// Operations of one episode: an app with its rooms.
 const EPISODE: usize = 1_000;
 /// Operations in all, where the environment says nothing.
 const OPERATIONS: usize = 100_000;
 /// Relays at work at once.
-const LANES: usize = 4;
+const LANES: usize = 8;
+/// How often a difference is looked for in fewer operations.
+const TRIES: usize = 200;
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().and_then(|text| text.parse().ok())
@@ -54,44 +61,92 @@ async fn stage() -> Result<Stage> {
     .await
 }
 
-/// Plays an episode; how many operations it had, or after which it failed and how.
-async fn play(
-    stage: &Stage,
-    ahead: &mut Duration,
-    seed: u64,
-    operations: usize,
-) -> Result<Result<usize, (Vec<Op>, anyhow::Error)>> {
-    let mut episode = Episode::begin(stage, ahead).await?;
-    let mut draw = Gen::new(seed);
-    let (roles, second_login) = draw.roles();
-    let mut played = vec![Op::Roles { roles, second_login, reapply: false }];
-    episode.carry_out(&played[0]).await?;
-    while played.len() < operations {
-        let op = draw.draw(&episode.world);
-        played.push(op.clone());
-        let before = format!("{:#?}", episode.world.rooms);
-        if let Err(error) = episode.carry_out(&op).await {
-            std::fs::write("/tmp/d/before.txt", before).ok();
-            std::fs::write("/tmp/d/after.txt", format!("{:#?}", episode.world.rooms)).ok();
-            return Ok(Err((played, error)));
+/// Operations on one app, drawn or given, until both sides differ.
+struct Play<'a> {
+    stage: &'a Stage,
+    ahead: &'a mut Duration,
+}
+
+/// What was played up to a difference, and the difference.
+type Differs = (Vec<Op>, anyhow::Error);
+
+impl Play<'_> {
+    /// Plays an episode of a seed; how many operations it had.
+    async fn drawn(&mut self, seed: u64, operations: usize) -> Result<Result<usize, Differs>> {
+        let mut episode = Episode::begin(self.stage, self.ahead).await?;
+        let mut draw = Gen::new(seed);
+        let (roles, second_login) = draw.roles();
+        let mut op = Op::Roles { roles, second_login, reapply: false };
+        let mut played = Vec::new();
+        while played.len() < operations {
+            played.push(op.clone());
+            if let Err(error) = episode.carry_out(&op).await {
+                return Ok(Err((played, error)));
+            }
+            op = draw.draw(&episode.world);
         }
+        Ok(Ok(played.len()))
     }
-    Ok(Ok(played.len()))
+
+    /// Plays these operations, looking at everybody after each; up to the difference, if there is one.
+    async fn given(&mut self, operations: &[Op]) -> Result<Option<Differs>> {
+        let mut episode = Episode::begin(self.stage, self.ahead).await?;
+        episode.look_always();
+        let mut played = Vec::new();
+        for op in operations {
+            played.push(op.clone());
+            match episode.carry_out(op).await {
+                Ok(true) => {}
+                // It means nothing any more.
+                Ok(false) => drop(played.pop()),
+                Err(error) => return Ok(Some((played, error))),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Fewer operations that differ still, as few as a few tries find.
+    async fn shortest(&mut self, differs: Differs) -> Result<Differs> {
+        let mut least = match self.given(&differs.0).await? {
+            Some(sooner) => sooner,
+            None => return Ok(differs),
+        };
+        let (mut piece, mut tries) = (least.0.len() / 2, 0);
+        while piece > 0 && tries < TRIES {
+            // The roles, which come first, stay.
+            let mut from = 1;
+            while from + piece < least.0.len() && tries < TRIES {
+                tries += 1;
+                let mut fewer = least.0.clone();
+                fewer.drain(from..from + piece);
+                match self.given(&fewer).await? {
+                    Some(shorter) => least = shorter,
+                    None => from += piece,
+                }
+            }
+            piece /= 2;
+        }
+        Ok(least)
+    }
 }
 
 async fn lane(seeds: Vec<u64>, operations: usize) -> Result<usize> {
     let stage = stage().await?;
     let mut ahead = Duration::ZERO;
+    let mut play = Play { stage: &stage, ahead: &mut ahead };
     let mut done = 0;
     for seed in seeds {
-        match play(&stage, &mut ahead, seed, operations).await? {
+        match play.drawn(seed, operations).await? {
             Ok(played) => done += played,
-            Err((played, error)) => {
-                let all: Vec<String> = played.iter().map(|op| format!("{op:?}")).collect();
+            Err(differs) => {
+                let (after, first) = (differs.0.len(), format!("{:#}", differs.1));
+                let (least, error) = play.shortest(differs).await?;
+                let least: Vec<String> = least.iter().map(|op| format!("{op:?}")).collect();
                 bail!(
-                    "STAGEDOOR_ORACLE_SEED={seed} differs after {} operations: {error:#}\n{}",
-                    played.len(),
-                    all[all.len().saturating_sub(6)..].join("\n")
+                    "STAGEDOOR_ORACLE_SEED={seed}: relay and model differ after {after} operations: \
+                     {first}\n\nas short as was found, {} operations: {error:#}\n{}",
+                    least.len(),
+                    least.join("\n"),
                 );
             }
         }

@@ -1,12 +1,14 @@
 //! What each operation must come to: the answer, and who is told what. Of the oracle, after `regrant`.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::{
     law::{Texts, matches},
     ops::{Op, To},
     regrant::Act,
-    world::{Revocation, Room, Seat, Stream, Target, Token, World},
+    world::{AtExp, Revocation, Room, Seat, Stream, Target, Token, World},
 };
 
 /// What an operation is answered with.
@@ -23,20 +25,20 @@ pub(crate) enum Answer {
 pub(crate) struct Hint {
     /// A stream's number.
     pub(crate) number: u32,
-    /// A guest's user id and its token's id.
-    pub(crate) guest: Option<(String, String)>,
+    /// A guest's user id, its token's id, and its end.
+    pub(crate) guest: (String, String, i64),
 }
 
-type Done = Result<Value, Answer>;
+pub(crate) type Done = Result<Value, Answer>;
 
 /// What revokes the token that logged in once; no generation of an app's.
 const USED: u64 = u64::MAX;
 
-fn no(code: &'static str) -> Answer {
+pub(crate) fn no(code: &'static str) -> Answer {
     Answer::Refused(code, None)
 }
 
-fn denied(code: &'static str) -> impl Fn(&'static str) -> Answer {
+pub(crate) fn denied(code: &'static str) -> impl Fn(&'static str) -> Answer {
     move |rule| Answer::Refused(code, Some(rule))
 }
 
@@ -48,7 +50,11 @@ impl World {
     /// Carries an operation out.
     pub(crate) fn carry_out(&mut self, op: &Op, hint: &Hint) -> Answer {
         let done = match op {
-            Op::Login { client, token } => self.login(*client, token),
+            Op::Login { client, token, names } => self.login(*client, token, names.as_ref()),
+            Op::Guest { client, invitation } => match self.invitations.get(*invitation).cloned() {
+                Some(token) => self.login(*client, &token, None),
+                None => Err(no("nobody")),
+            },
             Op::Ticket { client, ticket } => self.by_ticket(*client, *ticket),
             Op::Roles { roles, second_login, reapply } => {
                 self.roles = roles.iter().map(|role| (role.role.clone(), role.clone())).collect();
@@ -65,7 +71,7 @@ impl World {
             Op::CloseRoom { room } => self.api_close(room),
             Op::Message { room, to, data } => self.api_message(room, to, data),
             Op::Revoke { entry, margin, then } => {
-                Ok(json!({"seats": self.revoke(entry.clone(), *margin, then)}))
+                Ok(json!({"seats": self.revoke(entry, *margin, then)}))
             }
             Op::Clock => {
                 self.step();
@@ -76,8 +82,9 @@ impl World {
         done.map_or_else(|refused| refused, Answer::Ok)
     }
 
-    fn login(&mut self, client: usize, token: &Token) -> Done {
-        self.door(token, None).map_err(no)?;
+    fn login(&mut self, client: usize, token: &Token, names: Option<&(String, String)>) -> Done {
+        let names = names.map(|(room, user)| (room.as_str(), user.as_str()));
+        self.door(token, names).map_err(no)?;
         let mut answer = self.enter(client, token).map_err(no)?;
         if token.once {
             self.revocations.push(of_token(&token.jti, USED));
@@ -148,7 +155,7 @@ impl World {
         Ok(json!({"seats": 1}))
     }
 
-    fn kick(&mut self, room: &str, user: &str) {
+    pub(crate) fn kick(&mut self, room: &str, user: &str) {
         let ids = self.rooms[room].ids_of(user);
         for id in &ids {
             let jtis = self.rooms[room].seat(*id).map(|seat| seat.pass.jtis.clone());
@@ -167,7 +174,7 @@ impl World {
         }
     }
 
-    fn put_all_out(&mut self, room: &str, ids: Vec<u64>, close: &'static str) {
+    pub(crate) fn put_all_out(&mut self, room: &str, ids: Vec<u64>, close: &'static str) {
         // The oldest seat goes first.
         ids.into_iter().rev().for_each(|id| self.put_out(room, id, close));
     }
@@ -204,7 +211,7 @@ impl World {
         };
         let Some(me) = self.rooms[&room].seat(id).cloned() else { return Err(no("nobody")) };
         match op {
-            Op::Leave { .. } => {
+            Op::Leave { .. } | Op::Break { .. } => {
                 self.put_out(&room, id, "left");
                 Ok(json!({}))
             }
@@ -237,7 +244,7 @@ impl World {
             Op::Set { key, value, if_version, .. } => self.set(&room, &me, key, value, *if_version),
             Op::Ask { role, .. } => self.ask(&room, &me, role),
             Op::Unask { .. } => self.unask(&room, &me),
-            Op::Invite { role, ttl, .. } => self.invite(&me, role, *ttl, hint),
+            Op::Invite { role, ttl, once, .. } => self.invite(&me, role, *ttl, *once, hint),
             Op::Moderate { verb, user, role, kinds, for_s, .. } => {
                 if *verb == "close" {
                     let may = me.grants.moderate.contains("close");
@@ -257,7 +264,7 @@ impl World {
 
     fn renew(&mut self, room: &str, me: &Seat, token: &Token) -> Done {
         self.door(token, Some((room, &me.user))).map_err(no)?;
-        self.regrant(room, me.id, &Act::Renew(token.clone()), None).map_err(no)?;
+        self.regrant(room, me.id, &Act::Renew(Box::new(token.clone())), None).map_err(no)?;
         if token.once {
             self.revocations.push(of_token(&token.jti, USED));
         }
@@ -425,118 +432,31 @@ impl World {
         }
     }
 
-    /// The guest's token is the relay's to make; here it is only whether it is made, and until when.
-    fn invite(&self, me: &Seat, role: &str, ttl: i64, hint: &Hint) -> Done {
+    /// Who the guest is the relay chooses; what it may, and until when, it does not.
+    fn invite(&mut self, me: &Seat, role: &str, ttl: i64, once: bool, hint: &Hint) -> Done {
         let rank = self.roles.get(role).ok_or(no("role_unknown"))?.rank;
         me.grants.invite(role, rank).map_err(denied("invite_denied"))?;
         let left = me.pass.token.exp - self.now;
         if left <= 0 {
             return Err(no("request_invalid"));
         }
-        let _ = hint;
-        let ends_with_own = ttl > left;
-        Ok(json!({"ends_with_own": ends_with_own}))
-    }
-
-    fn target(&self, room: &str, me: &Seat, verb: &str, user: &str) -> Result<Seat, Answer> {
-        let place = &self.rooms[room];
-        let denied = denied("moderate_denied");
-        let may = |verb: &str| me.grants.moderate.contains(verb);
-        let declines = verb == "decline" && (may("promote") || may("admit"));
-        if !declines && !may(verb) {
-            return Err(denied("moderate"));
-        }
-        let target = place.face(user).ok_or(no("user_unknown"))?;
-        let decides = place
-            .asks
-            .get(user)
-            .is_some_and(|wants| Room::decides(&me.grants, &target.grants, wants.as_ref()));
-        if !me.grants.sees(&target.grants) && !decides {
-            return Err(no("user_unknown"));
-        }
-        let verb = match verb {
-            "decline" if target.waiting => "admit",
-            "decline" => "promote",
-            verb => verb,
-        };
-        me.grants.moderate(verb, target.grants.rank).map_err(denied)?;
-        Ok(target.clone())
-    }
-
-    fn moderate(
-        &mut self,
-        room: &str,
-        me: &Seat,
-        verb: &str,
-        target: &Seat,
-        (role, kinds, for_s): (Option<&str>, Option<&Texts>, Option<i64>),
-    ) -> Done {
-        let user = &target.user;
-        let all = || ["audio", "video", "screen", "data"].map(String::from).into();
-        let kinds = kinds.cloned().unwrap_or_else(all);
-        let act = match verb {
-            "kick" => {
-                self.kick(room, user);
-                return Ok(json!({}));
-            }
-            "ban" => {
-                self.revocations.push(Revocation {
-                    target: Target::RoomUser(room.into(), user.clone()),
-                    generation: 0,
-                    at: self.now,
-                    ban: true,
-                    ends: for_s.map(|for_s| self.now + for_s),
-                });
-                self.put_all_out(room, self.rooms[room].ids_of(user), "banned");
-                return Ok(json!({}));
-            }
-            "decline" => return self.decline(room, target),
-            "mute" => Act::Mute(kinds),
-            "unmute" => Act::Unmute(kinds),
-            "admit" if target.waiting => Act::Admit,
-            "admit" => return Err(no("ask_unknown")),
-            _ => {
-                let role = role.unwrap_or_default();
-                let rank = self.roles.get(role).ok_or(no("role_unknown"))?.rank;
-                me.grants
-                    .give(verb, target.grants.rank, rank)
-                    .map_err(denied("moderate_denied"))?;
-                Act::Give(role.into())
-            }
-        };
-        let ids = self.rooms[room].ids_of(user);
-        self.regrant(room, target.id, &act, Some(me))
-            .map_err(|code| no(if code == "role_full" { code } else { "role_unknown" }))?;
-        for id in ids.into_iter().filter(|id| *id != target.id) {
-            // One that its own token holds back stays as it is.
-            let _ = self.regrant(room, id, &act, Some(me));
-        }
-        Ok(json!({}))
-    }
-
-    fn decline(&mut self, room: &str, target: &Seat) -> Done {
-        let Some(place) = self.rooms.get_mut(room) else { return Err(no("nobody")) };
-        let wants = place.asks.get(&target.user).cloned().ok_or(no("ask_unknown"))?;
-        place.settle(target, "declined", &mut self.out);
-        if wants.is_none() {
-            self.put_all_out(room, self.rooms[room].ids_of(&target.user), "declined");
-        }
-        Ok(json!({}))
-    }
-
-    /// The close that follows a refused login.
-    pub(crate) fn close_of(code: &str) -> &str {
-        match code {
-            "token_invalid"
-            | "token_expired"
-            | "token_not_yet_valid"
-            | "token_revoked"
-            | "banned"
-            | "role_full"
-            | "seat_held" => code,
-            "room_mismatch" | "user_mismatch" => "room_mismatch",
-            _ => "token_refused",
-        }
+        let (user, jti, exp) = hint.guest.clone();
+        self.invitations.push(Token {
+            key: 0,
+            room: me.pass.token.room.clone(),
+            user,
+            role: role.into(),
+            grants: None,
+            iat: self.now,
+            exp,
+            jti,
+            generation: me.pass.token.generation,
+            once,
+            at_exp: AtExp::Close,
+            max_stay: None,
+            until: BTreeMap::new(),
+        });
+        Ok(json!({"lasts": ttl.min(left)}))
     }
 }
 

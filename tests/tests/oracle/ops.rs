@@ -1,25 +1,14 @@
-//! Operations, and how they are drawn: by a seed alone, with an eye on the model so that most of them mean
-//! something. Of the oracle, after `acts`.
+//! Operations. Of the oracle, after `moderate`.
 
-use std::collections::BTreeSet;
-
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{
     law::{Grants, Texts},
-    regrant::STEP_S,
-    world::{AtExp, Revocation, Target, Then, Token, World},
+    world::{Revocation, Then, Token},
 };
 
 /// Connections of one episode.
 pub(crate) const CLIENTS: usize = 8;
-pub(crate) const ROOMS: [&str; 2] = ["r", "s"];
-const USERS: [&str; 5] = ["ann", "bob", "cat", "dan", "eve"];
-const ROLES: [&str; 5] = ["a", "b", "c", "d", "e"];
-const STREAMS: [&str; 6] = ["cam", "cam.1", "cam.2", "mic", "q.1", "q.2"];
-const KEYS: [&str; 4] = ["k.a", "k.b", "poll", "k"];
-const KINDS: [&str; 4] = ["audio", "video", "screen", "data"];
-const VERBS: [&str; 8] = ["kick", "ban", "mute", "unmute", "promote", "demote", "close", "admit"];
 
 /// To whom a message goes.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,15 +21,26 @@ pub(crate) enum To {
 /// One operation. A client is a connection by its number.
 #[derive(Clone, Debug)]
 pub(crate) enum Op {
+    /// With a room and a user that the login names, where it names them.
     Login {
         client: usize,
         token: Token,
+        names: Option<(String, String)>,
+    },
+    /// With the token of an invitation, by its number.
+    Guest {
+        client: usize,
+        invitation: usize,
     },
     Ticket {
         client: usize,
         ticket: usize,
     },
     Leave {
+        client: usize,
+    },
+    /// The connection breaks.
+    Break {
         client: usize,
     },
     Renew {
@@ -94,6 +94,7 @@ pub(crate) enum Op {
         client: usize,
         role: String,
         ttl: i64,
+        once: bool,
     },
     Moderate {
         client: usize,
@@ -144,6 +145,7 @@ impl Op {
     pub(crate) fn client(&self) -> Option<usize> {
         match self {
             Self::Leave { client }
+            | Self::Break { client }
             | Self::Renew { client, .. }
             | Self::Publish { client, .. }
             | Self::Unpublish { client, .. }
@@ -158,502 +160,5 @@ impl Op {
             | Self::Moderate { client, .. } => Some(*client),
             _ => None,
         }
-    }
-}
-
-/// SplitMix64 (Steele, Lea and Flood, 2014).
-#[derive(Clone, Debug)]
-pub(crate) struct Dice(pub(crate) u64);
-
-impl Dice {
-    pub(crate) fn roll(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    pub(crate) fn below(&mut self, n: usize) -> usize {
-        (self.roll() % n.max(1) as u64) as usize
-    }
-
-    fn percent(&mut self, n: usize) -> bool {
-        self.below(100) < n
-    }
-
-    fn of<'a, T>(&mut self, all: &'a [T]) -> &'a T {
-        &all[self.below(all.len())]
-    }
-
-    fn text(&mut self, all: &[&str]) -> String {
-        (*self.of(all)).into()
-    }
-
-    fn some(&mut self, all: &[&str], percent: usize) -> Texts {
-        all.iter().filter(|_| self.percent(percent)).map(|text| (*text).into()).collect()
-    }
-
-    /// Patterns over some names: none, all, or a few.
-    fn patterns(&mut self, names: &[&str]) -> Texts {
-        match self.below(10) {
-            0 => Texts::new(),
-            1..=5 => ["*".to_owned()].into(),
-            _ => (0..=self.below(3)).map(|_| self.pattern(names)).collect(),
-        }
-    }
-
-    fn pattern(&mut self, names: &[&str]) -> String {
-        let name = self.text(names);
-        let keep = self.below(name.len() + 1);
-        match self.below(3) {
-            0 => format!("{}*", &name[..keep]),
-            _ => name,
-        }
-    }
-}
-
-/// Draws operations.
-#[derive(Debug)]
-pub(crate) struct Gen {
-    pub(crate) dice: Dice,
-    /// Ends that are taken: no two things are due at one time.
-    ends: BTreeSet<i64>,
-    tokens: Vec<Token>,
-    drawn: u64,
-    ahead: Vec<Op>,
-    /// Whether users may have several seats. Then nobody waits: for which of its seats a user asks nobody
-    /// could say.
-    several: bool,
-}
-
-impl Gen {
-    pub(crate) fn new(seed: u64) -> Self {
-        let mut dice = Dice(seed);
-        let several = dice.percent(30);
-        let (ends, tokens, ahead) = (BTreeSet::new(), Vec::new(), Vec::new());
-        Self { dice, ends, tokens, drawn: 0, ahead, several }
-    }
-
-    fn serial(&mut self) -> u64 {
-        self.drawn += 1;
-        self.drawn
-    }
-
-    /// A time in the middle of two steps that nothing else has.
-    fn end(&mut self, now: i64, steps_max: usize) -> i64 {
-        loop {
-            let end = now + STEP_S * self.dice.below(steps_max) as i64 + STEP_S / 2;
-            if self.ends.insert(end) || self.dice.percent(5) {
-                return end;
-            }
-        }
-    }
-
-    fn role(&mut self, name: &str) -> Grants {
-        let dice = &mut self.dice;
-        let mut role = Grants { role: name.into(), ..Grants::default() };
-        role.rank = (dice.below(5) * 10) as u16;
-        role.publish.streams = dice.patterns(&STREAMS);
-        role.publish.kinds = dice.some(&KINDS, 75);
-        role.publish.streams_max = dice.below(5) as u32;
-        role.subscribe.streams = dice.patterns(&STREAMS);
-        role.subscribe.from = dice.patterns(&ROLES);
-        role.send.room = dice.percent(60);
-        role.send.roles = dice.patterns(&ROLES);
-        role.send.users = dice.patterns(&ROLES);
-        role.set = dice.patterns(&KEYS);
-        role.moderate = if dice.percent(70) { dice.some(&VERBS, 70) } else { Texts::new() };
-        role.presence.sees = dice.patterns(&ROLES);
-        role.presence.seen_by = dice.patterns(&ROLES);
-        role.ask = dice.patterns(&ROLES);
-        role.invite = dice.patterns(&ROLES);
-        role.waits = !self.several && dice.percent(10);
-        if dice.percent(25) {
-            let seconds = [json!("reject"), json!("replace"), json!({"allow": 2})];
-            let seconds = if self.several { &seconds[1..] } else { &seconds[..2] };
-            role.second_login = Some(dice.of(seconds).clone());
-        }
-        if dice.percent(15) {
-            role.caps.insert("members_max".into(), 1 + dice.below(3) as u32);
-        }
-        if dice.percent(20) {
-            role.caps.insert("frame_bytes_max".into(), 24);
-        }
-        role
-    }
-
-    pub(crate) fn roles(&mut self) -> (Vec<Grants>, Option<Value>) {
-        let mut roles: Vec<Grants> = ROLES.iter().map(|name| self.role(name)).collect();
-        // One that is above all, so that something happens.
-        roles[0].rank = 50;
-        roles[0].moderate = VERBS.iter().map(|verb| (*verb).into()).collect();
-        if self.dice.percent(15) {
-            let at = self.dice.below(ROLES.len());
-            roles.remove(at);
-        }
-        let app = (self.several && self.dice.percent(60)).then(|| json!({"allow": 2}));
-        (roles, app)
-    }
-
-    /// A narrowing, mostly one that lies within the role.
-    fn narrowing(&mut self, role: &Grants) -> Value {
-        let dice = &mut self.dice;
-        let mut out = json!({});
-        let all = serde_json::to_value(role).unwrap_or_default();
-        let names = |field: &str| -> &[&str] {
-            match field {
-                "streams" => &STREAMS,
-                "set" => &KEYS,
-                "kinds" => &KINDS,
-                "moderate" => &VERBS,
-                _ => &ROLES,
-            }
-        };
-        for (section, field) in [
-            ("publish", "streams"),
-            ("publish", "kinds"),
-            ("subscribe", "streams"),
-            ("subscribe", "from"),
-            ("send", "roles"),
-            ("send", "users"),
-            ("presence", "sees"),
-            ("presence", "seen_by"),
-            ("", "set"),
-            ("", "moderate"),
-            ("", "ask"),
-            ("", "invite"),
-        ] {
-            if !dice.percent(15) {
-                continue;
-            }
-            let place = if section.is_empty() { &all } else { &all[section] };
-            let own: Vec<&str> =
-                place[field].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-            let plain = field == "kinds" || field == "moderate";
-            let given = if dice.percent(4) {
-                if plain { dice.some(names(field), 40) } else { dice.patterns(names(field)) }
-            } else if own == ["*"] && dice.percent(60) {
-                dice.patterns(names(field))
-            } else {
-                dice.some(&own, 60)
-            };
-            if section.is_empty() {
-                out[field] = json!(given);
-            } else {
-                out[section][field] = json!(given);
-            }
-        }
-        if dice.percent(10) {
-            out["publish"]["streams_max"] =
-                dice.below(role.publish.streams_max as usize + 1).into();
-        }
-        if dice.percent(10) {
-            out["send"]["room"] = (role.send.room && dice.percent(50)).into();
-        }
-        if !self.several && dice.percent(3) {
-            out["waits"] = true.into();
-        }
-        if dice.percent(4) {
-            out["second_login"] = "reject".into();
-        }
-        if dice.percent(4) {
-            out["caps"]["frame_bytes_max"] = 20.into();
-        }
-        out
-    }
-
-    /// A token for a user, mostly a good one.
-    fn token(&mut self, world: &World, room: &str, user: &str) -> Token {
-        let role = match self.dice.below(40) {
-            0 => "zz".into(),
-            _ => self.dice.text(&ROLES),
-        };
-        let grants = world.roles.get(&role).filter(|_| self.dice.percent(40)).cloned();
-        let now = world.now;
-        let exp = self.end(now, 60);
-        let mut token = Token {
-            key: self.dice.below(2),
-            room: room.into(),
-            user: user.into(),
-            role,
-            grants: grants.map(|role| self.narrowing(&role)),
-            iat: now - STEP_S / 2,
-            exp,
-            jti: format!("t{}", self.serial()),
-            generation: self.dice.percent(50).then_some(world.generation),
-            once: self.dice.percent(8),
-            at_exp: AtExp::Close,
-            max_stay: None,
-            until: Default::default(),
-        };
-        match self.dice.below(6) {
-            0 | 1 => token.at_exp = AtExp::Demote(self.dice.text(&ROLES)),
-            2 => {
-                let s = (self.end(exp, 3) - exp + STEP_S / 2).clamp(STEP_S, 3 * STEP_S);
-                token.at_exp = AtExp::Grace(s);
-            }
-            _ => {}
-        }
-        if self.dice.percent(10) {
-            token.max_stay = Some(self.end(now, 20) - now);
-        }
-        for section in ["publish", "subscribe", "send", "set", "moderate"] {
-            if self.dice.percent(8) && exp > now + STEP_S {
-                let steps = ((exp - now) / STEP_S) as usize;
-                token.until.insert(section.into(), self.end(now, steps.max(1)).min(exp));
-            }
-        }
-        match self.dice.below(60) {
-            0 => token.key = 2,
-            1 => (token.exp, token.iat) = (now - STEP_S / 2, now - 3 * STEP_S),
-            2 => (token.iat, token.exp) = (now + STEP_S / 2, now + 40 * STEP_S + STEP_S / 2),
-            _ => {}
-        }
-        token.until.retain(|_, end| *end <= token.exp);
-        self.tokens.push(token.clone());
-        token
-    }
-
-    fn older(&mut self, room: Option<&str>, user: &str) -> Option<Token> {
-        let fits =
-            |token: &&Token| room.is_none_or(|room| token.room == room) && token.user == user;
-        let all: Vec<&Token> = self.tokens.iter().rev().take(60).filter(fits).collect();
-        (!all.is_empty()).then(|| (*self.dice.of(&all)).clone())
-    }
-
-    fn login(&mut self, world: &World, client: usize) -> Op {
-        if !world.tickets.is_empty() && !self.several && self.dice.percent(8) {
-            let newest = world.tickets.len() - 1;
-            let ticket = newest - self.dice.below(4).min(newest);
-            return Op::Ticket { client, ticket };
-        }
-        let room = self.dice.text(&ROOMS);
-        let mut user = self.dice.text(&USERS);
-        // At most one user of a room has several seats: in which order those of two are acted on is left open.
-        let twice = world.rooms.get(&room).and_then(|room| room.sits_twice());
-        if self.several
-            && let Some(twice) = twice
-        {
-            user = twice;
-        }
-        let older = if self.dice.percent(25) { self.older(Some(&room), &user) } else { None };
-        let token = older.unwrap_or_else(|| self.token(world, &room, &user));
-        Op::Login { client, token }
-    }
-
-    fn to(&mut self) -> To {
-        match self.dice.below(3) {
-            0 => To::Room,
-            1 => To::Role(self.dice.text(&ROLES)),
-            _ => To::User(self.dice.text(&USERS)),
-        }
-    }
-
-    fn moderate(&mut self, client: usize) -> Op {
-        const ALL: [&str; 16] = [
-            "kick", "ban", "mute", "mute", "unmute", "unmute", "promote", "promote", "promote",
-            "demote", "demote", "admit", "admit", "decline", "decline", "close",
-        ];
-        let mut verb = *self.dice.of(&ALL);
-        if verb == "close" && self.dice.percent(70) {
-            verb = "demote";
-        }
-        let gives = verb == "promote" || verb == "demote";
-        let mutes = verb == "mute" || verb == "unmute";
-        let user = self.dice.text(&USERS);
-        let role =
-            gives.then(|| if self.dice.percent(2) { "zz".into() } else { self.dice.text(&ROLES) });
-        let kinds = (mutes && self.dice.percent(50)).then(|| self.dice.some(&KINDS, 50));
-        let for_s = (verb == "ban").then(|| STEP_S * (1 + self.dice.below(8)) as i64 + STEP_S / 2);
-        Op::Moderate { client, verb, user, role, kinds, for_s }
-    }
-
-    fn frame(&mut self, world: &World, client: usize) -> Option<Op> {
-        let (room, id) = world.sits(client)?;
-        let room = &world.rooms[&room];
-        let own: Vec<u32> = room
-            .streams
-            .values()
-            .filter(|stream| stream.seat == id)
-            .map(|stream| stream.number)
-            .collect();
-        let stream = match self.dice.below(40) {
-            0 => 1 + self.dice.below(40) as u32,
-            1..=3 => room.seat(id)?.taken.last()?.0,
-            _ if own.is_empty() => return None,
-            _ => *self.dice.of(&own),
-        };
-        let mut payload = format!("f{}", self.serial());
-        if self.dice.percent(2) {
-            payload += &"-".repeat(30);
-        }
-        Some(Op::Frame { client, stream, key: self.dice.percent(30), payload })
-    }
-
-    fn revoke(&mut self, world: &World) -> Op {
-        let (room, user, role) =
-            (self.dice.text(&ROOMS), self.dice.text(&USERS), self.dice.text(&ROLES));
-        let ban = self.dice.percent(15);
-        let target = match self.dice.below(if ban { 2 } else { 24 }) {
-            0..=3 => Target::RoomUser(room, user),
-            4..=8 => match self.tokens.is_empty() {
-                true => Target::User(user),
-                false => {
-                    let from = self.tokens.len().saturating_sub(30);
-                    let at = from + self.dice.below(self.tokens.len() - from);
-                    Target::Jti(self.tokens[at].jti.clone())
-                }
-            },
-            9..=13 => Target::User(user),
-            14 | 15 => Target::Room(room),
-            16..=18 => Target::RoomRole(room, role),
-            19..=21 => Target::Role(role),
-            22 => Target::Key(self.dice.below(2)),
-            _ => Target::App,
-        };
-        let entry = Revocation {
-            target,
-            generation: world.generation + 1,
-            at: world.now,
-            ban,
-            ends: ban.then(|| self.end(world.now, 8)),
-        };
-        let margin = if self.dice.percent(40) { self.end(world.now, 6) - world.now } else { 0 };
-        let then = match self.dice.below(2) {
-            0 => Then::Close,
-            _ => Then::Demote(self.dice.text(&ROLES)),
-        };
-        Op::Revoke { entry, margin, then }
-    }
-
-    fn by_api(&mut self, world: &World) -> Op {
-        let (room, user) = (self.dice.text(&ROOMS), self.dice.text(&USERS));
-        match self.dice.below(20) {
-            0..=5 => Op::Assign { room, user, role: self.dice.text(&ROLES) },
-            6..=10 => {
-                let kinds = self.dice.some(&KINDS, 50);
-                Op::Mute { room, user, kinds, muted: self.dice.percent(50) }
-            }
-            11 => Op::Kick { room, user },
-            12 if self.dice.percent(20) => Op::CloseRoom { room },
-            12..=14 => {
-                let (to, data) = (self.to(), format!("m{}", self.serial()));
-                Op::Message { room, to, data }
-            }
-            _ => self.revoke(world),
-        }
-    }
-
-    /// The next operation.
-    pub(crate) fn draw(&mut self, world: &World) -> Op {
-        if let Some(op) = self.ahead.pop() {
-            return self.spread(world, op);
-        }
-        loop {
-            if let Some(op) = self.try_draw(world) {
-                return self.spread(world, op);
-            }
-        }
-    }
-
-    /// No two members have something due at one step of the clock: whose comes first nobody could say.
-    fn spread(&mut self, world: &World, op: Op) -> Op {
-        if matches!(op, Op::Clock)
-            && let [_, client, ..] = world.due_next()[..]
-        {
-            self.ahead.push(op);
-            return Op::Leave { client };
-        }
-        op
-    }
-
-    fn try_draw(&mut self, world: &World) -> Option<Op> {
-        let seated: Vec<usize> = (0..CLIENTS).filter(|at| world.sits(*at).is_some()).collect();
-        let free: Vec<usize> = (0..CLIENTS).filter(|at| !seated.contains(at)).collect();
-        let what = self.dice.below(1000);
-        if seated.len() < 4 && what < 400 || what < 60 {
-            return (!free.is_empty()).then(|| {
-                let client = *self.dice.of(&free);
-                self.login(world, client)
-            });
-        }
-        match what {
-            60..=79 => return Some(self.by_api(world)),
-            80..=89 => {
-                self.ahead.extend((0..self.dice.below(5)).map(|_| Op::Clock));
-                return Some(Op::Clock);
-            }
-            90..=95 => {
-                let (roles, second_login) = self.roles();
-                return Some(Op::Roles { roles, second_login, reapply: self.dice.percent(70) });
-            }
-            _ if seated.is_empty() => return None,
-            _ => {}
-        }
-        let client = *self.dice.of(&seated);
-        self.asked_by(world, client, what)
-    }
-
-    /// A request of a member.
-    fn asked_by(&mut self, world: &World, client: usize, what: usize) -> Option<Op> {
-        Some(match what {
-            96..=103 => Op::Leave { client },
-            104..=150 => {
-                let user = world.seat_of(client)?.user.clone();
-                let room = world.sits(client)?.0;
-                let (room, user) = match self.dice.below(20) {
-                    0 => (self.dice.text(&ROOMS), user),
-                    1 => (room, self.dice.text(&USERS)),
-                    _ => (room, user),
-                };
-                let older = if self.dice.percent(15) { self.older(None, &user) } else { None };
-                let token = older.unwrap_or_else(|| self.token(world, &room, &user));
-                Op::Renew { client, token }
-            }
-            151..=280 => Op::Publish {
-                client,
-                name: self.dice.text(&STREAMS),
-                kind: self.dice.text(&KINDS),
-                delivery: *self.dice.of(&["reliable", "latest", "media"]),
-                history: self.dice.percent(30),
-            },
-            281..=330 => Op::Unpublish { client, name: self.dice.text(&STREAMS) },
-            331..=560 => return self.frame(world, client),
-            561..=650 => {
-                let patterns = (0..=self.dice.below(2)).map(|_| self.dice.pattern(&STREAMS));
-                Op::Subscribe { client, patterns: patterns.collect() }
-            }
-            651..=690 => {
-                let own = world.seat_of(client)?.patterns.clone();
-                let own: Vec<&str> = own.iter().map(|own| &**own).collect();
-                Op::Unsubscribe { client, patterns: self.dice.some(&own, 50) }
-            }
-            691..=780 => {
-                let (to, data) = (self.to(), format!("m{}", self.serial()));
-                Op::Send { client, to, data }
-            }
-            781..=840 => {
-                let value = match self.dice.below(5) {
-                    0 => Value::Null,
-                    _ => self.serial().into(),
-                };
-                let if_version = self.dice.percent(20).then(|| self.dice.below(9) as u64);
-                Op::Set { client, key: self.dice.text(&KEYS), value, if_version }
-            }
-            841..=880 => {
-                let role = self.dice.text(&ROLES);
-                if world.seat_of(client)?.grants.role == role {
-                    return None;
-                }
-                Op::Ask { client, role }
-            }
-            881..=895 => Op::Unask { client },
-            896..=905 => {
-                let ttl = STEP_S * self.dice.below(20) as i64 + STEP_S / 10;
-                Op::Invite { client, role: self.dice.text(&ROLES), ttl }
-            }
-            _ => self.moderate(client),
-        })
     }
 }

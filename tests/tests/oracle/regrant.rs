@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 
 use super::{
     law::{Grants, Texts, width},
-    world::{AtExp, Pass, Revocation, Room, Seat, Standing, Target, Then, Token, World, asked},
+    world::{
+        AtExp, Pass, Revocation, Room, Seat, Standing, Stream, Target, Then, Token, World, asked,
+    },
 };
 
 /// How long a step of the clock is. Ends lie in the middle between two steps, so that the seconds which the
@@ -19,7 +21,7 @@ pub(crate) enum Act {
     Mute(Texts),
     Unmute(Texts),
     Admit,
-    Renew(Token),
+    Renew(Box<Token>),
     Revoked(String),
     Margin(i64, Then),
     Time,
@@ -48,7 +50,7 @@ impl Act {
                 }
                 pass.stay_ends = [pass.stay_ends, ends].into_iter().flatten().min();
                 pass.jtis.push(token.jti.clone());
-                pass.token = token.clone();
+                pass.token = Token::clone(token);
                 (pass.demoted, pass.revoked, pass.ended) = (None, None, false);
             }
             Self::Revoked(role) => (pass.demoted, pass.revoked) = (Some(role.clone()), None),
@@ -213,7 +215,7 @@ impl World {
     }
 
     /// A revocation acts on live seats; how many.
-    pub(crate) fn revoke(&mut self, entry: Revocation, margin: i64, then: &Then) -> usize {
+    pub(crate) fn revoke(&mut self, entry: &Revocation, margin: i64, then: &Then) -> usize {
         self.revocations.push(entry.clone());
         if let Target::Jti(jti) = &entry.target {
             self.forget_tickets(jti);
@@ -359,7 +361,7 @@ fn found(place: &Room, seat: &Seat) -> Value {
         "exp": seat.pass.token.exp,
         "count": place.count(),
         "members": place.seen_by(seat),
-        "streams": streams.map(|stream| stream.words()).collect::<Vec<_>>(),
+        "streams": streams.map(Stream::words).collect::<Vec<_>>(),
         "state": state,
         "waiting": seat.waiting,
         "asks": asks,

@@ -154,6 +154,8 @@ pub(crate) struct World {
     pub(crate) standings: BTreeMap<(String, String), Standing>,
     /// Of each ticket, the token.
     pub(crate) tickets: Vec<Option<Token>>,
+    /// The tokens of invitations.
+    pub(crate) invitations: Vec<Token>,
     pub(crate) seats: u64,
     pub(crate) out: Out,
 }
