@@ -80,6 +80,8 @@ struct Inner {
     names: HashMap<StreamName, u32>,
     last_stream: u32,
     standings: Standings,
+    /// How many there may be before those of which nothing is left are cleared away.
+    standings_clear_at: usize,
     limits: Arc<Limits>,
     asks: BTreeMap<String, Option<Wants>>,
     /// The share of each stream.

@@ -16,9 +16,18 @@ pub(crate) struct Standing {
     given: Option<Given>,
     muted: Kinds,
     admitted: bool,
-    /// The stays of tokens that bound them, the newest last: the token's id, and when it began, Unix
-    /// milliseconds.
-    stays: Vec<(String, u64)>,
+    /// The stays of tokens that bound them, the newest last.
+    stays: Vec<Stay>,
+}
+
+/// The stay of a token that bounds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Stay {
+    jti: String,
+    /// When it began, Unix milliseconds.
+    since_ms: u64,
+    /// When the token ends, Unix seconds: then nobody comes back with it.
+    exp: u64,
 }
 
 /// Stays that are known of a user, at most; of more, the oldest are forgotten.
@@ -84,19 +93,25 @@ impl Standing {
         if pass.max_stay_s.is_none() {
             return now_ms;
         }
-        let known = self.stays.iter().find(|(jti, _)| *jti == pass.jti);
-        if let Some((_, since_ms)) = known {
-            return *since_ms;
+        let known = self.stays.iter().find(|stay| stay.jti == pass.jti);
+        if let Some(stay) = known {
+            return stay.since_ms;
         }
         self.note_stay(pass, now_ms);
         now_ms
     }
 
     fn note_stay(&mut self, pass: &Pass, since_ms: u64) {
-        self.stays.retain(|(jti, _)| *jti != pass.jti);
-        self.stays.push((pass.jti.clone(), since_ms));
+        self.stays.retain(|stay| stay.jti != pass.jti);
+        self.stays.push(Stay { jti: pass.jti.clone(), since_ms, exp: pass.exp });
         let surplus = self.stays.len().saturating_sub(STAYS_MAX);
         self.stays.drain(..surplus);
+    }
+
+    /// Forgets the stays of tokens whose life is over. Whether anything is left to keep.
+    pub(crate) fn forget_past(&mut self, now_s: u64) -> bool {
+        self.stays.retain(|stay| stay.exp > now_s);
+        !self.is_blank()
     }
 
     /// The stay goes on with another token.
@@ -164,5 +179,64 @@ fn nothing(grants: &Grants) -> Grants {
         ask: Patterns::default(),
         invite: Patterns::default(),
         ..grants.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use stagedoor_token::{AppId, Claims};
+
+    use super::*;
+
+    fn pass(role: &str, jti: &str, iat: u64) -> Pass {
+        let role = role.parse().expect("a role's name");
+        let mut claims = Claims::new(AppId(1), "r", "u", role, jti, iat, 600);
+        claims.max_stay = Some(60);
+        Pass::of(&mut claims, "k")
+    }
+
+    fn role(standing: &Standing, pass: &Pass) -> String {
+        let effective = standing.effective(pass, &Roles::built_in(), 0).expect("a seat");
+        effective.grants.role.to_string()
+    }
+
+    #[test]
+    fn a_given_role_stands_until_a_later_token_names_another() {
+        let mut standing = Standing::default();
+        let first = pass("audience", "a", 100);
+        standing.give("speaker".parse().expect("a role's name"), &first, 200);
+        for (next, given) in [
+            (pass("audience", "b", 900), "speaker"),
+            (pass("host", "c", 199), "speaker"),
+            (pass("host", "d", 200), "host"),
+            (first, "audience"),
+        ] {
+            standing.meet(&next);
+            assert_eq!(role(&standing, &next), given);
+        }
+    }
+
+    #[test]
+    fn what_is_muted_is_taken_out_of_whatever_role_and_given_back() {
+        let mut standing = Standing::default();
+        let kinds = |standing: &Standing| {
+            let effective = standing.effective(&pass("host", "a", 0), &Roles::built_in(), 0);
+            effective.expect("a seat").grants.publish.kinds
+        };
+        standing.mute([Kind::Audio, Kind::Data].into_iter().collect());
+        assert_eq!(kinds(&standing), [Kind::Video, Kind::Screen].into_iter().collect());
+        standing.unmute([Kind::Audio].into_iter().collect());
+        assert!(kinds(&standing).contains(Kind::Audio) && !kinds(&standing).contains(Kind::Data));
+        standing.unmute(Kinds::all());
+        assert!(standing.is_blank());
+    }
+
+    #[test]
+    fn a_stay_begins_once_for_a_token_and_is_forgotten_with_its_life() {
+        let mut standing = Standing::default();
+        assert_eq!(standing.stay(&pass("host", "a", 0), 5), 5);
+        assert_eq!(standing.stay(&pass("host", "b", 0), 6), 6);
+        assert_eq!(standing.stay(&pass("host", "a", 0), 7), 5);
+        assert!(standing.forget_past(599) && !standing.forget_past(600));
     }
 }

@@ -134,7 +134,7 @@ impl Room {
         if !sits && inner.is_full(&grants) {
             return Err(EnterError::RoleFull);
         }
-        inner.note(&member.user, standing);
+        inner.note(&member.user, standing, now_ms / 1_000);
         let me = Occupant {
             seat: *seat,
             member: Member { role: grants.role.to_string(), ..member.clone() },

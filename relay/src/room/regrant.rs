@@ -21,6 +21,9 @@ use crate::{
     standing::{Effective, Standing},
 };
 
+/// From so many users on to whom something was given, those of whom nothing is left are looked for.
+const STANDINGS_KEPT_MIN: usize = 1_024;
+
 /// What is done to a member.
 #[derive(Clone, Debug)]
 pub(crate) enum Act {
@@ -137,7 +140,7 @@ impl Room {
         if grants.role != old.grants.role && inner.is_full(&grants) {
             return Err(RegrantError::RoleFull);
         }
-        inner.note(user, standing);
+        inner.note(user, standing, now_s);
         let same = *grants == *old.grants;
         let grants = if same { old.grants.clone() } else { grants };
         let new = Arc::new(Occupant {
@@ -164,8 +167,8 @@ impl Room {
         Ok(new)
     }
 
-    /// Does to a user's other seats what was done to one. A seat that its own
-    /// token holds back from it stays as it is.
+    /// Does to a user's other seats what was done to one. A seat that its own token holds back from it stays
+    /// as it is.
     pub(crate) fn regrant_others(
         self: &Arc<Self>,
         user: &str,
@@ -210,7 +213,8 @@ impl Room {
     fn settle_ask(&self, inner: &mut Inner, old: &Occupant, new: &Arc<Occupant>) {
         let given = inner.asks.get(&new.member.user).is_some_and(|wants| match wants {
             Some(wants) => wants.role == new.grants.role,
-            None => !new.waiting,
+            // The wait of another seat of the user's goes on.
+            None => !inner.members.seats(&new.member.user).any(|seat| seat.waiting),
         });
         if given {
             inner.settle(new, Outcome::Accepted);
@@ -248,10 +252,14 @@ fn told_to_itself(new: &Occupant, why: Why, by: Option<&Occupant>) -> Bytes {
 
 impl Inner {
     /// Notes what a user was given, if there is anything to note.
-    pub(super) fn note(&mut self, user: &str, standing: Standing) {
+    pub(super) fn note(&mut self, user: &str, standing: Standing, now_s: u64) {
         if standing.is_blank() {
             self.standings.remove(user);
         } else if self.standings.get(user) != Some(&standing) {
+            if self.standings.len() >= self.standings_clear_at.max(STANDINGS_KEPT_MIN) {
+                self.standings.retain(|_, standing| standing.forget_past(now_s));
+                self.standings_clear_at = 2 * self.standings.len();
+            }
             self.standings.insert(user.into(), standing);
         }
     }
