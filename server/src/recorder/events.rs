@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use stagedoor_bus::{Event, Revocation, Target};
+use stagedoor_token::AppId;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Recorder, now};
@@ -95,16 +96,16 @@ async fn of_event(event: Event, revoker: &Revoker) -> Record {
             actor: Some(by),
             ..now("seat.role", "ok")
         },
-        Event::RoomOpened { app, room } => {
-            Record { app: Some(app.0), room: Some(room), ..now("room.opened", "ok") }
-        }
-        Event::RoomClosed { app, room } => {
-            Record { app: Some(app.0), room: Some(room), ..now("room.closed", "ok") }
-        }
+        Event::RoomOpened { app, room } => of_room(app, room, "room.opened"),
+        Event::RoomClosed { app, room } => of_room(app, room, "room.closed"),
         Event::Dropped { events } => {
             Record { detail: Some(format!("events={events}")), ..now("events.dropped", "dropped") }
         }
     }
+}
+
+fn of_room(app: AppId, room: String, kind: &str) -> Record {
+    Record { app: Some(app.0), room: Some(room), ..now(kind, "ok") }
 }
 
 /// Stores what a member's act revoked.
