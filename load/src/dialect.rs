@@ -164,6 +164,21 @@ impl Dialect {
         }
     }
 
+    /// The message that brings a new token to a seat, as a client's frame; none where there is no such thing.
+    pub(crate) fn renew(&self, who: &Who) -> Result<Option<Vec<u8>>, LoadError> {
+        let Self::Stagedoor(minter) = self else { return Ok(None) };
+        let token = minter.mint(&who.room, &who.user, &role(who)?)?;
+        let text = format!(r#"{{"op":"renew","id":2,"token":"{token}"}}"#);
+        let mut frame = Vec::with_capacity(text.len() + 16);
+        put_client_frame(&mut frame, TEXT, &[text.as_bytes()]);
+        Ok(Some(frame))
+    }
+
+    /// Whether a message of the server says that the new token was taken; none: it says nothing of it.
+    pub(crate) fn is_renewed(&self, message: &[u8]) -> Option<bool> {
+        message.starts_with(br#"{"re":2,"#).then(|| message[8..].starts_with(b"\"ok\""))
+    }
+
     /// Takes a place in the room, by blocking calls; the number that its data frames carry.
     pub(crate) fn join(&self, link: &mut Link, who: &Who) -> Result<u32, LoadError> {
         match self {

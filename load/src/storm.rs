@@ -1,4 +1,4 @@
-//! Logins, many at a time, one after another: connect, upgrade, log in, be seated, close. After `run`,
+//! Logins, many at a time, one after another: connect, upgrade, log in, be seated, renew if that is wanted, close. After `run`,
 //! before `publisher`. Every step must come in its order and in time.
 
 use std::{
@@ -29,6 +29,8 @@ pub(crate) struct Storm {
     pub(crate) rooms: usize,
     /// How long it lasts.
     pub(crate) time: Duration,
+    /// Whether each who is seated brings a new token before it closes.
+    pub(crate) renews: bool,
     /// Members that sit in the room meanwhile, and read what they are told.
     pub(crate) sitters: Vec<Member>,
 }
@@ -40,7 +42,9 @@ enum Step {
     Upgrading,
     /// The login is written, its answer awaited.
     LoggingIn,
-    /// Seated; the close is written, the server's end awaited.
+    /// Seated; a new token is written, its answer awaited.
+    Renewing,
+    /// The close is written, the server's end awaited.
     Closing,
 }
 
@@ -49,6 +53,8 @@ struct Visit {
     step: Step,
     who: Who,
     begun: Instant,
+    /// When the new token was written.
+    renewing: Instant,
     input: Vec<u8>,
 }
 
@@ -68,6 +74,7 @@ struct Blowing<'a> {
     count: usize,
     logins: u64,
     times: Histogram<u64>,
+    renewals: Histogram<u64>,
     faults: Faults,
 }
 
@@ -90,6 +97,7 @@ pub(crate) fn blow(
         count: 0,
         logins: 0,
         times: times()?,
+        renewals: times()?,
         faults: Faults::default(),
     };
     let mut watch = Watch::new(target.process, tell);
@@ -113,6 +121,12 @@ pub(crate) fn blow(
         samples: watch.samples,
         ..Outcome::default()
     };
+    if blowing.storm.renews {
+        outcome.figures.push(("renewals", blowing.renewals.len() as f64));
+        for (name, quantile) in [("renewal_p50_us", 0.5), ("renewal_p99_us", 0.99)] {
+            outcome.figures.push((name, blowing.renewals.value_at_quantile(quantile) as f64));
+        }
+    }
     if outcome.count == 0 {
         return Err(LoadError::Server("seated nobody".into()));
     }
@@ -212,6 +226,7 @@ impl Blowing<'_> {
             step: Step::Connecting,
             who,
             begun: Instant::now(),
+            renewing: Instant::now(),
             input: Vec::new(),
         });
         Ok(())
@@ -250,10 +265,25 @@ impl Blowing<'_> {
                 Some(true) => {
                     self.logins += 1;
                     self.times.saturating_record(visit.begun.elapsed().as_micros() as u64);
-                    let mut close = Vec::new();
-                    put_client_frame(&mut close, CLOSE, &[&1_000_u16.to_be_bytes()]);
-                    visit.tcp.write_all(&close)?;
-                    visit.step = Step::Closing;
+                    let renewal = if self.storm.renews { dialect.renew(&visit.who)? } else { None };
+                    match renewal {
+                        Some(renewal) => {
+                            visit.renewing = Instant::now();
+                            visit.tcp.write_all(&renewal)?;
+                            visit.step = Step::Renewing;
+                        }
+                        None => visit.close()?,
+                    }
+                }
+                Some(false) => return Err(visit.lost()),
+                None => return if over { Err(visit.lost()) } else { Ok(Came::On) },
+            }
+        }
+        if matches!(visit.step, Step::Renewing) {
+            match visit.answer(|message| dialect.is_renewed(message)) {
+                Some(true) => {
+                    self.renewals.saturating_record(visit.renewing.elapsed().as_micros() as u64);
+                    visit.close()?;
                 }
                 Some(false) => return Err(visit.lost()),
                 None => return if over { Err(visit.lost()) } else { Ok(Came::On) },
@@ -264,6 +294,14 @@ impl Blowing<'_> {
 }
 
 impl Visit {
+    fn close(&mut self) -> Result<(), LoadError> {
+        let mut close = Vec::new();
+        put_client_frame(&mut close, CLOSE, &[&1_000_u16.to_be_bytes()]);
+        self.tcp.write_all(&close)?;
+        self.step = Step::Closing;
+        Ok(())
+    }
+
     /// Reads what is there; whether the server is done.
     fn fill(&mut self) -> Result<bool, LoadError> {
         let mut buffer = [0; 8_192];

@@ -1,5 +1,5 @@
-//! `churn`: members come and go in one room, as fast as they can. Of `scenario`. Unlike `join-storm` all of it
-//! happens in a room that others sit in and are told of.
+//! `churn`: members come, renew their tokens and go in one room, as fast as they can. Of `scenario`. Unlike
+//! `join-storm` all of it happens in a room that others sit in and are told of.
 
 use std::time::{Duration, Instant};
 
@@ -43,8 +43,8 @@ impl Churn {
             sitters.push(Member::new(link, 0, true)?);
         }
         let setup_s = begun.elapsed().as_secs_f64();
-        let scenario = format!("{at_once} come and go in a room of {members}");
-        let storm = Storm { at_once, rooms: 1, time, sitters };
+        let scenario = format!("{at_once} come, renew and go in a room of {members}");
+        let storm = Storm { at_once, rooms: 1, time, renews: true, sitters };
         let mut outcome = blow(target, storm, scenario, tell)?;
         outcome.figures.push(("joins_per_s", members as f64 / setup_s.max(1e-9)));
         Ok(outcome)

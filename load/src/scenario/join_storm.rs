@@ -25,7 +25,7 @@ impl JoinStorm {
     pub(super) fn run(&self, target: &Target, tell: Tell<'_>) -> Result<Outcome, LoadError> {
         let Self { at_once, rooms, time } = *self;
         let scenario = format!("logins, {at_once} at once into {rooms} rooms");
-        let storm = Storm { at_once, rooms, time, sitters: Vec::new() };
+        let storm = Storm { at_once, rooms, time, renews: false, sitters: Vec::new() };
         blow(target, storm, scenario, tell)
     }
 }

@@ -140,7 +140,7 @@ enum Named {
         #[command(flatten)]
         time: Time,
     },
-    /// Members come and go in a room that others sit in.
+    /// Members come, renew their tokens and go in a room that others sit in.
     Churn {
         /// Members that stay.
         #[arg(long, default_value_t = 100)]

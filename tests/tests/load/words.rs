@@ -50,7 +50,7 @@ fn each_scenario_of_frames_or_logins_runs_without_a_fault() -> Result<()> {
             "2 of 10 slow, 1024 B, 64 in flight",
             "deliveries",
         ),
-        ("churn --members 5 --at-once 2", "2 come and go in a room of 5", "logins"),
+        ("churn --members 5 --at-once 2", "2 come, renew and go in a room of 5", "logins"),
     ] {
         let outcome = outcome(&format!("{arguments} --seconds 0.3"))?;
         ensure!(outcome["scenario"] == scenario && outcome["unit"] == unit, "{outcome}");
@@ -62,7 +62,14 @@ fn each_scenario_of_frames_or_logins_runs_without_a_fault() -> Result<()> {
             // 30 frames were due, each to five.
             Some("latency") => ensure!(outcome["count"].as_u64() <= Some(35 * 5), "{outcome}"),
             Some("slow-readers") => ensure!(figure(&outcome, "slow")? == 2.0, "{outcome}"),
-            Some("churn") => ensure!(figure(&outcome, "joins_per_s")? > 0.0, "{outcome}"),
+            Some("churn") => {
+                ensure!(figure(&outcome, "joins_per_s")? > 0.0, "{outcome}");
+                // Who was seated when the time was up had not renewed yet.
+                let renewals = figure(&outcome, "renewals")?;
+                let logins = outcome["count"].as_f64().unwrap_or_default();
+                ensure!(renewals > 0.0 && renewals >= logins - 2.0, "{outcome}");
+                ensure!(figure(&outcome, "renewal_p99_us")? > 0.0, "{outcome}");
+            }
             _ => {}
         }
     }
