@@ -83,7 +83,17 @@ pub struct Peer {
     pub target: Target,
     /// The way to it, where it speaks TLS.
     pub tunnel: Option<Tunnel>,
+    /// Its HTTP API, where it has one.
+    pub api: Option<Api>,
     _folder: TempDir,
+}
+
+/// An HTTP API, on the address of the target.
+pub struct Api {
+    /// The app.
+    pub app: AppId,
+    /// An API key that may do everything in it.
+    pub key: String,
 }
 
 impl Drop for Peer {
@@ -138,6 +148,7 @@ struct Told {
     app: Option<AppId>,
     kid: Option<String>,
     secret: Option<String>,
+    api_key: Option<String>,
 }
 
 /// Starts one, on these cores or where the system places it.
@@ -178,15 +189,15 @@ pub fn start(kind: Kind, cores: Option<&str>) -> Result<Peer> {
         None
     };
     let mut child = command.spawn().with_context(|| kind.name())?;
-    let reached = target(kind, &mut child, port).and_then(|mut target| {
+    let reached = target(kind, &mut child, port).and_then(|(mut target, api)| {
         let tunnel = trusted.map(|der| Tunnel::dig(target.address, der)).transpose()?;
         if let Some(tunnel) = &tunnel {
             target.address = tunnel.address();
         }
-        Ok((target, tunnel))
+        Ok((target, tunnel, api))
     });
     match reached {
-        Ok((target, tunnel)) => Ok(Peer { child, target, tunnel, _folder: folder }),
+        Ok((target, tunnel, api)) => Ok(Peer { child, target, tunnel, api, _folder: folder }),
         Err(error) => {
             end(&mut child);
             Err(error)
@@ -235,11 +246,11 @@ fn free_port() -> Result<u16> {
 }
 
 /// Waits until it listens.
-fn target(kind: Kind, child: &mut Child, port: u16) -> Result<Target> {
-    let (address, dialect) = if kind == Kind::Nats {
+fn target(kind: Kind, child: &mut Child, port: u16) -> Result<(Target, Option<Api>)> {
+    let (address, dialect, api) = if kind == Kind::Nats {
         let address = SocketAddr::from(([127, 0, 0, 1], port));
         wait_for(address)?;
-        (address, Dialect::Nats { token: Some(NATS_TOKEN.into()) })
+        (address, Dialect::Nats { token: Some(NATS_TOKEN.into()) }, None)
     } else {
         let mut line = String::new();
         let out = child.stdout.take().context("its output")?;
@@ -248,28 +259,30 @@ fn target(kind: Kind, child: &mut Child, port: u16) -> Result<Target> {
             .with_context(|| format!("{} did not start", kind.name()))?;
         spoken_to(told)?
     };
-    Ok(Target {
+    let target = Target {
         address,
         dialect,
         process: Some(Process(child.id())),
         cores: if kind == Kind::StagedoorTwo { 2 } else { 1 },
         patience: PATIENCE,
-    })
+    };
+    Ok((target, api))
 }
 
-fn spoken_to(told: Told) -> Result<(SocketAddr, Dialect)> {
-    let Told { address, connect, app, kid, secret } = told;
+fn spoken_to(told: Told) -> Result<(SocketAddr, Dialect, Option<Api>)> {
+    let Told { address, connect, app, kid, secret, api_key } = told;
     let (Some(connect), Some(app), Some(kid), Some(secret)) = (connect, app, kid, secret) else {
         let key = Key::hs256(AppId(1), "bench", &SECRET, KeyState::Current)?;
         let dialect = Dialect::Plain { minter: Some(Minter::new(key)) };
-        return Ok((address.context("no address")?, dialect));
+        return Ok((address.context("no address")?, dialect, None));
     };
     let rest = connect.strip_prefix("ws://").or_else(|| connect.strip_prefix("wss://"));
     let host = rest.and_then(|rest| rest.split('/').next());
     let address = host.context("no address")?.parse()?;
     let secret = URL_SAFE_NO_PAD.decode(secret)?;
     let key = Key::hs256(app, &kid, &secret, KeyState::Current)?;
-    Ok((address, Dialect::Stagedoor(Minter::new(key))))
+    let api = api_key.map(|key| Api { app, key });
+    Ok((address, Dialect::Stagedoor(Minter::new(key)), api))
 }
 
 /// It tells nothing once it listens, so it is asked.

@@ -87,6 +87,9 @@ pub(crate) struct Bench {
     check: bool,
 }
 
+/// Benchmarks that are programs of their own, without peers; they print their figures.
+const OWN_BENCHES: &[&str] = &["token", "revoke"];
+
 /// `cargo xtask bench`.
 pub(crate) fn bench(asked: &Bench) -> bool {
     let mut steps = Steps::default();
@@ -95,11 +98,11 @@ pub(crate) fn bench(asked: &Bench) -> bool {
         return steps.finish();
     }
     let check = if asked.check { &["--check"][..] } else { &[] };
-    let (token, others): (Vec<_>, Vec<_>) =
-        asked.scenarios.iter().map(String::as_str).partition(|name| *name == "token");
+    let (own, others): (Vec<_>, Vec<_>) =
+        asked.scenarios.iter().map(String::as_str).partition(|name| OWN_BENCHES.contains(name));
     let all = asked.scenarios.is_empty();
-    if all || !token.is_empty() {
-        steps.run("token", command("target/release/token", check));
+    for name in OWN_BENCHES.iter().filter(|name| all || own.contains(name)) {
+        steps.run(name, command(&format!("target/release/{name}"), check));
     }
     if all || !others.is_empty() {
         install::peers(&mut steps);
