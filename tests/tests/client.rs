@@ -217,7 +217,7 @@ async fn before_its_token_ends_a_member_renews_by_itself_and_keeps_its_seat() ->
 async fn a_source_that_has_only_the_old_token_is_asked_once_before_its_end() -> Result<()> {
     let stage = Stage::start().await?;
     let (source, asked) = source(&stage, "audience", |_, claims| {
-        claims.jti = "the same".into();
+        claims.jti = "same".into();
         claims.exp = claims.iat + 100;
     })?;
     let (bob, mut events) = Client::new(stage.url(), source).connect().await?;
