@@ -154,7 +154,7 @@ pub(crate) async fn intrude(backend: &Backend, stage: &Stage) -> Result<Vec<Trie
     let publish = room.publish(Publish::new("fake", Kind::Video)).await;
     note("publish as audience", "publish_denied", refusal(publish));
     note("kick the host as audience", "moderate_denied", refusal(room.kick("host").await));
-    note("close the room as audience", "moderate_denied", refusal(room.close().await));
+    note("close the room as audience", "moderate_denied", refusal(room.close_room().await));
     note("enter another room", "room_mismatch", login(backend, token.clone(), "backstage").await);
     room.leave().await?;
 

@@ -1,7 +1,10 @@
-//! One connection, from login to close. After `driver`, before `memory`. Sends what is asked, matches
+//! One connection, from login to close. After `driver`, before `renewal`. Sends what is asked, matches
 //! answers, passes events on; never decides whether to come back.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{HashMap, VecDeque},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
@@ -11,21 +14,20 @@ use stagedoor_wire::{
     event::Event,
     frame::FrameHeader,
     member::Cursor,
-    reply::{LoggedIn, Outcome, Published, Refusal, Reply, SubscribedTo},
+    reply::{LoggedIn, Outcome, Published, Refusal, Renewed, Reply, SubscribedTo},
     request::{self, Request, op},
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::{
     error::{AskError, ConnectError},
     event::{ClientEvent, Frame},
     memory::{Memory, Own},
+    renewal::{Answered, Renewal},
     socket::Socket,
+    token::Token,
 };
-
-/// An answer's way back.
-pub(crate) type Answered = oneshot::Sender<Result<Value, AskError>>;
 
 /// What a handle asks of the driver.
 pub(crate) enum Command {
@@ -37,6 +39,8 @@ pub(crate) enum Command {
     Unpublish(u64),
     /// A frame of a stream of the member's own.
     Frame(u64, bool, Bytes),
+    /// Ask the source for a new token, and go on with it.
+    Renew(Answered),
 }
 
 /// How a connection ended.
@@ -53,6 +57,17 @@ pub(crate) struct Connection {
     socket: Socket,
     next_id: u64,
     waiting: HashMap<u64, Waiting>,
+    renewal: Renewal,
+    /// What was heard before there was anybody to tell.
+    early: VecDeque<Said>,
+}
+
+/// What logs in.
+pub(crate) enum Pass {
+    /// The source's token.
+    Token(String),
+    /// What the last login gave in its place.
+    Ticket(String),
 }
 
 /// What is to be done with an answer besides passing it on.
@@ -61,11 +76,19 @@ enum Then {
     Subscribed(Vec<String>),
     Unsubscribed(Vec<String>),
     Published(u64),
+    Renewed,
 }
 
 struct Waiting {
-    answered: Answered,
+    answered: Vec<Answered>,
     then: Then,
+}
+
+fn tell(answered: Vec<Answered>, outcome: &Result<Value, AskError>) {
+    for answered in answered {
+        // Who asked may be gone.
+        let _ = answered.send(outcome.clone());
+    }
 }
 
 fn broke() -> End {
@@ -132,16 +155,23 @@ impl Connection {
     /// Takes the seat.
     pub(crate) async fn log_in(
         socket: Socket,
-        token: String,
+        source: Token,
+        pass: Pass,
         room: Option<String>,
         resume: Option<Cursor>,
     ) -> Login {
-        let mut connection = Self { socket, next_id: 1, waiting: HashMap::new() };
+        let (waiting, early) = (HashMap::new(), VecDeque::new());
+        let renewal = Renewal::new(source);
+        let mut connection = Self { socket, next_id: 1, waiting, renewal, early };
+        let (token, ticket) = match pass {
+            Pass::Token(token) => (Some(token), None),
+            Pass::Ticket(ticket) => (None, Some(ticket)),
+        };
         let login = request::Login {
             op: op::Login,
             id: 0,
-            token: Some(token),
-            ticket: None,
+            token,
+            ticket,
             proof: None,
             room,
             user: None,
@@ -176,7 +206,7 @@ impl Connection {
         Ok(id)
     }
 
-    /// Asks, before events are passed on to anybody.
+    /// Asks, before events are passed on to anybody; those that come meanwhile are kept.
     async fn ask(&mut self, mut request: Request) -> Result<Value, ConnectError> {
         let id = self.say(&mut request).await.map_err(lost)?;
         loop {
@@ -184,7 +214,7 @@ impl Connection {
                 Said::Reply(re, outcome) if re == id => {
                     return outcome.map_err(ConnectError::Refused);
                 }
-                _ => {}
+                other => self.early.push_back(other),
             }
         }
     }
@@ -232,6 +262,11 @@ impl Connection {
         events: &mpsc::Sender<ClientEvent>,
         silence_max: Duration,
     ) -> End {
+        while let Some(said) = self.early.pop_front() {
+            if let Err(end) = self.take(said, memory, events).await {
+                return end;
+            }
+        }
         loop {
             let step = tokio::select! {
                 heard = tokio::time::timeout(silence_max, self.socket.next()) => match heard {
@@ -246,6 +281,7 @@ impl Connection {
                     Some(command) => self.carry_out(command, memory).await,
                     None => Err(End::LetGo),
                 },
+                given = self.renewal.given() => self.renew(given, events).await,
             };
             if let Err(end) = step {
                 if matches!(end, End::LetGo) {
@@ -265,12 +301,13 @@ impl Connection {
     ) -> Result<(), End> {
         let event = match said {
             Said::Nothing => return Ok(()),
-            Said::Reply(re, outcome) => {
-                self.answer(re, outcome, memory);
-                return Ok(());
-            }
+            Said::Reply(re, outcome) => match self.answer(re, outcome, memory) {
+                Some(told) => told,
+                None => return Ok(()),
+            },
             Said::Event(event) => {
                 memory.event(&event);
+                self.renewal.event(&event);
                 ClientEvent::Room(*event)
             }
             Said::Frame(header, payload) => match memory.frame(header.stream) {
@@ -283,8 +320,37 @@ impl Connection {
         events.send(event).await.map_err(|_| End::LetGo)
     }
 
-    fn answer(&mut self, re: u64, outcome: Result<Value, Refusal>, memory: &mut Memory) {
-        let Some(Waiting { answered, then }) = self.waiting.remove(&re) else { return };
+    /// Renews with what the source gave.
+    async fn renew(
+        &mut self,
+        given: Result<String, String>,
+        events: &mpsc::Sender<ClientEvent>,
+    ) -> Result<(), End> {
+        let answered = self.renewal.take_waiting();
+        match given {
+            Ok(token) => {
+                let renew = request::Renew { op: op::Renew, id: 0, token, proof: None };
+                let id = self.say(&mut Request::Renew(renew)).await?;
+                self.waiting.insert(id, Waiting { answered, then: Then::Renewed });
+                Ok(())
+            }
+            Err(error) => {
+                let failed = AskError::Token(error);
+                tell(answered, &Err(failed.clone()));
+                events.send(ClientEvent::RenewFailed(failed)).await.map_err(|_| End::LetGo)
+            }
+        }
+    }
+
+    /// Matches an answer; what the application is to hear of it besides who asked.
+    fn answer(
+        &mut self,
+        re: u64,
+        outcome: Result<Value, Refusal>,
+        memory: &mut Memory,
+    ) -> Option<ClientEvent> {
+        let Waiting { answered, then } = self.waiting.remove(&re)?;
+        let mut told = None;
         match (&outcome, then) {
             (Ok(value), Then::Subscribed(patterns)) => {
                 if let Ok(found) = serde_json::from_value::<SubscribedTo>(value.clone()) {
@@ -300,10 +366,17 @@ impl Connection {
                 }
             }
             (Err(_), Then::Published(handle)) => drop(memory.own.remove(&handle)),
+            (Ok(value), Then::Renewed) => {
+                let renewed = serde_json::from_value::<Renewed<Value>>(value.clone()).ok();
+                told = renewed.map(|renewed| ClientEvent::Renewed(memory.renewed(renewed)));
+            }
+            (Err(refusal), Then::Renewed) => {
+                told = Some(ClientEvent::RenewFailed(AskError::Refused(refusal.clone())));
+            }
             _ => {}
         }
-        // Who asked may be gone.
-        let _ = answered.send(outcome.map_err(AskError::Refused));
+        tell(answered, &outcome.map_err(AskError::Refused));
+        told
     }
 
     async fn carry_out(&mut self, command: Command, memory: &mut Memory) -> Result<(), End> {
@@ -317,12 +390,14 @@ impl Connection {
                     _ => Then::Nothing,
                 };
                 let id = self.say(&mut request).await?;
-                self.waiting.insert(id, Waiting { answered, then });
+                self.waiting.insert(id, Waiting { answered: vec![answered], then });
             }
+            Command::Renew(answered) => self.renewal.begin(Some(answered)),
             Command::Publish(handle, publish, answered) => {
                 memory.own.insert(handle, Own { publish: (*publish).clone(), number: None });
                 let id = self.say(&mut Request::Publish(*publish)).await?;
-                self.waiting.insert(id, Waiting { answered, then: Then::Published(handle) });
+                let then = Then::Published(handle);
+                self.waiting.insert(id, Waiting { answered: vec![answered], then });
             }
             Command::Unpublish(handle) => {
                 if let Some(own) = memory.own.remove(&handle)
@@ -348,8 +423,7 @@ impl Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         for (_, waiting) in self.waiting.drain() {
-            // Who asked may be gone.
-            let _ = waiting.answered.send(Err(AskError::Lost));
+            tell(waiting.answered, &Err(AskError::Lost));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The task that owns the socket, and brings it back. After `client`, before `connection`.
+//! The task that owns the socket, and brings it back. After `room`, before `connection`.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 
 use crate::{
     backoff::delay,
-    connection::{Command, Connection, End},
+    connection::{Command, Connection, End, Pass},
     error::{AskError, ConnectError},
     event::{ClientEvent, Closed, Reconnected},
     memory::Memory,
@@ -33,16 +33,28 @@ pub(crate) struct Settings {
 /// A seat, or why not and what the relay's close said.
 type Seated = Result<(Connection, LoggedIn<Value>), (ConnectError, Option<u16>)>;
 
-/// Connects and takes the seat.
+/// Connects and takes the seat: with the ticket if there is one, else, or if that is not good any more, with
+/// a token.
 pub(crate) async fn seat(settings: &Settings, memory: &mut Memory) -> Seated {
+    // A ticket stays until a login answers: of a lost connection it is not known whether it was used.
+    if let Some(ticket) = memory.ticket.clone() {
+        match log_in(settings, memory, Pass::Ticket(ticket)).await {
+            Err((error, code)) if error.next(code) == Next::Token => memory.ticket = None,
+            seated => return seated,
+        }
+    }
     let token = settings.token.get().await.map_err(|error| (ConnectError::Token(error), None))?;
-    let socket =
-        socket::connect(&settings.url, settings.tls.as_ref(), settings.receive_buffer_bytes)
-            .await
-            .map_err(|error| (error, None))?;
+    log_in(settings, memory, Pass::Token(token)).await
+}
+
+async fn log_in(settings: &Settings, memory: &mut Memory, pass: Pass) -> Seated {
+    let Settings { url, token, room, tls, receive_buffer_bytes, .. } = settings;
+    let socket = socket::connect(url, tls.as_ref(), *receive_buffer_bytes)
+        .await
+        .map_err(|error| (error, None))?;
     let (connection, seat) =
-        Connection::log_in(socket, token, settings.room.clone(), memory.events).await?;
-    memory.events = Some(seat.events);
+        Connection::log_in(socket, token.clone(), pass, room.clone(), memory.events).await?;
+    memory.seated(&seat);
     Ok((connection, seat))
 }
 
@@ -83,6 +95,9 @@ impl Driver {
             if closed.next == Next::Stop {
                 return Err(closed);
             }
+            if closed.next == Next::Token {
+                self.memory.ticket = None;
+            }
             let delay = delay(closed.next, attempt, chance());
             let telling = self.events.send(ClientEvent::Reconnecting { attempt, delay });
             if telling.await.is_err() {
@@ -120,7 +135,9 @@ impl Driver {
         let end = tokio::time::Instant::now() + delay;
         while let Ok(Some(command)) = tokio::time::timeout_at(end, self.commands.recv()).await {
             match command {
-                Command::Ask(_, answered) | Command::Publish(_, _, answered) => {
+                Command::Ask(_, answered)
+                | Command::Publish(_, _, answered)
+                | Command::Renew(answered) => {
                     // Who asked may be gone.
                     let _ = answered.send(Err(AskError::Lost));
                 }

@@ -32,7 +32,7 @@ pub enum ConnectError {
 }
 
 /// Why a request has no `ok`.
-#[derive(Debug, Error)]
+#[derive(Clone, Debug, Error)]
 pub enum AskError {
     /// The relay refused it.
     #[error("refused: {}: {}", .0.code, .0.message)]
@@ -40,6 +40,9 @@ pub enum AskError {
     /// A name or a value that the wire does not have.
     #[error("{0}")]
     Invalid(String),
+    /// The source gave no token to renew with.
+    #[error("no token: {0}")]
+    Token(String),
     /// The connection was lost before the answer came: the request may or may not have been carried out.
     #[error("the connection was lost before the answer came")]
     Lost,

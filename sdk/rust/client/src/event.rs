@@ -6,15 +6,20 @@ use bytes::Bytes;
 use serde_json::Value;
 use stagedoor_wire::{close::Next, event::Event, member::StreamInfo, reply::LoggedIn};
 
+use crate::error::AskError;
+
 /// One event. What the relay says is passed on as it is ([`ClientEvent::Room`]); frames are put together
 /// with their stream; the rest is the client's own.
 #[derive(Clone, Debug)]
 pub enum ClientEvent {
     /// A data frame of a subscribed stream.
     Frame(Frame),
-    /// An event of the relay: joined, left, published, unpublished, message, state, subscribed, ended,
-    /// lagged, throttled, token expiring, closing.
+    /// An event of the relay.
     Room(Event<Value>),
+    /// The seat goes on with a new token, which the client or [`Room::renew`](crate::Room::renew) brought.
+    Renewed(Granted),
+    /// The source gave no token, or the relay refused it. The seat goes on with the old one, to its end.
+    RenewFailed(AskError),
     /// The connection was lost; it will be tried again.
     Reconnecting {
         /// Which try this will be, from 1.
@@ -26,6 +31,19 @@ pub enum ClientEvent {
     Reconnected(Box<Reconnected>),
     /// The connection is closed and will not come back. The last event.
     Closed(Closed),
+}
+
+/// What the member may do, as the relay told it last.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Granted {
+    /// Its role.
+    pub role: String,
+    /// The effective grants, in the form of `spec/roles.md`.
+    pub grants: Value,
+    /// When the token's life ends, Unix seconds.
+    pub exp: u64,
+    /// Whether the member waits for admission: until then it may do nothing.
+    pub waiting: bool,
 }
 
 /// A data frame.

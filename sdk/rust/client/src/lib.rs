@@ -24,21 +24,29 @@
 //! position of each stream, the room's events and the member's own streams are taken along; what could
 //! not be had again is told ([`Event::Lagged`], [`Reconnected`]).
 //!
+//! When the relay says that the token is at its end, or was revoked, the source is asked for a new one and
+//! the seat goes on with it ([`ClientEvent::Renewed`]); if that fails, the relay closes and the client comes
+//! back with a new token. A token that logs in once is followed by a ticket, with which a lost connection is
+//! taken up again without the source. What the member may do at the moment is in [`Room::granted`].
+//!
 //! Events come through a bounded queue. Who does not read them holds the connection up, and the relay
 //! then treats it as a slow member: read events in a task of their own, not in the one that waits for
 //! answers.
 //!
 //! In reading order; a file uses only files further down:
 //!
-//! 1. [`client`]: how to connect, and the handles of a room and of a stream.
-//! 2. [`driver`]: the task that owns the socket, and brings it back.
-//! 3. [`connection`]: one connection, from login to close.
-//! 4. [`memory`]: what a reconnect takes along. Pure.
-//! 5. [`backoff`]: how long to wait. Pure.
-//! 6. [`socket`]: TCP, TLS, WebSocket.
-//! 7. [`event`]: what the application hears.
-//! 8. [`token`]: where tokens come from.
-//! 9. [`error`]: what may go wrong.
+//! 1. [`client`]: how to connect, and where the events come.
+//! 2. [`moderation`]: what a member does to others.
+//! 3. [`room`]: the handles of a room and of a stream.
+//! 4. [`driver`]: the task that owns the socket, and brings it back.
+//! 5. [`connection`]: one connection, from login to close.
+//! 6. [`renewal`]: a new token on the open connection.
+//! 7. [`memory`]: what a reconnect takes along. Pure.
+//! 8. [`backoff`]: how long to wait. Pure.
+//! 9. [`socket`]: TCP, TLS, WebSocket.
+//! 10. [`event`]: what the application hears.
+//! 11. [`token`]: where tokens come from.
+//! 12. [`error`]: what may go wrong.
 
 mod backoff;
 mod client;
@@ -47,18 +55,22 @@ mod driver;
 mod error;
 mod event;
 mod memory;
+mod moderation;
+mod renewal;
+mod room;
 mod socket;
 mod token;
 
-pub use client::{Client, Events, Publish, Publisher, Room};
+pub use client::{Client, Events};
 pub use error::{AskError, ConnectError};
-pub use event::{ClientEvent, Closed, Frame, Reconnected};
+pub use event::{ClientEvent, Closed, Frame, Granted, Reconnected};
+pub use room::{Publish, Publisher, Room};
 pub use stagedoor_wire::{
     close::{Close, Next},
-    event::{Ended, Event},
+    event::{Asked, Ended, Event, Outcome, Why},
     member::{Delivery, Kind, Member, StreamInfo, Subscribed},
     name::{NameError, StateKey, StreamName, Topic},
-    reply::{LoggedIn, MembersPage, Refusal, StateEntry},
+    reply::{Invited, LoggedIn, MembersPage, Refusal, Renewed, StateEntry},
     request::To,
 };
 pub use token::Token;

@@ -1,4 +1,4 @@
-//! What a reconnect takes along: patterns, reading positions, own streams. After `connection`, before
+//! What a reconnect takes along: patterns, reading positions, own streams. After `renewal`, before
 //! `backoff`. Pure: counts as `spec/wire.md` §Data frames says.
 
 use std::{
@@ -8,10 +8,14 @@ use std::{
 
 use serde_json::Value;
 use stagedoor_wire::{
-    event::Event,
+    event::{Event, Why},
     member::{Cursor, StreamInfo, Subscribed},
+    reply::{LoggedIn, Renewed},
     request::{self, From},
 };
+use tokio::sync::watch;
+
+use crate::event::Granted;
 
 /// The memory.
 #[derive(Debug, Default)]
@@ -22,6 +26,10 @@ pub(crate) struct Memory {
     pub(crate) events: Option<Cursor>,
     /// The member's own streams, by the handle's number.
     pub(crate) own: HashMap<u64, Own>,
+    /// What the member may do, as it was told last; handles read it.
+    pub(crate) granted: watch::Sender<Granted>,
+    /// What logs in next time in place of a token that logged in once.
+    pub(crate) ticket: Option<String>,
 }
 
 #[derive(Debug)]
@@ -65,6 +73,28 @@ impl Memory {
         Some((reading.stream.clone(), seq))
     }
 
+    /// The seat was taken.
+    pub(crate) fn seated(&mut self, seat: &LoggedIn<Value>) {
+        self.events = Some(seat.events);
+        self.ticket.clone_from(&seat.ticket);
+        self.granted.send_replace(Granted {
+            role: seat.me.role.clone(),
+            grants: seat.grants.clone(),
+            exp: seat.exp,
+            waiting: seat.waiting,
+        });
+    }
+
+    /// Another token took the place of the one that the ticket stands for.
+    pub(crate) fn renewed(&mut self, renewed: Renewed<Value>) -> Granted {
+        self.ticket = None;
+        let Renewed { role, grants, exp, .. } = renewed;
+        self.granted.send_modify(|granted| {
+            *granted = Granted { role, grants, exp, waiting: granted.waiting };
+        });
+        self.granted.borrow().clone()
+    }
+
     /// An event came.
     pub(crate) fn event(&mut self, event: &Event<Value>) {
         match event {
@@ -75,6 +105,13 @@ impl Memory {
                 }
             }
             Event::Ended { stream, .. } => drop(self.reading.remove(stream)),
+            Event::GrantsChanged { role, grants, why, .. } => {
+                self.granted.send_modify(|granted| {
+                    granted.role.clone_from(role);
+                    granted.grants.clone_from(grants);
+                    granted.waiting &= *why != Why::Admitted;
+                });
+            }
             _ => {}
         }
         let n = match event {
@@ -83,6 +120,7 @@ impl Memory {
             | Event::Published { n, .. }
             | Event::Unpublished { n, .. }
             | Event::State { n, .. }
+            | Event::RoleChanged { n, .. }
             | Event::Message { n: Some(n), .. } => *n,
             _ => return,
         };

@@ -1,0 +1,116 @@
+//! What a member does to others: the acts of a moderator, a raised hand, an invitation. After `client`,
+//! before `room`. The relay decides; nothing is checked here.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use stagedoor_wire::{
+    member::Kind,
+    reply::Invited,
+    request::{self, Request, Verb, op},
+};
+
+use crate::{error::AskError, room::Room};
+
+fn act(verb: Verb, user: Option<&str>) -> request::Moderate {
+    request::Moderate {
+        op: op::Moderate,
+        id: 0,
+        verb,
+        user: user.map(ToOwned::to_owned),
+        role: None,
+        kinds: None,
+        for_s: None,
+    }
+}
+
+/// Whole seconds, never fewer than asked for.
+fn seconds(duration: Duration) -> u64 {
+    duration.as_secs().saturating_add(u64::from(duration.subsec_nanos() > 0))
+}
+
+impl Room {
+    /// Asks to be given a role (a raised hand), in the place of what it asked before. The outcome comes as
+    /// [`Event::AskEnded`](crate::Event::AskEnded), and with
+    /// [`Event::GrantsChanged`](crate::Event::GrantsChanged) where it was given.
+    pub async fn ask(&self, role: &str) -> Result<(), AskError> {
+        let ask = request::Ask { op: op::Ask, id: 0, role: role.to_owned() };
+        self.request::<Value>(Request::Ask(ask)).await.map(drop)
+    }
+
+    /// Takes an [`Room::ask`] back.
+    pub async fn unask(&self) -> Result<(), AskError> {
+        self.request::<Value>(Request::Unask(request::Unask { op: op::Unask, id: 0 }))
+            .await
+            .map(drop)
+    }
+
+    /// A token for a guest of a role of lower rank, good for so long, but not beyond the end of the
+    /// member's own token. The relay chooses the guest's user id.
+    pub async fn invite(&self, role: &str, ttl: Duration) -> Result<Invited, AskError> {
+        let invite = request::Invite {
+            op: op::Invite,
+            id: 0,
+            role: role.to_owned(),
+            ttl_s: seconds(ttl),
+            name: None,
+            once: false,
+        };
+        self.request(Request::Invite(invite)).await
+    }
+
+    /// Removes a member of lower rank; the tokens that it used do not get back in.
+    pub async fn kick(&self, user: &str) -> Result<(), AskError> {
+        self.moderate(act(Verb::Kick, Some(user))).await
+    }
+
+    /// Removes a member of lower rank and keeps the user out of the room, whatever token comes, for so long
+    /// or, with `None`, for good.
+    pub async fn ban(&self, user: &str, how_long: Option<Duration>) -> Result<(), AskError> {
+        let for_s = how_long.map(seconds);
+        self.moderate(request::Moderate { for_s, ..act(Verb::Ban, Some(user)) }).await
+    }
+
+    /// Ends a member's streams of these kinds and keeps it from publishing them; `None`: of every kind.
+    pub async fn mute(&self, user: &str, kinds: Option<&[Kind]>) -> Result<(), AskError> {
+        let kinds = kinds.map(<[Kind]>::to_vec);
+        self.moderate(request::Moderate { kinds, ..act(Verb::Mute, Some(user)) }).await
+    }
+
+    /// Takes a [`Room::mute`] back, for these kinds or, with `None`, for every kind.
+    pub async fn unmute(&self, user: &str, kinds: Option<&[Kind]>) -> Result<(), AskError> {
+        let kinds = kinds.map(<[Kind]>::to_vec);
+        self.moderate(request::Moderate { kinds, ..act(Verb::Unmute, Some(user)) }).await
+    }
+
+    /// Gives a member a role of no lower rank than it has; so an [`Room::ask`] is accepted, too.
+    pub async fn promote(&self, user: &str, role: &str) -> Result<(), AskError> {
+        let role = Some(role.to_owned());
+        self.moderate(request::Moderate { role, ..act(Verb::Promote, Some(user)) }).await
+    }
+
+    /// Gives a member a role of no higher rank than it has.
+    pub async fn demote(&self, user: &str, role: &str) -> Result<(), AskError> {
+        let role = Some(role.to_owned());
+        self.moderate(request::Moderate { role, ..act(Verb::Demote, Some(user)) }).await
+    }
+
+    /// Lets a member in that waits.
+    pub async fn admit(&self, user: &str) -> Result<(), AskError> {
+        self.moderate(act(Verb::Admit, Some(user))).await
+    }
+
+    /// Refuses what a member asked for; who waits for admission is removed.
+    pub async fn decline(&self, user: &str) -> Result<(), AskError> {
+        self.moderate(act(Verb::Decline, Some(user))).await
+    }
+
+    /// Closes the room for everybody.
+    pub async fn close_room(&self) -> Result<(), AskError> {
+        self.moderate(act(Verb::Close, None)).await
+    }
+
+    async fn moderate(&self, moderate: request::Moderate) -> Result<(), AskError> {
+        self.request::<Value>(Request::Moderate(moderate)).await.map(drop)
+    }
+}
