@@ -9,12 +9,15 @@ use std::{
 };
 
 use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use stagedoor_bus::{App, Bus};
 use stagedoor_client::{
-    AskError, Client, ClientEvent, ConnectError, Delivery, Event, Events, Granted, Kind, Next,
-    Publish, To, Token,
+    AskError, Client, ClientEvent, Closed, ConnectError, Delivery, Event, Events, Granted, Kind,
+    Next, Publish, Reconnected, To, Token, Why,
 };
+use stagedoor_server::Scope;
 use stagedoor_tests::Stage;
-use stagedoor_token::{AtExp, Claims, mint};
+use stagedoor_token::{AtExp, Claims, Roles, SecondLogin, mint};
 
 async fn until<T>(events: &mut Events, fits: impl Fn(&ClientEvent) -> Option<T>) -> Result<T> {
     let wait = async {
@@ -26,6 +29,14 @@ async fn until<T>(events: &mut Events, fits: impl Fn(&ClientEvent) -> Option<T>)
         anyhow::bail!("the events ended")
     };
     tokio::time::timeout(Duration::from_secs(10), wait).await?
+}
+
+async fn closed(events: &mut Events) -> Result<Closed> {
+    until(events, |event| match event {
+        ClientEvent::Closed(closed) => Some(closed.clone()),
+        _ => None,
+    })
+    .await
 }
 
 #[tokio::test]
@@ -61,11 +72,7 @@ async fn what_is_published_said_and_set_is_heard() -> Result<()> {
     );
     assert_eq!(host.members(None).await?.count, 2);
     host.kick("bob").await?;
-    let closed = until(&mut events, |event| match event {
-        ClientEvent::Closed(closed) => Some(closed.clone()),
-        _ => None,
-    });
-    let closed = closed.await?;
+    let closed = closed(&mut events).await?;
     assert_eq!((closed.reason.as_str(), closed.next), ("kicked", Next::Stop));
     drop(camera);
     host.leave().await?;
@@ -151,12 +158,7 @@ async fn a_refusal_says_its_code_and_a_dead_address_fails() -> Result<()> {
     let client = Client::new(&url, Token::fixed(token)).attempts_max(1);
     let (_room, mut events) = client.connect().await?;
     stage.running.stop().await;
-    let closed = until(&mut events, |event| match event {
-        ClientEvent::Closed(closed) => Some(closed.clone()),
-        _ => None,
-    });
-    let closed =
-        tokio::time::timeout(Duration::from_secs(5), closed).await.context("it gives up")??;
+    let closed = closed(&mut events).await.context("it gives up")?;
     assert!(closed.reason.contains("cannot connect"), "{closed:?}");
     Ok(())
 }
@@ -234,20 +236,194 @@ async fn a_source_that_has_only_the_old_token_is_asked_once_before_its_end() -> 
 }
 
 #[tokio::test]
-async fn a_member_whose_token_expired_with_grace_or_was_revoked_with_a_margin_renews() -> Result<()>
-{
+async fn a_member_whose_token_expired_with_grace_renews() -> Result<()> {
     let stage = Stage::start().await?;
     let (source, _) = source(&stage, "audience", |time, claims| {
-        claims.exp = claims.iat + 100 + 900 * time;
+        claims.exp = claims.iat + if time < 2 { 100 } else { 900 };
         claims.at_exp = AtExp::Grace { s: 50 };
     })?;
     let (bob, mut events) = Client::new(stage.url(), source).connect().await?;
     let exp = bob.granted().exp;
-    stage.running.relay.put_clock_forward(Duration::from_secs(101));
+    stage.running.relay.put_clock_forward(Duration::from_secs(75));
+    assert_eq!(renewed(&mut events).await?.exp, exp);
+    stage.running.relay.put_clock_forward(Duration::from_secs(26));
     until(&mut events, |event| {
         matches!(event, ClientEvent::Room(Event::TokenExpired { .. })).then_some(())
     })
     .await?;
-    assert_eq!(renewed(&mut events).await?.exp, exp + 900);
+    assert_eq!(renewed(&mut events).await?.exp, exp + 800);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_member_whose_token_was_revoked_with_a_margin_renews() -> Result<()> {
+    let stage = Stage::start().await?;
+    let (source, asked) = source(&stage, "audience", |_, _| ())?;
+    let (bob, mut events) = Client::new(stage.url(), source).connect().await?;
+    let backend = stage.backend(&Scope::ALL).await?;
+    let path = format!("/v1/apps/{}/revocations", stage.app);
+    let revocation = json!({"target": {"jti": "bob-0"}, "margin_s": 60});
+    backend.get(201, "POST", &path, Some(&revocation)).await?;
+    assert_eq!(renewed(&mut events).await?.role, "audience");
+    assert_eq!(asked.load(Ordering::Relaxed), 2);
+    stage.running.relay.put_clock_forward(Duration::from_secs(61));
+    assert_eq!(bob.members(None).await?.count, 1, "it keeps its seat");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_renewal_that_is_refused_leaves_the_seat_as_it_was() -> Result<()> {
+    let stage = Stage::start().await?;
+    let (source, _) = source(&stage, "speaker", |time, claims| {
+        if time == 1 {
+            claims.room = "elsewhere".into();
+        }
+    })?;
+    let (bob, mut events) = Client::new(stage.url(), source).connect().await?;
+    let before = bob.granted();
+    let refused = bob.renew().await;
+    assert!(matches!(refused, Err(AskError::Refused(refusal)) if refusal.code == "room_mismatch"));
+    until(&mut events, |event| {
+        matches!(event, ClientEvent::RenewFailed(AskError::Refused(_))).then_some(())
+    })
+    .await?;
+    assert_eq!(bob.granted(), before);
+    bob.publish(Publish::new("a", Kind::Data)).await?;
+    assert_eq!(bob.renew().await?.role, "speaker");
+    Ok(())
+}
+
+/// Waits until the client is back; it goes away by itself, because it takes silence for a loss.
+async fn back(events: &mut Events) -> Result<Reconnected> {
+    until(events, |event| match event {
+        ClientEvent::Reconnected(back) => Some((**back).clone()),
+        _ => None,
+    })
+    .await
+}
+
+const IMPATIENT: Duration = Duration::from_millis(150);
+
+#[tokio::test]
+async fn a_ticket_brings_a_lost_connection_back_and_where_it_is_used_a_token_does() -> Result<()> {
+    let stage = Stage::start().await?;
+    let app = App {
+        id: stage.app,
+        keys: vec![stage.key.clone()],
+        roles: Roles::built_in().into(),
+        second_login: Some(SecondLogin::Allow(16)),
+    };
+    stage.running.bus.put_app(app).await?;
+    let (source, asked) = source(&stage, "speaker", |_, claims| claims.once = true)?;
+    let (_bob, mut events) =
+        Client::new(stage.url(), source).silence_max(IMPATIENT).connect().await?;
+    let first = back(&mut events).await?;
+    assert!(first.seat.ticket.is_some());
+    let mut ticket = back(&mut events).await?.seat.ticket;
+    assert_ne!(first.seat.ticket, ticket);
+    assert_eq!(asked.load(Ordering::Relaxed), 1, "no token was asked for");
+    // The client may have been faster, and have used it.
+    while stage.connect().await?.ask(json!({"op": "login", "ticket": ticket})).await?["ok"]
+        .is_null()
+    {
+        ticket = back(&mut events).await?.seat.ticket;
+    }
+    back(&mut events).await?;
+    assert_eq!(asked.load(Ordering::Relaxed), 2);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_happened_while_it_was_away_is_heard_once_and_in_order() -> Result<()> {
+    let stage = Stage::start().await?;
+    let mut anna = stage.join("lobby", "anna", "host").await?;
+    let token = Token::fixed(stage.token("lobby", "bob", "speaker")?);
+    let (bob, mut events) =
+        Client::new(stage.url(), token).silence_max(IMPATIENT).connect().await?;
+    let _own = bob.publish(Publish::new("mine", Kind::Data)).await?;
+    let mut heard = Vec::new();
+    for round in 0..4 {
+        until(&mut events, |event| matches!(event, ClientEvent::Reconnecting { .. }).then_some(()))
+            .await?;
+        for value in [2 * round, 2 * round + 1] {
+            anna.ok(json!({"op": "set", "key": "k", "value": value})).await?;
+        }
+        while heard.len() < 2 * (round + 1) {
+            heard.push(
+                until(&mut events, |event| match event {
+                    ClientEvent::Room(Event::State { value, .. }) => Some(value.clone()),
+                    _ => None,
+                })
+                .await?,
+            );
+        }
+    }
+    assert_eq!(heard, (0..8).map(Value::from).collect::<Vec<_>>());
+    Ok(())
+}
+
+async fn grants_changed(events: &mut Events) -> Result<(Why, String)> {
+    until(events, |event| match event {
+        ClientEvent::Room(Event::GrantsChanged { why, role, .. }) => Some((*why, role.clone())),
+        _ => None,
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_raised_hand_is_accepted_and_what_was_granted_is_read_anew() -> Result<()> {
+    let stage = Stage::start().await?;
+    let connect = async |user: &str, role: &str| -> Result<_> {
+        let token = Token::fixed(stage.token("lobby", user, role)?);
+        Ok(Client::new(stage.url(), token).connect().await?)
+    };
+    let (anna, mut told) = connect("anna", "host").await?;
+    let (bob, mut events) = connect("bob", "audience").await?;
+    bob.ask("speaker").await?;
+    let wants = until(&mut told, |event| match event {
+        ClientEvent::Room(Event::Asked { ask }) => {
+            Some((ask.member.user.clone(), ask.wants.clone()))
+        }
+        _ => None,
+    });
+    assert_eq!(wants.await?, ("bob".into(), Some("speaker".into())));
+    anna.decline("bob").await?;
+    bob.ask("speaker").await?;
+    bob.unask().await?;
+    let again = bob.unask().await;
+    assert!(matches!(again, Err(AskError::Refused(refusal)) if refusal.code == "ask_unknown"));
+    anna.promote("bob", "speaker").await?;
+    assert_eq!(grants_changed(&mut events).await?, (Why::Promoted, "speaker".into()));
+    assert_eq!(bob.granted().grants["publish"]["streams_max"], 8);
+    anna.mute("bob", Some(&[Kind::Data])).await?;
+    assert_eq!(grants_changed(&mut events).await?.0, Why::Muted);
+    let refused = bob.publish(Publish::new("a", Kind::Data)).await;
+    assert!(matches!(refused, Err(AskError::Refused(_))));
+    bob.publish(Publish::new("b", Kind::Audio)).await?;
+    anna.unmute("bob", None).await?;
+    assert_eq!(grants_changed(&mut events).await?.0, Why::Unmuted);
+    anna.demote("bob", "audience").await?;
+    assert_eq!(grants_changed(&mut events).await?, (Why::Demoted, "audience".into()));
+    assert_eq!(bob.granted().role, "audience");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_guest_comes_by_invitation_is_banned_and_the_room_is_closed() -> Result<()> {
+    let stage = Stage::start().await?;
+    let token = Token::fixed(stage.token("lobby", "anna", "host")?);
+    let (anna, mut own) = Client::new(stage.url(), token).connect().await?;
+    let invited = anna.invite("audience", Duration::from_secs(60)).await?;
+    let guest = Client::new(stage.url(), Token::fixed(invited.token));
+    let (there, mut events) = guest.clone().connect().await?;
+    assert_eq!(there.seat().me.user, invited.user);
+    anna.ban(&invited.user, Some(Duration::from_secs(60))).await?;
+    assert_eq!(closed(&mut events).await?.code, 4308);
+    let refused = guest.connect().await;
+    assert!(matches!(refused, Err(ConnectError::Refused(refusal)) if refusal.code == "banned"));
+    let nobody = anna.admit("nobody").await;
+    assert!(matches!(nobody, Err(AskError::Refused(refusal)) if refusal.code == "user_unknown"));
+    anna.close_room().await?;
+    assert_eq!(closed(&mut own).await?.reason, "room_closed");
     Ok(())
 }

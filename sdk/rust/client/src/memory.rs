@@ -199,5 +199,30 @@ mod tests {
         memory.event(&Event::Left { n: 4, users: vec![], count: 0 });
         memory.event(&Event::Throttled { op: "send".into(), retry_ms: 1 });
         assert_eq!(memory.events, Some(Cursor { epoch: 1, seq: 5 }));
+        memory.event(&Event::RoleChanged { n: 7, user: "anna".into(), role: "host".into() });
+        assert_eq!(memory.events, Some(Cursor { epoch: 1, seq: 8 }));
+    }
+
+    #[test]
+    fn what_was_granted_follows_grants_changed_and_admission_ends_waiting() {
+        let mut memory = Memory::default();
+        memory.granted.send_modify(|granted| granted.waiting = true);
+        let mut changed = |why, role: &str| {
+            let (role, grants) = (role.to_owned(), serde_json::json!({"role": role}));
+            memory.event(&Event::GrantsChanged { role, grants, why, by: None });
+            memory.granted.borrow().clone()
+        };
+        assert!(changed(Why::Roles, "audience").waiting);
+        let admitted = changed(Why::Admitted, "speaker");
+        assert_eq!((admitted.waiting, admitted.role.as_str()), (false, "speaker"));
+        assert_eq!(admitted.grants["role"], "speaker");
+    }
+
+    #[test]
+    fn a_renewal_ends_the_ticket_of_the_token_before() {
+        let mut memory = Memory { ticket: Some("t".into()), ..Memory::default() };
+        let renewed = Renewed { role: "host".into(), grants: Value::Null, exp: 9, now: 1 };
+        assert_eq!(memory.renewed(renewed).exp, 9);
+        assert_eq!(memory.ticket, None);
     }
 }
