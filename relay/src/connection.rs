@@ -54,7 +54,8 @@ const FRAME_BUFFER_BYTES: usize = 128;
 /// The connection's task.
 pub(crate) struct Connection {
     io: Io,
-    ws: WebSocket<Tap>,
+    /// By itself, so that neither it nor the task is rounded up by much when it is allocated.
+    ws: Box<WebSocket<Tap>>,
     shared: Arc<Shared>,
     peer: SocketAddr,
     phase: Phase,
@@ -62,12 +63,8 @@ pub(crate) struct Connection {
     mail: Mail,
     batch: Batch,
     order: Option<Order>,
-    /// Until when nothing is read, because the member published faster than its role may.
-    paused: Option<Instant>,
     heard_at: Instant,
     pinged: bool,
-    /// What the proof of a login must contain, once that was asked for.
-    nonce: Option<Box<str>>,
     /// When the socket last took some of what waits, or first refused it; none while it takes all.
     stalled_at: Option<Instant>,
     /// Whether what was read last published something.
@@ -81,7 +78,12 @@ pub(crate) struct Connection {
 
 enum Phase {
     /// Nobody yet.
-    Stranger { until: Instant, strays: u8 },
+    Stranger {
+        until: Instant,
+        strays: u8,
+        /// What the proof of a login must contain, once that was asked for.
+        nonce: Option<Box<str>>,
+    },
     /// A member.
     Seated { session: Box<Session>, told: Told },
     /// On the way out: what the batch holds is written, the peer's goodbye awaited.
@@ -89,13 +91,13 @@ enum Phase {
 }
 
 /// A WebSocket that reads frames of at most `bytes_max`.
-fn web_socket(tap: Tap, bytes_max: usize) -> WebSocket<Tap> {
+fn web_socket(tap: Tap, bytes_max: usize) -> Box<WebSocket<Tap>> {
     let config = WebSocketConfig::default()
         .read_buffer_size(FRAME_BUFFER_BYTES)
         .write_buffer_size(0)
         .max_message_size(Some(bytes_max))
         .max_frame_size(Some(bytes_max));
-    WebSocket::from_raw_socket(tap, Role::Server, Some(config))
+    Box::new(WebSocket::from_raw_socket(tap, Role::Server, Some(config)))
 }
 
 /// The connection is over.
@@ -122,16 +124,14 @@ impl Connection {
         Self {
             io,
             ws: web_socket(Tap::default(), bytes_max),
-            phase: Phase::Stranger { until, strays: 0 },
+            phase: Phase::Stranger { until, strays: 0, nonce: None },
             peer,
             mailbox,
             mail: Mail::default(),
             batch: Batch::default(),
             order: None,
-            paused: None,
             heard_at: now,
             pinged: false,
-            nonce: None,
             stalled_at: None,
             published: false,
             stood_back: false,
@@ -179,7 +179,7 @@ impl Connection {
         }
         let told = Told::of(&seat.me.pass, limits, self.shared.clock.unix_ms());
         self.push(session::ok(id, answer));
-        let session = Box::new(Session::new(self.shared.clone(), seat, self.peer, now));
+        let session = Box::new(Session::new(self.shared.clone(), seat, now));
         self.phase = Phase::Seated { session, told };
     }
 
@@ -197,6 +197,14 @@ impl Connection {
                 self.batch.forget_unbegun();
             }
             self.push(encode::close(close.code(), close.reason()));
+        }
+    }
+
+    /// Until when nothing is read, because the member published faster than its role may.
+    fn paused(&self) -> Option<Instant> {
+        match &self.phase {
+            Phase::Seated { session, .. } => session.paused,
+            _ => None,
         }
     }
 
@@ -311,7 +319,10 @@ impl Connection {
     fn log_in(&mut self, login: &Login, login_bytes: usize) {
         let by_ticket = login.token.is_none();
         let token = login.token.as_deref().or(login.ticket.as_deref()).unwrap_or_default();
-        let asked = self.nonce.take();
+        let asked = match &mut self.phase {
+            Phase::Stranger { nonce, .. } => nonce.take(),
+            _ => None,
+        };
         let presented = Presented {
             token,
             room: login.room.as_deref(),
@@ -325,8 +336,9 @@ impl Connection {
             Ok(seated) => self.sit(login.id, seated, Some(login_bytes)),
             Err(denied) => {
                 let asks = denied == Denied::Proof(ProofError::Required);
-                if asks {
-                    self.nonce = nonce();
+                let fresh = if asks { nonce() } else { None };
+                if let Phase::Stranger { nonce, .. } = &mut self.phase {
+                    nonce.clone_from(&fresh);
                 }
                 let refusal = Refusal {
                     code: denied.public_code().into(),
@@ -334,7 +346,7 @@ impl Connection {
                     rule: None,
                     retry_ms: None,
                     version: None,
-                    nonce: self.nonce.clone(),
+                    nonce: fresh,
                 };
                 self.push(session::refused(Some(login.id), refusal));
                 // Who is asked for a proof may try again: that much counts as a stray request.
@@ -354,9 +366,7 @@ impl Connection {
         if frame.len() > cap.map_or(bytes_max, |cap| bytes_max.min(cap.get() as usize)) {
             return self.close(Close::TooLarge);
         }
-        if let Some(until) = session.pace(frame.len(), self.heard_at) {
-            self.paused = Some(until);
-        }
+        session.pace(frame.len(), self.heard_at);
         match FrameHeader::parse(frame) {
             Ok((header, _)) => {
                 self.published = true;

@@ -36,7 +36,7 @@ pub struct Admission {
     /// What the token says.
     pub claims: Claims,
     /// The key that signed it.
-    pub kid: String,
+    pub kid: Arc<str>,
     /// The app's roles, of which the token's is one.
     pub roles: Arc<Roles>,
     /// What the app says of second logins.
@@ -122,7 +122,7 @@ pub fn door(
 ) -> Result<Admission, Denied> {
     let verified = verify_with_key(presented.token, directory.keys(), now_s);
     let (claims, key) = verified.map_err(Denied::Token)?;
-    let kid = key.kid().to_owned();
+    let kid = key.shared_kid();
     admit(presented, claims, kid, directory, revocations, now_s)
 }
 
@@ -149,7 +149,7 @@ pub(crate) fn door_again(
 fn admit(
     presented: Presented<'_>,
     claims: Claims,
-    kid: String,
+    kid: Arc<str>,
     directory: &Directory,
     revocations: &Revocations,
     now_s: u64,

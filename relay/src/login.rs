@@ -70,7 +70,8 @@ fn take_seat(
         .once
         .then(|| Ticket { claims: admission.claims.clone(), kid: admission.kid.clone() });
     if let Some(once) = &once {
-        use_up(shared, arrival, &once.claims, &once.kid)?;
+        let ticket = arrival.by_ticket.then_some(arrival.presented.token);
+        use_up(shared, ticket, &once.claims, &once.kid)?;
     }
     let taken = Seat::take(shared, admission, mailbox, arrival.resume);
     let (mut seat, mut answer) = taken.inspect_err(|_| {
@@ -95,12 +96,12 @@ fn take_seat(
 /// Uses a token up that logs in once, or its ticket.
 pub(crate) fn use_up(
     shared: &Shared,
-    arrival: Arrival<'_>,
+    ticket: Option<&str>,
     claims: &Claims,
     kid: &str,
 ) -> Result<(), Denied> {
-    if arrival.by_ticket {
-        let taken = shared.tickets.take(arrival.presented.token);
+    if let Some(ticket) = ticket {
+        let taken = shared.tickets.take(ticket);
         return if taken { Ok(()) } else { Err(Denied::Ticket) };
     }
     let _one_at_a_time = shared.once.lock().unwrap_or_else(PoisonError::into_inner);
@@ -130,7 +131,7 @@ fn told(shared: &Shared, arrival: Arrival<'_>, seat: &Seat) {
         room: seat.room.name.clone(),
         user: seat.me.member.user.clone(),
         role: seat.me.member.role.clone(),
-        jti: seat.me.pass.jti.clone(),
+        jti: seat.me.pass.jti.to_string(),
         peer: arrival.peer.to_string(),
     });
 }

@@ -89,7 +89,7 @@ impl Seat {
             return Err(Denied::AppFull);
         }
         let id = shared.rooms.seat_id();
-        let pass = Arc::new(Pass::of(&mut claims, &kid));
+        let pass = Arc::new(Pass::of(&mut claims, kid));
         let member = Member {
             user: claims.user,
             role: claims.role.to_string(),
@@ -446,7 +446,7 @@ impl Drop for Seat {
             app: self.app,
             room: self.room.name.clone(),
             user: self.me.member.user.clone(),
-            jti: self.me.pass.jti.clone(),
+            jti: self.me.pass.jti.to_string(),
             reason: self.reason.into(),
             held_ms: self.shared.clock.unix_ms().saturating_sub(self.me.since_ms),
         });

@@ -7,7 +7,6 @@ mod renew;
 
 use std::{
     borrow::Cow,
-    net::SocketAddr,
     num::NonZero,
     sync::Arc,
     time::{Duration, Instant},
@@ -40,11 +39,12 @@ use crate::{
 pub(crate) struct Session {
     pub(crate) seat: Seat,
     shared: Arc<Shared>,
-    peer: SocketAddr,
     /// What the proof of a renewal must contain, once that was asked for.
     nonce: Option<Box<str>>,
     requests: Bucket,
     sends: Bucket,
+    /// Until when nothing is read, because the member published faster than its role may.
+    pub(crate) paused: Option<Instant>,
     /// Until when the bytes that the member published are within `caps.bytes_per_s`.
     paid_until: Instant,
     refusals: u32,
@@ -125,15 +125,15 @@ fn patterns(texts: &[String]) -> Result<Vec<Pattern>, Denial> {
 }
 
 impl Session {
-    pub(crate) fn new(shared: Arc<Shared>, seat: Seat, peer: SocketAddr, now: Instant) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, seat: Seat, now: Instant) -> Self {
         let requests = Bucket::full(request_rate(&shared), now);
         let sends = Bucket::full(send_rate(&shared, &seat), now);
         Self {
             seat,
-            peer,
             nonce: None,
             requests,
             sends,
+            paused: None,
             paid_until: now,
             refusals: 0,
             throttled_at: None,
@@ -365,14 +365,15 @@ impl Session {
         }
     }
 
-    /// Until when nothing more is to be read of a member that published so many bytes, by
-    /// `caps.bytes_per_s`; a second's worth may come at once.
-    pub(crate) fn pace(&mut self, bytes: usize, now: Instant) -> Option<Instant> {
-        let bytes_per_s = self.seat.grants().caps.bytes_per_s?;
+    /// Counts bytes that the member published against `caps.bytes_per_s`, and pauses it where they are too
+    /// many; a second's worth may come at once.
+    pub(crate) fn pace(&mut self, bytes: usize, now: Instant) {
+        let Some(bytes_per_s) = self.seat.grants().caps.bytes_per_s else { return };
         let burst = Duration::from_secs(1);
         let cost = Duration::from_secs_f64(bytes as f64 / f64::from(bytes_per_s.get()));
         self.paid_until = self.paid_until.max(now) + cost;
-        self.paid_until.checked_sub(burst).filter(|free_at| *free_at > now)
+        let free_at = self.paid_until.checked_sub(burst).filter(|free_at| *free_at > now);
+        self.paused = free_at.or(self.paused);
     }
 
     /// Takes a data frame that was read at `now`.

@@ -93,7 +93,7 @@ impl Standing {
         if pass.max_stay_s.is_none() {
             return now_ms;
         }
-        let known = self.stays.iter().find(|stay| stay.jti == pass.jti);
+        let known = self.stays.iter().find(|stay| *stay.jti == *pass.jti);
         if let Some(stay) = known {
             return stay.since_ms;
         }
@@ -102,8 +102,8 @@ impl Standing {
     }
 
     fn note_stay(&mut self, pass: &Pass, since_ms: u64) {
-        self.stays.retain(|stay| stay.jti != pass.jti);
-        self.stays.push(Stay { jti: pass.jti.clone(), since_ms, exp: pass.exp });
+        self.stays.retain(|stay| *stay.jti != *pass.jti);
+        self.stays.push(Stay { jti: pass.jti.to_string(), since_ms, exp: pass.exp });
         let surplus = self.stays.len().saturating_sub(STAYS_MAX);
         self.stays.drain(..surplus);
     }
@@ -134,8 +134,8 @@ impl Standing {
             return Ok(Effective { grants: Arc::new(nothing(&grants)), waiting: true });
         }
         let mut grants = match &pass.until {
-            Some(until) => lapsed(&grants, until, now_s),
-            None => grants,
+            until if until.is_empty() => grants,
+            until => lapsed(&grants, until, now_s),
         };
         if self.muted != Kinds::default() {
             let kinds = filter(grants.publish.kinds, |kind| !self.muted.contains(kind));
@@ -156,7 +156,7 @@ impl Standing {
             _ => {}
         }
         let own = roles.get(&pass.role).ok_or(Refusal::RoleUnknown)?;
-        let narrowed = narrow(own, pass.narrowing.as_deref())?;
+        let narrowed = narrow(own, pass.narrowing.as_ref())?;
         // A given role that the app no longer has is as if it had not been given.
         let given = self.given.as_ref().and_then(|given| roles.get(&given.role));
         Ok(given.map_or(narrowed, |role| role.grants().clone()))
@@ -192,7 +192,7 @@ mod tests {
         let role = role.parse().expect("a role's name");
         let mut claims = Claims::new(AppId(1), "r", "u", role, jti, iat, 600);
         claims.max_stay = Some(60);
-        Pass::of(&mut claims, "k")
+        Pass::of(&mut claims, "k".into())
     }
 
     fn role(standing: &Standing, pass: &Pass) -> String {

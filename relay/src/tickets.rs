@@ -3,7 +3,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -21,7 +21,7 @@ type Hash = [u8; 32];
 #[derive(Clone, Debug)]
 pub(crate) struct Ticket {
     pub(crate) claims: Claims,
-    pub(crate) kid: String,
+    pub(crate) kid: Arc<str>,
 }
 
 #[derive(Debug, Default)]

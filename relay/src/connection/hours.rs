@@ -29,8 +29,8 @@ const A_DAY_MS: u64 = 86_400_000;
 pub(super) struct Told {
     /// The token.
     pass: Arc<Pass>,
-    /// When its end is announced; none: it was.
-    notice_ms: Option<u64>,
+    /// When its end is announced; never again once it was.
+    notice_ms: u64,
     /// When privileges that end before it were last looked at.
     looked_ms: u64,
     /// Whether what its end, or its revocation, does to the seat was begun.
@@ -57,7 +57,7 @@ impl Told {
         let before_ms = (limits.token_expiring_notice_s * 1_000).min(left_ms / 3);
         Self {
             pass: pass.clone(),
-            notice_ms: Some(ms(pass.exp) - before_ms),
+            notice_ms: ms(pass.exp) - before_ms,
             looked_ms: now_ms,
             ended: false,
             revoked: false,
@@ -89,7 +89,7 @@ impl Told {
     fn next_ms(&self, seat: &Seat) -> u64 {
         let pass = &self.pass;
         let stay = pass.max_stay_s.map(|stay_s| seat.me.stay_ms + ms(stay_s.into()));
-        let until = pass.until.as_ref().and_then(|until| until.next(self.looked_ms / 1_000));
+        let until = pass.until.next(self.looked_ms / 1_000);
         let end = match (&pass.at_exp, self.ended) {
             (_, false) => Some(ms(pass.exp)),
             (AtExp::Grace { s }, true) => Some(ms(pass.exp + u64::from(*s))),
@@ -99,7 +99,7 @@ impl Told {
             Some(_) if !self.revoked => Some(0),
             revoked => revoked.as_ref().map(|(until_s, _)| ms(*until_s)),
         };
-        let times = [stay, until.map(ms), end, revoked, self.notice_ms];
+        let times = [stay, until.map(ms), end, revoked, Some(self.notice_ms)];
         times.into_iter().flatten().min().unwrap_or(u64::MAX)
     }
 
@@ -125,7 +125,7 @@ impl Told {
         }
         if ms(pass.exp) <= now_ms {
             let begun = std::mem::replace(&mut self.ended, true);
-            self.notice_ms = None;
+            self.notice_ms = u64::MAX;
             match &pass.at_exp {
                 AtExp::Close => return Some(Due::Close(Close::TokenExpired)),
                 AtExp::Grace { s } => {
@@ -141,13 +141,13 @@ impl Told {
                 AtExp::Demote(_) => {}
             }
         }
-        let until = pass.until.as_ref().and_then(|until| until.next(self.looked_ms / 1_000));
+        let until = pass.until.next(self.looked_ms / 1_000);
         if until.is_some_and(|until| until <= now) {
             self.looked_ms = now_ms;
             return Some(Due::Regrant(Act::Time));
         }
-        if self.notice_ms.is_some_and(|notice_ms| notice_ms <= now_ms) {
-            self.notice_ms = None;
+        if self.notice_ms <= now_ms {
+            self.notice_ms = u64::MAX;
             return Some(Due::Tell(Event::TokenExpiring { exp: pass.exp, now }));
         }
         None
@@ -157,20 +157,21 @@ impl Told {
 impl Connection {
     /// What comes next by the clock.
     fn deadline(&mut self) -> Instant {
+        let paused = self.paused();
         let limits = &self.shared.limits;
         let phase = match &mut self.phase {
             Phase::Stranger { until, .. } | Phase::Closing { until, .. } => *until,
             Phase::Seated { told, session, .. } => {
                 let patience_ms =
                     limits.ping_interval_ms + if self.pinged { limits.pong_timeout_ms } else { 0 };
-                let heard = self.paused.unwrap_or(self.heard_at);
+                let heard = paused.unwrap_or(self.heard_at);
                 let heard = heard + Duration::from_millis(patience_ms);
                 heard.min(told.due(&session.seat, limits, &self.shared.clock))
             }
         };
         let write = self.stalled_at.map(|at| at + Duration::from_millis(limits.write_timeout_ms));
         let order = self.order.map(|order| order.at);
-        [write, order, self.paused].into_iter().flatten().fold(phase, Instant::min)
+        [write, order, paused].into_iter().flatten().fold(phase, Instant::min)
     }
 
     /// Does what the clock asks for.
@@ -180,8 +181,10 @@ impl Connection {
             self.order = None;
             self.close(order.close);
         }
-        if self.paused.is_some_and(|until| until <= now) {
-            self.paused = None;
+        if let Phase::Seated { session, .. } = &mut self.phase
+            && session.paused.is_some_and(|until| until <= now)
+        {
+            session.paused = None;
             self.heard_at = now;
         }
         let patience = Duration::from_millis(limits.write_timeout_ms);
@@ -215,7 +218,7 @@ impl Connection {
 
     fn ping(&mut self, now: Instant) {
         let limits = &self.shared.limits;
-        if self.paused.is_some() {
+        if self.paused().is_some() {
             return;
         }
         let quiet = now.duration_since(self.heard_at);

@@ -50,7 +50,7 @@ impl Connection {
         let full = self.batch.bytes() >= self.shared.limits.outbox_bytes_max;
         let mut again = false;
         if !full
-            && self.paused.is_none()
+            && self.paused().is_none()
             && let Poll::Ready(flow) = self.poll_read(cx)
         {
             flow?;

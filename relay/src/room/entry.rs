@@ -276,6 +276,6 @@ fn gives_way(
         return Ok(Vec::new());
     }
     // The same client coming back, whose old connection nobody has missed yet.
-    let own = seats.into_iter().find(|seat| seat.pass.jti == jti);
+    let own = seats.into_iter().find(|seat| *seat.pass.jti == *jti);
     own.map(|seat| vec![seat.clone()]).ok_or(EnterError::SeatHeld)
 }

@@ -252,7 +252,7 @@ mod tests {
             mailbox: Arc::default(),
             pass: Arc::new(Pass::of(
                 &mut Claims::new(AppId(1), "r", user, grants_role, "t", 0, 60),
-                "k",
+                "k".into(),
             )),
             since_ms: 0,
             stay_ms: 0,

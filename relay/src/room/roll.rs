@@ -57,7 +57,7 @@ impl Room {
         let inner = self.lock();
         let mut page = inner.members.after(after).map(|occupant| Seated {
             member: occupant.member.clone(),
-            jti: occupant.pass.jti.clone(),
+            jti: occupant.pass.jti.to_string(),
             since_ms: occupant.since_ms,
             exp: occupant.pass.exp,
             waiting: occupant.waiting,

@@ -15,7 +15,7 @@ use super::{Denial, Session, ok};
 use crate::{
     door::{Admission, Denied, Presented, door},
     encode,
-    login::{Arrival, is_still_good, use_up},
+    login::{is_still_good, use_up},
     pass::Pass,
     proof::ProofError,
     room::{Act, RegrantError},
@@ -75,11 +75,10 @@ impl Session {
         }
         let once = claims.once;
         if once {
-            let arrival = Arrival { peer: self.peer, presented, by_ticket: false, resume: None };
-            use_up(&self.shared, arrival, &claims, &kid)?;
+            use_up(&self.shared, None, &claims, &kid)?;
         }
-        let pass = Arc::new(Pass::of(&mut claims, &kid).after(&old.pass, now_s));
-        let (jti, old_jti) = (pass.jti.clone(), old.pass.jti.clone());
+        let pass = Arc::new(Pass::of(&mut claims, kid).after(&old.pass, now_s));
+        let (jti, old_jti) = (pass.jti.to_string(), old.pass.jti.to_string());
         if let Err(error) = seat.regrant(&Act::Renew(pass)) {
             if once {
                 // What opened nothing is not used up.

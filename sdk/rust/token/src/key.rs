@@ -86,6 +86,11 @@ impl Key {
         &self.0.kid
     }
 
+    /// The same, to be kept without a copy.
+    pub fn shared_kid(&self) -> Arc<str> {
+        self.0.kid.clone()
+    }
+
     /// What it may still do.
     pub fn state(&self) -> KeyState {
         self.0.state
