@@ -223,11 +223,12 @@ impl Revocations {
         self.len() == 0
     }
 
-    /// How many targets of an app are revoked.
-    pub fn targets_of(&self, app: AppId) -> usize {
-        let lists = self.read();
-        let targets = lists.apps.get(&app).map(|app| app.targets);
-        targets.iter().flatten().map(|targets| *targets as usize).sum()
+    /// How many targets of an app are revoked: by tokens' ids, and others.
+    pub fn targets_of(&self, app: AppId) -> (usize, usize) {
+        let targets = self.read().apps.get(&app).map_or([0; KINDS], |app| app.targets);
+        let all: usize = targets.iter().map(|targets| *targets as usize).sum();
+        let ids = targets[JTI] as usize;
+        (ids, all - ids)
     }
 
     /// The app's generation: what a token that is minted now says.
