@@ -2,10 +2,10 @@
 //! `revocation`. Targets are kept as keyed hashes, so it can answer whether a token is hit, and not what
 //! is in it: that is in the server's store.
 
+mod table;
+
 use std::{
-    collections::HashMap,
     fmt,
-    hash::{BuildHasherDefault, Hash, Hasher},
     sync::{
         PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
         atomic::{AtomicUsize, Ordering},
@@ -14,6 +14,7 @@ use std::{
 
 use stagedoor_token::{AppId, Limits};
 
+use self::table::{Map, Place, Table};
 use crate::{
     revocation::{Bearer, Hit, Revocation, Target},
     siphash::SipKey,
@@ -35,55 +36,6 @@ const ROOM_ROLE: usize = 4;
 const ROLE: usize = 5;
 const KEY: usize = 6;
 const APP: usize = 7;
-
-/// Where a target lies in the tables of its kind: the app, and 96 bits of a keyed hash.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Place {
-    app: AppId,
-    hash: [u32; 3],
-}
-
-impl Place {
-    fn new(app: AppId, [first, second]: [u64; 2]) -> Self {
-        Self { app, hash: [first as u32, (first >> 32) as u32, second as u32] }
-    }
-
-    fn part(&self) -> usize {
-        self.hash[2] as usize % PARTS
-    }
-}
-
-impl Hash for Place {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        let app = u64::from(self.app.0).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        state.write_u64((u64::from(self.hash[1]) << 32 | u64::from(self.hash[0])) ^ app);
-    }
-}
-
-/// Hands a place's hash through: it is one already.
-#[derive(Default)]
-struct Through(u64);
-
-impl Hasher for Through {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|byte| self.0 = self.0.rotate_left(8) ^ u64::from(*byte));
-    }
-
-    fn write_u32(&mut self, number: u32) {
-        self.0 = u64::from(number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        self.0 = number;
-    }
-}
-
-type Map<K, V> = HashMap<K, V, BuildHasherDefault<Through>>;
-type Table = Map<Place, Mark>;
 
 /// Never, of a ban's end.
 const FOR_GOOD: u32 = u32::MAX;
@@ -163,19 +115,21 @@ struct Lists {
 }
 
 impl Lists {
-    /// Takes out what `keep` does not want of one table, and gives memory back when much is free.
-    fn sweep(&mut self, kind: usize, part: usize, mut keep: impl FnMut(&Place, &mut Mark) -> bool) {
-        let (apps, table) = (&mut self.apps, &mut self.tables[kind][part]);
-        table.retain(|place, mark| {
+    /// Takes out what `keep` does not want of one table; how many went.
+    fn sweep(
+        &mut self,
+        kind: usize,
+        part: usize,
+        mut keep: impl FnMut(&Place, &mut Mark) -> bool,
+    ) -> usize {
+        let apps = &mut self.apps;
+        self.tables[kind][part].sweep(|place, mark| {
             let kept = keep(place, mark);
             if !kept && let Some(app) = apps.get_mut(&place.app) {
                 app.targets[kind] -= 1;
             }
             kept
-        });
-        if table.len() < table.capacity() / 4 {
-            table.shrink_to(table.len() * 2);
-        }
+        })
     }
 }
 
@@ -223,11 +177,12 @@ impl Revocations {
         self.len() == 0
     }
 
-    /// How many targets of an app are revoked.
-    pub fn targets_of(&self, app: AppId) -> usize {
-        let lists = self.read();
-        let targets = lists.apps.get(&app).map(|app| app.targets);
-        targets.iter().flatten().map(|targets| *targets as usize).sum()
+    /// How many targets of an app are revoked: by tokens' ids, and others.
+    pub fn targets_of(&self, app: AppId) -> (usize, usize) {
+        let targets = self.read().apps.get(&app).map_or([0; KINDS], |app| app.targets);
+        let all: usize = targets.iter().map(|targets| *targets as usize).sum();
+        let ids = targets[JTI] as usize;
+        (ids, all - ids)
     }
 
     /// The app's generation: what a token that is minted now says.
@@ -266,7 +221,7 @@ impl Revocations {
         ];
         let hits = (0..KINDS).filter(|kind| has(*kind)).filter_map(|kind| {
             let place = Place::new(bearer.app, hashes[kind]);
-            lists.tables[kind][place.part()].get(&place)?.hit(kind, bearer, now_s)
+            lists.tables[kind][place.part(PARTS)].get(&place)?.hit(kind, bearer, now_s)
         });
         hits.reduce(worse)
     }
@@ -293,11 +248,11 @@ impl Revocations {
         let lists = &mut *guard;
         let app = lists.apps.entry(entry.app).or_default();
         app.generation = app.generation.max(entry.generation);
-        let mark = lists.tables[kind][place.part()].entry(place).or_insert_with(|| {
+        let (mark, new) = lists.tables[kind][place.part(PARTS)].entry(place);
+        if new {
             app.targets[kind] += 1;
             self.len.fetch_add(1, Ordering::Release);
-            Mark::default()
-        });
+        }
         mark.add(entry);
     }
 
@@ -306,11 +261,14 @@ impl Revocations {
         let (kind, place) = self.place(app, target);
         let mut guard = self.write();
         let lists = &mut *guard;
-        let table = &mut lists.tables[kind][place.part()];
-        let Some(mark) = table.get_mut(&place) else { return };
-        *mark = Mark::default();
-        left.iter().filter(|entry| entry.target == *target).for_each(|entry| mark.add(entry));
-        if mark.ban_ends_s == 0 && mark.at_s == 0 {
+        let table = &mut lists.tables[kind][place.part(PARTS)];
+        let mut empty = false;
+        table.change(&place, |mark| {
+            *mark = Mark::default();
+            left.iter().filter(|entry| entry.target == *target).for_each(|entry| mark.add(entry));
+            empty = mark.ban_ends_s == 0 && mark.at_s == 0;
+        });
+        if empty {
             table.remove(&place);
             self.len.fetch_sub(1, Ordering::Release);
             if let Some(app) = lists.apps.get_mut(&app) {
@@ -336,9 +294,7 @@ impl Revocations {
         for kind in 0..KINDS {
             for part in 0..PARTS {
                 let mut lists = self.write();
-                let before = lists.tables[kind][part].len();
-                lists.sweep(kind, part, &mut keep);
-                let went = before - lists.tables[kind][part].len();
+                let went = lists.sweep(kind, part, &mut keep);
                 self.len.fetch_sub(went, Ordering::Release);
                 gone += went;
             }

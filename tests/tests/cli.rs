@@ -6,6 +6,8 @@ mod configs;
 mod operators;
 #[path = "cli/process.rs"]
 mod process;
+#[path = "cli/revocations.rs"]
+mod revocations;
 #[path = "cli/roles.rs"]
 mod roles;
 #[path = "cli/secrets.rs"]

@@ -88,7 +88,7 @@ pub(crate) struct Bench {
 }
 
 /// Benchmarks that are programs of their own, without peers; they print their figures.
-const OWN_BENCHES: &[&str] = &["token", "revoke"];
+const OWN_BENCHES: &[&str] = &["token", "revocations", "revoke"];
 
 /// `cargo xtask bench`.
 pub(crate) fn bench(asked: &Bench) -> bool {

@@ -188,10 +188,13 @@ pub(crate) async fn make(
     Act { entry, margin_s, then }: Act,
 ) -> Result<(RevocationRow, usize), ApiError> {
     let app = entry.app;
-    if state.bus.revocations().targets_of(app) >= state.config.revocations_per_app_max as usize {
+    // Counted apart: what kicks and logins put on the list, tokens' ids, must never be in a ban's way.
+    let (ids, others) = state.bus.revocations().targets_of(app);
+    let there = if matches!(entry.target, Target::Jti(_)) { ids } else { others };
+    if there >= state.config.revocations_per_app_max as usize {
         return Err(ApiError::Conflict {
             code: "revocations_exceeded",
-            detail: "the app has `revocations_per_app_max` revoked targets; revoke a wider one",
+            detail: "the app has `revocations_per_app_max` revoked targets of this kind; revoke a wider one",
         });
     }
     let row = state.revoker.add(entry, caller.id()).await?.ok_or_else(app_unknown)?;

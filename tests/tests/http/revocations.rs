@@ -276,6 +276,11 @@ async fn an_app_has_so_many_revoked_targets_and_no_more() -> Result<()> {
     let made = app.revoke(of("a")).await?;
     app.revoke(of("b")).await?;
     assert_eq!(app.refused(&of("c")).await?, (409, "revocations_exceeded".to_owned()));
+    for jti in ["t1", "t2"] {
+        app.revoke(json!({"target": {"jti": jti}})).await.context("ids are counted apart")?;
+    }
+    let third = json!({"target": {"jti": "t3"}});
+    assert_eq!(app.refused(&third).await?, (409, "revocations_exceeded".to_owned()));
     app.lift(&made["generation"]).await?;
     app.revoke(of("c")).await?;
     Ok(())
