@@ -1,11 +1,12 @@
 //! How fast a revocation reaches live seats: 10,000 seats in 100 rooms, in each a host and a cohost that publish
 //! at a steady rate and an audience that reads, revoked over the HTTP API. Counted from the API's answer: to the
-//! last frame that a revoked seat still gets, and to the last frame that comes of a revoked publisher. Whoever
-//! is not revoked must lose nothing. `cargo xtask bench revoke`.
+//! last frame that a revoked seat still gets, to its close, and to the last frame that comes of a revoked
+//! publisher. The close bounds what frames that come at intervals cannot show. Whoever is not revoked must lose
+//! nothing, and hear on after the last revocation. `cargo xtask bench revoke`.
 
 use std::{
     collections::HashMap,
-    io::Write,
+    io::{Read, Write},
     process::ExitCode,
     sync::{
         Arc,
@@ -22,7 +23,6 @@ use stagedoor_benches::peers::{self, Api, Kind};
 use stagedoor_load::{Dialect, Minter, Target};
 use stagedoor_token::RoleName;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     task::JoinHandle,
     time::{interval, sleep, timeout},
@@ -50,6 +50,9 @@ struct Arguments {
     /// Frames a second of each publisher.
     #[arg(long, default_value_t = 5)]
     rate: u64,
+    /// A margin that the revocations leave, in seconds: with one the goal must be missed, or this measures nothing.
+    #[arg(long, default_value_t = 0)]
+    margin: u64,
     /// Exit with 1 when a goal is missed.
     #[arg(long)]
     check: bool,
@@ -62,6 +65,8 @@ struct Seat {
     frame_us: AtomicU64,
     /// When the last frame of the host came.
     host_us: AtomicU64,
+    /// When it was closed.
+    closed_us: AtomicU64,
     /// The close code, once it was closed.
     code: AtomicU64,
     /// Frames that were missing before one that came.
@@ -149,7 +154,8 @@ async fn listen(mut socket: Socket, seat: Arc<Seat>, begun: Instant) {
             }
             Message::Close(frame) => {
                 let code = frame.map_or(1_005_u16, |frame| frame.code.into());
-                seat.code.store(u64::from(code), Ordering::Relaxed);
+                seat.closed_us.store(begun.elapsed().as_micros() as u64, Ordering::Relaxed);
+                seat.code.store(u64::from(code), Ordering::Release);
                 return;
             }
             _ => {}
@@ -188,37 +194,39 @@ async fn open(
     Ok(Room { name, audience, publishers })
 }
 
-/// One revocation over the API; when its answer was there.
-async fn revoke(tcp: &mut TcpStream, api: &Api, body: &Value, begun: Instant) -> Result<u64> {
+/// One revocation over the API: when it was asked for, and when its answer was there. In a thread of its own:
+/// the one that reads the seats may be busy with them, and an answer seen late would make all else look early.
+async fn revoke(api: &Api, target: &Target, body: &Value, begun: Instant) -> Result<Times> {
     let body = body.to_string();
     let request = format!(
         "POST /v1/apps/{}/revocations HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {}\r\n\
-         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+         Content-Type: application/json\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
         api.app.0,
         api.key,
         body.len()
     );
-    tcp.write_all(request.as_bytes()).await?;
-    let mut answer = Vec::new();
-    let mut buffer = [0; 4_096];
-    let head_end = loop {
-        let n = timeout(PATIENCE, tcp.read(&mut buffer)).await??;
-        ensure!(n > 0, "the API closed the connection");
-        answer.extend_from_slice(&buffer[..n]);
-        if let Some(at) = answer.windows(4).position(|four| four == b"\r\n\r\n") {
-            break at + 4;
-        }
-    };
-    let answered_us = begun.elapsed().as_micros() as u64;
-    let head = String::from_utf8_lossy(&answer[..head_end]).to_ascii_lowercase();
-    ensure!(head.starts_with("http/1.1 201"), "the API answered {head}");
-    let length = head.split("content-length:").nth(1).and_then(|rest| rest.lines().next());
-    let length: usize = length.context("a length")?.trim().parse()?;
-    let mut left = (head_end + length).saturating_sub(answer.len());
-    while left > 0 {
-        left -= timeout(PATIENCE, tcp.read(&mut buffer)).await??.min(left);
-    }
-    Ok(answered_us)
+    let address = target.address;
+    let asking = tokio::task::spawn_blocking(move || {
+        let mut tcp = std::net::TcpStream::connect(address)?;
+        tcp.set_read_timeout(Some(PATIENCE))?;
+        let now_us = || begun.elapsed().as_micros() as u64;
+        let asked_us = now_us();
+        tcp.write_all(request.as_bytes())?;
+        let mut buffer = [0; 4_096];
+        let n = tcp.read(&mut buffer)?;
+        let answered_us = now_us();
+        let head = String::from_utf8_lossy(&buffer[..n]).into_owned();
+        ensure!(head.starts_with("HTTP/1.1 201"), "the API answered {head}");
+        Ok(Times { asked_us, answered_us })
+    });
+    asking.await?
+}
+
+/// Of one revocation.
+#[derive(Clone, Copy)]
+struct Times {
+    asked_us: u64,
+    answered_us: u64,
 }
 
 /// Times in milliseconds, sorted.
@@ -240,14 +248,55 @@ impl Late {
 
 async fn closed(seats: &[Arc<Seat>]) -> Result<()> {
     let begun = Instant::now();
-    while !seats.iter().all(|seat| seat.code.load(Ordering::Relaxed) == 4_205) {
+    while !seats.iter().all(|seat| seat.code.load(Ordering::Acquire) == 4_205) {
         ensure!(begun.elapsed() < PATIENCE, "a revoked seat was not closed with 4205");
         sleep(Duration::from_millis(5)).await;
     }
     Ok(())
 }
 
-async fn measure(arguments: &Arguments) -> Result<Vec<(&'static str, Late)>> {
+/// Waits until each got a frame that came after now, and sees that none was closed or missed one.
+async fn unharmed(seats: &[Arc<Seat>], begun: Instant) -> Result<()> {
+    let since_us = begun.elapsed().as_micros() as u64;
+    let asked = Instant::now();
+    while !seats.iter().all(|seat| seat.frame_us.load(Ordering::Relaxed) > since_us) {
+        ensure!(asked.elapsed() < PATIENCE, "a seat that was not revoked hears nothing any more");
+        sleep(Duration::from_millis(5)).await;
+    }
+    let lost: u64 = seats.iter().map(|seat| seat.lost.load(Ordering::Relaxed)).sum();
+    ensure!(lost == 0, "seats that were not revoked lost {lost} frames");
+    ensure!(seats.iter().all(|seat| seat.code.load(Ordering::Relaxed) == 0), "one was closed");
+    Ok(())
+}
+
+/// A seat's last frame, or close, beside the revocation that ended it.
+struct Ended {
+    last_us: u64,
+    close_us: u64,
+    times: Times,
+}
+
+fn ended(seats: &[Arc<Seat>], times: Times) -> impl Iterator<Item = Ended> {
+    seats.iter().map(move |seat| Ended {
+        last_us: seat.frame_us.load(Ordering::Relaxed),
+        close_us: seat.closed_us.load(Ordering::Relaxed),
+        times,
+    })
+}
+
+/// The rows of one kind of revocation. Those from the request bound the others from above.
+fn rows(what: &str, ended: &[Ended]) -> Vec<(String, Late)> {
+    let row = |name: &str, times: &dyn Fn(&Ended) -> (u64, u64)| {
+        (format!("{what}: {name}"), Late::of(ended.iter().map(times)))
+    };
+    vec![
+        row("answer to last frame", &|ended| (ended.last_us, ended.times.answered_us)),
+        row("answer to close", &|ended| (ended.close_us, ended.times.answered_us)),
+        row("request to close", &|ended| (ended.close_us, ended.times.asked_us)),
+    ]
+}
+
+async fn measure(arguments: &Arguments) -> Result<Vec<(String, Late)>> {
     let peer = peers::start(Kind::Stagedoor, Some("0"))?;
     let (target, api) = (&peer.target, peer.api.as_ref().context("an API")?);
     let Dialect::Stagedoor(minter) = &target.dialect else { anyhow::bail!("not Stagedoor") };
@@ -256,41 +305,38 @@ async fn measure(arguments: &Arguments) -> Result<Vec<(&'static str, Late)>> {
     for at in 0..arguments.rooms {
         rooms.push(open(target, minter, format!("room-{at}"), arguments, begun).await?);
     }
-    sleep(Duration::from_secs(2)).await;
-    let mut tcp = TcpStream::connect(target.address).await?;
-    let frame = |seat: &Arc<Seat>| seat.frame_us.load(Ordering::Relaxed);
+    let all: Vec<_> = rooms.iter().flat_map(|room| room.audience.iter().cloned()).collect();
+    unharmed(&all, begun).await?;
+    let body = |hits: Value| match arguments.margin {
+        0 => json!({"target": hits}),
+        margin => json!({"target": hits, "margin_s": margin}),
+    };
     let rest = rooms.split_off(rooms.len() / 2);
-
     let mut by_room = Vec::new();
     for room in &rooms {
-        let body = json!({"target": {"room": room.name}});
-        let answered = revoke(&mut tcp, api, &body, begun).await?;
+        let times = revoke(api, target, &body(json!({"room": room.name})), begun).await?;
         closed(&room.audience).await?;
-        by_room.extend(room.audience.iter().map(|seat| (frame(seat), answered)));
+        by_room.extend(ended(&room.audience, times));
     }
-    let mut accepted = Vec::new();
+    let mut publishers = Vec::new();
     for room in &rest {
-        let body = json!({"target": {"user": format!("host-{}", room.name)}});
-        let answered = revoke(&mut tcp, api, &body, begun).await?;
+        let hits = json!({"user": format!("host-{}", room.name)});
+        let times = revoke(api, target, &body(hits), begun).await?;
         sleep(Duration::from_millis(300)).await;
         let last = room.audience.iter().map(|seat| seat.host_us.load(Ordering::Relaxed)).max();
-        accepted.push((last.unwrap_or_default(), answered));
+        publishers.push((last.unwrap_or_default(), times.answered_us));
     }
-    let left: Vec<Arc<Seat>> = rest.iter().flat_map(|room| room.audience.iter().cloned()).collect();
-    let lost: u64 = left.iter().map(|seat| seat.lost.load(Ordering::Relaxed)).sum();
-    ensure!(lost == 0, "seats that were not revoked lost {lost} frames");
-    ensure!(left.iter().all(|seat| seat.code.load(Ordering::Relaxed) == 0), "one was closed");
-    let answered = revoke(&mut tcp, api, &json!({"target": {"role": "audience"}}), begun).await?;
+    let left: Vec<_> = rest.iter().flat_map(|room| room.audience.iter().cloned()).collect();
+    unharmed(&left, begun).await?;
+    let times = revoke(api, target, &body(json!({"role": "audience"})), begun).await?;
     closed(&left).await?;
-    let by_role = left.iter().map(|seat| (frame(seat), answered));
-    let late = vec![
-        ("room by room, to the last frame delivered", Late::of(by_room.into_iter())),
-        ("publishers, to the last frame of theirs", Late::of(accepted.into_iter())),
-        ("a role in all rooms, to the last frame delivered", Late::of(by_role)),
-    ];
+    let by_role: Vec<_> = ended(&left, times).collect();
     for room in rooms.iter().chain(&rest) {
         room.publishers.iter().for_each(JoinHandle::abort);
     }
+    let mut late = rows("a room", &by_room);
+    late.push(("a publisher: answer to its last frame".into(), Late::of(publishers.into_iter())));
+    late.extend(rows("a role, all rooms", &by_role));
     Ok(late)
 }
 
@@ -307,10 +353,15 @@ fn main() -> Result<ExitCode> {
     let mut good = true;
     for (what, late) in &late {
         let [p50, p99, max] = [0.5, 0.99, 1.0].map(|quantile| late.quantile(quantile));
-        good &= p99 <= GOAL_MS;
+        // The goal is of frames; a close is told as what bounds them.
+        good &= !what.ends_with("last frame") || p99 <= GOAL_MS;
         let count = late.0.len();
         writeln!(out, "{what:<50} {count:>6} seats  p50 {p50:.1}  p99 {p99:.1}  max {max:.1}")?;
     }
-    writeln!(out, "p99 at most {GOAL_MS} ms: {}", if good { "met" } else { "missed" })?;
+    writeln!(
+        out,
+        "p99 to the last frame at most {GOAL_MS} ms: {}",
+        if good { "met" } else { "missed" }
+    )?;
     Ok(if arguments.check && !good { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
