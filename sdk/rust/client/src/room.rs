@@ -195,7 +195,7 @@ impl Room {
         self.request(Request::Members(request::Members { op: op::Members, id: 0, after })).await
     }
 
-    /// Leaves the room; [`ClientEvent::Closed`] follows.
+    /// Leaves the room; [`ClientEvent::Closed`](crate::event::ClientEvent::Closed) follows.
     pub async fn leave(&self) -> Result<(), AskError> {
         self.request::<Value>(Request::Leave(request::Leave { op: op::Leave, id: 0 }))
             .await
