@@ -1,6 +1,10 @@
 //! The authorisation oracle: a real relay is driven with random roles, tokens, renewals, revocations,
 //! moderation and steps of the clock, and whatever it answers, tells and delivers is compared with a small
 //! model that was written from `spec/roles.md` (and the law of the seat in `spec/wire.md`) alone.
+//!
+//! Faults put into the relay by hand, each of which it told within 20,000 operations: a mute that is told and
+//! not enforced, a given role kept for ever, a revocation passed over at the door, members of rank 0 who see
+//! everybody, a cursor kept after the right to subscribe was lost.
 
 #[path = "oracle/acts.rs"]
 mod acts;
