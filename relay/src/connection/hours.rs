@@ -65,6 +65,16 @@ impl Told {
         }
     }
 
+    /// Follows another pass. Of the same token, revoked meanwhile, what its end did is not done again.
+    fn meet(&mut self, pass: &Arc<Pass>, limits: &Limits, now_ms: u64) {
+        let before = std::mem::replace(self, Self::of(pass, limits, now_ms));
+        if before.pass.jti == pass.jti && before.pass.exp == pass.exp {
+            self.notice_ms = before.notice_ms;
+            self.looked_ms = before.looked_ms;
+            self.ended = before.ended;
+        }
+    }
+
     /// When the next thing is due. Asked at every turn, so it is reckoned only when something changed.
     fn due(&mut self, seat: &Seat, limits: &Limits, clock: &Clock) -> Instant {
         let ahead_ms = clock.ahead_ms();
@@ -77,7 +87,7 @@ impl Told {
         }
         let now_ms = clock.unix_ms();
         if !same {
-            *self = Self::of(&seat.me.pass, limits, now_ms);
+            self.meet(&seat.me.pass, limits, now_ms);
         }
         let left_ms = self.next_ms(seat).saturating_sub(now_ms).min(A_DAY_MS);
         let due = Instant::now() + Duration::from_millis(left_ms);

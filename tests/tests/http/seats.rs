@@ -1,9 +1,11 @@
 //! What the app's backend does to live seats: revokes, bans, gives roles, mutes, re-applies roles.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result};
 use serde_json::json;
 use stagedoor_server::Scope;
-use stagedoor_tests::{Caller, Member, Stage, stage::now_s};
+use stagedoor_tests::{Caller, Heard, Member, Stage, stage::now_s};
 
 /// A backend that may do everything, and its app's path.
 async fn backend(stage: &Stage) -> Result<(Caller, String)> {
@@ -113,6 +115,28 @@ async fn within_its_margin_a_member_brings_another_token_and_stays() -> Result<(
     anna.ok(json!({"op": "renew", "token": fresh["token"]})).await?;
     assert_eq!(ben.closed().await?.code, 4205);
     anna.ok(json!({"op": "members"})).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_member_in_grace_whose_token_is_revoked_is_not_told_again_that_it_expired() -> Result<()> {
+    let stage = Stage::start().await?;
+    let (backend, app) = backend(&stage).await?;
+    let body = json!({"room": "main", "user": "anna", "role": "speaker", "ttl_s": 60,
+        "at_exp": {"grace": 300}});
+    let minted = backend.get(201, "POST", &format!("{app}/tokens"), Some(&body)).await?;
+    let mut anna = stage.connect().await?;
+    anna.log_in(minted["token"].as_str().context("a token")?).await?;
+    stage.running.relay.put_clock_forward(Duration::from_secs(70));
+    anna.event("token_expired").await?;
+    let asked = json!({"target": {"user": "anna"}, "margin_s": 1});
+    backend.get(201, "POST", &format!("{app}/revocations"), Some(&asked)).await?;
+    anna.event("token_revoked").await?;
+    assert_eq!(anna.closed().await?.code, 4205);
+    let again = anna.unheard().any(
+        |heard| matches!(heard, Heard::Control(told) if told["ev"] == "token_expired"),
+    );
+    assert!(!again, "told a second time");
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{
     law::{Texts, matches},
     ops::{Op, To},
-    regrant::Act,
+    regrant::{Act, middle_of_step},
     world::{AtExp, Revocation, Room, Seat, Stream, Target, Token, World},
 };
 
@@ -456,7 +456,7 @@ impl World {
             max_stay: None,
             until: BTreeMap::new(),
         });
-        Ok(json!({"lasts": ttl.min(left)}))
+        Ok(json!({"lasts": middle_of_step(ttl.min(left))}))
     }
 }
 

@@ -14,6 +14,12 @@ use super::{
 /// test itself takes never matter.
 pub(crate) const STEP_S: i64 = 100;
 
+/// A time without what the test itself took, which is within half a step. What an invited guest has by the
+/// relay's time has it in it, and so has what is taken from that.
+pub(crate) fn middle_of_step(s: i64) -> i64 {
+    s - s.rem_euclid(STEP_S) + STEP_S / 2
+}
+
 /// What is done to a seat.
 #[derive(Clone, Debug)]
 pub(crate) enum Act {
