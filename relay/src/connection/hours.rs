@@ -245,6 +245,11 @@ impl Connection {
     pub(super) fn poll_time(&mut self, cx: &mut Context<'_>) -> Poll<Flow> {
         let due = self.deadline();
         if due < self.armed || self.timer.is_elapsed() {
+            let now = Instant::now();
+            if due <= now {
+                // A timer would come a little later, and what is past is past for the next request too.
+                return Poll::Ready(self.on_time(now));
+            }
             self.armed = due;
             self.timer.as_mut().reset(due.into());
         }

@@ -119,7 +119,8 @@ async fn within_its_margin_a_member_brings_another_token_and_stays() -> Result<(
 }
 
 #[tokio::test]
-async fn a_member_in_grace_whose_token_is_revoked_is_not_told_again_that_it_expired() -> Result<()> {
+async fn a_member_in_grace_whose_token_is_revoked_is_not_told_again_that_it_expired() -> Result<()>
+{
     let stage = Stage::start().await?;
     let (backend, app) = backend(&stage).await?;
     let body = json!({"room": "main", "user": "anna", "role": "speaker", "ttl_s": 60,
@@ -133,9 +134,9 @@ async fn a_member_in_grace_whose_token_is_revoked_is_not_told_again_that_it_expi
     backend.get(201, "POST", &format!("{app}/revocations"), Some(&asked)).await?;
     anna.event("token_revoked").await?;
     assert_eq!(anna.closed().await?.code, 4205);
-    let again = anna.unheard().any(
-        |heard| matches!(heard, Heard::Control(told) if told["ev"] == "token_expired"),
-    );
+    let again = anna
+        .unheard()
+        .any(|heard| matches!(heard, Heard::Control(told) if told["ev"] == "token_expired"));
     assert!(!again, "told a second time");
     Ok(())
 }

@@ -156,6 +156,10 @@ impl<'a> Episode<'a> {
                 let by = Duration::from_secs(to - now);
                 *self.ahead += by;
                 self.stage.running.relay.put_clock_forward(by);
+                // For whom the hour has come is done with when it is answered, told of it or not.
+                for client in self.world.due_next() {
+                    self.client(client)?.fence().await?;
+                }
                 Some(json!({"ok": {}}))
             }
             _ => match op.client() {
