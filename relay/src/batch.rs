@@ -5,6 +5,7 @@ use std::{
     cell::RefCell,
     collections::VecDeque,
     io::{self, IoSlice},
+    iter,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -26,7 +27,9 @@ thread_local! {
 /// Whole frames, and at its head what is left of one half written.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
-    pieces: VecDeque<Bytes>,
+    /// The first piece; most batches have no other. Empty only when the batch is.
+    first: Bytes,
+    more: VecDeque<Bytes>,
     bytes: usize,
     /// Whether the first piece was begun.
     half: bool,
@@ -37,7 +40,11 @@ impl Batch {
     pub(crate) fn push(&mut self, piece: Bytes) {
         if !piece.is_empty() {
             self.bytes += piece.len();
-            self.pieces.push_back(piece);
+            if self.first.is_empty() {
+                self.first = piece;
+            } else {
+                self.more.push_back(piece);
+            }
         }
     }
 
@@ -48,22 +55,25 @@ impl Batch {
 
     fn advance(&mut self, mut written: usize) {
         self.bytes -= written;
-        while let Some(piece) = self.pieces.front_mut() {
-            if piece.len() > written {
+        while !self.first.is_empty() {
+            if self.first.len() > written {
                 self.half |= written > 0;
-                piece.advance(written);
+                self.first.advance(written);
                 return;
             }
-            written -= piece.len();
+            written -= self.first.len();
             self.half = false;
-            self.pieces.pop_front();
+            self.first = self.more.pop_front().unwrap_or_default();
         }
     }
 
     /// Forgets what was not begun, so that a close goes out soon.
     pub(crate) fn forget_unbegun(&mut self) {
-        self.pieces.truncate(usize::from(self.half));
-        self.bytes = self.pieces.iter().map(Bytes::len).sum();
+        self.more.clear();
+        if !self.half {
+            self.first = Bytes::new();
+        }
+        self.bytes = self.first.len();
     }
 
     /// Writes once; how many bytes were taken. Must not be called when nothing waits.
@@ -87,15 +97,14 @@ impl Batch {
         io: Pin<&mut (impl AsyncWrite + Unpin)>,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
-        if let [piece] = self.pieces.as_slices().0
-            && self.pieces.len() == 1
-        {
-            return io.poll_write(cx, piece);
+        if self.more.is_empty() {
+            return io.poll_write(cx, &self.first);
         }
-        if io.is_write_vectored() && self.bytes / self.pieces.len().max(1) >= VECTORED_PIECE_BYTES {
+        let pieces = || iter::once(&self.first).chain(&self.more);
+        if io.is_write_vectored() && self.bytes / (1 + self.more.len()) >= VECTORED_PIECE_BYTES {
             let mut slices = [IoSlice::new(&[]); SLICES_MAX];
             let mut filled = 0;
-            for (slice, piece) in slices.iter_mut().zip(&self.pieces) {
+            for (slice, piece) in slices.iter_mut().zip(pieces()) {
                 *slice = IoSlice::new(piece);
                 filled += 1;
             }
@@ -103,7 +112,7 @@ impl Batch {
         }
         SCRATCH.with_borrow_mut(|scratch| {
             scratch.clear();
-            for piece in &self.pieces {
+            for piece in pieces() {
                 let room = COPY_BYTES_MAX - scratch.len();
                 scratch.extend_from_slice(&piece[..piece.len().min(room)]);
                 if scratch.len() == COPY_BYTES_MAX {
@@ -195,7 +204,7 @@ mod tests {
             while batch.bytes() > 0 {
                 prop_assert!(matches!(batch.poll_write(Pin::new(&mut io), &mut cx), Poll::Ready(Ok(_))));
             }
-            prop_assert!(batch.pieces.is_empty());
+            prop_assert!(batch.first.is_empty() && batch.more.is_empty());
             prop_assert_eq!(io.taken, want);
         }
     }

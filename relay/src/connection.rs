@@ -73,6 +73,10 @@ pub(crate) struct Connection {
     stood_back: bool,
     timer: Pin<Box<Sleep>>,
     armed: Instant,
+    /// Whether the timer wakes the task at `armed`, and nothing happened since that could make anything due
+    /// sooner; and how far the calendar was put forward then.
+    settled: bool,
+    settled_ahead_ms: u64,
     _connected: Connected,
 }
 
@@ -137,6 +141,8 @@ impl Connection {
             stood_back: false,
             timer: Box::pin(tokio::time::sleep_until(until.into())),
             armed: until,
+            settled: false,
+            settled_ahead_ms: 0,
             _connected: connected,
             shared,
         }
@@ -189,6 +195,7 @@ impl Connection {
 
     /// Begins to close: the seat is given up at once, what is under way is written, then the close.
     fn close(&mut self, close: Close) {
+        self.settled = false;
         // Who has no seat was told nothing but why it gets none.
         let seated = matches!(self.phase, Phase::Seated { .. });
         if self.leave(close.reason()) {
@@ -238,6 +245,7 @@ impl Connection {
             tap::give_back(buffer);
             return Poll::Ready(Ok(()));
         }
+        self.settled = false;
         self.heard_at = Instant::now();
         self.pinged = false;
         self.ws.get_mut().fill(buffer, n);
@@ -394,7 +402,11 @@ impl Connection {
             return true;
         }
         let batch = &mut self.batch;
-        let refreshed = session.seat.refresh(|frame| batch.push(frame));
+        let mut refreshed = Ok(());
+        if self.mailbox.is_changing() {
+            self.settled = false;
+            refreshed = session.seat.refresh(|frame| batch.push(frame));
+        }
         let gathered =
             refreshed.and_then(|()| session.seat.gather(&mut self.mail, batch, bytes_max));
         gathered.unwrap_or_else(|close| {
@@ -404,6 +416,7 @@ impl Connection {
     }
 
     fn obey(&mut self, order: Order) {
+        self.settled = false;
         let now = Instant::now();
         let told = order.at > now || order.close == Close::Closing;
         if told && matches!(self.phase, Phase::Seated { .. }) {

@@ -11,6 +11,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 use stagedoor_wire::close::Close;
 
 use crate::{room::Regranted, stream::Stream};
@@ -44,7 +45,7 @@ impl Inner {
 #[derive(Debug, Default)]
 pub(crate) struct Mail {
     /// Feeds that have something new, by the number of the reader's cursor.
-    pub(crate) ready: Vec<u32>,
+    pub(crate) ready: SmallVec<[u32; 2]>,
     /// Streams that began and that a pattern of the reader's matches.
     pub(crate) found: Vec<Arc<Stream>>,
     /// Frames for this connection alone.
@@ -213,7 +214,7 @@ mod tests {
         mailbox.ready(3);
         assert_eq!(now(), 0);
         mailbox.take(&mut mail, true, &waker);
-        assert_eq!(mail.ready, [1, 2, 3]);
+        assert_eq!(mail.ready.as_slice(), [1, 2, 3]);
         mailbox.ready(4);
         assert_eq!(now(), 1);
     }

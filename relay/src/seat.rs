@@ -279,23 +279,37 @@ impl Seat {
             }
         }
         mail.private.drain(..).for_each(|frame| batch.push(frame));
+        if let [number] = mail.ready[..]
+            && self.ready.is_empty()
+            && batch.bytes() < bytes_max
+        {
+            // So it nearly always is, and nothing need be remembered.
+            mail.ready.clear();
+            if self.read(number, batch, bytes_max - batch.bytes())? == Left::Nothing {
+                return Ok(false);
+            }
+            self.ready.push_back(number);
+        }
         self.ready.extend(mail.ready.drain(..));
         let mut turns = self.ready.len();
         while turns > 0 && batch.bytes() < bytes_max {
             turns -= 1;
             let Some(number) = self.ready.pop_front() else { break };
-            let left = bytes_max - batch.bytes();
-            let left_over = if number == EVENTS {
-                self.read_events(batch, left)?
-            } else {
-                self.read(number, batch, left)?
-            };
-            if left_over != Left::Nothing {
+            let left = self.read(number, batch, bytes_max - batch.bytes())?;
+            if left != Left::Nothing {
                 self.ready.push_back(number);
             }
-            turns += usize::from(left_over == Left::More);
+            turns += usize::from(left == Left::More);
         }
         Ok(!self.ready.is_empty())
+    }
+
+    fn read(&mut self, number: u32, batch: &mut Batch, bytes_max: usize) -> Result<Left, Close> {
+        if number == EVENTS {
+            self.read_events(batch, bytes_max)
+        } else {
+            self.read_stream(number, batch, bytes_max)
+        }
     }
 
     /// A stream that began after its pattern was given is read from its first frame.
@@ -322,7 +336,12 @@ impl Seat {
         }
     }
 
-    fn read(&mut self, number: u32, batch: &mut Batch, bytes_max: usize) -> Result<Left, Close> {
+    fn read_stream(
+        &mut self,
+        number: u32,
+        batch: &mut Batch,
+        bytes_max: usize,
+    ) -> Result<Left, Close> {
         let at = self.cursors.binary_search_by_key(&number, |cursor| cursor.stream.info.stream);
         let Some(cursor) = at.ok().and_then(|at| self.cursors.get_mut(at)) else {
             return Ok(Left::Nothing);

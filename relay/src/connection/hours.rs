@@ -3,8 +3,9 @@
 
 use std::{
     future::Future,
+    pin::pin,
     sync::Arc,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
     time::{Duration, Instant},
 };
 
@@ -12,6 +13,7 @@ use serde_json::value::RawValue;
 use stagedoor_bus::Then;
 use stagedoor_token::AtExp;
 use stagedoor_wire::{close::Close, event::Event, limits::Limits};
+use tokio::task::unconstrained;
 
 use super::{Connection, Flow, Over, Phase};
 use crate::{
@@ -242,7 +244,16 @@ impl Connection {
         }
     }
 
+    /// Whether surely nothing is due by the clock, so that the timer, which lies far off, need not be looked
+    /// at: most turns do nothing but pass frames on.
+    pub(super) fn is_not_due(&self) -> bool {
+        self.settled
+            && self.settled_ahead_ms == self.shared.clock.ahead_ms()
+            && Instant::now() < self.armed
+    }
+
     pub(super) fn poll_time(&mut self, cx: &mut Context<'_>) -> Poll<Flow> {
+        let ahead_ms = self.shared.clock.ahead_ms();
         let due = self.deadline();
         if due < self.armed || self.timer.is_elapsed() {
             let now = Instant::now();
@@ -253,7 +264,11 @@ impl Connection {
             self.armed = due;
             self.timer.as_mut().reset(due.into());
         }
-        ready!(self.timer.as_mut().poll(cx));
+        // A timer that gives way to other tasks would not have taken notice of whom to wake.
+        if pin!(unconstrained(self.timer.as_mut())).poll(cx).is_pending() {
+            (self.settled, self.settled_ahead_ms) = (true, ahead_ms);
+            return Poll::Pending;
+        }
         Poll::Ready(self.on_time(Instant::now()))
     }
 }

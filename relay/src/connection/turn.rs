@@ -23,6 +23,7 @@ impl Connection {
             }
             Poll::Ready(Err(_)) => Poll::Ready(Err(Over)),
             Poll::Pending => {
+                self.settled = false;
                 self.stalled_at.get_or_insert_with(Instant::now);
                 Poll::Pending
             }
@@ -64,14 +65,18 @@ impl Connection {
         }
         self.stood_back = false;
         let more = self.gather(cx);
+        let mut wrote = false;
         if self.batch.bytes() > 0
             && let Poll::Ready(flow) = self.poll_write(cx)
         {
             flow?;
+            wrote = true;
             again |= more || full || self.batch.bytes() > 0;
         }
         self.poll_shut(cx)?;
-        if let Poll::Ready(flow) = self.poll_time(cx) {
+        if !(wrote && self.is_not_due())
+            && let Poll::Ready(flow) = self.poll_time(cx)
+        {
             flow?;
             again = true;
         }

@@ -10,7 +10,7 @@ fn keep(past: Past, bytes_max: usize) -> Keep {
 fn ready(mailbox: &Mailbox) -> Vec<u32> {
     let mut mail = Mail::default();
     mailbox.take(&mut mail, true, std::task::Waker::noop());
-    mail.ready
+    mail.ready.to_vec()
 }
 
 fn read(
