@@ -6,6 +6,7 @@ mod tap;
 mod turn;
 
 use std::{
+    cell::RefCell,
     net::SocketAddr,
     pin::Pin,
     sync::Arc,
@@ -32,6 +33,7 @@ use tokio_tungstenite::tungstenite::{
     error::CapacityError,
     protocol::{Role, WebSocket, WebSocketConfig},
 };
+use tracing::Span;
 
 use self::{hours::Told, tap::Tap};
 use crate::{
@@ -51,32 +53,41 @@ const STRAY_REQUESTS_MAX: u8 = 8;
 /// What tungstenite keeps for a frame that has not come whole; it grows with a frame that needs it.
 const FRAME_BUFFER_BYTES: usize = 128;
 
+thread_local! {
+    /// Where a connection of this thread lays the mail that it goes through.
+    static MAIL: RefCell<Mail> = RefCell::default();
+}
+
 /// The connection's task.
+///
+/// In this order, since what every turn looks at lies together: most members' memory is far away when there
+/// is something for them.
+#[repr(C)]
 pub(crate) struct Connection {
-    io: Io,
-    /// By itself, so that neither it nor the task is rounded up by much when it is allocated.
-    ws: Box<WebSocket<Tap>>,
+    span: Span,
     shared: Arc<Shared>,
-    peer: SocketAddr,
-    phase: Phase,
     mailbox: Arc<Mailbox>,
-    mail: Mail,
+    phase: Phase,
     batch: Batch,
-    order: Option<Order>,
-    heard_at: Instant,
-    pinged: bool,
-    /// When the socket last took some of what waits, or first refused it; none while it takes all.
-    stalled_at: Option<Instant>,
     /// Whether what was read last published something.
     published: bool,
     /// Whether the task has let the others go first since it wrote.
     stood_back: bool,
-    timer: Pin<Box<Sleep>>,
-    armed: Instant,
     /// Whether the timer wakes the task at `armed`, and nothing happened since that could make anything due
     /// sooner; and how far the calendar was put forward then.
     settled: bool,
     settled_ahead_ms: u64,
+    armed: Instant,
+    io: Io,
+    order: Option<Order>,
+    /// When the socket last took some of what waits, or first refused it; none while it takes all.
+    stalled_at: Option<Instant>,
+    timer: Pin<Box<Sleep>>,
+    heard_at: Instant,
+    pinged: bool,
+    /// By itself, so that neither it nor the task is rounded up by much when it is allocated.
+    ws: Box<WebSocket<Tap>>,
+    peer: SocketAddr,
     _connected: Connected,
 }
 
@@ -131,7 +142,7 @@ impl Connection {
             phase: Phase::Stranger { until, strays: 0, nonce: None },
             peer,
             mailbox,
-            mail: Mail::default(),
+            span: Span::current(),
             batch: Batch::default(),
             order: None,
             heard_at: now,
@@ -394,7 +405,11 @@ impl Connection {
     fn gather(&mut self, cx: &Context<'_>) -> bool {
         let bytes_max = self.shared.limits.gather_bytes_max;
         let room = self.batch.bytes() < bytes_max;
-        if let Some(order) = self.mailbox.take(&mut self.mail, room, cx.waker()) {
+        MAIL.with_borrow_mut(|mail| self.gather_into(mail, room, cx))
+    }
+
+    fn gather_into(&mut self, mail: &mut Mail, room: bool, cx: &Context<'_>) -> bool {
+        if let Some(order) = self.mailbox.take(mail, room, cx.waker()) {
             self.obey(order);
         }
         let Phase::Seated { session, .. } = &mut self.phase else { return false };
@@ -402,13 +417,13 @@ impl Connection {
             return true;
         }
         let batch = &mut self.batch;
+        let bytes_max = self.shared.limits.gather_bytes_max;
         let mut refreshed = Ok(());
         if self.mailbox.is_changing() {
             self.settled = false;
             refreshed = session.seat.refresh(|frame| batch.push(frame));
         }
-        let gathered =
-            refreshed.and_then(|()| session.seat.gather(&mut self.mail, batch, bytes_max));
+        let gathered = refreshed.and_then(|()| session.seat.gather(mail, batch, bytes_max));
         gathered.unwrap_or_else(|close| {
             self.close(close);
             false

@@ -73,7 +73,7 @@ impl Listener {
         io.hold(counted);
         match handshake(io, peer, &self.shared, full).await {
             // A task of its own: this one's memory is as large as the handshake needs.
-            Arrived::Connection(connection) => drop(tokio::spawn((*connection).in_current_span())),
+            Arrived::Connection(connection) => drop(tokio::spawn(*connection)),
             Arrived::Other(io) => (self.other)(io, peer),
             Arrived::Over => {}
         }

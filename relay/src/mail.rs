@@ -45,7 +45,7 @@ impl Inner {
 #[derive(Debug, Default)]
 pub(crate) struct Mail {
     /// Feeds that have something new, by the number of the reader's cursor.
-    pub(crate) ready: SmallVec<[u32; 2]>,
+    pub(crate) ready: SmallVec<[u32; 4]>,
     /// Streams that began and that a pattern of the reader's matches.
     pub(crate) found: Vec<Arc<Stream>>,
     /// Frames for this connection alone.
@@ -159,23 +159,24 @@ impl Mailbox {
         self.lock().wake();
     }
 
-    /// Takes the order, and with `all` everything, leaving `into`'s emptied room in exchange, so that
-    /// nothing is allocated anew. What comes later wakes `waker`.
+    /// Takes the order, and with `all` everything, into what is emptied before. What comes later wakes
+    /// `waker`.
     pub(crate) fn take(&self, into: &mut Mail, all: bool, waker: &Waker) -> Option<Order> {
+        into.ready.clear();
+        into.found.clear();
+        into.private.clear();
         let mut inner = self.lock();
         if !inner.waker.as_ref().is_some_and(|old| old.will_wake(waker)) {
             inner.waker = Some(waker.clone());
         }
         let mail = &mut inner.mail;
-        let order = mail.order.take();
         if all {
-            into.ready.clear();
-            into.found.clear();
-            into.private.clear();
-            into.private_bytes = 0;
-            std::mem::swap(mail, into);
+            into.ready.extend(mail.ready.drain(..));
+            into.found.append(&mut mail.found);
+            into.private.append(&mut mail.private);
+            mail.private_bytes = 0;
         }
-        order
+        mail.order.take()
     }
 }
 

@@ -8,6 +8,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 use bytes::Bytes;
 use serde_json::value::RawValue;
+use smallvec::SmallVec;
 use stagedoor_bus::Event as Told;
 use stagedoor_token::{AppId, Grants, Pattern, Roles};
 use stagedoor_wire::{
@@ -35,19 +36,21 @@ use crate::{
     stream::Stream,
 };
 
-/// The seat.
+/// The seat. In this order, since what every turn looks at lies together.
+#[repr(C)]
 pub(crate) struct Seat {
+    ready: VecDeque<u32>,
+    /// By the streams' numbers; most members have one.
+    cursors: SmallVec<[StreamCursor; 1]>,
     shared: Arc<Shared>,
+    view: Arc<View>,
+    events: Place,
     pub(crate) room: Arc<Room>,
     pub(crate) id: u64,
     pub(crate) me: Arc<Occupant>,
-    view: Arc<View>,
-    events: Place,
-    cursors: Vec<StreamCursor>,
     names: Names,
     pub(crate) patterns: Wanted,
     pub(crate) own: Vec<Arc<Stream>>,
-    ready: VecDeque<u32>,
     app: AppId,
     /// Why the seat is given up, once that is known.
     pub(crate) reason: &'static str,
@@ -126,7 +129,7 @@ impl Seat {
             me,
             view,
             events: place,
-            cursors: Vec::new(),
+            cursors: SmallVec::new(),
             names: Names::default(),
             patterns: Wanted::default(),
             own: Vec::new(),

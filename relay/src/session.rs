@@ -35,16 +35,17 @@ use crate::{
     stream::Wish,
 };
 
-/// A member's session.
+/// A member's session. In this order, since what every turn looks at lies together.
+#[repr(C)]
 pub(crate) struct Session {
+    /// Until when nothing is read, because the member published faster than its role may.
+    pub(crate) paused: Option<Instant>,
     pub(crate) seat: Seat,
     shared: Arc<Shared>,
     /// What the proof of a renewal must contain, once that was asked for.
     nonce: Option<Box<str>>,
     requests: Bucket,
     sends: Bucket,
-    /// Until when nothing is read, because the member published faster than its role may.
-    pub(crate) paused: Option<Instant>,
     /// Until when the bytes that the member published are within `caps.bytes_per_s`.
     paid_until: Instant,
     refusals: u32,

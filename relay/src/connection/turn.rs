@@ -9,6 +9,7 @@ use std::{
 };
 
 use tokio::io::AsyncWrite;
+use tracing::Span;
 
 use super::{Connection, Flow, Over, Phase};
 
@@ -89,15 +90,20 @@ impl Future for Connection {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
-        loop {
-            match this.poll_once(cx) {
-                Ok(true) => {}
-                Ok(false) => return Poll::Pending,
-                Err(Over) => {
-                    this.leave("lost");
-                    return Poll::Ready(());
+        let span = std::mem::replace(&mut this.span, Span::none());
+        let polled = span.in_scope(|| {
+            loop {
+                match this.poll_once(cx) {
+                    Ok(true) => {}
+                    Ok(false) => return Poll::Pending,
+                    Err(Over) => {
+                        this.leave("lost");
+                        return Poll::Ready(());
+                    }
                 }
             }
-        }
+        });
+        this.span = span;
+        polled
     }
 }
