@@ -26,6 +26,9 @@ use crate::{
 pub const COMMANDS_WAITING_MAX: usize = 1_024;
 /// Events that wait for the server, at most; further ones are dropped and counted.
 pub const EVENTS_WAITING_MAX: usize = 65_536;
+/// Events beyond that which are not dropped because they tell of a revocation: what is enforced already is to
+/// be stored as well.
+pub const REVOCATIONS_WAITING_MAX: usize = 65_536;
 /// How long a command may take.
 pub const COMMAND_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -61,7 +64,7 @@ impl LocalBus {
     /// A bus, and the ends of its channels.
     pub fn new() -> (Arc<Self>, Ends) {
         let (commands, commands_end) = mpsc::channel(COMMANDS_WAITING_MAX);
-        let (events, events_end) = mpsc::channel(EVENTS_WAITING_MAX);
+        let (events, events_end) = mpsc::channel(EVENTS_WAITING_MAX + REVOCATIONS_WAITING_MAX);
         let bus = Self {
             newest: Newest::default(),
             revocations: Arc::default(),
@@ -116,13 +119,24 @@ impl Bus for LocalBus {
     fn tell(&self, event: Event) {
         if self.dropped.load(Ordering::Relaxed) > 0 {
             let events = self.dropped.swap(0, Ordering::Relaxed);
-            if events > 0 && self.events.try_send(Event::Dropped { events }).is_err() {
+            if events > 0 && !self.put(Event::Dropped { events }) {
                 self.dropped.fetch_add(events, Ordering::Relaxed);
             }
         }
-        if self.events.try_send(event).is_err() {
+        if !self.put(event) {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
+    }
+}
+
+impl LocalBus {
+    /// Puts an event where the server takes it, if there is room for its kind.
+    fn put(&self, event: Event) -> bool {
+        let kept_free = match event {
+            Event::Revoked { .. } => 0,
+            _ => REVOCATIONS_WAITING_MAX,
+        };
+        self.events.capacity() > kept_free && self.events.try_send(event).is_ok()
     }
 }
 
@@ -165,5 +179,31 @@ mod tests {
             seen.push(event);
         }
         assert_eq!(seen[seen.len() - 2..], [Event::Dropped { events: 3 }, opened("last")]);
+    }
+
+    #[tokio::test]
+    async fn a_revocation_is_told_when_other_events_are_dropped() {
+        let (bus, mut ends) = LocalBus::new();
+        let revoked = Event::Revoked {
+            revocation: Revocation {
+                app: AppId(1),
+                target: Target::User("anna".into()),
+                generation: 1,
+                at_s: 1,
+                ban: true,
+                ends_s: None,
+                reason: None,
+            },
+            by: "host".into(),
+        };
+        for _ in 0..=EVENTS_WAITING_MAX {
+            bus.tell(opened("r"));
+        }
+        bus.tell(revoked.clone());
+        let mut last = None;
+        while let Ok(event) = ends.events.try_recv() {
+            last = Some(event);
+        }
+        assert_eq!(last, Some(revoked));
     }
 }
