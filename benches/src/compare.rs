@@ -10,7 +10,7 @@ use crate::{
     curve::Curve,
     machine::{Machine, root},
     peers::{self, Kind},
-    plan::{ForTime, Plan, What, plans},
+    plan::{CURVE_TIMES_MAX, ForTime, Plan, What, plans},
     report,
     results::{Measured, Row},
 };
@@ -75,7 +75,7 @@ fn is_asked(options: &Options, plan: &Plan) -> bool {
     options.names.is_empty() || options.names.iter().any(|name| name == plan.name)
 }
 
-/// Writes page and chart of all that is kept; of quick rounds beside them, not among what is committed.
+/// Writes page and charts of all that is kept; of quick rounds beside them, not among what is committed.
 fn write(plans: &[Plan], folder: &Path, quick: bool) -> Result<()> {
     let mut kept = Vec::new();
     for plan in plans {
@@ -86,6 +86,8 @@ fn write(plans: &[Plan], folder: &Path, quick: bool) -> Result<()> {
     let into = if quick { folder.to_owned() } else { root().join("benches") };
     std::fs::write(into.join("RESULTS.md"), report::page(&kept))?;
     std::fs::write(into.join("results.svg"), crate::chart::chart(&report::bars(&kept)))?;
+    let curves = crate::lines::chart(&report::panels(&kept), CURVE_TIMES_MAX);
+    std::fs::write(into.join("curves.svg"), curves)?;
     Ok(())
 }
 

@@ -7,13 +7,14 @@
 //! 3. [`curve`]: what Stagedoor costs while there are ten of something, and thousands.
 //! 4. [`peers`]: the servers, each on its core.
 //! 5. [`report`]: the results as a page.
-//! 6. [`chart`]: the results as charts.
-//! 7. [`tunnel`]: TLS for a generator that speaks none, and a count of records.
-//! 8. [`results`]: what was measured, kept; medians and ratios.
-//! 9. [`machine`]: where, when, and with which versions.
-//! 10. [`broadcast`]: a relay as it is written on `tokio::broadcast`.
-//! 11. [`floor`]: the least that a server can do.
-//! 12. [`check`]: the least that a login can be.
+//! 6. [`chart`]: the results as a chart of bars.
+//! 7. [`lines`]: the curves as a chart of lines.
+//! 8. [`tunnel`]: TLS for a generator that speaks none, and a count of records.
+//! 9. [`results`]: what was measured, kept; medians and ratios.
+//! 10. [`machine`]: where, when, and with which versions.
+//! 11. [`broadcast`]: a relay as it is written on `tokio::broadcast`.
+//! 12. [`floor`]: the least that a server can do.
+//! 13. [`check`]: the least that a login can be.
 
 pub mod broadcast;
 pub mod chart;
@@ -21,6 +22,7 @@ pub mod check;
 pub mod compare;
 pub mod curve;
 pub mod floor;
+pub mod lines;
 pub mod machine;
 pub mod peers;
 pub mod plan;

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use crate::{
     chart::{Bar, Group},
+    lines::{Line, Panel},
     peers::Kind,
     plan::{Bound, CPU, CURVE_TIMES_MAX, Goal, Measure, Plan, What},
     results::{Measured, Row},
@@ -102,7 +103,11 @@ pub fn page(kept: &[(&Plan, Measured)]) -> String {
             versions.collect::<Vec<_>>().join(", ")
         );
     }
+    let mut curves_shown = false;
     for (plan, measured) in kept {
+        if matches!(plan.what, What::Curve(_)) && !std::mem::replace(&mut curves_shown, true) {
+            out += "\n## Cost against size\n\n![CPU of one operation against size](curves.svg)\n";
+        }
         section(&mut out, plan, measured);
     }
     out
@@ -217,6 +222,27 @@ pub fn bars(kept: &[(&Plan, Measured)]) -> Vec<Group> {
         .collect()
 }
 
+/// What the chart of lines shows: the curves, each operation in multiples of what it costs at the least
+/// size.
+pub fn panels(kept: &[(&Plan, Measured)]) -> Vec<Panel> {
+    let line = |measure: &Measure, measured: &Measured| {
+        let least = &measured.rows.first()?.server;
+        let point = |row: &Row| {
+            let times = measured.ratio(measure.name, &row.server, least)?;
+            Some((row.server.parse().ok()?, times))
+        };
+        let points = measured.rows.iter().filter_map(point).collect();
+        Some(Line { name: measure.title.trim_end_matches(", CPU µs").into(), points })
+    };
+    kept.iter()
+        .filter(|(plan, _)| matches!(plan.what, What::Curve(_)))
+        .map(|(plan, measured)| Panel {
+            title: plan.title.trim_start_matches("cost against size: ").into(),
+            lines: plan.measures.iter().filter_map(|measure| line(measure, measured)).collect(),
+        })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -276,6 +302,23 @@ mod tests {
     fn figures_are_short() {
         let texts = [0.1234, 1.234, 12.34, 123.4, 1_234.5, 1_234_567.0].map(short);
         assert_eq!(texts, ["0.123", "1.23", "12.3", "123", "1,234", "1,234,567"]);
+    }
+
+    #[test]
+    fn the_lines_show_multiples_of_the_cost_at_the_least_size() {
+        let plans = plans();
+        let plan = plans.iter().find(|plan| plan.name == "curve-members").expect("a plan");
+        let mut grown = measured();
+        let sized = |size: &str, join_us: f64| Row {
+            server: size.into(),
+            values: [("join_us".to_owned(), vec![join_us])].into(),
+            faults: Vec::new(),
+        };
+        grown.rows = vec![sized("10", 50.0), sized("1000", 75.0)];
+        let panels = panels(&[(plan, grown)]);
+        let join = panels[0].lines.iter().find(|line| line.name == "join").expect("a line");
+        assert_eq!(join.points, [(10.0, 1.0), (1_000.0, 1.5)]);
+        assert!(panels[0].title.starts_with("members of one room"));
     }
 
     #[test]
