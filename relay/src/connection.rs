@@ -102,7 +102,12 @@ enum Phase {
     /// A member.
     Seated { session: Box<Session>, told: Told },
     /// On the way out: what the batch holds is written, the peer's goodbye awaited.
-    Closing { until: Instant, shut: bool },
+    Closing {
+        until: Instant,
+        /// Whether the peer said goodbye: nothing more comes of it that anybody waits for.
+        heard: bool,
+        shut: bool,
+    },
 }
 
 /// A WebSocket that reads frames of at most `bytes_max`.
@@ -229,7 +234,7 @@ impl Connection {
     /// Gives the seat up. `false` if the connection is on its way out already.
     fn leave(&mut self, reason: &'static str) -> bool {
         let until = Instant::now() + Duration::from_millis(self.shared.limits.close_timeout_ms);
-        let closing = Phase::Closing { until, shut: false };
+        let closing = Phase::Closing { until, heard: false, shut: false };
         match std::mem::replace(&mut self.phase, closing) {
             Phase::Stranger { .. } => true,
             Phase::Seated { mut session, .. } => {
@@ -280,6 +285,9 @@ impl Connection {
                     // Flushing cannot fail: the tap takes everything.
                     let _ = self.ws.flush();
                     self.leave("left");
+                    if let Phase::Closing { heard, .. } = &mut self.phase {
+                        *heard = true;
+                    }
                 }
                 Err(Error::Io(_)) => return,
                 Err(Error::Capacity(CapacityError::MessageTooLong { .. })) => {

@@ -4,17 +4,21 @@
 use std::{
     io,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use bytes::{Buf, Bytes};
+use socket2::SockRef;
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::{AsyncRead, AsyncWrite, Interest, ReadBuf},
     net::TcpStream,
 };
 use tokio_rustls::server::TlsStream;
 
 use crate::addresses::Counted;
+
+/// Linux: more follows, so what does not fill a packet waits for it. Elsewhere it goes by itself.
+const MORE_FOLLOWS: i32 = if cfg!(target_os = "linux") { 0x8000 } else { 0 };
 
 /// A connection taken off the shared port.
 #[derive(Debug)]
@@ -22,6 +26,7 @@ pub struct Io {
     ahead: Bytes,
     link: Link,
     held: Option<Counted>,
+    ending: bool,
 }
 
 #[derive(Debug)]
@@ -32,13 +37,13 @@ enum Link {
 
 impl From<TcpStream> for Io {
     fn from(tcp: TcpStream) -> Self {
-        Self { ahead: Bytes::new(), link: Link::Tcp(tcp), held: None }
+        Self { ahead: Bytes::new(), link: Link::Tcp(tcp), held: None, ending: false }
     }
 }
 
 impl From<TlsStream<TcpStream>> for Io {
     fn from(tls: TlsStream<TcpStream>) -> Self {
-        Self { ahead: Bytes::new(), link: Link::Tls(Box::new(tls)), held: None }
+        Self { ahead: Bytes::new(), link: Link::Tls(Box::new(tls)), held: None, ending: false }
     }
 }
 
@@ -48,9 +53,31 @@ impl Io {
         self.ahead = ahead;
     }
 
+    /// From now on the end of the connection follows at once what is written: on a plain socket both are one
+    /// packet.
+    pub(crate) fn end_follows(&mut self) {
+        self.ending = true;
+    }
+
+    /// Whether dropping it says goodbye to the peer as well as `shutdown` does.
+    pub(crate) fn ends_by_drop(&self) -> bool {
+        matches!(self.link, Link::Tcp(_))
+    }
+
     /// Keeps the connection counted for as long as it lives.
     pub(crate) fn hold(&mut self, counted: Counted) {
         self.held = Some(counted);
+    }
+}
+
+fn poll_write_last(tcp: &TcpStream, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    loop {
+        ready!(tcp.poll_write_ready(cx))?;
+        let socket = SockRef::from(tcp);
+        match tcp.try_io(Interest::WRITABLE, || socket.send_with_flags(buf, MORE_FOLLOWS)) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            taken => return Poll::Ready(taken),
+        }
     }
 }
 
@@ -88,7 +115,10 @@ impl AsyncWrite for Io {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        each!(self, link => Pin::new(link).poll_write(cx, buf))
+        match &self.link {
+            Link::Tcp(tcp) if self.ending => poll_write_last(tcp, cx, buf),
+            _ => each!(self, link => Pin::new(link).poll_write(cx, buf)),
+        }
     }
 
     fn poll_write_vectored(

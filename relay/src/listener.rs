@@ -3,6 +3,8 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
+use socket2::SockRef;
+use stagedoor_wire::limits::Limits;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tracing::{Instrument, field::Empty};
@@ -31,9 +33,22 @@ pub(crate) struct Listener {
     pub(crate) addresses: Arc<Addresses>,
 }
 
+/// Sets what each connection has. Of a listening socket its connections inherit it, so that it costs none of
+/// them a system call.
+fn set_options(socket: &SockRef<'_>, limits: &Limits) {
+    let sized = || match limits.socket_send_buffer_bytes {
+        0 => Ok(()),
+        bytes => socket.set_send_buffer_size(bytes),
+    };
+    if let Err(error) = socket.set_tcp_nodelay(true).and_then(|()| sized()) {
+        tracing::warn!(%error, "socket options");
+    }
+}
+
 impl Listener {
     /// Accepts for ever.
     pub(crate) async fn accept(self: Arc<Self>, listener: &TcpListener) {
+        set_options(&SockRef::from(listener), &self.shared.limits);
         loop {
             match listener.accept().await {
                 Ok((tcp, peer)) => self.arrived(tcp, peer),
@@ -61,14 +76,6 @@ impl Listener {
     }
 
     async fn welcome(&self, tcp: TcpStream, peer: SocketAddr, counted: Counted, full: bool) {
-        let sized = self.shared.limits.socket_send_buffer_bytes;
-        let socket = socket2::SockRef::from(&tcp);
-        if let Err(error) = tcp.set_nodelay(true).and_then(|()| match sized {
-            0 => Ok(()),
-            bytes => socket.set_send_buffer_size(bytes),
-        }) {
-            tracing::debug!(%error, "socket options");
-        }
         let Some(mut io) = self.secure(tcp).await else { return };
         io.hold(counted);
         match handshake(io, peer, &self.shared, full).await {
@@ -91,5 +98,24 @@ impl Listener {
             }
             Err(_) => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_has_what_was_set_of_its_listener() {
+        let limits = Limits { socket_send_buffer_bytes: 20_000, ..Limits::default() };
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        set_options(&SockRef::from(&listener), &limits);
+        let address = listener.local_addr().expect("its address");
+        let _client = TcpStream::connect(address).await.expect("it listens");
+        let (tcp, _) = listener.accept().await.expect("a connection");
+        let (socket, listening) = (SockRef::from(&tcp), SockRef::from(&listener));
+        assert!(socket.tcp_nodelay().expect("an option"));
+        let size = |socket: SockRef<'_>| socket.send_buffer_size().expect("an option");
+        assert_eq!(size(socket), size(listening));
     }
 }

@@ -42,8 +42,8 @@ impl Metrics {
         self.add(HELP[1].0, format!("{{code=\"{code}\"}}"), 1);
     }
 
-    pub(crate) fn audit(&self, kind: &str) {
-        self.add(HELP[2].0, format!("{{kind=\"{kind}\"}}"), 1);
+    pub(crate) fn audit(&self, kind: &str, n: u64) {
+        self.add(HELP[2].0, format!("{{kind=\"{kind}\"}}"), n);
     }
 
     pub(crate) fn dropped(&self, n: u64) {

@@ -3,6 +3,8 @@
 
 mod events;
 
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
 use tokio::{
     sync::{mpsc, oneshot},
     time::{Instant, timeout_at},
@@ -14,20 +16,23 @@ use crate::{
     store::{Store, audit::Record},
 };
 
-use std::{sync::Arc, time::Duration};
-
 pub(crate) use events::{listen, of_revocation};
 
-/// Records of one transaction.
-const TRANSACTION_RECORDS_MAX: usize = 512;
-/// How long a record that nobody waits for waits for others.
-const TRANSACTION_WAIT: Duration = Duration::from_millis(10);
+/// A transaction that has so many records takes no more.
+const TRANSACTION_RECORDS_MAX: usize = 4_096;
+/// How long records that nobody waits for wait for others.
+const TRANSACTION_WAIT: Duration = Duration::from_millis(50);
+/// Batches of records that nobody waits for, which wait to be taken.
+const BATCHES_WAITING_MAX: usize = 2;
 
-type Committed = Option<oneshot::Sender<()>>;
+type Committed = oneshot::Sender<()>;
 
 /// Where records are handed in.
 #[derive(Clone, Debug)]
-pub(crate) struct Recorder(mpsc::Sender<(Record, Committed)>);
+pub(crate) struct Recorder {
+    asked: mpsc::Sender<(Record, Committed)>,
+    told: mpsc::Sender<Vec<Record>>,
+}
 
 impl Recorder {
     /// A recorder, and the task that writes, which ends when every recorder is gone.
@@ -36,62 +41,101 @@ impl Recorder {
         metrics: Arc<Metrics>,
         waiting_max: usize,
     ) -> (Self, tokio::task::JoinHandle<()>) {
-        let (sender, receiver) = mpsc::channel(waiting_max);
-        (Self(sender), tokio::spawn(write(receiver, store, metrics)))
+        let (recorder, waiting) = channels(waiting_max);
+        (recorder, tokio::spawn(write(waiting, store, metrics)))
     }
 
     /// Hands a record in and waits until it is committed.
     pub(crate) async fn record(&self, record: Record) -> Result<(), ApiError> {
         let (committed, done) = oneshot::channel();
-        self.0.send((record, Some(committed))).await.map_err(|_| ApiError::Internal)?;
+        self.asked.send((record, committed)).await.map_err(|_| ApiError::Internal)?;
         done.await.map_err(|_| ApiError::Internal)
     }
 
-    async fn hand_in(&self, record: Record) {
-        // The writer ends last; a record that comes after it has nowhere to go.
-        let _ = self.0.send((record, None)).await;
+    async fn hand_in(&self, records: Vec<Record>) {
+        // The writer ends last; records that come after it have nowhere to go.
+        let _ = self.told.send(records).await;
     }
 }
 
-/// What nobody waits for waits a moment for more, so that a storm of logins is few transactions. Who waits
-/// for its commit ends this at once.
-async fn await_more(
-    receiver: &mut mpsc::Receiver<(Record, Committed)>,
-    batch: &mut Vec<(Record, Committed)>,
-) {
-    let end = Instant::now() + TRANSACTION_WAIT;
-    let mut looked_at = 0;
-    while batch.len() < TRANSACTION_RECORDS_MAX
-        && batch[looked_at..].iter().all(|(_, committed)| committed.is_none())
-    {
-        looked_at = batch.len();
-        let more = receiver.recv_many(batch, TRANSACTION_RECORDS_MAX - looked_at);
-        if !matches!(timeout_at(end, more).await, Ok(1..)) {
-            return;
+fn channels(waiting_max: usize) -> (Recorder, Waiting) {
+    let (asked, asked_end) = mpsc::channel(waiting_max);
+    let (told, told_end) = mpsc::channel(BATCHES_WAITING_MAX);
+    let (records, committed) = Default::default();
+    (Recorder { asked, told }, Waiting { asked: asked_end, told: told_end, records, committed })
+}
+
+/// What waits to be written: in the channels, and taken from them for the next transaction.
+struct Waiting {
+    asked: mpsc::Receiver<(Record, Committed)>,
+    told: mpsc::Receiver<Vec<Record>>,
+    records: Vec<Record>,
+    committed: Vec<Committed>,
+}
+
+impl Waiting {
+    fn take_asked(&mut self, (record, committed): (Record, Committed)) {
+        self.records.push(record);
+        self.committed.push(committed);
+    }
+
+    /// Waits for more, and takes what is there; `false` if nothing comes any more.
+    async fn take(&mut self) -> bool {
+        tokio::select! {
+            Some(asked) = self.asked.recv() => self.take_asked(asked),
+            Some(records) = self.told.recv() => self.records.extend(records),
+            else => return false,
         }
+        while self.records.len() < TRANSACTION_RECORDS_MAX
+            && let Ok(asked) = self.asked.try_recv()
+        {
+            self.take_asked(asked);
+        }
+        true
+    }
+
+    /// Takes a transaction's records. Those that nobody waits for wait a moment for more, so that a storm of
+    /// logins is few transactions; who waits for its commit ends this at once.
+    async fn transaction(&mut self) -> bool {
+        if !self.take().await {
+            return false;
+        }
+        let end = Instant::now() + TRANSACTION_WAIT;
+        while self.committed.is_empty() && self.records.len() < TRANSACTION_RECORDS_MAX {
+            if !matches!(timeout_at(end, self.take()).await, Ok(true)) {
+                break;
+            }
+        }
+        true
     }
 }
 
-async fn write(
-    mut receiver: mpsc::Receiver<(Record, Committed)>,
-    store: Store,
-    metrics: Arc<Metrics>,
-) {
-    let mut batch = Vec::new();
-    while receiver.recv_many(&mut batch, TRANSACTION_RECORDS_MAX).await > 0 {
-        await_more(&mut receiver, &mut batch).await;
-        let (records, waiting): (Vec<Record>, Vec<Committed>) = batch.drain(..).unzip();
-        match store.add_records(&records).await {
+async fn write(mut waiting: Waiting, store: Store, metrics: Arc<Metrics>) {
+    let mut trail = store.trail();
+    while waiting.transaction().await {
+        let records = std::mem::take(&mut waiting.records);
+        let count = records.len();
+        let mut kinds = BTreeMap::<String, u64>::new();
+        for record in &records {
+            match kinds.get_mut(&record.kind) {
+                Some(of_kind) => *of_kind += 1,
+                None => drop(kinds.insert(record.kind.clone(), 1)),
+            }
+        }
+        let added = trail.add(records).await;
+        let waiting = waiting.committed.drain(..);
+        match added {
             Ok(()) => {
-                records.iter().for_each(|record| metrics.audit(&record.kind));
-                for committed in waiting.into_iter().flatten() {
+                kinds.iter().for_each(|(kind, n)| metrics.audit(kind, *n));
+                for committed in waiting {
                     // Who asked may be gone; the record stays.
                     let _ = committed.send(());
                 }
             }
             // Whoever waits learns that it failed: its sender is dropped unused.
             Err(error) => {
-                tracing::warn!(%error, records = records.len(), "audit records were not written");
+                drop(waiting);
+                tracing::warn!(%error, records = count, "audit records were not written");
             }
         }
     }
@@ -108,23 +152,25 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_batch_ends_with_who_waits_for_its_commit_or_when_nothing_more_comes() {
-        let (sender, mut receiver) = mpsc::channel(8);
-        let unawaited = || (now("door", "ok"), None);
-        let mut batch = vec![unawaited()];
-        sender.send(unawaited()).await.expect("it hears");
-        await_more(&mut receiver, &mut batch).await;
-        assert_eq!(batch.len(), 2);
-
+    async fn a_transaction_ends_with_who_waits_for_its_commit_or_when_nothing_more_comes() {
+        let (recorder, mut waiting) = channels(8);
         let (committed, _done) = oneshot::channel();
-        let mut batch = vec![(now("token.mint", "ok"), Some(committed))];
-        sender.send(unawaited()).await.expect("it hears");
-        await_more(&mut receiver, &mut batch).await;
-        assert_eq!(batch.len(), 1, "the mint is not held up");
+        let told = || vec![now("door", "ok")];
 
-        drop(sender);
-        let mut batch = vec![unawaited()];
-        await_more(&mut receiver, &mut batch).await;
-        assert_eq!(batch.len(), 2);
+        recorder.hand_in(told()).await;
+        recorder.hand_in(told()).await;
+        assert!(waiting.transaction().await);
+        assert_eq!((waiting.records.len(), waiting.committed.len()), (2, 0));
+
+        waiting.records.clear();
+        recorder.asked.send((now("token.mint", "ok"), committed)).await.expect("it hears");
+        assert!(waiting.transaction().await);
+        assert_eq!((waiting.records.len(), waiting.committed.len()), (1, 1));
+
+        recorder.hand_in(told()).await;
+        assert!(waiting.take().await, "the mint is not held up");
+        assert_eq!(waiting.records.len(), 2);
+        drop(recorder);
+        assert!(!waiting.transaction().await);
     }
 }

@@ -15,6 +15,9 @@ use super::{Connection, Flow, Over, Phase};
 
 impl Connection {
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Flow> {
+        if matches!(self.phase, Phase::Closing { .. }) {
+            self.io.end_follows();
+        }
         match self.batch.poll_write(Pin::new(&mut self.io), cx) {
             Poll::Ready(Ok(bytes)) => {
                 self.shared.metrics.writes.add(1);
@@ -31,13 +34,16 @@ impl Connection {
         }
     }
 
-    /// Says goodbye to the kernel once all is written.
+    /// Says goodbye to the kernel once all is written. Of a peer that said it first nothing is awaited.
     fn poll_shut(&mut self, cx: &mut Context<'_>) -> Flow {
-        if let Phase::Closing { shut, .. } = &mut self.phase
+        if let Phase::Closing { shut, heard, .. } = &mut self.phase
             && !*shut
             && self.batch.bytes() == 0
-            && let Poll::Ready(done) = Pin::new(&mut self.io).poll_shutdown(cx)
         {
+            if *heard && self.io.ends_by_drop() {
+                return Err(Over);
+            }
+            let Poll::Ready(done) = Pin::new(&mut self.io).poll_shutdown(cx) else { return Ok(()) };
             *shut = true;
             return done.map_err(|_| Over);
         }

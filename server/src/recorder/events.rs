@@ -1,10 +1,13 @@
 //! What the relay tells, as records, of `recorder`. A revocation among it is stored before it is recorded.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use stagedoor_bus::{Event, Revocation, Target};
 use stagedoor_token::AppId;
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::timeout,
+};
 
 use super::{Recorder, now};
 use crate::{
@@ -12,6 +15,11 @@ use crate::{
     revoker::Revoker,
     store::{audit::Record, revocations::RevocationRow},
 };
+
+/// Events that are made records of in one go.
+const EVENTS_AT_ONCE_MAX: usize = 2_048;
+/// How long nobody looks for further events, so that in a storm not each of them wakes the listener.
+const EVENTS_PAUSE: Duration = Duration::from_millis(10);
 
 /// Records what the relay tells, until it is told to close and nothing waits any more.
 pub(crate) async fn listen(
@@ -21,18 +29,35 @@ pub(crate) async fn listen(
     revoker: Arc<Revoker>,
     mut closing: oneshot::Receiver<()>,
 ) {
+    let mut told = Vec::new();
     loop {
-        let event = tokio::select! {
+        tokio::select! {
             // In this order: what a kick revoked just before the end is stored.
             biased;
-            event = events.recv() => event,
-            _ = &mut closing => None,
-        };
-        let Some(event) = event else { return };
-        if let Event::Dropped { events } = event {
-            metrics.dropped(events);
+            _ = events.recv_many(&mut told, EVENTS_AT_ONCE_MAX) => {}
+            () = closed(&mut closing) => {}
         }
-        recorder.hand_in(of_event(event, &revoker).await).await;
+        if told.is_empty() {
+            return;
+        }
+        let mut records = Vec::with_capacity(told.len());
+        for event in told.drain(..) {
+            if let Event::Dropped { events } = event {
+                metrics.dropped(events);
+            }
+            records.push(of_event(event, &revoker).await);
+        }
+        recorder.hand_in(records).await;
+        // It ends at once when there is no time left.
+        let _ = timeout(EVENTS_PAUSE, closed(&mut closing)).await;
+    }
+}
+
+/// Waits until it is time to close; asked again it answers again.
+async fn closed(closing: &mut oneshot::Receiver<()>) {
+    if !closing.is_terminated() {
+        // The sender says it by going away.
+        let _ = closing.await;
     }
 }
 

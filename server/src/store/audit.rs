@@ -1,15 +1,35 @@
 //! The audit trail, of `store`. Records are added and, when old, deleted; never changed.
 
+use std::sync::LazyLock;
+
 use serde::Serialize;
-use sqlx::{QueryBuilder, Row, sqlite::SqliteRow};
+use sqlx::{
+    Arguments, Connection, Row, Sqlite, SqlitePool,
+    error::BoxDynError,
+    pool::PoolConnection,
+    sqlite::{SqliteArguments, SqliteRow},
+};
 use stagedoor_token::AppId;
 use utoipa::ToSchema;
 
 use super::{Store, StoreError};
 
-/// Records of one statement, largest first: each statement is a trip to the database's thread, and of few
+/// Columns of a record that is added.
+const COLUMNS: usize = 12;
+
+/// Statements by how many records they add, largest first: each is a trip to the database's thread, and of few
 /// sizes it stays prepared.
-const ROWS: [usize; 3] = [64, 8, 1];
+static INSERTS: LazyLock<[(usize, String); 4]> =
+    LazyLock::new(|| [512, 64, 8, 1].map(|rows| (rows, insert(rows))));
+
+fn insert(rows: usize) -> String {
+    let row = format!("({})", ["?"; COLUMNS].join(","));
+    format!(
+        "INSERT INTO audit (at_ms, app, kind, code, actor, room, user_id, role, jti, peer, request_id, detail) \
+         VALUES {}",
+        vec![row; rows].join(",")
+    )
+}
 
 /// One record. Ids, never a token or a secret.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
@@ -71,34 +91,53 @@ fn record(row: &SqliteRow) -> Result<Record, StoreError> {
     })
 }
 
-impl Store {
+/// Where records are added: on one connection, whose pages stay as they were last written.
+#[derive(Debug)]
+pub(crate) struct Trail {
+    pool: SqlitePool,
+    connection: Option<PoolConnection<Sqlite>>,
+}
+
+impl Trail {
     /// Adds records, all or none.
-    pub(crate) async fn add_records(&self, records: &[Record]) -> Result<(), StoreError> {
-        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        let mut rest = records;
-        while let Some(rows) = ROWS.into_iter().find(|rows| *rows <= rest.len()) {
-            let (now, later) = rest.split_at(rows);
-            rest = later;
-            let mut insert = QueryBuilder::new(
-                "INSERT INTO audit (at_ms, app, kind, code, actor, room, user_id, role, jti, peer, request_id, detail) ",
-            );
-            insert.push_values(now, |mut row, record| {
-                row.push_bind(record.at_ms)
-                    .push_bind(record.app.map(i64::from))
-                    .push_bind(&record.kind)
-                    .push_bind(&record.code)
-                    .push_bind(&record.actor)
-                    .push_bind(&record.room)
-                    .push_bind(&record.user)
-                    .push_bind(&record.role)
-                    .push_bind(&record.jti)
-                    .push_bind(&record.peer)
-                    .push_bind(&record.request_id)
-                    .push_bind(&record.detail);
-            });
-            insert.build().execute(&mut *tx).await?;
+    pub(crate) async fn add(&mut self, records: Vec<Record>) -> Result<(), StoreError> {
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => self.pool.acquire().await?,
+        };
+        let mut tx = connection.begin_with("BEGIN IMMEDIATE").await?;
+        let mut records = records.into_iter();
+        while let Some((rows, sql)) = INSERTS.iter().find(|(rows, _)| *rows <= records.len()) {
+            let mut values = SqliteArguments::default();
+            values.reserve(rows * COLUMNS, 0);
+            for record in records.by_ref().take(*rows) {
+                record.bind(&mut values).map_err(sqlx::Error::Encode)?;
+            }
+            sqlx::query_with(sql.as_str(), values).execute(&mut *tx).await?;
         }
-        Ok(tx.commit().await?)
+        tx.commit().await?;
+        // After an error another takes its place.
+        self.connection = Some(connection);
+        Ok(())
+    }
+}
+
+impl Record {
+    fn bind(self, values: &mut SqliteArguments) -> Result<(), BoxDynError> {
+        values.add(self.at_ms)?;
+        values.add(self.app.map(i64::from))?;
+        values.add(self.kind)?;
+        values.add(self.code)?;
+        let texts = [self.actor, self.room, self.user, self.role];
+        let more = [self.jti, self.peer, self.request_id, self.detail];
+        texts.into_iter().chain(more).try_for_each(|text| values.add(text))
+    }
+}
+
+impl Store {
+    /// A place to add records.
+    pub(crate) fn trail(&self) -> Trail {
+        Trail { pool: self.pool.clone(), connection: None }
     }
 
     /// Records of an app, newest first.
@@ -134,12 +173,12 @@ mod tests {
     #[tokio::test]
     async fn records_of_one_transaction_are_all_kept_in_their_order() {
         let (store, _folder) = opened().await;
-        let records: Vec<Record> = (0..147)
+        let records: Vec<Record> = (0..1_172)
             .map(|n| Record { at_ms: n, app: Some(1), kind: format!("k{n}"), ..Record::default() })
             .collect();
-        store.add_records(&records).await.expect("kept");
+        store.trail().add(records.clone()).await.expect("kept");
         let mut kept =
-            store.records(AppId(1), &Filter::default(), 1_000).await.expect("the records");
+            store.records(AppId(1), &Filter::default(), 2_000).await.expect("the records");
         kept.reverse();
         assert!(kept.is_sorted_by_key(|record| record.id));
         kept.iter_mut().for_each(|record| record.id = 0);
