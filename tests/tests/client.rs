@@ -19,6 +19,9 @@ use stagedoor_server::Scope;
 use stagedoor_tests::Stage;
 use stagedoor_token::{AtExp, Claims, Roles, SecondLogin, mint};
 
+#[path = "client/bound.rs"]
+mod bound;
+
 async fn until<T>(events: &mut Events, fits: impl Fn(&ClientEvent) -> Option<T>) -> Result<T> {
     let wait = async {
         while let Some(event) = events.next().await {
@@ -216,10 +219,9 @@ async fn before_its_token_ends_a_member_renews_by_itself_and_keeps_its_seat() ->
 }
 
 #[tokio::test]
-async fn a_source_that_has_only_the_old_token_is_asked_once_before_its_end() -> Result<()> {
+async fn a_source_whose_tokens_end_together_is_asked_once_before_their_end() -> Result<()> {
     let stage = Stage::start().await?;
     let (source, asked) = source(&stage, "audience", |_, claims| {
-        claims.jti = "same".into();
         claims.exp = claims.iat + 100;
     })?;
     let (bob, mut events) = Client::new(stage.url(), source).connect().await?;
