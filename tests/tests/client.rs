@@ -12,8 +12,8 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use stagedoor_bus::{App, Bus};
 use stagedoor_client::{
-    AskError, Client, ClientEvent, Closed, ConnectError, Delivery, Event, Events, Granted, Kind,
-    Next, Publish, Reconnected, To, Token, Why,
+    AskError, Client, ClientEvent, Closed, ConnectError, Delivery, Event, Events, Granted, Invite,
+    Kind, Next, Publish, Reconnected, To, Token, Why,
 };
 use stagedoor_server::Scope;
 use stagedoor_tests::Stage;
@@ -420,10 +420,11 @@ async fn a_guest_comes_by_invitation_is_banned_and_the_room_is_closed() -> Resul
     let stage = Stage::start().await?;
     let token = Token::fixed(stage.token("lobby", "anna", "host")?);
     let (anna, mut own) = Client::new(stage.url(), token).connect().await?;
-    let invited = anna.invite("audience", Duration::from_secs(60)).await?;
+    let invited = anna.invite(Invite::new("audience", Duration::from_secs(60))).await?;
     let guest = Client::new(stage.url(), Token::fixed(invited.token));
     let (there, mut events) = guest.clone().connect().await?;
-    assert_eq!(there.seat().me.user, invited.user);
+    assert_eq!((&there.seat().me.user, &there.seat().me.name), (&invited.user, &None));
+    assert_eq!(there.seat().ticket, None);
     anna.ban(&invited.user, Some(Duration::from_secs(60))).await?;
     assert_eq!(closed(&mut events).await?.code, 4308);
     let refused = guest.connect().await;
@@ -432,5 +433,23 @@ async fn a_guest_comes_by_invitation_is_banned_and_the_room_is_closed() -> Resul
     assert!(matches!(nobody, Err(AskError::Refused(refusal)) if refusal.code == "user_unknown"));
     anna.close_room().await?;
     assert_eq!(closed(&mut own).await?.reason, "room_closed");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_guest_of_a_name_comes_once_with_an_invitation_of_once() -> Result<()> {
+    let stage = Stage::start().await?;
+    let token = Token::fixed(stage.token("lobby", "anna", "host")?);
+    let (anna, _own) = Client::new(stage.url(), token).connect().await?;
+    let invite = Invite::new("audience", Duration::from_secs(60)).name("Zoë").once();
+    let guest = Client::new(stage.url(), Token::fixed(anna.invite(invite).await?.token));
+    let (there, _events) = guest.clone().connect().await?;
+    assert_eq!(there.seat().me.name.as_deref(), Some("Zoë"));
+    assert!(there.seat().ticket.is_some(), "it may come back by itself");
+    let second = guest.connect().await;
+    assert!(
+        matches!(&second, Err(ConnectError::Refused(refusal)) if refusal.code == "token_revoked"),
+        "{second:?}"
+    );
     Ok(())
 }

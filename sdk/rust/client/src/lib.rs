@@ -69,6 +69,7 @@ mod token;
 pub use client::{Client, Events};
 pub use error::{AskError, ConnectError, KeyError};
 pub use event::{ClientEvent, Closed, Frame, Granted, Reconnected};
+pub use moderation::Invite;
 pub use proof::{ProofAlgorithm, ProofKey};
 pub use room::{Publish, Publisher, Room};
 pub use stagedoor_wire::{
