@@ -12,12 +12,15 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use stagedoor_bus::{App, Bus};
 use stagedoor_client::{
-    AskError, Client, ClientEvent, Closed, ConnectError, Delivery, Event, Events, Granted, Kind,
-    Next, Publish, Reconnected, To, Token, Why,
+    AskError, Client, ClientEvent, Closed, ConnectError, Delivery, Event, Events, Granted, Invite,
+    Kind, Next, Publish, Reconnected, To, Token, Why,
 };
 use stagedoor_server::Scope;
 use stagedoor_tests::Stage;
 use stagedoor_token::{AtExp, Claims, Roles, SecondLogin, mint};
+
+#[path = "client/bound.rs"]
+mod bound;
 
 async fn until<T>(events: &mut Events, fits: impl Fn(&ClientEvent) -> Option<T>) -> Result<T> {
     let wait = async {
@@ -216,10 +219,9 @@ async fn before_its_token_ends_a_member_renews_by_itself_and_keeps_its_seat() ->
 }
 
 #[tokio::test]
-async fn a_source_that_has_only_the_old_token_is_asked_once_before_its_end() -> Result<()> {
+async fn a_source_whose_tokens_end_together_is_asked_once_before_their_end() -> Result<()> {
     let stage = Stage::start().await?;
     let (source, asked) = source(&stage, "audience", |_, claims| {
-        claims.jti = "same".into();
         claims.exp = claims.iat + 100;
     })?;
     let (bob, mut events) = Client::new(stage.url(), source).connect().await?;
@@ -328,7 +330,12 @@ async fn a_ticket_brings_a_lost_connection_back_and_where_it_is_used_a_token_doe
     {
         ticket = back(&mut events).await?.seat.ticket;
     }
-    back(&mut events).await?;
+    let at_once = until(&mut events, |event| match event {
+        ClientEvent::Reconnecting { attempt: 2, .. } => Some(false),
+        ClientEvent::Reconnected(_) => Some(true),
+        _ => None,
+    });
+    assert!(at_once.await?, "the token comes in the same try");
     assert_eq!(asked.load(Ordering::Relaxed), 2);
     Ok(())
 }
@@ -413,10 +420,11 @@ async fn a_guest_comes_by_invitation_is_banned_and_the_room_is_closed() -> Resul
     let stage = Stage::start().await?;
     let token = Token::fixed(stage.token("lobby", "anna", "host")?);
     let (anna, mut own) = Client::new(stage.url(), token).connect().await?;
-    let invited = anna.invite("audience", Duration::from_secs(60)).await?;
+    let invited = anna.invite(Invite::new("audience", Duration::from_secs(60))).await?;
     let guest = Client::new(stage.url(), Token::fixed(invited.token));
     let (there, mut events) = guest.clone().connect().await?;
-    assert_eq!(there.seat().me.user, invited.user);
+    assert_eq!((&there.seat().me.user, &there.seat().me.name), (&invited.user, &None));
+    assert_eq!(there.seat().ticket, None);
     anna.ban(&invited.user, Some(Duration::from_secs(60))).await?;
     assert_eq!(closed(&mut events).await?.code, 4308);
     let refused = guest.connect().await;
@@ -425,5 +433,23 @@ async fn a_guest_comes_by_invitation_is_banned_and_the_room_is_closed() -> Resul
     assert!(matches!(nobody, Err(AskError::Refused(refusal)) if refusal.code == "user_unknown"));
     anna.close_room().await?;
     assert_eq!(closed(&mut own).await?.reason, "room_closed");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_guest_of_a_name_comes_once_with_an_invitation_of_once() -> Result<()> {
+    let stage = Stage::start().await?;
+    let token = Token::fixed(stage.token("lobby", "anna", "host")?);
+    let (anna, _own) = Client::new(stage.url(), token).connect().await?;
+    let invite = Invite::new("audience", Duration::from_secs(60)).name("Zoë").once();
+    let guest = Client::new(stage.url(), Token::fixed(anna.invite(invite).await?.token));
+    let (there, _events) = guest.clone().connect().await?;
+    assert_eq!(there.seat().me.name.as_deref(), Some("Zoë"));
+    assert!(there.seat().ticket.is_some(), "it may come back by itself");
+    let second = guest.connect().await;
+    assert!(
+        matches!(&second, Err(ConnectError::Refused(refusal)) if refusal.code == "token_revoked"),
+        "{second:?}"
+    );
     Ok(())
 }

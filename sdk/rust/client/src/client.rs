@@ -16,6 +16,7 @@ use crate::{
     error::ConnectError,
     event::ClientEvent,
     memory::Memory,
+    proof::ProofKey,
     room::Room,
     token::Token,
 };
@@ -35,6 +36,7 @@ impl Client {
         Self(Settings {
             url: url.into(),
             token,
+            key: None,
             room: None,
             tls: None,
             silence_max: Duration::from_secs(40),
@@ -48,6 +50,14 @@ impl Client {
     #[must_use]
     pub fn room(mut self, room: impl Into<String>) -> Self {
         self.0.room = Some(room.into());
+        self
+    }
+
+    /// The key to which the tokens of the source are bound, if they are: each login and renewal, also after
+    /// a reconnect, then proves that the member holds it.
+    #[must_use]
+    pub fn proof_key(mut self, key: ProofKey) -> Self {
+        self.0.key = Some(key);
         self
     }
 

@@ -8,13 +8,10 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
-use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 use stagedoor_wire::{
-    event::Event,
     frame::FrameHeader,
-    member::Cursor,
-    reply::{LoggedIn, Outcome, Published, Refusal, Renewed, Reply, SubscribedTo},
+    reply::{Published, Refusal, Renewed, SubscribedTo},
     request::{self, Request, op},
 };
 use tokio::sync::mpsc;
@@ -23,11 +20,15 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::{
     error::{AskError, ConnectError},
     event::{ClientEvent, Frame},
+    heard::{End, Said, broke, said},
     memory::{Memory, Own},
     renewal::{Answered, Renewal},
     socket::Socket,
-    token::Token,
 };
+
+mod entry;
+
+pub(crate) use entry::Pass;
 
 /// What a handle asks of the driver.
 pub(crate) enum Command {
@@ -43,15 +44,6 @@ pub(crate) enum Command {
     Renew(Answered),
 }
 
-/// How a connection ended.
-#[derive(Debug)]
-pub(crate) enum End {
-    /// The relay closed, or the connection broke (code 0).
-    Closed { code: u16, reason: String },
-    /// The application let go of every handle.
-    LetGo,
-}
-
 /// A connection in its seat.
 pub(crate) struct Connection {
     socket: Socket,
@@ -62,21 +54,14 @@ pub(crate) struct Connection {
     early: VecDeque<Said>,
 }
 
-/// What logs in.
-pub(crate) enum Pass {
-    /// The source's token.
-    Token(String),
-    /// What the last login gave in its place.
-    Ticket(String),
-}
-
 /// What is to be done with an answer besides passing it on.
 enum Then {
     Nothing,
     Subscribed(Vec<String>),
     Unsubscribed(Vec<String>),
     Published(u64),
-    Renewed,
+    /// With whether the relay has had its proof.
+    Renewed(bool),
 }
 
 struct Waiting {
@@ -91,10 +76,6 @@ fn tell(answered: Vec<Answered>, outcome: &Result<Value, AskError>) {
     }
 }
 
-fn broke() -> End {
-    End::Closed { code: 0, reason: String::new() }
-}
-
 fn lost(end: End) -> ConnectError {
     match end {
         End::Closed { code, reason } => ConnectError::Closed { code, reason },
@@ -102,94 +83,7 @@ fn lost(end: End) -> ConnectError {
     }
 }
 
-/// One message of the relay.
-enum Said {
-    Reply(u64, Result<Value, Refusal>),
-    Event(Box<Event<Value>>),
-    Frame(FrameHeader, Bytes),
-    Nothing,
-}
-
-#[derive(Deserialize)]
-struct Head {
-    ev: Option<String>,
-}
-
-fn said(message: Message) -> Result<Said, End> {
-    match message {
-        Message::Text(text) => {
-            let head: Head = serde_json::from_str(&text).map_err(|_| broke())?;
-            if head.ev.is_some() {
-                // An event that this version does not know is passed over.
-                return Ok(serde_json::from_str(&text)
-                    .map_or(Said::Nothing, |event| Said::Event(Box::new(event))));
-            }
-            let reply: Reply<Value> = serde_json::from_str(&text).map_err(|_| broke())?;
-            let outcome = match reply.outcome {
-                Outcome::Ok(value) => Ok(value),
-                Outcome::Error(refusal) => Err(refusal),
-            };
-            Ok(reply.re.map_or(Said::Nothing, |re| Said::Reply(re, outcome)))
-        }
-        Message::Binary(bytes) => {
-            let (header, payload) = FrameHeader::parse(&bytes).map_err(|_| broke())?;
-            Ok(Said::Frame(header, bytes.slice_ref(payload)))
-        }
-        Message::Close(frame) => Err(frame.map_or_else(broke, |frame| End::Closed {
-            code: frame.code.into(),
-            reason: frame.reason.to_string(),
-        })),
-        _ => Ok(Said::Nothing),
-    }
-}
-
-fn read<T: DeserializeOwned>(value: Value) -> Result<T, ConnectError> {
-    serde_json::from_value(value)
-        .map_err(|error| ConnectError::Socket(format!("an answer does not read: {error}")))
-}
-
-/// What a login came to; with a refusal, the close code that followed it.
-pub(crate) type Login = Result<(Connection, LoggedIn<Value>), (ConnectError, Option<u16>)>;
-
 impl Connection {
-    /// Takes the seat.
-    pub(crate) async fn log_in(
-        socket: Socket,
-        source: Token,
-        pass: Pass,
-        room: Option<String>,
-        resume: Option<Cursor>,
-    ) -> Login {
-        let (waiting, early) = (HashMap::new(), VecDeque::new());
-        let renewal = Renewal::new(source);
-        let mut connection = Self { socket, next_id: 1, waiting, renewal, early };
-        let (token, ticket) = match pass {
-            Pass::Token(token) => (Some(token), None),
-            Pass::Ticket(ticket) => (None, Some(ticket)),
-        };
-        let login = request::Login {
-            op: op::Login,
-            id: 0,
-            token,
-            ticket,
-            proof: None,
-            room,
-            user: None,
-            resume,
-        };
-        match connection.ask(Request::Login(login)).await {
-            Ok(value) => read(value).map(|seat| (connection, seat)).map_err(|error| (error, None)),
-            Err(ConnectError::Refused(refusal)) => {
-                let code = match connection.hear().await {
-                    Err(End::Closed { code, .. }) => Some(code),
-                    _ => None,
-                };
-                Err((ConnectError::Refused(refusal), code))
-            }
-            Err(error) => Err((error, None)),
-        }
-    }
-
     async fn hear(&mut self) -> Result<Said, End> {
         match self.socket.next().await {
             Some(Ok(message)) => said(message),
@@ -217,41 +111,6 @@ impl Connection {
                 other => self.early.push_back(other),
             }
         }
-    }
-
-    /// Takes up again what the memory holds: own streams first, then subscriptions. Returns the names of
-    /// the streams that did not go on without a gap.
-    pub(crate) async fn take_up(
-        &mut self,
-        memory: &mut Memory,
-    ) -> Result<Vec<String>, ConnectError> {
-        let mut anew = Vec::new();
-        for own in memory.own.values_mut() {
-            own.number = None;
-            match self.ask(Request::Publish(own.publish.clone())).await {
-                Ok(value) => own.number = Some(read::<Published>(value)?.stream),
-                Err(ConnectError::Refused(_)) => anew.push(own.publish.stream.to_string()),
-                Err(error) => return Err(error),
-            }
-        }
-        if memory.patterns.is_empty() {
-            return Ok(anew);
-        }
-        let from = memory.take_cursors();
-        let before: Vec<String> = from.iter().map(|from| from.stream.to_string()).collect();
-        let streams = memory.patterns.iter().cloned().collect();
-        let subscribe = request::Subscribe { op: op::Subscribe, id: 0, streams, from };
-        match self.ask(Request::Subscribe(subscribe)).await {
-            Ok(value) => {
-                let found = read::<SubscribedTo>(value)?.streams;
-                let there = |name: &String| found.iter().any(|found| **name == *found.info.name);
-                anew.extend(before.into_iter().filter(|name| !there(name)));
-                anew.extend(memory.found(&found));
-            }
-            Err(ConnectError::Refused(_)) => anew.extend(before),
-            Err(error) => return Err(error),
-        }
-        Ok(anew)
     }
 
     /// Runs until the connection ends. Requests that wait then are told that it was lost.
@@ -301,7 +160,7 @@ impl Connection {
     ) -> Result<(), End> {
         let event = match said {
             Said::Nothing => return Ok(()),
-            Said::Reply(re, outcome) => match self.answer(re, outcome, memory) {
+            Said::Reply(re, outcome) => match self.answer(re, outcome, memory).await? {
                 Some(told) => told,
                 None => return Ok(()),
             },
@@ -326,32 +185,60 @@ impl Connection {
         given: Result<String, String>,
         events: &mpsc::Sender<ClientEvent>,
     ) -> Result<(), End> {
-        let answered = self.renewal.take_waiting();
         match given {
-            Ok(token) => {
-                let renew = request::Renew { op: op::Renew, id: 0, token, proof: None };
-                let id = self.say(&mut Request::Renew(renew)).await?;
-                self.waiting.insert(id, Waiting { answered, then: Then::Renewed });
-                Ok(())
-            }
+            Ok(token) => self.say_renew(token, None).await,
             Err(error) => {
-                let failed = AskError::Token(error);
-                tell(answered, &Err(failed.clone()));
-                events.send(ClientEvent::RenewFailed(failed)).await.map_err(|_| End::LetGo)
+                let failed = self.renew_failed(AskError::Token(error));
+                events.send(failed).await.map_err(|_| End::LetGo)
             }
         }
     }
 
+    async fn say_renew(&mut self, token: String, proof: Option<String>) -> Result<(), End> {
+        let then = Then::Renewed(proof.is_some());
+        let renew = request::Renew { op: op::Renew, id: 0, token, proof };
+        let id = self.say(&mut Request::Renew(renew)).await?;
+        self.waiting.insert(id, Waiting { answered: Vec::new(), then });
+        Ok(())
+    }
+
+    /// A renewal was refused: makes it again with the proof that the relay asks for, or tells.
+    async fn renew_refused(
+        &mut self,
+        proven: bool,
+        refusal: Refusal,
+    ) -> Result<Option<ClientEvent>, End> {
+        let failed = match self.renewal.proof_again(&refusal).filter(|_| !proven) {
+            Some(Ok((token, proof))) => {
+                self.say_renew(token, Some(proof)).await?;
+                return Ok(None);
+            }
+            Some(Err(error)) => AskError::Key(error),
+            None => AskError::Refused(refusal),
+        };
+        Ok(Some(self.renew_failed(failed)))
+    }
+
+    fn renew_failed(&mut self, failed: AskError) -> ClientEvent {
+        tell(self.renewal.end(), &Err(failed.clone()));
+        ClientEvent::RenewFailed(failed)
+    }
+
     /// Matches an answer; what the application is to hear of it besides who asked.
-    fn answer(
+    async fn answer(
         &mut self,
         re: u64,
         outcome: Result<Value, Refusal>,
         memory: &mut Memory,
-    ) -> Option<ClientEvent> {
-        let Waiting { answered, then } = self.waiting.remove(&re)?;
+    ) -> Result<Option<ClientEvent>, End> {
+        let Some(Waiting { mut answered, then }) = self.waiting.remove(&re) else {
+            return Ok(None);
+        };
         let mut told = None;
         match (&outcome, then) {
+            (Err(refusal), Then::Renewed(proven)) => {
+                return self.renew_refused(proven, refusal.clone()).await;
+            }
             (Ok(value), Then::Subscribed(patterns)) => {
                 if let Ok(found) = serde_json::from_value::<SubscribedTo>(value.clone()) {
                     memory.found(&found.streams);
@@ -366,17 +253,15 @@ impl Connection {
                 }
             }
             (Err(_), Then::Published(handle)) => drop(memory.own.remove(&handle)),
-            (Ok(value), Then::Renewed) => {
+            (Ok(value), Then::Renewed(_)) => {
+                answered = self.renewal.end();
                 let renewed = serde_json::from_value::<Renewed<Value>>(value.clone()).ok();
                 told = renewed.map(|renewed| ClientEvent::Renewed(memory.renewed(renewed)));
-            }
-            (Err(refusal), Then::Renewed) => {
-                told = Some(ClientEvent::RenewFailed(AskError::Refused(refusal.clone())));
             }
             _ => {}
         }
         tell(answered, &outcome.map_err(AskError::Refused));
-        told
+        Ok(told)
     }
 
     async fn carry_out(&mut self, command: Command, memory: &mut Memory) -> Result<(), End> {

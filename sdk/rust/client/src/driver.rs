@@ -9,10 +9,12 @@ use tokio::sync::mpsc;
 
 use crate::{
     backoff::delay,
-    connection::{Command, Connection, End, Pass},
+    connection::{Command, Connection, Pass},
     error::{AskError, ConnectError},
     event::{ClientEvent, Closed, Reconnected},
+    heard::End,
     memory::Memory,
+    proof::ProofKey,
     socket,
     token::Token,
 };
@@ -22,6 +24,7 @@ use crate::{
 pub(crate) struct Settings {
     pub(crate) url: String,
     pub(crate) token: Token,
+    pub(crate) key: Option<ProofKey>,
     pub(crate) room: Option<String>,
     pub(crate) tls: Option<Arc<ClientConfig>>,
     pub(crate) silence_max: Duration,
@@ -48,12 +51,13 @@ pub(crate) async fn seat(settings: &Settings, memory: &mut Memory) -> Seated {
 }
 
 async fn log_in(settings: &Settings, memory: &mut Memory, pass: Pass) -> Seated {
-    let Settings { url, token, room, tls, receive_buffer_bytes, .. } = settings;
+    let Settings { url, token, key, room, tls, receive_buffer_bytes, .. } = settings;
     let socket = socket::connect(url, tls.as_ref(), *receive_buffer_bytes)
         .await
         .map_err(|error| (error, None))?;
+    let (token, key, room) = (token.clone(), key.clone(), room.clone());
     let (connection, seat) =
-        Connection::log_in(socket, token.clone(), pass, room.clone(), memory.events).await?;
+        Connection::log_in(socket, token, key, pass, room, memory.events).await?;
     memory.seated(&seat);
     Ok((connection, seat))
 }

@@ -3,6 +3,20 @@
 use stagedoor_wire::{close::Next, reply::Refusal};
 use thiserror::Error;
 
+/// Why there is no proof of the key to which a token is bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum KeyError {
+    /// The token is bound to a key, and the client was given none.
+    #[error("the token is bound to a key: Client::proof_key")]
+    Missing,
+    /// Not the PKCS #8 of a P-256 or an Ed25519 key pair.
+    #[error("not a key pair of P-256 or Ed25519 in PKCS #8")]
+    Invalid,
+    /// The system has no randomness.
+    #[error("no randomness to make a key or a signature with")]
+    Randomness,
+}
+
 /// Why there is no connection.
 #[derive(Debug, Error)]
 pub enum ConnectError {
@@ -18,6 +32,9 @@ pub enum ConnectError {
     /// The source gave no token.
     #[error("no token: {0}")]
     Token(String),
+    /// The token is bound to a key, and there is no proof of it.
+    #[error("no proof: {0}")]
+    Key(#[from] KeyError),
     /// The door refused the token.
     #[error("refused: {}: {}", .0.code, .0.message)]
     Refused(Refusal),
@@ -43,6 +60,9 @@ pub enum AskError {
     /// The source gave no token to renew with.
     #[error("no token: {0}")]
     Token(String),
+    /// The token to renew with is bound to a key, and there is no proof of it.
+    #[error("no proof: {0}")]
+    Key(#[from] KeyError),
     /// The connection was lost before the answer came: the request may or may not have been carried out.
     #[error("the connection was lost before the answer came")]
     Lost,
@@ -55,11 +75,11 @@ impl ConnectError {
     /// What to do next, as the close table has it.
     pub fn next(&self, closed: Option<u16>) -> Next {
         match (self, closed) {
-            (Self::Url(_) | Self::TlsMissing, _) => Next::Stop,
+            (Self::Url(_) | Self::TlsMissing | Self::Key(KeyError::Missing), _) => Next::Stop,
             (Self::Closed { code, .. }, _) => Next::after(*code),
             (Self::Refused(_), Some(code)) => Next::after(code),
             (Self::Refused(_), None) => Next::Token,
-            (Self::Socket(_) | Self::Token(_), _) => Next::Later,
+            (Self::Socket(_) | Self::Token(_) | Self::Key(_), _) => Next::Later,
         }
     }
 }

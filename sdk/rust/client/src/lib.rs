@@ -26,7 +26,8 @@
 //!
 //! When the relay says that the token is at its end, or was revoked, the source is asked for a new one and
 //! the seat goes on with it ([`ClientEvent::Renewed`]); if that fails, the relay closes and the client comes
-//! back with a new token. A token that logs in once is followed by a ticket, with which a lost connection is
+//! back with a new token. Where tokens are bound to a key of the member's ([`ProofKey`]), every login and
+//! renewal proves that it is there. A token that logs in once is followed by a ticket, with which a lost connection is
 //! taken up again without the source. What the member may do at the moment is in [`Room::granted`].
 //!
 //! Events come through a bounded queue. Who does not read them holds the connection up, and the relay
@@ -41,12 +42,14 @@
 //! 4. [`driver`]: the task that owns the socket, and brings it back.
 //! 5. [`connection`]: one connection, from login to close.
 //! 6. [`renewal`]: a new token on the open connection.
-//! 7. [`memory`]: what a reconnect takes along. Pure.
-//! 8. [`backoff`]: how long to wait. Pure.
-//! 9. [`socket`]: TCP, TLS, WebSocket.
-//! 10. [`event`]: what the application hears.
-//! 11. [`token`]: where tokens come from.
-//! 12. [`error`]: what may go wrong.
+//! 7. [`heard`]: what the relay said, read. Pure.
+//! 8. [`memory`]: what a reconnect takes along. Pure.
+//! 9. [`backoff`]: how long to wait. Pure.
+//! 10. [`socket`]: TCP, TLS, WebSocket.
+//! 11. [`event`]: what the application hears.
+//! 12. [`token`]: where tokens come from.
+//! 13. [`proof`]: the key to which a token may be bound.
+//! 14. [`error`]: what may go wrong.
 
 mod backoff;
 mod client;
@@ -54,16 +57,20 @@ mod connection;
 mod driver;
 mod error;
 mod event;
+mod heard;
 mod memory;
 mod moderation;
+mod proof;
 mod renewal;
 mod room;
 mod socket;
 mod token;
 
 pub use client::{Client, Events};
-pub use error::{AskError, ConnectError};
+pub use error::{AskError, ConnectError, KeyError};
 pub use event::{ClientEvent, Closed, Frame, Granted, Reconnected};
+pub use moderation::Invite;
+pub use proof::{ProofAlgorithm, ProofKey};
 pub use room::{Publish, Publisher, Room};
 pub use stagedoor_wire::{
     close::{Close, Next},

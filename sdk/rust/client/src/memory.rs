@@ -1,4 +1,4 @@
-//! What a reconnect takes along: patterns, reading positions, own streams. After `renewal`, before
+//! What a reconnect takes along: patterns, reading positions, own streams. After `heard`, before
 //! `backoff`. Pure: counts as `spec/wire.md` §Data frames says.
 
 use std::{

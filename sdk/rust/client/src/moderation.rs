@@ -29,6 +29,39 @@ fn seconds(duration: Duration) -> u64 {
     duration.as_secs().saturating_add(u64::from(duration.subsec_nanos() > 0))
 }
 
+/// Whom to invite.
+#[derive(Clone, Debug)]
+pub struct Invite(request::Invite);
+
+impl Invite {
+    /// A guest of a role of lower rank, with a token that is good for so long, but not beyond the end of
+    /// the member's own.
+    pub fn new(role: impl Into<String>, ttl: Duration) -> Self {
+        Self(request::Invite {
+            op: op::Invite,
+            id: 0,
+            role: role.into(),
+            ttl_s: seconds(ttl),
+            name: None,
+            once: false,
+        })
+    }
+
+    /// Shown to others as the guest's name.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.0.name = Some(name.into());
+        self
+    }
+
+    /// The token logs in once: whoever comes second with it is refused.
+    #[must_use]
+    pub fn once(mut self) -> Self {
+        self.0.once = true;
+        self
+    }
+}
+
 impl Room {
     /// Asks to be given a role (a raised hand), in the place of what it asked before. The outcome comes as
     /// [`Event::AskEnded`](crate::Event::AskEnded), and with
@@ -45,18 +78,9 @@ impl Room {
             .map(drop)
     }
 
-    /// A token for a guest of a role of lower rank, good for so long, but not beyond the end of the
-    /// member's own token. The relay chooses the guest's user id.
-    pub async fn invite(&self, role: &str, ttl: Duration) -> Result<Invited, AskError> {
-        let invite = request::Invite {
-            op: op::Invite,
-            id: 0,
-            role: role.to_owned(),
-            ttl_s: seconds(ttl),
-            name: None,
-            once: false,
-        };
-        self.request(Request::Invite(invite)).await
+    /// A token for a guest. The relay chooses the guest's user id.
+    pub async fn invite(&self, invite: Invite) -> Result<Invited, AskError> {
+        self.request(Request::Invite(invite.0)).await
     }
 
     /// Removes a member of lower rank; the tokens that it used do not get back in.

@@ -1,0 +1,138 @@
+//! Into the seat: the login, and what the memory holds taken up again. Before events are passed on to
+//! anybody.
+
+use std::collections::{HashMap, VecDeque};
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use stagedoor_wire::{
+    member::Cursor,
+    reply::{LoggedIn, Published, SubscribedTo},
+    request::{self, Request, op},
+};
+
+use super::Connection;
+use crate::{
+    error::ConnectError, heard::End, memory::Memory, proof::ProofKey, renewal::Renewal,
+    socket::Socket, token::Token,
+};
+
+/// What logs in.
+pub(crate) enum Pass {
+    /// The source's token.
+    Token(String),
+    /// What the last login gave in its place.
+    Ticket(String),
+}
+
+impl Pass {
+    fn text(&self) -> &str {
+        match self {
+            Self::Token(text) | Self::Ticket(text) => text,
+        }
+    }
+
+    fn login(&self, room: Option<String>, resume: Option<Cursor>) -> request::Login {
+        let (token, ticket) = match self {
+            Self::Token(token) => (Some(token.clone()), None),
+            Self::Ticket(ticket) => (None, Some(ticket.clone())),
+        };
+        request::Login {
+            op: op::Login,
+            id: 0,
+            token,
+            ticket,
+            proof: None,
+            room,
+            user: None,
+            resume,
+        }
+    }
+}
+
+/// What a login came to; with a refusal, the close code that followed it.
+pub(crate) type Login = Result<(Connection, LoggedIn<Value>), (ConnectError, Option<u16>)>;
+
+fn read<T: DeserializeOwned>(value: Value) -> Result<T, ConnectError> {
+    serde_json::from_value(value)
+        .map_err(|error| ConnectError::Socket(format!("an answer does not read: {error}")))
+}
+
+impl Connection {
+    /// Takes the seat.
+    pub(crate) async fn log_in(
+        socket: Socket,
+        source: Token,
+        key: Option<ProofKey>,
+        pass: Pass,
+        room: Option<String>,
+        resume: Option<Cursor>,
+    ) -> Login {
+        let (waiting, early) = (HashMap::new(), VecDeque::new());
+        let renewal = Renewal::new(source, key);
+        let mut connection = Self { socket, next_id: 1, waiting, renewal, early };
+        let login = pass.login(room, resume);
+        let mut outcome = connection.ask(Request::Login(login.clone())).await;
+        if let Err(ConnectError::Refused(refusal)) = &outcome
+            && let Some(proof) = connection.renewal.proof(pass.text(), refusal)
+        {
+            let proof = proof.map_err(|error| (ConnectError::Key(error), None))?;
+            let login = request::Login { proof: Some(proof), ..login };
+            outcome = connection.ask(Request::Login(login)).await;
+        }
+        match outcome {
+            Ok(value) => read(value).map(|seat| (connection, seat)).map_err(|error| (error, None)),
+            Err(ConnectError::Refused(refusal)) => {
+                // Who is asked for a proof may try again: no close follows.
+                let code = match refusal.nonce {
+                    Some(_) => None,
+                    None => connection.close_code().await,
+                };
+                Err((ConnectError::Refused(refusal), code))
+            }
+            Err(error) => Err((error, None)),
+        }
+    }
+
+    async fn close_code(&mut self) -> Option<u16> {
+        match self.hear().await {
+            Err(End::Closed { code, .. }) => Some(code),
+            _ => None,
+        }
+    }
+
+    /// Takes up again what the memory holds: own streams first, then subscriptions. Returns the names of
+    /// the streams that did not go on without a gap.
+    pub(crate) async fn take_up(
+        &mut self,
+        memory: &mut Memory,
+    ) -> Result<Vec<String>, ConnectError> {
+        let mut anew = Vec::new();
+        for own in memory.own.values_mut() {
+            own.number = None;
+            match self.ask(Request::Publish(own.publish.clone())).await {
+                Ok(value) => own.number = Some(read::<Published>(value)?.stream),
+                Err(ConnectError::Refused(_)) => anew.push(own.publish.stream.to_string()),
+                Err(error) => return Err(error),
+            }
+        }
+        if memory.patterns.is_empty() {
+            return Ok(anew);
+        }
+        let from = memory.take_cursors();
+        let before: Vec<String> = from.iter().map(|from| from.stream.to_string()).collect();
+        let streams = memory.patterns.iter().cloned().collect();
+        let subscribe = request::Subscribe { op: op::Subscribe, id: 0, streams, from };
+        match self.ask(Request::Subscribe(subscribe)).await {
+            Ok(value) => {
+                let found = read::<SubscribedTo>(value)?.streams;
+                let there = |name: &String| found.iter().any(|found| **name == *found.info.name);
+                anew.extend(before.into_iter().filter(|name| !there(name)));
+                anew.extend(memory.found(&found));
+            }
+            Err(ConnectError::Refused(_)) => anew.extend(before),
+            Err(error) => return Err(error),
+        }
+        Ok(anew)
+    }
+}
