@@ -1,6 +1,8 @@
 //! The bytes of a server's WebSocket frame (RFC 6455 §5.2). After `batch`, before `tls`. A server does
 //! not mask, so the bytes are the same for every receiver and are made once. Never fragments.
 
+use std::cell::RefCell;
+
 use bytes::{BufMut, Bytes, BytesMut};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -14,6 +16,14 @@ const PING: u8 = 0x89;
 
 /// The longest frame header a server writes, in bytes.
 pub(crate) const HEADER_BYTES_MAX: usize = 10;
+
+/// A thread's scratch that grew larger is not kept.
+const SCRATCH_BYTES_MAX: usize = 65_536;
+
+thread_local! {
+    /// Where a message is written before it is known how long it is.
+    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
 
 /// Writes the header of a frame of `len` payload bytes.
 pub(crate) fn put_header(out: &mut impl BufMut, first: u8, len: usize) {
@@ -39,11 +49,18 @@ fn frame(first: u8, payload: &[u8]) -> Bytes {
 /// A text frame that holds `message` as JSON. What the wire defines always serializes; should it ever
 /// not, the frame holds `null`, and the fault is logged.
 pub(crate) fn json(message: &impl Serialize) -> Bytes {
-    let text = serde_json::to_vec(message).unwrap_or_else(|error| {
+    let mut text = SCRATCH.take();
+    if let Err(error) = serde_json::to_writer(&mut text, message) {
         tracing::warn!(%error, "a message does not serialize");
-        b"null".to_vec()
-    });
-    frame(TEXT, &text)
+        text.clear();
+        text.extend_from_slice(b"null");
+    }
+    let frame = frame(TEXT, &text);
+    if text.capacity() <= SCRATCH_BYTES_MAX {
+        text.clear();
+        SCRATCH.set(text);
+    }
+    frame
 }
 
 /// Any value of the wire as raw JSON.

@@ -88,6 +88,7 @@ fn migrations() -> Vec<Migration> {
         migration(2, "roles", include_str!("../migrations/0002_roles.sql")),
         migration(3, "revocations", include_str!("../migrations/0003_revocations.sql")),
         migration(4, "second_login", include_str!("../migrations/0004_second_login.sql")),
+        migration(5, "audit_by_id", include_str!("../migrations/0005_audit_by_id.sql")),
     ]
 }
 

@@ -158,9 +158,13 @@ impl Store {
         query.fetch_all(&self.pool).await?.iter().map(record).collect()
     }
 
-    /// Deletes records older than a moment.
+    /// Deletes records older than a moment: all that came before the first that is not.
     pub(crate) async fn prune(&self, before_ms: u64) -> Result<u64, StoreError> {
-        let records = sqlx::query("DELETE FROM audit WHERE at_ms < ?").bind(before_ms as i64);
+        let records = sqlx::query(
+            "DELETE FROM audit WHERE id < COALESCE(
+                 (SELECT id FROM audit WHERE at_ms >= ? ORDER BY id LIMIT 1), 9223372036854775807)",
+        )
+        .bind(before_ms as i64);
         Ok(records.execute(&self.pool).await?.rows_affected())
     }
 }
@@ -183,5 +187,15 @@ mod tests {
         assert!(kept.is_sorted_by_key(|record| record.id));
         kept.iter_mut().for_each(|record| record.id = 0);
         assert_eq!(kept, records);
+    }
+
+    #[tokio::test]
+    async fn records_before_the_first_that_is_young_enough_are_deleted() {
+        let (store, _folder) = opened().await;
+        let records = [1, 2, 3, 4].map(|at_ms| Record { at_ms, ..Record::default() });
+        store.trail().add(records.to_vec()).await.expect("kept");
+        for (before_ms, deleted) in [(0, 0), (3, 2), (3, 0), (5, 2)] {
+            assert_eq!(store.prune(before_ms).await.expect("pruned"), deleted, "{before_ms}");
+        }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::{fmt, str::FromStr, sync::Arc};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use thiserror::Error;
 
 /// The longest pattern, in bytes.
@@ -12,8 +12,8 @@ pub const PATTERN_BYTES_MAX: usize = 256;
 pub const PATTERNS_MAX: usize = 64;
 
 /// A name, or a prefix followed by one `*`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Pattern(Arc<str>);
 
 /// Why a text, or a list of them, is no pattern.
@@ -84,6 +84,13 @@ impl From<Pattern> for String {
     }
 }
 
+// Written from where they lie: every login is told its grants.
+impl Serialize for Pattern {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
 impl fmt::Display for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -91,8 +98,8 @@ impl fmt::Display for Pattern {
 }
 
 /// At most 64 patterns; the empty list stands for nothing.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "Vec<Pattern>", into = "Vec<Pattern>")]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
+#[serde(try_from = "Vec<Pattern>")]
 pub struct Patterns(Arc<[Pattern]>);
 
 impl Patterns {
@@ -129,6 +136,12 @@ impl Patterns {
     /// Whether it stands for nothing.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+impl Serialize for Patterns {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
     }
 }
 
