@@ -21,6 +21,8 @@ use stagedoor_token::{AtExp, Claims, Roles, SecondLogin, mint};
 
 #[path = "client/bound.rs"]
 mod bound;
+#[path = "client/rights.rs"]
+mod rights;
 
 async fn until<T>(events: &mut Events, fits: impl Fn(&ClientEvent) -> Option<T>) -> Result<T> {
     let wait = async {

@@ -8,10 +8,14 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
+use serde::Deserialize;
 use serde_json::Value;
 use stagedoor_wire::{
+    event::Event,
     frame::FrameHeader,
-    reply::{Published, Refusal, Renewed, SubscribedTo},
+    member::Subscribed,
+    name::StreamName,
+    reply::{Refusal, Renewed, SubscribedTo},
     request::{self, Request, op},
 };
 use tokio::sync::mpsc;
@@ -21,12 +25,14 @@ use crate::{
     error::{AskError, ConnectError},
     event::{ClientEvent, Frame},
     heard::{End, Said, broke, said},
-    memory::{Memory, Own},
+    memory::Memory,
+    own::Own,
     renewal::{Answered, Renewal},
     socket::Socket,
 };
 
 mod entry;
+mod regranted;
 
 pub(crate) use entry::Pass;
 
@@ -35,7 +41,7 @@ pub(crate) enum Command {
     /// A request; its `id` is set here.
     Ask(Box<Request>, Answered),
     /// Begin a stream; the handle's number is the application's.
-    Publish(u64, Box<request::Publish>, Answered),
+    Publish(u64, Box<Own>, Answered),
     /// End a stream of the member's own.
     Unpublish(u64),
     /// A frame of a stream of the member's own.
@@ -59,7 +65,10 @@ enum Then {
     Nothing,
     Subscribed(Vec<String>),
     Unsubscribed(Vec<String>),
-    Published(u64),
+    /// What a reconnect could not take up was asked for again.
+    SubscribedAgain(Vec<String>),
+    /// With the handle, and whether it was asked for again.
+    Published(u64, StreamName, bool),
     /// With whether the relay has had its proof.
     Renewed(bool),
 }
@@ -74,6 +83,10 @@ fn tell(answered: Vec<Answered>, outcome: &Result<Value, AskError>) {
         // Who asked may be gone.
         let _ = answered.send(outcome.clone());
     }
+}
+
+fn found(value: &Value) -> Vec<Subscribed> {
+    SubscribedTo::deserialize(value).map(|to| to.streams).unwrap_or_default()
 }
 
 fn lost(end: End) -> ConnectError {
@@ -176,7 +189,12 @@ impl Connection {
                 None => return Ok(()),
             },
         };
-        events.send(event).await.map_err(|_| End::LetGo)
+        let regranted = matches!(
+            event,
+            ClientEvent::Renewed(_) | ClientEvent::Room(Event::GrantsChanged { .. })
+        );
+        events.send(event).await.map_err(|_| End::LetGo)?;
+        if regranted { self.regranted(memory, events).await } else { Ok(()) }
     }
 
     /// Renews with what the source gave.
@@ -240,19 +258,23 @@ impl Connection {
                 return self.renew_refused(proven, refusal.clone()).await;
             }
             (Ok(value), Then::Subscribed(patterns)) => {
-                if let Ok(found) = serde_json::from_value::<SubscribedTo>(value.clone()) {
-                    memory.found(&found.streams);
-                }
-                memory.patterns.extend(patterns);
+                memory.subscribed(patterns, &found(value));
+            }
+            (Ok(value), Then::SubscribedAgain(patterns)) => {
+                let streams = found(value);
+                memory.subscribed(patterns, &streams);
+                told =
+                    (!streams.is_empty()).then(|| ClientEvent::Room(Event::Subscribed { streams }));
+            }
+            (Err(refusal), Then::SubscribedAgain(patterns)) => {
+                self.again_refused(patterns, refusal, memory).await?;
             }
             (Ok(_), Then::Unsubscribed(patterns)) => memory.unsubscribed(&patterns),
-            (Ok(value), Then::Published(handle)) => {
-                let published = serde_json::from_value::<Published>(value.clone()).ok();
-                if let Some(own) = memory.own.get_mut(&handle) {
-                    own.number = published.map(|published| published.stream);
-                }
+            (Ok(value), Then::Published(handle, name, again)) => {
+                told = self.published(handle, name, again, value, memory).await?;
             }
-            (Err(_), Then::Published(handle)) => drop(memory.own.remove(&handle)),
+            (Err(_), Then::Published(handle, _, true)) => memory.own.refused(handle),
+            (Err(_), Then::Published(handle, ..)) => drop(memory.own.remove(handle)),
             (Ok(value), Then::Renewed(_)) => {
                 answered = self.renewal.end();
                 let renewed = serde_json::from_value::<Renewed<Value>>(value.clone()).ok();
@@ -278,23 +300,20 @@ impl Connection {
                 self.waiting.insert(id, Waiting { answered: vec![answered], then });
             }
             Command::Renew(answered) => self.renewal.begin(Some(answered)),
-            Command::Publish(handle, publish, answered) => {
-                memory.own.insert(handle, Own { publish: (*publish).clone(), number: None });
-                let id = self.say(&mut Request::Publish(*publish)).await?;
-                let then = Then::Published(handle);
-                self.waiting.insert(id, Waiting { answered: vec![answered], then });
+            Command::Publish(handle, own, answered) => {
+                let request = own.publish.clone();
+                memory.own.insert(handle, *own);
+                self.say_publish(handle, request, Some(answered)).await?;
             }
             Command::Unpublish(handle) => {
-                if let Some(own) = memory.own.remove(&handle)
-                    && own.number.is_some()
+                if let Some(own) = memory.own.remove(handle)
+                    && own.is_live()
                 {
-                    let unpublish =
-                        request::Unpublish { op: op::Unpublish, id: 0, stream: own.publish.stream };
-                    self.say(&mut Request::Unpublish(unpublish)).await?;
+                    self.say_unpublish(own.publish.stream).await?;
                 }
             }
             Command::Frame(handle, keyframe, payload) => {
-                if let Some(stream) = memory.own.get(&handle).and_then(|own| own.number) {
+                if let Some(stream) = memory.own.number(handle) {
                     let mut frame = FrameHeader { keyframe, stream }.to_bytes().to_vec();
                     frame.extend_from_slice(&payload);
                     self.socket.send(Message::binary(frame)).await.map_err(|_| broke())?;

@@ -145,7 +145,7 @@ impl Driver {
                     // Who asked may be gone.
                     let _ = answered.send(Err(AskError::Lost));
                 }
-                Command::Unpublish(handle) => drop(self.memory.own.remove(&handle)),
+                Command::Unpublish(handle) => drop(self.memory.own.remove(handle)),
                 Command::Frame(..) => {}
             }
         }

@@ -4,7 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use serde_json::Value;
-use stagedoor_wire::{close::Next, event::Event, member::StreamInfo, reply::LoggedIn};
+use stagedoor_wire::{
+    close::Next, event::Event, member::StreamInfo, name::StreamName, reply::LoggedIn,
+};
 
 use crate::error::AskError;
 
@@ -20,6 +22,21 @@ pub enum ClientEvent {
     Renewed(Granted),
     /// The source gave no token, or the relay refused it. The seat goes on with the old one, to its end.
     RenewFailed(AskError),
+    /// A stream of the member's own has ended, because the member may not publish it any more; its frames
+    /// are let go.
+    OwnDenied {
+        /// Its name.
+        name: StreamName,
+        /// Whether it begins again when the member may publish it; not after
+        /// [`Publish::end_when_denied`](crate::Publish::end_when_denied).
+        again: bool,
+    },
+    /// A stream of the member's own that was denied has begun again, as a new stream: whoever sends `media`
+    /// goes on with a keyframe.
+    OwnBegun {
+        /// Its name.
+        name: StreamName,
+    },
     /// The connection was lost; it will be tried again.
     Reconnecting {
         /// Which try this will be, from 1.
@@ -66,7 +83,9 @@ pub struct Reconnected {
     pub seat: LoggedIn<Value>,
     /// Whether the room's events went on without a gap.
     pub events_resumed: bool,
-    /// Names of streams that did not go on without a gap: they begin anew, or are gone.
+    /// Names of streams that did not go on without a gap: they begin anew, or are gone, or the member may
+    /// not publish or subscribe to them now. What it may again later is told then
+    /// ([`ClientEvent::OwnBegun`], [`Event::Subscribed`]).
     pub streams_begun_anew: Vec<String>,
 }
 

@@ -30,6 +30,10 @@
 //! renewal proves that it is there. A token that logs in once is followed by a ticket, with which a lost connection is
 //! taken up again without the source. What the member may do at the moment is in [`Room::granted`].
 //!
+//! What a member loses by a mute, a demotion or a renewal and is given back later goes on by itself: its
+//! own streams begin again ([`ClientEvent::OwnBegun`], unless [`Publish::end_when_denied`]), and its
+//! patterns find streams again, also where a reconnect had to wait for admission.
+//!
 //! Events come through a bounded queue. Who does not read them holds the connection up, and the relay
 //! then treats it as a slow member: read events in a task of their own, not in the one that waits for
 //! answers.
@@ -44,12 +48,13 @@
 //! 6. [`renewal`]: a new token on the open connection.
 //! 7. [`heard`]: what the relay said, read. Pure.
 //! 8. [`memory`]: what a reconnect takes along. Pure.
-//! 9. [`backoff`]: how long to wait. Pure.
-//! 10. [`socket`]: TCP, TLS, WebSocket.
-//! 11. [`event`]: what the application hears.
-//! 12. [`token`]: where tokens come from.
-//! 13. [`proof`]: the key to which a token may be bound.
-//! 14. [`error`]: what may go wrong.
+//! 9. [`own`]: the member's own streams, and what a change of rights does to them. Pure.
+//! 10. [`backoff`]: how long to wait. Pure.
+//! 11. [`socket`]: TCP, TLS, WebSocket.
+//! 12. [`event`]: what the application hears.
+//! 13. [`token`]: where tokens come from.
+//! 14. [`proof`]: the key to which a token may be bound.
+//! 15. [`error`]: what may go wrong.
 
 mod backoff;
 mod client;
@@ -60,6 +65,7 @@ mod event;
 mod heard;
 mod memory;
 mod moderation;
+mod own;
 mod proof;
 mod renewal;
 mod room;

@@ -1,5 +1,5 @@
 //! What a reconnect takes along: patterns, reading positions, own streams. After `heard`, before
-//! `backoff`. Pure: counts as `spec/wire.md` §Data frames says.
+//! `own`. Pure: counts as `spec/wire.md` §Data frames says.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -11,11 +11,14 @@ use stagedoor_wire::{
     event::{Event, Why},
     member::{Cursor, StreamInfo, Subscribed},
     reply::{LoggedIn, Renewed},
-    request::{self, From},
+    request::From,
 };
 use tokio::sync::watch;
 
-use crate::event::Granted;
+use crate::{
+    event::Granted,
+    own::{OwnStreams, matches},
+};
 
 /// The memory.
 #[derive(Debug, Default)]
@@ -24,8 +27,10 @@ pub(crate) struct Memory {
     reading: HashMap<u32, Reading>,
     /// The next event of the room.
     pub(crate) events: Option<Cursor>,
-    /// The member's own streams, by the handle's number.
-    pub(crate) own: HashMap<u64, Own>,
+    /// Patterns that the relay refused when they were taken up.
+    pub(crate) due: BTreeSet<String>,
+    /// The member's own streams.
+    pub(crate) own: OwnStreams,
     /// What the member may do, as it was told last; handles read it.
     pub(crate) granted: watch::Sender<Granted>,
     /// What logs in next time in place of a token that logged in once.
@@ -37,14 +42,6 @@ struct Reading {
     stream: Arc<StreamInfo>,
     epoch: u32,
     next: u64,
-}
-
-/// A stream of the member's own.
-#[derive(Debug)]
-pub(crate) struct Own {
-    pub(crate) publish: request::Publish,
-    /// Its number on this connection, once it has one.
-    pub(crate) number: Option<u32>,
 }
 
 impl Memory {
@@ -129,18 +126,30 @@ impl Memory {
         }
     }
 
+    /// Patterns were subscribed to.
+    pub(crate) fn subscribed(&mut self, patterns: Vec<String>, streams: &[Subscribed]) {
+        self.found(streams);
+        for pattern in patterns {
+            self.due.remove(&pattern);
+            self.patterns.insert(pattern);
+        }
+    }
+
+    /// Patterns that could not be taken up, and are wanted still.
+    pub(crate) fn refused(&mut self, patterns: Vec<String>) {
+        let wanted = patterns.into_iter().filter(|pattern| self.patterns.contains(pattern));
+        self.due.extend(wanted);
+    }
+
     /// Streams that no pattern holds any more.
     pub(crate) fn unsubscribed(&mut self, patterns: &[String]) {
         for pattern in patterns {
             self.patterns.remove(pattern);
+            self.due.remove(pattern);
         }
         let held = &self.patterns;
-        self.reading.retain(|_, reading| {
-            held.iter().any(|pattern| match pattern.strip_suffix('*') {
-                Some(prefix) => reading.stream.name.starts_with(prefix),
-                None => **pattern == *reading.stream.name,
-            })
-        });
+        self.reading
+            .retain(|_, reading| held.iter().any(|pattern| matches(pattern, &reading.stream.name)));
     }
 
     /// The cursors of every stream that is read, taken out: another connection gives other numbers.

@@ -20,7 +20,7 @@ use stagedoor_wire::{
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::{connection::Command, error::AskError, event::Granted};
+use crate::{connection::Command, error::AskError, event::Granted, own::Own};
 
 /// The room that the member is in. Cheap to clone; when the last clone and every [`Publisher`] is gone, the
 /// member leaves.
@@ -41,12 +41,21 @@ pub struct Publish {
     meta: Option<String>,
     keep_ms: Option<u64>,
     history: bool,
+    again: bool,
 }
 
 impl Publish {
     /// A stream of this name and kind, with the delivery that suits the kind.
     pub fn new(name: impl Into<String>, kind: Kind) -> Self {
-        Self { name: name.into(), kind, delivery: None, meta: None, keep_ms: None, history: false }
+        Self {
+            name: name.into(),
+            kind,
+            delivery: None,
+            meta: None,
+            keep_ms: None,
+            history: false,
+            again: true,
+        }
     }
 
     /// What happens to a subscriber that falls behind.
@@ -74,6 +83,15 @@ impl Publish {
     #[must_use]
     pub fn history(mut self) -> Self {
         self.history = true;
+        self
+    }
+
+    /// The stream is over for good when the member may not publish it any more. Unless this is said, it
+    /// begins again, by itself, when the member may: a microphone that a moderator muted is heard again
+    /// when it is unmuted. Either way [`ClientEvent::OwnDenied`](crate::ClientEvent::OwnDenied) tells.
+    #[must_use]
+    pub fn end_when_denied(mut self) -> Self {
+        self.again = false;
         self
     }
 }
@@ -129,9 +147,10 @@ impl Room {
         self.command(|answered| Command::Ask(Box::new(request), answered)).await
     }
 
-    /// Begins a stream. It goes on after a reconnect, under another number; it ends with its handle.
+    /// Begins a stream. It goes on after a reconnect, under another number, and after a mute or another loss
+    /// of the right to publish it ([`Publish::end_when_denied`]); it ends with its handle.
     pub async fn publish(&self, publish: Publish) -> Result<Publisher, AskError> {
-        let Publish { name, kind, delivery, meta, keep_ms, history } = publish;
+        let Publish { name, kind, delivery, meta, keep_ms, history, again } = publish;
         let stream = StreamName::new(&name).map_err(|error| invalid(&error))?;
         let request = request::Publish {
             op: op::Publish,
@@ -144,8 +163,8 @@ impl Room {
             history,
         };
         let handle = self.handles.fetch_add(1, Ordering::Relaxed);
-        self.command::<Value>(|answered| Command::Publish(handle, Box::new(request), answered))
-            .await?;
+        let own = Box::new(Own::new(request, again));
+        self.command::<Value>(|answered| Command::Publish(handle, own, answered)).await?;
         Ok(Publisher { commands: self.commands.clone(), handle })
     }
 
@@ -211,7 +230,8 @@ pub struct Publisher {
 }
 
 impl Publisher {
-    /// Sends a frame. Waits while the socket takes nothing; while the connection is lost frames are let go.
+    /// Sends a frame. Waits while the socket takes nothing; while the connection is lost, or the stream may
+    /// not be published, frames are let go.
     pub async fn send(&self, payload: impl Into<Bytes>, keyframe: bool) -> Result<(), AskError> {
         let frame = Command::Frame(self.handle, keyframe, payload.into());
         self.commands.send(frame).await.map_err(|_| AskError::Closed)

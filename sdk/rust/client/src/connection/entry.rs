@@ -11,7 +11,7 @@ use stagedoor_wire::{
     request::{self, Request, op},
 };
 
-use super::Connection;
+use super::{Connection, lost};
 use crate::{
     error::ConnectError, heard::End, memory::Memory, proof::ProofKey, renewal::Renewal,
     socket::Socket, token::Token,
@@ -108,21 +108,26 @@ impl Connection {
         memory: &mut Memory,
     ) -> Result<Vec<String>, ConnectError> {
         let mut anew = Vec::new();
-        for own in memory.own.values_mut() {
-            own.number = None;
-            match self.ask(Request::Publish(own.publish.clone())).await {
-                Ok(value) => own.number = Some(read::<Published>(value)?.stream),
-                Err(ConnectError::Refused(_)) => anew.push(own.publish.stream.to_string()),
+        for (handle, publish) in memory.own.ask_all() {
+            let name = publish.stream.to_string();
+            match self.ask(Request::Publish(publish)).await {
+                Ok(value) => drop(memory.own.began(handle, read::<Published>(value)?.stream)),
+                Err(ConnectError::Refused(_)) => {
+                    memory.own.refused(handle);
+                    anew.push(name);
+                }
                 Err(error) => return Err(error),
             }
         }
+        memory.due.clear();
         if memory.patterns.is_empty() {
             return Ok(anew);
         }
         let from = memory.take_cursors();
         let before: Vec<String> = from.iter().map(|from| from.stream.to_string()).collect();
-        let streams = memory.patterns.iter().cloned().collect();
-        let subscribe = request::Subscribe { op: op::Subscribe, id: 0, streams, from };
+        let streams: Vec<String> = memory.patterns.iter().cloned().collect();
+        let subscribe =
+            request::Subscribe { op: op::Subscribe, id: 0, streams: streams.clone(), from };
         match self.ask(Request::Subscribe(subscribe)).await {
             Ok(value) => {
                 let found = read::<SubscribedTo>(value)?.streams;
@@ -130,7 +135,14 @@ impl Connection {
                 anew.extend(before.into_iter().filter(|name| !there(name)));
                 anew.extend(memory.found(&found));
             }
-            Err(ConnectError::Refused(_)) => anew.extend(before),
+            Err(ConnectError::Refused(refusal)) => {
+                anew.extend(before);
+                if memory.granted.borrow().waiting {
+                    memory.refused(streams);
+                } else {
+                    self.again_refused(streams, &refusal, memory).await.map_err(lost)?;
+                }
+            }
             Err(error) => return Err(error),
         }
         Ok(anew)
