@@ -35,7 +35,9 @@ impl Denial {
 
 impl Session {
     pub(super) fn renew(&mut self, renew: &Renew) -> Result<Bytes, Denial> {
-        if let Err(denied) = self.try_renew(renew) {
+        // Whatever comes of it: a nonce is good for one try.
+        let asked = self.nonce.take();
+        if let Err(denied) = self.try_renew(renew, asked.as_deref()) {
             self.shared.metrics.logins_refused.one(denied.code());
             let mut denial = Denial::denied(denied);
             if denied == Denied::Proof(ProofError::Required) {
@@ -44,7 +46,6 @@ impl Session {
             }
             return Err(denial);
         }
-        self.nonce = None;
         let me = self.seat.room.sitting(&self.seat.me.member.user, self.seat.id);
         let me = me.unwrap_or_else(|| self.seat.me.clone());
         let answer = Renewed {
@@ -56,7 +57,7 @@ impl Session {
         Ok(ok(renew.id, answer))
     }
 
-    fn try_renew(&mut self, renew: &Renew) -> Result<(), Denied> {
+    fn try_renew(&mut self, renew: &Renew, nonce: Option<&str>) -> Result<(), Denied> {
         let seat = &self.seat;
         let old = &seat.me;
         let presented = Presented {
@@ -64,7 +65,7 @@ impl Session {
             room: Some(&seat.room.name),
             user: Some(&old.member.user),
             proof: renew.proof.as_deref(),
-            nonce: self.nonce.as_deref(),
+            nonce,
         };
         let directory = self.shared.bus.directory();
         let now_s = self.shared.clock.unix_s();

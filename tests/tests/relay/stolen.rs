@@ -149,6 +149,12 @@ async fn a_token_bound_to_a_key_opens_for_who_holds_it_and_nobody_else() -> Resu
         holder.bind(claims);
     })?;
     let asked = bob.ask(json!({"op": "renew", "token": next})).await?;
+    let nonce = &asked["error"]["nonce"];
+    let forged = json!({"op": "renew", "token": next, "proof": thief.proof(&next, nonce)});
+    assert_eq!(bob.code(forged).await?, "proof_invalid");
+    let late = json!({"op": "renew", "token": next, "proof": holder.proof(&next, nonce)});
+    let asked = bob.ask(late).await?;
+    assert_eq!(asked["error"]["code"], "proof_required", "the nonce was tried");
     let proof = holder.proof(&next, &asked["error"]["nonce"]);
     bob.ok(json!({"op": "renew", "token": next, "proof": proof})).await?;
     Ok(())
