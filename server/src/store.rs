@@ -19,6 +19,8 @@ use sqlx::{
 
 /// The database's file in the data folder.
 pub(crate) const FILE: &str = "stagedoor.sqlite";
+/// Pages that a connection keeps, in KiB: what is written is mostly at the end, and the system keeps the file.
+const CACHE_KIB: u32 = 512;
 const CONNECTIONS_MAX: u32 = 8;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -54,6 +56,7 @@ impl Store {
         let options = SqliteConnectOptions::new()
             .filename(&file)
             .journal_mode(SqliteJournalMode::Wal)
+            .pragma("cache_size", format!("-{CACHE_KIB}"))
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(BUSY_TIMEOUT)
             .foreign_keys(true);
