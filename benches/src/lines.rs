@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use stagedoor_load::report::escape;
 
-/// One curve's lines, side by side with the others.
+/// One curve's lines, in a plot of their own.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Panel {
     /// What grows.
@@ -84,7 +84,8 @@ fn draw(out: &mut String, panel: &Panel, top: f64, goal: f64) {
             at + 4.0
         );
     }
-    for (size, _) in panel.lines.iter().flat_map(|line| &line.points).take(longest(panel)) {
+    // All lines of a panel have the same sizes.
+    for (size, _) in panel.lines.iter().take(1).flat_map(|line| &line.points) {
         let (at, under) = (x(*size), plot + PLOT + 16.0);
         let _ =
             writeln!(out, "<text x=\"{at:.1}\" y=\"{under}\" text-anchor=\"middle\">{size}</text>");
@@ -103,11 +104,6 @@ fn draw(out: &mut String, panel: &Panel, top: f64, goal: f64) {
             escape(&line.name)
         );
     }
-}
-
-/// How many sizes the first line has: all lines of a panel have the same.
-fn longest(panel: &Panel) -> usize {
-    panel.lines.first().map_or(0, |line| line.points.len())
 }
 
 #[cfg(test)]

@@ -73,10 +73,9 @@ pub(crate) struct Connection {
     published: bool,
     /// Whether the task has let the others go first since it wrote.
     stood_back: bool,
-    /// Whether the timer wakes the task at `armed`, and nothing happened since that could make anything due
-    /// sooner; and how far the calendar was put forward then.
-    settled: bool,
-    settled_ahead_ms: u64,
+    /// How far the calendar was put forward when the timer was set to wake the task at `armed`; none once
+    /// something happened that could make anything due sooner.
+    settled_ahead_ms: Option<u64>,
     armed: Instant,
     io: Io,
     order: Option<Order>,
@@ -157,8 +156,7 @@ impl Connection {
             stood_back: false,
             timer: Box::pin(tokio::time::sleep_until(until.into())),
             armed: until,
-            settled: false,
-            settled_ahead_ms: 0,
+            settled_ahead_ms: None,
             _connected: connected,
             shared,
         }
@@ -211,7 +209,7 @@ impl Connection {
 
     /// Begins to close: the seat is given up at once, what is under way is written, then the close.
     fn close(&mut self, close: Close) {
-        self.settled = false;
+        self.settled_ahead_ms = None;
         // Who has no seat was told nothing but why it gets none.
         let seated = matches!(self.phase, Phase::Seated { .. });
         if self.leave(close.reason()) {
@@ -261,7 +259,7 @@ impl Connection {
             tap::give_back(buffer);
             return Poll::Ready(Ok(()));
         }
-        self.settled = false;
+        self.settled_ahead_ms = None;
         self.heard_at = Instant::now();
         self.pinged = false;
         self.ws.get_mut().fill(buffer, n);
@@ -411,12 +409,12 @@ impl Connection {
     /// Fills the batch from mailbox and logs; whether there may be more. From here on new mail wakes the
     /// task.
     fn gather(&mut self, cx: &Context<'_>) -> bool {
-        let bytes_max = self.shared.limits.gather_bytes_max;
-        let room = self.batch.bytes() < bytes_max;
-        MAIL.with_borrow_mut(|mail| self.gather_into(mail, room, cx))
+        MAIL.with_borrow_mut(|mail| self.gather_by(mail, cx))
     }
 
-    fn gather_into(&mut self, mail: &mut Mail, room: bool, cx: &Context<'_>) -> bool {
+    fn gather_by(&mut self, mail: &mut Mail, cx: &Context<'_>) -> bool {
+        let bytes_max = self.shared.limits.gather_bytes_max;
+        let room = self.batch.bytes() < bytes_max;
         if let Some(order) = self.mailbox.take(mail, room, cx.waker()) {
             self.obey(order);
         }
@@ -425,10 +423,9 @@ impl Connection {
             return true;
         }
         let batch = &mut self.batch;
-        let bytes_max = self.shared.limits.gather_bytes_max;
         let mut refreshed = Ok(());
         if self.mailbox.is_changing() {
-            self.settled = false;
+            self.settled_ahead_ms = None;
             refreshed = session.seat.refresh(|frame| batch.push(frame));
         }
         let gathered = refreshed.and_then(|()| session.seat.gather(mail, batch, bytes_max));
@@ -439,7 +436,7 @@ impl Connection {
     }
 
     fn obey(&mut self, order: Order) {
-        self.settled = false;
+        self.settled_ahead_ms = None;
         let now = Instant::now();
         let told = order.at > now || order.close == Close::Closing;
         if told && matches!(self.phase, Phase::Seated { .. }) {

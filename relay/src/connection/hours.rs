@@ -247,9 +247,7 @@ impl Connection {
     /// Whether surely nothing is due by the clock, so that the timer, which lies far off, need not be looked
     /// at: most turns do nothing but pass frames on.
     pub(super) fn is_not_due(&self) -> bool {
-        self.settled
-            && self.settled_ahead_ms == self.shared.clock.ahead_ms()
-            && Instant::now() < self.armed
+        self.settled_ahead_ms == Some(self.shared.clock.ahead_ms()) && Instant::now() < self.armed
     }
 
     pub(super) fn poll_time(&mut self, cx: &mut Context<'_>) -> Poll<Flow> {
@@ -266,7 +264,7 @@ impl Connection {
         }
         // A timer that gives way to other tasks would not have taken notice of whom to wake.
         if pin!(unconstrained(self.timer.as_mut())).poll(cx).is_pending() {
-            (self.settled, self.settled_ahead_ms) = (true, ahead_ms);
+            self.settled_ahead_ms = Some(ahead_ms);
             return Poll::Pending;
         }
         Poll::Ready(self.on_time(Instant::now()))

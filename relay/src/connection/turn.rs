@@ -27,7 +27,7 @@ impl Connection {
             }
             Poll::Ready(Err(_)) => Poll::Ready(Err(Over)),
             Poll::Pending => {
-                self.settled = false;
+                self.settled_ahead_ms = None;
                 self.stalled_at.get_or_insert_with(Instant::now);
                 Poll::Pending
             }
