@@ -1,11 +1,11 @@
 //! A client of the HTTP API that shows all of an answer. Of the harness, before `stage`.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use crate::member::http;
+use crate::member::{PATIENCE, http};
 
 /// An answer.
 #[derive(Clone, Debug)]
@@ -95,5 +95,21 @@ impl Caller {
             answer.body
         );
         Ok(answer.body)
+    }
+
+    /// A page of so many records of the audit trail, at least. What the relay tells is recorded a moment after
+    /// it happens, and nothing tells when: it is asked for until it is there.
+    pub async fn records(&self, path: &str, count: usize) -> Result<Vec<Value>> {
+        let patience = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let mut page = self.get(200, "GET", path, None).await?;
+            let records = page["items"].as_array_mut().context("records")?;
+            if records.len() >= count {
+                return Ok(std::mem::take(records));
+            }
+            let late = tokio::time::Instant::now() >= patience;
+            anyhow::ensure!(!late, "{path}: {count} records expected, {records:?} found");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 }

@@ -1,8 +1,10 @@
 //! `app` and `room`: every command against the HTTP API, and what it does to live members.
 
+use std::time::Instant;
+
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use stagedoor_tests::Member;
+use stagedoor_tests::{Member, member::PATIENCE};
 
 use super::{Dev, run_with};
 
@@ -100,15 +102,20 @@ async fn rooms_are_shown_messaged_and_closed_and_members_removed() -> Result<()>
     dev.ok("api_key", &["room", "close", &app, "lobby"])?;
     assert_eq!(host.closed().await?.code, 4302);
 
-    let audit = dev.ok("api_key", &["app", "audit", &app, "--limit", "200"])?;
-    let kinds: Vec<&str> = audit["items"]
-        .as_array()
-        .context("records")?
-        .iter()
-        .filter_map(|r| r["kind"].as_str())
-        .collect();
+    // What the relay tells is recorded a moment after it happens, and nothing tells when.
+    let patience = Instant::now() + PATIENCE;
+    let recorded = loop {
+        let audit = dev.ok("api_key", &["app", "audit", &app, "--limit", "200"])?;
+        let records = audit["items"].as_array().context("records")?;
+        let kinds: Vec<String> =
+            records.iter().filter_map(|r| r["kind"].as_str().map(Into::into)).collect();
+        let left = kinds.iter().filter(|kind| *kind == "seat.left").count();
+        if left == 2 || Instant::now() >= patience {
+            break kinds;
+        }
+    };
     for kind in ["door", "room.kick", "room.close", "room.message", "seat.left"] {
-        assert!(kinds.contains(&kind), "{kind} in {kinds:?}");
+        assert!(recorded.iter().any(|recorded| recorded == kind), "{kind} in {recorded:?}");
     }
     Ok(())
 }

@@ -174,23 +174,9 @@ async fn a_refusal_at_the_door_is_recorded_with_its_exact_code() -> Result<()> {
     assert_eq!(stranger.code(login).await?, "room_mismatch");
     let _bob = stage.join("lobby", "bob", "host").await?;
     let path = format!("/v1/apps/{}/audit?kind=door", stage.app);
-    let mut seen = Value::Null;
-    let patience = tokio::time::Instant::now() + stagedoor_tests::member::PATIENCE;
-    // The relay's events are recorded a moment after they happen, and nothing tells when.
-    while tokio::time::Instant::now() < patience {
-        seen = operator.get(200, "GET", &path, None).await?;
-        if seen["items"].as_array().is_some_and(|items| items.len() >= 2) {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
-    let codes: Vec<&str> = seen["items"]
-        .as_array()
-        .context("items")?
-        .iter()
-        .filter_map(|r| r["code"].as_str())
-        .collect();
+    let seen = operator.records(&path, 2).await?;
+    let codes: Vec<_> = seen.iter().map(|record| &record["code"]).collect();
     assert_eq!(codes, ["ok", "room_mismatch"]);
-    assert_eq!(seen["items"][1]["user"], "anna");
+    assert_eq!(seen[1]["user"], "anna");
     Ok(())
 }

@@ -137,12 +137,7 @@ async fn an_invitation_is_weaker_and_shorter_than_its_inviter() -> Result<()> {
     assert!(claims.exp <= own.exp && claims.room == "lobby" && *claims.role == *"speaker");
     let backend = stage.backend(&[stagedoor_server::Scope::AppsAdmin]).await?;
     let path = format!("/v1/apps/{}/audit?kind=seat.invited", stage.app);
-    let recorded = loop {
-        let audit = backend.get(200, "GET", &path, None).await?;
-        if let Some(record) = audit["items"].get(0) {
-            break record.clone();
-        }
-    };
+    let recorded = backend.records(&path, 1).await?.remove(0);
     assert_eq!((&recorded["actor"], &recorded["jti"]), (&json!("carla"), &invited["jti"]));
     let mut guest = stage.connect().await?;
     let seated = guest.log_in(token).await?;
