@@ -116,6 +116,9 @@ mod tests {
         let (socket, listening) = (SockRef::from(&tcp), SockRef::from(&listener));
         assert!(socket.tcp_nodelay().expect("an option"));
         let size = |socket: SockRef<'_>| socket.send_buffer_size().expect("an option");
+        // Systems may keep more than was asked for, but not what they would have kept unasked.
+        let unasked = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         assert_eq!(size(socket), size(listening));
+        assert_ne!(size(SockRef::from(&tcp)), size(SockRef::from(&unasked)));
     }
 }

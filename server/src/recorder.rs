@@ -96,11 +96,11 @@ impl Waiting {
 
     /// Takes a transaction's records. Those that nobody waits for wait a moment for more, so that a storm of
     /// logins is few transactions; who waits for its commit ends this at once.
-    async fn transaction(&mut self) -> bool {
+    async fn transaction(&mut self, wait: Duration) -> bool {
         if !self.take().await {
             return false;
         }
-        let end = Instant::now() + TRANSACTION_WAIT;
+        let end = Instant::now() + wait;
         while self.committed.is_empty() && self.records.len() < TRANSACTION_RECORDS_MAX {
             if !matches!(timeout_at(end, self.take()).await, Ok(true)) {
                 break;
@@ -112,7 +112,7 @@ impl Waiting {
 
 async fn write(mut waiting: Waiting, store: Store, metrics: Arc<Metrics>) {
     let mut trail = store.trail();
-    while waiting.transaction().await {
+    while waiting.transaction(TRANSACTION_WAIT).await {
         let records = std::mem::take(&mut waiting.records);
         let count = records.len();
         let mut kinds = BTreeMap::<String, u64>::new();
@@ -149,6 +149,8 @@ pub(crate) fn now(kind: &str, code: &str) -> Record {
 
 #[cfg(test)]
 mod tests {
+    use tokio::time::timeout;
+
     use super::*;
 
     #[tokio::test]
@@ -159,18 +161,20 @@ mod tests {
 
         recorder.hand_in(told()).await;
         recorder.hand_in(told()).await;
-        assert!(waiting.transaction().await);
+        assert!(waiting.transaction(TRANSACTION_WAIT).await);
         assert_eq!((waiting.records.len(), waiting.committed.len()), (2, 0));
 
         waiting.records.clear();
         recorder.asked.send((now("token.mint", "ok"), committed)).await.expect("it hears");
-        assert!(waiting.transaction().await);
+        let at_once =
+            timeout(Duration::from_secs(10), waiting.transaction(Duration::from_secs(3_600))).await;
+        assert_eq!(at_once, Ok(true), "who waits for its commit does not wait for others");
         assert_eq!((waiting.records.len(), waiting.committed.len()), (1, 1));
 
         recorder.hand_in(told()).await;
         assert!(waiting.take().await, "the mint is not held up");
         assert_eq!(waiting.records.len(), 2);
         drop(recorder);
-        assert!(!waiting.transaction().await);
+        assert!(!waiting.transaction(TRANSACTION_WAIT).await);
     }
 }
