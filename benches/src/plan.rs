@@ -134,8 +134,12 @@ fn fan_out(subscribers: usize, payload_bytes: usize, window: u64, time: Duration
     Scenario::FanOut(FanOut { subscribers, payload_bytes, window, time })
 }
 
+fn rooms_of(rooms: usize, time: Duration) -> Scenario {
+    Scenario::Rooms(Rooms { rooms, members: 4, payload_bytes: 128, window: 1, time })
+}
+
 fn rooms(time: Duration) -> Scenario {
-    Scenario::Rooms(Rooms { rooms: 500, members: 4, payload_bytes: 128, window: 1, time })
+    rooms_of(500, time)
 }
 
 fn latency(name: &'static str, title: &'static str, scenario: ForTime) -> Plan {
@@ -210,6 +214,10 @@ pub fn plans() -> Vec<Plan> {
             })
         },
         workers("workers-rooms", "two workers against one, 500 rooms of 4", rooms),
+        // What both workers and the generator touch fits the caches of the two cores that they share.
+        workers("workers-rooms-100", "two workers against one, 100 rooms of 4", |time| {
+            rooms_of(100, time)
+        }),
     ]);
     plans.extend(Curve::ALL.map(|curve| Plan {
         servers: &[Stagedoor],

@@ -63,6 +63,27 @@ async fn a_peer_that_says_nothing_is_asked_and_then_closed() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_goodbye_is_answered_after_what_was_under_way_and_ends_the_connection() -> Result<()> {
+    let stage = Stage::with(|limits| limits.socket_send_buffer_bytes = 4_096).await?;
+    let mut host = stage.join("lobby", "anna", "host").await?;
+    let mut tcp = raw(&stage, "bob").await?;
+    host.find(|heard| format!("{heard:?}").contains("bob")).await?;
+    // More than the two kernels take at once.
+    for _ in 0..4 {
+        host.ok(json!({"op": "send", "to": "room", "data": "x".repeat(15_000)})).await?;
+    }
+    let (mask, code) = ([0; 4], 1_000_u16.to_be_bytes());
+    tcp.write_all(&[&[0x88, 0x82], &mask[..], &code[..]].concat()).await?;
+    assert_eq!(host.event("left").await?["users"], json!(["bob"]));
+    let mut all = Vec::new();
+    tcp.read_to_end(&mut all).await?;
+    let x_count = all.iter().filter(|byte| **byte == b'x').count();
+    assert!(x_count >= 60_000, "{x_count} of the messages");
+    assert!(all.ends_with(&[0x88, 2, 3, 0xe8]), "{:?}", all.split_at(all.len() - 8).1);
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_peer_that_takes_no_byte_is_cut_off() -> Result<()> {
     let stage = Stage::with(|limits| {
         limits.write_timeout_ms = 200;
