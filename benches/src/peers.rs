@@ -11,7 +11,10 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Deserialize;
-use stagedoor_load::{Dialect, Minter, Process, Target};
+use stagedoor_load::{
+    Dialect, Minter, Process, Target,
+    server::{self, Told},
+};
 use stagedoor_token::{AppId, Key, KeyState};
 use tempfile::TempDir;
 
@@ -123,32 +126,19 @@ pub fn pin_generator() -> Result<()> {
     Ok(())
 }
 
-/// Settings of a server that is loaded from one address.
-const SETTINGS: [(&str, &str); 13] = [
-    ("STAGEDOOR_RELAY__LIMITS__CONNECTIONS_MAX", "1000000"),
-    ("STAGEDOOR_RELAY__LIMITS__CONNECTIONS_PER_APP_MAX", "1000000"),
-    ("STAGEDOOR_RELAY__LIMITS__CONNECTIONS_PER_ADDRESS_MAX", "1000000"),
-    ("STAGEDOOR_RELAY__LIMITS__ROOM_MEMBERS_MAX", "1000000"),
+/// Settings of a server that is measured, further than of one that is loaded.
+const SETTINGS: [(&str, &str); 5] = [
     ("STAGEDOOR_RELAY__LIMITS__STREAMS_PER_ROOM_MAX", "10000"),
     ("STAGEDOOR_RELAY__LIMITS__SUBSCRIPTIONS_PER_MEMBER_MAX", "10000"),
     ("STAGEDOOR_RELAY__LIMITS__REQUESTS_PER_S", "1000000"),
     ("STAGEDOOR_RELAY__LIMITS__REQUESTS_BURST", "1000000"),
     ("STAGEDOOR_RELAY__LIMITS__PING_INTERVAL_MS", "600000"),
-    ("STAGEDOOR_RELAY__LIMITS__DRAIN_GRACE_MS", "0"),
-    ("STAGEDOOR_LISTEN__ADDRESS", "127.0.0.1:0"),
-    ("STAGEDOOR_LISTEN__OPERATIONS", "127.0.0.1:0"),
-    ("STAGEDOOR_LOG__LEVEL", "warn"),
 ];
 
-/// What a server tells in its first line: `dev --json` a key as well.
+/// What a server of ours tells in its first line.
 #[derive(Deserialize)]
-struct Told {
-    address: Option<SocketAddr>,
-    connect: Option<String>,
-    app: Option<AppId>,
-    kid: Option<String>,
-    secret: Option<String>,
-    api_key: Option<String>,
+struct Listens {
+    address: SocketAddr,
 }
 
 /// Starts one, on these cores or where the system places it.
@@ -169,12 +159,8 @@ pub fn start(kind: Kind, cores: Option<&str>) -> Result<Peer> {
         }
         None => Command::new(program),
     };
-    // Neither a configuration that happens to lie here nor the environment says how it is set up.
-    let ours = std::env::vars_os().map(|(name, _)| name);
-    for name in ours.filter(|name| name.to_string_lossy().starts_with("STAGEDOOR_")) {
-        command.env_remove(name);
-    }
-    command.current_dir(folder.path()).stdin(Stdio::null()).stdout(Stdio::piped());
+    server::set_up_by_nothing(&mut command);
+    command.current_dir(folder.path());
     arguments(kind, &mut command, folder.path(), port)?;
     let trusted = if kind == Kind::StagedoorTls {
         let (certificate, key) = certificate()?;
@@ -220,11 +206,8 @@ fn arguments(kind: Kind, command: &mut Command, folder: &Path, port: u16) -> Res
             command.arg("-c").arg(file).stderr(Stdio::null())
         }
         Kind::Stagedoor | Kind::StagedoorTwo | Kind::StagedoorTls => {
-            let workers = if kind == Kind::StagedoorTwo { "2" } else { "1" };
-            command
-                .args(["dev", "--json", "--workers", workers, "--data"])
-                .arg(folder)
-                .envs(SETTINGS)
+            server::dev(command, folder, cores_of(kind));
+            command.envs(SETTINGS)
         }
     };
     Ok(())
@@ -245,44 +228,31 @@ fn free_port() -> Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
+fn cores_of(kind: Kind) -> u32 {
+    if kind == Kind::StagedoorTwo { 2 } else { 1 }
+}
+
 /// Waits until it listens.
 fn target(kind: Kind, child: &mut Child, port: u16) -> Result<(Target, Option<Api>)> {
-    let (address, dialect, api) = if kind == Kind::Nats {
+    if kind.is_stagedoor() {
+        let told = Told::hear(child)?;
+        let target = told.target(child, cores_of(kind), PATIENCE)?;
+        return Ok((target, Some(Api { app: told.app, key: told.api_key })));
+    }
+    let (address, dialect) = if kind == Kind::Nats {
         let address = SocketAddr::from(([127, 0, 0, 1], port));
         wait_for(address)?;
-        (address, Dialect::Nats { token: Some(NATS_TOKEN.into()) }, None)
+        (address, Dialect::Nats { token: Some(NATS_TOKEN.into()) })
     } else {
         let mut line = String::new();
         let out = child.stdout.take().context("its output")?;
         BufReader::new(out).read_line(&mut line)?;
-        let told: Told = serde_json::from_str(&line)
-            .with_context(|| format!("{} did not start", kind.name()))?;
-        spoken_to(told)?
-    };
-    let target = Target {
-        address,
-        dialect,
-        process: Some(Process(child.id())),
-        cores: if kind == Kind::StagedoorTwo { 2 } else { 1 },
-        patience: PATIENCE,
-    };
-    Ok((target, api))
-}
-
-fn spoken_to(told: Told) -> Result<(SocketAddr, Dialect, Option<Api>)> {
-    let Told { address, connect, app, kid, secret, api_key } = told;
-    let (Some(connect), Some(app), Some(kid), Some(secret)) = (connect, app, kid, secret) else {
+        let Listens { address } = serde_json::from_str(&line).context("it did not start")?;
         let key = Key::hs256(AppId(1), "bench", &SECRET, KeyState::Current)?;
-        let dialect = Dialect::Plain { minter: Some(Minter::new(key)) };
-        return Ok((address.context("no address")?, dialect, None));
+        (address, Dialect::Plain { minter: Some(Minter::new(key)) })
     };
-    let rest = connect.strip_prefix("ws://").or_else(|| connect.strip_prefix("wss://"));
-    let host = rest.and_then(|rest| rest.split('/').next());
-    let address = host.context("no address")?.parse()?;
-    let secret = URL_SAFE_NO_PAD.decode(secret)?;
-    let key = Key::hs256(app, &kid, &secret, KeyState::Current)?;
-    let api = api_key.map(|key| Api { app, key });
-    Ok((address, Dialect::Stagedoor(Minter::new(key)), api))
+    let process = Some(Process(child.id()));
+    Ok((Target { address, dialect, process, cores: cores_of(kind), patience: PATIENCE }, None))
 }
 
 /// It tells nothing once it listens, so it is asked.

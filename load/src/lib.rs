@@ -12,12 +12,13 @@
 //! 6. [`report`]: outcomes as a page with charts.
 //! 7. [`outcome`]: what a run came to.
 //! 8. [`watch`]: a run's progress, and the server's processor time and memory on the way.
-//! 9. [`link`]: one connection while it is set up, by blocking calls.
-//! 10. [`dialect`]: how a member speaks to a server.
-//! 11. [`reader`]: a server's bytes become deliveries.
-//! 12. [`frames`]: what passes on the wire, made by hand.
-//! 13. [`process`]: another process' processor time and memory.
-//! 14. [`error`]: why a run has no outcome.
+//! 9. [`server`]: a Stagedoor that is started to be loaded.
+//! 10. [`link`]: one connection while it is set up, by blocking calls.
+//! 11. [`dialect`]: how a member speaks to a server.
+//! 12. [`reader`]: a server's bytes become deliveries.
+//! 13. [`frames`]: what passes on the wire, made by hand.
+//! 14. [`process`]: another process' processor time and memory.
+//! 15. [`error`]: why a run has no outcome.
 
 pub mod dialect;
 pub mod error;
@@ -31,6 +32,7 @@ mod reader;
 pub mod report;
 mod run;
 pub mod scenario;
+pub mod server;
 mod storm;
 pub mod watch;
 

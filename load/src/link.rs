@@ -1,4 +1,4 @@
-//! One connection while it is set up, by blocking calls. After `watch`, before `dialect`. What came ahead of
+//! One connection while it is set up, by blocking calls. After `server`, before `dialect`. What came ahead of
 //! what was asked for is kept.
 
 use std::{

@@ -2,7 +2,6 @@
 //! on a core of its own where that can be had.
 
 use std::{
-    io::{BufRead, BufReader},
     path::PathBuf,
     process::{Child, Command, Stdio},
     time::Duration,
@@ -10,9 +9,10 @@ use std::{
 
 use anyhow::Context;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use serde::Deserialize;
-use stagedoor_load::{Dialect, Minter, Process, Target};
-use stagedoor_token::{AppId, Key, KeyState};
+use stagedoor_load::{
+    Target,
+    server::{self, Told},
+};
 
 use crate::cli::Failure;
 
@@ -23,26 +23,6 @@ pub(super) struct Own {
     told: Told,
     workers: u32,
 }
-
-/// What `dev --json` tells.
-#[derive(Deserialize)]
-struct Told {
-    app: AppId,
-    kid: String,
-    secret: String,
-    connect: String,
-}
-
-/// Settings of a server that is to be loaded from one address.
-const SETTINGS: [(&str, &str); 7] = [
-    ("STAGEDOOR_RELAY__LIMITS__CONNECTIONS_MAX", "1000000"),
-    ("STAGEDOOR_RELAY__LIMITS__CONNECTIONS_PER_APP_MAX", "1000000"),
-    ("STAGEDOOR_RELAY__LIMITS__CONNECTIONS_PER_ADDRESS_MAX", "1000000"),
-    ("STAGEDOOR_RELAY__LIMITS__ROOM_MEMBERS_MAX", "1000000"),
-    ("STAGEDOOR_RELAY__LIMITS__DRAIN_GRACE_MS", "0"),
-    ("STAGEDOOR_LISTEN__ADDRESS", "127.0.0.1:0"),
-    ("STAGEDOOR_LISTEN__OPERATIONS", "127.0.0.1:0"),
-];
 
 /// The exit code of a program that was interrupted, as shells have it.
 const INTERRUPTED: i32 = 130;
@@ -95,25 +75,10 @@ impl Own {
         std::fs::create_dir(&folder).with_context(|| folder.display().to_string())?;
         clear_on_signal(folder.clone())?;
         let mut command = pinned(workers, std::env::current_exe()?);
-        // Neither a configuration that happens to lie here nor the environment says how it is set up.
-        let ours = std::env::vars_os().map(|(name, _)| name);
-        for name in ours.filter(|name| name.to_string_lossy().starts_with("STAGEDOOR_")) {
-            command.env_remove(name);
-        }
-        command
-            .current_dir(&folder)
-            .args(["dev", "--json", "--workers", &workers.to_string(), "--data"])
-            .arg(&folder)
-            .envs(SETTINGS)
-            .env("STAGEDOOR_LOG__LEVEL", "warn")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped());
+        server::set_up_by_nothing(&mut command);
+        server::dev(&mut command, &folder, workers);
         let mut child = command.spawn().context("the server")?;
-        let mut line = String::new();
-        let told = child.stdout.take().context("its output").and_then(|out| {
-            BufReader::new(out).read_line(&mut line)?;
-            serde_json::from_str(&line).context("the server did not start")
-        });
+        let told = Told::hear(&mut child);
         match told {
             Ok(told) => Ok(Self { child, folder, told, workers }),
             Err(error) => {
@@ -121,23 +86,14 @@ impl Own {
                 let _ = child.kill();
                 let _ = child.wait();
                 let _ = std::fs::remove_dir_all(&folder);
-                Err(error.into())
+                Err(anyhow::Error::from(error).into())
             }
         }
     }
 
     /// The server under load.
     pub(super) fn target(&self, patience: Duration) -> Result<Target, Failure> {
-        let Told { app, kid, secret, connect } = &self.told;
-        let secret = URL_SAFE_NO_PAD.decode(secret).context("the secret")?;
-        let key = Key::hs256(*app, kid, &secret, KeyState::Current).context("the key")?;
-        Ok(Target {
-            address: super::address(connect)?,
-            dialect: Dialect::Stagedoor(Minter::new(key)),
-            process: Some(Process(self.child.id())),
-            cores: self.workers,
-            patience,
-        })
+        Ok(self.told.target(&self.child, self.workers, patience).context("the server")?)
     }
 }
 
