@@ -21,6 +21,7 @@ use tokio::io::AsyncWrite;
 use crate::{
     batch::Batch,
     door::Admission,
+    feed::Untold,
     mail::{Mail, Mailbox},
     room::Publishing,
     seat::Seat,
@@ -31,6 +32,7 @@ use crate::{
 /// A room in which frames pass.
 pub struct Stage {
     publisher: Seat,
+    untold: Untold,
     subscribers: Vec<Subscriber>,
     gather_bytes_max: usize,
     now_ms: u64,
@@ -73,7 +75,9 @@ impl Stage {
             Ok(Subscriber { seat, mailbox, mail: Mail::default(), batch: Batch::default() })
         });
         let subscribers = subscribers.collect::<Result<_, String>>()?;
-        let mut stage = Self { publisher, subscribers, gather_bytes_max, now_ms: 0, _bus: ends };
+        let untold = Untold::default();
+        let mut stage =
+            Self { publisher, untold, subscribers, gather_bytes_max, now_ms: 0, _bus: ends };
         stage.drain();
         Ok(stage)
     }
@@ -89,8 +93,12 @@ impl Stage {
     }
 
     /// Takes a data frame as it came from the member that publishes.
-    pub fn append(&self, stream: u32, frame: &[u8]) -> bool {
-        self.publisher.own(stream).is_some_and(|own| own.append(frame, false, self.now_ms))
+    pub fn append(&mut self, stream: u32, frame: &[u8]) -> bool {
+        let Self { publisher, untold, now_ms, .. } = self;
+        let taken =
+            publisher.own(stream).is_some_and(|own| own.append(frame, false, *now_ms, untold));
+        while untold.tell_some() {}
+        taken
     }
 
     /// Fills a subscriber's batch; how many bytes wait in it. None if the relay would close.

@@ -10,7 +10,7 @@ use std::{
     net::SocketAddr,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
     time::{Duration, Instant},
 };
 
@@ -69,15 +69,21 @@ pub(crate) struct Connection {
     mailbox: Arc<Mailbox>,
     phase: Phase,
     batch: Batch,
+    /// Whether the socket may hold something: it gave something last, or has woken the task since it had
+    /// nothing.
+    unread: bool,
     /// Whether what was read last published something.
     published: bool,
     /// Whether the task has let the others go first since it wrote.
     stood_back: bool,
-    /// How far the calendar was put forward when the timer was set to wake the task at `armed`; none once
-    /// something happened that could make anything due sooner.
-    settled_ahead_ms: Option<u64>,
-    armed: Instant,
+    /// Whether not all are told yet of what was published.
+    telling: bool,
+    /// Whether the timer is set for what comes next, and has not woken the task.
+    settled: bool,
     io: Io,
+    /// Of the mailbox, for the socket to read from and the timer.
+    stirring: Waker,
+    armed: Instant,
     order: Option<Order>,
     /// When the socket last took some of what waits, or first refused it; none while it takes all.
     stalled_at: Option<Instant>,
@@ -145,6 +151,7 @@ impl Connection {
             ws: web_socket(Tap::default(), bytes_max),
             phase: Phase::Stranger { until, strays: 0, nonce: None },
             peer,
+            stirring: Waker::from(mailbox.clone()),
             mailbox,
             span: Span::current(),
             batch: Batch::default(),
@@ -154,9 +161,11 @@ impl Connection {
             stalled_at: None,
             published: false,
             stood_back: false,
+            telling: false,
+            unread: true,
             timer: Box::pin(tokio::time::sleep_until(until.into())),
             armed: until,
-            settled_ahead_ms: None,
+            settled: false,
             _connected: connected,
             shared,
         }
@@ -209,7 +218,7 @@ impl Connection {
 
     /// Begins to close: the seat is given up at once, what is under way is written, then the close.
     fn close(&mut self, close: Close) {
-        self.settled_ahead_ms = None;
+        self.settled = false;
         // Who has no seat was told nothing but why it gets none.
         let seated = matches!(self.phase, Phase::Seated { .. });
         if self.leave(close.reason()) {
@@ -236,6 +245,7 @@ impl Connection {
         match std::mem::replace(&mut self.phase, closing) {
             Phase::Stranger { .. } => true,
             Phase::Seated { mut session, .. } => {
+                session.untold.tell_all();
                 session.seat.reason = reason;
                 true
             }
@@ -246,11 +256,13 @@ impl Connection {
         }
     }
 
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Flow> {
+    fn poll_read(&mut self) -> Poll<Flow> {
         let mut buffer = tap::borrow();
         let mut read = ReadBuf::new(&mut buffer);
-        let polled = Pin::new(&mut self.io).poll_read(cx, &mut read);
+        let mut cx = Context::from_waker(&self.stirring);
+        let polled = Pin::new(&mut self.io).poll_read(&mut cx, &mut read);
         let n = read.filled().len();
+        self.unread = polled.is_ready();
         if !matches!(polled, Poll::Ready(Ok(()))) || n == 0 {
             tap::give_back(buffer);
             return polled.map(|_| Err(Over));
@@ -259,7 +271,7 @@ impl Connection {
             tap::give_back(buffer);
             return Poll::Ready(Ok(()));
         }
-        self.settled_ahead_ms = None;
+        self.settled = false;
         self.heard_at = Instant::now();
         self.pinged = false;
         self.ws.get_mut().fill(buffer, n);
@@ -395,6 +407,7 @@ impl Connection {
         match FrameHeader::parse(frame) {
             Ok((header, _)) => {
                 self.published = true;
+                self.telling = true;
                 if session.data(header, frame, self.heard_at) == Taken::NotYours {
                     self.close(Close::StreamNotYours);
                 }
@@ -425,7 +438,7 @@ impl Connection {
         let batch = &mut self.batch;
         let mut refreshed = Ok(());
         if self.mailbox.is_changing() {
-            self.settled_ahead_ms = None;
+            self.settled = false;
             refreshed = session.seat.refresh(|frame| batch.push(frame));
         }
         let gathered = refreshed.and_then(|()| session.seat.gather(mail, batch, bytes_max));
@@ -436,7 +449,7 @@ impl Connection {
     }
 
     fn obey(&mut self, order: Order) {
-        self.settled_ahead_ms = None;
+        self.settled = false;
         let now = Instant::now();
         let told = order.at > now || order.close == Close::Closing;
         if told && matches!(self.phase, Phase::Seated { .. }) {

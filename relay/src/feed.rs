@@ -3,6 +3,7 @@
 
 use std::{
     cell::RefCell,
+    collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -14,9 +15,13 @@ use crate::{
     mail::Mailbox,
 };
 
+/// Readers that are told in one go: few enough for the runtime's own queue of a thread, and for what is touched
+/// by telling them to be near still when they have their turns.
+const TOLD_AT_ONCE: usize = 128;
+
 thread_local! {
     /// Room for those who are told, so that nothing is allocated anew.
-    static TOLD: RefCell<Vec<(Arc<Mailbox>, u32)>> = const { RefCell::new(Vec::new()) };
+    static TOLD: RefCell<Untold> = const { RefCell::new(Untold(VecDeque::new())) };
 }
 
 /// The feed; `E` says why it ended.
@@ -103,13 +108,15 @@ impl<E: Clone> Feed<E> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Appends a frame and tells who waits. `None` when the feed has ended.
+    /// Appends a frame and notes who waits: to be told with the lock let go, since whoever is told begins to
+    /// read at once, on other threads too. `None` when the feed has ended.
     pub(crate) fn append(
         &self,
         first_byte: u8,
         payload: &[u8],
         keyframe: bool,
         now_ms: u64,
+        untold: &mut Untold,
     ) -> Option<u64> {
         let mut inner = self.lock();
         if inner.ended.is_some() {
@@ -117,8 +124,16 @@ impl<E: Clone> Feed<E> {
         }
         let Inner { log, keep, .. } = &mut *inner;
         let seq = log.append(first_byte, payload, keyframe, now_ms, keep);
-        tell(inner);
+        inner.release(untold);
         Some(seq)
+    }
+
+    /// Appends a frame and tells all who wait.
+    pub(crate) fn tell(&self, first_byte: u8, payload: &[u8], now_ms: u64) {
+        let mut untold = TOLD.take();
+        self.append(first_byte, payload, false, now_ms, &mut untold);
+        untold.tell_all();
+        TOLD.set(untold);
     }
 
     /// Ends the feed, once; readers are told when they have read all.
@@ -128,7 +143,11 @@ impl<E: Clone> Feed<E> {
             return false;
         }
         inner.ended = Some(why);
-        tell(inner);
+        let mut untold = TOLD.take();
+        inner.release(&mut untold);
+        drop(inner);
+        untold.tell_all();
+        TOLD.set(untold);
         true
     }
 
@@ -249,6 +268,37 @@ impl<E: Clone> Feed<E> {
     }
 }
 
+/// Readers that wait no more and are still to be told; at the latest when it is dropped.
+#[derive(Debug, Default)]
+pub(crate) struct Untold(VecDeque<(Arc<Mailbox>, u32)>);
+
+impl Untold {
+    /// Tells some; whether there are more.
+    pub(crate) fn tell_some(&mut self) -> bool {
+        for _ in 0..TOLD_AT_ONCE {
+            let Some((mailbox, cursor)) = self.0.pop_front() else { break };
+            mailbox.ready(cursor);
+        }
+        if self.0.is_empty() && self.0.capacity() > TOLD_AT_ONCE {
+            self.0 = VecDeque::new();
+        }
+        !self.0.is_empty()
+    }
+
+    /// Tells all.
+    pub(crate) fn tell_all(&mut self) {
+        while let Some((mailbox, cursor)) = self.0.pop_front() {
+            mailbox.ready(cursor);
+        }
+    }
+}
+
+impl Drop for Untold {
+    fn drop(&mut self) {
+        self.tell_all();
+    }
+}
+
 /// Where a reader that brings no cursor begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Begin {
@@ -262,26 +312,20 @@ pub(crate) enum Begin {
     Keyframe,
 }
 
-/// Tells who waits, with the lock let go: whoever is told begins to read at once, on other threads too.
-fn tell<E>(mut inner: MutexGuard<'_, Inner<E>>) {
-    if inner.waiting.is_empty() {
-        return;
-    }
-    let mut told = TOLD.take();
-    let Inner { waiting, readers, .. } = &mut *inner;
-    for slot in waiting.drain(..) {
-        let reader = &mut readers[slot as usize];
-        reader.queued = false;
-        told.extend(reader.mailbox.clone().map(|mailbox| (mailbox, reader.cursor)));
-    }
-    drop(inner);
-    for (mailbox, cursor) in told.drain(..) {
-        mailbox.ready(cursor);
-    }
-    TOLD.set(told);
-}
-
 impl<E: Clone> Inner<E> {
+    /// Who waited, waits no more.
+    fn release(&mut self, untold: &mut Untold) {
+        let Self { waiting, readers, .. } = self;
+        untold.0.reserve(waiting.len());
+        for slot in waiting.drain(..) {
+            let reader = &mut readers[slot as usize];
+            reader.queued = false;
+            if let Some(mailbox) = &reader.mailbox {
+                untold.0.push_back((mailbox.clone(), reader.cursor));
+            }
+        }
+    }
+
     fn wait(&mut self, place: &Place) -> Read<E> {
         if place.seq < self.log.next() && !place.awaiting {
             return Read::More;

@@ -4,9 +4,9 @@
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
-    task::Waker,
+    task::{Wake, Waker},
     time::Instant,
 };
 
@@ -16,21 +16,50 @@ use stagedoor_wire::close::Close;
 
 use crate::{room::Regranted, stream::Stream};
 
-/// A connection's mailbox.
-#[derive(Debug, Default)]
+/// A connection's mailbox. With the counts of who holds it, it is one line of the processor's cache: each
+/// frame to each member comes by here twice.
+///
+/// It is also what socket and timer wake, when there is something to be read or something is due: so a task
+/// that only mail woke knows that neither need be looked at.
+#[derive(Debug)]
 pub(crate) struct Mailbox {
     inner: Mutex<Inner>,
-    /// Changes of the member's grants that began, and those of whose letters the reader has taken notice.
-    changes: AtomicU64,
-    noticed: AtomicU64,
-    letters: Mutex<Vec<Regranted>>,
+    /// Changes of the member's grants that began, and of whose letters the reader has not taken notice.
+    changes: AtomicU32,
+    stirred: AtomicBool,
+}
+
+impl Default for Mailbox {
+    fn default() -> Self {
+        // Nobody has looked yet.
+        Self { inner: Mutex::default(), changes: AtomicU32::new(0), stirred: AtomicBool::new(true) }
+    }
 }
 
 #[derive(Debug, Default)]
 struct Inner {
-    mail: Mail,
     /// Of the task that took from here last.
     waker: Option<Waker>,
+    /// Made for who needs it once, and kept.
+    rest: Option<Box<Rest>>,
+    ready: u32,
+    lies: Lies,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Lies {
+    #[default]
+    Nothing,
+    /// One feed is `ready`: so it nearly always is.
+    Ready,
+    /// It is in `rest`.
+    Rest,
+}
+
+#[derive(Debug, Default)]
+struct Rest {
+    mail: Mail,
+    letters: Vec<Regranted>,
 }
 
 impl Inner {
@@ -38,6 +67,16 @@ impl Inner {
         if let Some(waker) = &self.waker {
             waker.wake_by_ref();
         }
+    }
+
+    /// All that lies here, to lay more to it.
+    fn mail(&mut self) -> &mut Mail {
+        let mail = &mut self.rest.get_or_insert_default().mail;
+        if self.lies == Lies::Ready {
+            mail.ready.push(self.ready);
+        }
+        self.lies = Lies::Rest;
+        mail
     }
 }
 
@@ -81,8 +120,8 @@ impl Mailbox {
     /// Whoever put into the empty mailbox woke its reader; until that has taken, nobody else need.
     fn put(&self, put: impl FnOnce(&mut Mail)) {
         let mut inner = self.lock();
-        let idle = inner.mail.is_empty();
-        put(&mut inner.mail);
+        let idle = inner.lies == Lies::Nothing;
+        put(inner.mail());
         if idle {
             inner.wake();
         }
@@ -90,7 +129,14 @@ impl Mailbox {
 
     /// A feed has something new for the cursor of this number.
     pub(crate) fn ready(&self, cursor: u32) {
-        self.put(|mail| mail.ready.push(cursor));
+        let mut inner = self.lock();
+        if inner.lies == Lies::Nothing {
+            inner.lies = Lies::Ready;
+            inner.ready = cursor;
+            inner.wake();
+        } else {
+            inner.mail().ready.push(cursor);
+        }
     }
 
     /// A stream began that a pattern of the reader's matches.
@@ -118,14 +164,15 @@ impl Mailbox {
 
     /// Whether a change began of which the reader does not know yet.
     pub(crate) fn is_changing(&self) -> bool {
-        self.changes.load(Ordering::Acquire) != self.noticed.load(Ordering::Relaxed)
+        self.changes.load(Ordering::Acquire) > 0
     }
 
     /// The member's grants became others. To be called under the room's lock, so that letters lie in the
     /// order of what they tell.
     pub(crate) fn regranted(&self, letter: Regranted) {
-        self.letters.lock().unwrap_or_else(PoisonError::into_inner).push(letter);
-        self.wake();
+        let mut inner = self.lock();
+        inner.rest.get_or_insert_default().letters.push(letter);
+        inner.wake();
     }
 
     /// Takes the letters about the member's grants, oldest first. Costs next to nothing when there are none,
@@ -134,16 +181,18 @@ impl Mailbox {
         if !self.is_changing() {
             return Vec::new();
         }
-        let mut letters = self.letters.lock().unwrap_or_else(PoisonError::into_inner);
-        self.noticed.fetch_add(letters.len() as u64, Ordering::Relaxed);
-        std::mem::take(&mut *letters)
+        let mut inner = self.lock();
+        let Some(rest) = &mut inner.rest else { return Vec::new() };
+        self.changes.fetch_sub(rest.letters.len() as u32, Ordering::Relaxed);
+        std::mem::take(&mut rest.letters)
     }
 
     /// Orders the connection to close. An order that comes sooner replaces one that comes later.
     pub(crate) fn order(&self, order: Order) {
         let mut inner = self.lock();
-        if inner.mail.order.is_none_or(|old| order.at < old.at) {
-            inner.mail.order = Some(order);
+        let mail = inner.mail();
+        if mail.order.is_none_or(|old| order.at < old.at) {
+            mail.order = Some(order);
         }
         // Also who leaves its other mail where it lies looks for an order.
         inner.wake();
@@ -154,9 +203,15 @@ impl Mailbox {
         self.order(Order { close, at: Instant::now() });
     }
 
-    /// Lets the connection look what there is to do.
-    pub(crate) fn wake(&self) {
+    /// Lets the connection look at its socket and at the clock.
+    pub(crate) fn stir(&self) {
+        self.stirred.store(true, Ordering::Release);
         self.lock().wake();
+    }
+
+    /// Whether socket or clock are to be looked at; once.
+    pub(crate) fn was_stirred(&self) -> bool {
+        self.stirred.load(Ordering::Relaxed) && self.stirred.swap(false, Ordering::AcqRel)
     }
 
     /// Takes the order, and with `all` everything, into what is emptied before. What comes later wakes
@@ -166,83 +221,48 @@ impl Mailbox {
         into.found.clear();
         into.private.clear();
         let mut inner = self.lock();
+        let inner = &mut *inner;
         if !inner.waker.as_ref().is_some_and(|old| old.will_wake(waker)) {
             inner.waker = Some(waker.clone());
+            // What stirred before this found nobody to wake, or somebody else.
+            if self.stirred.load(Ordering::Acquire) {
+                waker.wake_by_ref();
+            }
         }
-        let mail = &mut inner.mail;
-        if all {
-            into.ready.extend(mail.ready.drain(..));
-            into.found.append(&mut mail.found);
-            into.private.append(&mut mail.private);
-            mail.private_bytes = 0;
+        match (inner.lies, &mut inner.rest) {
+            (Lies::Ready, _) if all => {
+                into.ready.push(inner.ready);
+                inner.lies = Lies::Nothing;
+                None
+            }
+            (Lies::Rest, Some(rest)) => {
+                let mail = &mut rest.mail;
+                if all {
+                    into.ready.extend(mail.ready.drain(..));
+                    into.found.append(&mut mail.found);
+                    into.private.append(&mut mail.private);
+                    mail.private_bytes = 0;
+                }
+                let order = mail.order.take();
+                if mail.is_empty() {
+                    inner.lies = Lies::Nothing;
+                }
+                order
+            }
+            _ => None,
         }
-        mail.order.take()
+    }
+}
+
+impl Wake for Mailbox {
+    fn wake(self: Arc<Self>) {
+        self.stir();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.stir();
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::{
-        sync::atomic::{AtomicUsize, Ordering},
-        task::Wake,
-    };
-
-    use super::*;
-
-    #[derive(Default)]
-    struct Woken(AtomicUsize);
-
-    impl Wake for Woken {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    #[test]
-    fn a_reader_is_woken_once_until_it_has_taken_and_by_every_order() {
-        let (mailbox, mut mail) = (Mailbox::default(), Mail::default());
-        let woken = Arc::<Woken>::default();
-        let waker = Waker::from(woken.clone());
-        mailbox.take(&mut mail, true, &waker);
-        let now = || woken.0.swap(0, Ordering::Relaxed);
-        mailbox.ready(1);
-        mailbox.ready(2);
-        assert_eq!(now(), 1);
-        mailbox.close(Close::Kicked);
-        assert_eq!(now(), 1);
-        // The order alone is taken: the rest waits for who takes all, without being told again.
-        assert!(mailbox.take(&mut mail, false, &waker).is_some());
-        mailbox.ready(3);
-        assert_eq!(now(), 0);
-        mailbox.take(&mut mail, true, &waker);
-        assert_eq!(mail.ready.as_slice(), [1, 2, 3]);
-        mailbox.ready(4);
-        assert_eq!(now(), 1);
-    }
-
-    #[test]
-    fn private_frames_over_the_bound_order_a_close() {
-        let mailbox = Mailbox::default();
-        let mut mail = Mail::default();
-        mailbox.private(Bytes::from_static(&[0; 60]), 100);
-        mailbox.private(Bytes::from_static(&[0; 60]), 100);
-        let order = mailbox.take(&mut mail, true, Waker::noop());
-        assert_eq!(mail.private.len(), 1);
-        assert_eq!(order.map(|order| order.close), Some(Close::Slow));
-    }
-
-    #[test]
-    fn the_sooner_order_wins() {
-        let mailbox = Mailbox::default();
-        let now = Instant::now();
-        let later = now + std::time::Duration::from_secs(9);
-        mailbox.order(Order { close: Close::Closing, at: later });
-        mailbox.order(Order { close: Close::Kicked, at: now });
-        mailbox.order(Order { close: Close::Closing, at: later });
-        let mut mail = Mail::default();
-        assert_eq!(
-            mailbox.take(&mut mail, false, Waker::noop()),
-            Some(Order { close: Close::Kicked, at: now })
-        );
-    }
-}
+mod tests;

@@ -134,7 +134,7 @@ impl Relay {
     pub fn put_clock_forward(&self, by: Duration) {
         self.shared.clock.put_forward(by);
         for mailbox in self.shared.mailboxes() {
-            mailbox.wake();
+            mailbox.stir();
         }
     }
 

@@ -29,6 +29,7 @@ use stagedoor_wire::{
 
 use crate::{
     encode,
+    feed::Untold,
     room::{PublishError, Publishing, SetError, grant_kind, sees},
     seat::Seat,
     shared::Shared,
@@ -41,6 +42,8 @@ pub(crate) struct Session {
     /// Until when nothing is read, because the member published faster than its role may.
     pub(crate) paused: Option<Instant>,
     pub(crate) seat: Seat,
+    /// Who waits for what the member published.
+    pub(crate) untold: Untold,
     shared: Arc<Shared>,
     /// What the proof of a renewal must contain, once that was asked for.
     nonce: Option<Box<str>>,
@@ -131,6 +134,7 @@ impl Session {
         let sends = Bucket::full(send_rate(&shared, &seat), now);
         Self {
             seat,
+            untold: Untold::default(),
             nonce: None,
             requests,
             sends,
@@ -144,6 +148,8 @@ impl Session {
 
     /// Takes a text message; `answer` takes the frames to be written.
     pub(crate) fn text(&mut self, text: &str, now: Instant, mut answer: impl FnMut(Bytes)) -> Next {
+        // What is told of the request comes after the frames before it, for everybody.
+        self.untold.tell_all();
         if let Err(close) = self.seat.refresh(&mut answer) {
             return Next::Close(close);
         }
@@ -378,10 +384,11 @@ impl Session {
     }
 
     /// Takes a data frame that was read at `now`.
-    pub(crate) fn data(&self, header: FrameHeader, frame: &[u8], now: Instant) -> Taken {
+    pub(crate) fn data(&mut self, header: FrameHeader, frame: &[u8], now: Instant) -> Taken {
         let metrics = &self.shared.metrics;
         let Some(stream) = self.seat.own(header.stream) else { return Taken::NotYours };
-        if stream.append(frame, header.keyframe, self.shared.clock.ms_at(now)) {
+        let now_ms = self.shared.clock.ms_at(now);
+        if stream.append(frame, header.keyframe, now_ms, &mut self.untold) {
             metrics.frames_in.add(1);
             metrics.frame_bytes_in.add(frame.len() as u64);
             Taken::Kept

@@ -9,7 +9,7 @@ use stagedoor_wire::{
 
 use crate::{
     encode,
-    feed::{Begin, Feed},
+    feed::{Begin, Feed, Untold},
     log::{Keep, Past},
 };
 
@@ -53,9 +53,15 @@ impl Stream {
         Self { info, feed, history: wish.history }
     }
 
-    /// Takes a data frame. `false` when the stream has ended.
-    pub(crate) fn append(&self, frame: &[u8], keyframe: bool, now_ms: u64) -> bool {
-        self.feed.append(encode::BINARY, frame, keyframe, now_ms).is_some()
+    /// Takes a data frame, and notes who waits for it. `false` when the stream has ended.
+    pub(crate) fn append(
+        &self,
+        frame: &[u8],
+        keyframe: bool,
+        now_ms: u64,
+        untold: &mut Untold,
+    ) -> bool {
+        self.feed.append(encode::BINARY, frame, keyframe, now_ms, untold).is_some()
     }
 
     /// Where a reader without a cursor begins.

@@ -244,14 +244,7 @@ impl Connection {
         }
     }
 
-    /// Whether surely nothing is due by the clock, so that the timer, which lies far off, need not be looked
-    /// at: most turns do nothing but pass frames on.
-    pub(super) fn is_not_due(&self) -> bool {
-        self.settled_ahead_ms == Some(self.shared.clock.ahead_ms()) && Instant::now() < self.armed
-    }
-
-    pub(super) fn poll_time(&mut self, cx: &mut Context<'_>) -> Poll<Flow> {
-        let ahead_ms = self.shared.clock.ahead_ms();
+    pub(super) fn poll_time(&mut self) -> Poll<Flow> {
         let due = self.deadline();
         if due < self.armed || self.timer.is_elapsed() {
             let now = Instant::now();
@@ -263,8 +256,9 @@ impl Connection {
             self.timer.as_mut().reset(due.into());
         }
         // A timer that gives way to other tasks would not have taken notice of whom to wake.
-        if pin!(unconstrained(self.timer.as_mut())).poll(cx).is_pending() {
-            self.settled_ahead_ms = Some(ahead_ms);
+        let mut cx = Context::from_waker(&self.stirring);
+        if pin!(unconstrained(self.timer.as_mut())).poll(&mut cx).is_pending() {
+            self.settled = true;
             return Poll::Pending;
         }
         Poll::Ready(self.on_time(Instant::now()))

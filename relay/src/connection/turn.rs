@@ -13,6 +13,9 @@ use tracing::Span;
 
 use super::{Connection, Flow, Over, Phase};
 
+/// Turns in a row, before others go first: writing does not ask the runtime, which would see to that.
+const TURNS_MAX: u32 = 64;
+
 impl Connection {
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Flow> {
         if matches!(self.phase, Phase::Closing { .. }) {
@@ -27,7 +30,7 @@ impl Connection {
             }
             Poll::Ready(Err(_)) => Poll::Ready(Err(Over)),
             Poll::Pending => {
-                self.settled_ahead_ms = None;
+                self.settled = false;
                 self.stalled_at.get_or_insert_with(Instant::now);
                 Poll::Pending
             }
@@ -57,9 +60,18 @@ impl Connection {
     fn poll_once(&mut self, cx: &mut Context<'_>) -> Result<bool, Over> {
         let full = self.batch.bytes() >= self.shared.limits.outbox_bytes_max;
         let mut again = false;
-        if !full
+        // Socket and timer wake the task by way of the mailbox, which says so before it wakes: whoever wakes
+        // last, a turn follows that finds it said. From then on the socket is asked in each turn that may
+        // read, until it refuses. A refusal alone leaves our waker with it; so a turn that does not ask
+        // leaves either that waker, or `unread`.
+        if self.mailbox.was_stirred() {
+            self.unread = true;
+            self.settled = false;
+        }
+        if self.unread
+            && !full
             && self.paused().is_none()
-            && let Poll::Ready(flow) = self.poll_read(cx)
+            && let Poll::Ready(flow) = self.poll_read()
         {
             flow?;
             let stands_back = std::mem::take(&mut self.published) && !self.stood_back;
@@ -72,17 +84,15 @@ impl Connection {
         }
         self.stood_back = false;
         let more = self.gather(cx);
-        let mut wrote = false;
         if self.batch.bytes() > 0
             && let Poll::Ready(flow) = self.poll_write(cx)
         {
             flow?;
-            wrote = true;
             again |= more || full || self.batch.bytes() > 0;
         }
         self.poll_shut(cx)?;
-        if !(wrote && self.is_not_due())
-            && let Poll::Ready(flow) = self.poll_time(cx)
+        if !self.settled
+            && let Poll::Ready(flow) = self.poll_time()
         {
             flow?;
             again = true;
@@ -91,25 +101,50 @@ impl Connection {
     }
 }
 
+impl Connection {
+    fn poll_turns(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        for _ in 0..TURNS_MAX {
+            match self.poll_once(cx) {
+                Ok(true) => {}
+                Ok(false) => return Poll::Pending,
+                Err(Over) => {
+                    self.leave("lost");
+                    return Poll::Ready(());
+                }
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Tells some of those who wait for what was published; the others when these have had their turns.
+    fn tell_some(&mut self, cx: &Context<'_>) {
+        self.telling = match &mut self.phase {
+            Phase::Seated { session, .. } => session.untold.tell_some(),
+            _ => false,
+        };
+        if self.telling {
+            cx.waker().wake_by_ref();
+        }
+    }
+}
+
 impl Future for Connection {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
-        let span = std::mem::replace(&mut this.span, Span::none());
-        let polled = span.in_scope(|| {
-            loop {
-                match this.poll_once(cx) {
-                    Ok(true) => {}
-                    Ok(false) => return Poll::Pending,
-                    Err(Over) => {
-                        this.leave("lost");
-                        return Poll::Ready(());
-                    }
-                }
-            }
-        });
-        this.span = span;
+        let polled = if this.span.is_disabled() {
+            this.poll_turns(cx)
+        } else {
+            let span = std::mem::replace(&mut this.span, Span::none());
+            let polled = span.in_scope(|| this.poll_turns(cx));
+            this.span = span;
+            polled
+        };
+        if this.telling {
+            this.tell_some(cx);
+        }
         polled
     }
 }

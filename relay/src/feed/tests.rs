@@ -13,6 +13,11 @@ fn ready(mailbox: &Mailbox) -> Vec<u32> {
     mail.ready.to_vec()
 }
 
+/// Appends, and tells all.
+fn append(feed: &Feed<u8>, payload: &[u8], keyframe: bool, now_ms: u64) -> Option<u64> {
+    feed.append(BINARY, payload, keyframe, now_ms, &mut Untold::default())
+}
+
 fn read(
     feed: &Feed<u8>,
     place: &mut Place,
@@ -34,10 +39,10 @@ fn a_reader_that_waits_is_told_once_and_a_busy_one_not_at_all() {
     assert_eq!(ready(&mailbox), [5], "told of what lies there");
     assert_eq!(read(&feed, &mut place, Delivery::Reliable).2, Read::Drained);
     for _ in 0..3 {
-        feed.append(BINARY, b"x", false, 0);
+        append(&feed, b"x", false, 0);
     }
     assert_eq!(ready(&mailbox), [5]);
-    feed.append(BINARY, b"x", false, 0);
+    append(&feed, b"x", false, 0);
     assert_eq!(ready(&mailbox), [0_u32; 0]);
     assert_eq!(read(&feed, &mut place, Delivery::Reliable).0.len(), 12);
 }
@@ -58,7 +63,7 @@ fn places_are_reused_and_a_reader_gone_is_never_told() {
     let (mut place, _) = feed.join(&here, 2, Begin::Now, None);
     read(&feed, &mut place, Delivery::Reliable);
     ready(&here);
-    feed.append(BINARY, b"x", false, 0);
+    append(&feed, b"x", false, 0);
     assert_eq!(ready(&gone), [0_u32; 0]);
     assert_eq!(ready(&here), [2]);
 }
@@ -74,7 +79,7 @@ fn who_fell_behind_jumps_as_the_delivery_says_and_learns_what_it_lost() {
         let mailbox = Arc::new(Mailbox::default());
         let (mut place, _) = feed.join(&mailbox, 1, Begin::Now, None);
         for n in 0..10_u64 {
-            feed.append(BINARY, &[n as u8; 10], n == 7, n * 500);
+            append(&feed, &[n as u8; 10], n == 7, n * 500);
             // Sealed by another reader, so that the old ones can go.
             let (mut other, _) = feed.join(&mailbox, 2, Begin::Now, None);
             read(&feed, &mut other, delivery);
@@ -99,13 +104,13 @@ fn a_media_reader_without_a_keyframe_waits_for_the_next() {
     let (mut place, _) = feed.join(&mailbox, 1, Begin::Now, None);
     let (mut sealing, _) = feed.join(&mailbox, 2, Begin::Now, None);
     for n in 0..20_u8 {
-        feed.append(BINARY, &[n; 10], false, 0);
+        append(&feed, &[n; 10], false, 0);
         read(&feed, &mut sealing, Delivery::Media);
     }
     let (bytes, jumps, result) = read(&feed, &mut place, Delivery::Media);
     assert!(bytes.is_empty() && jumps.is_empty());
     assert_eq!(result, Read::Drained);
-    feed.append(BINARY, &[20; 10], true, 0);
+    append(&feed, &[20; 10], true, 0);
     let (bytes, jumps, _) = read(&feed, &mut place, Delivery::Media);
     assert_eq!((bytes[2], jumps.as_slice()), (20, &[(20, 20)][..]));
 }
@@ -115,10 +120,10 @@ fn the_end_comes_after_the_last_frame_and_nothing_after_it() {
     let feed = Feed::new(1, keep(Past::Nothing, 1 << 20));
     let mailbox = Arc::new(Mailbox::default());
     let (mut place, _) = feed.join(&mailbox, 1, Begin::Now, None);
-    feed.append(BINARY, b"last", false, 0);
+    append(&feed, b"last", false, 0);
     assert!(feed.end(9));
     assert!(!feed.end(8));
-    assert_eq!(feed.append(BINARY, b"late", false, 0), None);
+    assert_eq!(append(&feed, b"late", false, 0), None);
     let (bytes, _, result) = read(&feed, &mut place, Delivery::Reliable);
     assert_eq!((&bytes[2..], result), (&b"last"[..], Read::Ended(9)));
 }
@@ -128,7 +133,7 @@ fn a_cursor_of_this_log_resumes_and_of_another_does_not() {
     let feed = Feed::<u8>::new(7, keep(Past::Nothing, 1 << 20));
     let mailbox = Arc::new(Mailbox::default());
     for _ in 0..5 {
-        feed.append(BINARY, b"x", false, 0);
+        append(&feed, b"x", false, 0);
     }
     let at = |epoch, seq| {
         let (place, resumed) = feed.join(&mailbox, 1, Begin::Now, Some(Cursor { epoch, seq }));
@@ -138,6 +143,38 @@ fn a_cursor_of_this_log_resumes_and_of_another_does_not() {
     assert_eq!(at(7, 5), (5, true));
     assert_eq!(at(7, 6), (5, false));
     assert_eq!(at(8, 2), (5, false));
+}
+
+#[test]
+fn many_are_told_some_at_a_time_and_nobody_is_forgotten() {
+    let feed = Feed::<u8>::new(1, keep(Past::Nothing, 1 << 20));
+    let mailboxes: Vec<_> =
+        (0..TOLD_AT_ONCE * 2 + 1).map(|_| Arc::new(Mailbox::default())).collect();
+    let mut places: Vec<_> =
+        mailboxes.iter().map(|mailbox| feed.join(mailbox, 1, Begin::Now, None).0).collect();
+    let mut all_read = || {
+        for (place, mailbox) in places.iter_mut().zip(&mailboxes) {
+            ready(mailbox);
+            assert_eq!(read(&feed, place, Delivery::Reliable).2, Read::Drained);
+        }
+    };
+    let told = || mailboxes.iter().filter(|mailbox| !ready(mailbox).is_empty()).count();
+    all_read();
+    let mut untold = Untold::default();
+    feed.append(BINARY, b"x", false, 0, &mut untold);
+    assert_eq!(told(), 0);
+    assert!(untold.tell_some());
+    assert_eq!(told(), TOLD_AT_ONCE);
+    assert!(untold.tell_some());
+    assert_eq!(told(), TOLD_AT_ONCE);
+    assert!(!untold.tell_some());
+    assert_eq!(told(), 1);
+    // Who published is gone before all are told.
+    all_read();
+    feed.append(BINARY, b"x", false, 0, &mut untold);
+    untold.tell_some();
+    drop(untold);
+    assert_eq!(told(), mailboxes.len());
 }
 
 proptest! {
@@ -157,7 +194,7 @@ proptest! {
         for (frames, keyframe, pass, reads) in turns {
             now_ms += pass;
             for n in 0..frames {
-                feed.append(BINARY, &published.to_be_bytes(), keyframe && n == 0, now_ms);
+                append(&feed, &published.to_be_bytes(), keyframe && n == 0, now_ms);
                 published += 1;
             }
             read(&feed, &mut sealing, Delivery::Latest);

@@ -74,7 +74,7 @@ impl View {
     fn append(&self, event: &Event<Box<RawValue>>, now_ms: u64) {
         match serde_json::to_vec(event) {
             Ok(text) => {
-                self.feed.append(encode::TEXT, &text, false, now_ms);
+                self.feed.tell(encode::TEXT, &text, now_ms);
             }
             Err(error) => tracing::warn!(%error, "an event does not serialize"),
         }

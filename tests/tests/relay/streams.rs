@@ -85,6 +85,31 @@ async fn a_stream_ends_for_its_subscribers_after_its_last_frame() -> Result<()> 
     Ok(())
 }
 
+/// Mail and socket wake the same task: neither may hide the other.
+#[tokio::test]
+async fn two_that_send_to_each_other_all_the_time_both_hear_all() -> Result<()> {
+    const FRAMES: u32 = 3_000;
+    async fn talk(me: &mut Member, number: u32) -> Result<()> {
+        let mut heard = 0;
+        for n in 0..FRAMES {
+            me.frame(number, false, &n.to_be_bytes()).await?;
+            tokio::task::yield_now().await;
+        }
+        while heard < FRAMES {
+            heard += u32::from(matches!(me.hear().await?, Some(Heard::Frame(..))));
+        }
+        Ok(())
+    }
+    let stage = Stage::start().await?;
+    let mut anna = stage.join("lobby", "anna", "host").await?;
+    let mut bob = stage.join("lobby", "bob", "host").await?;
+    let (a, b) = (anna.publish("a", json!({})).await?, bob.publish("b", json!({})).await?);
+    anna.subscribe(&["*"]).await?;
+    bob.subscribe(&["*"]).await?;
+    tokio::try_join!(talk(&mut anna, a), talk(&mut bob, b))?;
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_frame_on_anothers_number_closes_and_names_are_one_publishers() -> Result<()> {
     let stage = Stage::start().await?;
