@@ -1,5 +1,8 @@
 //! What the relay tells the server, for the audit trail and for usage. After `command`, before
-//! `directory`. Carries ids and codes; never a token.
+//! `directory`. Carries ids and codes; never a token. Texts are shared, since what
+//! is told often is told of what lives on.
+
+use std::{borrow::Cow, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 use stagedoor_token::AppId;
@@ -14,43 +17,43 @@ pub enum Event {
         /// The app.
         app: AppId,
         /// The room.
-        room: String,
+        room: Arc<str>,
         /// The user.
-        user: String,
+        user: Arc<str>,
         /// The role.
-        role: String,
+        role: Arc<str>,
         /// The token's id.
-        jti: String,
+        jti: Arc<str>,
         /// The peer's address.
-        peer: String,
+        peer: Arc<str>,
     },
     /// The door refused a login. Ids are there as far as they were proven by a signature.
     Refused {
         /// The exact code, also where the client was told less.
-        code: String,
+        code: Cow<'static, str>,
         /// The app.
         app: Option<AppId>,
         /// The room.
-        room: Option<String>,
+        room: Option<Arc<str>>,
         /// The user.
-        user: Option<String>,
+        user: Option<Arc<str>>,
         /// The token's id.
-        jti: Option<String>,
+        jti: Option<Arc<str>>,
         /// The peer's address.
-        peer: String,
+        peer: Arc<str>,
     },
     /// A seat was given up.
     Left {
         /// The app.
         app: AppId,
         /// The room.
-        room: String,
+        room: Arc<str>,
         /// The user.
-        user: String,
+        user: Arc<str>,
         /// The token's id.
-        jti: String,
+        jti: Arc<str>,
         /// The close reason, or `lost` when the connection broke.
-        reason: String,
+        reason: Cow<'static, str>,
         /// How long the seat was held, in milliseconds.
         held_ms: u64,
     },
@@ -59,15 +62,15 @@ pub enum Event {
         /// The app.
         app: AppId,
         /// The room.
-        room: String,
+        room: Arc<str>,
         /// Who.
-        by: String,
+        by: Arc<str>,
         /// The verb.
-        verb: String,
+        verb: Cow<'static, str>,
         /// On whom.
-        user: Option<String>,
+        user: Option<Arc<str>>,
         /// `ok`, or the code that refused.
-        code: String,
+        code: Cow<'static, str>,
     },
     /// A member's act revoked something: a kick its token, a ban its user. The doors know of it; it is to
     /// be stored.
@@ -75,62 +78,62 @@ pub enum Event {
         /// The revocation.
         revocation: Revocation,
         /// Who.
-        by: String,
+        by: Arc<str>,
     },
     /// A member brought a new token to its seat.
     Renewed {
         /// The app.
         app: AppId,
         /// The room.
-        room: String,
+        room: Arc<str>,
         /// The user.
-        user: String,
+        user: Arc<str>,
         /// The new token's id.
-        jti: String,
+        jti: Arc<str>,
         /// The id of the one before.
-        old_jti: String,
+        old_jti: Arc<str>,
     },
     /// A member made a token for a guest.
     Invited {
         /// The app.
         app: AppId,
         /// The room.
-        room: String,
+        room: Arc<str>,
         /// Who.
-        by: String,
+        by: Arc<str>,
         /// The guest.
-        user: String,
+        user: Arc<str>,
         /// The guest's role.
-        role: String,
+        role: Arc<str>,
         /// The id of the guest's token.
-        jti: String,
+        jti: Arc<str>,
     },
     /// A member has another role.
     RoleChanged {
         /// The app.
         app: AppId,
         /// The room.
-        room: String,
+        room: Arc<str>,
         /// The user.
-        user: String,
+        user: Arc<str>,
         /// The new role.
-        role: String,
+        role: Arc<str>,
         /// Who gave it.
-        by: String,
+        by: Arc<str>,
     },
     /// A room's first member came.
     RoomOpened {
         /// The app.
         app: AppId,
         /// The room.
-        room: String,
+        room: Arc<str>,
     },
     /// A room's last member left.
     RoomClosed {
         /// The app.
         app: AppId,
         /// The room.
-        room: String,
+        room: Arc<str>,
     },
     /// Events that the server was too slow to take were dropped.
     Dropped {

@@ -54,9 +54,9 @@ pub(crate) fn answer(shared: &Shared, command: Command) -> Answer {
                 let told = Event::RoleChanged {
                     app,
                     room: room.name.clone(),
-                    user: user.clone(),
-                    role: role.to_string(),
-                    by,
+                    user: user.as_str().into(),
+                    role: role.text(),
+                    by: by.into(),
                 };
                 let answer = regrant(shared, &room, &user, &Act::Give(role));
                 if matches!(answer, Answer::Done { .. }) {

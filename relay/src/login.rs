@@ -129,10 +129,10 @@ fn told(shared: &Shared, arrival: Arrival<'_>, seat: &Seat) {
     shared.bus.tell(Told::Seated {
         app: seat.room.app,
         room: seat.room.name.clone(),
-        user: seat.me.member.user.clone(),
-        role: seat.me.member.role.clone(),
-        jti: seat.me.pass.jti.to_string(),
-        peer: arrival.peer.to_string(),
+        user: seat.user.clone(),
+        role: seat.me.grants.role.text(),
+        jti: seat.me.pass.jti.clone(),
+        peer: arrival.peer.to_string().into(),
     });
 }
 
@@ -148,10 +148,10 @@ fn refused(shared: &Shared, arrival: Arrival<'_>, denied: Denied) {
     shared.bus.tell(Told::Refused {
         code: denied.code().into(),
         app: app.map(AppId),
-        room,
-        user,
-        jti,
-        peer: arrival.peer.to_string(),
+        room: room.map(Into::into),
+        user: user.map(Into::into),
+        jti: jti.map(Into::into),
+        peer: arrival.peer.to_string().into(),
     });
 }
 

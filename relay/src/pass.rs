@@ -13,7 +13,7 @@ const FORMER_MAX: usize = 16;
 #[derive(Clone, Debug)]
 pub(crate) struct Pass {
     /// The token's id.
-    pub(crate) jti: Box<str>,
+    pub(crate) jti: Arc<str>,
     /// The key that signed it.
     pub(crate) kid: Arc<str>,
     /// The role that it names.
@@ -44,7 +44,7 @@ pub(crate) struct Rare {
     /// happens then.
     pub(crate) revoked: Option<(u64, Then)>,
     /// The tokens that it took the place of in this seat, with their ends.
-    former: Vec<(Box<str>, u64)>,
+    former: Vec<(Arc<str>, u64)>,
 }
 
 /// What a token is that says nothing of it.
@@ -108,7 +108,7 @@ impl Pass {
     pub(crate) fn after(self, old: &Self, now_s: u64) -> Self {
         let alive = old.former.iter().filter(|(_, exp)| *exp > now_s);
         let last = (old.jti != self.jti).then(|| (old.jti.clone(), old.exp));
-        let mut former: Vec<(Box<str>, u64)> = alive.cloned().chain(last).collect();
+        let mut former: Vec<(Arc<str>, u64)> = alive.cloned().chain(last).collect();
         let surplus = former.len().saturating_sub(FORMER_MAX);
         former.drain(..surplus);
         // A renewal makes no stay longer.

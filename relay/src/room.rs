@@ -59,7 +59,7 @@ pub(crate) type Standings = HashMap<String, Standing>;
 #[derive(Debug)]
 pub(crate) struct Room {
     pub(crate) app: AppId,
-    pub(crate) name: String,
+    pub(crate) name: Arc<str>,
     since_ms: u64,
     clock: Clock,
     limits: Arc<Limits>,
@@ -144,7 +144,7 @@ impl Room {
     /// A room without members; `standings` is what users were given in an earlier one of its name.
     pub(crate) fn new(
         app: AppId,
-        name: String,
+        name: Arc<str>,
         clock: Clock,
         limits: Arc<Limits>,
         standings: Standings,

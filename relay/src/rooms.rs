@@ -14,7 +14,7 @@ use stagedoor_token::AppId;
 
 use crate::room::{Room, Standings};
 
-type Name = (AppId, String);
+type Name = (AppId, Arc<str>);
 
 /// The registry.
 #[derive(Debug, Default)]
@@ -70,16 +70,17 @@ impl Rooms {
     pub(crate) fn find_or(
         &self,
         app: AppId,
-        name: &str,
+        name: &Arc<str>,
         gone: Option<&Arc<Room>>,
         make: impl FnOnce(Standings) -> Arc<Room>,
     ) -> Arc<Room> {
         let mut rooms = self.lock();
-        let key = (app, name.to_owned());
+        let key = (app, name.clone());
         match rooms.get(&key) {
             Some(room) if !gone.is_some_and(|gone| Arc::ptr_eq(gone, room)) => room.clone(),
             _ => {
-                let kept = self.kept().remove(&key);
+                let mut kept = self.kept();
+                let kept = if kept.is_empty() { None } else { kept.remove(&key) };
                 let room = make(kept.map(|(_, standings)| standings).unwrap_or_default());
                 rooms.insert(key, room.clone());
                 room
@@ -89,7 +90,7 @@ impl Rooms {
 
     /// The room, if it is there.
     pub(crate) fn get(&self, app: AppId, name: &str) -> Option<Arc<Room>> {
-        self.lock().get(&(app, name.to_owned())).cloned()
+        self.lock().get(&(app, name.into())).cloned()
     }
 
     /// Forgets a closed room; what users were given in it is kept until `until_ms`. A newer room of its name
@@ -112,7 +113,7 @@ impl Rooms {
     /// Rooms of an app after a name, in byte order; one more than `limit` if more follow.
     pub(crate) fn page(&self, app: AppId, after: Option<String>, limit: usize) -> Vec<Arc<Room>> {
         let from = after
-            .map_or(Bound::Included((app, String::new())), |name| Bound::Excluded((app, name)));
+            .map_or(Bound::Included((app, "".into())), |name| Bound::Excluded((app, name.into())));
         let rooms = self.lock();
         let page = rooms.range((from, Bound::Unbounded)).take_while(|((of, _), _)| *of == app);
         page.take(limit.saturating_add(1)).map(|(_, room)| room.clone()).collect()

@@ -52,6 +52,8 @@ pub(crate) struct Seat {
     pub(crate) patterns: Wanted,
     pub(crate) own: Vec<Arc<Stream>>,
     app: AppId,
+    /// Whose it is, as it is told.
+    pub(crate) user: Arc<str>,
     /// Why the seat is given up, once that is known.
     pub(crate) reason: &'static str,
 }
@@ -93,6 +95,7 @@ impl Seat {
         }
         let id = shared.rooms.seat_id();
         let pass = Arc::new(Pass::of(&mut claims, kid));
+        let user: Arc<str> = claims.user.as_str().into();
         let member = Member {
             user: claims.user,
             role: claims.role.to_string(),
@@ -101,13 +104,13 @@ impl Seat {
         };
         let mailbox = mailbox.clone();
         let entering = Entering { seat: id, member, pass, mailbox, second_login };
-        let (room, found) = enter(shared, app, claims.room, &entering, &roles, resume)
+        let (room, found) = enter(shared, app, claims.room.into(), &entering, &roles, resume)
             .inspect_err(|_| shared.rooms.give_seat(app))?;
         shared.metrics.seats.add(1);
         let Found { me, view, count, members, streams, state, asks, place, resumed } = found;
         let answer = LoggedIn {
             app: app.0,
-            room: room.name.clone(),
+            room: room.name.to_string(),
             me: me.member.clone(),
             grants: encode::raw(&*me.grants),
             exp: me.pass.exp,
@@ -135,6 +138,7 @@ impl Seat {
             own: Vec::new(),
             ready: VecDeque::new(),
             app,
+            user,
             reason: "lost",
         };
         Ok((seat, answer))
@@ -417,7 +421,7 @@ fn ended(stream: &Stream, seq: u64, reason: Ended) -> Bytes {
 fn enter(
     shared: &Arc<Shared>,
     app: AppId,
-    name: String,
+    name: Arc<str>,
     entering: &Entering,
     roles: &Roles,
     resume: Option<Cursor>,
@@ -467,8 +471,8 @@ impl Drop for Seat {
         self.shared.bus.tell(Told::Left {
             app: self.app,
             room: self.room.name.clone(),
-            user: self.me.member.user.clone(),
-            jti: self.me.pass.jti.to_string(),
+            user: self.user.clone(),
+            jti: self.me.pass.jti.clone(),
             reason: self.reason.into(),
             held_ms: self.shared.clock.unix_ms().saturating_sub(self.me.since_ms),
         });

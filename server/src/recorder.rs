@@ -115,7 +115,7 @@ async fn write(mut waiting: Waiting, store: Store, metrics: Arc<Metrics>) {
     while waiting.transaction(TRANSACTION_WAIT).await {
         let records = std::mem::take(&mut waiting.records);
         let count = records.len();
-        let mut kinds = BTreeMap::<String, u64>::new();
+        let mut kinds = BTreeMap::<Arc<str>, u64>::new();
         for record in &records {
             match kinds.get_mut(&record.kind) {
                 Some(of_kind) => *of_kind += 1,

@@ -143,6 +143,7 @@ async fn authenticate(Has(state): Has<Arc<State>>, mut request: Request, next: N
             let _ = state.refusals.take(&address);
             let request_id =
                 request.extensions().get::<RequestId>().map(|RequestId(id)| id.clone());
+            let (peer, request_id) = (peer.map(Into::into), request_id.map(Into::into));
             let record = Record { peer, request_id, ..recorder::now("caller", error.code()) };
             return match state.recorder.record(record).await {
                 Ok(()) => error.into_response(),

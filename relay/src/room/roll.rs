@@ -44,7 +44,7 @@ impl Room {
     pub(crate) fn summary(&self) -> RoomSummary {
         let inner = self.lock();
         RoomSummary {
-            room: self.name.clone(),
+            room: self.name.to_string(),
             members: inner.members.len() as u32,
             streams: inner.streams.len() as u32,
             since_ms: self.since_ms,

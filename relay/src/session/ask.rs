@@ -76,10 +76,10 @@ impl Session {
         self.shared.bus.tell(Told::Invited {
             app: room.app,
             room: room.name.clone(),
-            by: me.member.user.clone(),
-            user: user.clone(),
-            role: invite.role.clone(),
-            jti: jti.clone(),
+            by: me.member.user.as_str().into(),
+            user: user.as_str().into(),
+            role: invite.role.as_str().into(),
+            jti: jti.as_str().into(),
         });
         Ok(ok(invite.id, Invited { token, user, jti, exp: claims.exp }))
     }

@@ -62,15 +62,14 @@ fn check_fields(moderate: &Moderate) -> Result<(), Denial> {
 impl Session {
     pub(super) fn moderate(&mut self, moderate: &Moderate) -> Result<Bytes, Denial> {
         let result = self.try_moderate(moderate);
-        let code = result
-            .as_ref()
-            .map_or_else(|Denial(refusal)| refusal.code.to_string(), |()| "ok".into());
+        let code =
+            result.as_ref().map_or_else(|Denial(refusal)| refusal.code.clone(), |()| "ok".into());
         self.shared.bus.tell(Told::Moderated {
             app: self.seat.room.app,
             room: self.seat.room.name.clone(),
-            by: self.seat.me.member.user.clone(),
+            by: self.seat.me.member.user.as_str().into(),
             verb: moderate.verb.as_str().into(),
-            user: moderate.user.clone(),
+            user: moderate.user.as_deref().map(Into::into),
             code,
         });
         result.map(|()| ok(moderate.id, Done {}))
@@ -123,7 +122,8 @@ impl Session {
             Verb::Kick => shared.kick(room, user, me).ok_or(Failed::Changed),
             Verb::Ban => {
                 let now_s = shared.clock.unix_s();
-                let target_of = Target::RoomUser { room: room.name.clone(), user: user.clone() };
+                let target_of =
+                    Target::RoomUser { room: room.name.to_string(), user: user.clone() };
                 let revocation = Revocation {
                     app: room.app,
                     target: target_of,
@@ -151,9 +151,9 @@ impl Session {
                 shared.bus.tell(Told::RoleChanged {
                     app: room.app,
                     room: room.name.clone(),
-                    user: user.clone(),
-                    role: moderate.role.clone().unwrap_or_default(),
-                    by: me.clone(),
+                    user: user.as_str().into(),
+                    role: moderate.role.as_deref().unwrap_or_default().into(),
+                    by: me.as_str().into(),
                 });
                 Ok(())
             }

@@ -79,11 +79,11 @@ impl Session {
             use_up(&self.shared, None, &claims, &kid)?;
         }
         let pass = Arc::new(Pass::of(&mut claims, kid).after(&old.pass, now_s));
-        let (jti, old_jti) = (pass.jti.to_string(), old.pass.jti.to_string());
+        let (jti, old_jti) = (pass.jti.clone(), old.pass.jti.clone());
         if let Err(error) = seat.regrant(&Act::Renew(pass)) {
             if once {
                 // What opened nothing is not used up.
-                self.shared.bus.lift(seat.room.app, &Target::Jti(jti), &[]);
+                self.shared.bus.lift(seat.room.app, &Target::Jti(jti.to_string()), &[]);
             }
             return Err(match error {
                 RegrantError::RoleFull => Denied::RoleFull,
@@ -104,7 +104,7 @@ impl Session {
         self.shared.bus.tell(Told::Renewed {
             app: seat.room.app,
             room: seat.room.name.clone(),
-            user: old.member.user.clone(),
+            user: old.member.user.as_str().into(),
             jti,
             old_jti,
         });

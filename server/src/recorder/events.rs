@@ -1,6 +1,6 @@
 //! What the relay tells, as records, of `recorder`. A revocation among it is stored before it is recorded.
 
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use stagedoor_bus::{Event, Revocation, Target};
 use stagedoor_token::AppId;
@@ -30,6 +30,7 @@ pub(crate) async fn listen(
     mut closing: oneshot::Receiver<()>,
 ) {
     let mut told = Vec::new();
+    let mut words = Words::default();
     loop {
         tokio::select! {
             // In this order: what a kick revoked just before the end is stored.
@@ -41,11 +42,12 @@ pub(crate) async fn listen(
             return;
         }
         let mut records = Vec::with_capacity(told.len());
+        words.at_ms = crate::state::unix_ms() as i64;
         for event in told.drain(..) {
             if let Event::Dropped { events } = event {
                 metrics.dropped(events);
             }
-            records.push(of_event(event, &revoker).await);
+            records.push(of_event(event, &mut words, &revoker).await);
         }
         recorder.hand_in(records).await;
         // It ends at once when there is no time left.
@@ -61,7 +63,35 @@ async fn closed(closing: &mut oneshot::Receiver<()>) {
     }
 }
 
-async fn of_event(event: Event, revoker: &Revoker) -> Record {
+/// When records are made, and the words that most of them hold: each is made once, since there are few.
+#[derive(Default)]
+struct Words {
+    at_ms: i64,
+    known: Vec<(&'static str, Arc<str>)>,
+}
+
+impl Words {
+    fn word(&mut self, word: Cow<'static, str>) -> Arc<str> {
+        let Cow::Borrowed(word) = word else { return word.into() };
+        if let Some((_, text)) = self.known.iter().find(|(known, _)| std::ptr::eq(*known, word)) {
+            return text.clone();
+        }
+        let text = Arc::<str>::from(word);
+        self.known.push((word, text.clone()));
+        text
+    }
+
+    fn record(&mut self, kind: &'static str, code: Cow<'static, str>) -> Record {
+        let (kind, code) = (self.word(kind.into()), self.word(code));
+        Record { at_ms: self.at_ms, kind, code, ..Record::default() }
+    }
+
+    fn ok(&mut self, kind: &'static str) -> Record {
+        self.record(kind, "ok".into())
+    }
+}
+
+async fn of_event(event: Event, words: &mut Words, revoker: &Revoker) -> Record {
     match event {
         Event::Seated { app, room, user, role, jti, peer } => Record {
             app: Some(app.0),
@@ -70,7 +100,7 @@ async fn of_event(event: Event, revoker: &Revoker) -> Record {
             role: Some(role),
             jti: Some(jti),
             peer: Some(peer),
-            ..now("door", "ok")
+            ..words.ok("door")
         },
         Event::Refused { code, app, room, user, jti, peer } => Record {
             app: app.map(|app| app.0),
@@ -78,15 +108,15 @@ async fn of_event(event: Event, revoker: &Revoker) -> Record {
             user,
             jti,
             peer: Some(peer),
-            ..now("door", &code)
+            ..words.record("door", code)
         },
         Event::Left { app, room, user, jti, reason, held_ms } => Record {
             app: Some(app.0),
             room: Some(room),
             user: Some(user),
             jti: Some(jti),
-            detail: Some(format!("held_ms={held_ms}")),
-            ..now("seat.left", &reason)
+            detail: Some(format!("held_ms={held_ms}").into()),
+            ..words.record("seat.left", reason)
         },
         Event::Moderated { app, room, by, verb, user, code } => Record {
             app: Some(app.0),
@@ -95,14 +125,14 @@ async fn of_event(event: Event, revoker: &Revoker) -> Record {
             actor: Some(by),
             ..now(&format!("moderate.{verb}"), &code)
         },
-        Event::Revoked { revocation, by } => revoked(revoker, revocation, by).await,
+        Event::Revoked { revocation, by } => revoked(revoker, revocation, &by).await,
         Event::Renewed { app, room, user, jti, old_jti } => Record {
             app: Some(app.0),
             room: Some(room),
             user: Some(user),
             jti: Some(jti),
-            detail: Some(format!("old_jti={old_jti}")),
-            ..now("seat.renewed", "ok")
+            detail: Some(format!("old_jti={old_jti}").into()),
+            ..words.ok("seat.renewed")
         },
         Event::Invited { app, room, by, user, role, jti } => Record {
             app: Some(app.0),
@@ -111,7 +141,7 @@ async fn of_event(event: Event, revoker: &Revoker) -> Record {
             role: Some(role),
             jti: Some(jti),
             actor: Some(by),
-            ..now("seat.invited", "ok")
+            ..words.ok("seat.invited")
         },
         Event::RoleChanged { app, room, user, role, by } => Record {
             app: Some(app.0),
@@ -119,25 +149,26 @@ async fn of_event(event: Event, revoker: &Revoker) -> Record {
             user: Some(user),
             role: Some(role),
             actor: Some(by),
-            ..now("seat.role", "ok")
+            ..words.ok("seat.role")
         },
-        Event::RoomOpened { app, room } => of_room(app, room, "room.opened"),
-        Event::RoomClosed { app, room } => of_room(app, room, "room.closed"),
+        Event::RoomOpened { app, room } => of_room(app, room, words.ok("room.opened")),
+        Event::RoomClosed { app, room } => of_room(app, room, words.ok("room.closed")),
         Event::Dropped { events } => {
-            Record { detail: Some(format!("events={events}")), ..now("events.dropped", "dropped") }
+            let detail = Some(format!("events={events}").into());
+            Record { detail, ..words.record("events.dropped", "dropped".into()) }
         }
     }
 }
 
-fn of_room(app: AppId, room: String, kind: &str) -> Record {
-    Record { app: Some(app.0), room: Some(room), ..now(kind, "ok") }
+fn of_room(app: AppId, room: Arc<str>, record: Record) -> Record {
+    Record { app: Some(app.0), room: Some(room), ..record }
 }
 
 /// Stores what a member's act revoked.
-async fn revoked(revoker: &Revoker, revocation: Revocation, by: String) -> Record {
+async fn revoked(revoker: &Revoker, revocation: Revocation, by: &Arc<str>) -> Record {
     let app = revocation.app;
-    let code = match revoker.add(revocation, &by).await {
-        Ok(Some(row)) => return of_revocation("revocation.add", &row, by, ""),
+    let code = match revoker.add(revocation, by).await {
+        Ok(Some(row)) => return of_revocation("revocation.add", &row, by.clone(), ""),
         // The app went meanwhile, and its keys with it.
         Ok(None) => "app_unknown",
         Err(error) => {
@@ -145,25 +176,30 @@ async fn revoked(revoker: &Revoker, revocation: Revocation, by: String) -> Recor
             "internal"
         }
     };
-    Record { app: Some(app.0), actor: Some(by), ..now("revocation.add", code) }
+    Record { app: Some(app.0), actor: Some(by.clone()), ..now("revocation.add", code) }
 }
 
 /// A record of what was done with a revocation; `more` goes into its detail.
-pub(crate) fn of_revocation(kind: &str, row: &RevocationRow, actor: String, more: &str) -> Record {
+pub(crate) fn of_revocation(
+    kind: &str,
+    row: &RevocationRow,
+    actor: Arc<str>,
+    more: &str,
+) -> Record {
     let entry = &row.entry;
     let mut record = Record { app: Some(entry.app.0), actor: Some(actor), ..now(kind, "ok") };
     let mut detail = format!("generation={}", entry.generation);
     match entry.target.clone() {
-        Target::Jti(jti) => record.jti = Some(jti),
-        Target::User(user) => record.user = Some(user),
+        Target::Jti(jti) => record.jti = Some(jti.into()),
+        Target::User(user) => record.user = Some(user.into()),
         Target::RoomUser { room, user } => {
-            (record.room, record.user) = (Some(room), Some(user));
+            (record.room, record.user) = (Some(room.into()), Some(user.into()));
         }
-        Target::Room(room) => record.room = Some(room),
+        Target::Room(room) => record.room = Some(room.into()),
         Target::RoomRole { room, role } => {
-            (record.room, record.role) = (Some(room), Some(role));
+            (record.room, record.role) = (Some(room.into()), Some(role.into()));
         }
-        Target::Role(role) => record.role = Some(role),
+        Target::Role(role) => record.role = Some(role.into()),
         Target::Key(kid) => detail += &format!(" kid={kid}"),
         Target::App => detail += " app",
     }
@@ -176,5 +212,5 @@ pub(crate) fn of_revocation(kind: &str, row: &RevocationRow, actor: String, more
     if let Some(reason) = &entry.reason {
         detail += &format!(" reason={reason}");
     }
-    Record { detail: Some(detail), ..record }
+    Record { detail: Some(detail.into()), ..record }
 }

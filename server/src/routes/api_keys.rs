@@ -138,7 +138,7 @@ async fn record(
     kind: &str,
     id: &str,
 ) -> Result<(), ApiError> {
-    let detail = Some(format!("api_key={id}"));
+    let detail = Some(format!("api_key={id}").into());
     let record = Record {
         app: Some(app.0),
         actor: Some(caller.id().into()),

@@ -105,7 +105,7 @@ async fn record(
     let record = Record {
         app: Some(app.0),
         actor: Some(caller.id().into()),
-        detail: Some(format!("kid={kid}")),
+        detail: Some(format!("kid={kid}").into()),
         ..recorder::now(kind, "ok")
     };
     state.recorder.record(record).await

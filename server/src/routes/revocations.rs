@@ -209,7 +209,7 @@ pub(crate) async fn make(
         Err(error) => format!(" seats_error={}", error.code()),
     };
     let record = of_revocation("revocation.add", &row, caller.id().into(), &more);
-    state.recorder.record(Record { request_id: Some(request_id), ..record }).await?;
+    state.recorder.record(Record { request_id: Some(request_id.into()), ..record }).await?;
     Ok((row, seats?))
 }
 
@@ -275,6 +275,6 @@ pub(crate) async fn lift(
         detail: "the app has no such revocation, or it is over",
     })?;
     let record = of_revocation("revocation.lift", &row, caller.id().into(), "");
-    state.recorder.record(Record { request_id: Some(request_id), ..record }).await?;
+    state.recorder.record(Record { request_id: Some(request_id.into()), ..record }).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -211,8 +211,8 @@ async fn record(
     let record = Record {
         app: Some(app.0),
         actor: Some(caller.id().into()),
-        role: role.map(ToOwned::to_owned),
-        detail: Some(detail),
+        role: role.map(Into::into),
+        detail: Some(detail.into()),
         ..recorder::now(kind, "ok")
     };
     state.recorder.record(record).await

@@ -189,8 +189,8 @@ async fn act(
         },
         Err(error) => Err(error),
     };
-    let code = done.as_ref().map_or_else(ApiError::code, |_| "ok").to_owned();
-    let (actor, request_id) = (Some(caller.id().into()), Some(request_id));
+    let code = done.as_ref().map_or_else(ApiError::code, |_| "ok").into();
+    let (actor, request_id) = (Some(caller.id().into()), Some(request_id.into()));
     state.recorder.record(Record { code, actor, request_id, ..record }).await?;
     done
 }
@@ -232,8 +232,8 @@ pub(crate) async fn kick(
     let ban = ban.act(&state, app, unix_s())?;
     let (row, seats) = revocations::make(&state, &caller, request_id.clone(), ban).await?;
     let generation = row.entry.generation;
-    let detail = Some(format!("ban generation={generation}"));
-    let (actor, request_id) = (Some(caller.id().into()), Some(request_id));
+    let detail = Some(format!("ban generation={generation}").into());
+    let (actor, request_id) = (Some(caller.id().into()), Some(request_id.into()));
     state.recorder.record(Record { actor, request_id, detail, ..record }).await?;
     Ok(Json(Touched { seats, generation: Some(generation) }))
 }
@@ -251,7 +251,7 @@ pub(crate) async fn assign(
 ) -> Result<Json<Touched>, ApiError> {
     let role: RoleName = role.parse().map_err(ApiError::Refused)?;
     let record = of_member("room.role", app, &room, &user);
-    let record = Record { role: Some(role.to_string()), ..record };
+    let record = Record { role: Some(role.text()), ..record };
     let by = caller.id().to_owned();
     let command = Command::Assign { app, room, user, role, by };
     act(&state, &caller, request_id, record, command).await.map(Json)
@@ -272,7 +272,7 @@ async fn set_muted(
     }
     let record = of_member(if muted { "room.mute" } else { "room.unmute" }, app, &room, &user);
     let names: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
-    let record = Record { detail: Some(format!("kinds={}", names.join(","))), ..record };
+    let record = Record { detail: Some(format!("kinds={}", names.join(",")).into()), ..record };
     let command = Command::Mute { app, room, user, kinds, muted };
     act(state, caller, request_id, record, command).await
 }
@@ -353,8 +353,11 @@ pub(crate) async fn close(
     Extension(RequestId(request_id)): Extension<RequestId>,
     At((app, room)): At<(AppId, String)>,
 ) -> Result<Json<Touched>, ApiError> {
-    let record =
-        Record { app: Some(app.0), room: Some(room.clone()), ..recorder::now("room.close", "ok") };
+    let record = Record {
+        app: Some(app.0),
+        room: Some(room.as_str().into()),
+        ..recorder::now("room.close", "ok")
+    };
     act(&state, &caller, request_id, record, Command::CloseRoom { app, room }).await.map(Json)
 }
 
@@ -371,7 +374,7 @@ pub(crate) async fn message(
 ) -> Result<(StatusCode, Json<Touched>), ApiError> {
     let record = Record {
         app: Some(app.0),
-        room: Some(room.clone()),
+        room: Some(room.as_str().into()),
         ..recorder::now("room.message", "ok")
     };
     let command = Command::Message { app, room, to, topic, data };

@@ -169,10 +169,10 @@ pub(crate) async fn create(
     let mut record = Record {
         app: Some(app.0),
         actor: Some(caller.id().into()),
-        room: Some(new.room.chars().take(128).collect()),
-        user: Some(new.user.chars().take(64).collect()),
-        role: Some(new.role.chars().take(32).collect()),
-        request_id: Some(request_id),
+        room: Some(new.room.chars().take(128).collect::<String>().into()),
+        user: Some(new.user.chars().take(64).collect::<String>().into()),
+        role: Some(new.role.chars().take(32).collect::<String>().into()),
+        request_id: Some(request_id.into()),
         ..recorder::now("token.mint", "ok")
     };
     let issued = match caller.may(app, Scope::TokensMint) {
@@ -181,7 +181,7 @@ pub(crate) async fn create(
     };
     state.metrics.mint(issued.as_ref().map_or_else(ApiError::code, |_| "ok"));
     match &issued {
-        Ok(issued) => record.jti = Some(issued.claims.jti.clone()),
+        Ok(issued) => record.jti = Some(issued.claims.jti.as_str().into()),
         Err(error) => record.code = error.code().into(),
     }
     state.recorder.record(record).await?;
@@ -211,10 +211,10 @@ pub(crate) async fn explain(
     let record = Record {
         app: Some(app.0),
         actor: Some(caller.id().into()),
-        room: claims.map(|claims| claims.room.clone()),
-        user: claims.map(|claims| claims.user.clone()),
-        jti: claims.map(|claims| claims.jti.clone()),
-        request_id: Some(request_id),
+        room: claims.map(|claims| claims.room.as_str().into()),
+        user: claims.map(|claims| claims.user.as_str().into()),
+        jti: claims.map(|claims| claims.jti.as_str().into()),
+        request_id: Some(request_id.into()),
         ..recorder::now("token.verify", answer.code)
     };
     state.recorder.record(record).await?;

@@ -1,6 +1,6 @@
 //! The audit trail, of `store`. Records are added and, when old, deleted; never changed.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use serde::Serialize;
 use sqlx::{
@@ -41,25 +41,35 @@ pub(crate) struct Record {
     /// The AppID.
     pub app: Option<u32>,
     /// What happened, such as `token.mint`, `door`, `key.rotate`.
-    pub kind: String,
+    #[schema(value_type = String)]
+    pub kind: Arc<str>,
     /// `ok`, or the code that refused.
-    pub code: String,
+    #[schema(value_type = String)]
+    pub code: Arc<str>,
     /// Who asked: an API key's id, `root`, or a user.
-    pub actor: Option<String>,
+    #[schema(value_type = Option<String>)]
+    pub actor: Option<Arc<str>>,
     /// The room.
-    pub room: Option<String>,
+    #[schema(value_type = Option<String>)]
+    pub room: Option<Arc<str>>,
     /// The user.
-    pub user: Option<String>,
+    #[schema(value_type = Option<String>)]
+    pub user: Option<Arc<str>>,
     /// The role.
-    pub role: Option<String>,
+    #[schema(value_type = Option<String>)]
+    pub role: Option<Arc<str>>,
     /// The token's id.
-    pub jti: Option<String>,
+    #[schema(value_type = Option<String>)]
+    pub jti: Option<Arc<str>>,
     /// The peer's address.
-    pub peer: Option<String>,
+    #[schema(value_type = Option<String>)]
+    pub peer: Option<Arc<str>>,
     /// The HTTP request's id.
-    pub request_id: Option<String>,
+    #[schema(value_type = Option<String>)]
+    pub request_id: Option<Arc<str>>,
     /// More, where there is more.
-    pub detail: Option<String>,
+    #[schema(value_type = Option<String>)]
+    pub detail: Option<Arc<str>>,
 }
 
 /// What to list.
@@ -74,20 +84,22 @@ pub(crate) struct Filter {
 
 fn record(row: &SqliteRow) -> Result<Record, StoreError> {
     let app: Option<i64> = row.try_get("app")?;
+    let text = |name: &str| row.try_get::<String, _>(name).map(Into::into);
+    let some = |name: &str| row.try_get::<Option<String>, _>(name).map(|text| text.map(Into::into));
     Ok(Record {
         id: row.try_get("id")?,
         at_ms: row.try_get("at_ms")?,
         app: app.and_then(|app| u32::try_from(app).ok()),
-        kind: row.try_get("kind")?,
-        code: row.try_get("code")?,
-        actor: row.try_get("actor")?,
-        room: row.try_get("room")?,
-        user: row.try_get("user_id")?,
-        role: row.try_get("role")?,
-        jti: row.try_get("jti")?,
-        peer: row.try_get("peer")?,
-        request_id: row.try_get("request_id")?,
-        detail: row.try_get("detail")?,
+        kind: text("kind")?,
+        code: text("code")?,
+        actor: some("actor")?,
+        room: some("room")?,
+        user: some("user_id")?,
+        role: some("role")?,
+        jti: some("jti")?,
+        peer: some("peer")?,
+        request_id: some("request_id")?,
+        detail: some("detail")?,
     })
 }
 
@@ -128,9 +140,11 @@ impl Record {
         values.add(self.app.map(i64::from))?;
         values.add(self.kind)?;
         values.add(self.code)?;
-        let texts = [self.actor, self.room, self.user, self.role];
-        let more = [self.jti, self.peer, self.request_id, self.detail];
-        texts.into_iter().chain(more).try_for_each(|text| values.add(text))
+        let Self { actor, room, user, role, jti, peer, request_id, detail, .. } = self;
+        for text in [actor, room, user, role, jti, peer, request_id, detail] {
+            values.add(text)?;
+        }
+        Ok(())
     }
 }
 
@@ -178,7 +192,12 @@ mod tests {
     async fn records_of_one_transaction_are_all_kept_in_their_order() {
         let (store, _folder) = opened().await;
         let records: Vec<Record> = (0..147)
-            .map(|n| Record { at_ms: n, app: Some(1), kind: format!("k{n}"), ..Record::default() })
+            .map(|n| Record {
+                at_ms: n,
+                app: Some(1),
+                kind: format!("k{n}").into(),
+                ..Record::default()
+            })
             .collect();
         store.trail().add(records.clone()).await.expect("kept");
         let mut kept =

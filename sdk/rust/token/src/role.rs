@@ -25,6 +25,13 @@ use crate::{
 #[serde(try_from = "String", into = "String")]
 pub struct RoleName(Arc<str>);
 
+impl RoleName {
+    /// The text, shared.
+    pub fn text(&self) -> Arc<str> {
+        self.0.clone()
+    }
+}
+
 impl FromStr for RoleName {
     type Err = Refusal;
 
