@@ -436,10 +436,27 @@ struct Head<'a> {
 impl Request {
     /// Parses one text message.
     pub fn parse(text: &str) -> Result<Self, Refused> {
+        // Most begin with their `op`; what is good is read once then.
+        let op = text.strip_prefix("{\"op\":\"").and_then(|rest| rest.split('"').next());
+        match op.map(|op| Self::parse_op(op, text)) {
+            Some(Ok(Some(request))) if request.is_whole() => Ok(request),
+            _ => Self::parse_any(text),
+        }
+    }
+
+    /// Whether it says what must be said one way or another.
+    fn is_whole(&self) -> bool {
+        match self {
+            Self::Login(login) => login.token.is_some() != login.ticket.is_some(),
+            _ => true,
+        }
+    }
+
+    fn parse_any(text: &str) -> Result<Self, Refused> {
         let head: Head<'_> =
             serde_json::from_str(text).map_err(|error| Refused::shape(None, &error))?;
         match Self::parse_op(&head.op, text) {
-            Ok(Some(Self::Login(login))) if login.token.is_some() == login.ticket.is_some() => {
+            Ok(Some(request)) if !request.is_whole() => {
                 let message = "a login brings a `token` or a `ticket`".to_owned();
                 Err(Refused { id: head.id, code: ErrorCode::RequestInvalid, message })
             }
