@@ -326,6 +326,14 @@ impl Room {
         }
     }
 
+    /// Whether who comes may be told at once: nobody waits to be told of, and the last telling is long ago.
+    fn tells_at_once(&self, inner: &Inner) -> bool {
+        let interval = Duration::from_millis(self.limits.presence_batch_interval_ms);
+        inner.presence.is_empty()
+            && !inner.telling
+            && inner.told_at.is_none_or(|told| told.elapsed() >= interval)
+    }
+
     /// Tells joins and leaves now if the last telling is long enough ago; what is left over, later.
     fn tell_presence(self: &Arc<Self>, inner: &mut Inner, now_ms: u64) {
         let interval = Duration::from_millis(self.limits.presence_batch_interval_ms);

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use serde_json::value::RawValue;
 use smallvec::SmallVec;
 use stagedoor_bus::Event as Told;
-use stagedoor_token::{AppId, Grants, Pattern, Roles};
+use stagedoor_token::{AppId, Grants, Pattern, Role, Roles};
 use stagedoor_wire::{
     close::Close,
     event::{Ended, Event},
@@ -112,7 +112,7 @@ impl Seat {
             app: app.0,
             room: room.name.to_string(),
             me: me.member.clone(),
-            grants: encode::raw(&*me.grants),
+            grants: told(&me.grants, &roles),
             exp: me.pass.exp,
             now: shared.clock.unix_s(),
             count,
@@ -411,6 +411,12 @@ impl Seat {
         }
         done
     }
+}
+
+/// Grants as the member is told them: mostly those of its role, as they are.
+fn told(grants: &Arc<Grants>, roles: &Roles) -> Box<RawValue> {
+    let role = roles.get(&grants.role).filter(|role| Arc::ptr_eq(role.grants(), grants));
+    role.and_then(Role::json).map_or_else(|| encode::raw(&**grants), ToOwned::to_owned)
 }
 
 fn ended(stream: &Stream, seq: u64, reason: Ended) -> Bytes {

@@ -12,6 +12,8 @@ use stagedoor_wire::{
     reply::StateEntry,
 };
 
+use tokio::time::Instant;
+
 use super::{EVENTS, Inner, Occupant, Room, Standings, View, is_hidden, presence::Change};
 use crate::{
     feed::{Begin, Place},
@@ -89,7 +91,13 @@ impl Room {
         let grants = me.grants.clone();
         let before = inner.members.get(&me.member.user).cloned();
         inner.members.insert(me.clone());
-        inner.show(before.as_ref(), &me.member.user, now_ms);
+        // Into a quiet room one comes alone, mostly: then nothing need be collected.
+        let at_once = before.is_none() && self.tells_at_once(&inner);
+        if at_once {
+            inner.hidden += u32::from(is_hidden(&grants));
+        } else {
+            inner.show(before.as_ref(), &me.member.user, now_ms);
+        }
         let found = Found {
             view,
             count: inner.count(),
@@ -104,7 +112,13 @@ impl Room {
         if me.waiting {
             self.begin_ask(&mut inner, &me, None);
         }
-        self.tell_presence(&mut inner, now_ms);
+        if at_once {
+            let (joined, count) = (Change::of(&me), inner.count());
+            inner.views.tell_presence(&[], &[joined], count, now_ms);
+            inner.told_at = Some(Instant::now());
+        } else {
+            self.tell_presence(&mut inner, now_ms);
+        }
         Ok(found)
     }
 
@@ -156,13 +170,16 @@ impl Room {
         for pattern in patterns {
             inner.interests.remove(pattern, seat);
         }
-        if inner.remove(user, seat, Ended::Left, now_ms).is_none() {
+        let before = inner.members.get(user).cloned();
+        if inner.take_out(user, seat, Ended::Left, now_ms).is_none() {
             return false;
         }
         let empty = inner.members.is_empty();
         if empty {
-            inner.closed = true;
+            // Nobody is left to be told.
+            (inner.closed, inner.hidden) = (true, 0);
         } else {
+            inner.show(before.as_ref(), user, now_ms);
             self.tell_presence(&mut inner, now_ms);
         }
         empty
@@ -220,12 +237,8 @@ impl Inner {
         };
         self.hidden += hidden(after.as_ref());
         self.hidden -= hidden(before);
-        let change = |face: &Arc<Occupant>| Change {
-            member: face.member.clone(),
-            grants: face.grants.clone(),
-        };
         let count = self.count();
-        match (before.map(change), after.as_ref().map(change)) {
+        match (before.map(Change::of), after.as_ref().map(Change::of)) {
             (None, Some(after)) => {
                 if let Some(left) = self.presence.joined(after) {
                     self.views.tell_presence(&[left], &[], count, now_ms);
@@ -241,9 +254,21 @@ impl Inner {
         }
     }
 
-    /// Takes a seat out.
+    /// Takes a seat out, and tells those who have to know.
     fn remove(&mut self, user: &str, seat: u64, why: Ended, now_ms: u64) -> Option<Arc<Occupant>> {
         let before = self.members.get(user).cloned();
+        let occupant = self.take_out(user, seat, why, now_ms)?;
+        self.show(before.as_ref(), user, now_ms);
+        Some(occupant)
+    }
+
+    fn take_out(
+        &mut self,
+        user: &str,
+        seat: u64,
+        why: Ended,
+        now_ms: u64,
+    ) -> Option<Arc<Occupant>> {
         let occupant = self.members.remove(user, seat)?;
         let own = self.streams.iter().filter(|(_, live)| live.seat == occupant.seat);
         let own: Vec<u32> = own.map(|(number, _)| *number).collect();
@@ -254,7 +279,6 @@ impl Inner {
             self.withdraw(&occupant);
         }
         self.views.leave(&occupant, now_ms);
-        self.show(before.as_ref(), user, now_ms);
         Some(occupant)
     }
 }

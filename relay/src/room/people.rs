@@ -10,7 +10,7 @@ use std::{
     sync::Arc,
 };
 
-use stagedoor_token::{Grants, Patterns, RoleName, Verbs};
+use stagedoor_token::{Grants, Verbs};
 use stagedoor_wire::member::Member;
 
 use super::{Occupant, sees};
@@ -45,9 +45,7 @@ impl PartialEq for ByUser {
 
 impl Eq for ByUser {}
 
-/// What decides who sees a member.
-type Look = (RoleName, Patterns);
-
+/// Members who look the same to everybody.
 #[derive(Debug)]
 struct Alike {
     grants: Arc<Grants>,
@@ -60,14 +58,17 @@ pub(super) struct People {
     all: BTreeSet<ByUser>,
     /// Those who may do some act of moderation.
     staff: BTreeSet<ByUser>,
-    by_look: HashMap<Look, Alike>,
+    /// Each of another look: few.
+    by_look: Vec<Alike>,
     /// Older seats of users that have several, oldest first.
     others: HashMap<String, Vec<Arc<Occupant>>>,
     others_len: usize,
 }
 
-fn look(grants: &Grants) -> Look {
-    (grants.role.clone(), grants.presence.seen_by.clone())
+/// Whether who has these grants looks the same as who has those.
+fn look_alike(these: &Arc<Grants>, those: &Arc<Grants>) -> bool {
+    Arc::ptr_eq(these, those)
+        || (these.role == those.role && these.presence.seen_by == those.presence.seen_by)
 }
 
 fn from(after: Option<&str>) -> (Bound<&str>, Bound<&str>) {
@@ -119,11 +120,15 @@ impl People {
     }
 
     fn put_face(&mut self, occupant: Arc<Occupant>) {
-        let alike = self
-            .by_look
-            .entry(look(&occupant.grants))
-            .or_insert_with(|| Alike { grants: occupant.grants.clone(), members: BTreeSet::new() });
-        alike.members.insert(ByUser(occupant.clone()));
+        let face = ByUser(occupant.clone());
+        let alike =
+            self.by_look.iter_mut().find(|alike| look_alike(&alike.grants, &occupant.grants));
+        match alike {
+            Some(alike) => drop(alike.members.insert(face)),
+            None => self
+                .by_look
+                .push(Alike { grants: occupant.grants.clone(), members: BTreeSet::from([face]) }),
+        }
         if occupant.grants.moderate != Verbs::default() {
             self.staff.insert(ByUser(occupant.clone()));
         }
@@ -177,11 +182,12 @@ impl People {
     fn take_face(&mut self, user: &str) -> Option<Arc<Occupant>> {
         let ByUser(occupant) = self.all.take(user)?;
         self.staff.remove(user);
-        let look = look(&occupant.grants);
-        if let Some(alike) = self.by_look.get_mut(&look) {
-            alike.members.remove(user);
-            if alike.members.is_empty() {
-                self.by_look.remove(&look);
+        let grants = &occupant.grants;
+        let at = self.by_look.iter().position(|alike| look_alike(&alike.grants, grants));
+        if let Some(at) = at {
+            self.by_look[at].members.remove(user);
+            if self.by_look[at].members.is_empty() {
+                self.by_look.swap_remove(at);
             }
         }
         Some(occupant)
@@ -201,8 +207,8 @@ impl People {
 
     /// How many seats have a role.
     pub(super) fn count_of(&self, role: &str) -> usize {
-        let of_role = self.by_look.iter().filter(|((name, _), _)| **name == *role);
-        let faces: usize = of_role.map(|(_, alike)| alike.members.len()).sum();
+        let of_role = self.by_look.iter().filter(|alike| *alike.grants.role == *role);
+        let faces: usize = of_role.map(|alike| alike.members.len()).sum();
         let others = self.others.values().flatten();
         faces + others.filter(|other| *other.grants.role == *role).count()
     }
@@ -214,7 +220,7 @@ impl People {
         after: Option<&str>,
         limit: usize,
     ) -> (Vec<Member>, Option<String>) {
-        let seen = self.by_look.values().filter(|alike| sees(grants, &alike.grants));
+        let seen = self.by_look.iter().filter(|alike| sees(grants, &alike.grants));
         let mut heads: Vec<_> =
             seen.map(|alike| alike.members.range::<str, _>(from(after)).peekable()).collect();
         let mut page = std::iter::from_fn(|| {

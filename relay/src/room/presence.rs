@@ -9,6 +9,8 @@ use std::{
 use stagedoor_token::Grants;
 use stagedoor_wire::member::Member;
 
+use super::Occupant;
+
 /// Places in the order that may be without meaning, before they are cleared away.
 const STALE_MAX: usize = 64;
 
@@ -17,6 +19,12 @@ const STALE_MAX: usize = 64;
 pub(super) struct Change {
     pub(super) member: Member,
     pub(super) grants: Arc<Grants>,
+}
+
+impl Change {
+    pub(super) fn of(member: &Arc<Occupant>) -> Self {
+        Self { member: member.member.clone(), grants: member.grants.clone() }
+    }
 }
 
 #[derive(Debug, Default)]

@@ -1,9 +1,9 @@
 //! The room's events as members of equal sight see them. Of `room`. Each view is one log: an event is
 //! encoded once a view, whoever reads it. Decides who sees what by the grants alone.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
-use stagedoor_token::{Action, Decision, Grants, Patterns, RoleName, Subscribe, authorize};
+use stagedoor_token::{Action, Decision, Grants, authorize};
 use stagedoor_wire::{event::Event, limits::Limits, member::Member};
 
 use serde_json::value::RawValue;
@@ -15,16 +15,6 @@ use crate::{
     log::{Keep, Past},
     stream::{Ended, Stream},
 };
-
-/// What decides which events a member sees.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Sight {
-    /// Who waits for admission is told nothing of the room.
-    waiting: bool,
-    role: RoleName,
-    sees: Patterns,
-    subscribe: Subscribe,
-}
 
 /// One view.
 #[derive(Debug)]
@@ -42,20 +32,20 @@ struct Held {
     empty_since_ms: u64,
 }
 
-/// All views of a room.
+/// All views of a room, each of another sight: few, and an event goes to each of them.
 #[derive(Debug, Default)]
-pub(super) struct Views {
-    by_sight: HashMap<Sight, Held>,
-}
+pub(super) struct Views(Vec<Held>);
 
-fn sight(member: &Occupant) -> Sight {
-    let grants = &member.grants;
-    Sight {
-        waiting: member.waiting,
-        role: grants.role.clone(),
-        sees: grants.presence.sees.clone(),
-        subscribe: grants.subscribe.clone(),
-    }
+/// Whether both see the same events. Most have their grants of one role, unchanged.
+fn see_alike(view: &View, member: &Occupant) -> bool {
+    let (ours, theirs) = (&view.grants, &member.grants);
+    let same = || {
+        ours.role == theirs.role
+            && ours.presence.sees == theirs.presence.sees
+            && ours.subscribe == theirs.subscribe
+    };
+    // Who waits for admission is told nothing of the room.
+    view.waiting == member.waiting && (Arc::ptr_eq(ours, theirs) || same())
 }
 
 /// Whether one who has `viewer` sees a member that has `member`.
@@ -91,33 +81,38 @@ impl Views {
         now_ms: u64,
     ) -> Arc<View> {
         let kept_ms = limits.events_log_age_ms_max;
-        self.by_sight.retain(|_, held| {
+        self.0.retain(|held| {
             held.members > 0 || now_ms.saturating_sub(held.empty_since_ms) <= kept_ms
         });
-        let held = self.by_sight.entry(sight(member)).or_insert_with(|| {
-            let keep = Keep {
-                bytes_max: limits.events_log_bytes_max,
-                age_ms_max: kept_ms,
-                past: Past::Nothing,
-            };
-            let (grants, waiting) = (member.grants.clone(), member.waiting);
-            let view = Arc::new(View { feed: Feed::new(epoch, keep), grants, waiting });
-            Held { view, members: 0, empty_since_ms: now_ms }
-        });
-        held.members += 1;
-        held.view.clone()
+        if let Some(held) = self.of(member) {
+            held.members += 1;
+            return held.view.clone();
+        }
+        let keep = Keep {
+            bytes_max: limits.events_log_bytes_max,
+            age_ms_max: kept_ms,
+            past: Past::Nothing,
+        };
+        let (grants, waiting) = (member.grants.clone(), member.waiting);
+        let view = Arc::new(View { feed: Feed::new(epoch, keep), grants, waiting });
+        self.0.push(Held { view: view.clone(), members: 1, empty_since_ms: now_ms });
+        view
+    }
+
+    fn of(&mut self, member: &Occupant) -> Option<&mut Held> {
+        self.0.iter_mut().find(|held| see_alike(&held.view, member))
     }
 
     /// A member of the view left.
     pub(super) fn leave(&mut self, member: &Occupant, now_ms: u64) {
-        if let Some(held) = self.by_sight.get_mut(&sight(member)) {
+        if let Some(held) = self.of(member) {
             held.members -= 1;
             held.empty_since_ms = now_ms;
         }
     }
 
     fn each(&self) -> impl Iterator<Item = &Arc<View>> {
-        self.by_sight.values().map(|held| &held.view).filter(|view| !view.waiting)
+        self.0.iter().map(|held| &held.view).filter(|view| !view.waiting)
     }
 
     /// Tells every view; `None` passes a view over.
@@ -185,10 +180,11 @@ impl Views {
         limits: &Limits,
         now_ms: u64,
     ) -> Option<(u64, Arc<View>)> {
-        if sight(old) == sight(new) {
+        let view = self.of(old).map(|held| held.view.clone());
+        if view.as_ref().is_some_and(|view| see_alike(view, new)) {
             return None;
         }
-        let end = self.by_sight.get(&sight(old)).map_or(0, |held| held.view.feed.next());
+        let end = view.map_or(0, |view| view.feed.next());
         self.leave(old, now_ms);
         Some((end, self.enter(new, epoch, limits, now_ms)))
     }

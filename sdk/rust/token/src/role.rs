@@ -11,6 +11,7 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize, de::Error as _};
+use serde_json::value::RawValue;
 
 use crate::{
     caps::{Caps, SecondLogin},
@@ -173,24 +174,43 @@ pub struct Presence {
 objects_only!(Grants, Publish, Subscribe, SendTo, Presence);
 
 /// A role of an app.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Role(Arc<Grants>);
+pub struct Role {
+    grants: Arc<Grants>,
+    /// The grants as JSON, once that was asked for.
+    #[serde(skip)]
+    json: OnceLock<Option<Arc<RawValue>>>,
+}
+
+impl PartialEq for Role {
+    fn eq(&self, other: &Self) -> bool {
+        self.grants == other.grants
+    }
+}
+
+impl Eq for Role {}
 
 impl Role {
     /// A role of this template.
     pub fn new(template: Grants) -> Self {
-        Self(Arc::new(template))
+        Self { grants: Arc::new(template), json: OnceLock::new() }
     }
 
     /// Its name.
     pub fn name(&self) -> &RoleName {
-        &self.0.role
+        &self.grants.role
     }
 
     /// All that it allows.
     pub fn grants(&self) -> &Arc<Grants> {
-        &self.0
+        &self.grants
+    }
+
+    /// All that it allows as JSON, made once: most members are told just this.
+    pub fn json(&self) -> Option<&RawValue> {
+        let json = || serde_json::value::to_raw_value(&*self.grants).ok().map(Arc::from);
+        self.json.get_or_init(json).as_deref()
     }
 }
 
