@@ -61,32 +61,46 @@ impl Recorder {
 fn channels(waiting_max: usize) -> (Recorder, Waiting) {
     let (asked, asked_end) = mpsc::channel(waiting_max);
     let (told, told_end) = mpsc::channel(BATCHES_WAITING_MAX);
-    let (records, committed) = Default::default();
-    (Recorder { asked, told }, Waiting { asked: asked_end, told: told_end, records, committed })
+    let waiting = Waiting {
+        asked: asked_end,
+        told: told_end,
+        batches: Vec::new(),
+        records: 0,
+        committed: Vec::new(),
+    };
+    (Recorder { asked, told }, waiting)
 }
 
 /// What waits to be written: in the channels, and taken from them for the next transaction.
 struct Waiting {
     asked: mpsc::Receiver<(Record, Committed)>,
     told: mpsc::Receiver<Vec<Record>>,
-    records: Vec<Record>,
+    /// As they came, so that none is moved.
+    batches: Vec<Vec<Record>>,
+    /// How many records are in them.
+    records: usize,
     committed: Vec<Committed>,
 }
 
 impl Waiting {
     fn take_asked(&mut self, (record, committed): (Record, Committed)) {
-        self.records.push(record);
+        self.take_told(vec![record]);
         self.committed.push(committed);
+    }
+
+    fn take_told(&mut self, records: Vec<Record>) {
+        self.records += records.len();
+        self.batches.push(records);
     }
 
     /// Waits for more, and takes what is there; `false` if nothing comes any more.
     async fn take(&mut self) -> bool {
         tokio::select! {
             Some(asked) = self.asked.recv() => self.take_asked(asked),
-            Some(records) = self.told.recv() => self.records.extend(records),
+            Some(records) = self.told.recv() => self.take_told(records),
             else => return false,
         }
-        while self.records.len() < TRANSACTION_RECORDS_MAX
+        while self.records < TRANSACTION_RECORDS_MAX
             && let Ok(asked) = self.asked.try_recv()
         {
             self.take_asked(asked);
@@ -101,7 +115,7 @@ impl Waiting {
             return false;
         }
         let end = Instant::now() + wait;
-        while self.committed.is_empty() && self.records.len() < TRANSACTION_RECORDS_MAX {
+        while self.committed.is_empty() && self.records < TRANSACTION_RECORDS_MAX {
             if !matches!(timeout_at(end, self.take()).await, Ok(true)) {
                 break;
             }
@@ -113,10 +127,10 @@ impl Waiting {
 async fn write(mut waiting: Waiting, store: Store, metrics: Arc<Metrics>) {
     let mut trail = store.trail();
     while waiting.transaction(TRANSACTION_WAIT).await {
-        let records = std::mem::take(&mut waiting.records);
-        let count = records.len();
+        let records = std::mem::take(&mut waiting.batches);
+        let count = std::mem::take(&mut waiting.records);
         let mut kinds = BTreeMap::<Arc<str>, u64>::new();
-        for record in &records {
+        for record in records.iter().flatten() {
             match kinds.get_mut(&record.kind) {
                 Some(of_kind) => *of_kind += 1,
                 None => drop(kinds.insert(record.kind.clone(), 1)),
@@ -162,18 +176,18 @@ mod tests {
         recorder.hand_in(told()).await;
         recorder.hand_in(told()).await;
         assert!(waiting.transaction(TRANSACTION_WAIT).await);
-        assert_eq!((waiting.records.len(), waiting.committed.len()), (2, 0));
+        assert_eq!((waiting.records, waiting.committed.len()), (2, 0));
 
-        waiting.records.clear();
+        waiting.records = 0;
         recorder.asked.send((now("token.mint", "ok"), committed)).await.expect("it hears");
         let at_once =
             timeout(Duration::from_secs(10), waiting.transaction(Duration::from_secs(3_600))).await;
         assert_eq!(at_once, Ok(true), "who waits for its commit does not wait for others");
-        assert_eq!((waiting.records.len(), waiting.committed.len()), (1, 1));
+        assert_eq!((waiting.records, waiting.committed.len()), (1, 1));
 
         recorder.hand_in(told()).await;
         assert!(waiting.take().await, "the mint is not held up");
-        assert_eq!(waiting.records.len(), 2);
+        assert_eq!(waiting.records, 2);
         drop(recorder);
         assert!(!waiting.transaction(TRANSACTION_WAIT).await);
     }

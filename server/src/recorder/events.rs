@@ -47,7 +47,10 @@ pub(crate) async fn listen(
             if let Event::Dropped { events } = event {
                 metrics.dropped(events);
             }
-            records.push(of_event(event, &mut words, &revoker).await);
+            records.push(match event {
+                Event::Revoked { revocation, by } => revoked(&revoker, revocation, &by).await,
+                event => of_event(event, &mut words),
+            });
         }
         recorder.hand_in(records).await;
         // It ends at once when there is no time left.
@@ -91,7 +94,7 @@ impl Words {
     }
 }
 
-async fn of_event(event: Event, words: &mut Words, revoker: &Revoker) -> Record {
+fn of_event(event: Event, words: &mut Words) -> Record {
     match event {
         Event::Seated { app, room, user, role, jti, peer } => Record {
             app: Some(app.0),
@@ -125,7 +128,8 @@ async fn of_event(event: Event, words: &mut Words, revoker: &Revoker) -> Record 
             actor: Some(by),
             ..now(&format!("moderate.{verb}"), &code)
         },
-        Event::Revoked { revocation, by } => revoked(revoker, revocation, &by).await,
+        // `revoked` makes its record, once it is stored.
+        Event::Revoked { .. } => words.ok("revocation.add"),
         Event::Renewed { app, room, user, jti, old_jti } => Record {
             app: Some(app.0),
             room: Some(room),

@@ -14,21 +14,35 @@ use utoipa::ToSchema;
 
 use super::{Store, StoreError};
 
-/// Columns of a record that is added.
-const COLUMNS: usize = 12;
+/// Columns of a record that is added; those that only an HTTP request fills are last.
+const COLUMNS: [&str; 12] = [
+    "at_ms",
+    "app",
+    "kind",
+    "code",
+    "room",
+    "user_id",
+    "role",
+    "jti",
+    "peer",
+    "detail",
+    "actor",
+    "request_id",
+];
+/// Columns of a record that no HTTP request made: what is not bound need not be bound as nothing.
+const PLAIN_COLUMNS: usize = 10;
 
 /// Statements by how many records they add, largest first: each is a trip to the database's thread, and of few
 /// sizes it stays prepared. A prepared statement of 512 keeps 2 MB.
-static INSERTS: LazyLock<[(usize, String); 3]> =
-    LazyLock::new(|| [64, 8, 1].map(|rows| (rows, insert(rows))));
+type Inserts = [(usize, String); 3];
 
-fn insert(rows: usize) -> String {
-    let row = format!("({})", ["?"; COLUMNS].join(","));
-    format!(
-        "INSERT INTO audit (at_ms, app, kind, code, actor, room, user_id, role, jti, peer, request_id, detail) \
-         VALUES {}",
-        vec![row; rows].join(",")
-    )
+static INSERTS: LazyLock<Inserts> = LazyLock::new(|| inserts(&COLUMNS));
+static PLAIN_INSERTS: LazyLock<Inserts> = LazyLock::new(|| inserts(&COLUMNS[..PLAIN_COLUMNS]));
+
+fn inserts(columns: &[&str]) -> Inserts {
+    let row = format!("({})", vec!["?"; columns.len()].join(","));
+    let (columns, rows) = (columns.join(","), |rows| vec![row.as_str(); rows].join(","));
+    [64, 8, 1].map(|n| (n, format!("INSERT INTO audit ({columns}) VALUES {}", rows(n))))
 }
 
 /// One record. Ids, never a token or a secret.
@@ -112,18 +126,23 @@ pub(crate) struct Trail {
 
 impl Trail {
     /// Adds records, all or none.
-    pub(crate) async fn add(&mut self, records: Vec<Record>) -> Result<(), StoreError> {
+    pub(crate) async fn add(&mut self, batches: Vec<Vec<Record>>) -> Result<(), StoreError> {
+        let plain = batches.iter().flatten().all(Record::is_plain);
+        let (inserts, columns) =
+            if plain { (&PLAIN_INSERTS, PLAIN_COLUMNS) } else { (&INSERTS, COLUMNS.len()) };
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
             None => self.pool.acquire().await?,
         };
         let mut tx = connection.begin_with("BEGIN IMMEDIATE").await?;
-        let mut records = records.into_iter();
-        while let Some((rows, sql)) = INSERTS.iter().find(|(rows, _)| *rows <= records.len()) {
+        let mut left = batches.iter().map(Vec::len).sum();
+        let mut records = batches.into_iter().flatten();
+        while let Some((rows, sql)) = inserts.iter().find(|(rows, _)| *rows <= left) {
+            left -= rows;
             let mut values = SqliteArguments::default();
-            values.reserve(rows * COLUMNS, 0);
+            values.reserve(rows * columns, 0);
             for record in records.by_ref().take(*rows) {
-                record.bind(&mut values).map_err(sqlx::Error::Encode)?;
+                record.bind(&mut values, plain).map_err(sqlx::Error::Encode)?;
             }
             sqlx::query_with(sql.as_str(), values).execute(&mut *tx).await?;
         }
@@ -135,14 +154,26 @@ impl Trail {
 }
 
 impl Record {
-    fn bind(self, values: &mut SqliteArguments) -> Result<(), BoxDynError> {
+    /// Whether no HTTP request made it.
+    fn is_plain(&self) -> bool {
+        self.actor.is_none() && self.request_id.is_none()
+    }
+
+    /// In the order of the columns.
+    fn bind(self, values: &mut SqliteArguments, plain: bool) -> Result<(), BoxDynError> {
         values.add(self.at_ms)?;
         values.add(self.app.map(i64::from))?;
         values.add(self.kind)?;
         values.add(self.code)?;
-        let Self { actor, room, user, role, jti, peer, request_id, detail, .. } = self;
-        for text in [actor, room, user, role, jti, peer, request_id, detail] {
-            values.add(text)?;
+        values.add(self.room)?;
+        values.add(self.user)?;
+        values.add(self.role)?;
+        values.add(self.jti)?;
+        values.add(self.peer)?;
+        values.add(self.detail)?;
+        if !plain {
+            values.add(self.actor)?;
+            values.add(self.request_id)?;
         }
         Ok(())
     }
@@ -191,15 +222,27 @@ mod tests {
     #[tokio::test]
     async fn records_of_one_transaction_are_all_kept_in_their_order() {
         let (store, _folder) = opened().await;
-        let records: Vec<Record> = (0..147)
-            .map(|n| Record {
-                at_ms: n,
-                app: Some(1),
-                kind: format!("k{n}").into(),
-                ..Record::default()
-            })
-            .collect();
-        store.trail().add(records.clone()).await.expect("kept");
+        let text = |name: &str, n: i64| Some(format!("{name} {n}").into());
+        let plain = |n| Record {
+            at_ms: n,
+            app: Some(1),
+            kind: format!("k{n}").into(),
+            code: "ok".into(),
+            room: text("room", n),
+            user: text("user", n),
+            role: text("role", n),
+            jti: text("jti", n),
+            peer: text("peer", n),
+            detail: text("detail", n),
+            ..Record::default()
+        };
+        let asked =
+            |n| Record { actor: text("actor", n), request_id: text("request", n), ..plain(n) };
+        let mut records: Vec<Record> = (0..147).map(plain).collect();
+        let mut trail = store.trail();
+        trail.add(vec![records[..60].to_vec(), records[60..].to_vec()]).await.expect("kept");
+        records.extend((147..300).map(asked).chain([plain(300)]));
+        trail.add(vec![records[147..].to_vec()]).await.expect("kept");
         let mut kept =
             store.records(AppId(1), &Filter::default(), 1_000).await.expect("the records");
         kept.reverse();
@@ -212,7 +255,7 @@ mod tests {
     async fn records_before_the_first_that_is_young_enough_are_deleted() {
         let (store, _folder) = opened().await;
         let records = [1, 2, 3, 4].map(|at_ms| Record { at_ms, ..Record::default() });
-        store.trail().add(records.to_vec()).await.expect("kept");
+        store.trail().add(vec![records.to_vec()]).await.expect("kept");
         for (before_ms, deleted) in [(0, 0), (3, 2), (3, 0), (5, 2)] {
             assert_eq!(store.prune(before_ms).await.expect("pruned"), deleted, "{before_ms}");
         }
