@@ -131,12 +131,13 @@ struct Over;
 type Flow = Result<(), Over>;
 
 impl Connection {
-    /// A connection after its upgrade. `ahead` is what came behind the request head.
+    /// A connection after its upgrade. `ahead` is what came behind the request head; the timer may come
+    /// sooner than anything is due.
     pub(crate) fn new(
         io: Io,
         ahead: Bytes,
         shared: Arc<Shared>,
-        peer: SocketAddr,
+        (peer, timer): (SocketAddr, Timer),
         mailbox: Arc<Mailbox>,
     ) -> Self {
         let now = Instant::now();
@@ -163,8 +164,8 @@ impl Connection {
             stood_back: false,
             telling: false,
             unread: true,
-            timer: Box::pin(tokio::time::sleep_until(until.into())),
-            armed: until,
+            timer: timer.sleep,
+            armed: timer.until,
             settled: false,
             _connected: connected,
             shared,
@@ -466,6 +467,18 @@ impl Connection {
         } else if self.order.is_none_or(|old| order.at < old.at) {
             self.order = Some(order);
         }
+    }
+}
+
+/// A connection's timer, which is the handshake's first.
+pub(crate) struct Timer {
+    pub(crate) sleep: Pin<Box<Sleep>>,
+    until: Instant,
+}
+
+impl Timer {
+    pub(crate) fn until(until: Instant) -> Self {
+        Self { sleep: Box::pin(tokio::time::sleep_until(until.into())), until }
     }
 }
 

@@ -2,7 +2,12 @@
 //! `connection`. Reads no more than the head's limit and no longer than the login's; a token in the URL
 //! is refused unread.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    mem::MaybeUninit,
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::{Bytes, BytesMut};
 use http::StatusCode;
@@ -11,7 +16,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::{
-    connection::{Begin, Connection},
+    connection::{Begin, Connection, Timer},
     door::{Denied, Presented},
     io::Io,
     login::{Arrival, log_in},
@@ -83,7 +88,8 @@ struct Upgrade {
     by_cookie: bool,
 }
 
-/// Reads the head and answers it. `full`: a limit of connections is used up.
+/// Reads the head and answers it. `full`: a limit of connections is used up. Refusals are boxed, so that the
+/// task is not as large as they need.
 pub(crate) async fn handshake(
     mut io: Io,
     peer: SocketAddr,
@@ -91,19 +97,23 @@ pub(crate) async fn handshake(
     full: bool,
 ) -> Arrived {
     let timeout = Duration::from_millis(shared.limits.login_timeout_ms);
-    let read =
-        tokio::time::timeout(timeout, read_head(&mut io, shared.limits.handshake_bytes_max)).await;
-    let Ok(Some((head, end))) = read else { return Arrived::Over };
+    let mut timer = Timer::until(Instant::now() + timeout);
+    let read = tokio::select! {
+        biased;
+        read = read_head(&mut io, shared.limits.handshake_bytes_max) => read,
+        () = timer.sleep.as_mut() => None,
+    };
+    let Some((head, end)) = read else { return Arrived::Over };
     if !is_ours(&head) {
         io.unread(head.freeze());
         return Arrived::Other(io);
     }
-    let Some(end) = end else { return refuse(io, shared, TOO_LARGE).await };
+    let Some(end) = end else { return Box::pin(refuse(io, shared, TOO_LARGE)).await };
     let mut head = head;
-    let ahead = head.split_off(end).freeze();
+    let ahead = if end < head.len() { head.split_off(end).freeze() } else { Bytes::new() };
     match parse(&head, &shared.origins, shared.cookie.as_deref()) {
-        Ok(upgrade) => answer(io, ahead, peer, shared, upgrade, full).await,
-        Err(why) => refuse(io, shared, why).await,
+        Ok(upgrade) => answer(io, ahead, (peer, timer), shared, upgrade, full).await,
+        Err(why) => Box::pin(refuse(io, shared, why)).await,
     }
 }
 
@@ -140,9 +150,9 @@ fn is_ours(head: &[u8]) -> bool {
 }
 
 fn parse(head: &[u8], origins: &[String], cookie: Option<&str>) -> Result<Upgrade, Refused> {
-    let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
-    let mut request = httparse::Request::new(&mut headers);
-    match request.parse(head) {
+    let mut headers = [const { MaybeUninit::uninit() }; HEADERS_MAX];
+    let mut request = httparse::Request::new(&mut []);
+    match request.parse_with_uninit_headers(head, &mut headers) {
         Ok(httparse::Status::Complete(_)) => {}
         Ok(httparse::Status::Partial) => return Err(INVALID),
         Err(httparse::Error::TooManyHeaders) => return Err(TOO_LARGE),
@@ -215,14 +225,17 @@ fn cookie_of(field: Option<&str>, name: &str) -> Result<Option<String>, Refused>
 async fn answer(
     mut io: Io,
     ahead: Bytes,
-    peer: SocketAddr,
+    (peer, timer): (SocketAddr, Timer),
     shared: &Arc<Shared>,
     upgrade: Upgrade,
     full: bool,
 ) -> Arrived {
     let mailbox = Arc::new(Mailbox::default());
     let begin = match (&upgrade.token, full || shared.is_draining()) {
-        (Some(_), true) => return refuse(io, shared, if full { FULL } else { CLOSING }).await,
+        (Some(_), true) => {
+            let why = if full { FULL } else { CLOSING };
+            return Box::pin(refuse(io, shared, why)).await;
+        }
         (None, true) => {
             Begin::Close(if full { Close::ConnectionsExceeded } else { Close::Closing })
         }
@@ -234,7 +247,7 @@ async fn answer(
             match log_in(shared, &mailbox, arrival) {
                 Ok(seated) => Begin::Seated(Box::new(seated)),
                 Err(denied) if upgrade.by_cookie => Begin::Refused(denied),
-                Err(denied) => return refuse_token(io, shared, denied).await,
+                Err(denied) => return Box::pin(refuse_token(io, shared, denied)).await,
             }
         }
     };
@@ -247,7 +260,7 @@ async fn answer(
     if io.write_all(response.as_bytes()).await.is_err() || io.flush().await.is_err() {
         return Arrived::Over;
     }
-    let mut connection = Connection::new(io, ahead, shared.clone(), peer, mailbox);
+    let mut connection = Connection::new(io, ahead, shared.clone(), (peer, timer), mailbox);
     connection.begin(begin);
     Arrived::Connection(Box::new(connection))
 }

@@ -12,6 +12,7 @@ use stagedoor_token::{AppId, Claims, Roles};
 use stagedoor_wire::{member::Cursor, reply::LoggedIn};
 
 use crate::{
+    addresses,
     door::{Admission, Denied, Presented, Proven, bearer_of, door, door_again, is_alive},
     mail::Mailbox,
     room::{Act, RegrantError},
@@ -132,7 +133,7 @@ fn told(shared: &Shared, arrival: Arrival<'_>, seat: &Seat) {
         user: seat.user.clone(),
         role: seat.me.grants.role.text(),
         jti: seat.me.pass.jti.clone(),
-        peer: arrival.peer.to_string().into(),
+        peer: addresses::text(arrival.peer),
     });
 }
 
@@ -151,7 +152,7 @@ fn refused(shared: &Shared, arrival: Arrival<'_>, denied: Denied) {
         room: room.map(Into::into),
         user: user.map(Into::into),
         jti: jti.map(Into::into),
-        peer: arrival.peer.to_string().into(),
+        peer: addresses::text(arrival.peer),
     });
 }
 
