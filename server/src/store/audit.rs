@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 
 use super::{Store, StoreError};
 
-/// Columns of a record that is added; those that only an HTTP request fills are last.
+/// Columns of a record that is added; those that most records leave empty are last.
 const COLUMNS: [&str; 12] = [
     "at_ms",
     "app",
@@ -29,7 +29,7 @@ const COLUMNS: [&str; 12] = [
     "actor",
     "request_id",
 ];
-/// Columns of a record that no HTTP request made: what is not bound need not be bound as nothing.
+/// Columns of a record whose last ones are empty: what is not bound need not be bound as nothing.
 const PLAIN_COLUMNS: usize = 10;
 
 /// Statements by how many records they add, largest first: each is a trip to the database's thread, and of few
@@ -154,7 +154,7 @@ impl Trail {
 }
 
 impl Record {
-    /// Whether no HTTP request made it.
+    /// Whether the last columns are empty.
     fn is_plain(&self) -> bool {
         self.actor.is_none() && self.request_id.is_none()
     }
