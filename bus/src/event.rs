@@ -1,6 +1,6 @@
 //! What the relay tells the server, for the audit trail and for usage. After `command`, before
-//! `directory`. Carries ids and codes; never a token. Texts are shared, since what
-//! is told often is told of what lives on.
+//! `directory`. Carries ids and codes; never a token. Texts are shared, since what is told often is told of
+//! what lives on.
 
 use std::{borrow::Cow, sync::Arc};
 

@@ -47,29 +47,21 @@ enum Link {
 
 impl From<TcpStream> for Io {
     fn from(tcp: TcpStream) -> Self {
-        Self {
-            ahead: Bytes::new(),
-            link: Link::Tcp(tcp),
-            held: None,
-            ending: false,
-            is_full: false,
-        }
+        Self::over(Link::Tcp(tcp))
     }
 }
 
 impl From<TlsStream<TcpStream>> for Io {
     fn from(tls: TlsStream<TcpStream>) -> Self {
-        Self {
-            ahead: Bytes::new(),
-            link: Link::Tls(Box::new(tls)),
-            held: None,
-            ending: false,
-            is_full: false,
-        }
+        Self::over(Link::Tls(Box::new(tls)))
     }
 }
 
 impl Io {
+    fn over(link: Link) -> Self {
+        Self { ahead: Bytes::new(), link, held: None, ending: false, is_full: false }
+    }
+
     /// Puts bytes back, to be read first.
     pub(crate) fn unread(&mut self, ahead: Bytes) {
         self.ahead = ahead;

@@ -76,7 +76,7 @@ impl Session {
         self.shared.bus.tell(Told::Invited {
             app: room.app,
             room: room.name.clone(),
-            by: me.member.user.as_str().into(),
+            by: self.seat.user.clone(),
             user: user.as_str().into(),
             role: invite.role.as_str().into(),
             jti: jti.as_str().into(),

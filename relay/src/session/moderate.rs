@@ -67,7 +67,7 @@ impl Session {
         self.shared.bus.tell(Told::Moderated {
             app: self.seat.room.app,
             room: self.seat.room.name.clone(),
-            by: self.seat.me.member.user.as_str().into(),
+            by: self.seat.user.clone(),
             verb: moderate.verb.as_str().into(),
             user: moderate.user.as_deref().map(Into::into),
             code,
@@ -153,7 +153,7 @@ impl Session {
                     room: room.name.clone(),
                     user: user.as_str().into(),
                     role: moderate.role.as_deref().unwrap_or_default().into(),
-                    by: me.as_str().into(),
+                    by: self.seat.user.clone(),
                 });
                 Ok(())
             }

@@ -104,7 +104,7 @@ impl Session {
         self.shared.bus.tell(Told::Renewed {
             app: seat.room.app,
             room: seat.room.name.clone(),
-            user: old.member.user.as_str().into(),
+            user: seat.user.clone(),
             jti,
             old_jti,
         });
