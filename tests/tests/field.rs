@@ -1,0 +1,13 @@
+//! What breaks in the field: clients that hang up, stores that fail, strangers that flood, clocks that jump. Each
+//! test covers a kind of fault, not one case of it.
+
+#[path = "field/acts.rs"]
+mod acts;
+#[path = "field/bounds.rs"]
+mod bounds;
+#[path = "field/edge.rs"]
+mod edge;
+#[path = "field/trail.rs"]
+mod trail;
+#[path = "field/truth.rs"]
+mod truth;

@@ -1,0 +1,1 @@
+//! Acts of the API: carried through once begun, each one transaction, whoever hangs up and whatever fails.

@@ -1,0 +1,1 @@
+//! What one room, member or stranger may cost the others.

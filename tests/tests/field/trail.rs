@@ -1,0 +1,1 @@
+//! The audit trail: whole, in order, and bounded whatever a stranger sends.

@@ -1,0 +1,1 @@
+//! What a member is told is so: stored before it is answered, by the calendar, and freed when it ends.
