@@ -15,6 +15,7 @@
 //! 11. [`broadcast`]: a relay as it is written on `tokio::broadcast`.
 //! 12. [`floor`]: the least that a server can do.
 //! 13. [`check`]: the least that a login can be.
+//! 14. [`soak`]: a webinar that goes on while the same process is attacked.
 
 pub mod broadcast;
 pub mod chart;
@@ -28,4 +29,5 @@ pub mod peers;
 pub mod plan;
 pub mod report;
 pub mod results;
+pub mod soak;
 pub mod tunnel;

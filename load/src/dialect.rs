@@ -3,7 +3,10 @@
 
 use std::{
     net::SocketAddr,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -49,10 +52,11 @@ pub enum Dialect {
     },
 }
 
-/// Mints tokens for members.
+/// Mints tokens for members. Clones share the count, so that no id comes twice.
+#[derive(Clone)]
 pub struct Minter {
     key: Key,
-    count: AtomicU64,
+    count: Arc<AtomicU64>,
 }
 
 /// How long tokens of a run live, in seconds.
@@ -61,7 +65,7 @@ const TTL_S: u64 = 3_600;
 impl Minter {
     /// A minter with a current key.
     pub fn new(key: Key) -> Self {
-        Self { key, count: AtomicU64::new(0) }
+        Self { key, count: Arc::default() }
     }
 
     /// A token of its own id.

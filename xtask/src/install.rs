@@ -120,27 +120,27 @@ fn install_well(steps: &mut Steps, name: &str, mut command: Command) -> bool {
     well
 }
 
-/// The folder with `cargo-deny`, installed there if it is nowhere.
-pub(crate) fn cargo_deny(steps: &mut Steps) -> Option<PathBuf> {
-    if is_there("cargo-deny", "--version") {
+/// The folder with a cargo tool of this version, installed there if it is nowhere; empty when it is on the path.
+pub(crate) fn cargo_tool(steps: &mut Steps, name: &str, version: &str) -> Option<PathBuf> {
+    if is_there(name, "--version") {
         return Some(PathBuf::new());
     }
     let tools = root().join("target/tools");
     let bin = tools.join("bin");
-    if !bin.join("cargo-deny").exists() {
+    if !bin.join(name).exists() {
         let into = tools.display().to_string();
         let arguments = [
             "install",
-            "cargo-deny",
+            name,
             "--locked",
             "--debug",
             "--quiet",
             "--version",
-            "0.20.2",
+            version,
             "--root",
             &into,
         ];
-        steps.run("install cargo-deny", command("cargo", &arguments));
+        steps.run(&format!("install {name}"), command("cargo", &arguments));
     }
-    bin.join("cargo-deny").exists().then_some(bin)
+    bin.join(name).exists().then_some(bin)
 }

@@ -1,4 +1,4 @@
-//! The project's only scripts: `cargo xtask dev|check|test|bench|budget`.
+//! The project's only scripts: `cargo xtask dev|check|test|bench|soak|budget`.
 //!
 //! In reading order: [`tasks`] (what each does), [`budget`] (instructions of the hot paths), [`install`] (what
 //! tests need that is not Rust), [`links`] (links between documents), [`step`] (one child process).
@@ -29,6 +29,12 @@ enum Task {
     Test,
     /// Stagedoor side by side with a floor and its peers; writes benches/RESULTS.md.
     Bench(tasks::Bench),
+    /// A webinar for ten minutes, and with `--attack` hostile clients beside it; further arguments go to the program.
+    Soak {
+        /// Arguments of the program, such as `--attack --seconds 60`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Instructions of the hot paths, each against its budget.
     Budget {
         /// Write the counts as the budgets.
@@ -43,6 +49,7 @@ fn main() -> ExitCode {
         Task::Check => tasks::check(),
         Task::Test => tasks::test(),
         Task::Bench(asked) => tasks::bench(&asked),
+        Task::Soak { arguments } => tasks::soak(&arguments),
         Task::Budget { write } => budget::task(write),
     };
     if done { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -28,14 +28,10 @@ fn checks(steps: &mut Steps) {
 
 /// Licences, bans and sources; advisories where their database can be fetched.
 fn dependencies(steps: &mut Steps) {
-    let Some(bin) = install::cargo_deny(steps) else {
+    let Some(bin) = install::cargo_tool(steps, "cargo-deny", "0.20.2") else {
         return steps.not_here("dependencies", "cargo-deny could not be installed");
     };
-    let program = if bin.as_os_str().is_empty() {
-        "cargo-deny".into()
-    } else {
-        bin.join("cargo-deny").display().to_string()
-    };
+    let program = bin.join("cargo-deny").display().to_string();
     steps.run(
         "licences, bans, sources",
         command(&program, &["--log-level", "error", "check", "licenses", "bans", "sources"]),
@@ -66,9 +62,25 @@ pub(crate) fn test() -> bool {
         command("python3", &["spec/vectors/make.py", "--check"]),
     );
     steps.run("the binary", command("cargo", &["build", "--package", "stagedoor", "--quiet"]));
-    steps.run("tests", command("cargo", &["test", "--workspace", "--no-fail-fast"]));
+    tests(&mut steps);
     budget::step(&mut steps);
     steps.finish()
+}
+
+/// Every Rust test, each in a process and with a time limit of its own (`.config/nextest.toml`).
+fn tests(steps: &mut Steps) {
+    match install::cargo_tool(steps, "cargo-nextest", "0.9.151") {
+        Some(bin) => {
+            let program = bin.join("cargo-nextest").display().to_string();
+            steps.run("tests", command(&program, &["nextest", "run", "--workspace"]));
+        }
+        None => {
+            steps.not_here("time limits of tests", "cargo-nextest could not be installed");
+            let all = ["test", "--workspace", "--all-targets", "--no-fail-fast"];
+            steps.run("tests", command("cargo", &all));
+        }
+    }
+    steps.run("examples in the documentation", command("cargo", &["test", "--workspace", "--doc"]));
 }
 
 /// What `cargo xtask bench` is asked for.
@@ -114,6 +126,17 @@ pub(crate) fn bench(asked: &Bench) -> bool {
             arguments.push("--quick");
         }
         steps.run("side by side", command("target/release/bench", &arguments));
+    }
+    steps.finish()
+}
+
+/// `cargo xtask soak`.
+pub(crate) fn soak(arguments: &[String]) -> bool {
+    let mut steps = Steps::default();
+    let build = ["build", "--release", "--quiet", "-p", "stagedoor", "-p", "stagedoor-benches"];
+    if steps.run("build", command("cargo", &build)) {
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        steps.run("soak", command("target/release/soak", &arguments));
     }
     steps.finish()
 }
