@@ -1,6 +1,10 @@
 //! A client of the HTTP API that shows all of an answer. Of the harness, before `stage`.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    io::{Read, Write},
+    net::SocketAddr,
+    time::Duration,
+};
 
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -56,6 +60,19 @@ impl Caller {
         fields: &str,
         body: Option<&str>,
     ) -> Result<Answer> {
+        let request = self.written(method, path, fields, body);
+        let text = http(self.to, &request).await?;
+        let (head, body) = text.split_once("\r\n\r\n").context("an answer")?;
+        let status = head.split(' ').nth(1).context("a status")?.parse()?;
+        Ok(Answer {
+            status,
+            head: head.into(),
+            body: serde_json::from_str(body).unwrap_or(Value::Null),
+        })
+    }
+
+    /// A request as it goes over the socket.
+    fn written(&self, method: &str, path: &str, fields: &str, body: Option<&str>) -> String {
         let mut request =
             format!("{method} {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n{fields}");
         if !self.credential.is_empty() {
@@ -65,18 +82,35 @@ impl Caller {
             if !fields.to_ascii_lowercase().contains("content-type") {
                 request += "Content-Type: application/json\r\n";
             }
-            request += &format!("Content-Length: {}\r\n\r\n{body}", body.len());
+            request + &format!("Content-Length: {}\r\n\r\n{body}", body.len())
         } else {
-            request += "\r\n";
+            request + "\r\n"
         }
-        let text = http(self.to, &request).await?;
-        let (head, body) = text.split_once("\r\n\r\n").context("an answer")?;
-        let status = head.split(' ').nth(1).context("a status")?.parse()?;
-        Ok(Answer {
-            status,
-            head: head.into(),
-            body: serde_json::from_str(body).unwrap_or(Value::Null),
-        })
+    }
+
+    /// Asks, and hangs up after a while; the status, if the answer began before.
+    pub async fn break_off(
+        &self,
+        method: &str,
+        path: &str,
+        fields: &str,
+        body: Option<&Value>,
+        after: Duration,
+    ) -> Result<Option<u16>> {
+        let body = body.map(ToString::to_string);
+        let (to, request) = (self.to, self.written(method, path, fields, body.as_deref()));
+        // A thread of its own: the runtime's timers are no finer than a millisecond.
+        let broken_off = tokio::task::spawn_blocking(move || -> std::io::Result<Option<u16>> {
+            let mut tcp = std::net::TcpStream::connect(to)?;
+            tcp.write_all(request.as_bytes())?;
+            std::thread::sleep(after);
+            tcp.set_nonblocking(true)?;
+            let mut head = [0; 12];
+            let begun = tcp.read_exact(&mut head).is_ok();
+            let status = std::str::from_utf8(&head[9..]).ok().and_then(|text| text.parse().ok());
+            Ok(status.filter(|_| begun))
+        });
+        Ok(broken_off.await??)
     }
 
     /// Asks, and must be answered with this status; the body.

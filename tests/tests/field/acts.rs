@@ -1,1 +1,43 @@
-//! Acts of the API: carried through once begun, each one transaction, whoever hangs up and whatever fails.
+//! An act over HTTP, once begun, is done once and whole: whatever its client does, whoever else acts, whatever the
+//! disk says, and wherever the process ends.
+
+#[path = "acts/broken_off.rs"]
+mod broken_off;
+#[path = "acts/child.rs"]
+mod child;
+#[path = "acts/idempotency.rs"]
+mod idempotency;
+
+#[path = "acts/operation.rs"]
+mod operation;
+
+use std::{future::Future, time::Duration};
+
+use anyhow::{Context, Result};
+
+/// Runs a test that must end in time.
+async fn within<T>(limit_s: u64, test: impl Future<Output = Result<T>>) -> Result<T> {
+    let limit = Duration::from_secs(limit_s);
+    tokio::time::timeout(limit, test).await.with_context(|| format!("not done in {limit_s} s"))?
+}
+
+/// How often a test of chances tries; more are asked for by `STAGEDOOR_FIELD_ROUNDS`.
+fn rounds(usual: usize) -> usize {
+    std::env::var("STAGEDOOR_FIELD_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
+}
+
+/// Numbers that look random and are the same in each run.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % end.max(1)
+    }
+
+    /// A moment in which a request is under way: 0.3 to 8 ms after it was sent.
+    fn moment(&mut self) -> Duration {
+        Duration::from_micros(300 + self.below(7_700))
+    }
+}

@@ -1,0 +1,175 @@
+//! Whatever moment a client hangs up in, or the process ends in: store, doors and audit trail say the same.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+use stagedoor_tests::{Caller, Stage, member::PATIENCE};
+use tokio::{task::JoinSet, time::Instant};
+
+use super::{
+    Dice,
+    child::Served,
+    operation::{Case, Leaves, OPERATIONS},
+    rounds, within,
+};
+
+/// The first AppID of the operation at this place; each has a million.
+fn first_id(place: usize) -> u32 {
+    (place as u32 + 1) * 1_000_000
+}
+
+#[test]
+fn every_mutating_operation_of_the_document_is_tried() -> Result<()> {
+    let document: Value = serde_json::from_str(&stagedoor_server::openapi())?;
+    let paths = document["paths"].as_object().context("paths")?;
+    let mutating: BTreeSet<String> = paths
+        .iter()
+        .flat_map(|(path, item)| {
+            let methods = item.as_object().into_iter().flat_map(|item| item.keys());
+            methods.map(move |method| format!("{} {path}", method.to_uppercase()))
+        })
+        .filter(|operation| !operation.starts_with("GET "))
+        .collect();
+    let tried: BTreeSet<String> = OPERATIONS.iter().map(|(name, ..)| (*name).to_owned()).collect();
+    assert_eq!(mutating, tried);
+    Ok(())
+}
+
+/// What does not agree, asked in an order in which nothing that agrees can seem not to.
+async fn disagreement(case: &mut Case) -> Result<Option<&'static str>> {
+    if case.leaves == Leaves::Record {
+        return Ok(None);
+    }
+    if case.leaves == Leaves::InRoom {
+        let recorded = case.is_recorded().await?;
+        let done = case.is_enforced().await?;
+        return Ok((recorded && !done).then_some("recorded, not done"));
+    }
+    let stored = case.is_stored().await?;
+    let enforced = case.is_enforced().await?;
+    let stored_then = case.is_stored().await?;
+    let recorded = case.is_recorded().await?;
+    let stored_last = case.is_stored().await?;
+    Ok(match () {
+        () if stored && !enforced => Some("stored, not enforced"),
+        () if enforced && !stored_then => Some("enforced, not stored"),
+        () if stored_then && !recorded => Some("stored, not recorded"),
+        () if recorded && !stored_last => Some("recorded, not stored"),
+        () => None,
+    })
+}
+
+/// What does not agree in the end.
+async fn lasting_disagreement(case: &mut Case) -> Result<Option<&'static str>> {
+    let patience = Instant::now() + PATIENCE;
+    while case.leaves == Leaves::InRoom && case.is_enforced().await? {
+        if case.is_recorded().await? {
+            break;
+        }
+        if Instant::now() >= patience {
+            return Ok(Some("done, not recorded"));
+        }
+        // Nothing tells when a record comes.
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    disagreement(case).await
+}
+
+/// Breaks one operation off so many times; what did not agree, and how often.
+async fn break_off(root: Caller, place: usize, count: usize) -> Result<BTreeMap<String, usize>> {
+    let mut dice = Dice(place as u64);
+    let mut faults = BTreeMap::new();
+    let mut cases = Vec::new();
+    for n in 0..count {
+        let mut case = Case::prepare(&root, OPERATIONS[place], first_id(place) + n as u32).await?;
+        let (method, path) = (case.method, case.path.clone());
+        root.break_off(method, &path, "", case.body.as_ref(), dice.moment()).await?;
+        let fault = disagreement(&mut case).await.context(case.operation)?;
+        if let Some(fault) = fault {
+            *faults.entry(format!("{}: at once: {fault}", case.operation)).or_default() += 1;
+        }
+        cases.push(case);
+    }
+    for case in &mut cases {
+        if let Some(fault) = lasting_disagreement(case).await.context(case.operation)? {
+            *faults.entry(format!("{}: at last: {fault}", case.operation)).or_default() += 1;
+        }
+    }
+    Ok(faults)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn acts_whose_client_hangs_up_are_whole_or_never_were() -> Result<()> {
+    within(600, async {
+        let stage = Stage::configured(|config| {
+            config.server.rate_per_s = 1_000_000;
+            config.server.rate_burst = 1_000_000;
+        })
+        .await?;
+        let mut tasks = JoinSet::new();
+        for place in 0..OPERATIONS.len() {
+            tasks.spawn(break_off(stage.operator(), place, rounds(8)));
+        }
+        let mut faults = BTreeMap::new();
+        while let Some(found) = tasks.join_next().await {
+            faults.extend(found??);
+        }
+        assert!(faults.is_empty(), "of {} each: {faults:#?}", rounds(8));
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn acts_whose_process_is_killed_are_whole_or_never_were() -> Result<()> {
+    within(900, async {
+        let folder = tempfile::tempdir()?;
+        let mut dice = Dice(3);
+        let mut faults = BTreeMap::<String, usize>::new();
+        for round in 0..rounds(3) {
+            let served = Served::start(folder.path()).await?;
+            let root = served.operator()?;
+            let mut asked = JoinSet::new();
+            for (place, operation) in OPERATIONS.into_iter().enumerate() {
+                let case = Case::prepare(&root, operation, first_id(place) + round as u32).await?;
+                let (root, moment) = (root.clone(), dice.moment() * 6);
+                asked.spawn(async move {
+                    let (method, path) = (case.method, case.path.clone());
+                    let status =
+                        root.break_off(method, &path, "", case.body.as_ref(), moment).await;
+                    // Where the process is gone before it listened, nothing was asked.
+                    (case, status.ok().flatten())
+                });
+            }
+            tokio::time::sleep(dice.moment() * 4).await;
+            served.kill().await?;
+            let served = Served::start(folder.path()).await?;
+            while let Some(done) = asked.join_next().await {
+                let (mut case, status) = done?;
+                case.root = served.operator()?;
+                let acknowledged = status.is_some_and(|status| status < 300);
+                let mut fault = match case.leaves {
+                    Leaves::Change => disagreement(&mut case).await?,
+                    _ => None,
+                };
+                if acknowledged && !case.is_recorded().await? {
+                    fault = Some("acknowledged, not recorded");
+                }
+                if acknowledged && case.leaves == Leaves::Change && !case.is_stored().await? {
+                    fault = Some("acknowledged, not stored");
+                }
+                if let Some(fault) = fault {
+                    *faults.entry(format!("{}: {fault}", case.operation)).or_default() += 1;
+                }
+            }
+            served.kill().await?;
+        }
+        assert!(faults.is_empty(), "in {} rounds: {faults:#?}", rounds(3));
+        Ok(())
+    })
+    .await
+}

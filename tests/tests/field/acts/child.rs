@@ -1,0 +1,83 @@
+//! A Stagedoor in a process of its own, that can be frozen, killed, or be short of disk, and leaves the test alive.
+
+use std::{path::Path, process::Stdio, time::Duration};
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+use stagedoor_tests::{Caller, binary::binary};
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::{Child, Command},
+    time::timeout,
+};
+
+/// How long a start may take.
+const START: Duration = Duration::from_secs(20);
+
+/// The process, which ends with this value.
+pub(crate) struct Served {
+    child: Child,
+    /// What `stagedoor dev --json` says.
+    pub(crate) told: Value,
+}
+
+impl Served {
+    /// Starts one on a data folder.
+    pub(crate) async fn start(data: &Path) -> Result<Self> {
+        Self::behind(&[], data).await
+    }
+
+    /// Starts one behind a command that ends by running its arguments.
+    pub(crate) async fn behind(wrapper: &[&str], data: &Path) -> Result<Self> {
+        let binary = binary()?;
+        let mut words = wrapper.iter().map(std::ffi::OsStr::new).chain([binary.as_os_str()]);
+        let mut command = Command::new(words.next().context("a command")?);
+        command.args(words).args(["dev", "--json", "--listen", "127.0.0.1:0"]);
+        command.args(["--operations", "127.0.0.1:0", "--data"]).arg(data);
+        for name in ["RATE_PER_S", "RATE_BURST", "REFUSALS_PER_S", "REFUSALS_BURST"] {
+            command.env(format!("STAGEDOOR_SERVER__{name}"), "1000000");
+        }
+        command.env("STAGEDOOR_SERVER__KEYS_PER_APP_MAX", "1000000");
+        let mut child =
+            command.stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true).spawn()?;
+        let mut line = String::new();
+        let mut out = BufReader::new(child.stdout.take().context("its output")?);
+        timeout(START, out.read_line(&mut line)).await.context("it did not start")??;
+        Ok(Self { child, told: serde_json::from_str(&line)? })
+    }
+
+    /// Ends it without a word.
+    pub(crate) async fn kill(mut self) -> Result<()> {
+        self.child.start_kill()?;
+        self.child.wait().await?;
+        Ok(())
+    }
+
+    /// The process's number.
+    pub(crate) fn pid(&self) -> Result<u32> {
+        self.child.id().context("it ended")
+    }
+
+    /// The operator.
+    pub(crate) fn operator(&self) -> Result<Caller> {
+        self.caller("root")
+    }
+
+    /// The app's backend.
+    pub(crate) fn backend(&self) -> Result<Caller> {
+        self.caller("api_key")
+    }
+
+    fn caller(&self, credential: &str) -> Result<Caller> {
+        let to =
+            self.told["url"].as_str().context("a URL")?.trim_start_matches("http://").parse()?;
+        let credential = self.told[credential].as_str().context("a credential")?.into();
+        Ok(Caller { to, credential })
+    }
+
+    /// Where health and metrics are.
+    pub(crate) fn operations(&self) -> Result<Caller> {
+        let to = self.told["operations"].as_str().context("a URL")?.trim_start_matches("http://");
+        Ok(Caller { to: to.parse()?, credential: String::new() })
+    }
+}
