@@ -46,6 +46,8 @@ config! {
     keys_per_app_max: u32 = 8;
     /// API keys of one app.
     api_keys_per_app_max: u32 = 100;
+    /// How long an API key that ends may be good for at most, in seconds; one that lives longer has no end.
+    api_key_expires_s_max: u64 = 3_153_600_000;
     /// Roles of one app.
     roles_max: usize = 64;
     /// Versions of an app's roles that are kept; older ones are let go.
@@ -57,6 +59,8 @@ config! {
     revocation_margin_s_max: u32 = 300;
     /// The reason of a revocation, in bytes.
     revocation_reason_bytes_max: usize = 256;
+    /// How long a ban that ends may last at most, in seconds; a longer one is for good.
+    revocation_ban_s_max: u64 = 3_153_600_000;
     /// How often revocations that are over are let go of, in seconds.
     revocation_prune_interval_s: u64 = 60;
     /// For how long a creation's idempotency key is remembered, in seconds.

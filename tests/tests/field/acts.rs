@@ -8,8 +8,14 @@ mod child;
 #[path = "acts/idempotency.rs"]
 mod idempotency;
 
+#[path = "acts/numbers.rs"]
+mod numbers;
 #[path = "acts/operation.rs"]
 mod operation;
+#[path = "acts/races.rs"]
+mod races;
+#[path = "acts/verify.rs"]
+mod verify;
 
 use std::{future::Future, time::Duration};
 
