@@ -63,6 +63,9 @@ config! {
     revocation_ban_s_max: u64 = 3_153_600_000;
     /// How often revocations that are over are let go of, in seconds.
     revocation_prune_interval_s: u64 = 60;
+    /// How long a write waits for the database, for other writes of this process and as long again for other
+    /// processes, in milliseconds; then it is refused with `store_unavailable`.
+    store_wait_ms: u64 = 5_000;
     /// For how long a creation's idempotency key is remembered, in seconds.
     idempotency_s: u64 = 86_400;
     /// For how long the audit trail is kept, in days.

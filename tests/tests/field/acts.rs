@@ -5,6 +5,8 @@
 mod broken_off;
 #[path = "acts/child.rs"]
 mod child;
+#[path = "acts/full.rs"]
+mod full;
 #[path = "acts/idempotency.rs"]
 mod idempotency;
 

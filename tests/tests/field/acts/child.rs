@@ -24,7 +24,7 @@ pub(crate) struct Served {
 impl Served {
     /// Starts one on a data folder.
     pub(crate) async fn start(data: &Path) -> Result<Self> {
-        Self::behind(&[], data).await
+        Self::behind(&["sh", "-c", "trap \"\" XFSZ; exec \"$@\"", "sh"], data).await
     }
 
     /// Starts one behind a command that ends by running its arguments.
