@@ -125,6 +125,8 @@ struct Signals {
 impl Signals {
     fn hear() -> anyhow::Result<Self> {
         let hear = |kind| signal(kind).context("signals");
+        // Once heard it is an error of the write that may not go on, and not the end of the process.
+        drop(hear(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?);
         Ok(Self {
             terminate: hear(SignalKind::terminate())?,
             interrupt: hear(SignalKind::interrupt())?,

@@ -24,15 +24,8 @@ pub(crate) struct Served {
 impl Served {
     /// Starts one on a data folder.
     pub(crate) async fn start(data: &Path) -> Result<Self> {
-        Self::behind(&["sh", "-c", "trap \"\" XFSZ; exec \"$@\"", "sh"], data).await
-    }
-
-    /// Starts one behind a command that ends by running its arguments.
-    pub(crate) async fn behind(wrapper: &[&str], data: &Path) -> Result<Self> {
-        let binary = binary()?;
-        let mut words = wrapper.iter().map(std::ffi::OsStr::new).chain([binary.as_os_str()]);
-        let mut command = Command::new(words.next().context("a command")?);
-        command.args(words).args(["dev", "--json", "--listen", "127.0.0.1:0"]);
+        let mut command = Command::new(binary()?);
+        command.args(["dev", "--json", "--listen", "127.0.0.1:0"]);
         command.args(["--operations", "127.0.0.1:0", "--data"]).arg(data);
         for name in ["RATE_PER_S", "RATE_BURST", "REFUSALS_PER_S", "REFUSALS_BURST"] {
             command.env(format!("STAGEDOOR_SERVER__{name}"), "1000000");
