@@ -63,6 +63,8 @@ config! {
     revocation_ban_s_max: u64 = 3_153_600_000;
     /// How often revocations that are over are let go of, in seconds.
     revocation_prune_interval_s: u64 = 60;
+    /// Acts under way at once; further ones wait.
+    acts_under_way_max: u32 = 1_024;
     /// How long a write waits for the database, for other writes of this process and as long again for other
     /// processes, in milliseconds; then it is refused with `store_unavailable`.
     store_wait_ms: u64 = 5_000;

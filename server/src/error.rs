@@ -13,7 +13,7 @@ use stagedoor_bus::BusError;
 use stagedoor_token::{MintError, Refusal};
 use utoipa::ToSchema;
 
-use crate::{secret::NoRandomness, store::StoreError};
+use crate::{doors::NotDone, secret::NoRandomness, store::StoreError};
 
 /// A problem body (RFC 9457).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -62,14 +62,31 @@ pub(crate) enum ApiError {
     RateLimited { retry_s: u64 },
     /// No relay answers.
     Unavailable(BusError),
+    /// The store cannot be written, or not be read.
+    StoreUnavailable,
+    /// It is not any more what the caller saw.
+    Precondition { code: &'static str, detail: &'static str },
     /// Our fault.
     Internal,
 }
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
+        if error.reason().is_some() {
+            tracing::debug!(%error, "the store is not available");
+            return Self::StoreUnavailable;
+        }
         tracing::warn!(%error, "the store failed");
         Self::Internal
+    }
+}
+
+impl From<NotDone> for ApiError {
+    fn from(error: NotDone) -> Self {
+        match error {
+            NotDone::Store(error) => error.into(),
+            NotDone::Bus(error) => error.into(),
+        }
     }
 }
 
@@ -98,12 +115,19 @@ impl From<MintError> for ApiError {
 }
 
 impl ApiError {
+    /// The body ended before its end.
+    pub(crate) fn body_broken() -> Self {
+        let detail = "the body did not come whole".into();
+        Self::Malformed { code: "body_malformed", detail }
+    }
+
     /// The stable code.
     pub(crate) fn code(&self) -> &'static str {
         match self {
             Self::Unauthenticated { code, .. }
             | Self::NotFound { code, .. }
             | Self::Conflict { code, .. }
+            | Self::Precondition { code, .. }
             | Self::Malformed { code, .. }
             | Self::Invalid { code, .. } => code,
             Self::Forbidden { .. } => "scope_missing",
@@ -114,6 +138,7 @@ impl ApiError {
             Self::MediaType => "media_type_unsupported",
             Self::RateLimited { .. } => "rate_limited",
             Self::Unavailable(_) => "relay_unavailable",
+            Self::StoreUnavailable => "store_unavailable",
             Self::Internal => "internal",
         }
     }
@@ -130,7 +155,8 @@ impl ApiError {
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
-            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable(_) | Self::StoreUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Precondition { .. } => StatusCode::PRECONDITION_FAILED,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -139,6 +165,7 @@ impl ApiError {
         match self {
             Self::Unauthenticated { detail, .. }
             | Self::NotFound { detail, .. }
+            | Self::Precondition { detail, .. }
             | Self::Conflict { detail, .. } => Cow::Borrowed(detail),
             Self::Malformed { detail, .. } | Self::Invalid { detail, .. } => detail.clone(),
             Self::Forbidden { scope } => {
@@ -156,6 +183,7 @@ impl ApiError {
                 format!("too many requests; try again in {retry_s} s").into()
             }
             Self::Unavailable(error) => error.to_string().into(),
+            Self::StoreUnavailable => "the store does not work now; try again".into(),
             Self::Internal => "the request id finds the reason in the log".into(),
         }
     }
@@ -176,7 +204,9 @@ impl ApiError {
                 ),
             )),
             Self::RateLimited { retry_s } => Some((header::RETRY_AFTER, retry_s.to_string())),
-            Self::Unavailable(_) => Some((header::RETRY_AFTER, "1".into())),
+            Self::Unavailable(_) | Self::StoreUnavailable => {
+                Some((header::RETRY_AFTER, "1".into()))
+            }
             _ => None,
         }
     }

@@ -1,10 +1,9 @@
-//! A creation asked twice with one `Idempotency-Key` happens once. After `routes`, before `caller`. A kept
-//! answer never holds a secret: the one that was shown is not shown again.
+//! A creation asked twice with one `Idempotency-Key` happens once: its answer is kept in the transaction that creates.
+//! A kept answer never holds a secret: the one that was shown is not shown again.
 
 use std::{
     collections::HashSet,
-    future::Future,
-    sync::{LazyLock, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use axum::{
@@ -20,57 +19,93 @@ use crate::{
     error::ApiError,
     secret,
     state::{State, unix_ms},
-    store::replies::Kept,
+    store::{replies::Kept, write::Tx},
 };
 
 /// The longest key, in bytes.
 const KEY_BYTES_MAX: usize = 128;
 
-/// Creations under way, by caller and key.
-static UNDER_WAY: LazyLock<Mutex<HashSet<(String, String)>>> = LazyLock::new(Mutex::default);
+/// For answers that hold no secret.
+pub(crate) const NO_SECRET: &str = "/none";
 
-struct UnderWay((String, String));
+/// A caller's id, and its key.
+type Name = (String, String);
+
+/// Creations under way.
+#[derive(Debug, Default)]
+pub(crate) struct Marks(Mutex<HashSet<Name>>);
+
+/// A creation under way.
+#[derive(Debug)]
+struct UnderWay {
+    marks: Arc<Marks>,
+    name: Name,
+}
 
 impl UnderWay {
-    fn begin(caller: &Caller, key: &str) -> Option<Self> {
-        let name = (caller.id().to_owned(), key.to_owned());
-        let mut under_way = UNDER_WAY.lock().unwrap_or_else(PoisonError::into_inner);
-        under_way.insert(name.clone()).then_some(Self(name))
+    /// `None` if it is under way already.
+    fn begin(marks: &Arc<Marks>, name: Name) -> Option<Self> {
+        let is_first = marks.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone());
+        // Made only where it is the first, and with the lock let go of: its end takes the lock.
+        is_first.then(|| Self { marks: marks.clone(), name })
     }
 }
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        UNDER_WAY.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.0);
+        self.marks.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.name);
     }
 }
 
-/// Creates, or gives the kept answer. `request` is what was asked, path included; `secret` names the field
-/// of the answer that is kept as `null`.
-pub(crate) async fn once<T: Serialize>(
-    state: &State,
-    caller: &Caller,
-    headers: &HeaderMap,
-    request: &(impl Serialize + Sync),
-    secret: &str,
-    create: impl Future<Output = Result<T, ApiError>>,
-) -> Result<Response, ApiError> {
-    let Some(key) = headers.get("idempotency-key") else {
-        return Ok((StatusCode::CREATED, Json(create.await?)).into_response());
-    };
-    let malformed = |detail| ApiError::Malformed { code: "idempotency_key_invalid", detail };
-    let key = key.to_str().ok().filter(|key| (1..=KEY_BYTES_MAX).contains(&key.len()));
-    let key =
-        key.ok_or_else(|| malformed("the key is 1 to 128 visible ASCII characters".into()))?;
-    let _under_way = UnderWay::begin(caller, key).ok_or(ApiError::Conflict {
-        code: "idempotency_under_way",
-        detail: "a request with this key is being answered",
-    })?;
-    let now_ms = unix_ms();
-    let since_ms = now_ms.saturating_sub(state.config.idempotency_s * 1_000);
-    let hash = secret::hash(&serde_json::to_vec(request).map_err(|_| ApiError::Internal)?);
-    if let Some(kept) = state.store.kept(caller.id(), key, since_ms).await? {
-        if !secret::same(&kept.request_hash, &hash) {
+/// One creation, which is the only one of its key while this is there. Without a key every one is its own.
+pub(crate) struct Once {
+    keyed: Option<Keyed>,
+    since_ms: u64,
+}
+
+struct Keyed {
+    under_way: UnderWay,
+    request_hash: [u8; 32],
+}
+
+impl Once {
+    /// Reads the key. `request` is what was asked, path included.
+    pub(crate) fn begin(
+        state: &State,
+        caller: &Caller,
+        headers: &HeaderMap,
+        request: &impl Serialize,
+    ) -> Result<Self, ApiError> {
+        let since_ms = unix_ms().saturating_sub(state.config.idempotency_s.saturating_mul(1_000));
+        let Some(key) = headers.get("idempotency-key") else {
+            return Ok(Self { keyed: None, since_ms });
+        };
+        let key = key.to_str().ok().filter(|key| (1..=KEY_BYTES_MAX).contains(&key.len()));
+        let key = key.ok_or(ApiError::Malformed {
+            code: "idempotency_key_invalid",
+            detail: "the key is 1 to 128 visible ASCII characters".into(),
+        })?;
+        let name = (caller.id().to_owned(), key.to_owned());
+        let under_way = UnderWay::begin(&state.marks, name).ok_or(ApiError::Conflict {
+            code: "idempotency_under_way",
+            detail: "a request with this key is being answered",
+        })?;
+        let request = serde_json::to_vec(request).map_err(|_| ApiError::Internal)?;
+        let keyed = Some(Keyed { under_way, request_hash: secret::hash(&request) });
+        Ok(Self { keyed, since_ms })
+    }
+
+    /// Whether the answer is kept at all.
+    pub(crate) fn has_key(&self) -> bool {
+        self.keyed.is_some()
+    }
+
+    /// The answer that was kept, if there is one.
+    pub(crate) async fn kept(&self, tx: &mut Tx) -> Result<Option<Response>, ApiError> {
+        let Some(Keyed { under_way, request_hash }) = &self.keyed else { return Ok(None) };
+        let (caller, key) = &under_way.name;
+        let Some(kept) = tx.kept(caller, key, self.since_ms).await? else { return Ok(None) };
+        if !secret::same(&kept.request_hash, request_hash) {
             return Err(ApiError::Invalid {
                 code: "idempotency_mismatch",
                 detail: "the key was used with another request".into(),
@@ -78,14 +113,45 @@ pub(crate) async fn once<T: Serialize>(
         }
         let body: Value = serde_json::from_str(&kept.body).map_err(|_| ApiError::Internal)?;
         let status = StatusCode::from_u16(kept.status).map_err(|_| ApiError::Internal)?;
-        return Ok((status, [("idempotency-replayed", "true")], Json(body)).into_response());
+        Ok(Some((status, [("idempotency-replayed", "true")], Json(body)).into_response()))
     }
-    let created = serde_json::to_value(create.await?).map_err(|_| ApiError::Internal)?;
-    let mut public = created.clone();
-    if let Some(field) = public.pointer_mut(secret) {
-        *field = Value::Null;
+
+    /// Keeps the answer, and gives it; `secret` names the field of it that is kept as `null`.
+    pub(crate) async fn keep(
+        &self,
+        tx: &mut Tx,
+        created: &impl Serialize,
+        secret: &str,
+    ) -> Result<Response, ApiError> {
+        let created = serde_json::to_value(created).map_err(|_| ApiError::Internal)?;
+        if let Some(Keyed { under_way, request_hash }) = &self.keyed {
+            let mut public = created.clone();
+            if let Some(field) = public.pointer_mut(secret) {
+                *field = Value::Null;
+            }
+            let body = public.to_string();
+            let kept = Kept { request_hash: request_hash.to_vec(), status: 201, body };
+            let (caller, key) = &under_way.name;
+            tx.keep(caller, key, &kept, unix_ms(), self.since_ms).await?;
+        }
+        Ok((StatusCode::CREATED, Json(created)).into_response())
     }
-    let kept = Kept { request_hash: hash.to_vec(), status: 201, body: public.to_string() };
-    state.store.keep(caller.id(), key, &kept, now_ms, since_ms).await?;
-    Ok((StatusCode::CREATED, Json(created)).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_under_way_once_until_its_end() {
+        let marks = Arc::new(Marks::default());
+        let name = |caller: &str| (caller.to_owned(), "k".to_owned());
+        let first = UnderWay::begin(&marks, name("a")).expect("the first");
+        assert!(UnderWay::begin(&marks, name("a")).is_none());
+        assert!(UnderWay::begin(&marks, name("a")).is_none(), "the loser took nothing away");
+        assert!(UnderWay::begin(&marks, name("b")).is_some());
+        drop(first);
+        assert!(UnderWay::begin(&marks, name("a")).is_some());
+        assert!(marks.0.lock().expect("free").is_empty());
+    }
 }

@@ -6,21 +6,25 @@
 //! 1. [`server`]: the whole: opens the store, tells the relay of its apps, closes.
 //! 2. [`router`]: which path goes where; limits, request ids, rates.
 //! 3. [`routes`]: one file for each resource.
-//! 4. [`idempotency`]: a creation asked twice happens once.
-//! 5. [`caller`]: who asks, and may they.
-//! 6. [`issue`]: the one decision whether, and with what, a token is minted. Pure.
-//! 7. [`role_set`]: an app's roles read and changed. Pure.
-//! 8. [`state`]: what every request has in common.
-//! 9. [`recorder`]: the audit trail's one writer.
-//! 10. [`revoker`]: what is revoked, in the store and on the bus.
-//! 11. [`error`]: every refusal, and the only file with status codes.
-//! 12. [`store`]: the database.
-//! 13. [`secret`]: secrets made, hashed and compared.
-//! 14. [`metrics`]: what the server counts.
-//! 15. [`config`]: how the server is set up; every limit by name.
+//! 4. [`act`]: an act that began is carried through.
+//! 5. [`idempotency`]: a creation asked twice happens once.
+//! 6. [`caller`]: who asks, and may they.
+//! 7. [`issue`]: the one decision whether, and with what, a token is minted. Pure.
+//! 8. [`role_set`]: an app's roles read and changed. Pure.
+//! 9. [`state`]: what every request has in common.
+//! 10. [`recorder`]: the audit trail's one writer.
+//! 11. [`revoker`]: what members revoke, in the store and on the bus.
+//! 12. [`error`]: every refusal, and the only file with status codes.
+//! 13. [`doors`]: what the doors know is what is stored.
+//! 14. [`store`]: the database.
+//! 15. [`secret`]: secrets made, hashed and compared.
+//! 16. [`metrics`]: what the server counts.
+//! 17. [`config`]: how the server is set up; every limit by name.
 
+mod act;
 mod caller;
 pub mod config;
+mod doors;
 mod error;
 mod idempotency;
 mod issue;
@@ -39,4 +43,4 @@ pub use caller::Scope;
 pub use config::Config;
 pub use router::openapi;
 pub use routes::{api_keys::ApiKeyCreated, apps::AppCreated};
-pub use server::{OpenError, Server};
+pub use server::{NotReady, OpenError, Server};

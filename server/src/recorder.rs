@@ -48,8 +48,8 @@ impl Recorder {
     /// Hands a record in and waits until it is committed.
     pub(crate) async fn record(&self, record: Record) -> Result<(), ApiError> {
         let (committed, done) = oneshot::channel();
-        self.asked.send((record, committed)).await.map_err(|_| ApiError::Internal)?;
-        done.await.map_err(|_| ApiError::Internal)
+        self.asked.send((record, committed)).await.map_err(|_| ApiError::StoreUnavailable)?;
+        done.await.map_err(|_| ApiError::StoreUnavailable)
     }
 
     async fn hand_in(&self, records: Vec<Record>) {

@@ -1,29 +1,29 @@
-//! What is revoked, in the store and on the bus. After `recorder`, before `error`. Stores first and tells
-//! the doors then, one revocation at a time, so that both hold the same; live seats are the caller's to
-//! think of.
+//! What is revoked, in the store and on the bus. Stores first and tells the doors then, in the same order; live seats
+//! are the caller's to think of.
 
 use std::sync::Arc;
 
 use stagedoor_bus::{Bus, Revocation};
 use stagedoor_token::AppId;
-use tokio::sync::Mutex;
 
-use crate::store::{Store, StoreError, revocations::RevocationRow};
+use crate::{
+    doors::{Doors, News, NotDone},
+    store::{Store, StoreError, revocations::RevocationRow},
+};
 
 /// Rows that are read at a time.
 const ROWS_AT_A_TIME: u32 = 10_000;
 
-/// Where revocations are made and lifted.
+/// Where what members revoke is stored, and what is over is let go of.
 pub(crate) struct Revoker {
     store: Store,
     bus: Arc<dyn Bus>,
-    /// A lift says what is left of its target: nothing of it may be added meanwhile.
-    one_at_a_time: Mutex<()>,
+    doors: Arc<Doors>,
 }
 
 impl Revoker {
-    pub(crate) fn new(store: Store, bus: Arc<dyn Bus>) -> Self {
-        Self { store, bus, one_at_a_time: Mutex::default() }
+    pub(crate) fn new(store: Store, bus: Arc<dyn Bus>, doors: Arc<Doors>) -> Self {
+        Self { store, bus, doors }
     }
 
     /// Stores a revocation, tells the doors, and gives it back with its number; `None` if the app is not
@@ -32,27 +32,14 @@ impl Revoker {
         &self,
         entry: Revocation,
         actor: &str,
-    ) -> Result<Option<RevocationRow>, StoreError> {
-        let _one = self.one_at_a_time.lock().await;
+    ) -> Result<Option<RevocationRow>, NotDone> {
+        let app = entry.app;
         let mut row = RevocationRow::new(entry, actor);
-        let Some(generation) = self.store.add_revocation(&row).await? else { return Ok(None) };
+        let mut tx = self.store.begin().await?;
+        let Some(generation) = tx.add_revocation(&row).await? else { return Ok(None) };
         row.entry.generation = generation;
-        self.bus.revoke(&row.entry);
+        self.doors.commit(tx, app, News::Revoked(row.entry.clone())).await?;
         Ok(Some(row))
-    }
-
-    /// Lifts a revocation by its number; `None` if there is none.
-    pub(crate) async fn lift(
-        &self,
-        app: AppId,
-        generation: u64,
-    ) -> Result<Option<RevocationRow>, StoreError> {
-        let _one = self.one_at_a_time.lock().await;
-        let Some((lifted, left)) = self.store.lift_revocation(app, generation).await? else {
-            return Ok(None);
-        };
-        self.bus.lift(app, &lifted.entry.target, &left);
-        Ok(Some(lifted))
     }
 
     /// Tells the doors of everything that is stored.
@@ -96,24 +83,31 @@ mod tests {
 
     async fn with_an_app() -> (Store, tempfile::TempDir) {
         let (store, folder) = opened().await;
-        let app = AppRow {
-            id: AppId(1),
-            name: "a".into(),
-            ttl_s_default: 1,
-            ttl_s_max: 1,
-            created_ms: 0,
-            generation: 0,
-            second_login: None,
-        };
-        assert!(store.add_app(&app, &[]).await.expect("an app"));
+        let mut tx = store.begin().await.expect("begun");
+        assert!(tx.add_app(&AppRow::sample(1)).await.expect("an app"));
+        drop(tx.commit().await.expect("committed"));
         (store, folder)
+    }
+
+    fn revoker_of(store: &Store, bus: &Arc<LocalBus>) -> Revoker {
+        let doors = Doors::new(bus.clone(), Arc::default());
+        Revoker::new(store.clone(), bus.clone(), Arc::new(doors))
+    }
+
+    async fn lift(store: &Store, revoker: &Revoker, generation: u64) -> bool {
+        let mut tx = store.begin().await.expect("begun");
+        let lifted = tx.lift_revocation(AppId(1), generation).await.expect("an answer");
+        let Some((row, left)) = lifted else { return false };
+        let news = News::Lifted { target: row.entry.target, left };
+        revoker.doors.commit(tx, AppId(1), news).await.expect("lifted");
+        true
     }
 
     #[tokio::test]
     async fn what_is_over_leaves_list_and_store_and_the_rest_is_loaded_again() {
         let (store, _folder) = with_an_app().await;
         let (bus, _ends) = LocalBus::new();
-        let revoker = Revoker::new(store.clone(), bus.clone());
+        let revoker = revoker_of(&store, &bus);
         for (nth, entry) in [
             entry("anna", false, None),
             entry("ben", true, Some(NOW_S + 60)),
@@ -139,7 +133,7 @@ mod tests {
             let stored = store.all_revocations((AppId(0), 0), 0, 9).await.expect("rows");
             assert_eq!((bus.revocations().len(), stored.len()), (left, left), "{now_s}");
             let (again, _ends) = LocalBus::new();
-            Revoker::new(store.clone(), again.clone()).load(now_s).await.expect("loaded");
+            revoker_of(&store, &again).load(now_s).await.expect("loaded");
             assert_eq!(again.revocations().len(), left, "{now_s}");
         }
         let app = store.app(AppId(1)).await.expect("read").expect("an app");
@@ -150,7 +144,7 @@ mod tests {
     async fn a_lift_leaves_what_else_is_said_of_its_target() {
         let (store, _folder) = with_an_app().await;
         let (bus, _ends) = LocalBus::new();
-        let revoker = Revoker::new(store, bus.clone());
+        let revoker = revoker_of(&store, &bus);
         for ban in [false, true] {
             revoker.add(entry("anna", ban, None), "root").await.expect("stored");
         }
@@ -168,10 +162,10 @@ mod tests {
             bus.revocations().find(&bearer, NOW_S).map(|hit| hit.ban)
         };
         assert_eq!(found(), Some(true));
-        assert!(revoker.lift(AppId(1), 2).await.expect("an answer").is_some());
+        assert!(lift(&store, &revoker, 2).await);
         assert_eq!(found(), Some(false));
-        assert!(revoker.lift(AppId(1), 2).await.expect("an answer").is_none());
-        assert!(revoker.lift(AppId(1), 1).await.expect("an answer").is_some());
+        assert!(!lift(&store, &revoker, 2).await);
+        assert!(lift(&store, &revoker, 1).await);
         assert_eq!(found(), None);
     }
 }

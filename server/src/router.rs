@@ -11,10 +11,14 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use utoipa::OpenApi;
+use utoipa::{
+    OpenApi,
+    openapi::{ContentBuilder, Ref, ResponseBuilder},
+};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
+    act::carry_through,
     caller::Caller,
     error::{ApiError, Problem, with_request_id},
     recorder,
@@ -74,17 +78,38 @@ fn api() -> OpenApiRouter<Arc<State>> {
         .routes(routes!(audit::list))
 }
 
+/// What every operation may answer.
+fn with_unavailable(mut document: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
+    let problem = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+    let response = ResponseBuilder::new()
+        .description(
+            "The store cannot be written or read now (`store_unavailable`), or no relay answers \
+             (`relay_unavailable`); `Retry-After` says when to try again.",
+        )
+        .content("application/problem+json", problem)
+        .build();
+    for item in document.paths.paths.values_mut() {
+        let operations =
+            [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch];
+        for operation in operations.into_iter().flatten() {
+            operation.responses.responses.insert("503".into(), response.clone().into());
+        }
+    }
+    document
+}
+
 /// The OpenAPI document of this version, as pretty JSON with a newline at its end.
 pub fn openapi() -> String {
-    let document = api().into_openapi();
+    let document = with_unavailable(api().into_openapi());
     document.to_pretty_json().unwrap_or_default() + "\n"
 }
 
 /// Every path of the server.
 pub(crate) fn router(state: Arc<State>) -> Router {
     let (api, document) = api().split_for_parts();
-    let document = Arc::new(document);
-    api.route_layer(from_fn_with_state(state.clone(), authenticate))
+    let document = Arc::new(with_unavailable(document));
+    api.route_layer(from_fn_with_state(state.clone(), carry_through))
+        .route_layer(from_fn_with_state(state.clone(), authenticate))
         .route("/v1/openapi.json", get(move || async move { Json(document.as_ref().clone()) }))
         .route("/", get(pages::front))
         .route("/reference", get(pages::reference))

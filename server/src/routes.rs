@@ -4,6 +4,7 @@
 pub(crate) mod api_keys;
 pub(crate) mod apps;
 pub(crate) mod audit;
+mod etag;
 pub(crate) mod keys;
 pub(crate) mod pages;
 pub(crate) mod revocations;
@@ -24,7 +25,12 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use stagedoor_token::AppId;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::{error::ApiError, state::State};
+use crate::{
+    config::Config,
+    error::ApiError,
+    state::State,
+    store::{apps::AppRow, write::Tx},
+};
 
 /// A JSON body, its faults told as problems.
 pub(crate) struct Body<T>(pub(crate) T);
@@ -45,10 +51,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
                     detail: "the body is not JSON".into(),
                 },
                 other if other.status() == StatusCode::PAYLOAD_TOO_LARGE => ApiError::TooLarge,
-                _ => ApiError::Malformed {
-                    code: "body_malformed",
-                    detail: "the body did not come whole".into(),
-                },
+                _ => ApiError::body_broken(),
             }),
         }
     }
@@ -106,6 +109,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
 /// Which page.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Paging {
     /// Entries at most; 50 unless asked.
     limit: Option<u32>,
@@ -125,8 +129,8 @@ pub(crate) struct Page<T> {
 const PAGE_ENTRIES_DEFAULT: u32 = 50;
 
 /// How many entries a page has.
-fn page_limit(state: &State, limit: Option<u32>) -> Result<u32, ApiError> {
-    let max = state.config.page_entries_max;
+fn page_limit(config: &Config, limit: Option<u32>) -> Result<u32, ApiError> {
+    let max = config.page_entries_max;
     let limit = limit.unwrap_or(PAGE_ENTRIES_DEFAULT.min(max));
     if (1..=max).contains(&limit) {
         Ok(limit)
@@ -153,8 +157,8 @@ fn app_unknown() -> ApiError {
 }
 
 /// A name that people gave: not empty, bounded, without control characters.
-fn check_name(state: &State, name: &str) -> Result<(), ApiError> {
-    let bytes_max = state.config.name_bytes_max;
+fn check_name(config: &Config, name: &str) -> Result<(), ApiError> {
+    let bytes_max = config.name_bytes_max;
     if name.is_empty() || name.len() > bytes_max || name.chars().any(char::is_control) {
         let detail = format!("`name` is 1 to {bytes_max} bytes without control characters");
         return Err(ApiError::Invalid { code: "name_invalid", detail: detail.into() });
@@ -162,7 +166,12 @@ fn check_name(state: &State, name: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// An app's rows that a change needs.
-async fn app_row(state: &State, id: AppId) -> Result<crate::store::apps::AppRow, ApiError> {
+/// An app as it is now.
+async fn app_row(state: &State, id: AppId) -> Result<AppRow, ApiError> {
     state.store.app(id).await?.ok_or_else(app_unknown)
+}
+
+/// An app as a transaction finds it.
+async fn app_in(tx: &mut Tx, id: AppId) -> Result<AppRow, ApiError> {
+    tx.app(id).await?.ok_or_else(app_unknown)
 }

@@ -11,8 +11,10 @@ use tokio::{
 };
 
 use crate::{
+    act::Acts,
     caller::{ROOT_PREFIX, Scope},
     config::Config,
+    doors::{Doors, News},
     error::ApiError,
     metrics::Metrics,
     recorder::{Recorder, listen},
@@ -52,6 +54,17 @@ impl From<ApiError> for OpenError {
     }
 }
 
+/// Why the server is of no use now.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum NotReady {
+    /// Writes fail, for this reason.
+    #[error("the store cannot be written: {0}")]
+    Unwritable(String),
+    /// Reads fail.
+    #[error("the store does not answer")]
+    Unreadable,
+}
+
 /// The server.
 pub struct Server {
     state: Arc<State>,
@@ -68,17 +81,21 @@ impl Server {
         bus: Arc<dyn Bus>,
         events: mpsc::Receiver<Event>,
     ) -> Result<(Self, Option<String>), OpenError> {
-        let store = Store::open(&config.data_dir)
+        let wait = Duration::from_millis(config.store_wait_ms);
+        let store = Store::open(&config.data_dir, wait)
             .await
             .map_err(|error| OpenError::Store(error.to_string()))?;
         let metrics = Arc::new(Metrics::default());
         let (recorder, writer) =
             Recorder::start(store.clone(), metrics.clone(), config.audit_waiting_max.max(1));
-        let revoker = Arc::new(Revoker::new(store.clone(), bus.clone()));
+        let doors = Arc::new(Doors::new(bus.clone(), metrics.clone()));
+        let revoker = Arc::new(Revoker::new(store.clone(), bus.clone(), doors.clone()));
         let state = Arc::new(State {
             requests: Buckets::new(config.rate_per_s, config.rate_burst),
             refusals: Buckets::new(config.refusals_per_s, config.refusals_burst),
-            telling: tokio::sync::Mutex::default(),
+            acts: Acts::new(config.acts_under_way_max),
+            marks: Arc::default(),
+            doors,
             store,
             bus,
             recorder: recorder.clone(),
@@ -103,8 +120,10 @@ impl Server {
 
     /// Makes an app with its first key.
     pub async fn create_app(&self, name: &str) -> Result<AppCreated, OpenError> {
-        let new = NewApp::named(name);
-        Ok(apps::make(&self.state, &new).await?)
+        let mut tx = self.state.store.begin().await.map_err(ApiError::from)?;
+        let created = apps::make(&self.state.config, &mut tx, &NewApp::named(name)).await?;
+        self.state.commit_app(tx, AppId(created.app)).await?;
+        Ok(created)
     }
 
     /// Makes an API key of an app.
@@ -115,12 +134,21 @@ impl Server {
         scopes: &[Scope],
     ) -> Result<ApiKeyCreated, OpenError> {
         let new = NewApiKey { name: name.into(), scopes: scopes.to_vec(), expires_in_s: None };
-        Ok(api_keys::make(&self.state, AppId(app), &new).await?)
+        let mut tx = self.state.store.begin().await.map_err(ApiError::from)?;
+        let created = api_keys::make(&self.state.config, &mut tx, AppId(app), &new).await?;
+        let done = self.state.doors.commit(tx, AppId(app), News::Nothing).await;
+        done.map_err(ApiError::from)?;
+        Ok(created)
     }
 
-    /// Whether the store answers.
-    pub async fn ready(&self) -> bool {
-        self.state.store.answers().await
+    /// Whether the store can be read and written. While writes fail, one is tried now and then.
+    pub async fn ready(&self) -> Result<(), NotReady> {
+        if let Err(error) = self.state.store.writable().await {
+            let reason =
+                error.reason().map_or_else(|| "a fault".into(), |reason| reason.to_string());
+            return Err(NotReady::Unwritable(reason));
+        }
+        if self.state.store.answers().await { Ok(()) } else { Err(NotReady::Unreadable) }
     }
 
     /// Everything the server counts, in Prometheus' text format.
@@ -132,6 +160,7 @@ impl Server {
     /// done.
     pub async fn close(self) {
         let (close, listening) = self.listener;
+        self.state.acts.end(CLOSE_TIMEOUT).await;
         drop(close);
         // Nothing here may hold the process: a request that hangs, or a disk that does.
         let _ = tokio::time::timeout(CLOSE_TIMEOUT, listening).await;
@@ -163,7 +192,7 @@ async fn tell_apps(state: &State) -> Result<(), OpenError> {
         after = last.id.0;
         for app in &apps {
             state.bus.revocations().raise(app.id, app.generation);
-            state.tell_app(app.id).await?;
+            state.tell_app(app).await?;
         }
     }
 }

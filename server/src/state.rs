@@ -6,17 +6,20 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use stagedoor_bus::{App, Bus};
-use stagedoor_token::{AppId, Key, Roles};
+use stagedoor_bus::Bus;
+use stagedoor_token::AppId;
 use stagedoor_wire::rate::{Bucket, Rate};
 
 use crate::{
+    act::Acts,
     config::Config,
+    doors::{Doors, News, app_of},
     error::ApiError,
+    idempotency::Marks,
     metrics::Metrics,
     recorder::Recorder,
     revoker::Revoker,
-    store::{Store, StoreError, apps::KeyRow, roles::RoleSetRow},
+    store::{Store, apps::AppRow, write::Tx},
 };
 
 /// Buckets that are kept before the full ones are forgotten.
@@ -32,8 +35,9 @@ pub(crate) struct State {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) requests: Buckets,
     pub(crate) refusals: Buckets,
-    /// One at a time tells the relay of an app, so that the newest is what stays.
-    pub(crate) telling: tokio::sync::Mutex<()>,
+    pub(crate) doors: Arc<Doors>,
+    pub(crate) acts: Acts,
+    pub(crate) marks: Arc<Marks>,
 }
 
 /// Milliseconds since the Unix epoch.
@@ -47,30 +51,19 @@ pub(crate) fn unix_s() -> u64 {
 }
 
 impl State {
-    /// Tells the relay what an app's keys and roles are now.
-    pub(crate) async fn tell_app(&self, id: AppId) -> Result<(), ApiError> {
-        let _telling = self.telling.lock().await;
-        let roles = match self.store.role_set(id).await? {
-            Some(set) => Arc::new(roles_of(&set)?),
-            None => Roles::built_in(),
-        };
-        let keys = self.store.keys(id).await?;
-        let keys = keys.iter().filter_map(key_of).collect();
-        let second_login = self.store.app(id).await?.and_then(|app| app.second_login);
-        Ok(self.bus.put_app(App { id, keys, roles, second_login }).await?)
+    /// Commits what was done to an app, and tells the doors what it is now.
+    pub(crate) async fn commit_app(&self, mut tx: Tx, id: AppId) -> Result<(), ApiError> {
+        let row = tx.app(id).await?.ok_or(ApiError::Internal)?;
+        let (keys, roles) = (tx.keys(id).await?, tx.role_set(id).await?);
+        let news = News::App(app_of(&row, &keys, roles.as_ref())?);
+        Ok(self.doors.commit(tx, id, news).await?)
     }
-}
 
-/// A row's roles.
-pub(crate) fn roles_of(row: &RoleSetRow) -> Result<Roles, StoreError> {
-    Roles::from_json(&row.roles).map_err(|_| StoreError::Row("role_sets"))
-}
-
-/// A row's key. One that is none any more, by whatever accident, is left out and told.
-pub(crate) fn key_of(row: &KeyRow) -> Option<Key> {
-    let key = Key::hs256(row.app, &row.kid, &row.secret, row.state);
-    key.inspect_err(|error| tracing::warn!(%error, kid = row.kid, "a stored key is not usable"))
-        .ok()
+    /// Tells the doors of an app as it is stored. At the start, while nobody acts.
+    pub(crate) async fn tell_app(&self, row: &AppRow) -> Result<(), ApiError> {
+        let (keys, roles) = (self.store.keys(row.id).await?, self.store.role_set(row.id).await?);
+        Ok(self.bus.put_app(app_of(row, &keys, roles.as_ref())?).await?)
+    }
 }
 
 /// A bucket for each name.

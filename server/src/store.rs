@@ -8,21 +8,26 @@ pub(crate) mod credentials;
 pub(crate) mod replies;
 pub(crate) mod revocations;
 pub(crate) mod roles;
+pub(crate) mod write;
 
 use std::{borrow::Cow, fs::OpenOptions, os::unix::fs::OpenOptionsExt, path::Path, time::Duration};
 
 use sqlx::{
-    SqlitePool,
+    ConnectOptions, SqlitePool,
     migrate::{Migration, MigrationType, Migrator},
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+    sqlite::{
+        SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
+    },
 };
+
+use write::{Reason, Statement, Writer};
 
 /// The database's file in the data folder.
 pub(crate) const FILE: &str = "stagedoor.sqlite";
 /// Pages that a connection keeps, in KiB: what is written is mostly at the end, and the system keeps the file.
 const CACHE_KIB: u32 = 512;
-const CONNECTIONS_MAX: u32 = 8;
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Connections that read.
+const READERS_MAX: u32 = 8;
 
 /// Why the store failed.
 #[derive(Debug, thiserror::Error)]
@@ -39,17 +44,49 @@ pub(crate) enum StoreError {
     /// A row that this version did not write.
     #[error("a row of {0} does not read")]
     Row(&'static str),
+    /// A number that the database has no place for.
+    #[error("a number of {0} is too large")]
+    Number(&'static str),
+    /// Nobody tried: it failed a moment ago, or others were first.
+    #[error("the database: {0}")]
+    Unavailable(Reason),
+    /// A statement of the transaction failed before.
+    #[error("the transaction is over")]
+    Over,
 }
 
-/// The store.
+impl StoreError {
+    /// Why the database does not work; `None` if it does, and this was another fault.
+    pub(crate) fn reason(&self) -> Option<Reason> {
+        match self {
+            Self::Sql(error) => Reason::of(error),
+            Self::Unavailable(reason) => Some(*reason),
+            _ => None,
+        }
+    }
+}
+
+/// A number as the database keeps it.
+fn signed(number: u64, what: &'static str) -> Result<i64, StoreError> {
+    i64::try_from(number).map_err(|_| StoreError::Number(what))
+}
+
+/// A bound to compare with: beyond the largest number there is nothing.
+fn bound(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// The store: many who read, and one who writes.
 #[derive(Clone, Debug)]
 pub(crate) struct Store {
     pool: SqlitePool,
+    writer: Writer,
 }
 
 impl Store {
-    /// Opens the database, makes it if it is not there, and brings its schema up to date.
-    pub(crate) async fn open(data_dir: &Path) -> Result<Self, StoreError> {
+    /// Opens the database, makes it if it is not there, and brings its schema up to date. `wait` is how long a write
+    /// waits: for others of this process, and as long for other processes.
+    pub(crate) async fn open(data_dir: &Path, wait: Duration) -> Result<Self, StoreError> {
         std::fs::create_dir_all(data_dir)?;
         let file = data_dir.join(FILE);
         OpenOptions::new().create(true).append(true).mode(0o600).open(&file)?;
@@ -58,26 +95,36 @@ impl Store {
             .journal_mode(SqliteJournalMode::Wal)
             .pragma("cache_size", format!("-{CACHE_KIB}"))
             .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(BUSY_TIMEOUT)
+            .busy_timeout(wait)
             .foreign_keys(true);
-        let pool =
-            SqlitePoolOptions::new().max_connections(CONNECTIONS_MAX).connect_with(options).await?;
-        Migrator::with_migrations(migrations()).run(&pool).await?;
-        Ok(Self { pool })
+        let mut connection = options.connect().await?;
+        Migrator::with_migrations(migrations()).run(&mut connection).await?;
+        // Nothing is written but in a transaction of the writer's.
+        let readers = options.clone().pragma("query_only", "ON");
+        let pool = SqlitePoolOptions::new().max_connections(READERS_MAX).acquire_timeout(wait);
+        let pool = pool.connect_with(readers).await?;
+        Ok(Self { pool, writer: Writer::new(options, connection, wait) })
     }
 
-    /// Whether the database answers.
+    /// Whether the database can be read.
     pub(crate) async fn answers(&self) -> bool {
         sqlx::query("SELECT 1").execute(&self.pool).await.is_ok()
     }
 
     /// Lets go of the database, its log written back.
     pub(crate) async fn close(&self) {
-        if let Err(error) = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&self.pool).await
-        {
-            tracing::warn!(%error, "the database's log was not written back");
-        }
         self.pool.close().await;
+        self.writer.close().await;
+    }
+
+    /// The first row, as it is now.
+    async fn optional(&self, statement: Statement<'_>) -> Result<Option<SqliteRow>, StoreError> {
+        Ok(statement.fetch_optional(&self.pool).await?)
+    }
+
+    /// Every row, as it is now.
+    async fn all(&self, statement: Statement<'_>) -> Result<Vec<SqliteRow>, StoreError> {
+        Ok(statement.fetch_all(&self.pool).await?)
     }
 }
 
@@ -92,6 +139,7 @@ fn migrations() -> Vec<Migration> {
         migration(3, "revocations", include_str!("../migrations/0003_revocations.sql")),
         migration(4, "second_login", include_str!("../migrations/0004_second_login.sql")),
         migration(5, "audit_by_id", include_str!("../migrations/0005_audit_by_id.sql")),
+        migration(6, "acts", include_str!("../migrations/0006_acts.sql")),
     ]
 }
 
@@ -102,7 +150,7 @@ pub(crate) mod tests {
     /// An empty store, and its folder.
     pub(crate) async fn opened() -> (Store, tempfile::TempDir) {
         let folder = tempfile::tempdir().expect("a folder");
-        let store = Store::open(folder.path()).await.expect("a store");
+        let store = Store::open(folder.path(), Duration::from_secs(5)).await.expect("a store");
         (store, folder)
     }
 }

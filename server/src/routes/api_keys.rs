@@ -12,14 +12,17 @@ use serde::{Deserialize, Serialize};
 use stagedoor_token::AppId;
 use utoipa::ToSchema;
 
-use super::{Asked, At, Body, Page, Paging, app_row, check_name, page_limit};
+use super::{Asked, At, Body, Page, Paging, app_in, check_name, page_limit};
 use crate::{
+    act::By,
     caller::{API_KEY_PREFIX, Caller, Scope, scopes_of},
+    config::Config,
+    doors::News,
     error::{ApiError, Problem},
-    idempotency::once,
-    recorder, secret,
+    idempotency::Once,
+    secret,
     state::{State, unix_ms},
-    store::{audit::Record, credentials::ApiKeyRow},
+    store::{audit::Record, credentials::ApiKeyRow, write::Tx},
 };
 
 /// A new API key.
@@ -30,7 +33,7 @@ pub(crate) struct NewApiKey {
     pub(crate) name: String,
     /// What it may do.
     pub(crate) scopes: Vec<Scope>,
-    /// For how long, in seconds; for ever unless given.
+    /// For how long, in seconds, at most the server's `api_key_expires_s_max`; without an end unless given.
     pub(crate) expires_in_s: Option<u64>,
 }
 
@@ -91,21 +94,27 @@ fn credential(id: &str) -> Result<(String, [u8; 32]), ApiError> {
     Ok((format!("{API_KEY_PREFIX}{id}_{secret}"), hash))
 }
 
-/// Makes and stores an API key.
+/// Makes an API key.
 pub(crate) async fn make(
-    state: &State,
+    config: &Config,
+    tx: &mut Tx,
     app: AppId,
     new: &NewApiKey,
 ) -> Result<ApiKeyCreated, ApiError> {
-    check_name(state, &new.name)?;
+    check_name(config, &new.name)?;
     if new.scopes.is_empty() {
         return Err(ApiError::Invalid {
             code: "scopes_invalid",
             detail: "an API key has at least one scope".into(),
         });
     }
-    let max = state.config.api_keys_per_app_max;
-    if state.store.api_keys(app, "", max).await?.len() >= max as usize {
+    let expires_s_max = config.api_key_expires_s_max;
+    if new.expires_in_s.is_some_and(|s| s > expires_s_max) {
+        let detail = format!("`expires_in_s` is 0 to {expires_s_max}, or left out");
+        return Err(ApiError::Invalid { code: "expires_invalid", detail: detail.into() });
+    }
+    app_in(tx, app).await?;
+    if tx.count_api_keys(app).await? >= u64::from(config.api_keys_per_app_max) {
         return Err(ApiError::Conflict {
             code: "api_keys_exceeded",
             detail: "the app has `api_keys_per_app_max` API keys",
@@ -127,25 +136,12 @@ pub(crate) async fn make(
         expires_ms: new.expires_in_s.map(|s| created_ms.saturating_add(s.saturating_mul(1_000))),
         last_used_ms: None,
     };
-    state.store.add_api_key(&row).await?;
+    tx.add_api_key(&row).await?;
     Ok(ApiKeyCreated { id, scopes, api_key, expires_ms: row.expires_ms })
 }
 
-async fn record(
-    state: &State,
-    caller: &Caller,
-    app: AppId,
-    kind: &str,
-    id: &str,
-) -> Result<(), ApiError> {
-    let detail = Some(format!("api_key={id}").into());
-    let record = Record {
-        app: Some(app.0),
-        actor: Some(caller.id().into()),
-        detail,
-        ..recorder::now(kind, "ok")
-    };
-    state.recorder.record(record).await
+fn record(by: &By, app: AppId, kind: &str, id: &str) -> Record {
+    Record { detail: Some(format!("api_key={id}").into()), ..by.record(app, kind) }
 }
 
 /// Makes an API key; nobody gives another more than it has itself.
@@ -154,20 +150,24 @@ async fn record(
     responses((status = 201, body = ApiKeyCreated), (status = "4XX", body = Problem)))]
 pub(crate) async fn create(
     Has(state): Has<Arc<State>>,
-    Extension(caller): Extension<Caller>,
+    by: By,
     At(app): At<AppId>,
     headers: HeaderMap,
     Body(new): Body<NewApiKey>,
 ) -> Result<Response, ApiError> {
-    caller.may(app, Scope::AppsAdmin)?;
-    new.scopes.iter().try_for_each(|scope| caller.may(app, *scope))?;
-    app_row(&state, app).await?;
-    let create = async {
-        let created = make(&state, app, &new).await?;
-        record(&state, &caller, app, "api_key.create", &created.id).await?;
-        Ok(created)
-    };
-    once(&state, &caller, &headers, &("api-keys", app, &new), "/api_key", create).await
+    by.caller.may(app, Scope::AppsAdmin)?;
+    new.scopes.iter().try_for_each(|scope| by.caller.may(app, *scope))?;
+    let once = Once::begin(&state, &by.caller, &headers, &("api-keys", app, &new))?;
+    let mut tx = state.store.begin().await?;
+    app_in(&mut tx, app).await?;
+    if let Some(kept) = once.kept(&mut tx).await? {
+        return Ok(kept);
+    }
+    let created = make(&state.config, &mut tx, app, &new).await?;
+    tx.add_record(record(&by, app, "api_key.create", &created.id)).await?;
+    let answer = once.keep(&mut tx, &created, "/api_key").await?;
+    state.doors.commit(tx, app, News::Nothing).await?;
+    Ok(answer)
 }
 
 /// Lists API keys by id.
@@ -180,7 +180,8 @@ pub(crate) async fn list(
     Asked(paging): Asked<Paging>,
 ) -> Result<Json<Page<ApiKeyView>>, ApiError> {
     caller.may(app, Scope::AppsAdmin)?;
-    let limit = page_limit(&state, paging.limit)?;
+    let limit = page_limit(&state.config, paging.limit)?;
+    let _look = state.doors.look(app).await;
     let rows = state.store.api_keys(app, paging.after.as_deref().unwrap_or(""), limit + 1).await?;
     let items = rows.into_iter().map(ApiKeyView::from).collect();
     Ok(Json(Page::cut(items, limit, |key: &ApiKeyView| key.id.clone())))
@@ -192,18 +193,18 @@ pub(crate) async fn list(
     responses((status = 200, body = ApiKeyCreated), (status = "4XX", body = Problem)))]
 pub(crate) async fn rotate(
     Has(state): Has<Arc<State>>,
-    Extension(caller): Extension<Caller>,
+    by: By,
     At((app, id)): At<(AppId, String)>,
 ) -> Result<Json<ApiKeyCreated>, ApiError> {
-    caller.may(app, Scope::AppsAdmin)?;
-    let row = state.store.api_key(&id).await?.filter(|row| row.app == app).ok_or_else(unknown)?;
+    by.caller.may(app, Scope::AppsAdmin)?;
+    let mut tx = state.store.begin().await?;
+    let row = tx.api_key(&id).await?.filter(|row| row.app == app).ok_or_else(unknown)?;
     let scopes = scopes_of(&row);
-    scopes.iter().try_for_each(|scope| caller.may(app, *scope))?;
+    scopes.iter().try_for_each(|scope| by.caller.may(app, *scope))?;
     let (api_key, hash) = credential(&id)?;
-    if !state.store.rotate_api_key(app, &id, &hash).await? {
-        return Err(unknown());
-    }
-    record(&state, &caller, app, "api_key.rotate", &id).await?;
+    tx.rotate_api_key(&id, &hash).await?;
+    tx.add_record(record(&by, app, "api_key.rotate", &id)).await?;
+    state.doors.commit(tx, app, News::Nothing).await?;
     Ok(Json(ApiKeyCreated { id, scopes, api_key, expires_ms: row.expires_ms }))
 }
 
@@ -213,13 +214,15 @@ pub(crate) async fn rotate(
     responses((status = 204), (status = "4XX", body = Problem)))]
 pub(crate) async fn delete(
     Has(state): Has<Arc<State>>,
-    Extension(caller): Extension<Caller>,
+    by: By,
     At((app, id)): At<(AppId, String)>,
 ) -> Result<StatusCode, ApiError> {
-    caller.may(app, Scope::AppsAdmin)?;
-    if !state.store.delete_api_key(app, &id).await? {
+    by.caller.may(app, Scope::AppsAdmin)?;
+    let mut tx = state.store.begin().await?;
+    if !tx.delete_api_key(app, &id).await? {
         return Err(unknown());
     }
-    record(&state, &caller, app, "api_key.delete", &id).await?;
+    tx.add_record(record(&by, app, "api_key.delete", &id)).await?;
+    state.doors.commit(tx, app, News::Nothing).await?;
     Ok(StatusCode::NO_CONTENT)
 }

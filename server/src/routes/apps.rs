@@ -5,21 +5,27 @@ use std::sync::Arc;
 use axum::{
     Extension, Json,
     extract::State as Has,
-    http::{HeaderMap, StatusCode},
+    http::{HeaderMap, HeaderName, StatusCode, header},
     response::Response,
 };
 use serde::{Deserialize, Serialize};
 use stagedoor_token::{AppId, KeyState, SecondLogin};
 use utoipa::ToSchema;
 
-use super::{Asked, At, Body, Page, Paging, app_row, app_unknown, check_name, keys, page_limit};
+use super::{
+    Asked, At, Body, Page, Paging, app_in, app_row, app_unknown, check_name, etag::IfMatch, keys,
+    page_limit,
+};
 use crate::{
+    act::By,
     caller::{Caller, Scope},
+    config::Config,
+    doors::News,
     error::{ApiError, Problem},
-    idempotency::once,
-    recorder, secret,
+    idempotency::Once,
+    secret,
     state::{State, unix_ms},
-    store::{apps::AppRow, audit::Record},
+    store::{apps::AppRow, write::Tx},
 };
 
 /// A new app.
@@ -105,20 +111,36 @@ impl From<AppRow> for AppView {
     }
 }
 
-fn check_lives(state: &State, app: &AppRow) -> Result<(), ApiError> {
+/// An app with its tag.
+type Tagged = ([(HeaderName, String); 1], Json<AppView>);
+
+fn tagged(row: AppRow) -> Tagged {
+    ([(header::ETAG, format!("\"{}\"", tag(&row)))], Json(row.into()))
+}
+
+/// What changes with each change of an app, and is another one for each app that has an AppID.
+fn tag(row: &AppRow) -> String {
+    format!("{}-{}", row.created_ms, row.version)
+}
+
+fn check_lives(config: &Config, app: &AppRow) -> Result<(), ApiError> {
     let good = 1 <= app.ttl_s_default
         && app.ttl_s_default <= app.ttl_s_max
-        && app.ttl_s_max <= state.config.ttl_s_max;
+        && app.ttl_s_max <= config.ttl_s_max;
     if good {
         return Ok(());
     }
-    let detail = format!("1 <= `ttl_s_default` <= `ttl_s_max` <= {}", state.config.ttl_s_max);
+    let detail = format!("1 <= `ttl_s_default` <= `ttl_s_max` <= {}", config.ttl_s_max);
     Err(ApiError::Invalid { code: "ttl_invalid", detail: detail.into() })
 }
 
 /// Makes an app with its first key.
-pub(crate) async fn make(state: &State, new: &NewApp) -> Result<AppCreated, ApiError> {
-    check_name(state, &new.name)?;
+pub(crate) async fn make(
+    config: &Config,
+    tx: &mut Tx,
+    new: &NewApp,
+) -> Result<AppCreated, ApiError> {
+    check_name(config, &new.name)?;
     let id = match new.id {
         Some(0) => {
             return Err(ApiError::Invalid {
@@ -132,18 +154,19 @@ pub(crate) async fn make(state: &State, new: &NewApp) -> Result<AppCreated, ApiE
     let app = AppRow {
         id: AppId(id),
         name: new.name.clone(),
-        ttl_s_max: new.ttl_s_max.unwrap_or(state.config.ttl_s_max),
-        ttl_s_default: new.ttl_s_default.unwrap_or(state.config.ttl_s_default),
+        ttl_s_max: new.ttl_s_max.unwrap_or(config.ttl_s_max),
+        ttl_s_default: new.ttl_s_default.unwrap_or(config.ttl_s_default),
         created_ms: unix_ms(),
+        version: 1,
         generation: 0,
         second_login: new.second_login,
     };
-    check_lives(state, &app)?;
+    check_lives(config, &app)?;
     let (row, key) = keys::make(app.id, KeyState::Current)?;
-    if !state.store.add_app(&app, &[row]).await? {
+    if !tx.add_app(&app).await? {
         return Err(ApiError::Conflict { code: "app_exists", detail: "the AppID is taken" });
     }
-    state.tell_app(app.id).await?;
+    tx.add_key(&row).await?;
     Ok(AppCreated { app: id, name: app.name, key })
 }
 
@@ -153,22 +176,22 @@ pub(crate) async fn make(state: &State, new: &NewApp) -> Result<AppCreated, ApiE
     responses((status = 201, body = AppCreated), (status = "4XX", body = Problem)))]
 pub(crate) async fn create(
     Has(state): Has<Arc<State>>,
-    Extension(caller): Extension<Caller>,
+    by: By,
     headers: HeaderMap,
     Body(new): Body<NewApp>,
 ) -> Result<Response, ApiError> {
-    caller.is_root()?;
-    let create = async {
-        let created = make(&state, &new).await?;
-        let record = Record {
-            app: Some(created.app),
-            actor: Some(caller.id().into()),
-            ..recorder::now("app.create", "ok")
-        };
-        state.recorder.record(record).await?;
-        Ok(created)
-    };
-    once(&state, &caller, &headers, &("apps", &new), "/key/secret", create).await
+    by.caller.is_root()?;
+    let once = Once::begin(&state, &by.caller, &headers, &("apps", &new))?;
+    let mut tx = state.store.begin().await?;
+    if let Some(kept) = once.kept(&mut tx).await? {
+        return Ok(kept);
+    }
+    let created = make(&state.config, &mut tx, &new).await?;
+    let app = AppId(created.app);
+    tx.add_record(by.record(app, "app.create")).await?;
+    let answer = once.keep(&mut tx, &created, "/key/secret").await?;
+    state.commit_app(tx, app).await?;
+    Ok(answer)
 }
 
 /// Lists apps by AppID: all of them for the operator, its own for an API key.
@@ -179,10 +202,11 @@ pub(crate) async fn list(
     Extension(caller): Extension<Caller>,
     Asked(paging): Asked<Paging>,
 ) -> Result<Json<Page<AppView>>, ApiError> {
-    let limit = page_limit(&state, paging.limit)?;
+    let limit = page_limit(&state.config, paging.limit)?;
     let malformed =
         |_| ApiError::Malformed { code: "query_invalid", detail: "`after` is an AppID".into() };
     let after = paging.after.map_or(Ok(0), |after| after.parse()).map_err(malformed)?;
+    let _looks = state.doors.look_at_all().await;
     let rows = match &caller {
         Caller::Root => state.store.apps(after, limit + 1).await?,
         Caller::ApiKey { app, .. } => vec![app_row(&state, *app).await?],
@@ -193,46 +217,48 @@ pub(crate) async fn list(
 
 /// One app.
 #[utoipa::path(get, path = "/v1/apps/{app}", tag = "apps", params(("app" = u32, Path)),
-    responses((status = 200, body = AppView), (status = "4XX", body = Problem)))]
+    responses((status = 200, body = AppView, headers(("ETag" = String, description = "For `If-Match` of a change."))),
+        (status = "4XX", body = Problem)))]
 pub(crate) async fn show(
     Has(state): Has<Arc<State>>,
     Extension(caller): Extension<Caller>,
     At(app): At<AppId>,
-) -> Result<Json<AppView>, ApiError> {
+) -> Result<Tagged, ApiError> {
     caller.may(app, Scope::AppsAdmin)?;
-    Ok(Json(app_row(&state, app).await?.into()))
+    let _look = state.doors.look(app).await;
+    Ok(tagged(app_row(&state, app).await?))
 }
 
-/// Changes an app.
-#[utoipa::path(patch, path = "/v1/apps/{app}", tag = "apps", params(("app" = u32, Path)), request_body = AppChange,
-    responses((status = 200, body = AppView), (status = "4XX", body = Problem)))]
+/// Changes an app. With `If-Match` only if it is still what the caller saw; without, what is absent from the request
+/// stays as it is at that moment.
+#[utoipa::path(patch, path = "/v1/apps/{app}", tag = "apps", request_body = AppChange,
+    params(("app" = u32, Path), ("If-Match" = Option<String>, Header, description = "The `ETag` of what is to be changed; refused with 412 `etag_mismatch` if it is another one now.")),
+    responses((status = 200, body = AppView, headers(("ETag" = String, description = "For `If-Match` of a change."))),
+        (status = "4XX", body = Problem)))]
 pub(crate) async fn change(
     Has(state): Has<Arc<State>>,
-    Extension(caller): Extension<Caller>,
+    by: By,
     At(app): At<AppId>,
+    seen: IfMatch,
     Body(change): Body<AppChange>,
-) -> Result<Json<AppView>, ApiError> {
-    caller.may(app, Scope::AppsAdmin)?;
-    let mut row = app_row(&state, app).await?;
+) -> Result<Tagged, ApiError> {
+    by.caller.may(app, Scope::AppsAdmin)?;
+    let mut tx = state.store.begin().await?;
+    let mut row = app_in(&mut tx, app).await?;
+    seen.check(&tag(&row))?;
     if let Some(name) = change.name {
-        check_name(&state, &name)?;
+        check_name(&state.config, &name)?;
         row.name = name;
     }
     row.ttl_s_default = change.ttl_s_default.unwrap_or(row.ttl_s_default);
     row.ttl_s_max = change.ttl_s_max.unwrap_or(row.ttl_s_max);
     row.second_login = change.second_login.or(row.second_login);
-    check_lives(&state, &row)?;
-    if !state.store.change_app(&row).await? {
-        return Err(app_unknown());
-    }
-    state.tell_app(app).await?;
-    let record = Record {
-        app: Some(app.0),
-        actor: Some(caller.id().into()),
-        ..recorder::now("app.change", "ok")
-    };
-    state.recorder.record(record).await?;
-    Ok(Json(row.into()))
+    row.version += 1;
+    check_lives(&state.config, &row)?;
+    tx.change_app(&row).await?;
+    tx.add_record(by.record(app, "app.change")).await?;
+    state.commit_app(tx, app).await?;
+    Ok(tagged(row))
 }
 
 /// Deletes an app with its keys: none of its tokens opens a room any more.
@@ -240,19 +266,15 @@ pub(crate) async fn change(
     responses((status = 204), (status = "4XX", body = Problem)))]
 pub(crate) async fn delete(
     Has(state): Has<Arc<State>>,
-    Extension(caller): Extension<Caller>,
+    by: By,
     At(app): At<AppId>,
 ) -> Result<StatusCode, ApiError> {
-    caller.is_root()?;
-    if !state.store.delete_app(app).await? {
+    by.caller.is_root()?;
+    let mut tx = state.store.begin().await?;
+    if !tx.delete_app(app).await? {
         return Err(app_unknown());
     }
-    state.bus.remove_app(app).await?;
-    let record = Record {
-        app: Some(app.0),
-        actor: Some(caller.id().into()),
-        ..recorder::now("app.delete", "ok")
-    };
-    state.recorder.record(record).await?;
+    tx.add_record(by.record(app, "app.delete")).await?;
+    state.doors.commit(tx, app, News::Gone).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -43,9 +43,10 @@ pub(crate) async fn list(
     Asked(which): Asked<Which>,
 ) -> Result<Json<Page<Record>>, ApiError> {
     caller.may(app, Scope::AppsAdmin)?;
-    let limit = page_limit(&state, which.limit)?;
+    let limit = page_limit(&state.config, which.limit)?;
     let Which { after, kind, code, room, user, .. } = which;
     let filter = Filter { before: after, kind, code, room, user };
+    let _look = state.doors.look(app).await;
     let records = state.store.records(app, &filter, limit + 1).await?;
     Ok(Json(Page::cut(records, limit, |record: &Record| record.id.to_string())))
 }

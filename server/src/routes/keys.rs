@@ -7,12 +7,14 @@ use serde::Serialize;
 use stagedoor_token::{AppId, KeyState};
 use utoipa::ToSchema;
 
-use super::{At, Page, app_row};
+use super::{At, Page, app_in, app_row};
 use crate::{
+    act::By,
     caller::{Caller, Scope},
+    config::Config,
     error::{ApiError, Problem},
-    idempotency::once,
-    recorder, secret,
+    idempotency::Once,
+    secret,
     state::{State, unix_ms},
     store::{
         apps::{KeyRow, state_text},
@@ -75,6 +77,7 @@ pub(crate) async fn list(
     At(app): At<AppId>,
 ) -> Result<Json<Page<KeyView>>, ApiError> {
     caller.may(app, Scope::AppsAdmin)?;
+    let _look = state.doors.look(app).await;
     app_row(&state, app).await?;
     let items: Vec<KeyView> = state.store.keys(app).await?.into_iter().map(KeyView::from).collect();
     Ok(Json(Page { items, next: None }))
@@ -84,9 +87,9 @@ fn of_state(keys: &[KeyRow], state: KeyState) -> Option<&KeyRow> {
     keys.iter().find(|key| key.state == state)
 }
 
-fn check_room(state: &State, keys: &[KeyRow]) -> Result<(), ApiError> {
+fn check_room(config: &Config, keys: &[KeyRow]) -> Result<(), ApiError> {
     let live = keys.iter().filter(|key| key.state != KeyState::Retired).count();
-    if live >= state.config.keys_per_app_max as usize {
+    if live >= config.keys_per_app_max as usize {
         return Err(ApiError::Conflict {
             code: "keys_exceeded",
             detail: "the app has `keys_per_app_max` keys that are not retired",
@@ -95,20 +98,8 @@ fn check_room(state: &State, keys: &[KeyRow]) -> Result<(), ApiError> {
     Ok(())
 }
 
-async fn record(
-    state: &State,
-    caller: &Caller,
-    app: AppId,
-    kind: &str,
-    kid: &str,
-) -> Result<(), ApiError> {
-    let record = Record {
-        app: Some(app.0),
-        actor: Some(caller.id().into()),
-        detail: Some(format!("kid={kid}").into()),
-        ..recorder::now(kind, "ok")
-    };
-    state.recorder.record(record).await
+fn record(by: &By, app: AppId, kind: &str, kid: &str) -> Record {
+    Record { detail: Some(format!("kid={kid}").into()), ..by.record(app, kind) }
 }
 
 /// Makes the next key: every relay verifies with it at once, nobody signs with it yet.
@@ -117,28 +108,31 @@ async fn record(
     responses((status = 201, body = KeyCreated), (status = "4XX", body = Problem)))]
 pub(crate) async fn create(
     Has(state): Has<Arc<State>>,
-    Extension(caller): Extension<Caller>,
+    by: By,
     At(app): At<AppId>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    caller.may(app, Scope::AppsAdmin)?;
-    app_row(&state, app).await?;
-    let create = async {
-        let keys = state.store.keys(app).await?;
-        if of_state(&keys, KeyState::Next).is_some() {
-            return Err(ApiError::Conflict {
-                code: "next_key_exists",
-                detail: "the app has its next key; rotate first",
-            });
-        }
-        check_room(&state, &keys)?;
-        let (row, created) = make(app, KeyState::Next)?;
-        state.store.change_keys(&[], &[&row]).await?;
-        state.tell_app(app).await?;
-        record(&state, &caller, app, "key.create", &created.kid).await?;
-        Ok(created)
-    };
-    once(&state, &caller, &headers, &("keys", app), "/secret", create).await
+    by.caller.may(app, Scope::AppsAdmin)?;
+    let once = Once::begin(&state, &by.caller, &headers, &("keys", app))?;
+    let mut tx = state.store.begin().await?;
+    app_in(&mut tx, app).await?;
+    if let Some(kept) = once.kept(&mut tx).await? {
+        return Ok(kept);
+    }
+    let keys = tx.keys(app).await?;
+    if of_state(&keys, KeyState::Next).is_some() {
+        return Err(ApiError::Conflict {
+            code: "next_key_exists",
+            detail: "the app has its next key; rotate first",
+        });
+    }
+    check_room(&state.config, &keys)?;
+    let (row, created) = make(app, KeyState::Next)?;
+    tx.add_key(&row).await?;
+    tx.add_record(record(&by, app, "key.create", &created.kid)).await?;
+    let answer = once.keep(&mut tx, &created, "/secret").await?;
+    state.commit_app(tx, app).await?;
+    Ok(answer)
 }
 
 /// What a rotation came to.
@@ -159,32 +153,33 @@ pub(crate) struct Rotated {
     responses((status = 200, body = Rotated), (status = "4XX", body = Problem)))]
 pub(crate) async fn rotate(
     Has(state): Has<Arc<State>>,
-    Extension(caller): Extension<Caller>,
+    by: By,
     At(app): At<AppId>,
 ) -> Result<Json<Rotated>, ApiError> {
-    caller.may(app, Scope::AppsAdmin)?;
-    app_row(&state, app).await?;
-    let keys = state.store.keys(app).await?;
-    let current = of_state(&keys, KeyState::Current).map(|key| key.kid.clone());
-    let retire: Vec<(&str, KeyState)> =
-        current.iter().map(|kid| (kid.as_str(), KeyState::Retiring)).collect();
-    let (kid, created) = match of_state(&keys, KeyState::Next) {
+    by.caller.may(app, Scope::AppsAdmin)?;
+    let mut tx = state.store.begin().await?;
+    app_in(&mut tx, app).await?;
+    let keys = tx.keys(app).await?;
+    let retiring = of_state(&keys, KeyState::Current).map(|key| key.kid.clone());
+    // First, since there is never more than one current key.
+    if let Some(kid) = &retiring {
+        tx.change_key(kid, KeyState::Retiring).await?;
+    }
+    let (current, created) = match of_state(&keys, KeyState::Next) {
         Some(next) => {
-            let mut states = retire;
-            states.push((&next.kid, KeyState::Current));
-            state.store.change_keys(&states, &[]).await?;
+            tx.change_key(&next.kid, KeyState::Current).await?;
             (next.kid.clone(), None)
         }
         None => {
-            check_room(&state, &keys)?;
+            check_room(&state.config, &keys)?;
             let (row, created) = make(app, KeyState::Current)?;
-            state.store.change_keys(&retire, &[&row]).await?;
+            tx.add_key(&row).await?;
             (row.kid, Some(created))
         }
     };
-    state.tell_app(app).await?;
-    record(&state, &caller, app, "key.rotate", &kid).await?;
-    Ok(Json(Rotated { current: kid, retiring: current, created }))
+    tx.add_record(record(&by, app, "key.rotate", &current)).await?;
+    state.commit_app(tx, app).await?;
+    Ok(Json(Rotated { current, retiring, created }))
 }
 
 /// Retires a key: its tokens open nothing any more. The current key is rotated first.
@@ -193,12 +188,12 @@ pub(crate) async fn rotate(
     responses((status = 200, body = KeyView), (status = "4XX", body = Problem)))]
 pub(crate) async fn retire(
     Has(state): Has<Arc<State>>,
-    Extension(caller): Extension<Caller>,
+    by: By,
     At((app, kid)): At<(AppId, String)>,
 ) -> Result<Json<KeyView>, ApiError> {
-    caller.may(app, Scope::AppsAdmin)?;
-    let keys = state.store.keys(app).await?;
-    let key = keys.into_iter().find(|key| key.kid == kid);
+    by.caller.may(app, Scope::AppsAdmin)?;
+    let mut tx = state.store.begin().await?;
+    let key = tx.keys(app).await?.into_iter().find(|key| key.kid == kid);
     let key =
         key.ok_or(ApiError::NotFound { code: "key_unknown", detail: "the app has no such key" })?;
     if key.state == KeyState::Current {
@@ -207,8 +202,8 @@ pub(crate) async fn retire(
             detail: "the current key signs; rotate first",
         });
     }
-    state.store.change_keys(&[(&key.kid, KeyState::Retired)], &[]).await?;
-    state.tell_app(app).await?;
-    record(&state, &caller, app, "key.retire", &key.kid).await?;
+    tx.change_key(&key.kid, KeyState::Retired).await?;
+    tx.add_record(record(&by, app, "key.retire", &key.kid)).await?;
+    state.commit_app(tx, app).await?;
     Ok(Json(KeyRow { state: KeyState::Retired, ..key }.into()))
 }

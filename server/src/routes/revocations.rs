@@ -6,22 +6,23 @@ use axum::{
     Extension, Json,
     extract::State as Has,
     http::{HeaderMap, StatusCode},
-    response::Response,
+    response::{IntoResponse, Response},
 };
 use serde::{Deserialize, Serialize};
 use stagedoor_bus::{Answer, Command, Revocation, Target, Then};
 use stagedoor_token::{AppId, Limits, Refusal, RoleName};
 use utoipa::ToSchema;
 
-use super::{Asked, At, Body, Page, Paging, app_row, app_unknown, page_limit};
+use super::{Asked, At, Body, Page, Paging, app_in, app_row, app_unknown, page_limit};
 use crate::{
+    act::By,
     caller::{Caller, Scope},
+    doors::News,
     error::{ApiError, Problem},
-    idempotency::once,
+    idempotency::{NO_SECRET, Once},
     recorder::of_revocation,
-    router::RequestId,
     state::{State, unix_s},
-    store::{audit::Record, revocations::RevocationRow},
+    store::{audit::Record, revocations::RevocationRow, write::Tx},
 };
 
 /// What is to be revoked.
@@ -75,8 +76,8 @@ pub(crate) struct RevocationCreated {
     /// The revocation.
     #[serde(flatten)]
     revocation: RevocationView,
-    /// Live seats that it touched.
-    seats: usize,
+    /// Live seats that it touched; `null` only in a repeated answer, where the relay had not acted yet.
+    seats: Option<usize>,
 }
 
 impl From<RevocationRow> for RevocationView {
@@ -126,10 +127,10 @@ fn check_target(target: &Target) -> Result<(), ApiError> {
 }
 
 /// What is asked, as an entry, and what becomes of live seats.
-pub(crate) struct Act {
-    pub(crate) entry: Revocation,
-    pub(crate) margin_s: u32,
-    pub(crate) then: Then,
+struct Act {
+    entry: Revocation,
+    margin_s: u32,
+    then: Then,
 }
 
 impl NewRevocation {
@@ -145,7 +146,7 @@ impl NewRevocation {
     }
 
     /// What is asked, if it makes sense.
-    pub(crate) fn act(self, state: &State, app: AppId, now_s: u64) -> Result<Act, ApiError> {
+    fn act(self, state: &State, app: AppId, now_s: u64) -> Result<Act, ApiError> {
         let Self { target, ban, ends_at, margin_s, then, reason } = self;
         check_target(&target)?;
         if let Some(reason) = &reason {
@@ -165,6 +166,12 @@ impl NewRevocation {
         if ends_at.is_some_and(|ends_s| ends_s <= now_s) {
             return Err(invalid(format!("`ends_at` is after now, which is {now_s}")));
         }
+        let ban_s_max = state.config.revocation_ban_s_max;
+        if ends_at.is_some_and(|ends_s| ends_s - now_s > ban_s_max) {
+            return Err(invalid(format!(
+                "`ends_at` is at most {ban_s_max} s from now; a longer ban has no end"
+            )));
+        }
         if ban && (margin_s > 0 || then != Then::Close) {
             return Err(invalid("a ban has no margin, and closes".into()));
         }
@@ -179,14 +186,15 @@ impl NewRevocation {
     }
 }
 
-/// Stores a revocation, tells the doors, lets the relay act on live seats, and records it; how many seats
-/// that were. When the relay does not answer, the revocation stands all the same.
-pub(crate) async fn make(
+/// Stores a revocation and tells the doors: from now on it stands. `also` is a record of what else it is.
+async fn store(
     state: &State,
-    caller: &Caller,
-    request_id: String,
-    Act { entry, margin_s, then }: Act,
-) -> Result<(RevocationRow, usize), ApiError> {
+    by: &By,
+    mut tx: Tx,
+    entry: Revocation,
+    also: Option<Record>,
+    once: Option<&Once>,
+) -> Result<RevocationRow, ApiError> {
     let app = entry.app;
     // Counted apart: what kicks and logins put on the list, tokens' ids, must never be in a ban's way.
     let (ids, others) = state.bus.revocations().targets_of(app);
@@ -197,20 +205,85 @@ pub(crate) async fn make(
             detail: "the app has `revocations_per_app_max` revoked targets of this kind; revoke a wider one",
         });
     }
-    let row = state.revoker.add(entry, caller.id()).await?.ok_or_else(app_unknown)?;
+    let mut row = RevocationRow::new(entry, by.caller.id());
+    let generation = tx.add_revocation(&row).await?.ok_or_else(app_unknown)?;
+    row.entry.generation = generation;
+    tx.add_record(of_row(by, "revocation.add", &row)).await?;
+    if let Some(record) = also {
+        let detail = Some(format!("ban generation={generation}").into());
+        tx.add_record(Record { detail, ..record }).await?;
+    }
+    if let Some(once) = once {
+        // As long as nobody knows of seats, which comes only after.
+        let created = RevocationCreated { revocation: row.clone().into(), seats: None };
+        once.keep(&mut tx, &created, NO_SECRET).await?;
+    }
+    state.doors.commit(tx, app, News::Revoked(row.entry.clone())).await?;
+    Ok(row)
+}
+
+/// A record of what was done with a revocation.
+fn of_row(by: &By, kind: &str, row: &RevocationRow) -> Record {
+    let Record { app, code, room, user, role, jti, detail, .. } =
+        of_revocation(kind, row, by.caller.id().into(), "");
+    Record { app, code, room, user, role, jti, detail, ..by.record(row.entry.app, kind) }
+}
+
+/// Has the relay act on live seats; how many those were. It is recorded if there were some, or if the relay did not
+/// answer: the revocation stands all the same.
+async fn act_on_seats(
+    state: &State,
+    by: &By,
+    row: &RevocationRow,
+    margin_s: u32,
+    then: Then,
+) -> Result<usize, ApiError> {
     let command = Command::Revoke { revocation: row.entry.clone(), margin_s, then };
     let seats = match state.bus.command(command).await {
         Ok(Answer::Done { seats }) => Ok(seats),
         Ok(_) => Err(ApiError::Internal),
         Err(error) => Err(error.into()),
     };
-    let more = match &seats {
-        Ok(seats) => format!(" seats={seats}"),
-        Err(error) => format!(" seats_error={}", error.code()),
+    let generation = row.entry.generation;
+    let (code, detail) = match &seats {
+        Ok(0) => return seats,
+        Ok(seats) => ("ok", format!("generation={generation} seats={seats}")),
+        Err(error) => (error.code(), format!("generation={generation}")),
     };
-    let record = of_revocation("revocation.add", &row, caller.id().into(), &more);
-    state.recorder.record(Record { request_id: Some(request_id.into()), ..record }).await?;
-    Ok((row, seats?))
+    let record = by.record(row.entry.app, "revocation.seats");
+    let record = Record { code: code.into(), detail: Some(detail.into()), ..record };
+    // What is done is done, and has a record of its own.
+    let _ = state.recorder.record(record).await;
+    seats
+}
+
+/// Bans a user from a room; `record` is of how it was asked. Its number, and how many seats it touched.
+pub(crate) async fn ban(
+    state: &State,
+    by: &By,
+    app: AppId,
+    new: NewRevocation,
+    record: Record,
+) -> Result<(u64, usize), ApiError> {
+    let mut tx = state.store.begin().await?;
+    app_in(&mut tx, app).await?;
+    let Act { entry, margin_s, then } = new.act(state, app, unix_s())?;
+    let row = store(state, by, tx, entry, Some(record), None).await?;
+    let seats = act_on_seats(state, by, &row, margin_s, then).await?;
+    Ok((row.entry.generation, seats))
+}
+
+/// Keeps the answer as it is now that the seats are known.
+async fn keep(
+    state: &State,
+    once: &Once,
+    app: AppId,
+    created: &RevocationCreated,
+) -> Result<Response, ApiError> {
+    let mut tx = state.store.begin().await?;
+    let answer = once.keep(&mut tx, created, NO_SECRET).await?;
+    state.doors.commit(tx, app, News::Nothing).await?;
+    Ok(answer)
 }
 
 /// Revokes: the doors refuse what it hits before it is answered, and live seats are acted on.
@@ -219,22 +292,28 @@ pub(crate) async fn make(
     responses((status = 201, body = RevocationCreated), (status = "4XX", body = Problem)))]
 pub(crate) async fn create(
     Has(state): Has<Arc<State>>,
-    Extension(caller): Extension<Caller>,
-    Extension(RequestId(request_id)): Extension<RequestId>,
+    by: By,
     At(app): At<AppId>,
     headers: HeaderMap,
     Body(new): Body<NewRevocation>,
 ) -> Result<Response, ApiError> {
-    caller.may(app, Scope::TokensRevoke)?;
-    app_row(&state, app).await?;
-    let request = serde_json::to_value(("revocations", app, &new));
-    let request = request.map_err(|_| ApiError::Internal)?;
-    let create = async {
-        let act = new.act(&state, app, unix_s())?;
-        let (row, seats) = make(&state, &caller, request_id, act).await?;
-        Ok(RevocationCreated { revocation: row.into(), seats })
-    };
-    once(&state, &caller, &headers, &request, "/secret", create).await
+    by.caller.may(app, Scope::TokensRevoke)?;
+    let once = Once::begin(&state, &by.caller, &headers, &("revocations", app, &new))?;
+    let mut tx = state.store.begin().await?;
+    app_in(&mut tx, app).await?;
+    if let Some(kept) = once.kept(&mut tx).await? {
+        return Ok(kept);
+    }
+    let Act { entry, margin_s, then } = new.act(&state, app, unix_s())?;
+    let row = store(&state, &by, tx, entry, None, Some(&once)).await?;
+    let seats = act_on_seats(&state, &by, &row, margin_s, then).await?;
+    let created = RevocationCreated { revocation: row.into(), seats: Some(seats) };
+    if !once.has_key() {
+        return Ok((StatusCode::CREATED, Json(created)).into_response());
+    }
+    // The first kept answer, without the seats, is good enough where this one cannot be written.
+    let kept = keep(&state, &once, app, &created).await;
+    Ok(kept.unwrap_or_else(|_| (StatusCode::CREATED, Json(created)).into_response()))
 }
 
 /// Lists revocations that are not over, newest first.
@@ -247,8 +326,9 @@ pub(crate) async fn list(
     Asked(paging): Asked<Paging>,
 ) -> Result<Json<Page<RevocationView>>, ApiError> {
     caller.may(app, Scope::TokensRevoke)?;
+    let _look = state.doors.look(app).await;
     app_row(&state, app).await?;
-    let limit = page_limit(&state, paging.limit)?;
+    let limit = page_limit(&state.config, paging.limit)?;
     let malformed =
         |_| ApiError::Malformed { code: "query_invalid", detail: "`after` is a number".into() };
     let before = paging.after.map_or(Ok(u64::MAX), |after| after.parse()).map_err(malformed)?;
@@ -263,18 +343,19 @@ pub(crate) async fn list(
     responses((status = 204), (status = "4XX", body = Problem)))]
 pub(crate) async fn lift(
     Has(state): Has<Arc<State>>,
-    Extension(caller): Extension<Caller>,
-    Extension(RequestId(request_id)): Extension<RequestId>,
+    by: By,
     At((app, generation)): At<(AppId, u64)>,
 ) -> Result<StatusCode, ApiError> {
-    caller.may(app, Scope::TokensRevoke)?;
-    app_row(&state, app).await?;
-    let lifted = state.revoker.lift(app, generation).await?;
-    let row = lifted.ok_or(ApiError::NotFound {
+    by.caller.may(app, Scope::TokensRevoke)?;
+    let mut tx = state.store.begin().await?;
+    app_in(&mut tx, app).await?;
+    let lifted = tx.lift_revocation(app, generation).await?;
+    let (row, left) = lifted.ok_or(ApiError::NotFound {
         code: "revocation_unknown",
         detail: "the app has no such revocation, or it is over",
     })?;
-    let record = of_revocation("revocation.lift", &row, caller.id().into(), "");
-    state.recorder.record(Record { request_id: Some(request_id.into()), ..record }).await?;
+    tx.add_record(of_row(&by, "revocation.lift", &row)).await?;
+    let target = row.entry.target;
+    state.doors.commit(tx, app, News::Lifted { target, left }).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -9,21 +9,21 @@ use stagedoor_bus::{Answer, Command};
 use stagedoor_token::{AppId, Role, Roles};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Asked, At, Body, Page, Paging, app_row, page_limit};
+use super::{Asked, At, Body, Page, Paging, app_in, app_row, page_limit};
 use crate::{
+    act::By,
     caller::{Caller, Scope},
+    doors::roles_of,
     error::{ApiError, Problem},
-    recorder, role_set,
-    state::{State, roles_of, unix_ms},
-    store::{
-        audit::Record,
-        roles::{RoleChange, RoleSetRow},
-    },
+    role_set,
+    state::{State, unix_ms},
+    store::{audit::Record, roles::RoleSetRow, write::Tx},
 };
 
 /// Of what a change is made.
 #[derive(Clone, Copy, Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Base {
     /// The version that is to be changed; refused with `version_conflict` when it is not the newest any
     /// more.
@@ -132,57 +132,83 @@ async fn newest(state: &State, app: AppId) -> Result<Set, ApiError> {
     state.store.role_set(app).await?.map_or_else(|| Ok(Set::built_in()), Set::of)
 }
 
-async fn of_version(state: &State, app: AppId, version: u64) -> Result<Set, ApiError> {
-    app_row(state, app).await?;
-    if version == 0 {
-        return Ok(Set::built_in());
-    }
-    let unknown = || ApiError::NotFound {
+fn version_unknown() -> ApiError {
+    ApiError::NotFound {
         code: "version_unknown",
         detail: "the app has no such version of its roles, or it was let go",
-    };
-    Set::of(state.store.role_set_version(app, version).await?.ok_or_else(unknown)?)
+    }
 }
 
 fn role_unknown() -> ApiError {
     ApiError::NotFound { code: "role_unknown", detail: "the app has no such role" }
 }
 
-/// Makes what `change` says of the newest roles the next version, tells the relay, and answers when both
-/// are done.
-async fn make(
-    state: &State,
-    caller: &Caller,
+/// A change of an app's roles under way.
+struct Change {
+    tx: Tx,
     app: AppId,
-    Base { version, reapply }: Base,
-    role: Option<&str>,
-    change: impl FnOnce(&Roles) -> Result<Roles, ApiError>,
-) -> Result<RolesView, ApiError> {
-    caller.may(app, Scope::AppsAdmin)?;
-    let base = newest(state, app).await?;
-    if version.is_some_and(|version| version != base.version) {
-        return Err(conflict());
+    /// What is changed.
+    newest: Set,
+    reapply: bool,
+}
+
+impl Change {
+    async fn begin(
+        state: &State,
+        by: &By,
+        app: AppId,
+        Base { version, reapply }: Base,
+    ) -> Result<Self, ApiError> {
+        by.caller.may(app, Scope::AppsAdmin)?;
+        let mut tx = state.store.begin().await?;
+        app_in(&mut tx, app).await?;
+        let newest = tx.role_set(app).await?.map_or_else(|| Ok(Set::built_in()), Set::of)?;
+        if version.is_some_and(|version| version != newest.version) {
+            return Err(ApiError::Conflict {
+                code: "version_conflict",
+                detail: "the roles were changed meanwhile; read them again",
+            });
+        }
+        Ok(Self { tx, app, newest, reapply })
     }
-    let roles = change(&base.roles)?;
-    let row = RoleSetRow {
-        app,
-        version: base.version,
-        roles: role_set::write(roles.iter())?,
-        created_ms: unix_ms(),
-        actor: caller.id().into(),
-    };
-    let added = state.store.add_role_set(&row, state.config.role_versions_max).await?;
-    let RoleChange::Done(version) = added else { return Err(conflict()) };
-    state.tell_app(app).await?;
-    let reapplied = if reapply { Some(reapplied(state, app).await) } else { None };
-    let detail = match &reapplied {
-        None => format!("version={version}"),
-        Some(Ok(seats)) => format!("version={version} seats={seats}"),
-        Some(Err(error)) => format!("version={version} seats_error={}", error.code()),
-    };
-    record(state, caller, app, "roles.change", role, detail).await?;
-    let view = Set { version, made: Some((row.created_ms, row.actor)), roles }.view();
-    Ok(RolesView { seats: reapplied.transpose()?, ..view })
+
+    /// Makes these roles the next version, tells the doors, and has the relay look at live seats if that was asked.
+    async fn finish(
+        mut self,
+        state: &State,
+        by: &By,
+        role: Option<&str>,
+        roles: Roles,
+    ) -> Result<Json<RolesView>, ApiError> {
+        let (app, version) = (self.app, self.newest.version + 1);
+        let row = RoleSetRow {
+            app,
+            version,
+            roles: role_set::write(roles.iter())?,
+            created_ms: unix_ms(),
+            actor: by.caller.id().into(),
+        };
+        let record = |kind: &str, detail: String| Record {
+            role: role.map(Into::into),
+            detail: Some(detail.into()),
+            ..by.record(app, kind)
+        };
+        self.tx.add_role_set(&row, state.config.role_versions_max).await?;
+        self.tx.add_record(record("roles.change", format!("version={version}"))).await?;
+        state.commit_app(self.tx, app).await?;
+        let view = Set { version, made: Some((row.created_ms, row.actor)), roles }.view();
+        if !self.reapply {
+            return Ok(Json(view));
+        }
+        let seats = reapplied(state, app).await;
+        let (code, told) = match &seats {
+            Ok(seats) => ("ok", format!("version={version} seats={seats}")),
+            Err(error) => (error.code(), format!("version={version}")),
+        };
+        let record = Record { code: code.into(), ..record("roles.reapply", told) };
+        state.recorder.record(record).await?;
+        Ok(Json(RolesView { seats: Some(seats?), ..view }))
+    }
 }
 
 /// Has the relay give live seats what the roles say now; how many grants that changed.
@@ -191,31 +217,6 @@ async fn reapplied(state: &State, app: AppId) -> Result<usize, ApiError> {
         Answer::Done { seats } => Ok(seats),
         _ => Err(ApiError::Internal),
     }
-}
-
-fn conflict() -> ApiError {
-    ApiError::Conflict {
-        code: "version_conflict",
-        detail: "the roles were changed meanwhile; read them again",
-    }
-}
-
-async fn record(
-    state: &State,
-    caller: &Caller,
-    app: AppId,
-    kind: &str,
-    role: Option<&str>,
-    detail: String,
-) -> Result<(), ApiError> {
-    let record = Record {
-        app: Some(app.0),
-        actor: Some(caller.id().into()),
-        role: role.map(Into::into),
-        detail: Some(detail.into()),
-        ..recorder::now(kind, "ok")
-    };
-    state.recorder.record(record).await
 }
 
 /// The app's roles.
@@ -227,6 +228,7 @@ pub(crate) async fn show(
     At(app): At<AppId>,
 ) -> Result<Json<RolesView>, ApiError> {
     caller.may(app, Scope::AppsAdmin)?;
+    let _look = state.doors.look(app).await;
     Ok(Json(newest(&state, app).await?.view()))
 }
 
@@ -236,15 +238,13 @@ pub(crate) async fn show(
     responses((status = 200, body = RolesView), (status = "4XX", body = Problem)))]
 pub(crate) async fn replace(
     Has(state): Has<Arc<State>>,
-    Extension(caller): Extension<Caller>,
+    by: By,
     At(app): At<AppId>,
     Body(NewRoles { roles, version, reapply }): Body<NewRoles>,
 ) -> Result<Json<RolesView>, ApiError> {
-    make(&state, &caller, app, Base { version, reapply }, None, |_| {
-        role_set::read(roles.get(), state.config.roles_max)
-    })
-    .await
-    .map(Json)
+    let change = Change::begin(&state, &by, app, Base { version, reapply }).await?;
+    let roles = role_set::read(roles.get(), state.config.roles_max)?;
+    change.finish(&state, &by, None, roles).await
 }
 
 /// One role.
@@ -257,6 +257,7 @@ pub(crate) async fn show_one(
     At((app, role)): At<(AppId, String)>,
 ) -> Result<Json<RoleView>, ApiError> {
     caller.may(app, Scope::AppsAdmin)?;
+    let _look = state.doors.look(app).await;
     let set = newest(&state, app).await?;
     let template = set.roles.get(&role).cloned().ok_or_else(role_unknown)?;
     Ok(Json(RoleView { version: set.version, template }))
@@ -268,19 +269,18 @@ pub(crate) async fn show_one(
     responses((status = 200, body = RolesView), (status = "4XX", body = Problem)))]
 pub(crate) async fn put_one(
     Has(state): Has<Arc<State>>,
-    Extension(caller): Extension<Caller>,
+    by: By,
     At((app, name)): At<(AppId, String)>,
     Body(NewRole { template, version, reapply }): Body<NewRole>,
 ) -> Result<Json<RolesView>, ApiError> {
-    let change = |roles: &Roles| {
-        let role = role_set::read_one(&template, 0)?;
-        if **role.name() == *name {
-            return role_set::with(roles, &role, state.config.roles_max);
-        }
+    let change = Change::begin(&state, &by, app, Base { version, reapply }).await?;
+    let role = role_set::read_one(&template, 0)?;
+    if **role.name() != *name {
         let detail = format!("role `{}`, field `role`: the path names another", role.name());
-        Err(ApiError::Invalid { code: "roles_invalid", detail: detail.into() })
-    };
-    make(&state, &caller, app, Base { version, reapply }, Some(&name), change).await.map(Json)
+        return Err(ApiError::Invalid { code: "roles_invalid", detail: detail.into() });
+    }
+    let roles = role_set::with(&change.newest.roles, &role, state.config.roles_max)?;
+    change.finish(&state, &by, Some(&name), roles).await
 }
 
 /// Takes one role out: its tokens open nothing any more.
@@ -289,15 +289,14 @@ pub(crate) async fn put_one(
     responses((status = 200, body = RolesView), (status = "4XX", body = Problem)))]
 pub(crate) async fn delete_one(
     Has(state): Has<Arc<State>>,
-    Extension(caller): Extension<Caller>,
+    by: By,
     At((app, name)): At<(AppId, String)>,
     Asked(base): Asked<Base>,
 ) -> Result<Json<RolesView>, ApiError> {
-    let change = |roles: &Roles| {
-        roles.get(&name).ok_or_else(role_unknown)?;
-        role_set::without(roles, &name, state.config.roles_max)
-    };
-    make(&state, &caller, app, base, Some(&name), change).await.map(Json)
+    let change = Change::begin(&state, &by, app, base).await?;
+    change.newest.roles.get(&name).ok_or_else(role_unknown)?;
+    let roles = role_set::without(&change.newest.roles, &name, state.config.roles_max)?;
+    change.finish(&state, &by, Some(&name), roles).await
 }
 
 /// Lists the versions that are kept, newest first. Version 0, the built-in roles, is always there and not
@@ -311,8 +310,9 @@ pub(crate) async fn versions(
     Asked(paging): Asked<Paging>,
 ) -> Result<Json<Page<VersionView>>, ApiError> {
     caller.may(app, Scope::AppsAdmin)?;
+    let _look = state.doors.look(app).await;
     app_row(&state, app).await?;
-    let limit = page_limit(&state, paging.limit)?;
+    let limit = page_limit(&state.config, paging.limit)?;
     let malformed =
         |_| ApiError::Malformed { code: "query_invalid", detail: "`after` is a version".into() };
     let before = paging.after.map_or(Ok(u64::MAX), |after| after.parse()).map_err(malformed)?;
@@ -336,7 +336,15 @@ pub(crate) async fn show_version(
     At((app, version)): At<(AppId, u64)>,
 ) -> Result<Json<RolesView>, ApiError> {
     caller.may(app, Scope::AppsAdmin)?;
-    Ok(Json(of_version(&state, app, version).await?.view()))
+    let _look = state.doors.look(app).await;
+    app_row(&state, app).await?;
+    let set = match version {
+        0 => Set::built_in(),
+        _ => {
+            Set::of(state.store.role_set_version(app, version).await?.ok_or_else(version_unknown)?)?
+        }
+    };
+    Ok(Json(set.view()))
 }
 
 /// Makes the roles of one version the newest; of version 0, the built-in ones.
@@ -345,11 +353,14 @@ pub(crate) async fn show_version(
     responses((status = 200, body = RolesView), (status = "4XX", body = Problem)))]
 pub(crate) async fn restore(
     Has(state): Has<Arc<State>>,
-    Extension(caller): Extension<Caller>,
+    by: By,
     At((app, old)): At<(AppId, u64)>,
     Asked(base): Asked<Base>,
 ) -> Result<Json<RolesView>, ApiError> {
-    caller.may(app, Scope::AppsAdmin)?;
-    let roles = of_version(&state, app, old).await?.roles;
-    make(&state, &caller, app, base, None, |_| Ok(roles)).await.map(Json)
+    let mut change = Change::begin(&state, &by, app, base).await?;
+    let old = match old {
+        0 => Set::built_in(),
+        _ => Set::of(change.tx.role_set_version(app, old).await?.ok_or_else(version_unknown)?)?,
+    };
+    change.finish(&state, &by, None, old.roles).await
 }

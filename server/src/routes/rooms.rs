@@ -14,15 +14,14 @@ use stagedoor_wire::{member::StreamInfo, name::Topic, request::To};
 use utoipa::ToSchema;
 
 use super::{
-    Asked, At, Body, MaybeBody, Page, Paging, app_row, page_limit,
+    Asked, At, Body, MaybeBody, Page, Paging, page_limit,
     revocations::{self, NewRevocation},
 };
 use crate::{
+    act::By,
     caller::{Caller, Scope},
     error::{ApiError, Problem},
-    recorder,
-    router::RequestId,
-    state::{State, unix_s},
+    state::State,
     store::audit::Record,
 };
 
@@ -136,7 +135,7 @@ pub(crate) async fn list(
     Asked(paging): Asked<Paging>,
 ) -> Result<Json<Page<RoomView>>, ApiError> {
     caller.may(app, Scope::RoomsRead)?;
-    let limit = page_limit(&state, paging.limit)? as usize;
+    let limit = page_limit(&state.config, paging.limit)? as usize;
     match state.bus.command(Command::Rooms { app, after: paging.after, limit }).await? {
         Answer::Rooms { rooms, more } => {
             let next = rooms.last().filter(|_| more).map(|room| room.room.clone());
@@ -158,7 +157,7 @@ pub(crate) async fn show(
     Asked(paging): Asked<Paging>,
 ) -> Result<Json<RoomDetailView>, ApiError> {
     caller.may(app, Scope::RoomsRead)?;
-    let limit = page_limit(&state, paging.limit)? as usize;
+    let limit = page_limit(&state.config, paging.limit)? as usize;
     match state.bus.command(Command::Room { app, room, after: paging.after, limit }).await? {
         Answer::Room(detail) => {
             let next = detail
@@ -173,35 +172,35 @@ pub(crate) async fn show(
     }
 }
 
-/// Asks the relay to act, and records what came of it.
+/// Asks the relay to act, and records what came of it. While nothing can be recorded nothing is asked.
 async fn act(
     state: &State,
-    caller: &Caller,
-    request_id: String,
+    by: &By,
+    app: AppId,
     record: Record,
     command: Command,
 ) -> Result<Touched, ApiError> {
-    let app = record.app.map_or(AppId(0), AppId);
-    let done = match caller.may(app, Scope::RoomsModerate) {
-        Ok(()) => match state.bus.command(command).await {
-            Ok(answer) => touched(&answer),
-            Err(error) => Err(error.into()),
-        },
+    let done = match by.caller.may(app, Scope::RoomsModerate) {
+        Ok(()) => {
+            state.store.writable().await?;
+            match state.bus.command(command).await {
+                Ok(answer) => touched(&answer),
+                Err(error) => Err(error.into()),
+            }
+        }
         Err(error) => Err(error),
     };
     let code = done.as_ref().map_or_else(ApiError::code, |_| "ok").into();
-    let (actor, request_id) = (Some(caller.id().into()), Some(request_id.into()));
-    state.recorder.record(Record { code, actor, request_id, ..record }).await?;
+    state.recorder.record(Record { code, ..record }).await?;
     done
 }
 
-fn of_member(kind: &str, app: AppId, room: &str, user: &str) -> Record {
-    Record {
-        app: Some(app.0),
-        room: Some(room.into()),
-        user: Some(user.into()),
-        ..recorder::now(kind, "ok")
-    }
+fn of_member(by: &By, kind: &str, app: AppId, room: &str, user: &str) -> Record {
+    Record { user: Some(user.into()), ..of_room(by, kind, app, room) }
+}
+
+fn of_room(by: &By, kind: &str, app: AppId, room: &str) -> Record {
+    Record { room: Some(room.into()), ..by.record(app, kind) }
 }
 
 /// Removes a user from a room: its token does not get back in. With `ban` no token of the user does, and a
@@ -211,12 +210,11 @@ fn of_member(kind: &str, app: AppId, room: &str, user: &str) -> Record {
     responses((status = 200, body = Touched), (status = "4XX", body = Problem)))]
 pub(crate) async fn kick(
     Has(state): Has<Arc<State>>,
-    Extension(caller): Extension<Caller>,
-    Extension(RequestId(request_id)): Extension<RequestId>,
+    by: By,
     At((app, room, user)): At<(AppId, String, String)>,
     MaybeBody(removal): MaybeBody<Removal>,
 ) -> Result<Json<Touched>, ApiError> {
-    let record = of_member("room.kick", app, &room, &user);
+    let record = of_member(&by, "room.kick", app, &room, &user);
     let Removal { ban, ends_at, reason } = removal;
     if !ban.unwrap_or(ends_at.is_some()) {
         if ends_at.is_some() || reason.is_some() {
@@ -224,17 +222,11 @@ pub(crate) async fn kick(
             return Err(ApiError::Invalid { code: "revocation_invalid", detail });
         }
         let command = Command::Kick { app, room, user };
-        return act(&state, &caller, request_id, record, command).await.map(Json);
+        return act(&state, &by, app, record, command).await.map(Json);
     }
-    caller.may(app, Scope::RoomsModerate)?;
-    app_row(&state, app).await?;
+    by.caller.may(app, Scope::RoomsModerate)?;
     let ban = NewRevocation::ban_in_room(&room, &user, ends_at, reason);
-    let ban = ban.act(&state, app, unix_s())?;
-    let (row, seats) = revocations::make(&state, &caller, request_id.clone(), ban).await?;
-    let generation = row.entry.generation;
-    let detail = Some(format!("ban generation={generation}").into());
-    let (actor, request_id) = (Some(caller.id().into()), Some(request_id.into()));
-    state.recorder.record(Record { actor, request_id, detail, ..record }).await?;
+    let (generation, seats) = revocations::ban(&state, &by, app, ban, record).await?;
     Ok(Json(Touched { seats, generation: Some(generation) }))
 }
 
@@ -244,23 +236,21 @@ pub(crate) async fn kick(
     responses((status = 200, body = Touched), (status = "4XX", body = Problem)))]
 pub(crate) async fn assign(
     Has(state): Has<Arc<State>>,
-    Extension(caller): Extension<Caller>,
-    Extension(RequestId(request_id)): Extension<RequestId>,
+    by: By,
     At((app, room, user)): At<(AppId, String, String)>,
     Body(NewMemberRole { role }): Body<NewMemberRole>,
 ) -> Result<Json<Touched>, ApiError> {
     let role: RoleName = role.parse().map_err(ApiError::Refused)?;
-    let record = of_member("room.role", app, &room, &user);
+    let record = of_member(&by, "room.role", app, &room, &user);
     let record = Record { role: Some(role.text()), ..record };
-    let by = caller.id().to_owned();
-    let command = Command::Assign { app, room, user, role, by };
-    act(&state, &caller, request_id, record, command).await.map(Json)
+    let asked_by = by.caller.id().to_owned();
+    let command = Command::Assign { app, room, user, role, by: asked_by };
+    act(&state, &by, app, record, command).await.map(Json)
 }
 
 async fn set_muted(
     state: &State,
-    caller: &Caller,
-    request_id: String,
+    by: &By,
     (app, room, user): (AppId, String, String),
     kinds: Option<Vec<Kind>>,
     muted: bool,
@@ -270,11 +260,11 @@ async fn set_muted(
         let detail = "`kinds` names at least one kind, or is left out".into();
         return Err(ApiError::Invalid { code: "body_invalid", detail });
     }
-    let record = of_member(if muted { "room.mute" } else { "room.unmute" }, app, &room, &user);
+    let record = of_member(by, if muted { "room.mute" } else { "room.unmute" }, app, &room, &user);
     let names: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
     let record = Record { detail: Some(format!("kinds={}", names.join(",")).into()), ..record };
     let command = Command::Mute { app, room, user, kinds, muted };
-    act(state, caller, request_id, record, command).await
+    act(state, by, app, record, command).await
 }
 
 /// Mutes a member: its streams of these kinds are not passed on.
@@ -283,12 +273,11 @@ async fn set_muted(
     responses((status = 200, body = Touched), (status = "4XX", body = Problem)))]
 pub(crate) async fn mute(
     Has(state): Has<Arc<State>>,
-    Extension(caller): Extension<Caller>,
-    Extension(RequestId(request_id)): Extension<RequestId>,
+    by: By,
     At(member): At<(AppId, String, String)>,
     MaybeBody(MutedKinds { kinds }): MaybeBody<MutedKinds>,
 ) -> Result<Json<Touched>, ApiError> {
-    set_muted(&state, &caller, request_id, member, kinds, true).await.map(Json)
+    set_muted(&state, &by, member, kinds, true).await.map(Json)
 }
 
 /// Lets a member's streams of these kinds be passed on again.
@@ -297,24 +286,23 @@ pub(crate) async fn mute(
     responses((status = 200, body = Touched), (status = "4XX", body = Problem)))]
 pub(crate) async fn unmute(
     Has(state): Has<Arc<State>>,
-    Extension(caller): Extension<Caller>,
-    Extension(RequestId(request_id)): Extension<RequestId>,
+    by: By,
     At(member): At<(AppId, String, String)>,
     MaybeBody(MutedKinds { kinds }): MaybeBody<MutedKinds>,
 ) -> Result<Json<Touched>, ApiError> {
-    set_muted(&state, &caller, request_id, member, kinds, false).await.map(Json)
+    set_muted(&state, &by, member, kinds, false).await.map(Json)
 }
 
 async fn settle(
     state: &State,
-    caller: &Caller,
-    request_id: String,
+    by: &By,
     (app, room, user): (AppId, String, String),
     accept: bool,
 ) -> Result<Touched, ApiError> {
-    let record = of_member(if accept { "room.admit" } else { "room.decline" }, app, &room, &user);
+    let record =
+        of_member(by, if accept { "room.admit" } else { "room.decline" }, app, &room, &user);
     let command = Command::Settle { app, room, user, accept };
-    act(state, caller, request_id, record, command).await
+    act(state, by, app, record, command).await
 }
 
 /// Gives a member what it asks for: admission, or the role for which it raised its hand.
@@ -323,11 +311,10 @@ async fn settle(
     responses((status = 200, body = Touched), (status = "4XX", body = Problem)))]
 pub(crate) async fn admit(
     Has(state): Has<Arc<State>>,
-    Extension(caller): Extension<Caller>,
-    Extension(RequestId(request_id)): Extension<RequestId>,
+    by: By,
     At(member): At<(AppId, String, String)>,
 ) -> Result<Json<Touched>, ApiError> {
-    settle(&state, &caller, request_id, member, true).await.map(Json)
+    settle(&state, &by, member, true).await.map(Json)
 }
 
 /// Refuses what a member asks for; one that waits for admission is removed.
@@ -336,11 +323,10 @@ pub(crate) async fn admit(
     responses((status = 200, body = Touched), (status = "4XX", body = Problem)))]
 pub(crate) async fn decline(
     Has(state): Has<Arc<State>>,
-    Extension(caller): Extension<Caller>,
-    Extension(RequestId(request_id)): Extension<RequestId>,
+    by: By,
     At(member): At<(AppId, String, String)>,
 ) -> Result<Json<Touched>, ApiError> {
-    settle(&state, &caller, request_id, member, false).await.map(Json)
+    settle(&state, &by, member, false).await.map(Json)
 }
 
 /// Closes a room for everybody.
@@ -349,16 +335,11 @@ pub(crate) async fn decline(
     responses((status = 200, body = Touched), (status = "4XX", body = Problem)))]
 pub(crate) async fn close(
     Has(state): Has<Arc<State>>,
-    Extension(caller): Extension<Caller>,
-    Extension(RequestId(request_id)): Extension<RequestId>,
+    by: By,
     At((app, room)): At<(AppId, String)>,
 ) -> Result<Json<Touched>, ApiError> {
-    let record = Record {
-        app: Some(app.0),
-        room: Some(room.as_str().into()),
-        ..recorder::now("room.close", "ok")
-    };
-    act(&state, &caller, request_id, record, Command::CloseRoom { app, room }).await.map(Json)
+    let record = of_room(&by, "room.close", app, &room);
+    act(&state, &by, app, record, Command::CloseRoom { app, room }).await.map(Json)
 }
 
 /// Messages members of a room in the app's own name.
@@ -367,17 +348,12 @@ pub(crate) async fn close(
     responses((status = 202, body = Touched), (status = "4XX", body = Problem)))]
 pub(crate) async fn message(
     Has(state): Has<Arc<State>>,
-    Extension(caller): Extension<Caller>,
-    Extension(RequestId(request_id)): Extension<RequestId>,
+    by: By,
     At((app, room)): At<(AppId, String)>,
     Body(NewMessage { to, topic, data }): Body<NewMessage>,
 ) -> Result<(StatusCode, Json<Touched>), ApiError> {
-    let record = Record {
-        app: Some(app.0),
-        room: Some(room.as_str().into()),
-        ..recorder::now("room.message", "ok")
-    };
+    let record = of_room(&by, "room.message", app, &room);
     let command = Command::Message { app, room, to, topic, data };
-    let touched = act(&state, &caller, request_id, record, command).await?;
+    let touched = act(&state, &by, app, record, command).await?;
     Ok((StatusCode::ACCEPTED, Json(touched)))
 }

@@ -2,22 +2,22 @@
 
 use std::sync::Arc;
 
-use axum::{Extension, Json, extract::State as Has, http::StatusCode};
+use axum::{Json, extract::State as Has, http::StatusCode};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use stagedoor_bus::Hit;
-use stagedoor_token::{AppId, Claims, Grants, KeyState, Refusal, seat, verify_with_key};
+use stagedoor_token::{AppId, Claims, Grants, KeySet, KeyState, Refusal, seat, verify_with_key};
 use utoipa::ToSchema;
 
 use super::{At, Body, app_row};
 use crate::{
-    caller::{Caller, Scope},
+    act::By,
+    caller::Scope,
+    doors::key_of,
     error::{ApiError, Problem},
     issue::{Issued, Lives, NotIssued, Stay, Terms, Wanted, bearer, issue},
-    recorder,
-    router::RequestId,
     secret,
-    state::{State, key_of, unix_s},
+    state::{State, unix_s},
     store::audit::Record,
 };
 
@@ -136,6 +136,8 @@ pub(crate) struct TokenAnswer {
 }
 
 async fn mint(state: &State, app: AppId, new: NewToken) -> Result<Issued, ApiError> {
+    // Let go of before the record is written.
+    let _look = state.doors.look(app).await;
     let row = app_row(state, app).await?;
     let wanted = new.wanted().map_err(ApiError::Refused)?;
     let keys = state.store.keys(app).await?;
@@ -161,21 +163,17 @@ async fn mint(state: &State, app: AppId, new: NewToken) -> Result<Issued, ApiErr
     responses((status = 201, body = TokenCreated), (status = "4XX", body = Problem)))]
 pub(crate) async fn create(
     Has(state): Has<Arc<State>>,
-    Extension(caller): Extension<Caller>,
-    Extension(RequestId(request_id)): Extension<RequestId>,
+    by: By,
     At(app): At<AppId>,
     Body(new): Body<NewToken>,
 ) -> Result<(StatusCode, Json<TokenCreated>), ApiError> {
     let mut record = Record {
-        app: Some(app.0),
-        actor: Some(caller.id().into()),
         room: Some(new.room.chars().take(128).collect::<String>().into()),
         user: Some(new.user.chars().take(64).collect::<String>().into()),
         role: Some(new.role.chars().take(32).collect::<String>().into()),
-        request_id: Some(request_id.into()),
-        ..recorder::now("token.mint", "ok")
+        ..by.record(app, "token.mint")
     };
-    let issued = match caller.may(app, Scope::TokensMint) {
+    let issued = match by.caller.may(app, Scope::TokensMint) {
         Ok(()) => mint(&state, app, new).await,
         Err(error) => Err(error),
     };
@@ -198,24 +196,23 @@ pub(crate) async fn create(
     request_body = TokenQuestion, responses((status = 200, body = TokenAnswer), (status = "4XX", body = Problem)))]
 pub(crate) async fn explain(
     Has(state): Has<Arc<State>>,
-    Extension(caller): Extension<Caller>,
-    Extension(RequestId(request_id)): Extension<RequestId>,
+    by: By,
     At(app): At<AppId>,
     Body(question): Body<TokenQuestion>,
 ) -> Result<Json<TokenAnswer>, ApiError> {
-    caller.may(app, Scope::TokensMint)?;
-    app_row(&state, app).await?;
-    let now = unix_s();
-    let answer = answer(&state, app, &question, now);
+    by.caller.may(app, Scope::TokensMint)?;
+    let answer = {
+        let _look = state.doors.look(app).await;
+        app_row(&state, app).await?;
+        answer(&state, app, &question, unix_s())
+    };
     let claims = answer.claims.as_ref();
     let record = Record {
-        app: Some(app.0),
-        actor: Some(caller.id().into()),
+        code: answer.code.into(),
         room: claims.map(|claims| claims.room.as_str().into()),
         user: claims.map(|claims| claims.user.as_str().into()),
         jti: claims.map(|claims| claims.jti.as_str().into()),
-        request_id: Some(request_id.into()),
-        ..recorder::now("token.verify", answer.code)
+        ..by.record(app, "token.verify")
     };
     state.recorder.record(record).await?;
     Ok(Json(answer))
@@ -235,9 +232,10 @@ fn answer(state: &State, app: AppId, question: &TokenQuestion, now: u64) -> Toke
     };
     let refused =
         |refusal: Refusal| not(refusal.code(), refusal.public_code(), refusal.to_string());
-    let (claims, key) = match verify_with_key(&question.token, directory.keys(), now) {
-        // Nothing is told of another app's token.
-        Ok((claims, _)) if claims.app != app => return refused(Refusal::KeyUnknown),
+    // With the app's keys alone: nothing is told of another app's keys and tokens.
+    let own = directory.app(app).map_or(&[][..], |app| &app.keys);
+    let own = own.iter().cloned().collect::<KeySet>();
+    let (claims, key) = match verify_with_key(&question.token, &own, now) {
         Ok(verified) => verified,
         Err(refusal) => return refused(refusal),
     };

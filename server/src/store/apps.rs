@@ -3,7 +3,10 @@
 use sqlx::{Row, sqlite::SqliteRow};
 use stagedoor_token::{AppId, KeyState, SecondLogin};
 
-use super::{Store, StoreError};
+use super::{
+    Store, StoreError, signed,
+    write::{Statement, Tx},
+};
 
 /// An app's row.
 #[derive(Clone, Debug)]
@@ -13,6 +16,8 @@ pub(crate) struct AppRow {
     pub(crate) ttl_s_default: u64,
     pub(crate) ttl_s_max: u64,
     pub(crate) created_ms: u64,
+    /// Rises with each change.
+    pub(crate) version: u64,
     /// The newest generation that a revocation began.
     pub(crate) generation: u64,
     /// What happens at second logins, where the role says nothing.
@@ -20,6 +25,21 @@ pub(crate) struct AppRow {
 }
 
 impl AppRow {
+    /// An app for tests.
+    #[cfg(test)]
+    pub(crate) fn sample(id: u32) -> Self {
+        Self {
+            id: AppId(id),
+            name: "a".into(),
+            ttl_s_default: 1,
+            ttl_s_max: 1,
+            created_ms: 0,
+            version: 1,
+            generation: 0,
+            second_login: None,
+        }
+    }
+
     fn second_login_json(&self) -> Option<String> {
         self.second_login.and_then(|policy| serde_json::to_string(&policy).ok())
     }
@@ -69,6 +89,7 @@ fn app_row(row: &SqliteRow) -> Result<AppRow, StoreError> {
         ttl_s_default: unsigned(row, "ttl_s_default")?,
         ttl_s_max: unsigned(row, "ttl_s_max")?,
         created_ms: unsigned(row, "created_ms")?,
+        version: unsigned(row, "version")?,
         generation: unsigned(row, "generation")?,
         second_login: second_login(row.try_get("second_login")?)?,
     })
@@ -88,97 +109,105 @@ fn key_row(row: &SqliteRow) -> Result<KeyRow, StoreError> {
     })
 }
 
+fn select_app(id: AppId) -> Statement<'static> {
+    sqlx::query("SELECT * FROM apps WHERE id = ?").bind(i64::from(id.0))
+}
+
+fn select_keys(app: AppId) -> Statement<'static> {
+    let query = sqlx::query("SELECT * FROM keys WHERE app = ? ORDER BY created_ms, kid");
+    query.bind(i64::from(app.0))
+}
+
 impl Store {
-    /// Adds an app with its first keys. `false` if the AppID is taken.
-    pub(crate) async fn add_app(&self, app: &AppRow, keys: &[KeyRow]) -> Result<bool, StoreError> {
-        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        let added = sqlx::query(
-            "INSERT INTO apps (id, name, ttl_s_default, ttl_s_max, created_ms, second_login)
-             VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-        )
-        .bind(i64::from(app.id.0))
-        .bind(&app.name)
-        .bind(app.ttl_s_default as i64)
-        .bind(app.ttl_s_max as i64)
-        .bind(app.created_ms as i64)
-        .bind(app.second_login_json())
-        .execute(&mut *tx)
-        .await?
-        .rows_affected();
-        if added == 0 {
-            return Ok(false);
-        }
-        for key in keys {
-            insert_key(&mut tx, key).await?;
-        }
-        tx.commit().await?;
-        Ok(true)
-    }
-
-    /// Changes what can be changed of an app. `false` if it is not there.
-    pub(crate) async fn change_app(&self, app: &AppRow) -> Result<bool, StoreError> {
-        let query = sqlx::query(
-            "UPDATE apps SET name = ?, ttl_s_default = ?, ttl_s_max = ?, second_login = ?
-             WHERE id = ?",
-        );
-        let query = query.bind(&app.name).bind(app.ttl_s_default as i64).bind(app.ttl_s_max as i64);
-        let query = query.bind(app.second_login_json());
-        Ok(query.bind(i64::from(app.id.0)).execute(&self.pool).await?.rows_affected() > 0)
-    }
-
-    /// Deletes an app, its keys and its API keys. `false` if it is not there.
-    pub(crate) async fn delete_app(&self, id: AppId) -> Result<bool, StoreError> {
-        let query = sqlx::query("DELETE FROM apps WHERE id = ?").bind(i64::from(id.0));
-        Ok(query.execute(&self.pool).await?.rows_affected() > 0)
-    }
-
     /// One app.
     pub(crate) async fn app(&self, id: AppId) -> Result<Option<AppRow>, StoreError> {
-        let query = sqlx::query("SELECT * FROM apps WHERE id = ?").bind(i64::from(id.0));
-        query.fetch_optional(&self.pool).await?.as_ref().map(app_row).transpose()
+        self.optional(select_app(id)).await?.as_ref().map(app_row).transpose()
     }
 
     /// Apps after an AppID.
     pub(crate) async fn apps(&self, after: u32, limit: u32) -> Result<Vec<AppRow>, StoreError> {
         let query = sqlx::query("SELECT * FROM apps WHERE id > ? ORDER BY id LIMIT ?");
-        let rows =
-            query.bind(i64::from(after)).bind(i64::from(limit)).fetch_all(&self.pool).await?;
+        let rows = self.all(query.bind(i64::from(after)).bind(i64::from(limit))).await?;
         rows.iter().map(app_row).collect()
     }
 
     /// Every key of an app, oldest first.
     pub(crate) async fn keys(&self, app: AppId) -> Result<Vec<KeyRow>, StoreError> {
-        let query = sqlx::query("SELECT * FROM keys WHERE app = ? ORDER BY created_ms, kid")
-            .bind(i64::from(app.0));
-        query.fetch_all(&self.pool).await?.iter().map(key_row).collect()
-    }
-
-    /// Adds keys and changes states of others, all or nothing. States are changed in the order given.
-    pub(crate) async fn change_keys(
-        &self,
-        states: &[(&str, KeyState)],
-        added: &[&KeyRow],
-    ) -> Result<(), StoreError> {
-        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        for (kid, state) in states {
-            let query = sqlx::query("UPDATE keys SET state = ? WHERE kid = ?");
-            query.bind(state_text(*state)).bind(*kid).execute(&mut *tx).await?;
-        }
-        for key in added {
-            insert_key(&mut tx, key).await?;
-        }
-        Ok(tx.commit().await?)
+        self.all(select_keys(app)).await?.iter().map(key_row).collect()
     }
 }
 
-async fn insert_key(tx: &mut sqlx::SqliteConnection, key: &KeyRow) -> Result<(), StoreError> {
-    sqlx::query("INSERT INTO keys (kid, app, secret, state, created_ms) VALUES (?, ?, ?, ?, ?)")
-        .bind(&key.kid)
-        .bind(i64::from(key.app.0))
-        .bind(&key.secret)
-        .bind(state_text(key.state))
-        .bind(key.created_ms as i64)
-        .execute(tx)
-        .await?;
-    Ok(())
+impl Tx {
+    /// One app.
+    pub(crate) async fn app(&mut self, id: AppId) -> Result<Option<AppRow>, StoreError> {
+        self.optional(select_app(id)).await?.as_ref().map(app_row).transpose()
+    }
+
+    /// Every key of an app, oldest first.
+    pub(crate) async fn keys(&mut self, app: AppId) -> Result<Vec<KeyRow>, StoreError> {
+        self.all(select_keys(app)).await?.iter().map(key_row).collect()
+    }
+
+    /// Adds an app. `false` if the AppID is taken.
+    pub(crate) async fn add_app(&mut self, app: &AppRow) -> Result<bool, StoreError> {
+        let query = sqlx::query(
+            "INSERT INTO apps (id, name, ttl_s_default, ttl_s_max, created_ms, version, second_login)
+             VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        );
+        let query = query
+            .bind(i64::from(app.id.0))
+            .bind(&app.name)
+            .bind(signed(app.ttl_s_default, "apps")?)
+            .bind(signed(app.ttl_s_max, "apps")?)
+            .bind(signed(app.created_ms, "apps")?)
+            .bind(signed(app.version, "apps")?)
+            .bind(app.second_login_json());
+        Ok(self.execute(query).await? > 0)
+    }
+
+    /// Changes what can be changed of an app.
+    pub(crate) async fn change_app(&mut self, app: &AppRow) -> Result<(), StoreError> {
+        let query = sqlx::query(
+            "UPDATE apps SET name = ?, ttl_s_default = ?, ttl_s_max = ?, second_login = ?, version = ?
+             WHERE id = ?",
+        );
+        let query = query
+            .bind(&app.name)
+            .bind(signed(app.ttl_s_default, "apps")?)
+            .bind(signed(app.ttl_s_max, "apps")?)
+            .bind(app.second_login_json())
+            .bind(signed(app.version, "apps")?)
+            .bind(i64::from(app.id.0));
+        self.execute(query).await.map(drop)
+    }
+
+    /// Deletes an app, its keys and its API keys. `false` if it is not there.
+    pub(crate) async fn delete_app(&mut self, id: AppId) -> Result<bool, StoreError> {
+        let query = sqlx::query("DELETE FROM apps WHERE id = ?").bind(i64::from(id.0));
+        Ok(self.execute(query).await? > 0)
+    }
+
+    /// Adds a key.
+    pub(crate) async fn add_key(&mut self, key: &KeyRow) -> Result<(), StoreError> {
+        let query = sqlx::query(
+            "INSERT INTO keys (kid, app, secret, state, created_ms) VALUES (?, ?, ?, ?, ?)",
+        );
+        let query = query
+            .bind(&key.kid)
+            .bind(i64::from(key.app.0))
+            .bind(&key.secret)
+            .bind(state_text(key.state))
+            .bind(signed(key.created_ms, "keys")?);
+        self.execute(query).await.map(drop)
+    }
+
+    /// Changes the state of a key.
+    pub(crate) async fn change_key(
+        &mut self,
+        kid: &str,
+        state: KeyState,
+    ) -> Result<(), StoreError> {
+        let query = sqlx::query("UPDATE keys SET state = ? WHERE kid = ?");
+        self.execute(query.bind(state_text(state)).bind(kid)).await.map(drop)
+    }
 }

@@ -4,15 +4,14 @@ use std::sync::{Arc, LazyLock};
 
 use serde::Serialize;
 use sqlx::{
-    Arguments, Connection, Row, Sqlite, SqlitePool,
+    Arguments, Row,
     error::BoxDynError,
-    pool::PoolConnection,
     sqlite::{SqliteArguments, SqliteRow},
 };
 use stagedoor_token::AppId;
 use utoipa::ToSchema;
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, bound, write::Tx};
 
 /// Columns of a record that is added; those that most records leave empty are last.
 const COLUMNS: [&str; 12] = [
@@ -117,11 +116,10 @@ fn record(row: &SqliteRow) -> Result<Record, StoreError> {
     })
 }
 
-/// Where records are added: on one connection, whose pages stay as they were last written.
+/// Where records are added.
 #[derive(Debug)]
 pub(crate) struct Trail {
-    pool: SqlitePool,
-    connection: Option<PoolConnection<Sqlite>>,
+    store: Store,
 }
 
 impl Trail {
@@ -130,11 +128,7 @@ impl Trail {
         let plain = batches.iter().flatten().all(Record::is_plain);
         let (inserts, columns) =
             if plain { (&PLAIN_INSERTS, PLAIN_COLUMNS) } else { (&INSERTS, COLUMNS.len()) };
-        let mut connection = match self.connection.take() {
-            Some(connection) => connection,
-            None => self.pool.acquire().await?,
-        };
-        let mut tx = connection.begin_with("BEGIN IMMEDIATE").await?;
+        let mut tx = self.store.begin().await?;
         let mut left = batches.iter().map(Vec::len).sum();
         let mut records = batches.into_iter().flatten();
         while let Some((rows, sql)) = inserts.iter().find(|(rows, _)| *rows <= left) {
@@ -144,12 +138,21 @@ impl Trail {
             for record in records.by_ref().take(*rows) {
                 record.bind(&mut values, plain).map_err(sqlx::Error::Encode)?;
             }
-            sqlx::query_with(sql.as_str(), values).execute(&mut *tx).await?;
+            tx.execute(sqlx::query_with(sql.as_str(), values)).await?;
         }
-        tx.commit().await?;
-        // After an error another takes its place.
-        self.connection = Some(connection);
+        drop(tx.commit().await?);
         Ok(())
+    }
+}
+
+impl Tx {
+    /// Adds one record of what else the transaction does.
+    pub(crate) async fn add_record(&mut self, record: Record) -> Result<(), StoreError> {
+        let [.., (_, sql)] = &*INSERTS;
+        self.kinds.push(record.kind.clone());
+        let mut values = SqliteArguments::default();
+        record.bind(&mut values, false).map_err(sqlx::Error::Encode)?;
+        self.execute(sqlx::query_with(sql.as_str(), values)).await.map(drop)
     }
 }
 
@@ -182,7 +185,7 @@ impl Record {
 impl Store {
     /// A place to add records.
     pub(crate) fn trail(&self) -> Trail {
-        Trail { pool: self.pool.clone(), connection: None }
+        Trail { store: self.clone() }
     }
 
     /// Records of an app, newest first.
@@ -200,17 +203,20 @@ impl Store {
         let query =
             query.bind(i64::from(app.0)).bind(filter.before).bind(&filter.kind).bind(&filter.code);
         let query = query.bind(&filter.room).bind(&filter.user).bind(i64::from(limit));
-        query.fetch_all(&self.pool).await?.iter().map(record).collect()
+        self.all(query).await?.iter().map(record).collect()
     }
 
     /// Deletes records older than a moment: all that came before the first that is not.
     pub(crate) async fn prune(&self, before_ms: u64) -> Result<u64, StoreError> {
-        let records = sqlx::query(
+        let mut tx = self.begin().await?;
+        let query = sqlx::query(
             "DELETE FROM audit WHERE id < COALESCE(
                  (SELECT id FROM audit WHERE at_ms >= ? ORDER BY id LIMIT 1), 9223372036854775807)",
         )
-        .bind(before_ms as i64);
-        Ok(records.execute(&self.pool).await?.rows_affected())
+        .bind(bound(before_ms));
+        let rows = tx.execute(query).await?;
+        drop(tx.commit().await?);
+        Ok(rows)
     }
 }
 

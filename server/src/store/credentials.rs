@@ -6,6 +6,8 @@ use stagedoor_token::AppId;
 use super::{
     Store, StoreError,
     apps::{app_id, unsigned},
+    signed,
+    write::{Statement, Tx},
 };
 
 /// An API key's row.
@@ -39,49 +41,14 @@ fn api_key_row(row: &SqliteRow) -> Result<ApiKeyRow, StoreError> {
     })
 }
 
+fn select_api_key(id: &str) -> Statement<'static> {
+    sqlx::query("SELECT * FROM api_keys WHERE id = ?").bind(id.to_owned())
+}
+
 impl Store {
-    /// Adds an API key.
-    pub(crate) async fn add_api_key(&self, key: &ApiKeyRow) -> Result<(), StoreError> {
-        sqlx::query(
-            "INSERT INTO api_keys (id, app, name, hash, scopes, created_ms, expires_ms)
-             VALUES (?, ?, ?, ?, ?, ?, ?)",
-        )
-        .bind(&key.id)
-        .bind(i64::from(key.app.0))
-        .bind(&key.name)
-        .bind(&key.hash)
-        .bind(&key.scopes)
-        .bind(key.created_ms as i64)
-        .bind(key.expires_ms.map(|ms| ms as i64))
-        .execute(&self.pool)
-        .await?;
-        Ok(())
-    }
-
-    /// Gives an API key another secret. `false` if it is not there.
-    pub(crate) async fn rotate_api_key(
-        &self,
-        app: AppId,
-        id: &str,
-        hash: &[u8],
-    ) -> Result<bool, StoreError> {
-        let query = sqlx::query("UPDATE api_keys SET hash = ? WHERE id = ? AND app = ?");
-        let query = query.bind(hash).bind(id).bind(i64::from(app.0));
-        Ok(query.execute(&self.pool).await?.rows_affected() > 0)
-    }
-
-    /// Deletes an API key. `false` if it is not there.
-    pub(crate) async fn delete_api_key(&self, app: AppId, id: &str) -> Result<bool, StoreError> {
-        let query = sqlx::query("DELETE FROM api_keys WHERE id = ? AND app = ?")
-            .bind(id)
-            .bind(i64::from(app.0));
-        Ok(query.execute(&self.pool).await?.rows_affected() > 0)
-    }
-
     /// One API key, of whatever app.
     pub(crate) async fn api_key(&self, id: &str) -> Result<Option<ApiKeyRow>, StoreError> {
-        let query = sqlx::query("SELECT * FROM api_keys WHERE id = ?").bind(id);
-        query.fetch_optional(&self.pool).await?.as_ref().map(api_key_row).transpose()
+        self.optional(select_api_key(id)).await?.as_ref().map(api_key_row).transpose()
     }
 
     /// API keys of an app after an id.
@@ -94,27 +61,79 @@ impl Store {
         let query =
             sqlx::query("SELECT * FROM api_keys WHERE app = ? AND id > ? ORDER BY id LIMIT ?");
         let query = query.bind(i64::from(app.0)).bind(after).bind(i64::from(limit));
-        query.fetch_all(&self.pool).await?.iter().map(api_key_row).collect()
+        self.all(query).await?.iter().map(api_key_row).collect()
     }
 
     /// Notes that an API key was used.
     pub(crate) async fn used_api_key(&self, id: &str, now_ms: u64) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
         let query = sqlx::query("UPDATE api_keys SET last_used_ms = ? WHERE id = ?");
-        query.bind(now_ms as i64).bind(id).execute(&self.pool).await?;
+        tx.execute(query.bind(signed(now_ms, "api_keys")?).bind(id)).await?;
+        drop(tx.commit().await?);
         Ok(())
     }
 
     /// The hash of the root credential.
     pub(crate) async fn root(&self) -> Result<Option<Vec<u8>>, StoreError> {
-        let row = sqlx::query("SELECT hash FROM root").fetch_optional(&self.pool).await?;
+        let row = self.optional(sqlx::query("SELECT hash FROM root")).await?;
         Ok(row.map(|row| row.try_get("hash")).transpose()?)
     }
 
     /// Sets the root credential, if there is none. `false` if there is one.
     pub(crate) async fn set_root(&self, hash: &[u8], now_ms: u64) -> Result<bool, StoreError> {
+        let mut tx = self.begin().await?;
         let query = sqlx::query(
             "INSERT INTO root (id, hash, created_ms) VALUES (1, ?, ?) ON CONFLICT DO NOTHING",
         );
-        Ok(query.bind(hash).bind(now_ms as i64).execute(&self.pool).await?.rows_affected() > 0)
+        let rows = tx.execute(query.bind(hash).bind(signed(now_ms, "root")?)).await?;
+        drop(tx.commit().await?);
+        Ok(rows > 0)
+    }
+}
+
+impl Tx {
+    /// One API key, of whatever app.
+    pub(crate) async fn api_key(&mut self, id: &str) -> Result<Option<ApiKeyRow>, StoreError> {
+        self.optional(select_api_key(id)).await?.as_ref().map(api_key_row).transpose()
+    }
+
+    /// How many API keys an app has.
+    pub(crate) async fn count_api_keys(&mut self, app: AppId) -> Result<u64, StoreError> {
+        let query = sqlx::query("SELECT COUNT(*) AS count FROM api_keys WHERE app = ?");
+        let row = self.optional(query.bind(i64::from(app.0))).await?;
+        row.map_or(Ok(0), |row| unsigned(&row, "count"))
+    }
+
+    /// Adds an API key.
+    pub(crate) async fn add_api_key(&mut self, key: &ApiKeyRow) -> Result<(), StoreError> {
+        let query = sqlx::query(
+            "INSERT INTO api_keys (id, app, name, hash, scopes, created_ms, expires_ms)
+             VALUES (?, ?, ?, ?, ?, ?, ?)",
+        );
+        let query = query
+            .bind(&key.id)
+            .bind(i64::from(key.app.0))
+            .bind(&key.name)
+            .bind(&key.hash)
+            .bind(&key.scopes)
+            .bind(signed(key.created_ms, "api_keys")?)
+            .bind(key.expires_ms.map(|ms| signed(ms, "api_keys")).transpose()?);
+        self.execute(query).await.map(drop)
+    }
+
+    /// Gives an API key another secret.
+    pub(crate) async fn rotate_api_key(&mut self, id: &str, hash: &[u8]) -> Result<(), StoreError> {
+        let query = sqlx::query("UPDATE api_keys SET hash = ? WHERE id = ?").bind(hash).bind(id);
+        self.execute(query).await.map(drop)
+    }
+
+    /// Deletes an API key. `false` if it is not there.
+    pub(crate) async fn delete_api_key(
+        &mut self,
+        app: AppId,
+        id: &str,
+    ) -> Result<bool, StoreError> {
+        let query = sqlx::query("DELETE FROM api_keys WHERE id = ? AND app = ?");
+        Ok(self.execute(query.bind(id).bind(i64::from(app.0))).await? > 0)
     }
 }

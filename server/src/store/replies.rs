@@ -2,7 +2,7 @@
 
 use sqlx::Row;
 
-use super::{Store, StoreError};
+use super::{StoreError, bound, signed, write::Tx};
 
 /// A kept answer.
 #[derive(Clone, Debug)]
@@ -12,10 +12,10 @@ pub(crate) struct Kept {
     pub(crate) body: String,
 }
 
-impl Store {
+impl Tx {
     /// The answer kept for a caller's key since a moment.
     pub(crate) async fn kept(
-        &self,
+        &mut self,
         caller: &str,
         key: &str,
         since_ms: u64,
@@ -24,8 +24,7 @@ impl Store {
             "SELECT request_hash, status, body FROM idempotency
              WHERE caller = ? AND idempotency_key = ? AND at_ms >= ?",
         );
-        let row =
-            query.bind(caller).bind(key).bind(since_ms as i64).fetch_optional(&self.pool).await?;
+        let row = self.optional(query.bind(caller).bind(key).bind(bound(since_ms))).await?;
         row.map(|row| {
             Ok(Kept {
                 request_hash: row.try_get("request_hash")?,
@@ -39,26 +38,23 @@ impl Store {
 
     /// Keeps an answer, and forgets those from before a moment.
     pub(crate) async fn keep(
-        &self,
+        &mut self,
         caller: &str,
         key: &str,
         kept: &Kept,
         now_ms: u64,
         forget_ms: u64,
     ) -> Result<(), StoreError> {
-        sqlx::query("DELETE FROM idempotency WHERE at_ms < ?")
-            .bind(forget_ms as i64)
-            .execute(&self.pool)
-            .await?;
-        sqlx::query("INSERT OR REPLACE INTO idempotency VALUES (?, ?, ?, ?, ?, ?)")
+        let forget = sqlx::query("DELETE FROM idempotency WHERE at_ms < ?").bind(bound(forget_ms));
+        self.execute(forget).await?;
+        let keep = sqlx::query("INSERT OR REPLACE INTO idempotency VALUES (?, ?, ?, ?, ?, ?)");
+        let keep = keep
             .bind(caller)
             .bind(key)
             .bind(&kept.request_hash)
             .bind(i64::from(kept.status))
             .bind(&kept.body)
-            .bind(now_ms as i64)
-            .execute(&self.pool)
-            .await?;
-        Ok(())
+            .bind(signed(now_ms, "idempotency")?);
+        self.execute(keep).await.map(drop)
     }
 }

@@ -8,6 +8,8 @@ use stagedoor_token::AppId;
 use super::{
     Store, StoreError,
     apps::{app_id, unsigned},
+    bound, signed,
+    write::Tx,
 };
 
 /// A revocation's row.
@@ -34,10 +36,6 @@ fn seconds(row: &SqliteRow, column: &str) -> Result<Option<u64>, StoreError> {
     value.map(u64::try_from).transpose().map_err(|_| StoreError::Row("revocations"))
 }
 
-fn signed(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
 fn text_of(target: &Target) -> Result<String, StoreError> {
     serde_json::to_string(target).map_err(|_| StoreError::Row("revocations"))
 }
@@ -56,40 +54,12 @@ fn revocation_row(row: &SqliteRow) -> Result<RevocationRow, StoreError> {
     Ok(RevocationRow { entry, over_s: seconds(row, "over_s")?, actor: row.try_get("actor")? })
 }
 
-impl Store {
-    /// Adds a revocation as the next generation of its app, which is then its number. `None` if the app is
-    /// not there.
-    pub(crate) async fn add_revocation(
-        &self,
-        row: &RevocationRow,
-    ) -> Result<Option<u64>, StoreError> {
-        let entry = &row.entry;
-        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        let raised = sqlx::query(
-            "UPDATE apps SET generation = generation + 1 WHERE id = ? RETURNING generation",
-        );
-        let raised = raised.bind(i64::from(entry.app.0)).fetch_optional(&mut *tx).await?;
-        let Some(raised) = raised else { return Ok(None) };
-        let generation = unsigned(&raised, "generation")?;
-        sqlx::query(
-            "INSERT INTO revocations (app, generation, target, at_s, ban, ends_s, over_s, reason, actor)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        )
-        .bind(i64::from(entry.app.0))
-        .bind(signed(generation))
-        .bind(text_of(&entry.target)?)
-        .bind(signed(entry.at_s))
-        .bind(i64::from(entry.ban))
-        .bind(entry.ends_s.map(signed))
-        .bind(row.over_s.map(signed))
-        .bind(&entry.reason)
-        .bind(&row.actor)
-        .execute(&mut *tx)
-        .await?;
-        tx.commit().await?;
-        Ok(Some(generation))
-    }
+/// A time to be kept; one that does not fit is further off than anybody lives to see.
+fn far(seconds: Option<u64>) -> Option<i64> {
+    seconds.map(bound)
+}
 
+impl Store {
     /// Revocations of an app before a number that are not over, newest first.
     pub(crate) async fn revocations(
         &self,
@@ -102,9 +72,8 @@ impl Store {
             "SELECT * FROM revocations WHERE app = ? AND generation < ? AND (over_s IS NULL OR over_s > ?)
              ORDER BY generation DESC LIMIT ?",
         );
-        let query = query.bind(i64::from(app.0)).bind(signed(before)).bind(signed(now_s));
-        let rows = query.bind(i64::from(limit)).fetch_all(&self.pool).await?;
-        rows.iter().map(revocation_row).collect()
+        let query = query.bind(i64::from(app.0)).bind(bound(before)).bind(bound(now_s));
+        self.all(query.bind(i64::from(limit))).await?.iter().map(revocation_row).collect()
     }
 
     /// Revocations of all apps that are not over, after one of them, in the order of app and number.
@@ -118,37 +87,67 @@ impl Store {
             "SELECT * FROM revocations WHERE (app, generation) > (?, ?) AND (over_s IS NULL OR over_s > ?)
              ORDER BY app, generation LIMIT ?",
         );
-        let query = query.bind(i64::from(after.0.0)).bind(signed(after.1)).bind(signed(now_s));
-        let rows = query.bind(i64::from(limit)).fetch_all(&self.pool).await?;
-        rows.iter().map(revocation_row).collect()
-    }
-
-    /// Deletes a revocation. It, and those of the same target that still stand; `None` if it is not there.
-    pub(crate) async fn lift_revocation(
-        &self,
-        app: AppId,
-        generation: u64,
-    ) -> Result<Option<(RevocationRow, Vec<Revocation>)>, StoreError> {
-        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        let lifted =
-            sqlx::query("DELETE FROM revocations WHERE app = ? AND generation = ? RETURNING *");
-        let lifted = lifted.bind(i64::from(app.0)).bind(signed(generation));
-        let Some(lifted) = lifted.fetch_optional(&mut *tx).await? else { return Ok(None) };
-        let lifted = revocation_row(&lifted)?;
-        let left = sqlx::query("SELECT * FROM revocations WHERE app = ? AND target = ?")
-            .bind(i64::from(app.0))
-            .bind(text_of(&lifted.entry.target)?)
-            .fetch_all(&mut *tx)
-            .await?;
-        let left = left.iter().map(|row| Ok(revocation_row(row)?.entry));
-        let left = left.collect::<Result<Vec<_>, StoreError>>()?;
-        tx.commit().await?;
-        Ok(Some((lifted, left)))
+        let query = query.bind(i64::from(after.0.0)).bind(bound(after.1)).bind(bound(now_s));
+        self.all(query.bind(i64::from(limit))).await?.iter().map(revocation_row).collect()
     }
 
     /// Deletes revocations that are over.
     pub(crate) async fn prune_revocations(&self, now_s: u64) -> Result<u64, StoreError> {
-        let query = sqlx::query("DELETE FROM revocations WHERE over_s <= ?").bind(signed(now_s));
-        Ok(query.execute(&self.pool).await?.rows_affected())
+        let mut tx = self.begin().await?;
+        let query = sqlx::query("DELETE FROM revocations WHERE over_s <= ?").bind(bound(now_s));
+        let rows = tx.execute(query).await?;
+        drop(tx.commit().await?);
+        Ok(rows)
+    }
+}
+
+impl Tx {
+    /// Adds a revocation as the next generation of its app, which is then its number. `None` if the app is
+    /// not there.
+    pub(crate) async fn add_revocation(
+        &mut self,
+        row: &RevocationRow,
+    ) -> Result<Option<u64>, StoreError> {
+        let entry = &row.entry;
+        let raise = sqlx::query(
+            "UPDATE apps SET generation = generation + 1 WHERE id = ? RETURNING generation",
+        );
+        let raised = self.optional(raise.bind(i64::from(entry.app.0))).await?;
+        let Some(raised) = raised else { return Ok(None) };
+        let generation = unsigned(&raised, "generation")?;
+        let insert = sqlx::query(
+            "INSERT INTO revocations (app, generation, target, at_s, ban, ends_s, over_s, reason, actor)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        );
+        let insert = insert
+            .bind(i64::from(entry.app.0))
+            .bind(signed(generation, "revocations")?)
+            .bind(text_of(&entry.target)?)
+            .bind(signed(entry.at_s, "revocations")?)
+            .bind(i64::from(entry.ban))
+            .bind(far(entry.ends_s))
+            .bind(far(row.over_s))
+            .bind(&entry.reason)
+            .bind(&row.actor);
+        self.execute(insert).await?;
+        Ok(Some(generation))
+    }
+
+    /// Deletes a revocation. It, and those of the same target that still stand; `None` if it is not there.
+    pub(crate) async fn lift_revocation(
+        &mut self,
+        app: AppId,
+        generation: u64,
+    ) -> Result<Option<(RevocationRow, Vec<Revocation>)>, StoreError> {
+        let lift =
+            sqlx::query("DELETE FROM revocations WHERE app = ? AND generation = ? RETURNING *");
+        let lift = lift.bind(i64::from(app.0)).bind(bound(generation));
+        let Some(lifted) = self.optional(lift).await? else { return Ok(None) };
+        let lifted = revocation_row(&lifted)?;
+        let left = sqlx::query("SELECT * FROM revocations WHERE app = ? AND target = ?");
+        let left = left.bind(i64::from(app.0)).bind(text_of(&lifted.entry.target)?);
+        let left = self.all(left).await?;
+        let left = left.iter().map(|row| Ok(revocation_row(row)?.entry));
+        Ok(Some((lifted, left.collect::<Result<Vec<_>, StoreError>>()?)))
     }
 }

@@ -1,0 +1,114 @@
+//! `ETag` and `If-Match` (RFC 9110 §13.1.1), of `routes`: a change is of what its caller saw, or refused.
+
+use axum::{
+    extract::FromRequestParts,
+    http::{HeaderMap, header, request::Parts},
+};
+
+use crate::error::ApiError;
+
+/// What a caller says that it saw.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum IfMatch {
+    /// Nothing, or that it does not matter.
+    Any,
+    /// One of these, without their quotes. Weak ones are left out: they never match.
+    Tags(Vec<String>),
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        Self::read(&parts.headers).ok_or(ApiError::Malformed {
+            code: "if_match_invalid",
+            detail: "`If-Match` is `*`, or a list of quoted tags".into(),
+        })
+    }
+}
+
+impl IfMatch {
+    fn read(headers: &HeaderMap) -> Option<Self> {
+        let fields: Vec<_> = headers.get_all(header::IF_MATCH).iter().collect();
+        if fields.is_empty() {
+            return Some(Self::Any);
+        }
+        let mut tags = Vec::new();
+        for field in &fields {
+            let mut left = field.to_str().ok()?.trim();
+            if left == "*" {
+                return (fields.len() == 1).then_some(Self::Any);
+            }
+            loop {
+                let strong = left.strip_prefix("W/").unwrap_or(left);
+                let is_weak = strong.len() < left.len();
+                let (tag, rest) = strong.strip_prefix('"')?.split_once('"')?;
+                if !is_weak {
+                    tags.push(tag.to_owned());
+                }
+                match rest.trim_start() {
+                    "" => break,
+                    rest => left = rest.strip_prefix(',')?.trim_start(),
+                }
+            }
+        }
+        Some(Self::Tags(tags))
+    }
+
+    /// Whether what is there now, by its tag without quotes, is what the caller saw.
+    pub(crate) fn check(&self, now: &str) -> Result<(), ApiError> {
+        match self {
+            Self::Tags(tags) if !tags.iter().any(|tag| tag == now) => Err(ApiError::Precondition {
+                code: "etag_mismatch",
+                detail: "it was changed meanwhile; read it again",
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    fn read(fields: &[&str]) -> Option<IfMatch> {
+        let mut headers = HeaderMap::new();
+        for field in fields {
+            headers.append(header::IF_MATCH, HeaderValue::from_str(field).expect("a value"));
+        }
+        IfMatch::read(&headers)
+    }
+
+    #[test]
+    fn tags_are_read_as_they_are_written() {
+        let tags =
+            |tags: &[&str]| Some(IfMatch::Tags(tags.iter().map(ToString::to_string).collect()));
+        for (fields, read_as) in [
+            (&[][..], Some(IfMatch::Any)),
+            (&["*"], Some(IfMatch::Any)),
+            (&["\"a\""], tags(&["a"])),
+            (&["\"a\" ,\"b,c\"", "\"d\""], tags(&["a", "b,c", "d"])),
+            (&["W/\"a\""], tags(&[])),
+            (&["W/\"a\", \"b\""], tags(&["b"])),
+            (&["\"\""], tags(&[""])),
+            (&[""], None),
+            (&["a"], None),
+            (&["\"a"], None),
+            (&["\"a\" \"b\""], None),
+            (&["\"a\","], None),
+            (&["*", "\"a\""], None),
+        ] {
+            assert_eq!(read(fields), read_as, "{fields:?}");
+        }
+    }
+
+    #[test]
+    fn only_one_of_the_tags_matches() {
+        assert!(IfMatch::Any.check("1").is_ok());
+        assert!(IfMatch::Tags(vec!["0".into(), "1".into()]).check("1").is_ok());
+        assert!(IfMatch::Tags(vec!["0".into()]).check("1").is_err());
+        assert!(IfMatch::Tags(Vec::new()).check("1").is_err());
+    }
+}

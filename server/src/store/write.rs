@@ -1,0 +1,387 @@
+//! How the database is written: one transaction of this process at a time, of `store`. What is not committed never was,
+//! and a connection whose transaction failed is thrown away. Remembers whether writes fail, and why.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use sqlx::{
+    ConnectOptions, Connection, Executor, Sqlite, SqliteConnection,
+    query::Query,
+    sqlite::{SqliteArguments, SqliteConnectOptions, SqliteRow},
+};
+use tokio::{
+    runtime::Handle,
+    sync::{Mutex as Turns, OwnedMutexGuard},
+    time::timeout,
+};
+
+use super::{Store, StoreError};
+
+/// While writes fail one is tried this often; the others are refused at once.
+const TRY_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Why the database cannot be written or read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reason {
+    /// No room on the disk.
+    Full,
+    /// The disk reports an error, or a file may not grow.
+    Disk,
+    /// Another process holds it.
+    Locked,
+    /// It may be read only.
+    ReadOnly,
+    /// What is there is no database any more.
+    Damaged,
+    /// Its file cannot be opened.
+    Closed,
+    /// This process has more to do with it than it can.
+    Busy,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full => "the disk is full",
+            Self::Disk => "the disk reports an error, or a file may not grow",
+            Self::Locked => "another process keeps it locked",
+            Self::ReadOnly => "it is read-only",
+            Self::Damaged => "it is damaged",
+            Self::Closed => "its file cannot be opened",
+            Self::Busy => "it is too busy",
+        })
+    }
+}
+
+impl Reason {
+    /// By SQLite's primary result code (https://www.sqlite.org/rescode.html).
+    fn of_code(code: u32) -> Option<Self> {
+        match code & 0xff {
+            5 | 6 | 15 => Some(Self::Locked),
+            8 => Some(Self::ReadOnly),
+            7 | 10 | 22 => Some(Self::Disk),
+            11 | 26 => Some(Self::Damaged),
+            13 => Some(Self::Full),
+            14 => Some(Self::Closed),
+            _ => None,
+        }
+    }
+
+    /// `None`: the database works, and what was asked of it was wrong.
+    pub(super) fn of(error: &sqlx::Error) -> Option<Self> {
+        match error {
+            sqlx::Error::Database(error) => Self::of_code(error.code()?.parse().ok()?),
+            sqlx::Error::PoolTimedOut => Some(Self::Busy),
+            sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => Some(Self::Closed),
+            sqlx::Error::Io(_) => Some(Self::Disk),
+            _ => None,
+        }
+    }
+}
+
+/// Whether writes fail.
+#[derive(Debug, Default)]
+struct Health(Mutex<Option<Failing>>);
+
+#[derive(Clone, Copy, Debug)]
+struct Failing {
+    reason: Reason,
+    tried: Instant,
+}
+
+impl Health {
+    fn set(&self, failing: Option<Failing>) {
+        let mut now = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match (&*now, failing) {
+            (None, Some(Failing { reason, .. })) => {
+                tracing::warn!(%reason, "the store cannot be written")
+            }
+            (Some(_), None) => tracing::info!("the store is written again"),
+            _ => {}
+        }
+        *now = failing;
+    }
+
+    /// Whether a write is to be tried now. Whoever is told so is the one that tries.
+    fn may_try(&self, now: Instant) -> Result<(), Reason> {
+        let mut failing = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match failing.as_mut() {
+            Some(Failing { reason, tried }) if now.duration_since(*tried) < TRY_INTERVAL => {
+                Err(*reason)
+            }
+            Some(Failing { tried, .. }) => {
+                *tried = now;
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// Where transactions begin. The connection is out of its place while it has one.
+#[derive(Clone, Debug)]
+pub(super) struct Writer {
+    options: SqliteConnectOptions,
+    wait: Duration,
+    place: Arc<Turns<Option<SqliteConnection>>>,
+    health: Arc<Health>,
+}
+
+impl Writer {
+    /// `wait` is how long a transaction waits for those before it.
+    pub(super) fn new(
+        options: SqliteConnectOptions,
+        connection: SqliteConnection,
+        wait: Duration,
+    ) -> Self {
+        Self {
+            options,
+            wait,
+            place: Arc::new(Turns::new(Some(connection))),
+            health: Arc::default(),
+        }
+    }
+
+    async fn begin(&self) -> Result<Tx, StoreError> {
+        self.health.may_try(Instant::now()).map_err(StoreError::Unavailable)?;
+        let place = timeout(self.wait, self.place.clone().lock_owned()).await;
+        let mut place = place.map_err(|_| StoreError::Unavailable(Reason::Busy))?;
+        let connection = match place.take() {
+            Some(connection) => Ok(connection),
+            None => self.options.connect().await,
+        };
+        let connection = connection.map_err(|error| noted(&self.health, error))?;
+        let held = Some(Held { place, connection });
+        let mut tx = Tx { held, health: self.health.clone(), is_sound: true, kinds: Vec::new() };
+        tx.execute(sqlx::query("BEGIN IMMEDIATE")).await?;
+        Ok(tx)
+    }
+
+    pub(super) async fn close(&self) {
+        let Some(mut connection) = self.place.lock().await.take() else { return };
+        if let Err(error) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").await {
+            tracing::warn!(%error, "the database's log was not written back");
+        }
+        // It goes with the process anyway.
+        let _ = connection.close().await;
+    }
+}
+
+fn noted(health: &Health, error: sqlx::Error) -> StoreError {
+    if let Some(reason) = Reason::of(&error) {
+        health.set(Some(Failing { reason, tried: Instant::now() }));
+    }
+    StoreError::Sql(error)
+}
+
+/// The writer's connection, and its place, which nobody else has meanwhile.
+#[derive(Debug)]
+struct Held {
+    place: OwnedMutexGuard<Option<SqliteConnection>>,
+    connection: SqliteConnection,
+}
+
+/// One transaction. Dropped before it is committed it is rolled back.
+#[derive(Debug)]
+#[must_use = "what is not committed never was"]
+pub(crate) struct Tx {
+    held: Option<Held>,
+    health: Arc<Health>,
+    /// No statement failed.
+    is_sound: bool,
+    /// Of the audit records in it.
+    pub(super) kinds: Vec<Arc<str>>,
+}
+
+/// A committed transaction. Nobody begins another before it is dropped, so that what follows from it is told in order.
+#[must_use = "the next transaction waits for it"]
+pub(crate) struct Committed {
+    _place: OwnedMutexGuard<Option<SqliteConnection>>,
+    /// Kinds of the audit records that it had.
+    pub(crate) kinds: Vec<Arc<str>>,
+}
+
+/// A statement with its values.
+pub(super) type Statement<'q> = Query<'q, Sqlite, SqliteArguments>;
+
+impl Tx {
+    fn connection(&mut self) -> Result<&mut SqliteConnection, StoreError> {
+        let held = self.held.as_mut().filter(|_| self.is_sound);
+        held.map(|held| &mut held.connection).ok_or(StoreError::Over)
+    }
+
+    fn checked<T>(&mut self, result: Result<T, sqlx::Error>) -> Result<T, StoreError> {
+        result.map_err(|error| {
+            self.is_sound = false;
+            noted(&self.health, error)
+        })
+    }
+
+    /// Carries a statement out; how many rows it touched.
+    pub(super) async fn execute(&mut self, statement: Statement<'_>) -> Result<u64, StoreError> {
+        let done = statement.execute(self.connection()?).await;
+        Ok(self.checked(done)?.rows_affected())
+    }
+
+    /// The first row.
+    pub(super) async fn optional(
+        &mut self,
+        statement: Statement<'_>,
+    ) -> Result<Option<SqliteRow>, StoreError> {
+        let row = statement.fetch_optional(self.connection()?).await;
+        self.checked(row)
+    }
+
+    /// Every row.
+    pub(super) async fn all(
+        &mut self,
+        statement: Statement<'_>,
+    ) -> Result<Vec<SqliteRow>, StoreError> {
+        let rows = statement.fetch_all(self.connection()?).await;
+        self.checked(rows)
+    }
+
+    /// Commits: from now on it outlives the process and the machine.
+    pub(crate) async fn commit(mut self) -> Result<Committed, StoreError> {
+        self.execute(sqlx::query("COMMIT")).await?;
+        self.health.set(None);
+        let Held { mut place, connection } = self.held.take().ok_or(StoreError::Over)?;
+        *place = Some(connection);
+        Ok(Committed { _place: place, kinds: std::mem::take(&mut self.kinds) })
+    }
+}
+
+impl Drop for Tx {
+    fn drop(&mut self) {
+        // One that failed is closed with its connection, and so is one that nobody can wait for.
+        let Some(Held { mut place, mut connection }) = self.held.take().filter(|_| self.is_sound)
+        else {
+            return;
+        };
+        let Ok(runtime) = Handle::try_current() else { return };
+        runtime.spawn(async move {
+            if connection.execute("ROLLBACK").await.is_ok() {
+                *place = Some(connection);
+            }
+        });
+    }
+}
+
+impl Store {
+    /// Begins a transaction that writes, when those before it are done. While writes fail most are refused at once.
+    pub(crate) async fn begin(&self) -> Result<Tx, StoreError> {
+        self.writer.begin().await
+    }
+
+    /// Whether writes do not fail. While they do, one is tried now and then, of about the size of the largest act.
+    pub(crate) async fn writable(&self) -> Result<(), StoreError> {
+        if self.writer.health.0.lock().unwrap_or_else(PoisonError::into_inner).is_none() {
+            return Ok(());
+        }
+        let mut tx = self.begin().await?;
+        let probe = "INSERT OR REPLACE INTO probe (id, padding) VALUES (1, zeroblob(65536))";
+        tx.execute(sqlx::query(probe)).await?;
+        drop(tx.commit().await?);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::tests::opened;
+
+    async fn count(store: &Store) -> i64 {
+        sqlx::query_scalar("SELECT COUNT(*) FROM probe")
+            .fetch_one(&store.pool)
+            .await
+            .expect("a count")
+    }
+
+    async fn insert(tx: &mut Tx) -> Result<u64, StoreError> {
+        tx.execute(sqlx::query("INSERT INTO probe (id, padding) VALUES (1, zeroblob(1))")).await
+    }
+
+    #[tokio::test]
+    async fn a_dropped_transaction_is_rolled_back() {
+        let (store, _folder) = opened().await;
+        let mut tx = store.begin().await.expect("begun");
+        insert(&mut tx).await.expect("inserted");
+        drop(tx);
+        let mut tx = store.begin().await.expect("the next begins");
+        insert(&mut tx).await.expect("nothing is there");
+        drop(tx.commit().await.expect("committed"));
+        assert_eq!(count(&store).await, 1);
+    }
+
+    #[tokio::test]
+    async fn a_transaction_that_failed_commits_nothing() {
+        let (store, _folder) = opened().await;
+        let mut tx = store.begin().await.expect("begun");
+        insert(&mut tx).await.expect("inserted");
+        insert(&mut tx).await.expect_err("it is there");
+        assert!(matches!(insert(&mut tx).await, Err(StoreError::Over)));
+        assert!(matches!(tx.commit().await, Err(StoreError::Over)));
+        store.writable().await.expect("the database is not to blame");
+        assert_eq!(count(&store).await, 0);
+    }
+
+    #[tokio::test]
+    async fn transactions_take_turns_until_doors_know() {
+        let (store, _folder) = opened().await;
+        let committed = store.begin().await.expect("begun").commit().await.expect("committed");
+        let next = tokio::spawn({
+            let store = store.clone();
+            async move { store.begin().await.map(drop) }
+        });
+        tokio::task::yield_now().await;
+        assert!(!next.is_finished());
+        drop(committed);
+        next.await.expect("no panic").expect("its turn");
+    }
+
+    #[tokio::test]
+    async fn a_transaction_waits_only_so_long() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(folder.path(), Duration::from_millis(50)).await.expect("a store");
+        let _first = store.begin().await.expect("begun");
+        let error = store.begin().await.expect_err("the first is not done");
+        assert_eq!(error.reason(), Some(Reason::Busy));
+    }
+
+    #[tokio::test]
+    async fn failing_writes_are_refused_tried_and_heal() {
+        let (store, _folder) = opened().await;
+        let mut tx = store.begin().await.expect("begun");
+        tx.execute(sqlx::query("PRAGMA query_only = ON")).await.expect("set");
+        let error = insert(&mut tx).await.expect_err("read-only");
+        assert_eq!(error.reason(), Some(Reason::ReadOnly));
+        drop(tx);
+        let refused = store.begin().await.expect_err("no second try so soon");
+        assert_eq!(refused.reason(), Some(Reason::ReadOnly));
+        tokio::time::sleep(TRY_INTERVAL).await;
+        store.writable().await.expect("another connection writes");
+        drop(store.begin().await.expect("begun").commit().await.expect("committed"));
+    }
+
+    #[test]
+    fn each_way_to_fail_has_its_reason() {
+        for (code, reason) in [
+            (5, Some(Reason::Locked)),
+            (261, Some(Reason::Locked)),
+            (8, Some(Reason::ReadOnly)),
+            (778, Some(Reason::Disk)),
+            (11, Some(Reason::Damaged)),
+            (13, Some(Reason::Full)),
+            (14, Some(Reason::Closed)),
+            (19, None),
+            (2067, None),
+            (1, None),
+        ] {
+            assert_eq!(Reason::of_code(code), reason, "{code}");
+        }
+    }
+}
