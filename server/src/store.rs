@@ -5,6 +5,7 @@
 pub(crate) mod apps;
 pub(crate) mod audit;
 pub(crate) mod credentials;
+mod health;
 pub(crate) mod replies;
 pub(crate) mod revocations;
 pub(crate) mod roles;
@@ -20,7 +21,8 @@ use sqlx::{
     },
 };
 
-use write::{Reason, Statement, Writer};
+use health::Reason;
+use write::{Statement, Writer};
 
 /// The database's file in the data folder.
 pub(crate) const FILE: &str = "stagedoor.sqlite";
@@ -98,7 +100,7 @@ impl Store {
             .busy_timeout(wait)
             .foreign_keys(true);
         let mut connection = options.connect().await?;
-        Migrator::with_migrations(migrations()).run(&mut connection).await?;
+        Migrator::with_migrations(migrations()).run_direct(None, &mut connection, false).await?;
         // Nothing is written but in a transaction of the writer's.
         let readers = options.clone().pragma("query_only", "ON");
         let pool = SqlitePoolOptions::new().max_connections(READERS_MAX).acquire_timeout(wait);

@@ -18,6 +18,7 @@ use crate::{
 /// Which records.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Which {
     /// Entries at most; 50 unless asked.
     limit: Option<u32>,
@@ -44,9 +45,14 @@ pub(crate) async fn list(
 ) -> Result<Json<Page<Record>>, ApiError> {
     caller.may(app, Scope::AppsAdmin)?;
     let limit = page_limit(&state.config, which.limit)?;
-    let Which { after, kind, code, room, user, .. } = which;
-    let filter = Filter { before: after, kind, code, room, user };
-    let _look = state.doors.look(app).await;
+    // Of what the doors know by now. The page itself may take long, and nobody may wait for it.
+    let newest = {
+        let _look = state.doors.look(app).await;
+        state.store.newest_record().await?
+    };
+    let before = which.after.map_or(newest + 1, |after| after.min(newest + 1));
+    let Which { kind, code, room, user, .. } = which;
+    let filter = Filter { before: Some(before), kind, code, room, user };
     let records = state.store.records(app, &filter, limit + 1).await?;
     Ok(Json(Page::cut(records, limit, |record: &Record| record.id.to_string())))
 }

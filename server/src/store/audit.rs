@@ -188,6 +188,14 @@ impl Store {
         Trail { store: self.clone() }
     }
 
+    /// The number of the newest record; 0 if there is none.
+    pub(crate) async fn newest_record(&self) -> Result<i64, StoreError> {
+        let query = sqlx::query("SELECT MAX(id) AS newest FROM audit");
+        let row = self.optional(query).await?;
+        let newest = row.map(|row| row.try_get::<Option<i64>, _>("newest")).transpose()?.flatten();
+        Ok(newest.unwrap_or(0))
+    }
+
     /// Records of an app, newest first.
     pub(crate) async fn records(
         &self,

@@ -1,9 +1,8 @@
 //! How the database is written: one transaction of this process at a time, of `store`. What is not committed never was,
-//! and a connection whose transaction failed is thrown away. Remembers whether writes fail, and why.
+//! and a connection whose transaction failed is thrown away.
 
 use std::{
-    fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -18,108 +17,10 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Store, StoreError};
-
-/// While writes fail one is tried this often; the others are refused at once.
-const TRY_INTERVAL: Duration = Duration::from_millis(500);
-
-/// Why the database cannot be written or read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reason {
-    /// No room on the disk.
-    Full,
-    /// The disk reports an error, or a file may not grow.
-    Disk,
-    /// Another process holds it.
-    Locked,
-    /// It may be read only.
-    ReadOnly,
-    /// What is there is no database any more.
-    Damaged,
-    /// Its file cannot be opened.
-    Closed,
-    /// This process has more to do with it than it can.
-    Busy,
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Full => "the disk is full",
-            Self::Disk => "the disk reports an error, or a file may not grow",
-            Self::Locked => "another process keeps it locked",
-            Self::ReadOnly => "it is read-only",
-            Self::Damaged => "it is damaged",
-            Self::Closed => "its file cannot be opened",
-            Self::Busy => "it is too busy",
-        })
-    }
-}
-
-impl Reason {
-    /// By SQLite's primary result code (https://www.sqlite.org/rescode.html).
-    fn of_code(code: u32) -> Option<Self> {
-        match code & 0xff {
-            5 | 6 | 15 => Some(Self::Locked),
-            8 => Some(Self::ReadOnly),
-            7 | 10 | 22 => Some(Self::Disk),
-            11 | 26 => Some(Self::Damaged),
-            13 => Some(Self::Full),
-            14 => Some(Self::Closed),
-            _ => None,
-        }
-    }
-
-    /// `None`: the database works, and what was asked of it was wrong.
-    pub(super) fn of(error: &sqlx::Error) -> Option<Self> {
-        match error {
-            sqlx::Error::Database(error) => Self::of_code(error.code()?.parse().ok()?),
-            sqlx::Error::PoolTimedOut => Some(Self::Busy),
-            sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => Some(Self::Closed),
-            sqlx::Error::Io(_) => Some(Self::Disk),
-            _ => None,
-        }
-    }
-}
-
-/// Whether writes fail.
-#[derive(Debug, Default)]
-struct Health(Mutex<Option<Failing>>);
-
-#[derive(Clone, Copy, Debug)]
-struct Failing {
-    reason: Reason,
-    tried: Instant,
-}
-
-impl Health {
-    fn set(&self, failing: Option<Failing>) {
-        let mut now = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match (&*now, failing) {
-            (None, Some(Failing { reason, .. })) => {
-                tracing::warn!(%reason, "the store cannot be written")
-            }
-            (Some(_), None) => tracing::info!("the store is written again"),
-            _ => {}
-        }
-        *now = failing;
-    }
-
-    /// Whether a write is to be tried now. Whoever is told so is the one that tries.
-    fn may_try(&self, now: Instant) -> Result<(), Reason> {
-        let mut failing = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match failing.as_mut() {
-            Some(Failing { reason, tried }) if now.duration_since(*tried) < TRY_INTERVAL => {
-                Err(*reason)
-            }
-            Some(Failing { tried, .. }) => {
-                *tried = now;
-                Ok(())
-            }
-            None => Ok(()),
-        }
-    }
-}
+use super::{
+    Store, StoreError,
+    health::{Health, Reason},
+};
 
 /// Where transactions begin. The connection is out of its place while it has one.
 #[derive(Clone, Debug)]
@@ -153,7 +54,7 @@ impl Writer {
             Some(connection) => Ok(connection),
             None => self.options.connect().await,
         };
-        let connection = connection.map_err(|error| noted(&self.health, error))?;
+        let connection = connection.map_err(|error| self.health.noted(error))?;
         let held = Some(Held { place, connection });
         let mut tx = Tx { held, health: self.health.clone(), is_sound: true, kinds: Vec::new() };
         tx.execute(sqlx::query("BEGIN IMMEDIATE")).await?;
@@ -168,13 +69,6 @@ impl Writer {
         // It goes with the process anyway.
         let _ = connection.close().await;
     }
-}
-
-fn noted(health: &Health, error: sqlx::Error) -> StoreError {
-    if let Some(reason) = Reason::of(&error) {
-        health.set(Some(Failing { reason, tried: Instant::now() }));
-    }
-    StoreError::Sql(error)
 }
 
 /// The writer's connection, and its place, which nobody else has meanwhile.
@@ -216,13 +110,13 @@ impl Tx {
     fn checked<T>(&mut self, result: Result<T, sqlx::Error>) -> Result<T, StoreError> {
         result.map_err(|error| {
             self.is_sound = false;
-            noted(&self.health, error)
+            self.health.noted(error)
         })
     }
 
     /// Carries a statement out; how many rows it touched.
     pub(super) async fn execute(&mut self, statement: Statement<'_>) -> Result<u64, StoreError> {
-        let done = statement.execute(self.connection()?).await;
+        let done = self.connection()?.execute(statement).await;
         Ok(self.checked(done)?.rows_affected())
     }
 
@@ -231,7 +125,7 @@ impl Tx {
         &mut self,
         statement: Statement<'_>,
     ) -> Result<Option<SqliteRow>, StoreError> {
-        let row = statement.fetch_optional(self.connection()?).await;
+        let row = self.connection()?.fetch_optional(statement).await;
         self.checked(row)
     }
 
@@ -240,14 +134,14 @@ impl Tx {
         &mut self,
         statement: Statement<'_>,
     ) -> Result<Vec<SqliteRow>, StoreError> {
-        let rows = statement.fetch_all(self.connection()?).await;
+        let rows = self.connection()?.fetch_all(statement).await;
         self.checked(rows)
     }
 
     /// Commits: from now on it outlives the process and the machine.
     pub(crate) async fn commit(mut self) -> Result<Committed, StoreError> {
         self.execute(sqlx::query("COMMIT")).await?;
-        self.health.set(None);
+        self.health.succeeded();
         let Held { mut place, connection } = self.held.take().ok_or(StoreError::Over)?;
         *place = Some(connection);
         Ok(Committed { _place: place, kinds: std::mem::take(&mut self.kinds) })
@@ -278,7 +172,7 @@ impl Store {
 
     /// Whether writes do not fail. While they do, one is tried now and then, of about the size of the largest act.
     pub(crate) async fn writable(&self) -> Result<(), StoreError> {
-        if self.writer.health.0.lock().unwrap_or_else(PoisonError::into_inner).is_none() {
+        if self.writer.health.is_good() {
             return Ok(());
         }
         let mut tx = self.begin().await?;
@@ -292,7 +186,7 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::tests::opened;
+    use crate::store::{health::TRY_INTERVAL, tests::opened};
 
     async fn count(store: &Store) -> i64 {
         sqlx::query_scalar("SELECT COUNT(*) FROM probe")
@@ -365,23 +259,5 @@ mod tests {
         tokio::time::sleep(TRY_INTERVAL).await;
         store.writable().await.expect("another connection writes");
         drop(store.begin().await.expect("begun").commit().await.expect("committed"));
-    }
-
-    #[test]
-    fn each_way_to_fail_has_its_reason() {
-        for (code, reason) in [
-            (5, Some(Reason::Locked)),
-            (261, Some(Reason::Locked)),
-            (8, Some(Reason::ReadOnly)),
-            (778, Some(Reason::Disk)),
-            (11, Some(Reason::Damaged)),
-            (13, Some(Reason::Full)),
-            (14, Some(Reason::Closed)),
-            (19, None),
-            (2067, None),
-            (1, None),
-        ] {
-            assert_eq!(Reason::of_code(code), reason, "{code}");
-        }
     }
 }

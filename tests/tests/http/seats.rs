@@ -318,7 +318,7 @@ async fn changed_roles_are_reapplied_to_live_seats_when_asked_and_told_how_many(
     assert_eq!(made["seats"], 2);
     assert_eq!(anna.event("grants_changed").await?["why"], "roles");
     assert_eq!(anna.code(cam).await?, "publish_denied");
-    let audit = backend.get(200, "GET", &format!("{app}/audit?kind=roles.change"), None).await?;
+    let audit = backend.get(200, "GET", &format!("{app}/audit?kind=roles.reapply"), None).await?;
     assert_eq!(audit["items"][0]["detail"], "version=3 seats=2");
     Ok(())
 }

@@ -104,7 +104,7 @@ async fn break_off(root: Caller, place: usize, count: usize) -> Result<BTreeMap<
 
 #[tokio::test(flavor = "multi_thread")]
 async fn acts_whose_client_hangs_up_are_whole_or_never_were() -> Result<()> {
-    within(600, async {
+    within(120, async {
         let stage = Stage::configured(|config| {
             config.server.rate_per_s = 1_000_000;
             config.server.rate_burst = 1_000_000;
@@ -124,51 +124,73 @@ async fn acts_whose_client_hangs_up_are_whole_or_never_were() -> Result<()> {
     .await
 }
 
+/// Asks for every operation at about the same time, ends the process meanwhile, and compares what the next one shows.
+async fn end_meanwhile(
+    count: usize,
+    end: impl AsyncFn(Served) -> Result<()>,
+) -> Result<BTreeMap<String, usize>> {
+    let folder = tempfile::tempdir()?;
+    let mut dice = Dice(3);
+    let mut faults = BTreeMap::new();
+    for round in 0..count {
+        let served = Served::start(folder.path()).await?;
+        let root = served.operator()?;
+        let mut asked = JoinSet::new();
+        for (place, operation) in OPERATIONS.into_iter().enumerate() {
+            let case = Case::prepare(&root, operation, first_id(place) + round as u32).await?;
+            let (root, moment) = (root.clone(), dice.moment() * 6);
+            asked.spawn(async move {
+                let (method, path) = (case.method, case.path.clone());
+                let status = root.break_off(method, &path, "", case.body.as_ref(), moment).await;
+                // Where the process is gone before it listened, nothing was asked.
+                (case, status.ok().flatten())
+            });
+        }
+        tokio::time::sleep(dice.moment() * 4).await;
+        end(served).await?;
+        let served = Served::start(folder.path()).await?;
+        while let Some(done) = asked.join_next().await {
+            let (mut case, status) = done?;
+            case.root = served.operator()?;
+            let acknowledged = status.is_some_and(|status| status < 300);
+            if let Some(fault) = fault_of_end(&mut case, acknowledged).await? {
+                *faults.entry(format!("{}: {fault}", case.operation)).or_default() += 1;
+            }
+        }
+        served.kill().await?;
+    }
+    Ok(faults)
+}
+
+/// What does not agree in the process after the one that was asked.
+async fn fault_of_end(case: &mut Case, acknowledged: bool) -> Result<Option<&'static str>> {
+    if acknowledged && !case.is_recorded().await? {
+        return Ok(Some("acknowledged, not recorded"));
+    }
+    if case.leaves != Leaves::Change {
+        return Ok(None);
+    }
+    if acknowledged && !case.is_stored().await? {
+        return Ok(Some("acknowledged, not stored"));
+    }
+    disagreement(case).await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn acts_whose_process_is_killed_are_whole_or_never_were() -> Result<()> {
-    within(900, async {
-        let folder = tempfile::tempdir()?;
-        let mut dice = Dice(3);
-        let mut faults = BTreeMap::<String, usize>::new();
-        for round in 0..rounds(3) {
-            let served = Served::start(folder.path()).await?;
-            let root = served.operator()?;
-            let mut asked = JoinSet::new();
-            for (place, operation) in OPERATIONS.into_iter().enumerate() {
-                let case = Case::prepare(&root, operation, first_id(place) + round as u32).await?;
-                let (root, moment) = (root.clone(), dice.moment() * 6);
-                asked.spawn(async move {
-                    let (method, path) = (case.method, case.path.clone());
-                    let status =
-                        root.break_off(method, &path, "", case.body.as_ref(), moment).await;
-                    // Where the process is gone before it listened, nothing was asked.
-                    (case, status.ok().flatten())
-                });
-            }
-            tokio::time::sleep(dice.moment() * 4).await;
-            served.kill().await?;
-            let served = Served::start(folder.path()).await?;
-            while let Some(done) = asked.join_next().await {
-                let (mut case, status) = done?;
-                case.root = served.operator()?;
-                let acknowledged = status.is_some_and(|status| status < 300);
-                let mut fault = match case.leaves {
-                    Leaves::Change => disagreement(&mut case).await?,
-                    _ => None,
-                };
-                if acknowledged && !case.is_recorded().await? {
-                    fault = Some("acknowledged, not recorded");
-                }
-                if acknowledged && case.leaves == Leaves::Change && !case.is_stored().await? {
-                    fault = Some("acknowledged, not stored");
-                }
-                if let Some(fault) = fault {
-                    *faults.entry(format!("{}: {fault}", case.operation)).or_default() += 1;
-                }
-            }
-            served.kill().await?;
-        }
+    within(120, async {
+        let faults = end_meanwhile(rounds(3), Served::kill).await?;
         assert!(faults.is_empty(), "in {} rounds: {faults:#?}", rounds(3));
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn acts_under_way_at_a_stop_are_carried_through() -> Result<()> {
+    within(120, async {
+        let faults = end_meanwhile(rounds(2), Served::terminate).await?;
+        assert!(faults.is_empty(), "in {} rounds: {faults:#?}", rounds(2));
         Ok(())
     })
     .await

@@ -2,7 +2,8 @@
 
 use std::{path::Path, process::Stdio, time::Duration};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use stagedoor_tests::{Caller, binary::binary};
 use tokio::{
@@ -13,6 +14,8 @@ use tokio::{
 
 /// How long a start may take.
 const START: Duration = Duration::from_secs(20);
+/// How long an end may take.
+const END: Duration = Duration::from_secs(20);
 
 /// The process, which ends with this value.
 pub(crate) struct Served {
@@ -31,6 +34,7 @@ impl Served {
             command.env(format!("STAGEDOOR_SERVER__{name}"), "1000000");
         }
         command.env("STAGEDOOR_SERVER__KEYS_PER_APP_MAX", "1000000");
+        command.env("STAGEDOOR_RELAY__LIMITS__DRAIN_GRACE_MS", "100");
         let mut child =
             command.stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true).spawn()?;
         let mut line = String::new();
@@ -43,6 +47,15 @@ impl Served {
     pub(crate) async fn kill(mut self) -> Result<()> {
         self.child.start_kill()?;
         self.child.wait().await?;
+        Ok(())
+    }
+
+    /// Asks it to end, and waits until it did.
+    pub(crate) async fn terminate(mut self) -> Result<()> {
+        let pid = Pid::from_raw(i32::try_from(self.pid()?)?).context("a process")?;
+        kill_process(pid, Signal::TERM)?;
+        let status = timeout(END, self.child.wait()).await.context("it did not end")??;
+        ensure!(status.success(), "it ended with {status}");
         Ok(())
     }
 

@@ -70,7 +70,7 @@ async fn signs(caller: &Caller, app: &str) -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_changed_at_once_leave_one_current_key() -> Result<()> {
-    within(300, async {
+    within(120, async {
         let (stage, operator) = stage().await?;
         let app = format!("/v1/apps/{}", stage.app);
         for _ in 0..rounds(25) {
@@ -102,7 +102,7 @@ async fn keys_changed_at_once_leave_one_current_key() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn app_changes_at_once_lose_nothing() -> Result<()> {
-    within(300, async {
+    within(120, async {
         let (stage, operator) = stage().await?;
         let app = format!("/v1/apps/{}", stage.app);
         for n in 1..=rounds(40) {
@@ -173,7 +173,7 @@ async fn of_changes_of_one_etag_one_is_made() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn api_keys_made_at_once_stay_within_their_limit() -> Result<()> {
-    within(300, async {
+    within(120, async {
         let (_stage, operator) = stage().await?;
         let body = json!({"name": "k", "scopes": ["rooms:read"]});
         for id in 1..=rounds(15) {
@@ -194,7 +194,7 @@ async fn api_keys_made_at_once_stay_within_their_limit() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn roles_changed_at_once_are_all_made_or_refused() -> Result<()> {
-    within(300, async {
+    within(120, async {
         let (stage, operator) = stage().await?;
         let roles = format!("/v1/apps/{}/roles", stage.app);
         for n in 0..rounds(15) {
@@ -219,8 +219,32 @@ async fn roles_changed_at_once_are_all_made_or_refused() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn of_role_changes_of_one_version_one_is_made() -> Result<()> {
+    within(120, async {
+        let (stage, operator) = stage().await?;
+        let roles = format!("/v1/apps/{}/roles", stage.app);
+        for version in 0..rounds(15) as u64 {
+            let put = json!({"template": {"role": "chef"}, "version": version});
+            let restore = format!("{roles}/versions/0/restore?version={version}");
+            let asked = [
+                ("PUT", format!("{roles}/chef"), Some(put)),
+                ("DELETE", format!("{roles}/observer?version={version}"), None),
+                ("POST", restore, None),
+            ];
+            let answers = at_once(&operator, &asked).await?;
+            let (late, gone) = ((409, "version_conflict"), (404, "role_unknown"));
+            are_among(&answers, &[(200, "none"), late, gone])?;
+            assert_eq!(count(&answers, 200), 1);
+            assert_eq!(operator.get(200, "GET", &roles, None).await?["version"], version + 1);
+        }
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_app_deleted_beside_changes_opens_nothing() -> Result<()> {
-    within(300, async {
+    within(120, async {
         let (stage, operator) = stage().await?;
         for id in 1..=rounds(25) as u32 {
             let app = json!({"name": "n", "id": id});
@@ -248,7 +272,7 @@ async fn an_app_deleted_beside_changes_opens_nothing() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bans_made_and_lifted_at_once_are_what_the_list_says() -> Result<()> {
-    within(300, async {
+    within(120, async {
         let (stage, operator) = stage().await?;
         let path = format!("/v1/apps/{}/revocations", stage.app);
         let ban = Some(json!({"target": {"user": "u"}, "ban": true}));
