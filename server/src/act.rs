@@ -1,6 +1,6 @@
-//! Acts over HTTP: who asks, and that one which began is carried through whatever its client does.
+//! Acts over HTTP: the caller as the trail names it, and a task that carries an act through, whatever its client does.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc};
 
 use axum::{
     body::Bytes,
@@ -10,14 +10,14 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use stagedoor_token::AppId;
-use tokio::{sync::Semaphore, time::timeout};
 
-use crate::{
-    caller::Caller, error::ApiError, recorder, router::RequestId, state::State,
-    store::audit::Record,
-};
+use crate::{caller::Caller, error::ApiError, recorder, state::State, store::audit::Record};
 
-/// Who asks, as the audit trail names it.
+/// A request's id, the caller's or ours.
+#[derive(Clone, Debug)]
+pub(crate) struct RequestId(pub(crate) String);
+
+/// The caller, as the audit trail names it.
 pub(crate) struct By {
     pub(crate) caller: Caller,
     request_id: Option<Arc<str>>,
@@ -51,29 +51,7 @@ impl By {
     }
 }
 
-/// Places for acts under way.
-#[derive(Debug)]
-pub(crate) struct Acts {
-    places: Arc<Semaphore>,
-    max: u32,
-}
-
-impl Acts {
-    pub(crate) fn new(max: u32) -> Self {
-        let max = max.max(1);
-        Self { places: Arc::new(Semaphore::new(max as usize)), max }
-    }
-
-    /// Waits until the acts under way are done, and lets no others begin; at most this long.
-    pub(crate) async fn end(&self, wait: Duration) {
-        if timeout(wait, self.places.acquire_many(self.max)).await.is_err() {
-            tracing::warn!("an act was still under way at the end");
-        }
-        self.places.close();
-    }
-}
-
-/// Once the body is there the handler runs in a task of its own: who hangs up then breaks nothing off.
+/// Once the body is there the handler runs in a task of its own: a client that hangs up breaks nothing off.
 pub(crate) async fn carry_through(
     Has(state): Has<Arc<State>>,
     request: Request,
@@ -91,7 +69,7 @@ pub(crate) async fn carry_through(
             return error.into_response();
         }
     };
-    let Ok(place) = state.acts.places.clone().acquire_owned().await else {
+    let Some(place) = state.acts.begin().await else {
         return ApiError::StoreUnavailable.into_response();
     };
     let request = Request::from_parts(parts, body.into());
@@ -101,27 +79,4 @@ pub(crate) async fn carry_through(
         answer
     });
     act.await.unwrap_or_else(|_panicked| ApiError::Internal.into_response())
-}
-
-#[cfg(test)]
-mod tests {
-    use tokio::time::Instant;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn the_end_waits_for_acts_under_way_and_no_longer() {
-        let acts = Acts::new(2);
-        let place = acts.places.clone().acquire_owned().await.expect("a place");
-        let mut end = Box::pin(acts.end(Duration::from_secs(60)));
-        assert!(timeout(Duration::from_millis(20), &mut end).await.is_err(), "one is under way");
-        drop(place);
-        end.await;
-        assert!(acts.places.acquire().await.is_err(), "no others begin");
-        let acts = Acts::new(2);
-        let _place = acts.places.clone().acquire_owned().await.expect("a place");
-        let before = Instant::now();
-        acts.end(Duration::from_millis(20)).await;
-        assert!(before.elapsed() < Duration::from_secs(10));
-    }
 }

@@ -1,11 +1,6 @@
 //! A creation asked twice with one `Idempotency-Key` happens once: its answer is kept in the transaction that creates.
 //! A kept answer never holds a secret: the one that was shown is not shown again.
 
-use std::{
-    collections::HashSet,
-    sync::{Arc, Mutex, PoisonError},
-};
-
 use axum::{
     Json,
     http::{HeaderMap, StatusCode},
@@ -20,6 +15,7 @@ use crate::{
     secret,
     state::{State, unix_ms},
     store::{replies::Kept, write::Tx},
+    under_way::UnderWay,
 };
 
 /// The longest key, in bytes.
@@ -27,35 +23,6 @@ const KEY_BYTES_MAX: usize = 128;
 
 /// For answers that hold no secret.
 pub(crate) const NO_SECRET: &str = "/none";
-
-/// A caller's id, and its key.
-type Name = (String, String);
-
-/// Creations under way.
-#[derive(Debug, Default)]
-pub(crate) struct Marks(Mutex<HashSet<Name>>);
-
-/// A creation under way.
-#[derive(Debug)]
-struct UnderWay {
-    marks: Arc<Marks>,
-    name: Name,
-}
-
-impl UnderWay {
-    /// `None` if it is under way already.
-    fn begin(marks: &Arc<Marks>, name: Name) -> Option<Self> {
-        let is_first = marks.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone());
-        // Made only where it is the first, and with the lock let go of: its end takes the lock.
-        is_first.then(|| Self { marks: marks.clone(), name })
-    }
-}
-
-impl Drop for UnderWay {
-    fn drop(&mut self) {
-        self.marks.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.name);
-    }
-}
 
 /// One creation, which is the only one of its key while this is there. Without a key every one is its own.
 pub(crate) struct Once {
@@ -103,7 +70,7 @@ impl Once {
     /// The answer that was kept, if there is one.
     pub(crate) async fn kept(&self, tx: &mut Tx) -> Result<Option<Response>, ApiError> {
         let Some(Keyed { under_way, request_hash }) = &self.keyed else { return Ok(None) };
-        let (caller, key) = &under_way.name;
+        let (caller, key) = under_way.name();
         let Some(kept) = tx.kept(caller, key, self.since_ms).await? else { return Ok(None) };
         if !secret::same(&kept.request_hash, request_hash) {
             return Err(ApiError::Invalid {
@@ -131,27 +98,9 @@ impl Once {
             }
             let body = public.to_string();
             let kept = Kept { request_hash: request_hash.to_vec(), status: 201, body };
-            let (caller, key) = &under_way.name;
+            let (caller, key) = under_way.name();
             tx.keep(caller, key, &kept, unix_ms(), self.since_ms).await?;
         }
         Ok((StatusCode::CREATED, Json(created)).into_response())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_is_under_way_once_until_its_end() {
-        let marks = Arc::new(Marks::default());
-        let name = |caller: &str| (caller.to_owned(), "k".to_owned());
-        let first = UnderWay::begin(&marks, name("a")).expect("the first");
-        assert!(UnderWay::begin(&marks, name("a")).is_none());
-        assert!(UnderWay::begin(&marks, name("a")).is_none(), "the loser took nothing away");
-        assert!(UnderWay::begin(&marks, name("b")).is_some());
-        drop(first);
-        assert!(UnderWay::begin(&marks, name("a")).is_some());
-        assert!(marks.0.lock().expect("free").is_empty());
     }
 }

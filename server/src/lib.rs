@@ -17,9 +17,10 @@
 //! 12. [`error`]: every refusal, and the only file with status codes.
 //! 13. [`doors`]: what the doors know is what is stored.
 //! 14. [`store`]: the database.
-//! 15. [`secret`]: secrets made, hashed and compared.
-//! 16. [`metrics`]: what the server counts.
-//! 17. [`config`]: how the server is set up; every limit by name.
+//! 15. [`under_way`]: acts and creations that began and are not done.
+//! 16. [`secret`]: secrets made, hashed and compared.
+//! 17. [`metrics`]: what the server counts.
+//! 18. [`config`]: how the server is set up; every limit by name.
 
 mod act;
 mod caller;
@@ -38,6 +39,7 @@ mod secret;
 mod server;
 mod state;
 mod store;
+mod under_way;
 
 pub use caller::Scope;
 pub use config::Config;

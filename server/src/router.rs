@@ -18,7 +18,7 @@ use utoipa::{
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    act::carry_through,
+    act::{RequestId, carry_through},
     caller::Caller,
     error::{ApiError, Problem, with_request_id},
     recorder,
@@ -30,10 +30,6 @@ use crate::{
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const REQUEST_ID_BYTES_MAX: usize = 64;
-
-/// A request's id, the caller's or ours.
-#[derive(Clone, Debug)]
-pub(crate) struct RequestId(pub(crate) String);
 
 #[derive(OpenApi)]
 #[openapi(

@@ -11,7 +11,6 @@ use tokio::{
 };
 
 use crate::{
-    act::Acts,
     caller::{ROOT_PREFIX, Scope},
     config::Config,
     doors::{Doors, News},
@@ -27,6 +26,7 @@ use crate::{
     secret,
     state::{Buckets, State, unix_ms, unix_s},
     store::Store,
+    under_way::Acts,
 };
 
 /// How often old audit records are looked for.

@@ -11,15 +11,14 @@ use stagedoor_token::AppId;
 use stagedoor_wire::rate::{Bucket, Rate};
 
 use crate::{
-    act::Acts,
     config::Config,
     doors::{Doors, News, app_of},
     error::ApiError,
-    idempotency::Marks,
     metrics::Metrics,
     recorder::Recorder,
     revoker::Revoker,
     store::{Store, apps::AppRow, write::Tx},
+    under_way::{Acts, Marks},
 };
 
 /// Buckets that are kept before the full ones are forgotten.

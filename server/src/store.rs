@@ -78,7 +78,7 @@ fn bound(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// The store: many who read, and one who writes.
+/// The store: many readers, one writer.
 #[derive(Clone, Debug)]
 pub(crate) struct Store {
     pool: SqlitePool,

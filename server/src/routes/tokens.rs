@@ -232,7 +232,7 @@ fn answer(state: &State, app: AppId, question: &TokenQuestion, now: u64) -> Toke
     };
     let refused =
         |refusal: Refusal| not(refusal.code(), refusal.public_code(), refusal.to_string());
-    // With the app's keys alone: nothing is told of another app's keys and tokens.
+    // With the app's keys alone: an answer says nothing of another app's keys and tokens.
     let own = directory.app(app).map_or(&[][..], |app| &app.keys);
     let own = own.iter().cloned().collect::<KeySet>();
     let (claims, key) = match verify_with_key(&question.token, &own, now) {

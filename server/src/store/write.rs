@@ -90,7 +90,7 @@ pub(crate) struct Tx {
     pub(super) kinds: Vec<Arc<str>>,
 }
 
-/// A committed transaction. Nobody begins another before it is dropped, so that what follows from it is told in order.
+/// A committed transaction. Nobody begins another before it is dropped, so the doors learn of commits in their order.
 #[must_use = "the next transaction waits for it"]
 pub(crate) struct Committed {
     _place: OwnedMutexGuard<Option<SqliteConnection>>,

@@ -1,5 +1,5 @@
-//! An act over HTTP, once begun, is done once and whole: whatever its client does, whoever else acts, whatever the
-//! disk says, and wherever the process ends.
+//! An act over HTTP, once begun, is done once and whole: whatever its client does, whatever others do at the same
+//! time, whatever the disk says, and wherever the process ends.
 
 #[path = "acts/broken_off.rs"]
 mod broken_off;

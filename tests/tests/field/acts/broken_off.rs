@@ -79,7 +79,7 @@ async fn lasting_disagreement(case: &mut Case) -> Result<Option<&'static str>> {
     disagreement(case).await
 }
 
-/// Breaks one operation off so many times; what did not agree, and how often.
+/// Breaks one operation off `count` times; what did not agree, and how often.
 async fn break_off(root: Caller, place: usize, count: usize) -> Result<BTreeMap<String, usize>> {
     let mut dice = Dice(place as u64);
     let mut faults = BTreeMap::new();

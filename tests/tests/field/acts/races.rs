@@ -1,5 +1,4 @@
-//! Acts at the same time come to what they would have come to one after another, or one of them is told that it came
-//! too late.
+//! Acts at the same time come to what they would have come to one after another, or one is refused as too late.
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
