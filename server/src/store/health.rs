@@ -46,7 +46,7 @@ impl fmt::Display for Reason {
 }
 
 impl Reason {
-    /// By SQLite's primary result code (https://www.sqlite.org/rescode.html).
+    /// By SQLite's primary result code (<https://www.sqlite.org/rescode.html>).
     fn of_code(code: u32) -> Option<Self> {
         match code & 0xff {
             5 | 6 | 15 => Some(Self::Locked),

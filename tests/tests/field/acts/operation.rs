@@ -69,9 +69,6 @@ pub(crate) struct Case {
     records_before: usize,
 }
 
-/// What shows that it was done: the API's view of the store, what the doors do, and the audit trail.
-const RETIRED: &str = "retired";
-
 impl Case {
     /// Makes what the operation needs; `id` is an AppID of its own.
     pub(crate) async fn prepare(
@@ -241,7 +238,7 @@ impl Case {
             "POST /v1/apps/{app}/keys" => keys["items"][1]["state"] == "next",
             "POST /v1/apps/{app}/keys/rotate" => keys["items"][1]["state"] == "current",
             "POST /v1/apps/{app}/keys/{kid}/retire" => {
-                state(self.key.kid()) == Some(json!(RETIRED))
+                state(self.key.kid()) == Some(json!("retired"))
             }
             "POST /v1/apps/{app}/revocations" => {
                 self.see("/revocations").await?.1["items"] != json!([])
