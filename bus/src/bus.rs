@@ -55,4 +55,8 @@ pub trait Bus: Send + Sync + 'static {
 
     /// Tells the server what happened, without waiting.
     fn tell(&self, event: Event);
+
+    /// Takes the number of events that were dropped and that no [`Event::Dropped`] told of yet: for the end, when
+    /// no event comes that would bring it along.
+    fn take_dropped(&self) -> u64;
 }

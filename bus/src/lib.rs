@@ -7,10 +7,13 @@
 //! 3. [`command`]: what the server asks of the relay.
 //! 4. [`event`]: what the relay tells the server.
 //! 5. [`directory`]: what the relay must know of each app to decide at the door.
-//! 6. [`revocations`]: the list of what is revoked, as the door reads it.
-//! 7. [`revocation`]: what a revocation says, and of what token.
-//! 8. `siphash`: what a text is known by in a list that does not keep it.
+//! 6. [`actor`]: who did something.
+//! 7. [`text`]: a text that an event or a record may hold.
+//! 8. [`revocations`]: the list of what is revoked, as the door reads it.
+//! 9. [`revocation`]: what a revocation says, and of what token.
+//! 10. `siphash`: what a text is known by in a list that does not keep it.
 
+pub mod actor;
 pub mod bus;
 pub mod command;
 pub mod directory;
@@ -19,11 +22,14 @@ pub mod local;
 pub mod revocation;
 pub mod revocations;
 mod siphash;
+pub mod text;
 
+pub use actor::{Actor, ActorKind};
 pub use bus::{Bus, BusError, BusFuture};
 pub use command::{Answer, Command};
-pub use directory::{App, Directory};
+pub use directory::{App, AppLife, Directory};
 pub use event::Event;
 pub use local::{Asked, Ends, LocalBus};
 pub use revocation::{Bearer, Hit, Revocation, Target, Then};
 pub use revocations::{REVOCATION_KEPT_S, Revocations};
+pub use text::Text;

@@ -127,6 +127,10 @@ impl Bus for LocalBus {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
+
+    fn take_dropped(&self) -> u64 {
+        self.dropped.swap(0, Ordering::Relaxed)
+    }
 }
 
 impl LocalBus {
@@ -143,9 +147,12 @@ impl LocalBus {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{actor::Actor, directory::AppLife};
+
+    const APP: AppLife = AppLife { id: AppId(1), since_ms: 1 };
 
     fn opened(room: &str) -> Event {
-        Event::RoomOpened { app: AppId(1), room: room.into() }
+        Event::RoomOpened { app: APP, room: room.into() }
     }
 
     #[tokio::test]
@@ -173,6 +180,8 @@ mod tests {
         for _ in 0..2 {
             assert_eq!(ends.events.recv().await, Some(opened("r")));
         }
+        assert_eq!((bus.take_dropped(), bus.take_dropped()), (3, 0), "and taken once");
+        bus.dropped.store(3, Ordering::Relaxed);
         bus.tell(opened("last"));
         let mut seen = Vec::new();
         while let Ok(event) = ends.events.try_recv() {
@@ -185,6 +194,7 @@ mod tests {
     async fn a_revocation_is_told_when_other_events_are_dropped() {
         let (bus, mut ends) = LocalBus::new();
         let revoked = Event::Revoked {
+            app: APP,
             revocation: Revocation {
                 app: AppId(1),
                 target: Target::User("anna".into()),
@@ -194,7 +204,8 @@ mod tests {
                 ends_s: None,
                 reason: None,
             },
-            by: "host".into(),
+            by: Actor::User("host".into()),
+            peer: None,
         };
         for _ in 0..=EVENTS_WAITING_MAX {
             bus.tell(opened("r"));

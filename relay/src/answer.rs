@@ -9,7 +9,7 @@ use stagedoor_wire::close::Close;
 
 use crate::{
     room::{Act, Occupant, RegrantError, Room},
-    shared::Shared,
+    shared::{By, Shared},
 };
 
 /// Carries out one command.
@@ -26,14 +26,14 @@ pub(crate) fn answer(shared: &Shared, command: Command) -> Answer {
             Some(room) => Answer::Room(room.detail(after.as_deref(), limit)),
             None => Answer::RoomUnknown,
         },
-        Command::Kick { app, room, user } => match find(app, &room) {
+        Command::Kick { app, room, user, by } => match find(app, &room) {
             Some(room) => shared
-                .kick(&room, &user, "api")
+                .kick(&room, &user, &By::outside(by))
                 .map_or(Answer::UserUnknown, |()| Answer::Done { seats: 1 }),
             None => Answer::RoomUnknown,
         },
         Command::CloseRoom { app, room } => match find(app, &room) {
-            Some(room) => Answer::Done { seats: shared.close(&room) },
+            Some(room) => Answer::Done { seats: shared.close(&room, None) },
             None => Answer::RoomUnknown,
         },
         Command::Message { app, room, to, topic, data } => match find(app, &room) {
@@ -52,11 +52,12 @@ pub(crate) fn answer(shared: &Shared, command: Command) -> Answer {
                     return Answer::RoleRefused;
                 }
                 let told = Event::RoleChanged {
-                    app,
+                    app: room.app_life(),
                     room: room.name.clone(),
                     user: user.as_str().into(),
                     role: role.text(),
-                    by: by.into(),
+                    by,
+                    peer: None,
                 };
                 let answer = regrant(shared, &room, &user, &Act::Give(role));
                 if matches!(answer, Answer::Done { .. }) {

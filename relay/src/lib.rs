@@ -14,23 +14,24 @@
 //! 8. [`door`]: the one decision whether a token opens a room.
 //! 9. [`proof`]: the proof that a member holds the key to which its token is bound. Pure.
 //! 10. [`tickets`]: what logs in again in place of a token that logs in once.
-//! 11. [`shared`]: what every connection of the relay has in common.
-//! 12. [`seat`]: a member's place in a room: its cursors, its mail; leaving is its `Drop`.
-//! 13. [`rooms`]: every room by app and name.
-//! 14. [`room`]: members, presence, events, streams and state of one room.
-//! 15. [`standing`]: what a user was given in a room beside its token, and what results of both. Pure.
-//! 16. [`pass`]: what of a token counts in the seat that it opened.
-//! 17. [`stream`]: one published stream.
-//! 18. [`feed`]: a log that many read, and who of them waits for more.
-//! 19. [`log`]: frames in order, bounded by bytes and age. Pure.
-//! 20. [`mail`]: the wake-up handle by which rooms and streams reach a connection.
-//! 21. [`batch`]: what goes to the socket next, in few writes.
-//! 22. [`encode`]: the bytes of a server's WebSocket frame.
-//! 23. [`tls`]: certificates, and their renewal while running.
-//! 24. [`io`]: a connection with or without TLS.
-//! 25. [`addresses`]: how many connections there are from each address.
-//! 26. [`metrics`]: what the relay counts.
-//! 27. [`clock`]: the two times that everybody here means.
+//! 11. [`login_rates`]: how often one token and one address may log in.
+//! 12. [`shared`]: what every connection of the relay has in common.
+//! 13. [`seat`]: a member's place in a room: its cursors, its mail; leaving is its `Drop`.
+//! 14. [`rooms`]: every room by app and name.
+//! 15. [`room`]: members, presence, events, streams and state of one room.
+//! 16. [`standing`]: what a user was given in a room beside its token, and what results of both. Pure.
+//! 17. [`pass`]: what of a token counts in the seat that it opened.
+//! 18. [`stream`]: one published stream.
+//! 19. [`feed`]: a log that many read, and who of them waits for more.
+//! 20. [`log`]: frames in order, bounded by bytes and age. Pure.
+//! 21. [`mail`]: the wake-up handle by which rooms and streams reach a connection.
+//! 22. [`batch`]: what goes to the socket next, in few writes.
+//! 23. [`encode`]: the bytes of a server's WebSocket frame.
+//! 24. [`tls`]: certificates, and their renewal while running.
+//! 25. [`io`]: a connection with or without TLS.
+//! 26. [`addresses`]: how many connections there are from each address.
+//! 27. [`metrics`]: what the relay counts.
+//! 28. [`clock`]: the two times that everybody here means.
 //!
 //! Outside of the list, and only with the feature `bench`: `bench`, the hot paths laid open to those who
 //! count their instructions.
@@ -51,6 +52,7 @@ mod io;
 mod listener;
 mod log;
 mod login;
+mod login_rates;
 mod mail;
 mod metrics;
 mod pass;

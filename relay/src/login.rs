@@ -4,16 +4,18 @@
 use std::{
     net::SocketAddr,
     sync::{Arc, PoisonError},
+    time::Instant,
 };
 
 use serde_json::value::RawValue;
-use stagedoor_bus::{Event as Told, Target};
+use stagedoor_bus::{Actor, App, Event as Told, Target, Text};
 use stagedoor_token::{AppId, Claims, Roles};
 use stagedoor_wire::{member::Cursor, reply::LoggedIn};
 
 use crate::{
     addresses,
     door::{Admission, Denied, Presented, Proven, bearer_of, door, door_again, is_alive},
+    login_rates::TooOften,
     mail::Mailbox,
     room::{Act, RegrantError},
     seat::Seat,
@@ -43,8 +45,19 @@ pub(crate) fn log_in(
     arrival: Arrival<'_>,
 ) -> Result<Seated, Denied> {
     ask_the_door(shared, arrival)
+        .and_then(|admission| not_too_often(shared, arrival, admission))
         .and_then(|admission| take_seat(shared, mailbox, arrival, admission))
-        .inspect_err(|denied| refused(shared, arrival, *denied))
+        .map_err(|denied| refused(shared, arrival, denied))
+}
+
+fn not_too_often(
+    shared: &Shared,
+    arrival: Arrival<'_>,
+    admission: Admission,
+) -> Result<Admission, Denied> {
+    let Claims { app, jti, .. } = &admission.claims;
+    let counted = shared.login_rates.login(arrival.peer.ip(), *app, jti, Instant::now());
+    counted.map(|()| admission).map_err(|TooOften| Denied::RateExceeded)
 }
 
 fn ask_the_door(shared: &Shared, arrival: Arrival<'_>) -> Result<Admission, Denied> {
@@ -74,20 +87,22 @@ fn take_seat(
         let ticket = arrival.by_ticket.then_some(arrival.presented.token);
         use_up(shared, ticket, &once.claims, &once.kid)?;
     }
-    let taken = Seat::take(shared, admission, mailbox, arrival.resume);
+    let taken =
+        Seat::take(shared, admission, mailbox, addresses::text(arrival.peer), arrival.resume);
     let (mut seat, mut answer) = taken.inspect_err(|_| {
         if let Some(once) = &once {
             give_back(shared, arrival, once);
         }
     })?;
-    told(shared, arrival, &seat);
+    told(&seat);
     is_still_good(shared, &seat, &roles, once.is_some())
         .inspect_err(|denied| seat.reason = denied.close().reason())?;
     if let Some(once) = once {
         let now_s = shared.clock.unix_s();
         if !arrival.by_ticket {
             let revocation = of_token(once.claims.app, &once.claims.jti, now_s, "once");
-            shared.bus.tell(Told::Revoked { revocation, by: "once".into() });
+            let app = seat.room.app_life();
+            shared.bus.tell(Told::Revoked { app, revocation, by: Actor::Relay, peer: None });
         }
         answer.ticket = shared.tickets.give(once, now_s);
     }
@@ -122,38 +137,40 @@ fn give_back(shared: &Shared, arrival: Arrival<'_>, once: &Ticket) {
     }
 }
 
-fn told(shared: &Shared, arrival: Arrival<'_>, seat: &Seat) {
+fn told(seat: &Seat) {
     let span = tracing::Span::current();
     span.record("app", seat.room.app.0).record("room", &*seat.room.name);
     span.record("user", &*seat.me.member.user);
     tracing::debug!("seated");
-    shared.bus.tell(Told::Seated {
-        app: seat.room.app,
-        room: seat.room.name.clone(),
-        user: seat.user.clone(),
-        role: seat.me.grants.role.text(),
-        jti: seat.me.pass.jti.clone(),
-        peer: addresses::text(arrival.peer),
-    });
 }
 
-fn refused(shared: &Shared, arrival: Arrival<'_>, denied: Denied) {
-    shared.metrics.logins_refused.one(denied.code());
-    tracing::debug!(code = denied.code(), "login refused");
+/// Tells of a refusal, and gives the one that the client is told: another where there were too many.
+fn refused(shared: &Shared, arrival: Arrival<'_>, denied: Denied) -> Denied {
     let proven = if arrival.by_ticket {
         Proven::default()
     } else {
         Proven::of(arrival.presented.token, denied)
     };
     let Proven { app, room, user, jti } = proven;
+    let app = app.map(AppId);
+    let token = app.zip(jti.as_deref());
+    let counted = if denied.is_failure() {
+        shared.login_rates.refusal(arrival.peer.ip(), token, Instant::now())
+    } else {
+        Ok(())
+    };
+    let denied = counted.map_or(Denied::RateExceeded, |()| denied);
+    shared.metrics.logins_refused.one(denied.code());
+    tracing::debug!(code = denied.code(), "login refused");
     shared.bus.tell(Told::Refused {
         code: denied.code().into(),
-        app: app.map(AppId),
-        room: room.map(Into::into),
-        user: user.map(Into::into),
-        jti: jti.map(Into::into),
+        app: app.and_then(|app| shared.bus.directory().app(app).map(App::life)),
+        room: room.and_then(Text::room),
+        user: user.and_then(Text::user),
+        jti: jti.and_then(Text::jti),
         peer: addresses::text(arrival.peer),
     });
+    denied
 }
 
 /// Whether what the door decided still holds now that the seat is there for everybody to act on: what was

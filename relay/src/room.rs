@@ -10,6 +10,7 @@ mod presence;
 mod regrant;
 mod roll;
 mod state;
+mod story;
 mod views;
 
 use std::{
@@ -19,6 +20,7 @@ use std::{
 };
 
 use serde_json::value::RawValue;
+use stagedoor_bus::{AppLife, Bus};
 use stagedoor_token::{
     Action, AppId, Decision, Grants, Kind as GrantKind, Pattern, Rule, authorize,
 };
@@ -47,7 +49,10 @@ use crate::{
     stream::{Ended, Stream, Wish},
 };
 
-use self::{interests::Interests, people::People, presence::Presence, state::State, views::Views};
+use self::{
+    interests::Interests, people::People, presence::Presence, state::State, story::Story,
+    views::Views,
+};
 
 /// The number of the cursor on the room's events; streams are numbered from 1.
 pub(crate) const EVENTS: u32 = 0;
@@ -63,11 +68,14 @@ pub(crate) struct Room {
     since_ms: u64,
     clock: Clock,
     limits: Arc<Limits>,
+    story: Story,
     inner: Mutex<Inner>,
 }
 
 #[derive(Debug, Default)]
 struct Inner {
+    /// Whether a member ever came.
+    opened: bool,
     closed: bool,
     members: People,
     hidden: u32,
@@ -99,6 +107,10 @@ pub(crate) struct Occupant {
     pub(crate) waiting: bool,
     pub(crate) mailbox: Arc<Mailbox>,
     pub(crate) pass: Arc<Pass>,
+    /// Its user id, as it is told to the server.
+    pub(crate) user: Arc<str>,
+    /// Its peer's address, as it is told to the server.
+    pub(crate) peer: Arc<str>,
     /// When it came, Unix milliseconds.
     pub(crate) since_ms: u64,
     /// When the stay began that its token may bound, Unix milliseconds.
@@ -143,15 +155,22 @@ pub(crate) struct UserUnknown;
 impl Room {
     /// A room without members; `standings` is what users were given in an earlier one of its name.
     pub(crate) fn new(
-        app: AppId,
+        app: AppLife,
         name: Arc<str>,
         clock: Clock,
         limits: Arc<Limits>,
         standings: Standings,
+        bus: Arc<dyn Bus>,
     ) -> Arc<Self> {
         let since_ms = clock.unix_ms();
         let inner = Mutex::new(Inner { standings, limits: limits.clone(), ..Inner::default() });
-        Arc::new(Self { app, name, since_ms, clock, limits, inner })
+        let story = Story { app, room: name.clone(), bus };
+        Arc::new(Self { app: app.id, name, since_ms, clock, limits, story, inner })
+    }
+
+    /// The app whose room it is.
+    pub(crate) fn app_life(&self) -> AppLife {
+        self.story.app
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

@@ -9,7 +9,7 @@ use std::{collections::VecDeque, sync::Arc};
 use bytes::Bytes;
 use serde_json::value::RawValue;
 use smallvec::SmallVec;
-use stagedoor_bus::Event as Told;
+use stagedoor_bus::AppLife;
 use stagedoor_token::{AppId, Grants, Pattern, Role, Roles};
 use stagedoor_wire::{
     close::Close,
@@ -52,8 +52,6 @@ pub(crate) struct Seat {
     pub(crate) patterns: Wanted,
     pub(crate) own: Vec<Arc<Stream>>,
     app: AppId,
-    /// Whose it is, as it is told.
-    pub(crate) user: Arc<str>,
     /// Why the seat is given up, once that is known.
     pub(crate) reason: &'static str,
 }
@@ -83,9 +81,10 @@ impl Seat {
         shared: &Arc<Shared>,
         admission: Admission,
         mailbox: &Arc<Mailbox>,
+        peer: Arc<str>,
         resume: Option<Cursor>,
     ) -> Result<(Self, LoggedIn<Box<RawValue>>), Denied> {
-        let Admission { mut claims, kid, roles, second_login } = admission;
+        let Admission { mut claims, kid, roles, second_login, since_ms } = admission;
         if shared.is_draining() {
             return Err(Denied::Closing);
         }
@@ -95,7 +94,6 @@ impl Seat {
         }
         let id = shared.rooms.seat_id();
         let pass = Arc::new(Pass::of(&mut claims, kid));
-        let user: Arc<str> = claims.user.as_str().into();
         let member = Member {
             user: claims.user,
             role: claims.role.to_string(),
@@ -103,8 +101,9 @@ impl Seat {
             meta: claims.meta,
         };
         let mailbox = mailbox.clone();
-        let entering = Entering { seat: id, member, pass, mailbox, second_login };
-        let (room, found) = enter(shared, app, claims.room.into(), &entering, &roles, resume)
+        let entering = Entering { seat: id, member, pass, mailbox, peer, second_login };
+        let life = AppLife { id: app, since_ms };
+        let (room, found) = enter(shared, life, &claims.room.into(), &entering, &roles, resume)
             .inspect_err(|_| shared.rooms.give_seat(app))?;
         shared.metrics.seats.add(1);
         let Found { me, view, count, members, streams, state, asks, place, resumed } = found;
@@ -138,7 +137,6 @@ impl Seat {
             own: Vec::new(),
             ready: VecDeque::new(),
             app,
-            user,
             reason: "lost",
         };
         Ok((seat, answer))
@@ -426,8 +424,8 @@ fn ended(stream: &Stream, seq: u64, reason: Ended) -> Bytes {
 
 fn enter(
     shared: &Arc<Shared>,
-    app: AppId,
-    name: Arc<str>,
+    app: AppLife,
+    name: &Arc<str>,
     entering: &Entering,
     roles: &Roles,
     resume: Option<Cursor>,
@@ -435,18 +433,19 @@ fn enter(
     let mut gone = None;
     loop {
         let mut opened = false;
-        let room = shared.rooms.find_or(app, &name, gone.as_ref(), |standings| {
+        let room = shared.rooms.find_or(app.id, name, gone.as_ref(), |standings| {
             opened = true;
             let (clock, limits) = (shared.clock.clone(), shared.limits.clone());
-            Room::new(app, name.clone(), clock, limits, standings)
+            Room::new(app, name.clone(), clock, limits, standings, shared.bus.clone())
         });
+        if room.app_life() != app {
+            // Of an app that had this AppID before.
+            shared.close(&room, None);
+            gone = Some(room);
+            continue;
+        }
         match room.enter(entering, roles, resume, shared.epoch()) {
-            Ok(found) => {
-                if opened {
-                    shared.bus.tell(Told::RoomOpened { app, room: name });
-                }
-                return Ok((room, found));
-            }
+            Ok(found) => return Ok((room, found)),
             Err(EnterError::Closed) => gone = Some(room),
             Err(error) => {
                 if opened && room.close_empty() {
@@ -470,17 +469,9 @@ impl Drop for Seat {
         }
         self.view.feed.leave(&self.events);
         let patterns: Vec<Pattern> = self.patterns.iter().cloned().collect();
-        if self.room.leave(&self.me.member.user, self.id, &patterns) {
-            self.shared.gone(&self.room);
+        if self.room.leave(&self.me.member.user, self.id, &patterns, self.reason) {
+            self.shared.forget(&self.room);
         }
         self.shared.rooms.give_seat(self.app);
-        self.shared.bus.tell(Told::Left {
-            app: self.app,
-            room: self.room.name.clone(),
-            user: self.user.clone(),
-            jti: self.me.pass.jti.clone(),
-            reason: self.reason.into(),
-            held_ms: self.shared.clock.unix_ms().saturating_sub(self.me.since_ms),
-        });
     }
 }

@@ -10,18 +10,40 @@ use std::{
 };
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use stagedoor_bus::{Bus, Event, Revocation, Target};
+use stagedoor_bus::{Actor, AppLife, Bus, Event, Revocation, Target};
 use stagedoor_token::{AppId, Roles};
 use stagedoor_wire::{close::Close, limits::Limits};
 
 use crate::{
     clock::Clock,
+    login_rates::LoginRates,
     mail::Mailbox,
     metrics::Metrics,
     room::{Occupant, Room},
     rooms::Rooms,
     tickets::Tickets,
 };
+
+/// Who did something, and from where, as it is told to the server.
+#[derive(Clone, Debug)]
+pub(crate) struct By {
+    pub(crate) actor: Actor,
+    /// The peer's address, of a member.
+    pub(crate) peer: Option<Arc<str>>,
+}
+
+impl By {
+    /// Somebody who is not in the room.
+    pub(crate) fn outside(actor: Actor) -> Self {
+        Self { actor, peer: None }
+    }
+
+    /// A member.
+    pub(crate) fn member(member: &Occupant) -> Self {
+        let actor = Actor::User(member.user.clone());
+        Self { actor, peer: Some(member.peer.clone()) }
+    }
+}
 
 /// What connections share.
 pub(crate) struct Shared {
@@ -32,6 +54,7 @@ pub(crate) struct Shared {
     pub(crate) bus: Arc<dyn Bus>,
     pub(crate) rooms: Rooms,
     pub(crate) tickets: Tickets,
+    pub(crate) login_rates: LoginRates,
     /// Held while it is found out whether a token that logs in once did.
     pub(crate) once: Mutex<()>,
     pub(crate) metrics: Metrics,
@@ -50,6 +73,7 @@ impl Shared {
         bus: Arc<dyn Bus>,
     ) -> Self {
         Self {
+            login_rates: LoginRates::new(&limits),
             limits: Arc::new(limits),
             origins,
             cookie,
@@ -89,19 +113,19 @@ impl Shared {
     /// Removes a member from its room at once. `None` if it is not there any more.
     pub(crate) fn put_out(&self, room: &Arc<Room>, member: &Occupant, close: Close) -> Option<()> {
         if room.put_out(member, close)? {
-            self.gone(room);
+            self.forget(room);
         }
         Some(())
     }
 
     /// Removes a user from a room at once; the tokens that its seat used do not get back in. `None` if it is
     /// not there.
-    pub(crate) fn kick(&self, room: &Arc<Room>, user: &str, by: &str) -> Option<()> {
+    pub(crate) fn kick(&self, room: &Arc<Room>, user: &str, by: &By) -> Option<()> {
         let now_s = self.clock.unix_s();
         let seats = room.seats(user);
         for jti in seats.iter().flat_map(|member| member.pass.jtis()) {
             self.tickets.forget(room.app, jti);
-            self.revoke(of_token(room.app, jti, now_s, "kick"), by);
+            self.revoke(room.app_life(), of_token(room.app, jti, now_s, "kick"), by);
         }
         self.put_all_out(room, user, Close::Kicked)
     }
@@ -114,9 +138,10 @@ impl Shared {
     }
 
     /// Revokes, and tells the server.
-    pub(crate) fn revoke(&self, revocation: Revocation, by: &str) {
+    pub(crate) fn revoke(&self, app: AppLife, revocation: Revocation, by: &By) {
         self.bus.revoke(&revocation);
-        self.bus.tell(Event::Revoked { revocation, by: by.into() });
+        let By { actor, peer } = by.clone();
+        self.bus.tell(Event::Revoked { app, revocation, by: actor, peer });
     }
 
     /// The app's roles.
@@ -124,23 +149,17 @@ impl Shared {
         self.bus.directory().app(app).map(|app| app.roles.clone()).unwrap_or_default()
     }
 
-    /// Closes a room at once; how many seats it had.
-    pub(crate) fn close(&self, room: &Arc<Room>) -> usize {
-        let seats = room.close();
-        self.gone(room);
+    /// Closes a room at once, and tells of the member's act that did it, if one did; how many seats it had.
+    pub(crate) fn close(&self, room: &Arc<Room>, act: Option<Event>) -> usize {
+        let seats = room.close(act);
+        self.forget(room);
         seats
     }
 
-    /// Forgets a room that is empty and closed, and that nobody was told of.
+    /// Forgets a room that is empty and closed.
     pub(crate) fn forget(&self, room: &Arc<Room>) {
         let now_ms = self.clock.now_ms();
         self.rooms.forget(room, now_ms, now_ms + self.limits.standing_keep_ms);
-    }
-
-    /// Forgets a room that is empty and closed.
-    pub(crate) fn gone(&self, room: &Arc<Room>) {
-        self.forget(room);
-        self.bus.tell(Event::RoomClosed { app: room.app, room: room.name.clone() });
     }
 
     /// Notes a connection for as long as what is returned lives.

@@ -5,31 +5,35 @@
 //!
 //! 1. [`server`]: the whole: opens the store, tells the relay of its apps, closes.
 //! 2. [`router`]: which path goes where; limits, request ids, rates.
-//! 3. [`routes`]: one file for each resource.
-//! 4. [`act`]: an act that began is carried through.
-//! 5. [`idempotency`]: a creation asked twice happens once.
-//! 6. [`caller`]: who asks, and may they.
-//! 7. [`issue`]: the one decision whether, and with what, a token is minted. Pure.
-//! 8. [`role_set`]: an app's roles read and changed. Pure.
-//! 9. [`state`]: what every request has in common.
-//! 10. [`recorder`]: the audit trail's one writer.
-//! 11. [`revoker`]: what members revoke, in the store and on the bus.
-//! 12. [`error`]: every refusal, and the only file with status codes.
-//! 13. [`doors`]: what the doors know is what is stored.
-//! 14. [`store`]: the database.
-//! 15. [`under_way`]: acts and creations that began and are not done.
-//! 16. [`secret`]: secrets made, hashed and compared.
-//! 17. [`metrics`]: what the server counts.
-//! 18. [`config`]: how the server is set up; every limit by name.
+//! 3. [`guard`]: what holds for every operation, whoever carries it out.
+//! 4. [`routes`]: one file for each resource.
+//! 5. [`act`]: an act that began is carried through.
+//! 6. [`idempotency`]: a creation asked twice happens once.
+//! 7. [`caller`]: who asks, and may they.
+//! 8. [`issue`]: the one decision whether, and with what, a token is minted. Pure.
+//! 9. [`role_set`]: an app's roles read and changed. Pure.
+//! 10. [`state`]: what every request has in common.
+//! 11. [`recorder`]: the audit trail's one writer.
+//! 12. [`revoker`]: what members revoke, in the store and on the bus.
+//! 13. [`error`]: every refusal, and the only file with status codes.
+//! 14. [`doors`]: what the doors know is what is stored.
+//! 15. [`store`]: the database.
+//! 16. [`record`]: what is recorded.
+//! 17. [`under_way`]: acts and creations that began and are not done.
+//! 18. [`secret`]: secrets made, hashed and compared.
+//! 19. [`metrics`]: what the server counts.
+//! 20. [`config`]: how the server is set up; every limit by name.
 
 mod act;
 mod caller;
 pub mod config;
 mod doors;
 mod error;
+mod guard;
 mod idempotency;
 mod issue;
 mod metrics;
+mod record;
 mod recorder;
 mod revoker;
 mod role_set;

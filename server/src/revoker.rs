@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use stagedoor_bus::{Bus, Revocation};
+use stagedoor_bus::{Actor, Bus, Revocation};
 use stagedoor_token::AppId;
 
 use crate::{
@@ -31,7 +31,7 @@ impl Revoker {
     pub(crate) async fn add(
         &self,
         entry: Revocation,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<Option<RevocationRow>, NotDone> {
         let app = entry.app;
         let mut row = RevocationRow::new(entry, actor);
@@ -116,11 +116,11 @@ mod tests {
         .into_iter()
         .enumerate()
         {
-            let row = revoker.add(entry, "root").await.expect("stored").expect("an app");
+            let row = revoker.add(entry, &Actor::Root).await.expect("stored").expect("an app");
             assert_eq!(row.entry.generation, nth as u64 + 1);
         }
         let nowhere = Revocation { app: AppId(2), ..entry("anna", false, None) };
-        assert!(revoker.add(nowhere, "root").await.expect("an answer").is_none());
+        assert!(revoker.add(nowhere, &Actor::Root).await.expect("an answer").is_none());
         for (now_s, left) in [
             (NOW_S + 59, 3),
             (NOW_S + 60, 2),
@@ -146,7 +146,7 @@ mod tests {
         let (bus, _ends) = LocalBus::new();
         let revoker = revoker_of(&store, &bus);
         for ban in [false, true] {
-            revoker.add(entry("anna", ban, None), "root").await.expect("stored");
+            revoker.add(entry("anna", ban, None), &Actor::Root).await.expect("stored");
         }
         let found = || {
             let bearer = stagedoor_bus::Bearer {

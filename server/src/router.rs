@@ -11,6 +11,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
+use stagedoor_bus::Text;
 use utoipa::{
     OpenApi,
     openapi::{ContentBuilder, Ref, ResponseBuilder},
@@ -21,11 +22,11 @@ use crate::{
     act::{RequestId, carry_through},
     caller::Caller,
     error::{ApiError, Problem, with_request_id},
-    recorder,
+    guard::guard,
+    record::Record,
     routes::{api_keys, apps, audit, keys, pages, revocations, roles, rooms, tokens},
     secret,
     state::State,
-    store::audit::Record,
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -72,6 +73,7 @@ fn api() -> OpenApiRouter<Arc<State>> {
         .routes(routes!(rooms::decline))
         .routes(routes!(rooms::message))
         .routes(routes!(audit::list))
+        .routes(routes!(audit::list_all))
 }
 
 /// What every operation may answer.
@@ -104,7 +106,8 @@ pub fn openapi() -> String {
 pub(crate) fn router(state: Arc<State>) -> Router {
     let (api, document) = api().split_for_parts();
     let document = Arc::new(with_unavailable(document));
-    api.route_layer(from_fn_with_state(state.clone(), carry_through))
+    api.route_layer(from_fn_with_state(state.clone(), guard))
+        .route_layer(from_fn_with_state(state.clone(), carry_through))
         .route_layer(from_fn_with_state(state.clone(), authenticate))
         .route("/v1/openapi.json", get(move || async move { Json(document.as_ref().clone()) }))
         .route("/", get(pages::front))
@@ -162,14 +165,12 @@ async fn authenticate(Has(state): Has<Arc<State>>, mut request: Request, next: N
         Err(error) => {
             // Counted above: what is left only bounds how often an address may fail.
             let _ = state.refusals.take(&address);
-            let request_id =
-                request.extensions().get::<RequestId>().map(|RequestId(id)| id.clone());
-            let (peer, request_id) = (peer.map(Into::into), request_id.map(Into::into));
-            let record = Record { peer, request_id, ..recorder::now("caller", error.code()) };
-            return match state.recorder.record(record).await {
-                Ok(()) => error.into_response(),
-                Err(ours) => ours.into_response(),
-            };
+            let request_id = request.extensions().get::<RequestId>();
+            let request_id = request_id.and_then(|RequestId(id)| Text::id(id.as_str()));
+            let peer = peer.and_then(Text::peer);
+            let record = Record { peer, request_id, ..Record::now("caller", error.code()) };
+            state.recorder.refused(record);
+            return error.into_response();
         }
     };
     let taken = state.requests.take(caller.id());

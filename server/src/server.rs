@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use stagedoor_bus::{Bus, Event};
+use stagedoor_bus::{Actor, AppLife, Bus, Event};
 use stagedoor_token::AppId;
 use thiserror::Error;
 use tokio::{
@@ -16,7 +16,8 @@ use crate::{
     doors::{Doors, News},
     error::ApiError,
     metrics::Metrics,
-    recorder::{Recorder, listen},
+    record::Record,
+    recorder::{Bounds, Gate, Listener, Recorder, Repeats, keep},
     revoker::Revoker,
     router,
     routes::{
@@ -29,11 +30,8 @@ use crate::{
     under_way::Acts,
 };
 
-/// How often old audit records are looked for.
-const PRUNE_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long each part of closing may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
-const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 /// Apps that are told to the relay at a time.
 const APPS_AT_A_TIME: u32 = 500;
 
@@ -63,6 +61,9 @@ pub enum NotReady {
     /// Reads fail.
     #[error("the store does not answer")]
     Unreadable,
+    /// The disk has less room than it must have, or the audit trail has none left.
+    #[error("what must be recorded cannot be: the disk or the audit trail is full")]
+    Unrecordable,
 }
 
 /// The server.
@@ -86,8 +87,13 @@ impl Server {
             .await
             .map_err(|error| OpenError::Store(error.to_string()))?;
         let metrics = Arc::new(Metrics::default());
-        let (recorder, writer) =
-            Recorder::start(store.clone(), metrics.clone(), config.audit_waiting_max.max(1));
+        let gate = Arc::<Gate>::default();
+        let (recorder, refusals, writer) = Recorder::start(
+            store.clone(),
+            metrics.clone(),
+            gate.clone(),
+            config.audit_waiting_max.max(1),
+        );
         let doors = Arc::new(Doors::new(bus.clone(), metrics.clone()));
         let revoker = Arc::new(Revoker::new(store.clone(), bus.clone(), doors.clone()));
         let state = Arc::new(State {
@@ -107,8 +113,11 @@ impl Server {
         revoker.load(unix_s()).await.map_err(ApiError::from)?;
         tell_apps(&state).await?;
         let (close, closing) = oneshot::channel();
-        let listening = tokio::spawn(listen(events, recorder, metrics, revoker, closing));
-        let tasks = vec![tokio::spawn(prune(state.clone())), tokio::spawn(forget(state.clone()))];
+        let (bus, repeats) = (state.bus.clone(), Repeats::new(&state.config));
+        let listener = Listener { events, refusals, recorder, metrics, revoker, bus, repeats };
+        let listening = tokio::spawn(listener.listen(closing));
+        let keeping = keep(state.store.clone(), gate, Bounds::of(&state.config));
+        let tasks = vec![tokio::spawn(keeping), tokio::spawn(forget(state.clone()))];
         Ok((Self { state, tasks, listener: (close, listening), writer }, root))
     }
 
@@ -122,7 +131,10 @@ impl Server {
     pub async fn create_app(&self, name: &str) -> Result<AppCreated, OpenError> {
         let mut tx = self.state.store.begin().await.map_err(ApiError::from)?;
         let created = apps::make(&self.state.config, &mut tx, &NewApp::named(name)).await?;
-        self.state.commit_app(tx, AppId(created.app)).await?;
+        let app = AppId(created.app);
+        let row = tx.app(app).await.map_err(ApiError::from)?.ok_or(ApiError::Internal)?;
+        tx.add_record(own_record(row.life(), "app.create")).await.map_err(ApiError::from)?;
+        self.state.commit_app(tx, app).await?;
         Ok(created)
     }
 
@@ -136,6 +148,10 @@ impl Server {
         let new = NewApiKey { name: name.into(), scopes: scopes.to_vec(), expires_in_s: None };
         let mut tx = self.state.store.begin().await.map_err(ApiError::from)?;
         let created = api_keys::make(&self.state.config, &mut tx, AppId(app), &new).await?;
+        let row = tx.app(AppId(app)).await.map_err(ApiError::from)?.ok_or(ApiError::Internal)?;
+        let record = own_record(row.life(), "api_key.create");
+        let record = record.detail(&format!("api_key={}", created.id));
+        tx.add_record(record).await.map_err(ApiError::from)?;
         let done = self.state.doors.commit(tx, AppId(app), News::Nothing).await;
         done.map_err(ApiError::from)?;
         Ok(created)
@@ -147,6 +163,9 @@ impl Server {
             let reason =
                 error.reason().map_or_else(|| "a fault".into(), |reason| reason.to_string());
             return Err(NotReady::Unwritable(reason));
+        }
+        if self.state.recorder.may_record().is_err() {
+            return Err(NotReady::Unrecordable);
         }
         if self.state.store.answers().await { Ok(()) } else { Err(NotReady::Unreadable) }
     }
@@ -177,6 +196,11 @@ impl Server {
     }
 }
 
+/// A record of what the process itself does in an app.
+fn own_record(app: AppLife, kind: &str) -> Record {
+    Record { actor: Some(Actor::System), ..Record::now(kind, "ok").of_app(app) }
+}
+
 async fn make_root(state: &State) -> Result<Option<String>, OpenError> {
     let secret = secret::random_text::<32>().map_err(ApiError::from)?;
     let hash = secret::hash(secret.as_bytes());
@@ -194,18 +218,6 @@ async fn tell_apps(state: &State) -> Result<(), OpenError> {
             state.bus.revocations().raise(app.id, app.generation);
             state.tell_app(app).await?;
         }
-    }
-}
-
-async fn prune(state: Arc<State>) {
-    loop {
-        let before_ms =
-            unix_ms().saturating_sub(state.config.audit_keep_days.saturating_mul(DAY_MS));
-        match state.store.prune(before_ms).await {
-            Ok(records) => tracing::debug!(records, "old audit records deleted"),
-            Err(error) => tracing::warn!(%error, "old audit records were not deleted"),
-        }
-        tokio::time::sleep(PRUNE_INTERVAL).await;
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use stagedoor::{Config, Running, assemble};
+use stagedoor_bus::Bus as _;
 use stagedoor_token::{AppId, Claims, Key, KeyState, mint};
 use stagedoor_wire::limits::Limits;
 use tempfile::TempDir;
@@ -109,6 +110,11 @@ impl Stage {
     /// The operator.
     pub fn operator(&self) -> Caller {
         Caller { to: self.running.http, credential: self.running.root.clone().unwrap_or_default() }
+    }
+
+    /// When the app was made, as the relay knows it.
+    pub fn since_ms(&self) -> u64 {
+        self.running.bus.directory().app(self.app).map_or(0, |app| app.since_ms)
     }
 
     /// The address that clients connect to.

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use serde_json::value::RawValue;
+use stagedoor_bus::Event;
 use stagedoor_token::{Grants, Pattern, Refusal, Roles, SecondLogin};
 use stagedoor_wire::{
     close::Close,
@@ -31,6 +32,8 @@ pub(crate) struct Entering {
     pub(crate) member: Member,
     pub(crate) pass: Arc<Pass>,
     pub(crate) mailbox: Arc<Mailbox>,
+    /// Its peer's address.
+    pub(crate) peer: Arc<str>,
     /// What the app says of second logins, where the role says nothing.
     pub(crate) second_login: Option<SecondLogin>,
 }
@@ -83,7 +86,9 @@ impl Room {
         }
         let (me, gives_way) = self.seat(&mut inner, entering, roles)?;
         for old in gives_way {
-            inner.remove(&old.member.user, old.seat, Ended::Replaced, now_ms);
+            if inner.remove(&old.member.user, old.seat, Ended::Replaced, now_ms).is_some() {
+                self.story.left(&old, Close::Replaced.reason(), me.since_ms);
+            }
             old.mailbox.close(Close::Replaced);
         }
         let view = inner.views.enter(&me, epoch, &self.limits, now_ms);
@@ -119,6 +124,10 @@ impl Room {
         } else {
             self.tell_presence(&mut inner, now_ms);
         }
+        if !std::mem::replace(&mut inner.opened, true) {
+            self.story.opened();
+        }
+        self.story.seated(&me);
         Ok(found)
     }
 
@@ -129,7 +138,7 @@ impl Room {
         entering: &Entering,
         roles: &Roles,
     ) -> Result<(Arc<Occupant>, Vec<Arc<Occupant>>), EnterError> {
-        let Entering { seat, member, pass, mailbox, second_login } = entering;
+        let Entering { seat, member, pass, mailbox, peer, second_login } = entering;
         let now_ms = self.clock.unix_ms();
         let mut standing = inner.standings.get(&member.user).cloned().unwrap_or_default();
         standing.meet(pass);
@@ -156,28 +165,36 @@ impl Room {
             waiting,
             mailbox: mailbox.clone(),
             pass: pass.clone(),
+            user: member.user.as_str().into(),
+            peer: peer.clone(),
             since_ms: now_ms,
             stay_ms,
         };
         Ok((Arc::new(me), gives_way))
     }
 
-    /// Takes a seat's member out, if the seat is still the user's. `true` if the room is empty now, and
-    /// with that closed.
-    pub(crate) fn leave(self: &Arc<Self>, user: &str, seat: u64, patterns: &[Pattern]) -> bool {
+    /// Takes a seat's member out, if the seat is still the user's, and tells why. `true` if the room is empty
+    /// now, and with that closed.
+    pub(crate) fn leave(
+        self: &Arc<Self>,
+        user: &str,
+        seat: u64,
+        patterns: &[Pattern],
+        reason: &'static str,
+    ) -> bool {
         let now_ms = self.clock.now_ms();
         let mut inner = self.lock();
         for pattern in patterns {
             inner.interests.remove(pattern, seat);
         }
         let before = inner.members.get(user).cloned();
-        if inner.take_out(user, seat, Ended::Left, now_ms).is_none() {
-            return false;
-        }
+        let Some(gone) = inner.take_out(user, seat, Ended::Left, now_ms) else { return false };
+        self.story.left(&gone, reason, self.clock.unix_ms());
         let empty = inner.members.is_empty();
         if empty {
             // Nobody is left to be told.
             (inner.closed, inner.hidden) = (true, 0);
+            self.story.closed();
         } else {
             inner.show(before.as_ref(), user, now_ms);
             self.tell_presence(&mut inner, now_ms);
@@ -191,20 +208,26 @@ impl Room {
         let Occupant { seat, member, mailbox, .. } = occupant;
         self.sitting(&member.user, *seat)?;
         mailbox.close(close);
-        Some(self.leave(&member.user, *seat, &[]))
+        Some(self.leave(&member.user, *seat, &[], close.reason()))
     }
 
-    /// Closes the room for everybody; how many seats it closed.
-    pub(crate) fn close(&self) -> usize {
-        let now_ms = self.clock.now_ms();
+    /// Closes the room for everybody, and tells first what did it, if a member's act did; how many seats it
+    /// closed. A room that is closed stays as it is.
+    pub(crate) fn close(&self, act: Option<Event>) -> usize {
+        let (now_ms, unix_ms) = (self.clock.now_ms(), self.clock.unix_ms());
         let mut inner = self.lock();
-        inner.closed = true;
+        if std::mem::replace(&mut inner.closed, true) {
+            return 0;
+        }
+        act.into_iter().for_each(|act| self.story.act(act));
         inner.standings.clear();
         let seats: Vec<Arc<Occupant>> = inner.members.every_seat().cloned().collect();
         for occupant in &seats {
             inner.remove(&occupant.member.user, occupant.seat, Ended::Left, now_ms);
+            self.story.left(occupant, Close::RoomClosed.reason(), unix_ms);
             occupant.mailbox.close(Close::RoomClosed);
         }
+        self.story.closed();
         seats.len()
     }
 

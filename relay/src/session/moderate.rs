@@ -1,10 +1,10 @@
 //! Acts of moderation. Of `session`. Each is decided by the member's grants and the other's rank, and told to
 //! the bus whether it was done or refused.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use bytes::Bytes;
-use stagedoor_bus::{Event as Told, Revocation, Target};
+use stagedoor_bus::{Event as Told, Revocation, Target, Text};
 use stagedoor_token::{Action, Grants, Kinds, RoleName, Verb as GrantVerb};
 use stagedoor_wire::{
     close::Close,
@@ -14,7 +14,10 @@ use stagedoor_wire::{
 };
 
 use super::{Denial, Session, ok};
-use crate::room::{Act, Occupant, RegrantError, grant_kind, sees};
+use crate::{
+    room::{Act, Occupant, RegrantError, grant_kind, sees},
+    shared::By,
+};
 
 /// The verb as grants call it; to decline takes the right to accept.
 fn grant_verb(verb: Verb, waiting: bool) -> GrantVerb {
@@ -61,25 +64,36 @@ fn check_fields(moderate: &Moderate) -> Result<(), Denial> {
 
 impl Session {
     pub(super) fn moderate(&mut self, moderate: &Moderate) -> Result<Bytes, Denial> {
-        let result = self.try_moderate(moderate);
-        let code =
-            result.as_ref().map_or_else(|Denial(refusal)| refusal.code.clone(), |()| "ok".into());
-        self.shared.bus.tell(Told::Moderated {
-            app: self.seat.room.app,
-            room: self.seat.room.name.clone(),
-            by: self.seat.user.clone(),
+        match self.try_moderate(moderate) {
+            // Told before what followed of it.
+            Ok(()) if moderate.verb == Verb::Close => {}
+            Ok(()) => self.shared.bus.tell(self.moderated(moderate, "ok".into())),
+            Err(Denial(refusal)) => {
+                self.shared.bus.tell(self.moderated(moderate, refusal.code.clone()));
+                return Err(Denial(refusal));
+            }
+        }
+        Ok(ok(moderate.id, Done {}))
+    }
+
+    fn moderated(&self, moderate: &Moderate, code: Cow<'static, str>) -> Told {
+        let (room, me) = (&self.seat.room, &self.seat.me);
+        Told::Moderated {
+            app: room.app_life(),
+            room: room.name.clone(),
+            by: me.user.clone(),
+            peer: me.peer.clone(),
             verb: moderate.verb.as_str().into(),
-            user: moderate.user.as_deref().map(Into::into),
+            user: moderate.user.as_deref().and_then(Text::user),
             code,
-        });
-        result.map(|()| ok(moderate.id, Done {}))
+        }
     }
 
     fn try_moderate(&mut self, moderate: &Moderate) -> Result<(), Denial> {
         check_fields(moderate)?;
         let Some(user) = &moderate.user else {
             self.allow(&Action::Moderate { verb: GrantVerb::Close, target_rank: None })?;
-            self.shared.close(&self.seat.room);
+            self.shared.close(&self.seat.room, Some(self.moderated(moderate, "ok".into())));
             return Ok(());
         };
         loop {
@@ -112,14 +126,14 @@ impl Session {
 
     fn act(&self, moderate: &Moderate, target: &Arc<Occupant>) -> Result<(), Failed> {
         let (shared, room) = (&self.shared, &self.seat.room);
-        let me = &self.seat.me.member.user;
+        let me = By::member(&self.seat.me);
         let user = &target.member.user;
         let kinds = || match &moderate.kinds {
             Some(kinds) => kinds.iter().map(|kind| grant_kind(*kind)).collect(),
             None => Kinds::all(),
         };
         match moderate.verb {
-            Verb::Kick => shared.kick(room, user, me).ok_or(Failed::Changed),
+            Verb::Kick => shared.kick(room, user, &me).ok_or(Failed::Changed),
             Verb::Ban => {
                 let now_s = shared.clock.unix_s();
                 let target_of =
@@ -133,7 +147,7 @@ impl Session {
                     ban: true,
                     reason: Some("ban".into()),
                 };
-                shared.revoke(revocation, me);
+                shared.revoke(room.app_life(), revocation, &me);
                 shared.put_all_out(room, user, Close::Banned).ok_or(Failed::Changed)
             }
             Verb::Mute => self.regrant(target, &Act::Mute(kinds())),
@@ -149,11 +163,12 @@ impl Session {
                 let role = self.assigned(moderate, &target.grants)?;
                 self.regrant(target, &Act::Give(role))?;
                 shared.bus.tell(Told::RoleChanged {
-                    app: room.app,
+                    app: room.app_life(),
                     room: room.name.clone(),
-                    user: user.as_str().into(),
+                    user: target.user.clone(),
                     role: moderate.role.as_deref().unwrap_or_default().into(),
-                    by: self.seat.user.clone(),
+                    by: me.actor,
+                    peer: me.peer,
                 });
                 Ok(())
             }

@@ -4,7 +4,7 @@
 use std::{borrow::Cow, sync::Arc};
 
 use bytes::Bytes;
-use stagedoor_bus::{Event as Told, Target};
+use stagedoor_bus::{Actor, Event as Told, Target, Text};
 use stagedoor_wire::{
     code::ErrorCode,
     reply::{Refusal, Renewed},
@@ -13,7 +13,7 @@ use stagedoor_wire::{
 
 use super::{Denial, Session, ok};
 use crate::{
-    door::{Admission, Denied, Presented, door},
+    door::{Admission, Denied, Presented, Proven, door},
     encode,
     login::{is_still_good, use_up},
     pass::Pass,
@@ -39,6 +39,7 @@ impl Session {
         let asked = self.nonce.take();
         if let Err(denied) = self.try_renew(renew, asked.as_deref()) {
             self.shared.metrics.logins_refused.one(denied.code());
+            self.refused(renew, denied);
             let mut denial = Denial::denied(denied);
             if denied == Denied::Proof(ProofError::Required) {
                 self.nonce = nonce();
@@ -55,6 +56,19 @@ impl Session {
             now: self.shared.clock.unix_s(),
         };
         Ok(ok(renew.id, answer))
+    }
+
+    fn refused(&self, renew: &Renew, denied: Denied) {
+        let (room, me) = (&self.seat.room, &self.seat.me);
+        self.shared.bus.tell(Told::RenewRefused {
+            code: denied.code().into(),
+            app: room.app_life(),
+            room: room.name.clone(),
+            user: me.user.clone(),
+            jti: me.pass.jti.clone(),
+            new_jti: Proven::of(&renew.token, denied).jti.and_then(Text::jti),
+            peer: me.peer.clone(),
+        });
     }
 
     fn try_renew(&mut self, renew: &Renew, nonce: Option<&str>) -> Result<(), Denied> {
@@ -99,14 +113,16 @@ impl Session {
         }
         if once {
             let revocation = of_token(seat.room.app, &jti, now_s, "once");
-            self.shared.bus.tell(Told::Revoked { revocation, by: "once".into() });
+            let app = seat.room.app_life();
+            self.shared.bus.tell(Told::Revoked { app, revocation, by: Actor::Relay, peer: None });
         }
         self.shared.bus.tell(Told::Renewed {
-            app: seat.room.app,
+            app: seat.room.app_life(),
             room: seat.room.name.clone(),
-            user: seat.user.clone(),
+            user: seat.me.user.clone(),
             jti,
             old_jti,
+            peer: seat.me.peer.clone(),
         });
         Ok(())
     }
