@@ -171,6 +171,10 @@ impl Tally {
             Some(counted) => {
                 counted.count = counted.count.saturating_add(record.count);
                 counted.at_ms = record.at_ms;
+                // One user may bring many tokens.
+                if counted.jti != record.jti {
+                    counted.jti = None;
+                }
             }
             None => {
                 self.first_ms = record.at_ms;
@@ -198,8 +202,7 @@ fn operation(record: &Record) -> Option<&str> {
 impl Record {
     /// As one of many of its source: with what they have in common.
     fn of_its_source(self, class: Class) -> Self {
-        // What a token names is the same each time; what was asked without one is not.
-        let about = class == Class::Act || self.jti.is_some();
+        let about = class == Class::Act || is_proven(&self);
         let detail = operation(&self).and_then(Text::detail);
         let peer = self.peer.as_deref().and_then(|peer| Text::peer(address(peer)));
         let Self { room, user, role, .. } = self;
@@ -214,16 +217,22 @@ impl Record {
     }
 }
 
+/// Whether a token said whom it is about. What was asked without one is whatever somebody invents.
+fn is_proven(record: &Record) -> bool {
+    record.jti.is_some()
+}
+
 fn source_of_refusal(record: &Record, mut hash: impl Hasher) -> u64 {
-    let Record { app, kind, code, actor, jti, peer, .. } = record;
-    (app, kind, code, actor, jti, peer.as_deref().map(address)).hash(&mut hash);
+    let Record { app, kind, code, actor, room, user, peer, .. } = record;
+    (app, kind, code, actor, peer.as_deref().map(address)).hash(&mut hash);
+    is_proven(record).then_some((room, user)).hash(&mut hash);
     operation(record).hash(&mut hash);
     hash.finish()
 }
 
 fn source_of_act(record: &Record, mut hash: impl Hasher) -> u64 {
-    let Record { app, kind, code, actor, room, user, role, jti, peer, .. } = record;
-    (app, kind, code, actor, jti, peer.as_deref().map(address)).hash(&mut hash);
+    let Record { app, kind, code, actor, room, user, role, peer, .. } = record;
+    (app, kind, code, actor, peer.as_deref().map(address)).hash(&mut hash);
     (room, user, role).hash(&mut hash);
     hash.finish()
 }
@@ -248,7 +257,7 @@ mod tests {
     }
 
     fn refused(code: &str, peer: &str, jti: Option<&str>) -> Record {
-        let record = Record::now("door", code).room("lobby").user("anna");
+        let record = Record::now("door", code).room("lobby").user(jti.unwrap_or("anna"));
         Record { peer: Text::peer(peer), jti: jti.and_then(Text::jti), ..record }
     }
 
@@ -271,10 +280,30 @@ mod tests {
         let ended = repeats.ended(now + WINDOW);
         let [counted] = &ended[..] else { panic!("{ended:?}") };
         assert_eq!((counted.count, counted.peer.as_deref()), (2, Some("10.0.0.1")));
-        assert_eq!((counted.jti.as_deref(), counted.user.as_deref()), (Some("t1"), Some("anna")));
+        assert_eq!((counted.jti.as_deref(), counted.user.as_deref()), (Some("t1"), Some("t1")));
         assert!(counted.detail.as_deref().is_some_and(|text| text.starts_with("first_ms=")));
         let again = refused("banned", "10.0.0.1:1", Some("t1"));
         assert!(repeats.take(again, Class::Refusal, now + WINDOW).is_some(), "a window of its own");
+    }
+
+    #[test]
+    fn many_tokens_of_one_user_are_one_source() {
+        let (mut repeats, now) = (repeats(10, 1), Instant::now());
+        for jti in ["t1", "t2", "t2"] {
+            for (code, class) in [("ok", Class::Act), ("banned", Class::Refusal)] {
+                let record = Record::now("door", code).room("lobby").user("anna").jti(jti);
+                repeats.take(record, class, now);
+            }
+        }
+        for counted in repeats.end_all() {
+            assert_eq!((counted.count, counted.user.as_deref()), (2, Some("anna")));
+            assert_eq!(counted.jti.as_deref(), Some("t2"));
+        }
+        for jti in ["t1", "t2", "t3"] {
+            let record = Record::now("door", "ok").user("anna").jti(jti);
+            repeats.take(record, Class::Act, now);
+        }
+        assert_eq!(repeats.end_all()[0].jti, None, "of several tokens none is named");
     }
 
     #[test]
