@@ -159,8 +159,10 @@ impl Clock {
     pub fn look(&self) -> Looked {
         let (offset_ms, now_ms) = self.read();
         let settle_ms = self.shared.settle_ms.load(Ordering::Relaxed);
-        let looked = self.calendar().look(offset_ms, now_ms, settle_ms);
+        let mut calendar = self.calendar();
+        let looked = calendar.look(offset_ms, now_ms, settle_ms);
         if looked.moved {
+            // Before anybody else looks: what this look found no other finds.
             self.shared.moves.fetch_add(1, Ordering::Relaxed);
         }
         looked

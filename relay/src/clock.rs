@@ -30,8 +30,13 @@ pub(crate) fn look(shared: &Shared) {
         shared.bus.tell(Event::ClockJumped { by_ms });
     }
     if looked.moved {
-        for mailbox in shared.mailboxes() {
-            mailbox.stir();
-        }
+        stir(shared);
+    }
+}
+
+/// Lets every connection look at its own times.
+pub(crate) fn stir(shared: &Shared) {
+    for mailbox in shared.mailboxes() {
+        mailbox.stir();
     }
 }

@@ -135,6 +135,8 @@ impl Relay {
     pub fn put_clock(&self, by_ms: i64) {
         self.shared.clock.put(by_ms);
         clock::look(&self.shared);
+        // Also where the watcher found the move first, and is still about it.
+        clock::stir(&self.shared);
     }
 
     /// Puts the calendar forward.
