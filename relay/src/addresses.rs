@@ -3,6 +3,7 @@
 
 use std::{
     collections::HashMap,
+    fmt,
     net::{IpAddr, SocketAddr},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -17,17 +18,56 @@ struct Counts {
     each: HashMap<IpAddr, usize>,
 }
 
-/// A peer's address as text. IPv4 by hand: what formats any text in any way takes several times as long.
-pub(crate) fn text(peer: SocketAddr) -> Arc<str> {
-    let SocketAddr::V4(peer) = peer else { return peer.to_string().into() };
-    let mut out = String::with_capacity("255.255.255.255:65535".len());
-    let [a, b, c, d] = peer.ip().octets();
-    for (octet, end) in [(a, '.'), (b, '.'), (c, '.'), (d, ':')] {
-        put_decimal(&mut out, octet.into());
-        out.push(end);
+/// Where somebody comes from, as far as it is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer(Option<SocketAddr>);
+
+impl From<SocketAddr> for Peer {
+    fn from(address: SocketAddr) -> Self {
+        Self(Some(SocketAddr::new(address.ip().to_canonical(), address.port())))
     }
-    put_decimal(&mut out, peer.port());
-    out.into()
+}
+
+impl Peer {
+    /// Somebody on this machine, over a unix socket.
+    pub const LOCAL: Self = Self(None);
+
+    /// The address; port 0 where the port is not known.
+    pub fn address(self) -> Option<SocketAddr> {
+        self.0
+    }
+
+    /// The address without its port.
+    pub(crate) fn ip(self) -> Option<IpAddr> {
+        self.0.map(|address| address.ip())
+    }
+
+    /// As text. IPv4 by hand: what formats any text in any way takes several times as long.
+    pub(crate) fn text(self) -> Arc<str> {
+        let Some(SocketAddr::V4(peer)) = self.0 else { return self.to_string().into() };
+        let mut out = String::with_capacity("255.255.255.255:65535".len());
+        let [a, b, c, d] = peer.ip().octets();
+        for (octet, end) in [(a, '.'), (b, '.'), (c, '.'), (d, ':')] {
+            put_decimal(&mut out, octet.into());
+            out.push(end);
+        }
+        if peer.port() == 0 {
+            out.pop();
+        } else {
+            put_decimal(&mut out, peer.port());
+        }
+        out.into()
+    }
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            None => f.write_str("unix"),
+            Some(address) if address.port() == 0 => address.ip().fmt(f),
+            Some(address) => address.fmt(f),
+        }
+    }
 }
 
 fn put_decimal(out: &mut String, n: u16) {
@@ -66,5 +106,25 @@ impl Drop for Counted {
                 counts.each.remove(&self.address);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_is_written_as_its_address() {
+        for (address, text) in [
+            ("192.0.2.1:80", "192.0.2.1:80"),
+            ("192.0.2.1:0", "192.0.2.1"),
+            ("[::ffff:192.0.2.1]:8080", "192.0.2.1:8080"),
+            ("[2001:db8::1]:80", "[2001:db8::1]:80"),
+            ("[2001:db8::1]:0", "2001:db8::1"),
+        ] {
+            let peer = Peer::from(address.parse::<SocketAddr>().expect("an address"));
+            assert_eq!((&*peer.text(), &*peer.to_string()), (text, text));
+        }
+        assert_eq!(&*Peer::LOCAL.text(), "unix");
     }
 }

@@ -7,7 +7,6 @@ mod turn;
 
 use std::{
     cell::RefCell,
-    net::SocketAddr,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, Waker},
@@ -37,6 +36,7 @@ use tracing::Span;
 
 use self::{hours::Told, tap::Tap};
 use crate::{
+    addresses::Peer,
     batch::Batch,
     door::{Denied, Presented},
     encode,
@@ -92,7 +92,7 @@ pub(crate) struct Connection {
     pinged: bool,
     /// By itself, so that neither it nor the task is rounded up by much when it is allocated.
     ws: Box<WebSocket<Tap>>,
-    peer: SocketAddr,
+    peer: Peer,
     _connected: Connected,
 }
 
@@ -137,7 +137,7 @@ impl Connection {
         io: Io,
         ahead: Bytes,
         shared: Arc<Shared>,
-        (peer, timer): (SocketAddr, Timer),
+        (peer, timer): (Peer, Timer),
         mailbox: Arc<Mailbox>,
     ) -> Self {
         let now = Instant::now();

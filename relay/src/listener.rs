@@ -10,7 +10,7 @@ use tokio_rustls::TlsAcceptor;
 use tracing::{Instrument, field::Empty};
 
 use crate::{
-    addresses::{Addresses, Counted},
+    addresses::{Addresses, Counted, Peer},
     handshake::{Arrived, handshake},
     io::Io,
     shared::Shared,
@@ -23,7 +23,7 @@ const TOLD_MAX: usize = 1_024;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Takes a connection whose request is not the relay's.
-pub type OtherHttp = Arc<dyn Fn(Io, SocketAddr) + Send + Sync>;
+pub type OtherHttp = Arc<dyn Fn(Io, Peer) + Send + Sync>;
 
 /// What every accepted connection meets.
 pub(crate) struct Listener {
@@ -60,9 +60,9 @@ impl Listener {
         }
     }
 
-    fn arrived(self: &Arc<Self>, tcp: TcpStream, peer: SocketAddr) {
-        let limits = &self.shared.limits;
-        let (counted, all, each) = self.addresses.count(peer.ip().to_canonical());
+    fn arrived(self: &Arc<Self>, tcp: TcpStream, address: SocketAddr) {
+        let (limits, peer) = (&self.shared.limits, Peer::from(address));
+        let (counted, all, each) = self.addresses.count(address.ip().to_canonical());
         if all > limits.connections_max.saturating_add(TOLD_MAX) {
             self.shared.metrics.handshakes_refused.one("cut_off");
             return;
@@ -75,7 +75,7 @@ impl Listener {
         tokio::spawn(async move { this.welcome(tcp, peer, counted, full).await }.instrument(span));
     }
 
-    async fn welcome(&self, tcp: TcpStream, peer: SocketAddr, counted: Counted, full: bool) {
+    async fn welcome(&self, tcp: TcpStream, peer: Peer, counted: Counted, full: bool) {
         let Some(mut io) = self.secure(tcp).await else { return };
         io.hold(counted);
         match handshake(io, peer, &self.shared, full).await {

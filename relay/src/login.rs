@@ -1,10 +1,7 @@
 //! A login: the door asked, the seat taken, both told to the bus. After `session`, before `door`. All ways in,
 //! the request head and the first message, with a token or a ticket, come through here.
 
-use std::{
-    net::SocketAddr,
-    sync::{Arc, PoisonError},
-};
+use std::sync::{Arc, PoisonError};
 
 use serde_json::value::RawValue;
 use stagedoor_bus::{Event as Told, Target};
@@ -12,7 +9,7 @@ use stagedoor_token::{AppId, Claims, Roles};
 use stagedoor_wire::{member::Cursor, reply::LoggedIn};
 
 use crate::{
-    addresses,
+    addresses::Peer,
     door::{Admission, Denied, Presented, Proven, bearer_of, door, door_again, is_alive},
     mail::Mailbox,
     room::{Act, RegrantError},
@@ -28,7 +25,7 @@ pub(crate) type Seated = (Seat, LoggedIn<Box<RawValue>>);
 #[derive(Clone, Copy)]
 pub(crate) struct Arrival<'a> {
     /// Where from.
-    pub(crate) peer: SocketAddr,
+    pub(crate) peer: Peer,
     /// What it brings; with `by_ticket` a ticket in the token's place.
     pub(crate) presented: Presented<'a>,
     pub(crate) by_ticket: bool,
@@ -133,7 +130,7 @@ fn told(shared: &Shared, arrival: Arrival<'_>, seat: &Seat) {
         user: seat.user.clone(),
         role: seat.me.grants.role.text(),
         jti: seat.me.pass.jti.clone(),
-        peer: addresses::text(arrival.peer),
+        peer: arrival.peer.text(),
     });
 }
 
@@ -152,7 +149,7 @@ fn refused(shared: &Shared, arrival: Arrival<'_>, denied: Denied) {
         room: room.map(Into::into),
         user: user.map(Into::into),
         jti: jti.map(Into::into),
-        peer: addresses::text(arrival.peer),
+        peer: arrival.peer.text(),
     });
 }
 

@@ -7,18 +7,20 @@ use std::{
     time::{Duration, Instant},
 };
 
+use http::{Response, request::Parts};
 use serde::{Deserialize, Serialize};
 use stagedoor_bus::{Asked, Bus};
 use stagedoor_wire::{close::Close, limits::Limits};
 use tokio::{net::TcpListener, sync::mpsc};
 
 use crate::{
-    addresses::Addresses,
+    addresses::{Addresses, Peer},
     answer::answer,
     listener::{Listener, OtherHttp},
     mail::Order,
     shared::Shared,
     tls::{Tls, TlsError, TlsFiles},
+    upgrade::{self, Opening},
 };
 
 /// How often certificate files are looked at.
@@ -48,17 +50,15 @@ pub struct Config {
 pub struct Relay {
     shared: Arc<Shared>,
     tls: Option<Arc<Tls>>,
-    other: OtherHttp,
     addresses: Arc<Addresses>,
 }
 
 impl Relay {
-    /// A relay that knows its apps from `bus` and gives requests that are not its own to `other`. The
-    /// error says which certificate file is not usable.
-    pub fn new(config: Config, bus: Arc<dyn Bus>, other: OtherHttp) -> Result<Arc<Self>, TlsError> {
+    /// A relay that knows its apps from `bus`. The error says which certificate file is not usable.
+    pub fn new(config: Config, bus: Arc<dyn Bus>) -> Result<Arc<Self>, TlsError> {
         let tls = config.tls.map(Tls::open).transpose()?.map(Arc::new);
         let shared = Arc::new(Shared::new(config.limits, config.origins, config.cookie, bus));
-        Ok(Arc::new(Self { shared, tls, other, addresses: Arc::default() }))
+        Ok(Arc::new(Self { shared, tls, addresses: Arc::default() }))
     }
 
     /// Carries out the server's commands until the server's end is gone.
@@ -70,12 +70,18 @@ impl Relay {
     }
 
     /// Accepts connections until `stop`, then tells every member and closes all, spread over
-    /// `drain_grace_ms`. Done when all are gone.
-    pub async fn serve(self: Arc<Self>, listener: TcpListener, stop: impl Future<Output = ()>) {
+    /// `drain_grace_ms`. Done when all are gone. Connections whose first request is not the relay's go to
+    /// `other`.
+    pub async fn serve(
+        self: Arc<Self>,
+        listener: TcpListener,
+        other: OtherHttp,
+        stop: impl Future<Output = ()>,
+    ) {
         let accepting = Arc::new(Listener {
             shared: self.shared.clone(),
             tls: self.tls.clone(),
-            other: self.other.clone(),
+            other,
             addresses: self.addresses.clone(),
         });
         tokio::select! {
@@ -85,6 +91,12 @@ impl Relay {
         }
         drop(listener);
         self.drain().await;
+    }
+
+    /// Decides about a request for [`CONNECT_PATH`](stagedoor_wire::CONNECT_PATH) that was not its
+    /// connection's first, and how it is answered. After an answer of 101 the opening begins the connection.
+    pub fn upgrade(&self, request: &Parts, peer: Peer) -> (Response<String>, Option<Box<Opening>>) {
+        upgrade::later(&self.shared, request, peer, false)
     }
 
     async fn drain(&self) {

@@ -1,29 +1,18 @@
 //! Server, relay and bus become one running process. After `dev`, before `operations`.
 
-use std::{
-    net::SocketAddr,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{net::SocketAddr, sync::Arc, time::Instant};
 
 use anyhow::Context;
-use axum::Router;
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    service::TowerToHyperService,
-};
 use stagedoor_bus::{Ends, LocalBus};
-use stagedoor_relay::{Io, OtherHttp, Relay};
+use stagedoor_relay::{OtherHttp, Relay};
 use stagedoor_server::Server;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 use crate::{
     config::Config,
     operations::{Looked, router},
+    serving::{Site, serve},
 };
-
-/// How long an HTTP client may take for a request's head.
-const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A running Stagedoor.
 pub struct Running {
@@ -51,16 +40,15 @@ pub async fn assemble(config: &Config) -> anyhow::Result<Running> {
     let (bus, Ends { commands, events }) = LocalBus::new();
     let (server, root) = Server::open(config.server.clone(), bus.clone(), events).await?;
     let (stop, stopped) = watch::channel(false);
-    let relay = Relay::new(
-        config.relay.clone(),
-        bus.clone(),
-        other_http(server.router(), stopped.clone()),
-    )?;
+    let relay = Relay::new(config.relay.clone(), bus.clone())?;
     let server = Arc::new(server);
     let looked = Looked { server: server.clone(), relay: relay.clone(), started: Instant::now() };
     let (http, operations_at) = (listener.local_addr()?, operations.local_addr()?);
+    let site =
+        Site { router: server.router(), relay: Some(relay.clone()), stopped: stopped.clone() };
+    let other: OtherHttp = Arc::new(move |io, peer| serve(io, peer, site.clone()));
     let mut stopping = stopped;
-    let serving = tokio::spawn(relay.clone().serve(listener, async move {
+    let serving = tokio::spawn(relay.clone().serve(listener, other, async move {
         // An error means that the sender is gone, which is a stop too.
         let _ = stopping.wait_for(|stop| *stop).await;
     }));
@@ -77,32 +65,6 @@ pub async fn assemble(config: &Config) -> anyhow::Result<Running> {
 
 async fn bind(address: &str) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))
-}
-
-/// Gives connections that are not the relay's to the HTTP API.
-fn other_http(router: Router, stopped: watch::Receiver<bool>) -> OtherHttp {
-    Arc::new(move |io: Io, peer: SocketAddr| {
-        let service = TowerToHyperService::new(router.clone().layer(axum::Extension(peer)));
-        let mut stopped = stopped.clone();
-        tokio::spawn(async move {
-            let connection = hyper::server::conn::http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(HEADER_READ_TIMEOUT)
-                .serve_connection(TokioIo::new(io), service);
-            let mut connection = std::pin::pin!(connection);
-            let stop = async { drop(stopped.wait_for(|stop| *stop).await) };
-            let served = tokio::select! {
-                served = connection.as_mut() => served,
-                () = stop => {
-                    connection.as_mut().graceful_shutdown();
-                    connection.await
-                }
-            };
-            if let Err(error) = served {
-                tracing::debug!(%error, %peer, "an HTTP connection ended early");
-            }
-        });
-    })
 }
 
 impl Running {

@@ -5,14 +5,16 @@
 //! 1. [`cli`]: the command line, and one file for each group of commands.
 //! 2. [`dev`]: what `stagedoor dev` makes and remembers for a developer.
 //! 3. [`assemble`]: server, relay and bus become one running process.
-//! 4. [`operations`]: `/healthz`, `/readyz` and `/metrics` on a socket of their own.
-//! 5. [`config`]: file, environment and flags become one configuration.
+//! 4. [`serving`]: one connection of HTTP requests.
+//! 5. [`operations`]: `/healthz`, `/readyz` and `/metrics` on a socket of their own.
+//! 6. [`config`]: file, environment and flags become one configuration.
 
 mod assemble;
 pub mod cli;
 pub mod config;
 mod dev;
 mod operations;
+mod serving;
 
 pub use assemble::{Running, assemble};
 pub use config::Config;

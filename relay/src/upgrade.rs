@@ -1,0 +1,229 @@
+//! The one decision what an upgrade comes to: a connection that begins with a seat, a stranger's, or a refusal.
+//! The same for a connection's first request and for later ones; the two differ in who writes the answer.
+
+use std::{
+    borrow::Cow,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use http::{
+    HeaderName, HeaderValue, Response, StatusCode, Version, request::Parts, uri::PathAndQuery,
+};
+use stagedoor_wire::{SUBPROTOCOL, close::Close};
+
+use crate::{
+    addresses::Peer,
+    connection::{Begin, Connection, Timer},
+    door::{Denied, Presented},
+    head::{CLOSING, FULL, HEADERS_MAX, Head, Refused, TOO_LARGE, Upgrade, VERSION, upgrade},
+    io::Io,
+    login::{Arrival, log_in},
+    mail::Mailbox,
+    shared::Shared,
+};
+
+/// What an upgrade comes to.
+pub(crate) enum Decision {
+    /// It is answered with 101, and the connection begins.
+    Open(Box<Opening>),
+    /// It is answered with a problem, and that is all.
+    Refuse(Problem),
+}
+
+/// A connection that begins once its upgrade is answered. Dropped before, it gives its seat up.
+pub struct Opening {
+    /// What the key of the request is answered with.
+    accept: String,
+    subprotocol: bool,
+    shared: Arc<Shared>,
+    peer: Peer,
+    mailbox: Arc<Mailbox>,
+    begin: Begin,
+}
+
+/// A refusal as it is answered: a problem (RFC 9457).
+#[derive(Debug)]
+pub(crate) struct Problem {
+    pub(crate) status: StatusCode,
+    code: &'static str,
+    detail: Cow<'static, str>,
+    pub(crate) fields: &'static [(&'static str, &'static str)],
+}
+
+const RETRY: &[(&str, &str)] = &[("Retry-After", "5")];
+/// RFC 6750 §3: the challenge says why, as far as the holder may know.
+const CHALLENGE: &[(&str, &str)] =
+    &[("WWW-Authenticate", "Bearer realm=\"stagedoor\", error=\"invalid_token\"")];
+const CHALLENGE_SCOPE: &[(&str, &str)] =
+    &[("WWW-Authenticate", "Bearer realm=\"stagedoor\", error=\"insufficient_scope\"")];
+const OTHER_VERSION: &[(&str, &str)] = &[("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")];
+
+impl Problem {
+    /// The body.
+    pub(crate) fn body(&self) -> String {
+        serde_json::json!({
+            "type": "about:blank", "title": self.title(), "status": self.status.as_u16(), "code": self.code,
+            "detail": self.detail,
+        })
+        .to_string()
+    }
+
+    /// The status in words.
+    pub(crate) fn title(&self) -> &'static str {
+        self.status.canonical_reason().unwrap_or("Refused")
+    }
+}
+
+impl From<Refused> for Problem {
+    fn from(why: Refused) -> Self {
+        let fields = match why.status {
+            StatusCode::SERVICE_UNAVAILABLE => RETRY,
+            _ if why == VERSION => OTHER_VERSION,
+            _ => &[],
+        };
+        Self { status: why.status, code: why.code, detail: why.detail.into(), fields }
+    }
+}
+
+impl From<Denied> for Problem {
+    fn from(denied: Denied) -> Self {
+        let status = denied.status();
+        let fields = match status {
+            StatusCode::UNAUTHORIZED => CHALLENGE,
+            StatusCode::FORBIDDEN => CHALLENGE_SCOPE,
+            _ => RETRY,
+        };
+        Self { status, code: denied.public_code(), detail: denied.message().into(), fields }
+    }
+}
+
+/// Decides. `full`: a limit of connections is used up for this peer.
+pub(crate) fn decide(
+    shared: &Arc<Shared>,
+    asked: Result<Upgrade, Refused>,
+    peer: Peer,
+    full: bool,
+) -> Decision {
+    let refuse = |problem: Problem| {
+        shared.metrics.handshakes_refused.one(problem.code);
+        Decision::Refuse(problem)
+    };
+    let upgrade = match asked {
+        Ok(upgrade) => upgrade,
+        Err(why) => return refuse(why.into()),
+    };
+    let mailbox = Arc::new(Mailbox::default());
+    let begin = match (&upgrade.token, full || shared.is_draining()) {
+        (Some(_), true) => return refuse(if full { FULL } else { CLOSING }.into()),
+        (None, true) => {
+            Begin::Close(if full { Close::ConnectionsExceeded } else { Close::Closing })
+        }
+        _ if !upgrade.subprotocol => Begin::Close(Close::SubprotocolUnsupported),
+        (None, false) => Begin::Stranger,
+        (Some(token), false) => {
+            let presented = Presented { token, room: None, user: None, proof: None, nonce: None };
+            let arrival = Arrival { peer, presented, by_ticket: false, resume: None };
+            match log_in(shared, &mailbox, arrival) {
+                Ok(seated) => Begin::Seated(Box::new(seated)),
+                Err(denied) if upgrade.by_cookie => Begin::Refused(denied),
+                Err(denied) => return refuse(denied.into()),
+            }
+        }
+    };
+    let Upgrade { accept, subprotocol, .. } = upgrade;
+    Decision::Open(Box::new(Opening {
+        accept,
+        subprotocol,
+        shared: shared.clone(),
+        peer,
+        mailbox,
+        begin,
+    }))
+}
+
+impl Opening {
+    /// The fields of the answer, by which the client knows that its request was understood.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let chosen = self.subprotocol.then_some(("Sec-WebSocket-Protocol", SUBPROTOCOL));
+        [
+            ("Connection", "Upgrade"),
+            ("Upgrade", "websocket"),
+            ("Sec-WebSocket-Accept", self.accept.as_str()),
+        ]
+        .into_iter()
+        .chain(chosen)
+    }
+
+    /// The connection, once the answer is written. `ahead` is what came behind the request's head; `timer` comes
+    /// no later than the login must.
+    pub(crate) fn connection(self, io: Io, ahead: Bytes, timer: Timer) -> Box<Connection> {
+        let peer = (self.peer, timer);
+        let mut connection = Connection::new(io, ahead, self.shared, peer, self.mailbox);
+        connection.begin(self.begin);
+        Box::new(connection)
+    }
+
+    /// Begins the connection of an upgrade that was not its connection's first request, in a task of its own.
+    /// `ahead` is what was read behind the request's head.
+    pub fn begin(self, io: Io, ahead: Bytes) {
+        self.shared.metrics.upgrades_later.add(1);
+        let timeout = Duration::from_millis(self.shared.limits.login_timeout_ms);
+        tokio::spawn(*self.connection(io, ahead, Timer::until(Instant::now() + timeout)));
+    }
+}
+
+/// Decides about a request that another parser read, and writes the answer for it.
+pub(crate) fn later(
+    shared: &Arc<Shared>,
+    request: &Parts,
+    peer: Peer,
+    full: bool,
+) -> (Response<String>, Option<Box<Opening>>) {
+    let asked = asked(shared, request);
+    match decide(shared, asked, peer, full) {
+        Decision::Open(opening) => {
+            let mut response = Response::new(String::new());
+            *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+            put(&mut response, opening.fields());
+            (response, Some(opening))
+        }
+        Decision::Refuse(problem) => {
+            let mut response = Response::new(problem.body());
+            *response.status_mut() = problem.status;
+            let own = [("Content-Type", "application/problem+json"), ("Cache-Control", "no-store")];
+            put(&mut response, own.into_iter().chain(problem.fields.iter().copied()));
+            (response, None)
+        }
+    }
+}
+
+fn asked(shared: &Shared, request: &Parts) -> Result<Upgrade, Refused> {
+    let target = request.uri.path_and_query().map_or("", PathAndQuery::as_str);
+    let fields: Vec<_> = request
+        .headers
+        .iter()
+        .map(|(name, value)| httparse::Header { name: name.as_str(), value: value.as_bytes() })
+        .collect();
+    let method = request.method.as_str();
+    // As it was written: a name and its value with four more bytes, and the request's line with twelve.
+    let written =
+        fields.iter().map(|field| field.name.len() + field.value.len() + 4).sum::<usize>();
+    let bytes = method.len() + target.len() + 12 + written + 2;
+    if bytes > shared.limits.handshake_bytes_max || fields.len() > HEADERS_MAX {
+        return Err(TOO_LARGE);
+    }
+    let is_http_1_1 = request.version == Version::HTTP_11;
+    let head = Head { method, target, is_http_1_1, fields: &fields };
+    upgrade(head, &shared.origins, shared.cookie.as_deref())
+}
+
+fn put<'a, T>(response: &mut Response<T>, fields: impl Iterator<Item = (&'static str, &'a str)>) {
+    for (name, value) in fields {
+        // Ours are good names and values.
+        if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), value.parse::<HeaderValue>()) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+}
