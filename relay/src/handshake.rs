@@ -11,9 +11,10 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use stagedoor_wire::CONNECT_PATH;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tracing::{Span, field::display};
 
 use crate::{
-    addresses::Peer,
+    clients::{Clients, Source},
     connection::{Connection, Timer},
     head::{HEADERS_MAX, Head, TOO_LARGE, upgrade},
     io::Io,
@@ -31,9 +32,13 @@ pub(crate) enum Arrived {
     Over,
 }
 
-/// Reads the head and answers it. `full`: a limit of connections is used up. Refusals are boxed, so that the
-/// task is not as large as they need.
-pub(crate) async fn handshake(mut io: Io, peer: Peer, shared: &Arc<Shared>, full: bool) -> Arrived {
+/// Reads the head and answers it. Refusals are boxed, so that the task is not as large as they need.
+pub(crate) async fn handshake(
+    mut io: Io,
+    source: Source,
+    clients: &Clients,
+    shared: &Arc<Shared>,
+) -> Arrived {
     let timeout = Duration::from_millis(shared.limits.login_timeout_ms);
     let mut timer = Timer::until(Instant::now() + timeout);
     let read = tokio::select! {
@@ -46,14 +51,22 @@ pub(crate) async fn handshake(mut io: Io, peer: Peer, shared: &Arc<Shared>, full
         io.unread(head.freeze());
         return Arrived::Other(io);
     }
+    let mut fields = [const { MaybeUninit::uninit() }; HEADERS_MAX];
     let (decision, ahead) = match end {
-        None => (decide(shared, Err(TOO_LARGE), peer, full), Bytes::new()),
+        None => {
+            let client = clients.client(source, |_| []);
+            (decide(shared, Err(TOO_LARGE), client), Bytes::new())
+        }
         Some(end) => {
             let ahead = if end < head.len() { head.split_off(end).freeze() } else { Bytes::new() };
-            let mut fields = [const { MaybeUninit::uninit() }; HEADERS_MAX];
-            let asked = Head::read(&head, &mut fields)
-                .and_then(|head| upgrade(head, &shared.origins, shared.cookie.as_deref()));
-            (decide(shared, asked, peer, full), ahead)
+            let head = Head::read(&head, &mut fields);
+            let values = |name| head.map(|head| head.values(name)).into_iter().flatten();
+            let client = clients.client(source, values);
+            if client.peer != source.peer {
+                Span::current().record("client", display(client.peer));
+            }
+            let (origins, cookie) = (&shared.origins, shared.cookie.as_deref());
+            (decide(shared, head.and_then(|head| upgrade(head, origins, cookie)), client), ahead)
         }
     };
     match decision {

@@ -86,7 +86,7 @@ impl<'a> Head<'a> {
     }
 
     /// The values of a field, in the order in which they stand.
-    pub(crate) fn values(self, name: &str) -> impl Iterator<Item = &'a [u8]> {
+    pub(crate) fn values(self, name: &str) -> impl DoubleEndedIterator<Item = &'a [u8]> {
         let fields = self.fields.iter();
         fields.filter(move |field| field.name.eq_ignore_ascii_case(name)).map(|field| field.value)
     }

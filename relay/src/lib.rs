@@ -30,9 +30,12 @@
 //! 24. [`encode`]: the bytes of a server's WebSocket frame.
 //! 25. [`tls`]: certificates, and their renewal while running.
 //! 26. [`io`]: a connection with or without TLS.
-//! 27. [`addresses`]: how many connections there are from each address.
-//! 28. [`metrics`]: what the relay counts.
-//! 29. [`clock`]: the two times that everybody here means.
+//! 27. [`clients`]: whose connection and whose request it is, and whether there is a place for it.
+//! 28. [`forwarded`]: what trusted proxies say of their clients in heads. Pure.
+//! 29. [`proxy_header`]: what they say in front of a connection.
+//! 30. [`addresses`]: how many connections there are from each address.
+//! 31. [`metrics`]: what the relay counts.
+//! 32. [`clock`]: the two times that everybody here means.
 //!
 //! Outside of the list, and only with the feature `bench`: `bench`, the hot paths laid open to those who
 //! count their instructions.
@@ -43,11 +46,13 @@ mod batch;
 #[cfg(feature = "bench")]
 #[doc(hidden)]
 pub mod bench;
+mod clients;
 mod clock;
 mod connection;
 mod door;
 mod encode;
 mod feed;
+mod forwarded;
 mod handshake;
 mod head;
 mod io;
@@ -58,6 +63,7 @@ mod mail;
 mod metrics;
 mod pass;
 mod proof;
+mod proxy_header;
 mod relay;
 mod room;
 mod rooms;
@@ -71,9 +77,11 @@ mod tls;
 mod upgrade;
 
 pub use addresses::Peer;
+pub use clients::{Client, Source};
 pub use door::{Admission, Denied, Presented, Proven, door};
-pub use io::Io;
-pub use listener::OtherHttp;
+pub use forwarded::{ClientAddress, Network, NetworkError, Proxies};
+pub use io::{Io, Socket};
+pub use listener::{Listening, OtherHttp};
 pub use proof::ProofError;
 pub use relay::{Config, Relay};
 pub use tls::{TlsError, TlsFiles};

@@ -12,9 +12,11 @@ use http::{
     HeaderName, HeaderValue, Response, StatusCode, Version, request::Parts, uri::PathAndQuery,
 };
 use stagedoor_wire::{SUBPROTOCOL, close::Close};
+use tracing::field::Empty;
 
 use crate::{
-    addresses::Peer,
+    addresses::{Counted, Peer},
+    clients::Client,
     connection::{Begin, Connection, Timer},
     door::{Denied, Presented},
     head::{CLOSING, FULL, HEADERS_MAX, Head, Refused, TOO_LARGE, Upgrade, VERSION, upgrade},
@@ -39,6 +41,7 @@ pub struct Opening {
     subprotocol: bool,
     shared: Arc<Shared>,
     peer: Peer,
+    counted: Option<Counted>,
     mailbox: Arc<Mailbox>,
     begin: Begin,
 }
@@ -70,6 +73,14 @@ impl Problem {
         .to_string()
     }
 
+    fn response(&self) -> Response<String> {
+        let mut response = Response::new(self.body());
+        *response.status_mut() = self.status;
+        let own = [("Content-Type", "application/problem+json"), ("Cache-Control", "no-store")];
+        put(&mut response, own.into_iter().chain(self.fields.iter().copied()));
+        response
+    }
+
     /// The status in words.
     pub(crate) fn title(&self) -> &'static str {
         self.status.canonical_reason().unwrap_or("Refused")
@@ -99,13 +110,13 @@ impl From<Denied> for Problem {
     }
 }
 
-/// Decides. `full`: a limit of connections is used up for this peer.
+/// Decides about what a client asks.
 pub(crate) fn decide(
     shared: &Arc<Shared>,
     asked: Result<Upgrade, Refused>,
-    peer: Peer,
-    full: bool,
+    client: Client,
 ) -> Decision {
+    let Client { peer, is_full, counted } = client;
     let refuse = |problem: Problem| {
         shared.metrics.handshakes_refused.one(problem.code);
         Decision::Refuse(problem)
@@ -115,10 +126,10 @@ pub(crate) fn decide(
         Err(why) => return refuse(why.into()),
     };
     let mailbox = Arc::new(Mailbox::default());
-    let begin = match (&upgrade.token, full || shared.is_draining()) {
-        (Some(_), true) => return refuse(if full { FULL } else { CLOSING }.into()),
+    let begin = match (&upgrade.token, is_full || shared.is_draining()) {
+        (Some(_), true) => return refuse(if is_full { FULL } else { CLOSING }.into()),
         (None, true) => {
-            Begin::Close(if full { Close::ConnectionsExceeded } else { Close::Closing })
+            Begin::Close(if is_full { Close::ConnectionsExceeded } else { Close::Closing })
         }
         _ if !upgrade.subprotocol => Begin::Close(Close::SubprotocolUnsupported),
         (None, false) => Begin::Stranger,
@@ -138,6 +149,7 @@ pub(crate) fn decide(
         subprotocol,
         shared: shared.clone(),
         peer,
+        counted,
         mailbox,
         begin,
     }))
@@ -158,7 +170,8 @@ impl Opening {
 
     /// The connection, once the answer is written. `ahead` is what came behind the request's head; `timer` comes
     /// no later than the login must.
-    pub(crate) fn connection(self, io: Io, ahead: Bytes, timer: Timer) -> Box<Connection> {
+    pub(crate) fn connection(self, mut io: Io, ahead: Bytes, timer: Timer) -> Box<Connection> {
+        io.absorb(self.counted);
         let peer = (self.peer, timer);
         let mut connection = Connection::new(io, ahead, self.shared, peer, self.mailbox);
         connection.begin(self.begin);
@@ -170,6 +183,11 @@ impl Opening {
     pub fn begin(self, io: Io, ahead: Bytes) {
         self.shared.metrics.upgrades_later.add(1);
         let timeout = Duration::from_millis(self.shared.limits.login_timeout_ms);
+        // Not the span of the requests before, which may have been other clients'.
+        let span = tracing::debug_span!(
+            parent: None, "connection", peer = %self.peer, app = Empty, room = Empty, user = Empty
+        );
+        let _entered = span.entered();
         tokio::spawn(*self.connection(io, ahead, Timer::until(Instant::now() + timeout)));
     }
 }
@@ -178,25 +196,24 @@ impl Opening {
 pub(crate) fn later(
     shared: &Arc<Shared>,
     request: &Parts,
-    peer: Peer,
-    full: bool,
+    client: Client,
 ) -> (Response<String>, Option<Box<Opening>>) {
     let asked = asked(shared, request);
-    match decide(shared, asked, peer, full) {
+    match decide(shared, asked, client) {
         Decision::Open(opening) => {
             let mut response = Response::new(String::new());
             *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
             put(&mut response, opening.fields());
             (response, Some(opening))
         }
-        Decision::Refuse(problem) => {
-            let mut response = Response::new(problem.body());
-            *response.status_mut() = problem.status;
-            let own = [("Content-Type", "application/problem+json"), ("Cache-Control", "no-store")];
-            put(&mut response, own.into_iter().chain(problem.fields.iter().copied()));
-            (response, None)
-        }
+        Decision::Refuse(problem) => (problem.response(), None),
     }
+}
+
+/// The answer to whatever a client asks while a limit of connections is used up for it.
+pub(crate) fn full(shared: &Shared) -> Response<String> {
+    shared.metrics.handshakes_refused.one(FULL.code);
+    Problem::from(FULL).response()
 }
 
 fn asked(shared: &Shared, request: &Parts) -> Result<Upgrade, Refused> {

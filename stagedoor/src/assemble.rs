@@ -3,23 +3,29 @@
 use std::{net::SocketAddr, sync::Arc, time::Instant};
 
 use anyhow::Context;
+use axum::Router;
 use stagedoor_bus::{Ends, LocalBus};
-use stagedoor_relay::{OtherHttp, Relay};
+use stagedoor_relay::{Listening, OtherHttp, Proxies, Relay};
 use stagedoor_server::Server;
-use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
     config::Config,
     operations::{Looked, router},
-    serving::{Site, serve},
+    serving::{Port, serve},
+    sockets::{At, SocketFile, bind, mode},
 };
 
 /// A running Stagedoor.
 pub struct Running {
-    /// Where HTTP API, pages and WebSocket are.
+    /// Where HTTP API, pages and WebSocket are; port 0 where that is a file.
     pub http: SocketAddr,
-    /// Where health and metrics are.
+    /// Where health and metrics are; port 0 where that is a file.
     pub operations: SocketAddr,
+    /// The same, a file or not.
+    pub http_at: At,
+    /// The same, a file or not.
+    pub operations_at: At,
     /// The server.
     pub server: Arc<Server>,
     /// The relay.
@@ -31,40 +37,68 @@ pub struct Running {
     stop: watch::Sender<bool>,
     serving: JoinHandle<()>,
     others: Vec<JoinHandle<()>>,
+    _files: [Option<SocketFile>; 2],
 }
 
 /// Opens the store, binds the sockets, and serves.
 pub async fn assemble(config: &Config) -> anyhow::Result<Running> {
-    let listener = bind(&config.listen.address).await?;
-    let operations = bind(&config.listen.operations).await?;
+    let mode = mode(&config.listen.unix_mode).context("listen.unix_mode")?;
+    let public = bind(&config.listen.address, mode).await?;
+    let operations = bind(&config.listen.operations, mode).await?;
     let (bus, Ends { commands, events }) = LocalBus::new();
     let (server, root) = Server::open(config.server.clone(), bus.clone(), events).await?;
     let (stop, stopped) = watch::channel(false);
-    let relay = Relay::new(config.relay.clone(), bus.clone())?;
+    let proxies = Proxies {
+        trusted: config.listen.trusted_proxies.clone(),
+        client_address: config.listen.client_address,
+    };
+    let relay = Relay::new(config.relay.clone(), proxies, bus.clone())?;
     let server = Arc::new(server);
     let looked = Looked { server: server.clone(), relay: relay.clone(), started: Instant::now() };
-    let (http, operations_at) = (listener.local_addr()?, operations.local_addr()?);
-    let site =
-        Site { router: server.router(), relay: Some(relay.clone()), stopped: stopped.clone() };
-    let other: OtherHttp = Arc::new(move |io, peer| serve(io, peer, site.clone()));
-    let mut stopping = stopped;
-    let serving = tokio::spawn(relay.clone().serve(listener, other, async move {
+    let other = other_http(server.router(), relay.clone(), stopped.clone());
+    let mut stopping = stopped.clone();
+    let serving = tokio::spawn(relay.clone().serve(public.listening, other, async move {
         // An error means that the sender is gone, which is a stop too.
         let _ = stopping.wait_for(|stop| *stop).await;
     }));
     let others = vec![
         tokio::spawn(relay.clone().answer(commands)),
-        tokio::spawn(async move {
-            if let Err(error) = axum::serve(operations, router(looked)).await {
-                tracing::warn!(%error, "the operations socket failed");
-            }
-        }),
+        tokio::spawn(operate(operations.listening, relay.clone(), router(looked), stopped)),
     ];
-    Ok(Running { http, operations: operations_at, server, relay, bus, root, stop, serving, others })
+    Ok(Running {
+        http: public.at.address(),
+        operations: operations.at.address(),
+        http_at: public.at,
+        operations_at: operations.at,
+        server,
+        relay,
+        bus,
+        root,
+        stop,
+        serving,
+        others,
+        _files: [public.file, operations.file],
+    })
 }
 
-async fn bind(address: &str) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))
+/// Gives connections that are not the relay's to the HTTP API.
+fn other_http(router: Router, relay: Arc<Relay>, stopped: watch::Receiver<bool>) -> OtherHttp {
+    Arc::new(move |io, source| {
+        serve(io, router.clone(), Port::Shared(relay.clone(), source), stopped.clone());
+    })
+}
+
+/// Serves the operations socket.
+async fn operate(
+    listening: Listening,
+    relay: Arc<Relay>,
+    router: Router,
+    stopped: watch::Receiver<bool>,
+) {
+    loop {
+        let (socket, peer) = listening.accept().await;
+        serve(relay.count(socket, peer), router.clone(), Port::Own(peer), stopped.clone());
+    }
 }
 
 impl Running {

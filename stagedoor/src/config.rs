@@ -3,13 +3,15 @@
 
 use std::{
     collections::BTreeMap,
-    net::SocketAddr,
     path::{Path, PathBuf},
 };
 
 use serde::{Deserialize, Serialize};
+use stagedoor_relay::{ClientAddress, Network};
 use thiserror::Error;
 use toml::{Table, Value};
+
+use crate::sockets::{Address, mode};
 
 /// The prefix of environment variables that set a value: `STAGEDOOR_LISTEN__ADDRESS`.
 const PREFIX: &str = "STAGEDOOR_";
@@ -36,10 +38,17 @@ pub struct Config {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Listen {
-    /// HTTP API, pages and WebSocket.
+    /// HTTP API, pages and WebSocket: a host and a port, or `unix:` and a path, where no TLS is spoken.
     pub address: String,
-    /// Health and metrics; keep it from strangers.
+    /// Health and metrics; keep it from strangers. Of the same form.
     pub operations: String,
+    /// The mode of a unix socket's file, in octal digits.
+    pub unix_mode: String,
+    /// Addresses and networks of the proxies that are believed about their clients.
+    pub trusted_proxies: Vec<Network>,
+    /// Whose address counts for limits, refusals, logs and the audit trail: `peer`, or what trusted proxies say by
+    /// `x-forwarded-for`, `forwarded` or `proxy-v2`.
+    pub client_address: ClientAddress,
     /// Worker threads; 0: one for each core.
     pub workers: usize,
 }
@@ -67,7 +76,41 @@ pub enum LogFormat {
 
 impl Default for Listen {
     fn default() -> Self {
-        Self { address: "127.0.0.1:7880".into(), operations: "127.0.0.1:7881".into(), workers: 0 }
+        Self {
+            address: "127.0.0.1:7880".into(),
+            operations: "127.0.0.1:7881".into(),
+            unix_mode: "0660".into(),
+            trusted_proxies: Vec::new(),
+            client_address: ClientAddress::Peer,
+            workers: 0,
+        }
+    }
+}
+
+impl Listen {
+    fn check(&self) -> Result<(), ConfigError> {
+        let refused = |name, why: &str| Err(ConfigError::Value { name, why: why.into() });
+        let parsed = |name, text: &str| {
+            let why = |error| ConfigError::Value { name, why: format!("`{text}` is {error}") };
+            text.parse::<Address>().map_err(why)
+        };
+        let address = parsed("listen.address", &self.address)?;
+        parsed("listen.operations", &self.operations)?;
+        if mode(&self.unix_mode).is_none() {
+            return refused("listen.unix_mode", "octal digits, such as 0660");
+        }
+        match (self.client_address, self.trusted_proxies.is_empty(), address) {
+            (ClientAddress::Peer, false, _) => refused(
+                "listen.trusted_proxies",
+                "proxies are believed only with `client_address` other than `peer`",
+            ),
+            (
+                ClientAddress::XForwardedFor | ClientAddress::Forwarded | ClientAddress::ProxyV2,
+                true,
+                Address::Host(_),
+            ) => refused("listen.client_address", "`trusted_proxies` must name the proxies"),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -169,14 +212,7 @@ impl Config {
     }
 
     fn check(&self) -> Result<(), ConfigError> {
-        let address = |name, text: &str| {
-            text.parse::<SocketAddr>().map(drop).map_err(|_| ConfigError::Value {
-                name,
-                why: format!("`{text}` is not an address and a port, such as 127.0.0.1:7880"),
-            })
-        };
-        address("listen.address", &self.listen.address)?;
-        address("listen.operations", &self.listen.operations)?;
+        self.listen.check()?;
         if self.relay.cookie.is_some() && self.relay.origins.is_empty() {
             let why = "a cookie counts only from pages of `relay.origins`, which is empty".into();
             return Err(ConfigError::Value { name: "relay.cookie", why });
@@ -244,6 +280,35 @@ mod tests {
         assert!(refused.contains("relay.cookie"), "{refused}");
         let file = "[relay]\ncookie = \"seat\"\norigins = [\"https://ours.example\"]\n";
         assert!(load(file, &[], &[]).is_ok());
+    }
+
+    #[test]
+    fn proxies_are_named_where_they_are_believed_and_nowhere_else() {
+        for (listen, refused) in [
+            ("trusted_proxies = [\"10.0.0.0/8\"]\nclient_address = \"forwarded\"", None),
+            ("address = \"unix:/run/s.sock\"\nclient_address = \"x-forwarded-for\"", None),
+            ("client_address = \"proxy-v2\"", Some("listen.client_address")),
+            ("trusted_proxies = [\"10.0.0.0/8\"]", Some("listen.trusted_proxies")),
+            ("trusted_proxies = [\"10.0.0.1/8\"]", Some("10.0.0.1/8")),
+            ("client_address = \"x-real-ip\"", Some("x-real-ip")),
+            ("unix_mode = \"rw\"", Some("listen.unix_mode")),
+            ("address = \"unix:s.sock\"", Some("listen.address")),
+        ] {
+            let loaded = load(&format!("[listen]\n{listen}\n"), &[], &[]);
+            match refused {
+                None => assert!(loaded.is_ok(), "{listen}: {loaded:?}"),
+                Some(says) => {
+                    let error = loaded.expect_err(listen);
+                    assert!(error.contains(says), "{listen}: {error}");
+                }
+            }
+        }
+        let variables = [
+            ("STAGEDOOR_LISTEN__TRUSTED_PROXIES", "[\"10.0.0.0/8\", \"::1\"]"),
+            ("STAGEDOOR_LISTEN__CLIENT_ADDRESS", "x-forwarded-for"),
+        ];
+        let config = load("# none", &variables, &[]).expect("a configuration");
+        assert_eq!(config.listen.trusted_proxies.len(), 2);
     }
 
     #[test]

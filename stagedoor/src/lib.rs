@@ -8,6 +8,7 @@
 //! 4. [`serving`]: one connection of HTTP requests.
 //! 5. [`operations`]: `/healthz`, `/readyz` and `/metrics` on a socket of their own.
 //! 6. [`config`]: file, environment and flags become one configuration.
+//! 7. [`sockets`]: what is listened on.
 
 mod assemble;
 pub mod cli;
@@ -15,6 +16,8 @@ pub mod config;
 mod dev;
 mod operations;
 mod serving;
+mod sockets;
 
 pub use assemble::{Running, assemble};
 pub use config::Config;
+pub use sockets::At;

@@ -16,70 +16,94 @@ use hyper::{
     service::Service,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
-use stagedoor_relay::{Io, Opening, Peer, Relay};
+use stagedoor_relay::{Io, Opening, Peer, Relay, Source};
 use stagedoor_wire::CONNECT_PATH;
 use tokio::sync::watch;
 use tower::ServiceExt;
 use tracing::Instrument;
 
-/// What requests are answered by.
-#[derive(Clone)]
-pub(crate) struct Site {
-    /// Paths.
-    pub(crate) router: Router,
-    /// The relay, where connections may become its own.
-    pub(crate) relay: Option<Arc<Relay>>,
-    /// True from when the process is to stop.
-    pub(crate) stopped: watch::Receiver<bool>,
-}
-
 /// A connection whose upgrade is answered, to be begun by the task that has the socket.
 type Opened = Arc<Mutex<Option<Box<Opening>>>>;
 
+/// The port that a connection came to.
+#[derive(Clone)]
+pub(crate) enum Port {
+    /// The relay's, which it shares.
+    Shared(Arc<Relay>, Source),
+    /// One with nothing but paths.
+    Own(Peer),
+}
+
 /// Answers the requests of one connection.
 struct Answering {
-    site: Site,
-    peer: Peer,
+    router: Router,
+    port: Port,
     opened: Opened,
 }
+
+type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
 impl Service<Request<Incoming>> for Answering {
     type Response = Response<Body>;
     type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+    type Future = Answer;
 
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
-        if let Some(relay) = &self.site.relay
-            && request.uri().path() == CONNECT_PATH
-        {
+    fn call(&self, request: Request<Incoming>) -> Answer {
+        let now = |response: Response<String>| -> Answer {
+            Box::pin(std::future::ready(Ok(response.map(Body::from))))
+        };
+        let (relay, source) = match &self.port {
+            Port::Own(peer) => return self.path(request, *peer, ()),
+            Port::Shared(relay, source) => (relay, *source),
+        };
+        let client = relay.client(source, request.headers());
+        if request.uri().path() == CONNECT_PATH {
             let (request, _) = request.into_parts();
-            let (response, opening) = relay.upgrade(&request, self.peer);
+            let (response, opening) = relay.upgrade(&request, client);
             *self.opened.lock().unwrap_or_else(PoisonError::into_inner) = opening;
-            return Box::pin(std::future::ready(Ok(response.map(Body::from))));
+            return now(response);
         }
+        if client.is_full {
+            return now(relay.full());
+        }
+        self.path(request, client.peer, client)
+    }
+}
+
+impl Answering {
+    /// Answers by the router; `held` is dropped with the answer.
+    fn path<T: Send + 'static>(&self, request: Request<Incoming>, peer: Peer, held: T) -> Answer {
         let mut request = request.map(Body::new);
-        if let Some(address) = self.peer.address() {
+        if let Some(address) = peer.address() {
             request.extensions_mut().insert(address);
         }
-        Box::pin(self.site.router.clone().oneshot(request))
+        let answering = self.router.clone().oneshot(request);
+        Box::pin(async move {
+            let answer = answering.await;
+            drop(held);
+            answer
+        })
     }
 }
 
 /// Serves a connection, in a task of its own.
-pub(crate) fn serve(io: Io, peer: Peer, site: Site) {
+pub(crate) fn serve(io: Io, router: Router, port: Port, stopped: watch::Receiver<bool>) {
     let serving = async move {
-        if let Err(error) = served(io, peer, site).await {
+        if let Err(error) = served(io, router, port, stopped).await {
             tracing::debug!(%error, "an HTTP connection ended early");
         }
     };
     tokio::spawn(serving.in_current_span());
 }
 
-async fn served(io: Io, peer: Peer, mut site: Site) -> hyper::Result<()> {
+async fn served(
+    io: Io,
+    router: Router,
+    port: Port,
+    mut stopped: watch::Receiver<bool>,
+) -> hyper::Result<()> {
     let opened = Opened::default();
-    let mut stopped = site.stopped.clone();
-    site.stopped.mark_unchanged();
-    let answering = Answering { site, peer, opened: opened.clone() };
+    let answering = Answering { router, port, opened: opened.clone() };
     let mut connection = Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_READ_TIMEOUT)

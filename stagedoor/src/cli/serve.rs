@@ -94,7 +94,7 @@ pub(super) fn serve(config: &Config) -> Done {
                 "The operator's root credential, shown this once:\n\n  {root}\n"
             )?;
         }
-        tracing::info!(http = %running.http, operations = %running.operations, "listening");
+        tracing::info!(http = %running.http_at, operations = %running.operations_at, "listening");
         until_stopped(running, signals).await
     })
 }

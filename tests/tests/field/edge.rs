@@ -1,5 +1,9 @@
 //! What strangers, proxies and operators do at the edge: connections, addresses, files and the stop.
 
+#[path = "edge/addresses.rs"]
+mod addresses;
+#[path = "edge/proxies.rs"]
+mod proxies;
 #[path = "edge/upgrades.rs"]
 mod upgrades;
 

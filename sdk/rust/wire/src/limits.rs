@@ -36,8 +36,10 @@ limits! {
     connections_max: usize = 100_000;
     /// Seats of one app.
     connections_per_app_max: usize = 50_000;
-    /// Connections from one address.
+    /// Connections from one address, or from one network of 64 bits of IPv6.
     connections_per_address_max: usize = 1_000;
+    /// Connections above `connections_max` that are still told why they are refused.
+    connections_told_max: usize = 1_024;
     /// Members of one room.
     room_members_max: usize = 20_000;
     /// One control message.
