@@ -19,8 +19,9 @@
 //! 14. [`store`]: the database.
 //! 15. [`under_way`]: acts and creations that began and are not done.
 //! 16. [`secret`]: secrets made, hashed and compared.
-//! 17. [`metrics`]: what the server counts.
-//! 18. [`config`]: how the server is set up; every limit by name.
+//! 17. [`rates`]: rates by name.
+//! 18. [`metrics`]: what the server counts.
+//! 19. [`config`]: how the server is set up; every limit by name.
 
 mod act;
 mod caller;
@@ -30,6 +31,7 @@ mod error;
 mod idempotency;
 mod issue;
 mod metrics;
+mod rates;
 mod recorder;
 mod revoker;
 mod role_set;

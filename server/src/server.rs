@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use stagedoor_bus::{Bus, Event};
 use stagedoor_token::AppId;
+use stagedoor_wire::rate::Rate;
 use thiserror::Error;
 use tokio::{
     sync::{mpsc, oneshot},
@@ -16,6 +17,7 @@ use crate::{
     doors::{Doors, News},
     error::ApiError,
     metrics::Metrics,
+    rates::Buckets,
     recorder::{Recorder, listen},
     revoker::Revoker,
     router,
@@ -24,7 +26,7 @@ use crate::{
         apps::{self, AppCreated, NewApp},
     },
     secret,
-    state::{Buckets, State, unix_ms, unix_s},
+    state::{State, unix_ms, unix_s},
     store::Store,
     under_way::Acts,
 };
@@ -90,9 +92,13 @@ impl Server {
             Recorder::start(store.clone(), metrics.clone(), config.audit_waiting_max.max(1));
         let doors = Arc::new(Doors::new(bus.clone(), metrics.clone()));
         let revoker = Arc::new(Revoker::new(store.clone(), bus.clone(), doors.clone()));
+        let refusals = Rate { per_s: config.refusals_per_s, burst: config.refusals_burst };
         let state = Arc::new(State {
-            requests: Buckets::new(config.rate_per_s, config.rate_burst),
-            refusals: Buckets::new(config.refusals_per_s, config.refusals_burst),
+            requests: Buckets::of_known(Rate {
+                per_s: config.rate_per_s,
+                burst: config.rate_burst,
+            }),
+            refusals: Buckets::bounded(refusals, config.rates_kept_max),
             acts: Acts::new(config.acts_under_way_max),
             marks: Arc::default(),
             doors,

@@ -2,8 +2,14 @@
 
 #[path = "edge/addresses.rs"]
 mod addresses;
+#[path = "edge/callers.rs"]
+mod callers;
+#[path = "edge/process.rs"]
+mod process;
 #[path = "edge/proxies.rs"]
 mod proxies;
+#[path = "edge/series.rs"]
+mod series;
 #[path = "edge/upgrades.rs"]
 mod upgrades;
 
