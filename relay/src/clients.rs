@@ -95,6 +95,11 @@ impl Clients {
         self.addresses.count(peer.ip()).0
     }
 
+    /// Whether more than three quarters of the connections are taken.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.connections() > self.limits.connections_max / 4 * 3
+    }
+
     /// How many connections there are.
     pub(crate) fn connections(&self) -> usize {
         self.addresses.connections()

@@ -121,6 +121,11 @@ impl Relay {
         upgrade::full(&self.shared)
     }
 
+    /// Whether more than three quarters of the connections are taken.
+    pub fn is_crowded(&self) -> bool {
+        self.clients.is_crowded()
+    }
+
     /// A connection of another port: it counts among the others, and is not refused for them.
     pub fn count(&self, socket: Socket, peer: Peer) -> Io {
         let mut io = Io::from(socket);

@@ -56,6 +56,8 @@ pub(crate) enum ApiError {
     Refused(Refusal),
     /// Too large a body.
     TooLarge,
+    /// A body that did not come whole in time.
+    BodyTimeout,
     /// Not JSON.
     MediaType,
     /// Too many requests.
@@ -114,11 +116,23 @@ impl From<MintError> for ApiError {
     }
 }
 
+/// A request's body did not come whole in time: the error of a body that is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the body did not come whole in time")]
+pub struct BodyTimeout;
+
 impl ApiError {
-    /// The body ended before its end.
-    pub(crate) fn body_broken() -> Self {
-        let detail = "the body did not come whole".into();
-        Self::Malformed { code: "body_malformed", detail }
+    /// Why a body was not read whole: what the reader answers by itself, and its error.
+    pub(crate) fn of_body(status: StatusCode, error: &(dyn std::error::Error + 'static)) -> Self {
+        let mut causes = std::iter::successors(Some(error), |error| error.source());
+        if status == StatusCode::PAYLOAD_TOO_LARGE {
+            Self::TooLarge
+        } else if causes.any(<dyn std::error::Error>::is::<BodyTimeout>) {
+            Self::BodyTimeout
+        } else {
+            let detail = "the body did not come whole".into();
+            Self::Malformed { code: "body_malformed", detail }
+        }
     }
 
     /// The stable code.
@@ -135,6 +149,7 @@ impl ApiError {
             Self::MethodNotAllowed => "method_not_allowed",
             Self::Refused(refusal) => refusal.code(),
             Self::TooLarge => "body_too_large",
+            Self::BodyTimeout => "body_timeout",
             Self::MediaType => "media_type_unsupported",
             Self::RateLimited { .. } => "rate_limited",
             Self::Unavailable(_) => "relay_unavailable",
@@ -153,6 +168,7 @@ impl ApiError {
             Self::Malformed { .. } => StatusCode::BAD_REQUEST,
             Self::Invalid { .. } | Self::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable(_) | Self::StoreUnavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -178,6 +194,7 @@ impl ApiError {
             Self::MethodNotAllowed => "this path does not take that method".into(),
             Self::Refused(refusal) => refusal.to_string().into(),
             Self::TooLarge => "the body is longer than `body_bytes_max`".into(),
+            Self::BodyTimeout => "the body did not come whole within `body_timeout_ms`".into(),
             Self::MediaType => "the body is `application/json`".into(),
             Self::RateLimited { retry_s } => {
                 format!("too many requests; try again in {retry_s} s").into()
@@ -204,6 +221,8 @@ impl ApiError {
                 ),
             )),
             Self::RateLimited { retry_s } => Some((header::RETRY_AFTER, retry_s.to_string())),
+            // What still comes of the body is no request.
+            Self::BodyTimeout => Some((header::CONNECTION, "close".into())),
             Self::Unavailable(_) | Self::StoreUnavailable => {
                 Some((header::RETRY_AFTER, "1".into()))
             }

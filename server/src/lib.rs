@@ -45,6 +45,7 @@ mod under_way;
 
 pub use caller::Scope;
 pub use config::Config;
+pub use error::BodyTimeout;
 pub use router::openapi;
 pub use routes::{api_keys::ApiKeyCreated, apps::AppCreated};
 pub use server::{NotReady, OpenError, Server};

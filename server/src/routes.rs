@@ -19,7 +19,7 @@ use axum::{
         FromRequest, FromRequestParts, Path, Query, Request,
         rejection::{JsonRejection, PathRejection, QueryRejection},
     },
-    http::{StatusCode, header, request::Parts},
+    http::{header, request::Parts},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use stagedoor_token::AppId;
@@ -50,8 +50,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
                     code: "body_malformed",
                     detail: "the body is not JSON".into(),
                 },
-                other if other.status() == StatusCode::PAYLOAD_TOO_LARGE => ApiError::TooLarge,
-                _ => ApiError::body_broken(),
+                other => ApiError::of_body(other.status(), &other),
             }),
         }
     }
@@ -66,7 +65,8 @@ impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for MaybeBody
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         let (parts, body) = request.into_parts();
         let limits = Request::from_parts(parts.clone(), body);
-        let bytes = Bytes::from_request(limits, state).await.map_err(|_| ApiError::TooLarge)?;
+        let bytes = Bytes::from_request(limits, state).await;
+        let bytes = bytes.map_err(|error| ApiError::of_body(error.status(), &error))?;
         if bytes.is_empty() && !parts.headers.contains_key(header::CONTENT_TYPE) {
             return Ok(Self(T::default()));
         }

@@ -1,20 +1,31 @@
 //! Server, relay and bus become one running process. After `dev`, before `operations`.
 
-use std::{net::SocketAddr, sync::Arc, time::Instant};
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use anyhow::Context;
-use axum::Router;
 use stagedoor_bus::{Ends, LocalBus};
 use stagedoor_relay::{Listening, OtherHttp, Proxies, Relay};
 use stagedoor_server::Server;
-use tokio::{sync::watch, task::JoinHandle};
+use tokio::{
+    sync::{Semaphore, watch},
+    task::JoinHandle,
+};
+use tracing::Instrument;
 
 use crate::{
     config::Config,
+    descriptors,
     operations::{Looked, router},
-    serving::{Port, serve},
+    serving::{Port, Site, serve},
     sockets::{At, SocketFile, bind, mode},
 };
+
+/// How long requests to the operations socket may be under way when all else has ended.
+const OPERATIONS_STOP_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// A running Stagedoor.
 pub struct Running {
@@ -34,7 +45,11 @@ pub struct Running {
     pub bus: Arc<LocalBus>,
     /// The operator's root credential, at the first start only.
     pub root: Option<String>,
-    stop: watch::Sender<bool>,
+    stop: watch::Sender<Option<Instant>>,
+    /// The same for the operations socket, which goes last.
+    end: watch::Sender<Option<Instant>>,
+    stop_timeout: Duration,
+    drain_grace: Duration,
     serving: JoinHandle<()>,
     others: Vec<JoinHandle<()>>,
     _files: [Option<SocketFile>; 2],
@@ -47,23 +62,34 @@ pub async fn assemble(config: &Config) -> anyhow::Result<Running> {
     let operations = bind(&config.listen.operations, mode).await?;
     let (bus, Ends { commands, events }) = LocalBus::new();
     let (server, root) = Server::open(config.server.clone(), bus.clone(), events).await?;
-    let (stop, stopped) = watch::channel(false);
+    let (stop, stopped) = watch::channel(None);
+    let (end, ended) = watch::channel(None);
     let proxies = Proxies {
         trusted: config.listen.trusted_proxies.clone(),
         client_address: config.listen.client_address,
     };
-    let relay = Relay::new(config.relay.clone(), proxies, bus.clone())?;
+    let mut of_relay = config.relay.clone();
+    descriptors::fit(&mut of_relay.limits, config.listen.operations_connections_max)?;
+    let relay = Relay::new(of_relay, proxies, bus.clone())?;
     let server = Arc::new(server);
     let looked = Looked { server: server.clone(), relay: relay.clone(), started: Instant::now() };
-    let other = other_http(server.router(), relay.clone(), stopped.clone());
-    let mut stopping = stopped.clone();
+    let http = Arc::new(config.http.clone());
+    let site = Site { router: server.router(), http: http.clone(), stopped: stopped.clone() };
+    let other = other_http(site, relay.clone());
+    let site = Site { router: router(looked), http, stopped: ended };
+    let mut stopping = stopped;
     let serving = tokio::spawn(relay.clone().serve(public.listening, other, async move {
         // An error means that the sender is gone, which is a stop too.
-        let _ = stopping.wait_for(|stop| *stop).await;
+        let _ = stopping.wait_for(Option::is_some).await;
     }));
     let others = vec![
         tokio::spawn(relay.clone().answer(commands)),
-        tokio::spawn(operate(operations.listening, relay.clone(), router(looked), stopped)),
+        tokio::spawn(operate(
+            operations.listening,
+            relay.clone(),
+            site,
+            config.listen.operations_connections_max,
+        )),
     ];
     Ok(Running {
         http: public.at.address(),
@@ -75,6 +101,9 @@ pub async fn assemble(config: &Config) -> anyhow::Result<Running> {
         bus,
         root,
         stop,
+        end,
+        stop_timeout: Duration::from_millis(config.listen.stop_timeout_ms),
+        drain_grace: Duration::from_millis(config.relay.limits.drain_grace_ms),
         serving,
         others,
         _files: [public.file, operations.file],
@@ -82,35 +111,49 @@ pub async fn assemble(config: &Config) -> anyhow::Result<Running> {
 }
 
 /// Gives connections that are not the relay's to the HTTP API.
-fn other_http(router: Router, relay: Arc<Relay>, stopped: watch::Receiver<bool>) -> OtherHttp {
+fn other_http(site: Site, relay: Arc<Relay>) -> OtherHttp {
     Arc::new(move |io, source| {
-        serve(io, router.clone(), Port::Shared(relay.clone(), source), stopped.clone());
+        let port = Port::Shared(relay.clone(), source);
+        tokio::spawn(serve(io, site.clone(), port).in_current_span());
     })
 }
 
-/// Serves the operations socket.
-async fn operate(
-    listening: Listening,
-    relay: Arc<Relay>,
-    router: Router,
-    stopped: watch::Receiver<bool>,
-) {
+/// Serves the operations socket. It has places of its own, so that whoever fills the shared port does not keep its
+/// health from being asked.
+async fn operate(listening: Listening, relay: Arc<Relay>, site: Site, connections_max: usize) {
+    let places = Arc::new(Semaphore::new(connections_max.min(Semaphore::MAX_PERMITS)));
     loop {
         let (socket, peer) = listening.accept().await;
-        serve(relay.count(socket, peer), router.clone(), Port::Own(peer), stopped.clone());
+        let Ok(place) = places.clone().try_acquire_owned() else { continue };
+        let serving = serve(relay.count(socket, peer), site.clone(), Port::Own(peer));
+        tokio::spawn(async move {
+            serving.await;
+            drop(place);
+        });
     }
 }
 
 impl Running {
-    /// Stops accepting, closes every connection over the grace period, writes what waits, and is done.
-    pub async fn stop(self) {
+    /// Stops accepting, closes every connection over the grace period, writes what waits, and is done: within
+    /// `drain_grace_ms` and `stop_timeout_ms`, whatever hangs. `false` if something was not waited for.
+    pub async fn stop(self) -> bool {
+        let now = Instant::now();
+        let end = now + self.drain_grace + self.stop_timeout;
         // The relay may be gone already.
-        let _ = self.stop.send(true);
+        let _ = self.stop.send(Some(now + self.stop_timeout / 2));
+        tokio::time::timeout_at(end.into(), self.stopped()).await.is_ok()
+    }
+
+    async fn stopped(self) {
         let _ = self.serving.await;
+        // Each connection holds a receiver.
+        self.stop.closed().await;
+        self.others.iter().for_each(JoinHandle::abort);
         for other in self.others {
-            other.abort();
             let _ = other.await;
         }
+        let _ = self.end.send(Some(Instant::now() + OPERATIONS_STOP_TIMEOUT));
+        self.end.closed().await;
         drop(self.relay);
         if let Ok(server) = Arc::try_unwrap(self.server).map_err(|_| ()) {
             server.close().await;

@@ -26,6 +26,8 @@ pub const FILE: &str = "stagedoor.toml";
 pub struct Config {
     /// Sockets.
     pub listen: Listen,
+    /// Every HTTP connection, of the API and of the operations socket.
+    pub http: Http,
     /// The HTTP API, and the database.
     pub server: stagedoor_server::Config,
     /// The relay.
@@ -49,8 +51,29 @@ pub struct Listen {
     /// Whose address counts for limits, refusals, logs and the audit trail: `peer`, or what trusted proxies say by
     /// `x-forwarded-for`, `forwarded` or `proxy-v2`.
     pub client_address: ClientAddress,
+    /// Connections that the operations socket has at once; further ones are cut off.
+    pub operations_connections_max: usize,
+    /// How long the stop may take beyond `drain_grace_ms`: requests under way have half of it.
+    pub stop_timeout_ms: u64,
     /// Worker threads; 0: one for each core.
     pub workers: usize,
+}
+
+/// How long an HTTP connection may take, and how large a head may be. A connection that takes longer is closed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Http {
+    /// How long a request's head may take to come whole.
+    pub head_timeout_ms: u64,
+    /// How long a request's body may take to come whole; then the answer is 408 `body_timeout`.
+    pub body_timeout_ms: u64,
+    /// How long the client may take to take an answer whole.
+    pub answer_timeout_ms: u64,
+    /// How long a connection may wait for its next request. Where more than three quarters of `connections_max`
+    /// are taken it is `head_timeout_ms`.
+    pub idle_timeout_ms: u64,
+    /// A request's head, in bytes; over it the answer is 431.
+    pub head_bytes_max: usize,
 }
 
 /// What is logged, on standard error.
@@ -82,6 +105,8 @@ impl Default for Listen {
             unix_mode: "0660".into(),
             trusted_proxies: Vec::new(),
             client_address: ClientAddress::Peer,
+            operations_connections_max: 64,
+            stop_timeout_ms: 5_000,
             workers: 0,
         }
     }
@@ -110,6 +135,18 @@ impl Listen {
                 Address::Host(_),
             ) => refused("listen.client_address", "`trusted_proxies` must name the proxies"),
             _ => Ok(()),
+        }
+    }
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self {
+            head_timeout_ms: 10_000,
+            body_timeout_ms: 15_000,
+            answer_timeout_ms: 30_000,
+            idle_timeout_ms: 75_000,
+            head_bytes_max: 16_384,
         }
     }
 }

@@ -6,15 +6,19 @@
 //! 2. [`dev`]: what `stagedoor dev` makes and remembers for a developer.
 //! 3. [`assemble`]: server, relay and bus become one running process.
 //! 4. [`serving`]: one connection of HTTP requests.
-//! 5. [`operations`]: `/healthz`, `/readyz` and `/metrics` on a socket of their own.
-//! 6. [`config`]: file, environment and flags become one configuration.
-//! 7. [`sockets`]: what is listened on.
+//! 5. [`pace`]: what a connection is at, and how long it may take for that.
+//! 6. [`operations`]: `/healthz`, `/readyz` and `/metrics` on a socket of their own.
+//! 7. [`config`]: file, environment and flags become one configuration.
+//! 8. [`sockets`]: what is listened on.
+//! 9. [`descriptors`]: how many connections the process can have.
 
 mod assemble;
 pub mod cli;
 pub mod config;
+mod descriptors;
 mod dev;
 mod operations;
+mod pace;
 mod serving;
 mod sockets;
 

@@ -80,7 +80,11 @@ fn run(config: &Config, serve: impl AsyncFnOnce(&Config) -> Done) -> Done {
     if config.listen.workers > 0 {
         builder.worker_threads(config.listen.workers);
     }
-    builder.enable_all().build()?.block_on(serve(config))
+    let runtime = builder.enable_all().build()?;
+    let done = runtime.block_on(serve(config));
+    // What still hangs, in a thread of its own perhaps, does not hold the process.
+    runtime.shutdown_background();
+    done
 }
 
 /// `serve`.
@@ -151,8 +155,12 @@ async fn until_stopped(running: Running, signals: Signals) -> Done {
     }
     tracing::info!("stopping");
     tokio::select! {
-        () = running.stop() => {
-            tracing::info!("stopped");
+        is_whole = running.stop() => {
+            if is_whole {
+                tracing::info!("stopped");
+            } else {
+                tracing::warn!("stopped; what still hung was not waited for");
+            }
             Ok(())
         }
         _ = terminate.recv() => Err(Failure::Refused(anyhow::anyhow!("stopped at once"))),

@@ -4,6 +4,8 @@
 mod addresses;
 #[path = "edge/callers.rs"]
 mod callers;
+#[path = "edge/hanging.rs"]
+mod hanging;
 #[path = "edge/process.rs"]
 mod process;
 #[path = "edge/proxies.rs"]

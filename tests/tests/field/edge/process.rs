@@ -32,12 +32,18 @@ pub(super) struct Ended {
 /// The binary with these arguments, in an environment of its own.
 pub(super) fn stagedoor(arguments: &[&str], variables: &[(&str, &str)]) -> Result<Command> {
     let mut command = Command::new(binary()?);
-    command.args(arguments).env_clear().envs(variables.iter().copied());
+    command.args(arguments);
+    Ok(own(command, variables))
+}
+
+/// A command in an environment of its own, which is killed with the test.
+pub(super) fn own(mut command: Command, variables: &[(&str, &str)]) -> Command {
+    command.env_clear().envs(variables.iter().copied());
     command.current_dir(std::env::temp_dir()).kill_on_drop(true);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     // What a test sends to a process does not reach the test.
     command.as_std_mut().process_group(0);
-    Ok(command)
+    command
 }
 
 /// Runs it to its end, which must come.
