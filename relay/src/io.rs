@@ -51,7 +51,8 @@ pub enum Socket {
 #[derive(Debug)]
 enum Link {
     Tcp(TcpStream),
-    Unix(UnixStream),
+    // Behind a pointer, so that there is room in the first for which of them it is.
+    Unix(Box<UnixStream>),
     Tls(Box<TlsStream<TcpStream>>),
 }
 
@@ -59,7 +60,7 @@ impl From<Socket> for Io {
     fn from(socket: Socket) -> Self {
         match socket {
             Socket::Tcp(tcp) => tcp.into(),
-            Socket::Unix(unix) => Self::over(Link::Unix(unix)),
+            Socket::Unix(unix) => Self::over(Link::Unix(Box::new(unix))),
         }
     }
 }

@@ -17,17 +17,19 @@
 //! 12. [`error`]: every refusal, and the only file with status codes.
 //! 13. [`doors`]: what the doors know is what is stored.
 //! 14. [`store`]: the database.
-//! 15. [`under_way`]: acts and creations that began and are not done.
-//! 16. [`secret`]: secrets made, hashed and compared.
-//! 17. [`rates`]: rates by name.
-//! 18. [`metrics`]: what the server counts.
-//! 19. [`config`]: how the server is set up; every limit by name.
+//! 15. [`folder`]: the data folder, which one process has.
+//! 16. [`under_way`]: acts and creations that began and are not done.
+//! 17. [`secret`]: secrets made, hashed and compared.
+//! 18. [`rates`]: rates by name.
+//! 19. [`metrics`]: what the server counts.
+//! 20. [`config`]: how the server is set up; every limit by name.
 
 mod act;
 mod caller;
 pub mod config;
 mod doors;
 mod error;
+mod folder;
 mod idempotency;
 mod issue;
 mod metrics;
@@ -46,6 +48,7 @@ mod under_way;
 pub use caller::Scope;
 pub use config::Config;
 pub use error::BodyTimeout;
+pub use folder::{DataFolder, FolderError};
 pub use router::openapi;
 pub use routes::{api_keys::ApiKeyCreated, apps::AppCreated};
 pub use server::{NotReady, OpenError, Server};

@@ -16,9 +16,10 @@ use crate::{
     config::Config,
     doors::{Doors, News},
     error::ApiError,
+    folder::{DataFolder, FolderError},
     metrics::Metrics,
     rates::Buckets,
-    recorder::{Recorder, listen},
+    recorder::{self, Recorder, listen},
     revoker::Revoker,
     router,
     routes::{
@@ -27,7 +28,7 @@ use crate::{
     },
     secret,
     state::{State, unix_ms, unix_s},
-    store::Store,
+    store::{Store, StoreError, audit::Record},
     under_way::Acts,
 };
 
@@ -42,9 +43,15 @@ const APPS_AT_A_TIME: u32 = 500;
 /// Why the server did not open, or an app was not made.
 #[derive(Debug, Error)]
 pub enum OpenError {
-    /// The data folder or the database.
+    /// The data folder.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// The database.
     #[error("the data folder is not usable: {0}")]
     Store(String),
+    /// The root credential, which does not count if it was shown.
+    #[error("the root credential was not made: {0}")]
+    Root(String),
     /// An app, a key or a credential.
     #[error("refused: {0}")]
     Refused(&'static str),
@@ -76,17 +83,15 @@ pub struct Server {
 }
 
 impl Server {
-    /// Opens the store, makes the root credential at the first start (the second part, shown this once),
-    /// and tells the relay of every app. `events` are what the relay tells.
+    /// Opens the data folder, which no other process may have, and tells the relay of every app. `events` are what
+    /// the relay tells.
     pub async fn open(
         config: Config,
         bus: Arc<dyn Bus>,
         events: mpsc::Receiver<Event>,
-    ) -> Result<(Self, Option<String>), OpenError> {
+    ) -> Result<Self, OpenError> {
         let wait = Duration::from_millis(config.store_wait_ms);
-        let store = Store::open(&config.data_dir, wait)
-            .await
-            .map_err(|error| OpenError::Store(error.to_string()))?;
+        let store = open_store(DataFolder::open(&config.data_dir)?, wait).await?;
         let metrics = Arc::new(Metrics::default());
         let (recorder, writer) =
             Recorder::start(store.clone(), metrics.clone(), config.audit_waiting_max.max(1));
@@ -109,13 +114,34 @@ impl Server {
             metrics: metrics.clone(),
             config,
         });
-        let root = make_root(&state).await?;
         revoker.load(unix_s()).await.map_err(ApiError::from)?;
         tell_apps(&state).await?;
         let (close, closing) = oneshot::channel();
         let listening = tokio::spawn(listen(events, recorder, metrics, revoker, closing));
         let tasks = vec![tokio::spawn(prune(state.clone())), tokio::spawn(forget(state.clone()))];
-        Ok((Self { state, tasks, listener: (close, listening), writer }, root))
+        Ok(Self { state, tasks, listener: (close, listening), writer })
+    }
+
+    /// Makes the operator's root credential, unless there is one. To be called once all else has succeeded: it is
+    /// given to `show`, and counts when that has succeeded.
+    pub async fn first_root(
+        &self,
+        show: impl FnOnce(&str) -> std::io::Result<()>,
+    ) -> Result<(), OpenError> {
+        set_root(&self.state.store, false, show).await
+    }
+
+    /// Puts another root credential in the place of the one that is there, in a data folder that no process has.
+    /// It is given to `show`, and counts when that has succeeded.
+    pub async fn reset_root(
+        folder: DataFolder,
+        config: &Config,
+        show: impl FnOnce(&str) -> std::io::Result<()>,
+    ) -> Result<(), OpenError> {
+        let store = open_store(folder, Duration::from_millis(config.store_wait_ms)).await?;
+        set_root(&store, true, show).await?;
+        store.close().await;
+        Ok(())
     }
 
     /// Every path of the HTTP API and its pages. A request's peer is read from its extension
@@ -183,11 +209,29 @@ impl Server {
     }
 }
 
-async fn make_root(state: &State) -> Result<Option<String>, OpenError> {
+async fn open_store(folder: DataFolder, wait: Duration) -> Result<Store, OpenError> {
+    Store::open(folder, wait).await.map_err(|error| OpenError::Store(error.to_string()))
+}
+
+async fn set_root(
+    store: &Store,
+    anew: bool,
+    show: impl FnOnce(&str) -> std::io::Result<()>,
+) -> Result<(), OpenError> {
     let secret = secret::random_text::<32>().map_err(ApiError::from)?;
-    let hash = secret::hash(secret.as_bytes());
-    let made = state.store.set_root(&hash, unix_ms()).await.map_err(ApiError::from)?;
-    Ok(made.then(|| format!("{ROOT_PREFIX}{secret}")))
+    let failed = |error: StoreError| OpenError::Root(error.to_string());
+    if !anew && store.root().await.map_err(failed)?.is_some() {
+        return Ok(());
+    }
+    let mut tx = store.begin().await.map_err(failed)?;
+    tx.set_root(&secret::hash(secret.as_bytes()), unix_ms()).await.map_err(failed)?;
+    let kind = if anew { "root.reset" } else { "root.create" };
+    let record = Record { actor: Some("local".into()), ..recorder::now(kind, "ok") };
+    tx.add_record(record).await.map_err(failed)?;
+    // Shown and not committed it is made again at the next start; committed and not shown it would be lost.
+    show(&format!("{ROOT_PREFIX}{secret}"))
+        .map_err(|error| OpenError::Root(format!("it could not be shown: {error}")))?;
+    tx.commit().await.map(drop).map_err(failed)
 }
 
 async fn tell_apps(state: &State) -> Result<(), OpenError> {

@@ -55,13 +55,29 @@ pub struct Running {
     _files: [Option<SocketFile>; 2],
 }
 
-/// Opens the store, binds the sockets, and serves.
+/// Starts, and makes the root credential at the first start.
 pub async fn assemble(config: &Config) -> anyhow::Result<Running> {
+    let mut running = start(config).await?;
+    let mut root = None;
+    running
+        .server
+        .first_root(|shown| {
+            root = Some(shown.to_owned());
+            Ok(())
+        })
+        .await?;
+    running.root = root;
+    Ok(running)
+}
+
+/// Takes the data folder, binds the sockets, and serves. The root credential is the caller's to make, once this has
+/// succeeded.
+pub(crate) async fn start(config: &Config) -> anyhow::Result<Running> {
     let mode = mode(&config.listen.unix_mode).context("listen.unix_mode")?;
+    let (bus, Ends { commands, events }) = LocalBus::new();
+    let server = Server::open(config.server.clone(), bus.clone(), events).await?;
     let public = bind(&config.listen.address, mode).await?;
     let operations = bind(&config.listen.operations, mode).await?;
-    let (bus, Ends { commands, events }) = LocalBus::new();
-    let (server, root) = Server::open(config.server.clone(), bus.clone(), events).await?;
     let (stop, stopped) = watch::channel(None);
     let (end, ended) = watch::channel(None);
     let proxies = Proxies {
@@ -99,7 +115,7 @@ pub async fn assemble(config: &Config) -> anyhow::Result<Running> {
         server,
         relay,
         bus,
-        root,
+        root: None,
         stop,
         end,
         stop_timeout: Duration::from_millis(config.listen.stop_timeout_ms),

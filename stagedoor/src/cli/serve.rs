@@ -11,9 +11,9 @@ use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-use super::{Done, Failure};
+use super::{Done, Failure, usage};
 use crate::{
-    assemble::{Running, assemble},
+    assemble::{Running, start},
     config::{Config, LogFormat},
     dev,
 };
@@ -67,6 +67,8 @@ fn log(config: &Config) {
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        // A log that cannot be written is no reason to panic, which telling so on the same file would.
+        .log_internal_errors(false)
         .with_ansi(std::io::stderr().is_terminal());
     match config.log.format {
         LogFormat::Text => log.init(),
@@ -91,13 +93,14 @@ fn run(config: &Config, serve: impl AsyncFnOnce(&Config) -> Done) -> Done {
 pub(super) fn serve(config: &Config) -> Done {
     run(config, async |config| {
         let signals = Signals::hear()?;
-        let mut running = assemble(config).await?;
-        if let Some(root) = running.root.take() {
+        let running = start(config).await?;
+        let show = |root: &str| {
             writeln!(
                 std::io::stderr(),
                 "The operator's root credential, shown this once:\n\n  {root}\n"
-            )?;
-        }
+            )
+        };
+        running.server.first_root(show).await.map_err(anyhow::Error::from)?;
         tracing::info!(http = %running.http_at, operations = %running.operations_at, "listening");
         until_stopped(running, signals).await
     })
@@ -105,11 +108,13 @@ pub(super) fn serve(config: &Config) -> Done {
 
 /// `dev`.
 pub(super) fn dev(config: &Config, json: bool) -> Done {
+    if config.listen.address.starts_with("unix:") {
+        return Err(usage("`dev` prints URLs: it listens on a host and a port"));
+    }
     run(config, async |config| {
         let signals = Signals::hear()?;
-        let mut running = assemble(config).await?;
-        let root = running.root.take();
-        let kept = dev::keep(&running.server, &config.server.data_dir, root).await?;
+        let running = start(config).await?;
+        let kept = dev::keep(&running.server, &config.server.data_dir).await?;
         let shown =
             dev::show(&kept, running.http, running.operations, config.relay.tls.is_some(), json)?;
         let mut out = std::io::stdout();

@@ -1,9 +1,14 @@
 //! What strangers, proxies and operators do at the edge: connections, addresses, files and the stop.
 
+// A test's future lies on its own stack, and nobody waits beside it.
+#![allow(clippy::large_futures)]
+
 #[path = "edge/addresses.rs"]
 mod addresses;
 #[path = "edge/callers.rs"]
 mod callers;
+#[path = "edge/folder.rs"]
+mod folder;
 #[path = "edge/hanging.rs"]
 mod hanging;
 #[path = "edge/process.rs"]
@@ -12,6 +17,8 @@ mod process;
 mod proxies;
 #[path = "edge/series.rs"]
 mod series;
+#[path = "edge/stopping.rs"]
+mod stopping;
 #[path = "edge/upgrades.rs"]
 mod upgrades;
 

@@ -20,8 +20,9 @@ const FRONT: &[u8] = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 
 /// A stage that believes 127.0.0.1 and nobody else, where one address has one connection.
 async fn stage(client_address: ClientAddress) -> Result<Stage> {
+    let trusted = "127.0.0.1".parse()?;
     Stage::configured(|config| {
-        config.listen.trusted_proxies = vec!["127.0.0.1".parse().expect("a network")];
+        config.listen.trusted_proxies = vec![trusted];
         config.listen.client_address = client_address;
         config.relay.limits.connections_per_address_max = 1;
     })

@@ -12,11 +12,12 @@ use super::within;
 
 /// A stage where failures are soon too many.
 async fn stage(client_address: ClientAddress) -> Result<Stage> {
+    let trusted = "127.0.0.1".parse()?;
     Stage::configured(|config| {
         config.server.refusals_per_s = 1;
         config.server.refusals_burst = 3;
         if client_address != ClientAddress::Peer {
-            config.listen.trusted_proxies = vec!["127.0.0.1".parse().expect("a network")];
+            config.listen.trusted_proxies = vec![trusted];
             config.listen.client_address = client_address;
         }
     })
@@ -101,11 +102,12 @@ async fn failures_are_limited_by_address_and_by_credential() -> Result<()> {
 #[tokio::test]
 async fn failures_of_ever_new_names_share_a_bounded_place() -> Result<()> {
     within(async {
+        let trusted = "127.0.0.1".parse()?;
         let stage = Stage::configured(|config| {
             config.server.refusals_per_s = 1;
             config.server.refusals_burst = 2;
             config.server.rates_kept_max = 20;
-            config.listen.trusted_proxies = vec!["127.0.0.1".parse().expect("a network")];
+            config.listen.trusted_proxies = vec![trusted];
             config.listen.client_address = ClientAddress::XForwardedFor;
         })
         .await?;

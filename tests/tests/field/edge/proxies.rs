@@ -220,8 +220,9 @@ impl Proxy {
 }
 
 async fn stage(client_address: ClientAddress, tls: Option<TlsFiles>) -> Result<Stage> {
+    let trusted = "127.0.0.1".parse()?;
     Stage::configured(|config| {
-        config.listen.trusted_proxies = vec!["127.0.0.1".parse().expect("a network")];
+        config.listen.trusted_proxies = vec![trusted];
         config.listen.client_address = client_address;
         config.relay.tls = tls;
     })
