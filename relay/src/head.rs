@@ -133,6 +133,12 @@ pub(crate) fn upgrade(
     if !upgrade || head.one("sec-websocket-version")? != Some("13") {
         return Err(VERSION);
     }
+    // A body would be taken for what the WebSocket begins with.
+    let has_body = head.one("content-length")?.is_some_and(|length| length != "0")
+        || head.values("transfer-encoding").next().is_some();
+    if has_body {
+        return Err(INVALID);
+    }
     let key = head.one("sec-websocket-key")?.filter(|key| key.len() == 24).ok_or(INVALID)?;
     let origin = head.one("origin")?;
     let listed_origin = origin.is_some_and(|origin| origins.iter().any(|known| known == origin));
@@ -226,6 +232,9 @@ mod tests {
         assert_eq!(code(&GOOD.replace("connect HTTP", "connect?token=x HTTP")), "query_refused");
         assert_eq!(code(&GOOD.replace("dGhl", "")), "handshake_invalid");
         assert_eq!(code(&format!("{GOOD}Authorization: Basic x\r\n")), "handshake_invalid");
+        assert_eq!(code(&format!("{GOOD}Content-Length: 5\r\n")), "handshake_invalid");
+        assert_eq!(code(&format!("{GOOD}Content-Length: 0\r\n")), "ok");
+        assert_eq!(code(&format!("{GOOD}Transfer-Encoding: chunked\r\n")), "handshake_invalid");
         assert_eq!(
             code(&format!("{GOOD}Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n")),
             "handshake_invalid"

@@ -133,6 +133,7 @@ async fn identify(Has(state): Has<Arc<State>>, mut request: Request, next: Next)
     let route =
         request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
     let method = label(request.method());
+    let peer = request.extensions().get::<SocketAddr>().map(SocketAddr::ip);
     request.extensions_mut().insert(RequestId(id.clone()));
     let mut response = with_request_id(next.run(request).await, &id);
     if let Ok(value) = HeaderValue::from_str(&id) {
@@ -145,7 +146,7 @@ async fn identify(Has(state): Has<Arc<State>>, mut request: Request, next: Next)
     let status = response.status().as_u16();
     state.metrics.request(method, &route, status);
     if let Some(problem) = response.extensions().get::<Problem>() {
-        tracing::debug!(request_id = id, route, status, code = %problem.code, "refused");
+        tracing::debug!(request_id = id, ?peer, route, status, code = %problem.code, "refused");
     }
     response
 }

@@ -114,6 +114,8 @@ async fn a_bad_upgrade_has_one_answer_wherever_it_comes() -> Result<()> {
             (UPGRADE.replace("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", ""), 400),
             (UPGRADE.replace("/v1/connect", "/v1/connect?token=abc"), 400),
             (format!("{UPGRADE}Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"), 400),
+            (format!("{UPGRADE}Content-Length: 5\r\n"), 400),
+            (format!("{UPGRADE}Transfer-Encoding: chunked\r\n"), 400),
             (format!("{UPGRADE}Origin: https://theirs.example\r\n"), 403),
             (UPGRADE.replace("Version: 13", "Version: 12"), 426),
             (UPGRADE.replace("GET", "POST"), 426),
