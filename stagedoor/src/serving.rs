@@ -32,7 +32,7 @@ use crate::{
 const BUFFER_BYTES_MIN: usize = 8_192;
 /// What is read and thrown away of a peer that was answered before it had sent all, and for how long: a socket that
 /// is closed with unread bytes takes its last answer back.
-const LINGER_BYTES_MAX: usize = 262_144;
+const LINGER_BYTES_MAX: usize = 4_194_304;
 const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What every connection of a port meets.
@@ -212,7 +212,7 @@ async fn until_over(
 async fn linger(mut io: Io) {
     let rest = async {
         let mut read = 0;
-        let mut buffer = [0; 1_024];
+        let mut buffer = vec![0; 16_384];
         while read < LINGER_BYTES_MAX
             && let Ok(n @ 1..) = io.read(&mut buffer).await
         {

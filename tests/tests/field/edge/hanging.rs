@@ -217,3 +217,29 @@ async fn idle_connections_go_early_when_connections_are_scarce() -> Result<()> {
     })
     .await
 }
+
+#[tokio::test]
+async fn an_answer_is_not_taken_back_by_what_its_client_still_sends() -> Result<()> {
+    within(async {
+        let stage = Stage::start().await?;
+        for (path, expected) in [("/v1/apps", 401), ("/nowhere", 404)] {
+            let mut tcp = TcpStream::connect(stage.running.http).await?;
+            let body = vec![b' '; 500_000];
+            let length = body.len();
+            let head =
+                format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n");
+            tcp.write_all(head.as_bytes()).await?;
+            // It is answered, and what it sends from now on is for nobody.
+            assert_eq!(status(&one_answer(&mut tcp).await?.0)?, expected);
+            for piece in body.chunks(50_000) {
+                // A reset would end this, and take an answer back that is still on its way.
+                tcp.write_all(piece).await?;
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            tcp.shutdown().await?;
+            assert_eq!(tcp.read(&mut [0; 16]).await?, 0);
+        }
+        Ok(())
+    })
+    .await
+}
