@@ -150,6 +150,8 @@ async fn refuse(mut io: Io, problem: Problem) -> Arrived {
 
 #[cfg(test)]
 mod tests {
+    mod heads;
+
     use proptest::prelude::*;
 
     use super::*;

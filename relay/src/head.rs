@@ -178,8 +178,6 @@ fn cookie_of(field: Option<&str>, name: &str) -> Result<Option<String>, Refused>
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
 
     const GOOD: &str = "GET /v1/connect HTTP/1.1\r\nHost: x\r\nConnection: keep-alive, Upgrade\r\n\
@@ -242,29 +240,5 @@ mod tests {
         assert_eq!(code(&format!("{GOOD}Origin: https://theirs.example\r\n")), "origin_refused");
         assert_eq!(code(&format!("{GOOD}Origin: https://ours.example\r\n")), "ok");
         assert_eq!(code(&format!("{GOOD}{}", "A: b\r\n".repeat(70))), "handshake_too_large");
-    }
-
-    /// Parts of heads, good and bad, in any order and number.
-    fn any_head() -> impl Strategy<Value = Vec<u8>> {
-        let lines: Vec<String> = GOOD.lines().map(|line| format!("{line}\r\n")).collect();
-        let part = prop_oneof![
-            4 => prop::sample::select(lines).prop_map(String::into_bytes),
-            1 => prop::collection::vec(any::<u8>(), 0..40),
-            1 => "[A-Za-z-]{1,24}: [ -~]{0,24}\r\n".prop_map(String::into_bytes),
-        ];
-        prop::collection::vec(part, 0..14)
-            .prop_map(|parts| [parts.concat(), b"\r\n".into()].concat())
-    }
-
-    proptest! {
-        #[test]
-        fn any_head_is_an_upgrade_or_is_refused(head in any_head()) {
-            let text = String::from_utf8_lossy(&head).to_ascii_lowercase();
-            if let Ok(upgrade) = parse(&head, &[], Some("seat")) {
-                prop_assert!(text.contains("sec-websocket-version: 13") && text.contains("upgrade: websocket"));
-                prop_assert_eq!(upgrade.subprotocol, text.contains("stagedoor.v1"));
-                prop_assert_eq!(upgrade.token, None);
-            }
-        }
     }
 }
