@@ -10,7 +10,10 @@ use tempfile::TempDir;
 
 use stagedoor_server::Scope;
 
-use crate::{http::Caller, member::Member};
+use crate::{
+    http::Caller,
+    member::{Member, PATIENCE},
+};
 
 /// The whole.
 pub struct Stage {
@@ -136,5 +139,16 @@ impl Stage {
             .and_then(|line| line.split(' ').nth(1))
             .with_context(|| format!("no metric {name}"))?;
         Ok(value.parse()?)
+    }
+
+    /// Waits until a number of the operations endpoint's is this one, as long as anything may take.
+    pub async fn until_metric(&self, name: &str, wanted: u64) -> anyhow::Result<()> {
+        let reached = async {
+            while self.metric(name).await? != wanted {}
+            anyhow::Ok(())
+        };
+        tokio::time::timeout(PATIENCE, reached)
+            .await
+            .with_context(|| format!("{name} is not {wanted} in time"))?
     }
 }
