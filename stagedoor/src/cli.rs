@@ -15,6 +15,7 @@ mod token;
 
 use std::{
     collections::BTreeMap,
+    env::VarError,
     io::{Read, Write},
     path::PathBuf,
     process::ExitCode,
@@ -147,7 +148,7 @@ pub fn run() -> ExitCode {
 fn dispatch(cli: Cli) -> Done {
     let json = cli.json;
     let config = |flags: &BTreeMap<String, String>| {
-        Config::load(cli.config.as_deref(), std::env::vars(), flags)
+        Config::load(cli.config.as_deref(), std::env::vars_os(), flags)
     };
     match cli.command {
         Command::Dev(arguments) => {
@@ -188,8 +189,10 @@ fn secret(file: Option<&PathBuf>, variable: &str, what: &str) -> Result<String, 
         Some(file) => std::fs::read_to_string(file)
             .with_context(|| file.display().to_string())
             .map_err(Failure::Usage)?,
-        None => std::env::var(variable)
-            .map_err(|_| usage(&format!("give {what} by a file or by {variable}")))?,
+        None => std::env::var(variable).map_err(|error| match error {
+            VarError::NotPresent => usage(&format!("give {what} by a file or by {variable}")),
+            VarError::NotUnicode(_) => usage(&format!("{variable}: the value is not UTF-8")),
+        })?,
     };
     Ok(text.trim().to_owned())
 }

@@ -3,6 +3,7 @@
 
 use std::{
     collections::BTreeMap,
+    ffi::OsStr,
     path::{Path, PathBuf},
 };
 
@@ -179,6 +180,12 @@ pub enum ConfigError {
     /// File, environment and flags together do not.
     #[error("{0}")]
     Merged(Box<toml::de::Error>),
+    /// A variable of ours that is no text.
+    #[error("{name}: the value is not UTF-8")]
+    Variable {
+        /// Its name.
+        name: String,
+    },
     /// A value that makes no sense.
     #[error("{name}: {why}")]
     Value {
@@ -215,10 +222,11 @@ fn value_of(text: &str) -> Value {
 }
 
 impl Config {
-    /// Puts a file, environment variables and flags (`listen.address` and the like) together.
+    /// Puts a file, environment variables and flags (`listen.address` and the like) together. Variables of
+    /// others may be anything, also no UTF-8.
     pub fn load(
         file: Option<&Path>,
-        environment: impl IntoIterator<Item = (String, String)>,
+        environment: impl IntoIterator<Item = (impl AsRef<OsStr>, impl AsRef<OsStr>)>,
         flags: &BTreeMap<String, String>,
     ) -> Result<Self, ConfigError> {
         let named = file.map(Path::to_owned);
@@ -232,11 +240,12 @@ impl Config {
             table = toml::from_str(&text).map_err(toml)?;
         }
         for (name, value) in environment {
-            let Some(name) = name.strip_prefix(PREFIX).filter(|name| name.contains(LEVEL)) else {
-                continue;
-            };
+            let name = name.as_ref().to_str().and_then(|name| name.strip_prefix(PREFIX));
+            let Some(name) = name.filter(|name| name.contains(LEVEL)) else { continue };
+            let not_text = || ConfigError::Variable { name: format!("{PREFIX}{name}") };
+            let value = value.as_ref().to_str().ok_or_else(not_text)?;
             let path: Vec<String> = name.split(LEVEL).map(str::to_ascii_lowercase).collect();
-            set(&mut table, &path, value_of(&value));
+            set(&mut table, &path, value_of(value));
         }
         for (name, value) in flags {
             let path: Vec<String> = name.split('.').map(ToOwned::to_owned).collect();
