@@ -99,6 +99,11 @@ def claim_cases():
     yield case("a room with a DEL is refused", "room_invalid", token(base(room="lobby\x7f")))
     yield case("a room with a C1 control is refused", "room_invalid", token(base(room="lobby\x85")))
     yield good("a room with spaces and emoji is taken", base(room="the lobby \U0001f3ad"))
+    for dots in (".", ".."):
+        yield case(f"the room {dots!r} is refused", "room_invalid", token(base(room=dots)))
+        yield case(f"the user {dots!r} is refused", "user_invalid", token(base(sub=dots)))
+    for dots in ("...", ".a", "a.", "./.."):
+        yield good(f"the room and the user {dots!r} are taken", base(room=dots, sub=dots))
     yield case("a foreign room is refused", "room_mismatch", GOOD, expect_room="backstage")
     yield case("a room of other letters is foreign", "room_mismatch", GOOD, expect_room="Lobby")
     yield good("its own room is taken", expect_room="lobby")

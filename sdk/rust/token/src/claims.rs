@@ -147,6 +147,11 @@ fn is_text(text: &str, bytes_max: usize) -> bool {
     text.len() <= bytes_max && (plain || !text.chars().any(char::is_control))
 }
 
+/// The name of a room or a user. What is a segment of its own meaning in a URL is none: the API could not name it.
+fn is_name(text: &str, bytes_max: usize) -> bool {
+    !matches!(text, "" | "." | "..") && is_text(text, bytes_max)
+}
+
 fn must(good: bool, refusal: Refusal) -> Result<(), Refusal> {
     if good { Ok(()) } else { Err(refusal) }
 }
@@ -177,11 +182,11 @@ impl Limits {
     }
 
     pub(crate) fn check_room(&self, room: &str) -> Result<(), Refusal> {
-        must(!room.is_empty() && is_text(room, self.room_bytes_max), Refusal::RoomInvalid)
+        must(is_name(room, self.room_bytes_max), Refusal::RoomInvalid)
     }
 
     pub(crate) fn check_user(&self, user: &str) -> Result<(), Refusal> {
-        must(!user.is_empty() && is_text(user, self.user_bytes_max), Refusal::UserInvalid)
+        must(is_name(user, self.user_bytes_max), Refusal::UserInvalid)
     }
 
     pub(crate) fn check_jti(&self, jti: &str) -> Result<(), Refusal> {

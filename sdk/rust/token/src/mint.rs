@@ -77,10 +77,12 @@ mod tests {
     #[test]
     fn what_verifying_would_refuse_is_not_minted() {
         type Change = fn(&mut Claims);
-        let cases: [(Refusal, Change); 9] = [
+        let cases: [(Refusal, Change); 11] = [
             (Refusal::AppMismatch, |claims| claims.app = AppId(8)),
             (Refusal::RoomInvalid, |claims| claims.room.clear()),
+            (Refusal::RoomInvalid, |claims| claims.room = "..".into()),
             (Refusal::UserInvalid, |claims| claims.user = "u".repeat(65)),
+            (Refusal::UserInvalid, |claims| claims.user = ".".into()),
             (Refusal::JtiInvalid, |claims| claims.jti = "t 1".into()),
             (Refusal::NameInvalid, |claims| claims.name = Some("a\nb".into())),
             (Refusal::MetaInvalid, |claims| claims.meta = Some("m".repeat(1_025))),

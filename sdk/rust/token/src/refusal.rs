@@ -55,9 +55,9 @@ refusals! {
     /// The key of another app.
     AppMismatch = "app_mismatch", true, "the key is of another app than `app`";
     /// No room, or not a name of one.
-    RoomInvalid = "room_invalid", true, "`room` is not 1 to `room_bytes_max` bytes without control characters";
+    RoomInvalid = "room_invalid", true, "`room` is not 1 to `room_bytes_max` bytes without control characters, and neither `.` nor `..`";
     /// No user, or not a name of one.
-    UserInvalid = "user_invalid", true, "`sub` is not 1 to `user_bytes_max` bytes without control characters";
+    UserInvalid = "user_invalid", true, "`sub` is not 1 to `user_bytes_max` bytes without control characters, and neither `.` nor `..`";
     /// Not the name of a role.
     RoleInvalid = "role_invalid", true, "`role` is not 1 to 32 bytes of [a-z0-9_-]";
     /// No id.
