@@ -30,6 +30,8 @@ config! {
     ttl_s_max: u64 = 86_400;
     /// One request's body, in bytes.
     body_bytes_max: usize = 65_536;
+    /// Lists and objects within each other in one request's body.
+    json_depth_max: usize = 64;
     /// Names of apps and API keys, in bytes.
     name_bytes_max: usize = 128;
     /// Entries of one page.

@@ -12,6 +12,8 @@ pub(crate) mod roles;
 pub(crate) mod rooms;
 pub(crate) mod tokens;
 
+use std::sync::Arc;
+
 use axum::{
     Json,
     body::Bytes,
@@ -23,6 +25,7 @@ use axum::{
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use stagedoor_token::AppId;
+use stagedoor_wire::depth::is_within;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
@@ -35,34 +38,41 @@ use crate::{
 /// A JSON body, its faults told as problems.
 pub(crate) struct Body<T>(pub(crate) T);
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
+impl<T: DeserializeOwned> FromRequest<Arc<State>> for Body<T> {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        match Json::<T>::from_request(request, state).await {
+    async fn from_request(request: Request, state: &Arc<State>) -> Result<Self, ApiError> {
+        let (parts, body) = request.into_parts();
+        let head = parts.clone();
+        let read = Bytes::from_request(Request::from_parts(parts, body), state).await;
+        let bytes = read.map_err(|error| ApiError::of_body(error.status(), &error))?;
+        let depth_max = state.config.json_depth_max;
+        let whole = Request::from_parts(head, bytes.clone().into());
+        match Json::<T>::from_request(whole, state).await {
+            Err(JsonRejection::MissingJsonContentType(_)) => Err(ApiError::MediaType),
+            _ if !is_within(&bytes, depth_max) => {
+                Err(malformed("the body goes deeper than `json_depth_max`"))
+            }
             Ok(Json(value)) => Ok(Self(value)),
-            Err(rejection) => Err(match rejection {
-                JsonRejection::MissingJsonContentType(_) => ApiError::MediaType,
-                JsonRejection::JsonDataError(error) => {
-                    ApiError::Invalid { code: "body_invalid", detail: error.body_text().into() }
-                }
-                JsonRejection::JsonSyntaxError(_) => ApiError::Malformed {
-                    code: "body_malformed",
-                    detail: "the body is not JSON".into(),
-                },
-                other => ApiError::of_body(other.status(), &other),
-            }),
+            Err(JsonRejection::JsonDataError(error)) => {
+                Err(ApiError::Invalid { code: "body_invalid", detail: error.body_text().into() })
+            }
+            Err(_) => Err(malformed("the body is not JSON")),
         }
     }
+}
+
+fn malformed(detail: &'static str) -> ApiError {
+    ApiError::Malformed { code: "body_malformed", detail: detail.into() }
 }
 
 /// A JSON body that may be left out.
 pub(crate) struct MaybeBody<T>(pub(crate) T);
 
-impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for MaybeBody<T> {
+impl<T: DeserializeOwned + Default> FromRequest<Arc<State>> for MaybeBody<T> {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+    async fn from_request(request: Request, state: &Arc<State>) -> Result<Self, ApiError> {
         let (parts, body) = request.into_parts();
         let limits = Request::from_parts(parts.clone(), body);
         let bytes = Bytes::from_request(limits, state).await;

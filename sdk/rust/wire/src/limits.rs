@@ -44,6 +44,8 @@ limits! {
     room_members_max: usize = 20_000;
     /// One control message.
     control_bytes_max: usize = 65_536;
+    /// Lists and objects within each other in one control message.
+    json_depth_max: usize = 64;
     /// One data frame, its header included.
     frame_bytes_max: usize = 1_048_576;
     /// `data` of one message.
