@@ -6,7 +6,7 @@ use std::sync::Arc;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Deserialize;
 use stagedoor_bus::{Bearer, Directory, Revocations};
-use stagedoor_token::{Claims, Refusal, Roles, SecondLogin, seat, verify_with_key};
+use stagedoor_token::{Claims, Fault, Refusal, Roles, SecondLogin, seat, verify_with_key};
 use stagedoor_wire::close::{Close, Next};
 use thiserror::Error;
 
@@ -48,7 +48,7 @@ pub struct Admission {
 pub enum Denied {
     /// The token, or its role and grants, are not good.
     #[error("{0}")]
-    Token(Refusal),
+    Token(Fault),
     /// The token is for another room than the login names.
     #[error("the token is for another room")]
     RoomMismatch,
@@ -82,6 +82,12 @@ pub enum Denied {
     /// The relay is going away.
     #[error("the relay is going away")]
     Closing,
+}
+
+impl From<Refusal> for Denied {
+    fn from(refusal: Refusal) -> Self {
+        Self::Token(refusal.into())
+    }
 }
 
 /// The ids of a token whose signature was proven, for the audit trail of its refusal. What is not a text
@@ -137,7 +143,7 @@ pub(crate) fn door_again(
 ) -> Result<Admission, Denied> {
     let Ticket { claims, kid } = ticket;
     if now_s >= claims.exp {
-        return Err(Denied::Token(Refusal::TokenExpired));
+        return Err(Refusal::TokenExpired.into());
     }
     // The token itself was revoked by its one login.
     let jti = claims.jti.clone();
@@ -165,7 +171,7 @@ fn admit(
             .map_err(Denied::Proof)?;
     }
     is_alive(revocations, &bearer_of(&claims, &kid), now_s)?;
-    let app = directory.app(claims.app).ok_or(Denied::Token(Refusal::KeyUnknown))?;
+    let app = directory.app(claims.app).ok_or(Refusal::KeyUnknown)?;
     seat(&claims, &app.roles).map_err(Denied::Token)?;
     Ok(Admission { kid, claims, roles: app.roles.clone(), second_login: app.second_login })
 }
@@ -201,7 +207,7 @@ impl Denied {
     /// The exact code, for the log and the audit trail.
     pub fn code(self) -> &'static str {
         match self {
-            Self::Token(refusal) => refusal.code(),
+            Self::Token(fault) => fault.code(),
             Self::RoomMismatch => "room_mismatch",
             Self::UserMismatch => "user_mismatch",
             Self::Proof(ProofError::Required) => "proof_required",
@@ -220,7 +226,7 @@ impl Denied {
     /// The code that the client is told.
     pub fn public_code(self) -> &'static str {
         match self {
-            Self::Token(refusal) => refusal.public_code(),
+            Self::Token(fault) => fault.public_code(),
             _ => self.code(),
         }
     }
@@ -236,7 +242,7 @@ impl Denied {
     /// The close that follows a refused `login`.
     pub fn close(self) -> Close {
         match self {
-            Self::Token(refusal) => match refusal.public_code() {
+            Self::Token(fault) => match fault.public_code() {
                 "token_invalid" => Close::TokenInvalid,
                 "token_expired" => Close::TokenExpired,
                 "token_not_yet_valid" => Close::TokenNotYetValid,

@@ -10,7 +10,7 @@ use axum::{
 };
 use serde::Serialize;
 use stagedoor_bus::BusError;
-use stagedoor_token::{MintError, Refusal};
+use stagedoor_token::{Fault, MintError, Refusal};
 use utoipa::ToSchema;
 
 use crate::{doors::NotDone, secret::NoRandomness, store::StoreError};
@@ -53,7 +53,7 @@ pub(crate) enum ApiError {
     /// The request is of the form and makes no sense.
     Invalid { code: &'static str, detail: Cow<'static, str> },
     /// A token's claims that the door would refuse.
-    Refused(Refusal),
+    Refused(Fault),
     /// Too large a body.
     TooLarge,
     /// A body that did not come whole in time.
@@ -99,6 +99,12 @@ impl From<NoRandomness> for ApiError {
     }
 }
 
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal.into())
+    }
+}
+
 impl From<BusError> for ApiError {
     fn from(error: BusError) -> Self {
         Self::Unavailable(error)
@@ -108,7 +114,7 @@ impl From<BusError> for ApiError {
 impl From<MintError> for ApiError {
     fn from(error: MintError) -> Self {
         match error {
-            MintError::Refused(refusal) => Self::Refused(refusal),
+            MintError::Refused(fault) => Self::Refused(fault),
             MintError::KeyNotCurrent => {
                 Self::Conflict { code: "no_current_key", detail: "the app has no current key" }
             }
@@ -147,7 +153,7 @@ impl ApiError {
             Self::Forbidden { .. } => "scope_missing",
             Self::Banned { .. } => "banned",
             Self::MethodNotAllowed => "method_not_allowed",
-            Self::Refused(refusal) => refusal.code(),
+            Self::Refused(fault) => fault.code(),
             Self::TooLarge => "body_too_large",
             Self::BodyTimeout => "body_timeout",
             Self::MediaType => "media_type_unsupported",
@@ -192,7 +198,7 @@ impl ApiError {
                 format!("a ban until {ends_s} (Unix seconds) keeps this token out").into()
             }
             Self::MethodNotAllowed => "this path does not take that method".into(),
-            Self::Refused(refusal) => refusal.to_string().into(),
+            Self::Refused(fault) => fault.to_string().into(),
             Self::TooLarge => "the body is longer than `body_bytes_max`".into(),
             Self::BodyTimeout => "the body did not come whole within `body_timeout_ms`".into(),
             Self::MediaType => "the body is `application/json`".into(),

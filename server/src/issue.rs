@@ -151,7 +151,7 @@ mod tests {
 
     fn refused(change: impl FnOnce(&mut Wanted)) -> Refusal {
         match try_issue(change).err().expect("a refusal") {
-            NotIssued::Mint(MintError::Refused(refusal)) => refusal,
+            NotIssued::Mint(MintError::Refused(fault)) => fault.refusal(),
             other => panic!("{other:?}"),
         }
     }

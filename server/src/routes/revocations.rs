@@ -113,7 +113,7 @@ fn check_target(target: &Target) -> Result<(), ApiError> {
     const TOKEN: Limits = Limits::DEFAULT;
     let user = |user: &str| check_text("user", user, TOKEN.user_bytes_max);
     let room = |room: &str| check_text("room", room, TOKEN.room_bytes_max);
-    let role = |role: &str| role.parse::<RoleName>().map(drop).map_err(ApiError::Refused);
+    let role = |role: &str| role.parse::<RoleName>().map(drop).map_err(ApiError::from);
     match target {
         Target::Jti(jti) => check_text("jti", jti, TOKEN.jti_bytes_max),
         Target::User(of) => user(of),
@@ -178,7 +178,7 @@ impl NewRevocation {
         if let Then::Demote(role) = &then {
             let directory = state.bus.directory();
             let roles = directory.app(app).map(|app| app.roles.clone()).unwrap_or_default();
-            roles.get(role).ok_or(ApiError::Refused(Refusal::RoleUnknown))?;
+            roles.get(role).ok_or(Refusal::RoleUnknown)?;
         }
         let entry =
             Revocation { app, target, generation: 0, at_s: now_s, ends_s: ends_at, ban, reason };

@@ -240,7 +240,7 @@ pub(crate) async fn assign(
     At((app, room, user)): At<(AppId, String, String)>,
     Body(NewMemberRole { role }): Body<NewMemberRole>,
 ) -> Result<Json<Touched>, ApiError> {
-    let role: RoleName = role.parse().map_err(ApiError::Refused)?;
+    let role: RoleName = role.parse().map_err(ApiError::from)?;
     let record = of_member(&by, "room.role", app, &room, &user);
     let record = Record { role: Some(role.text()), ..record };
     let asked_by = by.caller.id().to_owned();

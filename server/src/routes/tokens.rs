@@ -6,7 +6,9 @@ use axum::{Json, extract::State as Has, http::StatusCode};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use stagedoor_bus::Hit;
-use stagedoor_token::{AppId, Claims, Grants, KeySet, KeyState, Refusal, seat, verify_with_key};
+use stagedoor_token::{
+    AppId, Claims, Fault, Grants, KeySet, KeyState, Refusal, seat, verify_with_key,
+};
 use utoipa::ToSchema;
 
 use super::{At, Body, app_row};
@@ -139,7 +141,7 @@ async fn mint(state: &State, app: AppId, new: NewToken) -> Result<Issued, ApiErr
     // Let go of before the record is written.
     let _look = state.doors.look(app).await;
     let row = app_row(state, app).await?;
-    let wanted = new.wanted().map_err(ApiError::Refused)?;
+    let wanted = new.wanted()?;
     let keys = state.store.keys(app).await?;
     let key = keys.iter().find(|key| key.state == KeyState::Current).and_then(key_of);
     let key = key.ok_or(ApiError::Conflict {
@@ -230,14 +232,13 @@ fn answer(state: &State, app: AppId, question: &TokenQuestion, now: u64) -> Toke
         seconds_left: None,
         now,
     };
-    let refused =
-        |refusal: Refusal| not(refusal.code(), refusal.public_code(), refusal.to_string());
+    let refused = |fault: Fault| not(fault.code(), fault.public_code(), fault.to_string());
     // With the app's keys alone: an answer says nothing of another app's keys and tokens.
     let own = directory.app(app).map_or(&[][..], |app| &app.keys);
     let own = own.iter().cloned().collect::<KeySet>();
     let (claims, key) = match verify_with_key(&question.token, &own, now) {
         Ok(verified) => verified,
-        Err(refusal) => return refused(refusal),
+        Err(fault) => return refused(fault),
     };
     let seconds_left = i64::try_from(claims.exp).ok().map(|exp| exp - now as i64);
     let roles = directory.app(app).map(|app| app.roles.clone()).unwrap_or_default();
@@ -252,7 +253,7 @@ fn answer(state: &State, app: AppId, question: &TokenQuestion, now: u64) -> Toke
         not(code, code, message.to_owned() + &until.unwrap_or_default())
     } else {
         match seat(&claims, &roles) {
-            Err(refusal) => refused(refusal),
+            Err(fault) => refused(fault),
             Ok(grants) => TokenAnswer {
                 valid: true,
                 code: "ok",

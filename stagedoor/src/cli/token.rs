@@ -11,7 +11,8 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use stagedoor_token::{
-    AppId, Claims, Key, KeySet, KeyState, MintError, Narrowing, Refusal, Roles, mint, seat, verify,
+    AppId, Claims, Fault, Key, KeySet, KeyState, MintError, Narrowing, Refusal, Roles, mint, seat,
+    verify,
 };
 
 use super::{Done, Failure, print, secret, stay::Stay, usage};
@@ -159,11 +160,11 @@ fn minted(arguments: Mint, json: bool) -> Done {
     };
     let claims = arguments.stay.of(claims, now_s)?;
     // No server is asked, so what its door would refuse is refused here.
-    let refused = |refusal: Refusal| anyhow::anyhow!("refused: {}: {refusal}", refusal.code());
+    let refused = |fault: Fault| anyhow::anyhow!("refused: {}: {fault}", fault.code());
     let roles = arguments.roles.read()?;
     seat(&claims, &roles).map_err(refused)?;
     let token = mint(&claims, &key).map_err(|error| match error {
-        MintError::Refused(refusal) => refused(refusal),
+        MintError::Refused(fault) => refused(fault),
         MintError::KeyNotCurrent => error.into(),
     })?;
     if json {
@@ -190,7 +191,7 @@ fn verified(arguments: &Verify, json: bool) -> Done {
             let left = claims.exp.saturating_sub(now_s);
             ("ok", String::new(), json!({"seconds_left": left, "claims": claims, "grants": grants}))
         }
-        Err(refusal) => (refusal.code(), refusal.to_string(), Value::Null),
+        Err(fault) => (fault.code(), fault.to_string(), Value::Null),
     };
     let valid = code == "ok";
     let mut answer = json!({"valid": valid, "code": code});
