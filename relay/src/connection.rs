@@ -178,15 +178,7 @@ impl Connection {
             Begin::Stranger => {}
             Begin::Seated(seated) => self.sit(0, *seated, None),
             Begin::Refused(denied) => {
-                let refusal = Refusal {
-                    code: denied.public_code().into(),
-                    message: denied.message(),
-                    rule: None,
-                    retry_ms: None,
-                    version: None,
-                    nonce: None,
-                };
-                self.push(session::refused(Some(0), refusal));
+                self.push(session::refused(Some(0), denied.refusal()));
                 self.close(denied.close());
             }
             Begin::Close(close) => self.close(close),
@@ -378,14 +370,7 @@ impl Connection {
                 if let Phase::Stranger { nonce, .. } = &mut self.phase {
                     nonce.clone_from(&fresh);
                 }
-                let refusal = Refusal {
-                    code: denied.public_code().into(),
-                    message: denied.message(),
-                    rule: None,
-                    retry_ms: None,
-                    version: None,
-                    nonce: fresh,
-                };
+                let refusal = Refusal { nonce: fresh, ..denied.refusal() };
                 self.push(session::refused(Some(login.id), refusal));
                 // Who is asked for a proof may try again: that much counts as a stray request.
                 if !asks {

@@ -6,8 +6,13 @@ use std::sync::Arc;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Deserialize;
 use stagedoor_bus::{Bearer, Directory, Revocations};
-use stagedoor_token::{Claims, Fault, Refusal, Roles, SecondLogin, seat, verify_with_key};
-use stagedoor_wire::close::{Close, Next};
+use stagedoor_token::{
+    Claims, Fault, Field, Refusal, Roles, Rule, SecondLogin, seat, verify_with_key,
+};
+use stagedoor_wire::{
+    close::{Close, Next},
+    reply,
+};
 use thiserror::Error;
 
 use crate::{
@@ -236,6 +241,31 @@ impl Denied {
         match self.public_code() {
             "token_invalid" => "the token is not valid here".into(),
             _ => self.to_string(),
+        }
+    }
+
+    /// The claim that the client is told to mend, where its token was proven.
+    pub fn field(self) -> Option<Field> {
+        match self {
+            Self::Token(fault) => fault.field(),
+            _ => None,
+        }
+    }
+
+    /// The rule of the role that the token breaks.
+    pub fn rule(self) -> Option<&'static str> {
+        match self {
+            Self::Token(fault) => fault.rule().map(Rule::name),
+            _ => None,
+        }
+    }
+
+    /// The answer to a `login` or `renew`.
+    pub fn refusal(self) -> reply::Refusal {
+        reply::Refusal {
+            field: self.field().map(|field| field.as_str().into()),
+            rule: self.rule().map(Into::into),
+            ..reply::Refusal::new(self.public_code(), self.message())
         }
     }
 

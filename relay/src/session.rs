@@ -82,14 +82,7 @@ struct Denial(Box<Refusal>);
 
 impl Denial {
     fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self(Box::new(Refusal {
-            code: Cow::Borrowed(code.as_str()),
-            message: message.into(),
-            rule: None,
-            retry_ms: None,
-            version: None,
-            nonce: None,
-        }))
+        Self(Box::new(Refusal::new(code.as_str(), message)))
     }
 
     fn rule(rule: Rule) -> Self {

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use http::{
     HeaderName, HeaderValue, Response, StatusCode, Version, request::Parts, uri::PathAndQuery,
 };
+use stagedoor_token::Field;
 use stagedoor_wire::{SUBPROTOCOL, close::Close};
 use tracing::field::Empty;
 
@@ -52,6 +53,9 @@ pub(crate) struct Problem {
     pub(crate) status: StatusCode,
     code: &'static str,
     detail: Cow<'static, str>,
+    /// The claim that a proven token was refused for, and the rule of its role.
+    field: Option<Field>,
+    rule: Option<&'static str>,
     pub(crate) fields: &'static [(&'static str, &'static str)],
 }
 
@@ -66,11 +70,17 @@ const OTHER_VERSION: &[(&str, &str)] = &[("Upgrade", "websocket"), ("Sec-WebSock
 impl Problem {
     /// The body.
     pub(crate) fn body(&self) -> String {
-        serde_json::json!({
+        let mut body = serde_json::json!({
             "type": "about:blank", "title": self.title(), "status": self.status.as_u16(), "code": self.code,
             "detail": self.detail,
-        })
-        .to_string()
+        });
+        if let Some(field) = &self.field {
+            body["field"] = field.as_str().into();
+        }
+        if let Some(rule) = self.rule {
+            body["rule"] = rule.into();
+        }
+        body.to_string()
     }
 
     fn response(&self) -> Response<String> {
@@ -94,7 +104,8 @@ impl From<Refused> for Problem {
             _ if why == VERSION => OTHER_VERSION,
             _ => &[],
         };
-        Self { status: why.status, code: why.code, detail: why.detail.into(), fields }
+        let detail = why.detail.into();
+        Self { status: why.status, code: why.code, detail, field: None, rule: None, fields }
     }
 }
 
@@ -106,7 +117,8 @@ impl From<Denied> for Problem {
             StatusCode::FORBIDDEN => CHALLENGE_SCOPE,
             _ => RETRY,
         };
-        Self { status, code: denied.public_code(), detail: denied.message().into(), fields }
+        let (code, detail) = (denied.public_code(), denied.message().into());
+        Self { status, code, detail, field: denied.field(), rule: denied.rule(), fields }
     }
 }
 

@@ -1,15 +1,11 @@
 //! A new token for the same seat. Of `session`. The door decides, as at a login; then the seat goes on with
 //! what the new token says.
 
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use stagedoor_bus::{Event as Told, Target};
-use stagedoor_wire::{
-    code::ErrorCode,
-    reply::{Refusal, Renewed},
-    request::Renew,
-};
+use stagedoor_wire::{code::ErrorCode, reply::Renewed, request::Renew};
 
 use super::{Denial, Session, ok};
 use crate::{
@@ -28,8 +24,7 @@ impl Denial {
     }
 
     fn denied(denied: Denied) -> Self {
-        let denial = Self::new(ErrorCode::RequestInvalid, denied.message()).0;
-        Self(Box::new(Refusal { code: Cow::Borrowed(denied.public_code()), ..*denial }))
+        Self(Box::new(denied.refusal()))
     }
 }
 
