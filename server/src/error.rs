@@ -10,7 +10,7 @@ use axum::{
 };
 use serde::Serialize;
 use stagedoor_bus::BusError;
-use stagedoor_token::{Fault, MintError, Refusal};
+use stagedoor_token::{Fault, Field, MintError, Refusal};
 use utoipa::ToSchema;
 
 use crate::{doors::NotDone, secret::NoRandomness, store::StoreError};
@@ -29,6 +29,9 @@ pub(crate) struct Problem {
     pub(crate) code: Cow<'static, str>,
     /// For people.
     detail: Cow<'static, str>,
+    /// The field of the body that it is about, as a path: `grants.publish.streams[0]`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<String>,
     /// The request's id, as in `X-Request-Id`.
     request_id: String,
 }
@@ -68,6 +71,8 @@ pub(crate) enum ApiError {
     StoreUnavailable,
     /// It is not any more what the caller saw.
     Precondition { code: &'static str, detail: &'static str },
+    /// One of these, about this field of the body.
+    At { field: Field, error: Box<ApiError> },
     /// Our fault.
     Internal,
 }
@@ -96,6 +101,12 @@ impl From<NoRandomness> for ApiError {
     fn from(error: NoRandomness) -> Self {
         tracing::warn!(%error, "no secret was made");
         Self::Internal
+    }
+}
+
+impl From<Fault> for ApiError {
+    fn from(fault: Fault) -> Self {
+        Self::Refused(fault)
     }
 }
 
@@ -141,6 +152,20 @@ impl ApiError {
         }
     }
 
+    /// The same, about this field of the body.
+    pub(crate) fn at(self, field: impl Into<Field>) -> Self {
+        Self::At { field: field.into(), error: Box::new(self) }
+    }
+
+    /// The field of the body that it is about.
+    fn field(&self) -> Option<Field> {
+        match self {
+            Self::At { field, .. } => Some(*field).filter(|field| !field.is_whole()),
+            Self::Refused(fault) => fault.field(),
+            _ => None,
+        }
+    }
+
     /// The stable code.
     pub(crate) fn code(&self) -> &'static str {
         match self {
@@ -150,6 +175,7 @@ impl ApiError {
             | Self::Precondition { code, .. }
             | Self::Malformed { code, .. }
             | Self::Invalid { code, .. } => code,
+            Self::At { error, .. } => error.code(),
             Self::Forbidden { .. } => "scope_missing",
             Self::Banned { .. } => "banned",
             Self::MethodNotAllowed => "method_not_allowed",
@@ -168,6 +194,7 @@ impl ApiError {
         match self {
             Self::Unauthenticated { .. } => StatusCode::UNAUTHORIZED,
             Self::Forbidden { .. } | Self::Banned { .. } => StatusCode::FORBIDDEN,
+            Self::At { error, .. } => error.status(),
             Self::NotFound { .. } => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Conflict { .. } => StatusCode::CONFLICT,
@@ -190,6 +217,7 @@ impl ApiError {
             | Self::Precondition { detail, .. }
             | Self::Conflict { detail, .. } => Cow::Borrowed(detail),
             Self::Malformed { detail, .. } | Self::Invalid { detail, .. } => detail.clone(),
+            Self::At { error, .. } => error.detail(),
             Self::Forbidden { scope } => {
                 format!("the credential lacks the scope `{scope}` for this app").into()
             }
@@ -226,6 +254,7 @@ impl ApiError {
                     "Bearer realm=\"stagedoor\", error=\"insufficient_scope\", scope=\"{scope}\""
                 ),
             )),
+            Self::At { error, .. } => error.header(),
             Self::RateLimited { retry_s } => Some((header::RETRY_AFTER, retry_s.to_string())),
             // What still comes of the body is no request.
             Self::BodyTimeout => Some((header::CONNECTION, "close".into())),
@@ -247,6 +276,7 @@ impl IntoResponse for ApiError {
             status: status.as_u16(),
             code: self.code().into(),
             detail: self.detail(),
+            field: self.field().map(|field| field.to_string()),
             request_id: String::new(),
         };
         let mut response = status.into_response();

@@ -120,7 +120,8 @@ fn touched(answer: &Answer) -> Result<Touched, ApiError> {
         Answer::RoleRefused => Err(ApiError::Invalid {
             code: "role_refused",
             detail: "the app has no such role, or this member cannot have it".into(),
-        }),
+        }
+        .at("role")),
         _ => Err(room_unknown()),
     }
 }
@@ -219,7 +220,8 @@ pub(crate) async fn kick(
     if !ban.unwrap_or(ends_at.is_some()) {
         if ends_at.is_some() || reason.is_some() {
             let detail = "`ends_at` and `reason` are of a ban".into();
-            return Err(ApiError::Invalid { code: "revocation_invalid", detail });
+            let field = if ends_at.is_some() { "ends_at" } else { "reason" };
+            return Err(ApiError::Invalid { code: "revocation_invalid", detail }.at(field));
         }
         let command = Command::Kick { app, room, user };
         return act(&state, &by, app, record, command).await.map(Json);
@@ -258,7 +260,7 @@ async fn set_muted(
     let kinds = kinds.unwrap_or_else(|| Kind::ALL.to_vec());
     if kinds.is_empty() {
         let detail = "`kinds` names at least one kind, or is left out".into();
-        return Err(ApiError::Invalid { code: "body_invalid", detail });
+        return Err(ApiError::Invalid { code: "body_invalid", detail }.at("kinds"));
     }
     let record = of_member(by, if muted { "room.mute" } else { "room.unmute" }, app, &room, &user);
     let names: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();

@@ -72,6 +72,12 @@ impl Field {
     }
 }
 
+impl From<&str> for Field {
+    fn from(path: &str) -> Self {
+        Self::of(path)
+    }
+}
+
 impl Write for Field {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         text.chars().for_each(|c| self.put(c, true));

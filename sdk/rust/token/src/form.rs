@@ -159,9 +159,10 @@ pub(crate) fn malformed_claims(json: &str) -> Fault {
     flaw.map_or(Refusal::ClaimsMalformed.into(), |flaw| flaw.of(Refusal::ClaimsMalformed))
 }
 
-/// Where a claim with a form of its own is not of it, of one of the refusals that say so.
+/// Where a claim with a form of its own is not of it, with the refusal that says so: [`Refusal::GrantsInvalid`],
+/// [`Refusal::AtExpInvalid`], [`Refusal::UntilInvalid`] or [`Refusal::CnfInvalid`].
 #[cold]
-pub(crate) fn malformed_claim(refusal: Refusal, json: &str) -> Fault {
+pub fn malformed_claim(refusal: Refusal, json: &str) -> Fault {
     let form = match refusal {
         Refusal::GrantsInvalid => &NARROWING,
         Refusal::AtExpInvalid => &AT_EXP,

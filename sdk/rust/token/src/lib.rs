@@ -85,4 +85,4 @@ pub use role::{Grants, Presence, Publish, Role, RoleName, Roles, SendTo, Subscri
 pub use rule::Rule;
 pub use seat::seat;
 pub use stay::{AtExp, Confirmation, Thumbprint, Until};
-pub use verify::{explain_signature, verify, verify_with_key, verify_within};
+pub use verify::{explain_signature, kid_of_token, verify, verify_with_key, verify_within};

@@ -53,6 +53,11 @@ pub fn verify_with_key<'k>(
     Ok((read(&json, key.app(), now_s, &Limits::DEFAULT)?, key))
 }
 
+/// The key that a token says it is signed with. Proves nothing.
+pub fn kid_of_token(token: &str) -> Option<String> {
+    kid_of(token.split('.').next()?).ok()
+}
+
 /// What a refused signature is due to, as far as whoever has the key's secret can find out: it was used as the
 /// text that it is written in, base64url, instead of the bytes that it stands for. Any other fault is as it was.
 pub fn explain_signature(fault: Fault, token: &str, secret: &[u8]) -> Fault {
