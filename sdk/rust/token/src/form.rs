@@ -136,6 +136,8 @@ const TEMPLATE: Form = Form::Object(object!(false, ["role"],
     "caps": Form::Object(object!(false, [],
         "members_max": CAP, "messages_per_s": CAP, "bytes_per_s": CAP, "frame_bytes_max": CAP)),
 ));
+const TEMPLATES: Form =
+    Form::List { of: &TEMPLATE, items_max: usize::MAX, what: "a list of templates" };
 const AT_EXP: Form = Form::Choice {
     words: &["close"],
     members: &[("demote", ROLE_NAME), ("grace", integer(0, U32_MAX, "1 to `grace_s_max` seconds"))],
@@ -221,6 +223,11 @@ impl fmt::Display for Flaw {
 /// the template itself is called. None where it is one, or no JSON at all.
 pub fn template_flaw(json: &str, root: Field) -> Option<Flaw> {
     Node::read(json).and_then(|node| of(&TEMPLATE, &node, root))
+}
+
+/// The first place, as written, at which JSON is no list of templates: `[1].publish.kinds[0]`.
+pub fn roles_flaw(json: &str) -> Option<Flaw> {
+    Node::read(json).and_then(|node| of(&TEMPLATES, &node, Field::WHOLE))
 }
 
 /// The first place, as written, at which JSON is no `grants` claim (`spec/roles.md` §Narrowing).
