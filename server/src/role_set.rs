@@ -4,7 +4,10 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, value::RawValue};
-use stagedoor_token::{Field, Role, Roles, form::template_flaw};
+use stagedoor_token::{
+    Field, Role, Roles,
+    form::{Flaw, template_flaw},
+};
 
 use crate::error::ApiError;
 
@@ -46,7 +49,7 @@ fn read_at(raw: &RawValue, here: Field, called: &str) -> Result<Role, ApiError> 
         // For people by its place in the template, for programs by its place in the body.
         let reason = template_flaw(raw.get(), Field::WHOLE)
             .map_or_else(|| without_place(&error), |flaw| flaw.to_string());
-        let field = template_flaw(raw.get(), here).map_or(here, |flaw| flaw.field());
+        let field = template_flaw(raw.get(), here).map_or(here, Flaw::field);
         invalid(field, format!("{role}: {reason}"))
     })
 }

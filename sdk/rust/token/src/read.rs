@@ -141,7 +141,7 @@ impl Raw<'_> {
 
 #[derive(Deserialize)]
 #[serde(field_identifier, rename_all = "snake_case")]
-enum Name {
+enum Claim {
     App,
     Room,
     Sub,
@@ -200,25 +200,25 @@ impl<'de> Deserialize<'de> for Raw<'de> {
                 let mut raw = Raw::default();
                 while let Some(field) = map.next_key()? {
                     match field {
-                        Name::App => once::<A, AppId, _>(&mut map, &mut raw.app),
-                        Name::Room => once::<A, Text<'de>, _>(&mut map, &mut raw.room),
-                        Name::Sub => once::<A, Text<'de>, _>(&mut map, &mut raw.sub),
-                        Name::Role => once::<A, Text<'de>, _>(&mut map, &mut raw.role),
-                        Name::Grants => once::<A, &RawValue, _>(&mut map, &mut raw.grants),
-                        Name::Iat => once::<A, u64, _>(&mut map, &mut raw.iat),
-                        Name::Nbf => once::<A, u64, _>(&mut map, &mut raw.nbf),
-                        Name::Exp => once::<A, u64, _>(&mut map, &mut raw.exp),
-                        Name::Jti => once::<A, Text<'de>, _>(&mut map, &mut raw.jti),
-                        Name::Name => once::<A, Text<'de>, _>(&mut map, &mut raw.name),
-                        Name::Meta => once::<A, Text<'de>, _>(&mut map, &mut raw.meta),
-                        Name::Gen => once::<A, u64, _>(&mut map, &mut raw.generation),
-                        Name::Once => once::<A, bool, _>(&mut map, &mut raw.once),
-                        Name::AtExp => once::<A, &RawValue, _>(&mut map, &mut raw.at_exp),
-                        Name::MaxStay => once::<A, u64, _>(&mut map, &mut raw.max_stay),
-                        Name::Until => once::<A, &RawValue, _>(&mut map, &mut raw.until),
-                        Name::Cnf => once::<A, &RawValue, _>(&mut map, &mut raw.cnf),
-                        Name::Iss => once::<A, Text<'de>, _>(&mut map, &mut raw.iss),
-                        Name::Unknown => {
+                        Claim::App => once::<A, AppId, _>(&mut map, &mut raw.app),
+                        Claim::Room => once::<A, Text<'de>, _>(&mut map, &mut raw.room),
+                        Claim::Sub => once::<A, Text<'de>, _>(&mut map, &mut raw.sub),
+                        Claim::Role => once::<A, Text<'de>, _>(&mut map, &mut raw.role),
+                        Claim::Grants => once::<A, &RawValue, _>(&mut map, &mut raw.grants),
+                        Claim::Iat => once::<A, u64, _>(&mut map, &mut raw.iat),
+                        Claim::Nbf => once::<A, u64, _>(&mut map, &mut raw.nbf),
+                        Claim::Exp => once::<A, u64, _>(&mut map, &mut raw.exp),
+                        Claim::Jti => once::<A, Text<'de>, _>(&mut map, &mut raw.jti),
+                        Claim::Name => once::<A, Text<'de>, _>(&mut map, &mut raw.name),
+                        Claim::Meta => once::<A, Text<'de>, _>(&mut map, &mut raw.meta),
+                        Claim::Gen => once::<A, u64, _>(&mut map, &mut raw.generation),
+                        Claim::Once => once::<A, bool, _>(&mut map, &mut raw.once),
+                        Claim::AtExp => once::<A, &RawValue, _>(&mut map, &mut raw.at_exp),
+                        Claim::MaxStay => once::<A, u64, _>(&mut map, &mut raw.max_stay),
+                        Claim::Until => once::<A, &RawValue, _>(&mut map, &mut raw.until),
+                        Claim::Cnf => once::<A, &RawValue, _>(&mut map, &mut raw.cnf),
+                        Claim::Iss => once::<A, Text<'de>, _>(&mut map, &mut raw.iss),
+                        Claim::Unknown => {
                             raw.unknown = true;
                             map.next_value::<IgnoredAny>().map(drop)
                         }
