@@ -474,7 +474,7 @@ pub(crate) enum Begin {
     /// With the seat that the handshake's token took.
     Seated(Box<Seated>),
     /// With the refusal of a cookie's token, told as a browser can read it.
-    Refused(Denied),
+    Refused(Box<Denied>),
     /// With a refusal.
     Close(Close),
 }

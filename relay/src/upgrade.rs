@@ -150,7 +150,7 @@ pub(crate) fn decide(
             let arrival = Arrival { peer, presented, by_ticket: false, resume: None };
             match log_in(shared, &mailbox, arrival) {
                 Ok(seated) => Begin::Seated(Box::new(seated)),
-                Err(denied) if upgrade.by_cookie => Begin::Refused(denied),
+                Err(denied) if upgrade.by_cookie => Begin::Refused(Box::new(denied)),
                 Err(denied) => return refuse(denied.into()),
             }
         }
