@@ -1,4 +1,4 @@
-//! What the relay must know of each app to decide at the door: keys, roles, whether it is open. Last
+//! What the relay must know of each app to decide at the door: keys, roles, what a second login does. Last
 //! room of the bus. A snapshot is never changed in place: a new one replaces it.
 
 use std::{

@@ -8,7 +8,6 @@ mod turn;
 
 use std::{
     cell::RefCell,
-    net::SocketAddr,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, Waker},
@@ -32,6 +31,7 @@ use tracing::Span;
 pub(crate) use self::login::Begin;
 use self::{hours::Told, login::Pending, tap::Tap};
 use crate::{
+    addresses::Peer,
     batch::Batch,
     encode,
     io::Io,
@@ -84,7 +84,7 @@ pub(crate) struct Connection {
     pinged: bool,
     /// By itself, so that neither it nor the task is rounded up by much when it is allocated.
     ws: Box<WebSocket<Tap>>,
-    peer: SocketAddr,
+    peer: Peer,
     _connected: Connected,
 }
 
@@ -131,7 +131,7 @@ impl Connection {
         io: Io,
         ahead: Bytes,
         shared: Arc<Shared>,
-        (peer, timer): (SocketAddr, Timer),
+        (peer, timer): (Peer, Timer),
         mailbox: Arc<Mailbox>,
     ) -> Self {
         let now = Instant::now();

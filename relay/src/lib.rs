@@ -8,30 +8,35 @@
 //! 2. [`answer`]: the server's commands, carried out.
 //! 3. [`clock`]: watches the calendar, which seats follow.
 //! 4. [`listener`]: accepts; counts connections; TLS.
-//! 5. [`handshake`]: the request head: an upgrade, or somebody else's request.
-//! 6. [`connection`]: one task, one socket: reads, asks, gathers, writes.
-//! 7. [`session`]: one member's requests, decided and carried out in its room.
-//! 8. [`login`]: the door asked, the seat taken, both told.
-//! 9. [`removal`]: a user kicked or banned, once that is stored.
-//! 10. [`door`]: the one decision whether a token opens a room.
-//! 11. [`proof`]: the proof that a member holds the key to which its token is bound. Pure.
-//! 12. [`tickets`]: what logs in again in place of a token that logs in once.
-//! 13. [`shared`]: what every connection of the relay has in common.
-//! 14. [`seat`]: a member's place in a room: its cursors, its mail; leaving is its `Drop`.
-//! 15. [`rooms`]: every room by app and name.
-//! 16. [`room`]: members, presence, events, streams and state of one room.
-//! 17. [`standing`]: what a user was given in a room beside its token, and what results of both. Pure.
-//! 18. [`pass`]: what of a token counts in the seat that it opened.
-//! 19. [`stream`]: one published stream.
-//! 20. [`feed`]: a log that many read, and who of them waits for more.
-//! 21. [`log`]: frames in order, bounded by bytes and age. Pure.
-//! 22. [`mail`]: the wake-up handle by which rooms and streams reach a connection.
-//! 23. [`batch`]: what goes to the socket next, in few writes.
-//! 24. [`encode`]: the bytes of a server's WebSocket frame.
-//! 25. [`tls`]: certificates, and their renewal while running.
-//! 26. [`io`]: a connection with or without TLS.
-//! 27. [`addresses`]: how many connections there are from each address.
-//! 28. [`metrics`]: what the relay counts.
+//! 5. [`handshake`]: a connection's first request: an upgrade, or somebody else's.
+//! 6. [`upgrade`]: the one decision what an upgrade comes to, first request or later.
+//! 7. [`connection`]: one task, one socket: reads, asks, gathers, writes.
+//! 8. [`session`]: one member's requests, decided and carried out in its room.
+//! 9. [`login`]: the door asked, the seat taken, both told.
+//! 10. [`removal`]: a user kicked or banned, once that is stored.
+//! 11. [`door`]: the one decision whether a token opens a room.
+//! 12. [`proof`]: the proof that a member holds the key to which its token is bound. Pure.
+//! 13. [`tickets`]: what logs in again in place of a token that logs in once.
+//! 14. [`shared`]: what every connection of the relay has in common.
+//! 15. [`seat`]: a member's place in a room: its cursors, its mail; leaving is its `Drop`.
+//! 16. [`rooms`]: every room by app and name.
+//! 17. [`room`]: members, presence, events, streams and state of one room.
+//! 18. [`standing`]: what a user was given in a room beside its token, and what results of both. Pure.
+//! 19. [`pass`]: what of a token counts in the seat that it opened.
+//! 20. [`stream`]: one published stream.
+//! 21. [`feed`]: a log that many read, and who of them waits for more.
+//! 22. [`log`]: frames in order, bounded by bytes and age. Pure.
+//! 23. [`mail`]: the wake-up handle by which rooms and streams reach a connection.
+//! 24. [`batch`]: what goes to the socket next, in few writes.
+//! 25. [`head`]: the head of a request for the relay's path. Pure.
+//! 26. [`encode`]: the bytes of a server's WebSocket frame.
+//! 27. [`tls`]: certificates, and their renewal while running.
+//! 28. [`io`]: a connection with or without TLS.
+//! 29. [`clients`]: whose connection and whose request it is, and whether there is a place for it.
+//! 30. [`forwarded`]: what trusted proxies say of their clients in heads. Pure.
+//! 31. [`proxy_header`]: what they say in front of a connection.
+//! 32. [`addresses`]: how many connections there are from each address.
+//! 33. [`metrics`]: what the relay counts.
 //!
 //! Outside of the list, and only with the feature `bench`: `bench`, the hot paths laid open to those who
 //! count their instructions.
@@ -42,12 +47,15 @@ mod batch;
 #[cfg(feature = "bench")]
 #[doc(hidden)]
 pub mod bench;
+mod clients;
 mod clock;
 mod connection;
 mod door;
 mod encode;
 mod feed;
+mod forwarded;
 mod handshake;
+mod head;
 mod io;
 mod listener;
 mod log;
@@ -56,6 +64,7 @@ mod mail;
 mod metrics;
 mod pass;
 mod proof;
+mod proxy_header;
 mod relay;
 mod removal;
 mod room;
@@ -67,10 +76,15 @@ mod standing;
 mod stream;
 mod tickets;
 mod tls;
+mod upgrade;
 
+pub use addresses::Peer;
+pub use clients::{Client, Source};
 pub use door::{Admission, Denied, Presented, Proven, door};
-pub use io::Io;
-pub use listener::OtherHttp;
+pub use forwarded::{ClientAddress, Network, NetworkError, Proxies};
+pub use io::{Io, Socket};
+pub use listener::{Listening, OtherHttp};
 pub use proof::ProofError;
 pub use relay::{Config, Relay};
 pub use tls::{TlsError, TlsFiles};
+pub use upgrade::Opening;

@@ -3,7 +3,6 @@
 
 use std::{
     future::Future,
-    net::SocketAddr,
     pin::Pin,
     sync::{Arc, PoisonError},
     task::{Context, Poll, ready},
@@ -15,7 +14,7 @@ use stagedoor_token::{AppId, Claims, Roles};
 use stagedoor_wire::{member::Cursor, reply::LoggedIn};
 
 use crate::{
-    addresses,
+    addresses::Peer,
     door::{Admission, Denied, Presented, Proven, bearer_of, door, door_again, is_alive},
     mail::Mailbox,
     room::{Act, RegrantError, Room},
@@ -31,7 +30,7 @@ pub(crate) type Seated = (Seat, LoggedIn<Box<RawValue>>);
 #[derive(Clone, Copy)]
 pub(crate) struct Arrival<'a> {
     /// Where from.
-    pub(crate) peer: SocketAddr,
+    pub(crate) peer: Peer,
     /// What it brings; with `by_ticket` a ticket in the token's place.
     pub(crate) presented: Presented<'a>,
     pub(crate) by_ticket: bool,
@@ -87,7 +86,7 @@ fn ask_the_door(shared: &Shared, arrival: Arrival<'_>) -> Result<Admission, Deni
 fn take_seat(
     shared: &Arc<Shared>,
     mailbox: &Arc<Mailbox>,
-    peer: SocketAddr,
+    peer: Peer,
     admission: Admission,
     resume: Option<Cursor>,
 ) -> Result<Seated, Denied> {
@@ -102,7 +101,7 @@ fn take_seat(
 fn by_a_ticket(
     shared: &Arc<Shared>,
     mailbox: &Arc<Mailbox>,
-    peer: SocketAddr,
+    peer: Peer,
     admission: Admission,
     resume: Option<Cursor>,
     ticket: &str,
@@ -164,7 +163,7 @@ impl Drop for Use {
 pub(crate) struct Waiting {
     shared: Arc<Shared>,
     mailbox: Arc<Mailbox>,
-    peer: SocketAddr,
+    peer: Peer,
     token: Box<str>,
     resume: Option<Cursor>,
     admission: Admission,
@@ -246,7 +245,7 @@ impl Future for Waiting {
     }
 }
 
-fn told(shared: &Shared, peer: SocketAddr, seat: &Seat) {
+fn told(shared: &Shared, peer: Peer, seat: &Seat) {
     let span = tracing::Span::current();
     span.record("app", seat.room.app.0).record("room", &*seat.room.name);
     span.record("user", &*seat.me.member.user);
@@ -257,12 +256,12 @@ fn told(shared: &Shared, peer: SocketAddr, seat: &Seat) {
         user: seat.user.clone(),
         role: seat.me.grants.role.text(),
         jti: seat.me.pass.jti.clone(),
-        peer: addresses::text(peer),
+        peer: peer.text(),
     });
 }
 
 /// Tells of a refused login with a token, or without one.
-fn refused(shared: &Shared, peer: SocketAddr, token: Option<&str>, denied: Denied) {
+fn refused(shared: &Shared, peer: Peer, token: Option<&str>, denied: Denied) {
     shared.metrics.logins_refused.one(denied.code());
     tracing::debug!(code = denied.code(), "login refused");
     let proven = token.map(|token| Proven::of(token, denied)).unwrap_or_default();
@@ -273,7 +272,7 @@ fn refused(shared: &Shared, peer: SocketAddr, token: Option<&str>, denied: Denie
         room: room.map(Into::into),
         user: user.map(Into::into),
         jti: jti.map(Into::into),
-        peer: addresses::text(peer),
+        peer: peer.text(),
     });
 }
 

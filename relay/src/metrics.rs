@@ -118,6 +118,8 @@ metrics! {
     counters {
         /// Connections accepted.
         connections: Counter;
+        /// Upgrades that came as a later request of a connection.
+        upgrades_later: Counter;
         /// Seats taken.
         seats: Counter;
         /// Data frames taken from publishers.

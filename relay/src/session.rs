@@ -20,6 +20,7 @@ use stagedoor_token::{Action, Decision, Grants, Pattern, Rule, authorize};
 use stagedoor_wire::{
     close::Close,
     code::ErrorCode,
+    depth::is_within,
     event::Event,
     frame::FrameHeader,
     member::Delivery,
@@ -85,14 +86,7 @@ struct Denial(Box<Refusal>);
 
 impl Denial {
     fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self(Box::new(Refusal {
-            code: Cow::Borrowed(code.as_str()),
-            message: message.into(),
-            rule: None,
-            retry_ms: None,
-            version: None,
-            nonce: None,
-        }))
+        Self(Box::new(Refusal::new(code.as_str(), message)))
     }
 
     fn rule(rule: Rule) -> Self {
@@ -343,6 +337,7 @@ impl Session {
                 "`data` is longer than `message_bytes_max`",
             ));
         }
+        self.check_depth(&send.data)?;
         let unknown = || Denial::new(ErrorCode::UserUnknown, "no such user is in the room");
         match &send.to {
             To::Room => self.allow(&Action::SendRoom)?,
@@ -366,6 +361,15 @@ impl Session {
         Ok(ok(send.id, Done {}))
     }
 
+    /// Whether a field of a request, which is a level of its own, goes no deeper than it may: all else of a
+    /// request has a form.
+    fn check_depth(&self, json: &RawValue) -> Result<(), Denial> {
+        if is_within(json.get().as_bytes(), self.shared.limits.json_depth_max.saturating_sub(1)) {
+            return Ok(());
+        }
+        Err(Denial::new(ErrorCode::TooLarge, "the request goes deeper than `json_depth_max`"))
+    }
+
     fn set(&mut self, set: &request::Set) -> Result<Bytes, Denial> {
         self.allow(&Action::Set { key: &set.key })?;
         if set.value.get().len() > self.shared.limits.state_value_bytes_max {
@@ -374,6 +378,7 @@ impl Session {
                 "`value` is longer than `state_value_bytes_max`",
             ));
         }
+        self.check_depth(&set.value)?;
         match self.seat.room.set(&self.seat.me, &set.key, &set.value, set.if_version) {
             Ok(version) => Ok(ok(set.id, Versioned { version })),
             Err(SetError::Full) => Err(Denial::new(

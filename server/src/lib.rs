@@ -18,19 +18,23 @@
 //! 13. [`error`]: every refusal, and the only file with status codes.
 //! 14. [`doors`]: what the doors know is what is stored.
 //! 15. [`store`]: the database.
-//! 16. [`under_way`]: acts and creations that began and are not done.
-//! 17. [`secret`]: secrets made, hashed and compared.
-//! 18. [`metrics`]: what the server counts.
-//! 19. [`config`]: how the server is set up; every limit by name.
+//! 16. [`folder`]: the data folder, which one process has.
+//! 17. [`under_way`]: acts and creations that began and are not done.
+//! 18. [`secret`]: secrets made, hashed and compared.
+//! 19. [`rates`]: rates by name.
+//! 20. [`metrics`]: what the server counts.
+//! 21. [`config`]: how the server is set up; every limit by name.
 
 mod act;
 mod caller;
 pub mod config;
 mod doors;
 mod error;
+mod folder;
 mod idempotency;
 mod issue;
 mod metrics;
+mod rates;
 mod recorder;
 mod revoker;
 mod role_set;
@@ -45,6 +49,8 @@ mod under_way;
 
 pub use caller::Scope;
 pub use config::Config;
+pub use error::BodyTimeout;
+pub use folder::{DataFolder, FolderError};
 pub use router::openapi;
 pub use routes::{api_keys::ApiKeyCreated, apps::AppCreated};
 pub use server::{NotReady, OpenError, Server};

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use stagedoor_bus::{Bus, Event, StoreRequest};
 use stagedoor_token::AppId;
+use stagedoor_wire::rate::Rate;
 use thiserror::Error;
 use tokio::{
     sync::{mpsc, oneshot},
@@ -15,8 +16,10 @@ use crate::{
     config::Config,
     doors::{Doors, News},
     error::ApiError,
+    folder::{DataFolder, FolderError},
     metrics::Metrics,
-    recorder::{Recorder, listen},
+    rates::Buckets,
+    recorder::{self, Recorder, listen},
     revoker::Revoker,
     router,
     routes::{
@@ -24,8 +27,8 @@ use crate::{
         apps::{self, AppCreated, NewApp},
     },
     secret,
-    state::{Buckets, State},
-    store::Store,
+    state::{State, unix_ms},
+    store::{Store, StoreError, audit::Record},
     storer::Storer,
     under_way::Acts,
 };
@@ -43,9 +46,15 @@ const APPS_AT_A_TIME: u32 = 500;
 /// Why the server did not open, or an app was not made.
 #[derive(Debug, Error)]
 pub enum OpenError {
-    /// The data folder or the database.
+    /// The data folder.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// The database.
     #[error("the data folder is not usable: {0}")]
     Store(String),
+    /// The root credential, which does not count if it was shown.
+    #[error("the root credential was not made: {0}")]
+    Root(String),
     /// An app, a key or a credential.
     #[error("refused: {0}")]
     Refused(&'static str),
@@ -78,18 +87,16 @@ pub struct Server {
 }
 
 impl Server {
-    /// Opens the store, makes the root credential at the first start (the second part, shown this once),
-    /// and tells the relay of every app. `events` are what the relay tells, `stores` what it asks to be stored.
+    /// Opens the data folder, which no other process may have, and tells the relay of every app. `events` are what
+    /// the relay tells, `stores` what it asks to be stored.
     pub async fn open(
         config: Config,
         bus: Arc<dyn Bus>,
         events: mpsc::Receiver<Event>,
         stores: mpsc::Receiver<StoreRequest>,
-    ) -> Result<(Self, Option<String>), OpenError> {
+    ) -> Result<Self, OpenError> {
         let wait = Duration::from_millis(config.store_wait_ms);
-        let store = Store::open(&config.data_dir, wait)
-            .await
-            .map_err(|error| OpenError::Store(error.to_string()))?;
+        let store = open_store(DataFolder::open(&config.data_dir)?, wait).await?;
         let clock = bus.clock();
         clock.settle_after(Duration::from_secs(config.clock_settle_s));
         if let Some(settled_ms) = store.settled_ms().await.map_err(ApiError::from)? {
@@ -100,9 +107,13 @@ impl Server {
             Recorder::start(store.clone(), metrics.clone(), config.audit_waiting_max.max(1));
         let doors = Arc::new(Doors::new(bus.clone(), metrics.clone()));
         let revoker = Revoker::new(store.clone(), bus.clone());
+        let refusals = Rate { per_s: config.refusals_per_s, burst: config.refusals_burst };
         let state = Arc::new(State {
-            requests: Buckets::new(config.rate_per_s, config.rate_burst),
-            refusals: Buckets::new(config.refusals_per_s, config.refusals_burst),
+            requests: Buckets::of_known(Rate {
+                per_s: config.rate_per_s,
+                burst: config.rate_burst,
+            }),
+            refusals: Buckets::bounded(refusals, config.rates_kept_max),
             acts: Acts::new(config.acts_under_way_max),
             marks: Arc::default(),
             doors,
@@ -113,7 +124,6 @@ impl Server {
             metrics: metrics.clone(),
             config,
         });
-        let root = make_root(&state).await?;
         state.revoker.load().await.map_err(ApiError::from)?;
         tell_apps(&state).await?;
         let (close_storer, closing) = oneshot::channel();
@@ -123,7 +133,29 @@ impl Server {
         let listening = tokio::spawn(listen(events, recorder, metrics, closing));
         let ending = vec![(close_storer, storing), (close_listener, listening)];
         let tasks = vec![tokio::spawn(prune(state.clone())), tokio::spawn(forget(state.clone()))];
-        Ok((Self { state, tasks, ending, writer }, root))
+        Ok(Self { state, tasks, ending, writer })
+    }
+
+    /// Makes the operator's root credential, unless there is one. To be called once all else has succeeded: it is
+    /// given to `show`, and counts when that has succeeded.
+    pub async fn first_root(
+        &self,
+        show: impl FnOnce(&str) -> std::io::Result<()>,
+    ) -> Result<(), OpenError> {
+        set_root(&self.state.store, false, show).await
+    }
+
+    /// Puts another root credential in the place of the one that is there, in a data folder that no process has.
+    /// It is given to `show`, and counts when that has succeeded.
+    pub async fn reset_root(
+        folder: DataFolder,
+        config: &Config,
+        show: impl FnOnce(&str) -> std::io::Result<()>,
+    ) -> Result<(), OpenError> {
+        let store = open_store(folder, Duration::from_millis(config.store_wait_ms)).await?;
+        set_root(&store, true, show).await?;
+        store.close().await;
+        Ok(())
     }
 
     /// Every path of the HTTP API and its pages. A request's peer is read from its extension
@@ -192,11 +224,29 @@ impl Server {
     }
 }
 
-async fn make_root(state: &State) -> Result<Option<String>, OpenError> {
+async fn open_store(folder: DataFolder, wait: Duration) -> Result<Store, OpenError> {
+    Store::open(folder, wait).await.map_err(|error| OpenError::Store(error.to_string()))
+}
+
+async fn set_root(
+    store: &Store,
+    anew: bool,
+    show: impl FnOnce(&str) -> std::io::Result<()>,
+) -> Result<(), OpenError> {
     let secret = secret::random_text::<32>().map_err(ApiError::from)?;
-    let hash = secret::hash(secret.as_bytes());
-    let made = state.store.set_root(&hash, state.unix_ms()).await.map_err(ApiError::from)?;
-    Ok(made.then(|| format!("{ROOT_PREFIX}{secret}")))
+    let failed = |error: StoreError| OpenError::Root(error.to_string());
+    if !anew && store.root().await.map_err(failed)?.is_some() {
+        return Ok(());
+    }
+    let mut tx = store.begin().await.map_err(failed)?;
+    tx.set_root(&secret::hash(secret.as_bytes()), unix_ms()).await.map_err(failed)?;
+    let kind = if anew { "root.reset" } else { "root.create" };
+    let record = Record { actor: Some("local".into()), ..recorder::now(kind, "ok") };
+    tx.add_record(record).await.map_err(failed)?;
+    // Shown and not committed it is made again at the next start; committed and not shown it would be lost.
+    show(&format!("{ROOT_PREFIX}{secret}"))
+        .map_err(|error| OpenError::Root(format!("it could not be shown: {error}")))?;
+    tx.commit().await.map(drop).map_err(failed)
 }
 
 async fn tell_apps(state: &State) -> Result<(), OpenError> {

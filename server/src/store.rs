@@ -13,7 +13,7 @@ pub(crate) mod revocations;
 pub(crate) mod roles;
 pub(crate) mod write;
 
-use std::{borrow::Cow, fs::OpenOptions, os::unix::fs::OpenOptionsExt, path::Path, time::Duration};
+use std::{borrow::Cow, fs::OpenOptions, os::unix::fs::OpenOptionsExt, sync::Arc, time::Duration};
 
 use sqlx::{
     ConnectOptions, SqlitePool,
@@ -23,11 +23,10 @@ use sqlx::{
     },
 };
 
+use crate::folder::{DATABASE, DataFolder};
 use health::Reason;
 use write::{Statement, Writer};
 
-/// The database's file in the data folder.
-pub(crate) const FILE: &str = "stagedoor.sqlite";
 /// Pages that a connection keeps, in KiB: what is written is mostly at the end, and the system keeps the file.
 const CACHE_KIB: u32 = 512;
 /// Connections that read.
@@ -90,14 +89,15 @@ fn bound(number: u64) -> i64 {
 pub(crate) struct Store {
     pool: SqlitePool,
     writer: Writer,
+    /// This process's for as long as anybody has the store.
+    _folder: Arc<DataFolder>,
 }
 
 impl Store {
     /// Opens the database, makes it if it is not there, and brings its schema up to date. `wait` is how long a write
     /// waits: for others of this process, and as long for other processes.
-    pub(crate) async fn open(data_dir: &Path, wait: Duration) -> Result<Self, StoreError> {
-        std::fs::create_dir_all(data_dir)?;
-        let file = data_dir.join(FILE);
+    pub(crate) async fn open(folder: DataFolder, wait: Duration) -> Result<Self, StoreError> {
+        let file = folder.path().join(DATABASE);
         OpenOptions::new().create(true).append(true).mode(0o600).open(&file)?;
         let options = SqliteConnectOptions::new()
             .filename(&file)
@@ -112,7 +112,8 @@ impl Store {
         let readers = options.clone().pragma("query_only", "ON");
         let pool = SqlitePoolOptions::new().max_connections(READERS_MAX).acquire_timeout(wait);
         let pool = pool.connect_with(readers).await?;
-        Ok(Self { pool, writer: Writer::new(options, connection, wait) })
+        let writer = Writer::new(options, connection, wait);
+        Ok(Self { pool, writer, _folder: Arc::new(folder) })
     }
 
     /// Whether the database can be read.
@@ -160,7 +161,8 @@ pub(crate) mod tests {
     /// An empty store, and its folder.
     pub(crate) async fn opened() -> (Store, tempfile::TempDir) {
         let folder = tempfile::tempdir().expect("a folder");
-        let store = Store::open(folder.path(), Duration::from_secs(5)).await.expect("a store");
+        let data = DataFolder::open(folder.path()).expect("a folder of its own");
+        let store = Store::open(data, Duration::from_secs(5)).await.expect("a store");
         (store, folder)
     }
 }

@@ -30,7 +30,7 @@ pub(crate) enum Begin {
     /// With the seat that the handshake's token took.
     Seated(Box<Seated>),
     /// With the refusal of a cookie's token, told as a browser can read it.
-    Refused(Denied),
+    Refused(Box<Denied>),
     /// With a refusal.
     Close(Close),
 }
@@ -43,17 +43,6 @@ pub(super) struct Pending {
     waiting: Box<Waiting>,
 }
 
-fn refusal(denied: Denied) -> Refusal {
-    Refusal {
-        code: denied.public_code().into(),
-        message: denied.message(),
-        rule: None,
-        retry_ms: None,
-        version: None,
-        nonce: None,
-    }
-}
-
 impl Connection {
     /// Begins with the seat that the handshake's token took, or with a close.
     pub(crate) fn begin(&mut self, begin: Begin) {
@@ -61,7 +50,7 @@ impl Connection {
             Begin::Stranger => {}
             Begin::Seated(seated) => self.sit(0, *seated, None),
             Begin::Refused(denied) => {
-                self.push(session::refused(Some(0), refusal(denied)));
+                self.push(session::refused(Some(0), denied.refusal()));
                 self.close(denied.close());
             }
             Begin::Close(close) => self.close(close),
@@ -143,7 +132,7 @@ impl Connection {
         if let Phase::Stranger { nonce, .. } = &mut self.phase {
             nonce.clone_from(&fresh);
         }
-        self.push(session::refused(Some(id), Refusal { nonce: fresh, ..refusal(denied) }));
+        self.push(session::refused(Some(id), Refusal { nonce: fresh, ..denied.refusal() }));
         // Who is asked for a proof may try again: that much counts as a stray request.
         if !asks {
             self.close(denied.close());

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use serde_json::value::RawValue;
-use stagedoor_token::{Grants, Pattern, Refusal, Roles, SecondLogin};
+use stagedoor_token::{Fault, Grants, Pattern, Roles, SecondLogin};
 use stagedoor_wire::{
     close::Close,
     event::Asked,
@@ -79,7 +79,7 @@ pub(crate) enum EnterError {
     /// The user has as many seats as `second_login` allows.
     SeatHeld,
     /// The token opens no seat among the app's roles.
-    Refused(Refusal),
+    Refused(Fault),
 }
 
 impl Room {

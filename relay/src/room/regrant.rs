@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde_json::value::RawValue;
 use stagedoor_bus::{Clock, Then};
-use stagedoor_token::{Kinds, Refusal, RoleName, Roles};
+use stagedoor_token::{Fault, Kinds, RoleName, Roles};
 use stagedoor_wire::{
     event::{Ended, Event, Outcome, Why},
     member::Member,
@@ -54,7 +54,7 @@ pub(crate) enum RegrantError {
     /// `caps.members_max` of the role.
     RoleFull,
     /// The token opens no seat among the app's roles.
-    Refused(Refusal),
+    Refused(Fault),
 }
 
 /// What a seat must know when its grants became others.

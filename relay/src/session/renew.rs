@@ -1,16 +1,12 @@
 //! A new token for the same seat. Of `session`. The door decides, as at a login; then the seat goes on with
 //! what the new token says: at once, or, with a token that is good for once, when its use is stored.
 
-use std::{borrow::Cow, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use stagedoor_bus::{Event as Told, Storing};
 use stagedoor_token::Roles;
-use stagedoor_wire::{
-    code::ErrorCode,
-    reply::{Refusal, Renewed},
-    request::Renew,
-};
+use stagedoor_wire::{code::ErrorCode, reply::Renewed, request::Renew};
 use tokio::{
     sync::oneshot::{self, error::TryRecvError},
     time::timeout,
@@ -36,8 +32,7 @@ impl Denial {
     }
 
     fn denied(denied: Denied) -> Self {
-        let denial = Self::new(ErrorCode::RequestInvalid, denied.message()).0;
-        Self(Box::new(Refusal { code: Cow::Borrowed(denied.public_code()), ..*denial }))
+        Self(Box::new(denied.refusal()))
     }
 }
 

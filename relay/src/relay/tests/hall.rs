@@ -24,6 +24,7 @@ use tokio_tungstenite::{
 
 use crate::{
     answer::answer,
+    forwarded::Proxies,
     mail::Mailbox,
     relay::{Config, Relay},
     room::{Occupant, Room, View},
@@ -61,12 +62,13 @@ impl Hall {
         let (id, keys, roles) = (APP, vec![key.clone()], Roles::built_in());
         bus.put_app(App { id, keys, roles, second_login: None }).await.expect("a bus");
         let config = Config { limits, ..Config::default() };
-        let relay = Relay::new(config, bus, Arc::new(|_, _| {})).expect("a relay");
+        let relay = Relay::new(config, Proxies::default(), bus).expect("a relay");
         let shared = relay.shared.clone();
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let (stop, stopped) = oneshot::channel();
-        tokio::spawn(relay.serve(listener, async move { drop(stopped.await) }));
+        let other = Arc::new(|_, _| {});
+        tokio::spawn(relay.serve(listener, other, async move { drop(stopped.await) }));
         let _ends = (commands, events);
         (Self { shared, address, key, stop: Some(stop), _ends }, stores)
     }

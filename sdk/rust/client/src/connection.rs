@@ -121,7 +121,7 @@ impl Connection {
         loop {
             match self.hear().await.map_err(lost)? {
                 Said::Reply(re, outcome) if re == id => {
-                    return outcome.map_err(ConnectError::Refused);
+                    return outcome.map_err(ConnectError::from);
                 }
                 other => self.early.push_back(other),
             }
@@ -245,7 +245,7 @@ impl Connection {
                 return Ok(None);
             }
             Some(Err(error)) => AskError::Key(error),
-            None => AskError::Refused(refusal),
+            None => refusal.into(),
         };
         Ok(Some(self.renew_failed(failed)))
     }
@@ -295,7 +295,7 @@ impl Connection {
             }
             _ => {}
         }
-        tell(answered, &outcome.map_err(AskError::Refused));
+        tell(answered, &outcome.map_err(AskError::from));
         Ok(told)
     }
 

@@ -40,6 +40,9 @@ pub struct Refusal {
     /// The rule of the role or of the token that refused, such as `publish.kinds`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<Cow<'static, str>>,
+    /// The claim of a token that was refused, or the place in it, such as `grants.publish.streams[1]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<Box<str>>,
     /// When to try again, with `rate_limited`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_ms: Option<u64>,
@@ -49,6 +52,21 @@ pub struct Refusal {
     /// What the proof must contain, with `proof_required`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nonce: Option<Box<str>>,
+}
+
+impl Refusal {
+    /// A refusal that has a code and a text, no more.
+    pub fn new(code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
+        Self {
+            code: code.into(),
+            message: message.into(),
+            rule: None,
+            field: None,
+            retry_ms: None,
+            version: None,
+            nonce: None,
+        }
+    }
 }
 
 /// `ok` of `login`: the seat.
