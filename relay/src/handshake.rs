@@ -75,7 +75,7 @@ pub(crate) async fn handshake(
     };
     match answer {
         Ok(opening) => open(io, ahead, timer, *opening).await,
-        Err(problem) => Box::pin(refuse(io, problem)).await,
+        Err(problem) => Box::pin(refuse(io, *problem)).await,
     }
 }
 

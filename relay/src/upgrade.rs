@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// What an upgrade comes to: it is answered with 101, and the connection begins, or with a problem, and that is all.
-pub(crate) type Answer = Result<Box<Opening>, Problem>;
+pub(crate) type Answer = Result<Box<Opening>, Box<Problem>>;
 
 /// When it is known what an upgrade comes to.
 pub(crate) enum Decision {
@@ -80,10 +80,10 @@ const OTHER_VERSION: &[(&str, &str)] = &[("Upgrade", "websocket"), ("Sec-WebSock
 
 impl Problem {
     /// A problem that is counted.
-    fn told(shared: &Shared, why: impl Into<Self>) -> Self {
+    fn told(shared: &Shared, why: impl Into<Self>) -> Box<Self> {
         let problem = why.into();
         shared.metrics.handshakes_refused.one(problem.code);
-        problem
+        Box::new(problem)
     }
 
     /// The body.
