@@ -79,6 +79,22 @@ impl Actor {
     }
 }
 
+/// Who did something, and from where.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct By {
+    /// Who.
+    pub actor: Actor,
+    /// The peer's address, of a member.
+    pub peer: Option<Arc<str>>,
+}
+
+impl By {
+    /// Somebody who is in no room.
+    pub fn outside(actor: Actor) -> Self {
+        Self { actor, peer: None }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

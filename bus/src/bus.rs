@@ -6,17 +6,20 @@ use stagedoor_token::AppId;
 use thiserror::Error;
 
 use crate::{
+    actor::By,
+    clock::Clock,
     command::{Answer, Command},
-    directory::{App, Directory},
+    directory::{App, AppLife, Directory},
     event::Event,
     revocation::{Revocation, Target},
     revocations::Revocations,
+    store::Storing,
 };
 
 /// A future that a filling of the bus gives back.
 pub type BusFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, BusError>> + Send + 'a>>;
 
-/// Why a command got no answer.
+/// Why a command got no answer, or nothing was stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum BusError {
     /// No relay is there, or it is too busy to take a command.
@@ -25,6 +28,9 @@ pub enum BusError {
     /// The relay did not answer in time.
     #[error("the relay did not answer in time")]
     Timeout,
+    /// The store takes nothing now.
+    #[error("the store takes nothing now")]
+    StoreUnavailable,
 }
 
 /// What both sides hold of the bus: the relay reads the directory and tells what happened, the server
@@ -46,9 +52,20 @@ pub trait Bus: Send + Sync + 'static {
     /// comes after, so that nobody gets in between.
     fn revoke(&self, revocation: &Revocation);
 
+    /// Asks the server to store revocations of one app, all or none, in somebody's name. The doors go by them
+    /// from now on, until it is known whether they are stored; then for good, or not any more. Nothing is
+    /// stored of an app that is not there any more, or that was made again.
+    fn store(&self, app: AppLife, revocations: Vec<Revocation>, by: By) -> Storing;
+
+    /// The same of what holds already: the doors know it for good, and it is tried until it is stored.
+    fn store_due(&self, app: AppLife, revocations: Vec<Revocation>, by: By) -> Storing;
+
     /// Tells every door that a revocation of a target is lifted; `left` are those of the same target that
     /// still stand.
     fn lift(&self, app: AppId, target: &Target, left: &[Revocation]);
+
+    /// The clock by which everybody on this bus decides.
+    fn clock(&self) -> &Clock;
 
     /// Asks the relay that holds the room, or all relays, and waits for the answer.
     fn command(&self, command: Command) -> BusFuture<'_, Answer>;

@@ -11,7 +11,7 @@ use stagedoor_token::{AppId, Key, KeySet, Roles, SecondLogin};
 
 /// One app from its making to its deletion. An app made again under an AppID that was free is another one, and
 /// nothing of the old one is its.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct AppLife {
     /// The AppID.
     pub id: AppId,

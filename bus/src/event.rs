@@ -1,12 +1,12 @@
 //! What the relay tells the server, for the audit trail and for usage. After `command`, before
-//! `directory`. Carries ids and codes; never a token. Texts are shared, since what is told often is told of
+//! `store`. Carries ids and codes; never a token. Texts are shared, since what is told often is told of
 //! what lives on; those that no token proved are of the form that a record may hold, or left out.
 
 use std::{borrow::Cow, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{actor::Actor, directory::AppLife, revocation::Revocation, text::Text};
+use crate::{actor::Actor, directory::AppLife, text::Text};
 
 /// One event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,18 +74,6 @@ pub enum Event {
         user: Option<Text>,
         /// `ok`, or the code that refused.
         code: Cow<'static, str>,
-    },
-    /// A member's act revoked something: a kick its token, a ban its user. The doors know of it; it is to
-    /// be stored.
-    Revoked {
-        /// The app.
-        app: AppLife,
-        /// The revocation.
-        revocation: Revocation,
-        /// Who did it.
-        by: Actor,
-        /// The address of that member's peer, if it was one.
-        peer: Option<Arc<str>>,
     },
     /// A member brought a new token to its seat.
     Renewed {
@@ -164,6 +152,11 @@ pub enum Event {
         app: AppLife,
         /// The room.
         room: Arc<str>,
+    },
+    /// The calendar jumped.
+    ClockJumped {
+        /// How far, in milliseconds: forward, or back when negative.
+        by_ms: i64,
     },
     /// Events that the server was too slow to take were dropped.
     Dropped {

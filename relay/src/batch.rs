@@ -77,12 +77,17 @@ impl Batch {
     }
 
     /// Writes once; how many bytes were taken. Must not be called when nothing waits.
+    #[inline]
     pub(crate) fn poll_write(
         &mut self,
         io: Pin<&mut (impl AsyncWrite + Unpin)>,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
-        let polled = self.poll_once(io, cx);
+        let polled = if self.more.is_empty() {
+            io.poll_write(cx, &self.first)
+        } else {
+            self.poll_many(io, cx)
+        };
         if let Poll::Ready(Ok(written)) = polled {
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
@@ -92,14 +97,13 @@ impl Batch {
         polled
     }
 
-    fn poll_once(
+    /// By itself, so that who writes one piece does not pay for the room that many need.
+    #[inline(never)]
+    fn poll_many(
         &self,
         io: Pin<&mut (impl AsyncWrite + Unpin)>,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
-        if self.more.is_empty() {
-            return io.poll_write(cx, &self.first);
-        }
         let pieces = || iter::once(&self.first).chain(&self.more);
         if io.is_write_vectored() && self.bytes / (1 + self.more.len()) >= VECTORED_PIECE_BYTES {
             let mut slices = [IoSlice::new(&[]); SLICES_MAX];

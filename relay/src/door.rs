@@ -1,13 +1,18 @@
-//! The door: the one decision whether a token opens a room. After `login`, before `shared`; called for
+//! The door: the one decision whether a token opens a room. After `removal`, before `shared`; called for
 //! the handshake's token and for `login` alike. Pure: the directory and the time are given.
 
 use std::sync::Arc;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Deserialize;
-use stagedoor_bus::{Bearer, Directory, Revocations};
-use stagedoor_token::{Claims, Refusal, Roles, SecondLogin, seat, verify_with_key};
-use stagedoor_wire::close::{Close, Next};
+use stagedoor_bus::{AppLife, Bearer, Directory, Revocations};
+use stagedoor_token::{
+    Claims, Fault, Field, Refusal, Roles, Rule, SecondLogin, seat, verify_with_key,
+};
+use stagedoor_wire::{
+    close::{Close, Next},
+    reply,
+};
 use thiserror::Error;
 
 use crate::{
@@ -45,12 +50,19 @@ pub struct Admission {
     pub since_ms: u64,
 }
 
+impl Admission {
+    /// The app, as it was at the door.
+    pub(crate) fn life(&self) -> AppLife {
+        AppLife { id: self.claims.app, since_ms: self.since_ms }
+    }
+}
+
 /// Why the door stayed shut (`spec/wire.md` §Connecting, in that order).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum Denied {
     /// The token, or its role and grants, are not good.
     #[error("{0}")]
-    Token(Refusal),
+    Token(Fault),
     /// The token is for another room than the login names.
     #[error("the token is for another room")]
     RoomMismatch,
@@ -87,6 +99,15 @@ pub enum Denied {
     /// The relay is going away.
     #[error("the relay is going away")]
     Closing,
+    /// That the token was used cannot be stored now.
+    #[error("that the token was used cannot be stored now; it is as good as before")]
+    Store,
+}
+
+impl From<Refusal> for Denied {
+    fn from(refusal: Refusal) -> Self {
+        Self::Token(refusal.into())
+    }
 }
 
 /// The ids of a token whose signature was proven, for the audit trail of its refusal. What is not a text
@@ -142,7 +163,7 @@ pub(crate) fn door_again(
 ) -> Result<Admission, Denied> {
     let Ticket { claims, kid } = ticket;
     if now_s >= claims.exp {
-        return Err(Denied::Token(Refusal::TokenExpired));
+        return Err(Refusal::TokenExpired.into());
     }
     // The token itself was revoked by its one login.
     let jti = claims.jti.clone();
@@ -170,7 +191,7 @@ fn admit(
             .map_err(Denied::Proof)?;
     }
     is_alive(revocations, &bearer_of(&claims, &kid), now_s)?;
-    let app = directory.app(claims.app).ok_or(Denied::Token(Refusal::KeyUnknown))?;
+    let app = directory.app(claims.app).ok_or(Refusal::KeyUnknown)?;
     seat(&claims, &app.roles).map_err(Denied::Token)?;
     let (roles, since_ms) = (app.roles.clone(), app.since_ms);
     Ok(Admission { kid, claims, roles, second_login: app.second_login, since_ms })
@@ -207,11 +228,12 @@ impl Denied {
     /// The exact code, for the log and the audit trail.
     pub fn code(self) -> &'static str {
         match self {
-            Self::Token(refusal) => refusal.code(),
+            Self::Token(fault) => fault.code(),
             Self::RoomMismatch => "room_mismatch",
             Self::UserMismatch => "user_mismatch",
             Self::Proof(ProofError::Required) => "proof_required",
             Self::Proof(ProofError::Invalid) => "proof_invalid",
+            Self::Proof(ProofError::KeyPrivate) => "proof_key_private",
             Self::Ticket => "ticket_unknown",
             Self::Revoked => "token_revoked",
             Self::Banned => "banned",
@@ -221,13 +243,14 @@ impl Denied {
             Self::SeatHeld => "seat_held",
             Self::RateExceeded => "rate_exceeded",
             Self::Closing => "closing",
+            Self::Store => "store_unavailable",
         }
     }
 
     /// The code that the client is told.
     pub fn public_code(self) -> &'static str {
         match self {
-            Self::Token(refusal) => refusal.public_code(),
+            Self::Token(fault) => fault.public_code(),
             _ => self.code(),
         }
     }
@@ -244,6 +267,7 @@ impl Denied {
                 | Self::SeatHeld
                 | Self::RateExceeded
                 | Self::Closing
+                | Self::Store
         )
     }
 
@@ -255,10 +279,35 @@ impl Denied {
         }
     }
 
+    /// The claim that the client is told to mend, where its token was proven.
+    pub fn field(self) -> Option<Field> {
+        match self {
+            Self::Token(fault) => fault.field(),
+            _ => None,
+        }
+    }
+
+    /// The rule of the role that the token breaks.
+    pub fn rule(self) -> Option<&'static str> {
+        match self {
+            Self::Token(fault) => fault.rule().map(Rule::name),
+            _ => None,
+        }
+    }
+
+    /// The answer to a `login` or `renew`.
+    pub fn refusal(self) -> reply::Refusal {
+        reply::Refusal {
+            field: self.field().map(|field| field.as_str().into()),
+            rule: self.rule().map(Into::into),
+            ..reply::Refusal::new(self.public_code(), self.message())
+        }
+    }
+
     /// The close that follows a refused `login`.
     pub fn close(self) -> Close {
         match self {
-            Self::Token(refusal) => match refusal.public_code() {
+            Self::Token(fault) => match fault.public_code() {
                 "token_invalid" => Close::TokenInvalid,
                 "token_expired" => Close::TokenExpired,
                 "token_not_yet_valid" => Close::TokenNotYetValid,
@@ -274,6 +323,7 @@ impl Denied {
             Self::SeatHeld => Close::SeatHeld,
             Self::RateExceeded => Close::RateExceeded,
             Self::Closing => Close::Closing,
+            Self::Store => Close::StoreUnavailable,
         }
     }
 

@@ -11,7 +11,7 @@ use bytes::{Buf, Bytes};
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 use tokio::{
     io::{AsyncRead, AsyncWrite, Interest, ReadBuf},
-    net::TcpStream,
+    net::{TcpStream, UnixStream},
 };
 use tokio_rustls::server::TlsStream;
 
@@ -39,10 +39,30 @@ pub struct Io {
     is_full: bool,
 }
 
+/// A connection as it was accepted.
+#[derive(Debug)]
+pub enum Socket {
+    /// From an address.
+    Tcp(TcpStream),
+    /// From this machine.
+    Unix(UnixStream),
+}
+
 #[derive(Debug)]
 enum Link {
     Tcp(TcpStream),
+    // Behind a pointer, so that there is room in the first for which of them it is.
+    Unix(Box<UnixStream>),
     Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl From<Socket> for Io {
+    fn from(socket: Socket) -> Self {
+        match socket {
+            Socket::Tcp(tcp) => tcp.into(),
+            Socket::Unix(unix) => Self::over(Link::Unix(Box::new(unix))),
+        }
+    }
 }
 
 impl From<TcpStream> for Io {
@@ -64,7 +84,11 @@ impl Io {
 
     /// Puts bytes back, to be read first.
     pub(crate) fn unread(&mut self, ahead: Bytes) {
-        self.ahead = ahead;
+        self.ahead = if self.ahead.is_empty() {
+            ahead
+        } else {
+            [ahead, std::mem::take(&mut self.ahead)].concat().into()
+        };
     }
 
     /// From now on the end of the connection follows at once what is written: on a plain socket both are one
@@ -75,12 +99,19 @@ impl Io {
 
     /// Whether dropping it says goodbye to the peer as well as `shutdown` does.
     pub(crate) fn ends_by_drop(&self) -> bool {
-        matches!(self.link, Link::Tcp(_))
+        !matches!(self.link, Link::Tls(_))
     }
 
     /// Keeps the connection counted for as long as it lives.
     pub(crate) fn hold(&mut self, counted: Counted) {
         self.held = Some(counted);
+    }
+
+    /// Counts the connection where its request counted.
+    pub(crate) fn absorb(&mut self, counted: Option<Counted>) {
+        if let Some(held) = &mut self.held {
+            held.absorb(counted);
+        }
     }
 }
 
@@ -130,6 +161,7 @@ macro_rules! each {
     ($self:ident, $link:ident => $body:expr) => {
         match &mut $self.get_mut().link {
             Link::Tcp($link) => $body,
+            Link::Unix($link) => $body,
             Link::Tls($link) => $body,
         }
     };
@@ -152,6 +184,7 @@ impl AsyncRead for Io {
         }
         match &mut self.link {
             Link::Tcp(tcp) => poll_recv(tcp, cx, buf),
+            Link::Unix(unix) => Pin::new(unix).poll_read(cx, buf),
             Link::Tls(tls) => Pin::new(tls).poll_read(cx, buf),
         }
     }
@@ -169,6 +202,7 @@ impl AsyncWrite for Io {
                 let flags = if *ending { MORE_FOLLOWS } else { SendFlags::empty() };
                 poll_send(tcp, cx, buf, flags, is_full)
             }
+            Link::Unix(unix) => Pin::new(unix).poll_write(cx, buf),
             Link::Tls(tls) => Pin::new(tls).poll_write(cx, buf),
         }
     }
@@ -182,7 +216,7 @@ impl AsyncWrite for Io {
     }
 
     fn is_write_vectored(&self) -> bool {
-        matches!(self.link, Link::Tcp(_))
+        !matches!(self.link, Link::Tls(_))
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

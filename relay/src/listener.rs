@@ -1,36 +1,82 @@
-//! Accepts connections off the shared port and counts them. After `answer`, before `handshake`. Reads
-//! nothing itself but TLS.
+//! Accepts connections off the shared port and counts them. Reads nothing itself but what a proxy says in front of
+//! a connection, and TLS.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use socket2::SockRef;
 use stagedoor_wire::limits::Limits;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, UnixListener};
 use tokio_rustls::TlsAcceptor;
 use tracing::{Instrument, field::Empty};
 
 use crate::{
-    addresses::{Addresses, Counted},
+    addresses::{Counted, Peer},
+    clients::{Clients, Source},
     handshake::{Arrived, handshake},
-    io::Io,
+    io::{Io, Socket},
+    proxy_header,
     shared::Shared,
     tls::Tls,
 };
 
-/// Connections above `connections_max` that are still told why they are refused.
-const TOLD_MAX: usize = 1_024;
 /// How long accepting pauses when the system has no socket left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// How often at most it is logged that accepting fails.
+const ACCEPT_LOG_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Takes a connection whose request is not the relay's.
-pub type OtherHttp = Arc<dyn Fn(Io, SocketAddr) + Send + Sync>;
+/// Takes a connection whose first request is not the relay's.
+pub type OtherHttp = Arc<dyn Fn(Io, Source) + Send + Sync>;
 
-/// What every accepted connection meets.
-pub(crate) struct Listener {
-    pub(crate) shared: Arc<Shared>,
-    pub(crate) tls: Option<Arc<Tls>>,
-    pub(crate) other: OtherHttp,
-    pub(crate) addresses: Arc<Addresses>,
+/// What is listened on.
+#[derive(Debug)]
+pub enum Listening {
+    /// An address and a port.
+    Tcp(TcpListener),
+    /// A file.
+    Unix(UnixListener),
+}
+
+impl Listening {
+    /// The next connection. Where none can be had it says so now and then, and waits.
+    pub async fn accept(&self) -> (Socket, Peer) {
+        let mut logged: Option<Instant> = None;
+        loop {
+            match self.try_accept().await {
+                Ok(accepted) => return accepted,
+                Err(error) => {
+                    let now = Instant::now();
+                    if logged.is_none_or(|at| now - at >= ACCEPT_LOG_INTERVAL) {
+                        tracing::warn!(%error, "accepting failed");
+                        logged = Some(now);
+                    }
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    async fn try_accept(&self) -> io::Result<(Socket, Peer)> {
+        match self {
+            Self::Tcp(tcp) => {
+                let (socket, address) = tcp.accept().await?;
+                Ok((Socket::Tcp(socket), address.into()))
+            }
+            Self::Unix(unix) => {
+                let (socket, _) = unix.accept().await?;
+                Ok((Socket::Unix(socket), Peer::LOCAL))
+            }
+        }
+    }
+}
+
+impl From<TcpListener> for Listening {
+    fn from(tcp: TcpListener) -> Self {
+        Self::Tcp(tcp)
+    }
 }
 
 /// Sets what each connection has. Of a listening socket its connections inherit it, so that it costs none of
@@ -45,64 +91,106 @@ fn set_options(socket: &SockRef<'_>, limits: &Limits) {
     }
 }
 
+/// What every accepted connection meets.
+pub(crate) struct Listener {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) tls: Option<Arc<Tls>>,
+    pub(crate) other: OtherHttp,
+    pub(crate) clients: Arc<Clients>,
+}
+
 impl Listener {
-    /// Accepts for ever.
-    pub(crate) async fn accept(self: Arc<Self>, listener: &TcpListener) {
-        set_options(&SockRef::from(listener), &self.shared.limits);
+    /// Accepts without end.
+    pub(crate) async fn accept(self: Arc<Self>, listening: &Listening) {
+        if let Listening::Tcp(tcp) = listening {
+            set_options(&SockRef::from(tcp), &self.shared.limits);
+        }
         loop {
-            match listener.accept().await {
-                Ok((tcp, peer)) => self.arrived(tcp, peer),
-                Err(error) => {
-                    tracing::warn!(%error, "accepting failed");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
-            }
+            let (socket, peer) = listening.accept().await;
+            self.arrived(socket, peer);
         }
     }
 
-    fn arrived(self: &Arc<Self>, tcp: TcpStream, peer: SocketAddr) {
-        let limits = &self.shared.limits;
-        let (counted, all, each) = self.addresses.count(peer.ip().to_canonical());
-        if all > limits.connections_max.saturating_add(TOLD_MAX) {
+    fn arrived(self: &Arc<Self>, socket: Socket, peer: Peer) {
+        let Some((counted, source)) = self.clients.arrived(peer) else {
             self.shared.metrics.handshakes_refused.one("cut_off");
             return;
-        }
-        let full = all > limits.connections_max || each > limits.connections_per_address_max;
+        };
         self.shared.metrics.connections.add(1);
         let this = self.clone();
-        let span =
-            tracing::debug_span!("connection", %peer, app = Empty, room = Empty, user = Empty);
-        tokio::spawn(async move { this.welcome(tcp, peer, counted, full).await }.instrument(span));
+        let span = tracing::debug_span!(
+            "connection",
+            %peer,
+            client = Empty,
+            app = Empty,
+            room = Empty,
+            user = Empty
+        );
+        let welcome = async move { this.welcome(socket, counted, source).await };
+        tokio::spawn(welcome.instrument(span));
     }
 
-    async fn welcome(&self, tcp: TcpStream, peer: SocketAddr, counted: Counted, full: bool) {
-        let Some(mut io) = self.secure(tcp).await else { return };
+    async fn welcome(&self, socket: Socket, mut counted: Counted, mut source: Source) {
+        let mut socket = socket;
+        if self.clients.says_in_front(source.peer) {
+            let Some(peer) = self.named_in_front(&mut socket, source.peer).await else { return };
+            source = self.clients.named(&mut counted, source, peer);
+            tracing::Span::current().record("client", tracing::field::display(peer));
+        }
+        let Some(mut io) = self.secure(socket).await else { return };
         io.hold(counted);
-        match handshake(io, peer, &self.shared, full).await {
+        match handshake(io, source, &self.clients, &self.shared).await {
             // A task of its own: this one's memory is as large as the handshake needs.
             Arrived::Connection(connection) => drop(tokio::spawn(*connection)),
-            Arrived::Other(io) => (self.other)(io, peer),
+            Arrived::Other(io) => (self.other)(io, source),
             Arrived::Over => {}
         }
     }
 
-    async fn secure(&self, tcp: TcpStream) -> Option<Io> {
-        let Some(tls) = &self.tls else { return Some(tcp.into()) };
-        let timeout = Duration::from_millis(self.shared.limits.login_timeout_ms);
+    /// Whom a trusted proxy names in front of a connection.
+    async fn named_in_front(&self, socket: &mut Socket, proxy: Peer) -> Option<Peer> {
+        let reading = async {
+            match socket {
+                Socket::Tcp(tcp) => proxy_header::read(tcp, proxy).await,
+                Socket::Unix(unix) => proxy_header::read(unix, proxy).await,
+            }
+        };
+        match self.in_time(reading).await? {
+            Ok(peer) => Some(peer),
+            Err(error) => {
+                self.shared.metrics.handshakes_refused.one("proxy_header_invalid");
+                tracing::debug!(%error, "a trusted proxy's connection is cut off");
+                None
+            }
+        }
+    }
+
+    /// Over a unix socket nobody speaks TLS.
+    async fn secure(&self, socket: Socket) -> Option<Io> {
+        let (tls, tcp) = match (&self.tls, socket) {
+            (Some(tls), Socket::Tcp(tcp)) => (tls, tcp),
+            (_, socket) => return Some(socket.into()),
+        };
         let accepting = TlsAcceptor::from(tls.config()).accept(tcp);
-        match tokio::time::timeout(timeout, accepting).await {
-            Ok(Ok(stream)) => Some(stream.into()),
-            Ok(Err(error)) => {
+        match self.in_time(accepting).await? {
+            Ok(stream) => Some(stream.into()),
+            Err(error) => {
                 tracing::debug!(%error, "TLS refused");
                 None
             }
-            Err(_) => None,
         }
+    }
+
+    async fn in_time<T>(&self, what: impl Future<Output = T>) -> Option<T> {
+        let timeout = Duration::from_millis(self.shared.limits.login_timeout_ms);
+        tokio::time::timeout(timeout, what).await.ok()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use tokio::net::TcpStream;
+
     use super::*;
 
     #[tokio::test]

@@ -97,8 +97,8 @@ impl Log {
         self.next - self.open_ends.len() as u64
     }
 
-    /// Appends a frame whose WebSocket payload is `head` and then `body`, and lets go what is over
-    /// the bounds. Returns the frame's number.
+    /// Appends a WebSocket frame of this first byte and payload, and lets go what is over the bounds. Returns
+    /// the frame's number.
     pub(crate) fn append(
         &mut self,
         first_byte: u8,

@@ -1,23 +1,25 @@
-//! A login: the door asked, the seat taken, both told to the bus. After `session`, before `door`. All ways in,
+//! A login: the door asked, the seat taken, both told to the bus. After `session`, before `removal`. All ways in,
 //! the request head and the first message, with a token or a ticket, come through here.
 
 use std::{
-    net::SocketAddr,
+    future::Future,
+    pin::Pin,
     sync::{Arc, PoisonError},
+    task::{Context, Poll, ready},
     time::Instant,
 };
 
 use serde_json::value::RawValue;
-use stagedoor_bus::{Actor, App, Event as Told, Target, Text};
+use stagedoor_bus::{Actor, App, AppLife, By, Event as Told, Storing, Text};
 use stagedoor_token::{AppId, Claims, Roles};
 use stagedoor_wire::{member::Cursor, reply::LoggedIn};
 
 use crate::{
-    addresses,
+    addresses::Peer,
     door::{Admission, Denied, Presented, Proven, bearer_of, door, door_again, is_alive},
     login_rates::TooOften,
     mail::Mailbox,
-    room::{Act, RegrantError},
+    room::{Act, RegrantError, Room},
     seat::Seat,
     shared::{Shared, of_token},
     tickets::Ticket,
@@ -30,7 +32,7 @@ pub(crate) type Seated = (Seat, LoggedIn<Box<RawValue>>);
 #[derive(Clone, Copy)]
 pub(crate) struct Arrival<'a> {
     /// Where from.
-    pub(crate) peer: SocketAddr,
+    pub(crate) peer: Peer,
     /// What it brings; with `by_ticket` a ticket in the token's place.
     pub(crate) presented: Presented<'a>,
     pub(crate) by_ticket: bool,
@@ -38,25 +40,41 @@ pub(crate) struct Arrival<'a> {
     pub(crate) resume: Option<Cursor>,
 }
 
+/// Why there is no seat, or none yet.
+pub(crate) enum NotSeated {
+    /// The login is refused.
+    Denied(Denied),
+    /// The token logs in once, and that it did is being stored.
+    Waits(Box<Waiting>),
+}
+
 /// Asks the door, takes the seat, and tells the bus.
 pub(crate) fn log_in(
     shared: &Arc<Shared>,
     mailbox: &Arc<Mailbox>,
     arrival: Arrival<'_>,
-) -> Result<Seated, Denied> {
-    ask_the_door(shared, arrival)
-        .and_then(|admission| not_too_often(shared, arrival, admission))
-        .and_then(|admission| take_seat(shared, mailbox, arrival, admission))
-        .map_err(|denied| refused(shared, arrival, denied))
+) -> Result<Seated, NotSeated> {
+    let Arrival { peer, presented, by_ticket, resume } = arrival;
+    let token = (!by_ticket).then_some(presented.token);
+    let let_in =
+        ask_the_door(shared, arrival).and_then(|admission| not_too_often(shared, peer, admission));
+    let taken = let_in.and_then(|admission| {
+        if !admission.claims.once {
+            return take_seat(shared, mailbox, peer, admission, resume).map(Ok);
+        }
+        if by_ticket {
+            let ticket = presented.token;
+            return by_a_ticket(shared, mailbox, peer, admission, resume, ticket).map(Ok);
+        }
+        let waiting = Waiting::begin(shared, mailbox, arrival, admission)?;
+        Ok(Err(NotSeated::Waits(Box::new(waiting))))
+    });
+    taken.unwrap_or_else(|denied| Err(NotSeated::Denied(refused(shared, peer, token, denied))))
 }
 
-fn not_too_often(
-    shared: &Shared,
-    arrival: Arrival<'_>,
-    admission: Admission,
-) -> Result<Admission, Denied> {
+fn not_too_often(shared: &Shared, peer: Peer, admission: Admission) -> Result<Admission, Denied> {
     let Claims { app, jti, .. } = &admission.claims;
-    let counted = shared.login_rates.login(arrival.peer.ip(), *app, jti, Instant::now());
+    let counted = shared.login_rates.login(peer.ip(), *app, jti, Instant::now());
     counted.map(|()| admission).map_err(|TooOften| Denied::RateExceeded)
 }
 
@@ -75,87 +93,183 @@ fn ask_the_door(shared: &Shared, arrival: Arrival<'_>) -> Result<Admission, Deni
 fn take_seat(
     shared: &Arc<Shared>,
     mailbox: &Arc<Mailbox>,
-    arrival: Arrival<'_>,
+    peer: Peer,
     admission: Admission,
+    resume: Option<Cursor>,
 ) -> Result<Seated, Denied> {
-    let roles = admission.roles.clone();
-    let once = admission
-        .claims
-        .once
-        .then(|| Ticket { claims: admission.claims.clone(), kid: admission.kid.clone() });
-    if let Some(once) = &once {
-        let ticket = arrival.by_ticket.then_some(arrival.presented.token);
-        use_up(shared, ticket, &once.claims, &once.kid)?;
-    }
-    let taken =
-        Seat::take(shared, admission, mailbox, addresses::text(arrival.peer), arrival.resume);
-    let (mut seat, mut answer) = taken.inspect_err(|_| {
-        if let Some(once) = &once {
-            give_back(shared, arrival, once);
-        }
-    })?;
-    told(&seat);
-    is_still_good(shared, &seat, &roles, once.is_some())
+    let (roles, once) = (admission.roles.clone(), admission.claims.once);
+    let (mut seat, answer) = Seat::take(shared, admission, mailbox, peer.text(), resume)?;
+    seated(&seat);
+    is_still_good(shared, &seat.room, &seat.me.member.user, seat.id, &roles, once)
         .inspect_err(|denied| seat.reason = denied.close().reason())?;
-    if let Some(once) = once {
-        let now_s = shared.clock.unix_s();
-        if !arrival.by_ticket {
-            let revocation = of_token(once.claims.app, &once.claims.jti, now_s, "once");
-            let app = seat.room.app_life();
-            shared.bus.tell(Told::Revoked { app, revocation, by: Actor::Relay, peer: None });
-        }
-        answer.ticket = shared.tickets.give(once, now_s);
-    }
     Ok((seat, answer))
 }
 
-/// Uses a token up that logs in once, or its ticket.
-pub(crate) fn use_up(
-    shared: &Shared,
-    ticket: Option<&str>,
-    claims: &Claims,
-    kid: &str,
-) -> Result<(), Denied> {
-    if let Some(ticket) = ticket {
-        let taken = shared.tickets.take(ticket);
-        return if taken { Ok(()) } else { Err(Denied::Ticket) };
+fn by_a_ticket(
+    shared: &Arc<Shared>,
+    mailbox: &Arc<Mailbox>,
+    peer: Peer,
+    admission: Admission,
+    resume: Option<Cursor>,
+    ticket: &str,
+) -> Result<Seated, Denied> {
+    if !shared.tickets.take(ticket) {
+        return Err(Denied::Ticket);
     }
-    let _one_at_a_time = shared.once.lock().unwrap_or_else(PoisonError::into_inner);
-    let now_s = shared.clock.unix_s();
-    is_alive(&shared.bus.revocations(), &bearer_of(claims, kid), now_s)?;
-    shared.bus.revoke(&of_token(claims.app, &claims.jti, now_s, "once"));
-    Ok(())
+    let stands_for = Ticket { claims: admission.claims.clone(), kid: admission.kid.clone() };
+    let taken = take_seat(shared, mailbox, peer, admission, resume);
+    let (mut seat, mut answer) = taken.inspect_err(|_| shared.tickets.put_back(ticket))?;
+    if !shared.tickets.settle(ticket) {
+        seat.reason = Denied::Ticket.close().reason();
+        return Err(Denied::Ticket);
+    }
+    answer.ticket = shared.tickets.give(stands_for, || shared.clock.settled_s());
+    Ok((seat, answer))
 }
 
-/// Gives back what was used up for nothing.
-fn give_back(shared: &Shared, arrival: Arrival<'_>, once: &Ticket) {
-    if arrival.by_ticket {
-        shared.tickets.put_back(arrival.presented.token, once.clone());
-    } else {
-        let target = Target::Jti(once.claims.jti.clone());
-        shared.bus.lift(once.claims.app, &target, &[]);
+/// The use of a token that logs in once. What is stored of it says nothing of whether somebody else revoked it
+/// meanwhile: that is asked of this.
+pub(crate) struct Use {
+    shared: Arc<Shared>,
+    number: u64,
+}
+
+impl Use {
+    /// Uses a token up: from now on no other login has it. Done when that is stored; what is given back then must
+    /// be kept, or the token is as good as before.
+    pub(crate) fn begin(
+        shared: &Arc<Shared>,
+        app: AppLife,
+        claims: &Claims,
+        kid: &str,
+    ) -> Result<(Self, Storing), Denied> {
+        let _one_at_a_time = shared.once.lock().unwrap_or_else(PoisonError::into_inner);
+        let now_s = shared.clock.unix_s();
+        // In this order: whoever revokes it tells the doors first.
+        let number = shared.tickets.begin_use(claims.app, &claims.jti);
+        let begun = Self { shared: shared.clone(), number };
+        is_alive(&shared.bus.revocations(), &bearer_of(claims, kid), now_s)?;
+        let revocation = of_token(claims.app, &claims.jti, now_s, "once");
+        Ok((begun, shared.bus.store(app, vec![revocation], By::outside(Actor::Relay))))
+    }
+
+    /// Ends the use, once the seat is there for everybody to act on. An error says that the token was revoked
+    /// meanwhile, by somebody who has perhaps not found the seat.
+    pub(crate) fn end(&self) -> Result<(), Denied> {
+        if self.shared.tickets.end_use(self.number) { Ok(()) } else { Err(Denied::Revoked) }
     }
 }
 
-fn told(seat: &Seat) {
+impl Drop for Use {
+    fn drop(&mut self) {
+        self.shared.tickets.end_use(self.number);
+    }
+}
+
+/// A login with a token that logs in once, which waits until its use is stored. Dropped before, it did not use
+/// the token up.
+pub(crate) struct Waiting {
+    shared: Arc<Shared>,
+    mailbox: Arc<Mailbox>,
+    peer: Peer,
+    token: Box<str>,
+    resume: Option<Cursor>,
+    admission: Admission,
+    begun: Use,
+    step: Step,
+}
+
+enum Step {
+    Storing(Storing),
+    /// It was stored for nothing: until it is lifted the token would be refused.
+    Lifting(Denied, Storing),
+}
+
+impl Waiting {
+    fn begin(
+        shared: &Arc<Shared>,
+        mailbox: &Arc<Mailbox>,
+        arrival: Arrival<'_>,
+        admission: Admission,
+    ) -> Result<Self, Denied> {
+        // Most that would be refused a seat is refused it before anything is written.
+        Seat::would_be_taken(shared, &admission, mailbox)?;
+        let Admission { claims, kid, .. } = &admission;
+        let (begun, storing) = Use::begin(shared, admission.life(), claims, kid)?;
+        Ok(Self {
+            shared: shared.clone(),
+            mailbox: mailbox.clone(),
+            peer: arrival.peer,
+            token: arrival.presented.token.into(),
+            resume: arrival.resume,
+            admission,
+            begun,
+            step: Step::Storing(storing),
+        })
+    }
+
+    fn take_seat(&self) -> Result<Seated, Denied> {
+        let Self { shared, mailbox, peer, resume, admission, .. } = self;
+        let stands_for = Ticket { claims: admission.claims.clone(), kid: admission.kid.clone() };
+        let taken = take_seat(shared, mailbox, *peer, admission.clone(), *resume);
+        let (mut seat, mut answer) = taken?;
+        self.begun.end().inspect_err(|denied| seat.reason = denied.close().reason())?;
+        answer.ticket = shared.tickets.give(stands_for, || shared.clock.settled_s());
+        Ok((seat, answer))
+    }
+
+    fn refuse(&self, denied: Denied) -> Poll<Result<Seated, Denied>> {
+        Poll::Ready(Err(refused(&self.shared, self.peer, Some(&self.token), denied)))
+    }
+}
+
+impl Future for Waiting {
+    type Output = Result<Seated, Denied>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        loop {
+            match &mut this.step {
+                Step::Storing(storing) => {
+                    let Ok(stored) = ready!(Pin::new(storing).poll(cx)) else {
+                        return this.refuse(Denied::Store);
+                    };
+                    match this.take_seat() {
+                        Ok(seated) => {
+                            stored.keep();
+                            return Poll::Ready(Ok(seated));
+                        }
+                        Err(denied) => this.step = Step::Lifting(denied, stored.lift()),
+                    }
+                }
+                Step::Lifting(denied, lifting) => {
+                    // Without the store's end nothing is lifted, and nobody comes back either.
+                    let _ = ready!(Pin::new(lifting).poll(cx));
+                    let denied = *denied;
+                    return this.refuse(denied);
+                }
+            }
+        }
+    }
+}
+
+/// Says in the log whose seat it is; the room told the bus.
+fn seated(seat: &Seat) {
     let span = tracing::Span::current();
     span.record("app", seat.room.app.0).record("room", &*seat.room.name);
     span.record("user", &*seat.me.member.user);
     tracing::debug!("seated");
 }
 
-/// Tells of a refusal, and gives the one that the client is told: another where there were too many.
-fn refused(shared: &Shared, arrival: Arrival<'_>, denied: Denied) -> Denied {
-    let proven = if arrival.by_ticket {
-        Proven::default()
-    } else {
-        Proven::of(arrival.presented.token, denied)
-    };
+/// Tells of a refused login with a token, or without one; gives the refusal that the client is told: another
+/// where there were too many.
+fn refused(shared: &Shared, peer: Peer, token: Option<&str>, denied: Denied) -> Denied {
+    let proven = token.map(|token| Proven::of(token, denied)).unwrap_or_default();
     let Proven { app, room, user, jti } = proven;
     let app = app.map(AppId);
     let token = app.zip(jti.as_deref());
     let counted = if denied.is_failure() {
-        shared.login_rates.refusal(arrival.peer.ip(), token, Instant::now())
+        shared.login_rates.refusal(peer.ip(), token, Instant::now())
     } else {
         Ok(())
     };
@@ -168,7 +282,7 @@ fn refused(shared: &Shared, arrival: Arrival<'_>, denied: Denied) -> Denied {
         room: room.and_then(Text::room),
         user: user.and_then(Text::user),
         jti: jti.and_then(Text::jti),
-        peer: addresses::text(arrival.peer),
+        peer: peer.text(),
     });
     denied
 }
@@ -177,18 +291,20 @@ fn refused(shared: &Shared, arrival: Arrival<'_>, denied: Denied) -> Denied {
 /// revoked or changed in between did not find it. A token that logs in once is revoked by that.
 pub(crate) fn is_still_good(
     shared: &Shared,
-    seat: &Seat,
+    room: &Arc<Room>,
+    user: &str,
+    seat: u64,
     roles: &Arc<Roles>,
     once: bool,
 ) -> Result<(), Denied> {
-    let Some(me) = seat.room.sitting(&seat.me.member.user, seat.id) else { return Ok(()) };
-    let mut bearer = me.pass.bearer(seat.room.app, &seat.room.name, &me.member.user);
+    let Some(me) = room.sitting(user, seat) else { return Ok(()) };
+    let mut bearer = me.pass.bearer(room.app, &room.name, user);
     if once {
         bearer.jti = "";
     }
     is_alive(&shared.bus.revocations(), &bearer, shared.clock.unix_s())?;
-    if !Arc::ptr_eq(roles, &shared.roles(seat.room.app)) {
-        match seat.regrant(&Act::Roles) {
+    if !Arc::ptr_eq(roles, &shared.roles(room.app)) {
+        match shared.regrant(room, user, seat, &Act::Roles) {
             Err(RegrantError::Refused(refusal)) => return Err(Denied::Token(refusal)),
             Err(RegrantError::RoleFull) => return Err(Denied::RoleFull),
             Ok(_) | Err(RegrantError::Changed) => {}

@@ -5,7 +5,7 @@
 use std::{
     collections::HashMap,
     hash::{BuildHasher, Hash, RandomState},
-    net::{IpAddr, Ipv6Addr},
+    net::IpAddr,
     sync::{Mutex, PoisonError},
     time::Instant,
 };
@@ -13,7 +13,7 @@ use std::{
 use stagedoor_token::AppId;
 use stagedoor_wire::{
     limits::Limits,
-    rate::{Bucket, Rate},
+    rate::{Bucket, Rate, source},
 };
 
 /// Sources of which a table knows the rate, twice: those that came since it was full, and those before. A source
@@ -49,29 +49,31 @@ impl LoginRates {
         }
     }
 
-    /// Counts a login that the door would let in.
+    /// Counts a login that the door would let in. Somebody on this machine has no address.
     pub(crate) fn login(
         &self,
-        address: IpAddr,
+        address: Option<IpAddr>,
         app: AppId,
         jti: &str,
         now: Instant,
     ) -> Result<(), TooOften> {
         self.take(&self.tokens, (app, jti), self.token, now)?;
-        self.take(&self.addresses, network(address), self.address, now)
+        let Some(address) = address else { return Ok(()) };
+        self.take(&self.addresses, source(address), self.address, now)
     }
 
     /// Counts a login that was refused; `token` is the app and the id, if a signature proved them.
     pub(crate) fn refusal(
         &self,
-        address: IpAddr,
+        address: Option<IpAddr>,
         token: Option<(AppId, &str)>,
         now: Instant,
     ) -> Result<(), TooOften> {
         if let Some(token) = token {
             self.take(&self.tokens, token, self.token, now)?;
         }
-        self.take(&self.refusals, network(address), self.address, now)
+        let Some(address) = address else { return Ok(()) };
+        self.take(&self.refusals, source(address), self.address, now)
     }
 
     fn take(
@@ -83,14 +85,6 @@ impl LoginRates {
     ) -> Result<(), TooOften> {
         let source = self.hashes.hash_one(source);
         sources.lock().unwrap_or_else(PoisonError::into_inner).take(source, rate, now)
-    }
-}
-
-/// What counts as one address: of IPv6 the 64 bits that one line has at least.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
-        address => address,
     }
 }
 
@@ -130,8 +124,8 @@ mod tests {
         })
     }
 
-    fn address(n: u32) -> IpAddr {
-        Ipv4Addr::from_bits(n).into()
+    fn address(n: u32) -> Option<IpAddr> {
+        Some(Ipv4Addr::from_bits(n).into())
     }
 
     #[test]
@@ -157,7 +151,7 @@ mod tests {
 
     #[test]
     fn an_ipv6_network_is_one_address() {
-        let of = |text: &str| network(text.parse().expect("an address"));
+        let of = |text: &str| source(text.parse().expect("an address"));
         assert_eq!(of("2001:db8::1"), of("2001:db8::ffff:1"));
         assert_ne!(of("2001:db8::1"), of("2001:db8:0:1::1"));
         assert_eq!(of("::ffff:10.0.0.1"), of("10.0.0.1"));

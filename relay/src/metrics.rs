@@ -118,6 +118,8 @@ metrics! {
     counters {
         /// Connections accepted.
         connections: Counter;
+        /// Upgrades that came as a later request of a connection.
+        upgrades_later: Counter;
         /// Seats taken.
         seats: Counter;
         /// Data frames taken from publishers.
@@ -138,6 +140,8 @@ metrics! {
         frames_dropped: Counter;
         /// Messages taken.
         messages: Counter;
+        /// Times that the calendar jumped.
+        clock_jumps: Counter;
     }
     labelled {
         /// Logins refused, by exact code.

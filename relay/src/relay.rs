@@ -7,18 +7,24 @@ use std::{
     time::{Duration, Instant},
 };
 
+use http::{HeaderMap, HeaderValue, Response, request::Parts};
 use serde::{Deserialize, Serialize};
 use stagedoor_bus::{Asked, Bus};
 use stagedoor_wire::{close::Close, limits::Limits};
-use tokio::{net::TcpListener, sync::mpsc};
+use tokio::sync::mpsc;
 
 use crate::{
-    addresses::Addresses,
+    addresses::Peer,
     answer::answer,
-    listener::{Listener, OtherHttp},
+    clients::{Client, Clients, Source},
+    clock,
+    forwarded::Proxies,
+    io::{Io, Socket},
+    listener::{Listener, Listening, OtherHttp},
     mail::Order,
     shared::Shared,
     tls::{Tls, TlsError, TlsFiles},
+    upgrade::{self, Opening},
 };
 
 /// How often certificate files are looked at.
@@ -48,43 +54,84 @@ pub struct Config {
 pub struct Relay {
     shared: Arc<Shared>,
     tls: Option<Arc<Tls>>,
-    other: OtherHttp,
-    addresses: Arc<Addresses>,
+    clients: Arc<Clients>,
 }
 
 impl Relay {
-    /// A relay that knows its apps from `bus` and gives requests that are not its own to `other`. The
-    /// error says which certificate file is not usable.
-    pub fn new(config: Config, bus: Arc<dyn Bus>, other: OtherHttp) -> Result<Arc<Self>, TlsError> {
+    /// A relay that knows its apps from `bus`, and believes `proxies` about their clients. The error says
+    /// which certificate file is not usable.
+    pub fn new(config: Config, proxies: Proxies, bus: Arc<dyn Bus>) -> Result<Arc<Self>, TlsError> {
         let tls = config.tls.map(Tls::open).transpose()?.map(Arc::new);
         let shared = Arc::new(Shared::new(config.limits, config.origins, config.cookie, bus));
-        Ok(Arc::new(Self { shared, tls, other, addresses: Arc::default() }))
+        let clients = Arc::new(Clients::new(proxies, shared.limits.clone()));
+        Ok(Arc::new(Self { shared, tls, clients }))
     }
 
     /// Carries out the server's commands until the server's end is gone.
     pub async fn answer(self: Arc<Self>, mut commands: mpsc::Receiver<Asked>) {
-        while let Some(Asked { command, answer: to }) = commands.recv().await {
-            // Whoever asked may have given up meanwhile.
-            let _ = to.send(answer(&self.shared, command));
+        while let Some(asked) = commands.recv().await {
+            answer(&self.shared, asked);
         }
     }
 
     /// Accepts connections until `stop`, then tells every member and closes all, spread over
-    /// `drain_grace_ms`. Done when all are gone.
-    pub async fn serve(self: Arc<Self>, listener: TcpListener, stop: impl Future<Output = ()>) {
+    /// `drain_grace_ms`. Done when all are gone. Connections whose first request is not the relay's go to
+    /// `other`.
+    pub async fn serve(
+        self: Arc<Self>,
+        listener: impl Into<Listening>,
+        other: OtherHttp,
+        stop: impl Future<Output = ()>,
+    ) {
+        let listener = listener.into();
         let accepting = Arc::new(Listener {
             shared: self.shared.clone(),
             tls: self.tls.clone(),
-            other: self.other.clone(),
-            addresses: self.addresses.clone(),
+            other,
+            clients: self.clients.clone(),
         });
         tokio::select! {
             () = accepting.accept(&listener) => {}
             () = self.watch_tls() => {}
+            () = clock::watch(&self.shared) => {}
             () = stop => {}
         }
         drop(listener);
         self.drain().await;
+    }
+
+    /// Decides about a request for [`CONNECT_PATH`](stagedoor_wire::CONNECT_PATH) that was not its
+    /// connection's first, and how it is answered. After an answer of 101 the opening begins the connection.
+    pub async fn upgrade(
+        &self,
+        request: &Parts,
+        client: Client,
+    ) -> (Response<String>, Option<Box<Opening>>) {
+        upgrade::later(&self.shared, request, client).await
+    }
+
+    /// Whose request it is that came over a connection.
+    pub fn client(&self, source: Source, fields: &HeaderMap) -> Client {
+        self.clients.client(source, |name| {
+            fields.get_all(name).iter().map(HeaderValue::as_bytes).collect::<Vec<_>>()
+        })
+    }
+
+    /// The answer to whatever a client asks while a limit of connections is used up for it.
+    pub fn full(&self) -> Response<String> {
+        upgrade::full(&self.shared)
+    }
+
+    /// Whether more than three quarters of the connections are taken.
+    pub fn is_crowded(&self) -> bool {
+        self.clients.is_crowded()
+    }
+
+    /// A connection of another port: it counts among the others, and is not refused for them.
+    pub fn count(&self, socket: Socket, peer: Peer) -> Io {
+        let mut io = Io::from(socket);
+        io.hold(self.clients.count(peer));
+        io
     }
 
     async fn drain(&self) {
@@ -129,13 +176,18 @@ impl Relay {
         self.tls.as_ref().map_or(Ok(()), |tls| tls.reload())
     }
 
-    /// Puts the relay's calendar forward, and lets every connection look at it: for tests of what happens by
-    /// the calendar.
+    /// Puts the calendar of the whole bus forward, and back when negative, and lets every connection look at
+    /// it: for tests of what happens by the calendar.
+    pub fn put_clock(&self, by_ms: i64) {
+        self.shared.clock.put(by_ms);
+        clock::look(&self.shared);
+        // Also where the watcher found the move first, and is still about it.
+        clock::stir(&self.shared);
+    }
+
+    /// Puts the calendar forward.
     pub fn put_clock_forward(&self, by: Duration) {
-        self.shared.clock.put_forward(by);
-        for mailbox in self.shared.mailboxes() {
-            mailbox.stir();
-        }
+        self.put_clock(i64::try_from(by.as_millis()).unwrap_or(i64::MAX));
     }
 
     /// Whether the relay is going away.
@@ -150,7 +202,8 @@ impl Relay {
         let streams: usize =
             self.shared.rooms.all().iter().map(|room| room.summary().streams as usize).sum();
         let gauges = [
-            ("connections_open", "Connections open.", self.shared.connection_count()),
+            ("connections_open", "WebSocket connections open.", self.shared.connection_count()),
+            ("sockets_open", "Connections of every kind open.", self.clients.connections()),
             ("rooms_open", "Rooms open.", rooms),
             ("seats_taken", "Seats taken.", seats),
             ("streams_live", "Streams live.", streams),
@@ -162,3 +215,6 @@ impl Relay {
         out
     }
 }
+
+#[cfg(test)]
+mod tests;

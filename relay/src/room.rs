@@ -20,7 +20,7 @@ use std::{
 };
 
 use serde_json::value::RawValue;
-use stagedoor_bus::{AppLife, Bus};
+use stagedoor_bus::{Actor, AppLife, Bus, By, Clock};
 use stagedoor_token::{
     Action, AppId, Decision, Grants, Kind as GrantKind, Pattern, Rule, authorize,
 };
@@ -33,15 +33,16 @@ use stagedoor_wire::{
 };
 use tokio::time::Instant;
 
+#[cfg(test)]
+pub(crate) use self::views::View;
 pub(crate) use self::{
     asks::{AskError, Wants},
-    entry::{EnterError, Entering, Found},
+    entry::{EnterError, Entering, Found, Gone},
     regrant::{Act, RegrantError, Regranted, Switch},
     state::SetError,
-    views::{View, may_subscribe, sees},
+    views::{ViewPlace, may_subscribe, sees},
 };
 use crate::{
-    clock::Clock,
     encode,
     mail::Mailbox,
     pass::Pass,
@@ -113,8 +114,17 @@ pub(crate) struct Occupant {
     pub(crate) peer: Arc<str>,
     /// When it came, Unix milliseconds.
     pub(crate) since_ms: u64,
+    /// The same on the monotonic clock.
+    pub(crate) began_ms: u64,
     /// When the stay began that its token may bound, Unix milliseconds.
     pub(crate) stay_ms: u64,
+}
+
+impl Occupant {
+    /// As it is named where it did something.
+    pub(crate) fn by(&self) -> By {
+        By { actor: Actor::User(self.user.clone()), peer: Some(self.peer.clone()) }
+    }
 }
 
 #[derive(Debug)]
@@ -326,6 +336,12 @@ impl Room {
             Some(Event::State { n, key: key.clone(), value: value.to_owned(), version, by })
         });
         Ok(version)
+    }
+
+    /// Its views, for tests of what stays.
+    #[cfg(test)]
+    pub(crate) fn views(&self) -> Vec<std::sync::Weak<views::View>> {
+        self.lock().views.all().map(Arc::downgrade).collect()
     }
 
     /// The share of so many streams. It falls in steps, at each doubling, so that a room with many streams

@@ -2,6 +2,7 @@
 //! `rooms`. Reads the logs it has cursors on into a batch, in order, and tells the member of every gap.
 //! Leaving is its `Drop`.
 
+mod take;
 mod wanted;
 
 use std::{collections::VecDeque, sync::Arc};
@@ -9,28 +10,23 @@ use std::{collections::VecDeque, sync::Arc};
 use bytes::Bytes;
 use serde_json::value::RawValue;
 use smallvec::SmallVec;
-use stagedoor_bus::AppLife;
-use stagedoor_token::{AppId, Grants, Pattern, Role, Roles};
+use stagedoor_token::{AppId, Grants, Pattern};
 use stagedoor_wire::{
     close::Close,
     event::{Ended, Event},
-    member::{Cursor, Delivery, Member, Subscribed},
+    member::{Cursor, Delivery, Subscribed},
     name::StreamName,
-    reply::LoggedIn,
     request,
 };
 
 use self::wanted::{Names, Wanted};
 use crate::{
     batch::Batch,
-    door::{Admission, Denied},
     encode,
     feed::{Part, Place, Read},
-    mail::{Mail, Mailbox},
-    pass::Pass,
+    mail::Mail,
     room::{
-        Act, EVENTS, EnterError, Entering, Found, Occupant, RegrantError, Regranted, Room, Switch,
-        View, may_subscribe,
+        Act, EVENTS, Occupant, RegrantError, Regranted, Room, Switch, ViewPlace, may_subscribe,
     },
     shared::Shared,
     stream::Stream,
@@ -43,8 +39,7 @@ pub(crate) struct Seat {
     /// By the streams' numbers; most members have one.
     cursors: SmallVec<[StreamCursor; 1]>,
     shared: Arc<Shared>,
-    view: Arc<View>,
-    events: Place,
+    events: ViewPlace,
     pub(crate) room: Arc<Room>,
     pub(crate) id: u64,
     pub(crate) me: Arc<Occupant>,
@@ -56,9 +51,16 @@ pub(crate) struct Seat {
     pub(crate) reason: &'static str,
 }
 
+/// A place in a stream's log. It is given up with this value.
 struct StreamCursor {
     stream: Arc<Stream>,
     place: Place,
+}
+
+impl Drop for StreamCursor {
+    fn drop(&mut self) {
+        self.stream.feed.leave(&self.place);
+    }
 }
 
 /// What a reading of a log left.
@@ -76,72 +78,6 @@ enum Left {
 type Private = Event<Box<RawValue>>;
 
 impl Seat {
-    /// Takes a seat with what the door allowed. The answer is for the member.
-    pub(crate) fn take(
-        shared: &Arc<Shared>,
-        admission: Admission,
-        mailbox: &Arc<Mailbox>,
-        peer: Arc<str>,
-        resume: Option<Cursor>,
-    ) -> Result<(Self, LoggedIn<Box<RawValue>>), Denied> {
-        let Admission { mut claims, kid, roles, second_login, since_ms } = admission;
-        if shared.is_draining() {
-            return Err(Denied::Closing);
-        }
-        let app = claims.app;
-        if !shared.rooms.take_seat(app, shared.limits.connections_per_app_max) {
-            return Err(Denied::AppFull);
-        }
-        let id = shared.rooms.seat_id();
-        let pass = Arc::new(Pass::of(&mut claims, kid));
-        let member = Member {
-            user: claims.user,
-            role: claims.role.to_string(),
-            name: claims.name,
-            meta: claims.meta,
-        };
-        let mailbox = mailbox.clone();
-        let entering = Entering { seat: id, member, pass, mailbox, peer, second_login };
-        let life = AppLife { id: app, since_ms };
-        let (room, found) = enter(shared, life, &claims.room.into(), &entering, &roles, resume)
-            .inspect_err(|_| shared.rooms.give_seat(app))?;
-        shared.metrics.seats.add(1);
-        let Found { me, view, count, members, streams, state, asks, place, resumed } = found;
-        let answer = LoggedIn {
-            app: app.0,
-            room: room.name.to_string(),
-            me: me.member.clone(),
-            grants: told(&me.grants, &roles),
-            exp: me.pass.exp,
-            now: shared.clock.unix_s(),
-            count,
-            members,
-            streams,
-            state,
-            events: Cursor { epoch: view.feed.epoch, seq: place.seq },
-            resumed: resume.map(|_| resumed),
-            waiting: me.waiting,
-            asks,
-            ticket: None,
-        };
-        let seat = Self {
-            shared: shared.clone(),
-            room,
-            id,
-            me,
-            view,
-            events: place,
-            cursors: SmallVec::new(),
-            names: Names::default(),
-            patterns: Wanted::default(),
-            own: Vec::new(),
-            ready: VecDeque::new(),
-            app,
-            reason: "lost",
-        };
-        Ok((seat, answer))
-    }
-
     /// What the member may do.
     pub(crate) fn grants(&self) -> &Arc<Grants> {
         &self.me.grants
@@ -151,14 +87,12 @@ impl Seat {
     /// why the connection must close.
     pub(crate) fn refresh(&mut self, mut out: impl FnMut(Bytes)) -> Result<(), Close> {
         for Regranted { occupant, switch, told } in self.me.mailbox.letters() {
-            if let Some(Switch { end, view, place }) = switch {
-                let old = std::mem::replace(&mut self.events, place);
+            if let Some(Switch { end, events }) = switch {
+                let old = std::mem::replace(&mut self.events, events);
                 // That there may be something at the new place was perhaps told before the letter came.
                 self.ready.push_back(EVENTS);
-                let due = end.saturating_sub(old.seq);
-                let kept = self.view.feed.read_out(&old, end, &mut out);
-                self.view = view;
-                if !kept {
+                let due = end.saturating_sub(old.place.seq);
+                if !old.view.feed.read_out(&old.place, end, &mut out) {
                     return Err(Close::Slow);
                 }
                 self.shared.metrics.frames_out.add(due);
@@ -179,8 +113,8 @@ impl Seat {
             .map(|cursor| cursor.stream.info.stream)
             .collect();
         for number in lost {
-            if let Some(StreamCursor { stream, place }) = self.detach(number) {
-                out(ended(&stream, place.seq, Ended::Denied));
+            if let Some(cursor) = self.detach(number) {
+                out(ended(&cursor.stream, cursor.place.seq, Ended::Denied));
             }
         }
         if self.patterns.is_empty() {
@@ -197,16 +131,7 @@ impl Seat {
 
     /// Does something to the member itself, as the app's roles are now.
     pub(crate) fn regrant(&self, act: &Act) -> Result<Arc<Occupant>, RegrantError> {
-        let user = &self.me.member.user;
-        loop {
-            let now = self.room.sitting(user, self.id).ok_or(RegrantError::Changed)?;
-            let roles = self.shared.roles(self.app);
-            let done = self.room.regrant(&now, act, None, &roles, self.shared.epoch());
-            match done {
-                Err(RegrantError::Changed) => {}
-                done => return done,
-            }
-        }
+        self.shared.regrant(&self.room, &self.me.member.user, self.id, act)
     }
 
     /// Adds patterns; the streams that match now and that the grants open, each with its place.
@@ -264,7 +189,6 @@ impl Seat {
             self.cursors.binary_search_by_key(&number, |cursor| cursor.stream.info.stream).ok()?;
         let cursor = self.cursors.remove(at);
         self.names.remove(cursor.stream.info.name.clone(), number);
-        cursor.stream.feed.leave(&cursor.place);
         Some(cursor)
     }
 
@@ -326,13 +250,14 @@ impl Seat {
     }
 
     fn read_events(&mut self, batch: &mut Batch, bytes_max: usize) -> Result<Left, Close> {
-        let before = self.events.seq;
-        let read = self.view.feed.read(&mut self.events, Delivery::Reliable, bytes_max, |part| {
+        let ViewPlace { view, place } = &mut self.events;
+        let before = place.seq;
+        let read = view.feed.read(place, Delivery::Reliable, bytes_max, |part| {
             if let Part::Frames(bytes) = part {
                 batch.push(bytes);
             }
         });
-        self.shared.metrics.frames_out.add(self.events.seq - before);
+        self.shared.metrics.frames_out.add(place.seq - before);
         match read {
             Read::More => Ok(Left::More),
             Read::Held => Ok(Left::Held),
@@ -411,67 +336,19 @@ impl Seat {
     }
 }
 
-/// Grants as the member is told them: mostly those of its role, as they are.
-fn told(grants: &Arc<Grants>, roles: &Roles) -> Box<RawValue> {
-    let role = roles.get(&grants.role).filter(|role| Arc::ptr_eq(role.grants(), grants));
-    role.and_then(Role::json).map_or_else(|| encode::raw(&**grants), ToOwned::to_owned)
-}
-
 fn ended(stream: &Stream, seq: u64, reason: Ended) -> Bytes {
     let (number, name) = (stream.info.stream, stream.info.name.clone());
     encode::json(&Private::Ended { stream: number, name, seq, reason })
 }
 
-fn enter(
-    shared: &Arc<Shared>,
-    app: AppLife,
-    name: &Arc<str>,
-    entering: &Entering,
-    roles: &Roles,
-    resume: Option<Cursor>,
-) -> Result<(Arc<Room>, Found), Denied> {
-    let mut gone = None;
-    loop {
-        let mut opened = false;
-        let room = shared.rooms.find_or(app.id, name, gone.as_ref(), |standings| {
-            opened = true;
-            let (clock, limits) = (shared.clock.clone(), shared.limits.clone());
-            Room::new(app, name.clone(), clock, limits, standings, shared.bus.clone())
-        });
-        if room.app_life() != app {
-            // Of an app that had this AppID before.
-            shared.close(&room, None);
-            gone = Some(room);
-            continue;
-        }
-        match room.enter(entering, roles, resume, shared.epoch()) {
-            Ok(found) => return Ok((room, found)),
-            Err(EnterError::Closed) => gone = Some(room),
-            Err(error) => {
-                if opened && room.close_empty() {
-                    shared.forget(&room);
-                }
-                return Err(match error {
-                    EnterError::Refused(refusal) => Denied::Token(refusal),
-                    EnterError::RoleFull => Denied::RoleFull,
-                    EnterError::SeatHeld => Denied::SeatHeld,
-                    _ => Denied::RoomFull,
-                });
-            }
-        }
-    }
-}
-
 impl Drop for Seat {
     fn drop(&mut self) {
-        for cursor in std::mem::take(&mut self.cursors) {
-            cursor.stream.feed.leave(&cursor.place);
-        }
-        self.view.feed.leave(&self.events);
         let patterns: Vec<Pattern> = self.patterns.iter().cloned().collect();
         if self.room.leave(&self.me.member.user, self.id, &patterns, self.reason) {
             self.shared.forget(&self.room);
         }
+        // The room knows the seat no more, so no further letter comes.
+        self.me.mailbox.clear();
         self.shared.rooms.give_seat(self.app);
     }
 }

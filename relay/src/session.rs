@@ -2,6 +2,7 @@
 //! `login`. Every request gets exactly one answer; nothing here reads or writes a socket.
 
 mod ask;
+mod later;
 mod moderate;
 mod renew;
 
@@ -19,13 +20,15 @@ use stagedoor_token::{Action, Decision, Grants, Pattern, Rule, authorize};
 use stagedoor_wire::{
     close::Close,
     code::ErrorCode,
+    depth::is_within,
     event::Event,
     frame::FrameHeader,
     member::Delivery,
     rate::{Bucket, Rate},
-    reply::{Done, MembersPage, Outcome, Refusal, Reply, SubscribedTo, Versioned},
+    reply::{Done, MembersPage, Outcome, Pong, Refusal, Reply, SubscribedTo, Versioned},
     request::{self, Refused, Request, To},
 };
+use tokio::sync::oneshot;
 
 use crate::{
     encode,
@@ -47,6 +50,8 @@ pub(crate) struct Session {
     shared: Arc<Shared>,
     /// What the proof of a renewal must contain, once that was asked for.
     nonce: Option<Box<str>>,
+    /// Ends with the last renewal that waits for the store.
+    renewing: Option<oneshot::Receiver<()>>,
     requests: Bucket,
     sends: Bucket,
     /// Until when the bytes that the member published are within `caps.bytes_per_s`.
@@ -81,14 +86,7 @@ struct Denial(Box<Refusal>);
 
 impl Denial {
     fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self(Box::new(Refusal {
-            code: Cow::Borrowed(code.as_str()),
-            message: message.into(),
-            rule: None,
-            retry_ms: None,
-            version: None,
-            nonce: None,
-        }))
+        Self(Box::new(Refusal::new(code.as_str(), message)))
     }
 
     fn rule(rule: Rule) -> Self {
@@ -136,6 +134,7 @@ impl Session {
             seat,
             untold: Untold::default(),
             nonce: None,
+            renewing: None,
             requests,
             sends,
             paused: None,
@@ -182,7 +181,8 @@ impl Session {
             return Next::Close(close);
         }
         match carried_out {
-            Ok(frame) => answer(frame),
+            Ok(Some(frame)) => answer(frame),
+            Ok(None) => {}
             Err(Denial(refusal)) => {
                 self.shared.metrics.requests_refused.one(label(&refusal.code));
                 answer(refused(Some(id), *refusal));
@@ -215,12 +215,20 @@ impl Session {
         Next::On
     }
 
-    fn carry_out(&mut self, request: Request) -> Result<Bytes, Denial> {
+    /// The answer; none if it comes later.
+    fn carry_out(&mut self, request: Request) -> Result<Option<Bytes>, Denial> {
         match request {
-            Request::Login(_) => {
+            Request::Renew(renew) => self.renew(&renew),
+            Request::Moderate(moderate) => self.moderate(&moderate),
+            request => self.carry_out_now(request).map(Some),
+        }
+    }
+
+    fn carry_out_now(&mut self, request: Request) -> Result<Bytes, Denial> {
+        match request {
+            Request::Login(_) | Request::Renew(_) | Request::Moderate(_) => {
                 Err(Denial::new(ErrorCode::AlreadyLoggedIn, "the connection has its seat"))
             }
-            Request::Renew(renew) => self.renew(&renew),
             Request::Publish(publish) => self.publish(publish),
             Request::Unpublish(request::Unpublish { id, stream, .. }) => {
                 if self.seat.unpublish(&stream) {
@@ -239,7 +247,6 @@ impl Session {
             }
             Request::Send(send) => self.send(&send),
             Request::Set(set) => self.set(&set),
-            Request::Moderate(moderate) => self.moderate(&moderate),
             Request::Ask(ask) => self.ask(&ask),
             Request::Unask(request::Unask { id, .. }) => self.unask(id),
             Request::Invite(invite) => self.invite(&invite),
@@ -247,6 +254,9 @@ impl Session {
                 let (count, members, next) =
                     self.seat.room.members(self.seat.grants(), after.as_deref());
                 Ok(ok(id, MembersPage { count, members, next }))
+            }
+            Request::Ping(request::Ping { id, .. }) => {
+                Ok(ok(id, Pong { now_ms: self.shared.clock.unix_ms() }))
             }
             Request::Leave(request::Leave { id, .. }) => Ok(ok(id, Done {})),
         }
@@ -327,6 +337,7 @@ impl Session {
                 "`data` is longer than `message_bytes_max`",
             ));
         }
+        self.check_depth(&send.data)?;
         let unknown = || Denial::new(ErrorCode::UserUnknown, "no such user is in the room");
         match &send.to {
             To::Room => self.allow(&Action::SendRoom)?,
@@ -350,6 +361,15 @@ impl Session {
         Ok(ok(send.id, Done {}))
     }
 
+    /// Whether a field of a request, which is a level of its own, goes no deeper than it may: all else of a
+    /// request has a form.
+    fn check_depth(&self, json: &RawValue) -> Result<(), Denial> {
+        if is_within(json.get().as_bytes(), self.shared.limits.json_depth_max.saturating_sub(1)) {
+            return Ok(());
+        }
+        Err(Denial::new(ErrorCode::TooLarge, "the request goes deeper than `json_depth_max`"))
+    }
+
     fn set(&mut self, set: &request::Set) -> Result<Bytes, Denial> {
         self.allow(&Action::Set { key: &set.key })?;
         if set.value.get().len() > self.shared.limits.state_value_bytes_max {
@@ -358,6 +378,7 @@ impl Session {
                 "`value` is longer than `state_value_bytes_max`",
             ));
         }
+        self.check_depth(&set.value)?;
         match self.seat.room.set(&self.seat.me, &set.key, &set.value, set.if_version) {
             Ok(version) => Ok(ok(set.id, Versioned { version })),
             Err(SetError::Full) => Err(Denial::new(

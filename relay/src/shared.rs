@@ -10,40 +10,18 @@ use std::{
 };
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use stagedoor_bus::{Actor, AppLife, Bus, Event, Revocation, Target};
+use stagedoor_bus::{Bus, Clock, Event, Revocation, Target};
 use stagedoor_token::{AppId, Roles};
 use stagedoor_wire::{close::Close, limits::Limits};
 
 use crate::{
-    clock::Clock,
     login_rates::LoginRates,
     mail::Mailbox,
     metrics::Metrics,
-    room::{Occupant, Room},
+    room::{Act, Gone, Occupant, RegrantError, Room},
     rooms::Rooms,
     tickets::Tickets,
 };
-
-/// Who did something, and from where, as it is told to the server.
-#[derive(Clone, Debug)]
-pub(crate) struct By {
-    pub(crate) actor: Actor,
-    /// The peer's address, of a member.
-    pub(crate) peer: Option<Arc<str>>,
-}
-
-impl By {
-    /// Somebody who is not in the room.
-    pub(crate) fn outside(actor: Actor) -> Self {
-        Self { actor, peer: None }
-    }
-
-    /// A member.
-    pub(crate) fn member(member: &Occupant) -> Self {
-        let actor = Actor::User(member.user.clone());
-        Self { actor, peer: Some(member.peer.clone()) }
-    }
-}
 
 /// What connections share.
 pub(crate) struct Shared {
@@ -77,12 +55,12 @@ impl Shared {
             limits: Arc::new(limits),
             origins,
             cookie,
-            bus,
             rooms: Rooms::default(),
             tickets: Tickets::default(),
             once: Mutex::default(),
             metrics: Metrics::default(),
-            clock: Clock::start(),
+            clock: bus.clock().clone(),
+            bus,
             draining: AtomicBool::new(false),
             epochs: AtomicU64::new(random_u32().into()),
             connection_ids: AtomicU64::new(0),
@@ -110,24 +88,18 @@ impl Shared {
         self.draining.store(true, Ordering::Relaxed);
     }
 
-    /// Removes a member from its room at once. `None` if it is not there any more.
-    pub(crate) fn put_out(&self, room: &Arc<Room>, member: &Occupant, close: Close) -> Option<()> {
-        if room.put_out(member, close)? {
+    /// Removes a member from its room at once; as it was last. `None` if it is not there any more.
+    pub(crate) fn put_out(
+        &self,
+        room: &Arc<Room>,
+        member: &Occupant,
+        close: Close,
+    ) -> Option<Arc<Occupant>> {
+        let Gone { member, closed } = room.put_out(member, close)?;
+        if closed {
             self.forget(room);
         }
-        Some(())
-    }
-
-    /// Removes a user from a room at once; the tokens that its seat used do not get back in. `None` if it is
-    /// not there.
-    pub(crate) fn kick(&self, room: &Arc<Room>, user: &str, by: &By) -> Option<()> {
-        let now_s = self.clock.unix_s();
-        let seats = room.seats(user);
-        for jti in seats.iter().flat_map(|member| member.pass.jtis()) {
-            self.tickets.forget(room.app, jti);
-            self.revoke(room.app_life(), of_token(room.app, jti, now_s, "kick"), by);
-        }
-        self.put_all_out(room, user, Close::Kicked)
+        Some(member)
     }
 
     /// Removes a user from a room at once. `None` if it is not there.
@@ -137,11 +109,22 @@ impl Shared {
         (out.count() > 0).then_some(())
     }
 
-    /// Revokes, and tells the server.
-    pub(crate) fn revoke(&self, app: AppLife, revocation: Revocation, by: &By) {
-        self.bus.revoke(&revocation);
-        let By { actor, peer } = by.clone();
-        self.bus.tell(Event::Revoked { app, revocation, by: actor, peer });
+    /// Does something to whoever holds a seat, as the app's roles are now.
+    pub(crate) fn regrant(
+        &self,
+        room: &Arc<Room>,
+        user: &str,
+        seat: u64,
+        act: &Act,
+    ) -> Result<Arc<Occupant>, RegrantError> {
+        loop {
+            let now = room.sitting(user, seat).ok_or(RegrantError::Changed)?;
+            let roles = self.roles(room.app);
+            match room.regrant(&now, act, None, &roles, self.epoch()) {
+                Err(RegrantError::Changed) => {}
+                done => return done,
+            }
+        }
     }
 
     /// The app's roles.

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use stagedoor_token::{
-    AtExp, Grants, Kind, Kinds, Patterns, Presence, Publish, Refusal, RoleName, Roles, SendTo,
-    Subscribe, Verbs, lapsed, narrow,
+    AtExp, Fault, Grants, Kind, Kinds, Patterns, Presence, Publish, Refusal, RoleName, Roles,
+    SendTo, Subscribe, Verbs, lapsed, narrow,
 };
 
 use crate::pass::Pass;
@@ -128,7 +128,7 @@ impl Standing {
         pass: &Pass,
         roles: &Roles,
         now_s: u64,
-    ) -> Result<Effective, Refusal> {
+    ) -> Result<Effective, Fault> {
         let grants = self.base(pass, roles, now_s)?;
         if grants.waits && !self.admitted {
             return Ok(Effective { grants: Arc::new(nothing(&grants)), waiting: true });
@@ -144,9 +144,9 @@ impl Standing {
         Ok(Effective { grants, waiting: false })
     }
 
-    fn base(&self, pass: &Pass, roles: &Roles, now_s: u64) -> Result<Arc<Grants>, Refusal> {
+    fn base(&self, pass: &Pass, roles: &Roles, now_s: u64) -> Result<Arc<Grants>, Fault> {
         let template = |name: &RoleName| {
-            roles.get(name).map(|role| role.grants().clone()).ok_or(Refusal::RoleUnknown)
+            roles.get(name).map(|role| role.grants().clone()).ok_or(Refusal::RoleUnknown.into())
         };
         if let Some(role) = &pass.demoted {
             return template(role);

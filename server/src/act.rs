@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc};
 use axum::{
     body::Bytes,
     extract::{FromRequest, FromRequestParts, Request, State as Has},
-    http::{Extensions, Method, StatusCode, request::Parts},
+    http::{Extensions, Method, request::Parts},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -78,9 +78,7 @@ pub(crate) async fn carry_through(
     let body = match Bytes::from_request(Request::from_parts(parts.clone(), body), &state).await {
         Ok(body) => body,
         Err(broken) => {
-            let is_large = broken.status() == StatusCode::PAYLOAD_TOO_LARGE;
-            let error = if is_large { ApiError::TooLarge } else { ApiError::body_broken() };
-            return error.into_response();
+            return ApiError::of_body(broken.status(), &broken).into_response();
         }
     };
     let Some(place) = state.acts.begin().await else {

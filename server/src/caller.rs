@@ -7,17 +7,14 @@ use stagedoor_bus::Actor;
 use stagedoor_token::AppId;
 use utoipa::ToSchema;
 
-use crate::{
-    error::ApiError,
-    secret,
-    state::{State, unix_ms},
-    store::credentials::ApiKeyRow,
-};
+use crate::{error::ApiError, secret, state::State, store::credentials::ApiKeyRow};
 
 /// Before the operator's credential.
 pub(crate) const ROOT_PREFIX: &str = "sdroot_";
 /// Before a backend's credential: `sd_<id>_<secret>`.
 pub(crate) const API_KEY_PREFIX: &str = "sd_";
+/// An id is no longer; ours have 16 letters and digits.
+const ID_BYTES_MAX: usize = 32;
 /// The use of an API key is noted at most so often.
 const USED_INTERVAL_MS: u64 = 60_000;
 
@@ -122,9 +119,20 @@ impl Caller {
             Self::ApiKey { .. } => Err(ApiError::Forbidden { scope: "root" }),
         }
     }
+}
 
-    /// Finds out who asks.
-    pub(crate) async fn of(headers: &HeaderMap, state: &State) -> Result<Self, ApiError> {
+/// A credential as it was presented: of the form of one, and not looked up yet.
+#[derive(Clone, Copy)]
+pub(crate) enum Presented<'a> {
+    /// The operator's.
+    Root { secret: &'a str },
+    /// A backend's.
+    ApiKey { id: &'a str, secret: &'a str },
+}
+
+impl<'a> Presented<'a> {
+    /// What a request presents.
+    pub(crate) fn of(headers: &'a HeaderMap) -> Result<Self, ApiError> {
         let missing = ApiError::Unauthenticated {
             code: "credential_missing",
             detail: "send `Authorization: Bearer` with an API key",
@@ -136,23 +144,41 @@ impl Caller {
             return Err(INVALID);
         }
         if let Some(secret) = credential.strip_prefix(ROOT_PREFIX) {
-            let root = state.store.root().await?.ok_or(INVALID)?;
-            return if secret::same(&root, &secret::hash(secret.as_bytes())) {
-                Ok(Self::Root)
-            } else {
-                Err(INVALID)
-            };
+            return Ok(Self::Root { secret });
         }
         let (id, secret) = credential
             .strip_prefix(API_KEY_PREFIX)
             .and_then(|rest| rest.split_once('_'))
             .ok_or(INVALID)?;
+        let is_id = (1..=ID_BYTES_MAX).contains(&id.len())
+            && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        if is_id { Ok(Self::ApiKey { id, secret }) } else { Err(INVALID) }
+    }
+
+    /// The credential's id, which is no secret.
+    pub(crate) fn id(&self) -> &'a str {
+        match self {
+            Self::Root { .. } => "root",
+            Self::ApiKey { id, .. } => id,
+        }
+    }
+
+    /// Finds out whose it is.
+    pub(crate) async fn caller(self, state: &State) -> Result<Caller, ApiError> {
+        let (id, secret) = match self {
+            Self::Root { secret } => {
+                let root = state.store.root().await?.ok_or(INVALID)?;
+                let good = secret::same(&root, &secret::hash(secret.as_bytes()));
+                return if good { Ok(Caller::Root) } else { Err(INVALID) };
+            }
+            Self::ApiKey { id, secret } => (id, secret),
+        };
         let hash = secret::hash(secret.as_bytes());
         let row = state.store.api_key(id).await?;
         // An unknown id costs the same comparison.
         let good = secret::same(row.as_ref().map_or(&[0; 32][..], |row| &row.hash), &hash);
         let row = row.filter(|_| good).ok_or(INVALID)?;
-        let now_ms = unix_ms();
+        let now_ms = state.unix_ms();
         if row.expires_ms.is_some_and(|expires| expires <= now_ms) {
             return Err(INVALID);
         }
@@ -163,7 +189,7 @@ impl Caller {
             }
         }
         let scopes = scopes_of(&row);
-        Ok(Self::ApiKey { id: row.id, app: row.app, scopes })
+        Ok(Caller::ApiKey { id: row.id, app: row.app, scopes })
     }
 }
 

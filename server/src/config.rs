@@ -30,6 +30,8 @@ config! {
     ttl_s_max: u64 = 86_400;
     /// One request's body, in bytes.
     body_bytes_max: usize = 65_536;
+    /// Lists and objects within each other in one request's body.
+    json_depth_max: usize = 64;
     /// Names of apps and API keys, in bytes.
     name_bytes_max: usize = 128;
     /// Entries of one page.
@@ -38,10 +40,13 @@ config! {
     rate_per_s: u32 = 200;
     /// Requests above the rate that one credential may make at once.
     rate_burst: u32 = 400;
-    /// Failed authentications a second of one address.
+    /// Failed authentications a second of one address, and of one credential. A good credential is never refused
+    /// for the failures of others.
     refusals_per_s: u32 = 5;
-    /// Failed authentications above the rate that one address may make at once.
+    /// Failed authentications above the rate that one address, and one credential, may make at once.
     refusals_burst: u32 = 50;
+    /// Addresses, and credentials, of which failed authentications are counted; further ones share one count.
+    rates_kept_max: usize = 10_000;
     /// Keys of one app that are not retired.
     keys_per_app_max: u32 = 8;
     /// API keys of one app.
@@ -68,6 +73,9 @@ config! {
     /// How long a write waits for the database, for other writes of this process and as long again for other
     /// processes, in milliseconds; then it is refused with `store_unavailable`.
     store_wait_ms: u64 = 5_000;
+    /// For how long the calendar must have stood, after a start and after a jump, before anything is deleted for
+    /// being old, in seconds.
+    clock_settle_s: u64 = 3_600;
     /// For how long a creation's idempotency key is remembered, in seconds.
     idempotency_s: u64 = 86_400;
     /// For how long the audit trail is kept, in days.

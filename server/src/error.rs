@@ -10,7 +10,7 @@ use axum::{
 };
 use serde::Serialize;
 use stagedoor_bus::BusError;
-use stagedoor_token::{MintError, Refusal};
+use stagedoor_token::{Fault, Field, MintError, Refusal};
 use utoipa::ToSchema;
 
 use crate::{doors::NotDone, secret::NoRandomness, store::StoreError};
@@ -29,6 +29,9 @@ pub(crate) struct Problem {
     pub(crate) code: Cow<'static, str>,
     /// For people.
     detail: Cow<'static, str>,
+    /// The field of the body that it is about, as a path: `grants.publish.streams[0]`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<String>,
     /// The request's id, as in `X-Request-Id`.
     request_id: String,
 }
@@ -53,9 +56,11 @@ pub(crate) enum ApiError {
     /// The request is of the form and makes no sense.
     Invalid { code: &'static str, detail: Cow<'static, str> },
     /// A token's claims that the door would refuse.
-    Refused(Refusal),
+    Refused(Fault),
     /// Too large a body.
     TooLarge,
+    /// A body that did not come whole in time.
+    BodyTimeout,
     /// Not JSON.
     MediaType,
     /// Too many requests.
@@ -66,6 +71,8 @@ pub(crate) enum ApiError {
     StoreUnavailable,
     /// It is not any more what the caller saw.
     Precondition { code: &'static str, detail: &'static str },
+    /// One of these, about this field of the body.
+    At { field: Field, error: Box<ApiError> },
     /// Our fault.
     Internal,
 }
@@ -97,16 +104,31 @@ impl From<NoRandomness> for ApiError {
     }
 }
 
+impl From<Fault> for ApiError {
+    fn from(fault: Fault) -> Self {
+        Self::Refused(fault)
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal.into())
+    }
+}
+
 impl From<BusError> for ApiError {
     fn from(error: BusError) -> Self {
-        Self::Unavailable(error)
+        match error {
+            BusError::StoreUnavailable => Self::StoreUnavailable,
+            error => Self::Unavailable(error),
+        }
     }
 }
 
 impl From<MintError> for ApiError {
     fn from(error: MintError) -> Self {
         match error {
-            MintError::Refused(refusal) => Self::Refused(refusal),
+            MintError::Refused(fault) => Self::Refused(fault),
             MintError::KeyNotCurrent => {
                 Self::Conflict { code: "no_current_key", detail: "the app has no current key" }
             }
@@ -114,11 +136,37 @@ impl From<MintError> for ApiError {
     }
 }
 
+/// A request's body did not come whole in time: the error of a body that is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the body did not come whole in time")]
+pub struct BodyTimeout;
+
 impl ApiError {
-    /// The body ended before its end.
-    pub(crate) fn body_broken() -> Self {
-        let detail = "the body did not come whole".into();
-        Self::Malformed { code: "body_malformed", detail }
+    /// Why a body was not read whole: what the reader answers by itself, and its error.
+    pub(crate) fn of_body(status: StatusCode, error: &(dyn std::error::Error + 'static)) -> Self {
+        let mut causes = std::iter::successors(Some(error), |error| error.source());
+        if status == StatusCode::PAYLOAD_TOO_LARGE {
+            Self::TooLarge
+        } else if causes.any(<dyn std::error::Error>::is::<BodyTimeout>) {
+            Self::BodyTimeout
+        } else {
+            let detail = "the body did not come whole".into();
+            Self::Malformed { code: "body_malformed", detail }
+        }
+    }
+
+    /// The same, about this field of the body.
+    pub(crate) fn at(self, field: impl Into<Field>) -> Self {
+        Self::At { field: field.into(), error: Box::new(self) }
+    }
+
+    /// The field of the body that it is about.
+    fn field(&self) -> Option<Field> {
+        match self {
+            Self::At { field, .. } => Some(*field).filter(|field| !field.is_whole()),
+            Self::Refused(fault) => fault.field(),
+            _ => None,
+        }
     }
 
     /// The stable code.
@@ -130,11 +178,13 @@ impl ApiError {
             | Self::Precondition { code, .. }
             | Self::Malformed { code, .. }
             | Self::Invalid { code, .. } => code,
+            Self::At { error, .. } => error.code(),
             Self::Forbidden { .. } => "scope_missing",
             Self::Banned { .. } => "banned",
             Self::MethodNotAllowed => "method_not_allowed",
-            Self::Refused(refusal) => refusal.code(),
+            Self::Refused(fault) => fault.code(),
             Self::TooLarge => "body_too_large",
+            Self::BodyTimeout => "body_timeout",
             Self::MediaType => "media_type_unsupported",
             Self::RateLimited { .. } => "rate_limited",
             Self::Unavailable(_) => "relay_unavailable",
@@ -147,12 +197,14 @@ impl ApiError {
         match self {
             Self::Unauthenticated { .. } => StatusCode::UNAUTHORIZED,
             Self::Forbidden { .. } | Self::Banned { .. } => StatusCode::FORBIDDEN,
+            Self::At { error, .. } => error.status(),
             Self::NotFound { .. } => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Conflict { .. } => StatusCode::CONFLICT,
             Self::Malformed { .. } => StatusCode::BAD_REQUEST,
             Self::Invalid { .. } | Self::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable(_) | Self::StoreUnavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -168,6 +220,7 @@ impl ApiError {
             | Self::Precondition { detail, .. }
             | Self::Conflict { detail, .. } => Cow::Borrowed(detail),
             Self::Malformed { detail, .. } | Self::Invalid { detail, .. } => detail.clone(),
+            Self::At { error, .. } => error.detail(),
             Self::Forbidden { scope } => {
                 format!("the credential lacks the scope `{scope}` for this app").into()
             }
@@ -176,8 +229,9 @@ impl ApiError {
                 format!("a ban until {ends_s} (Unix seconds) keeps this token out").into()
             }
             Self::MethodNotAllowed => "this path does not take that method".into(),
-            Self::Refused(refusal) => refusal.to_string().into(),
+            Self::Refused(fault) => fault.to_string().into(),
             Self::TooLarge => "the body is longer than `body_bytes_max`".into(),
+            Self::BodyTimeout => "the body did not come whole within `body_timeout_ms`".into(),
             Self::MediaType => "the body is `application/json`".into(),
             Self::RateLimited { retry_s } => {
                 format!("too many requests; try again in {retry_s} s").into()
@@ -203,7 +257,10 @@ impl ApiError {
                     "Bearer realm=\"stagedoor\", error=\"insufficient_scope\", scope=\"{scope}\""
                 ),
             )),
+            Self::At { error, .. } => error.header(),
             Self::RateLimited { retry_s } => Some((header::RETRY_AFTER, retry_s.to_string())),
+            // What still comes of the body is no request.
+            Self::BodyTimeout => Some((header::CONNECTION, "close".into())),
             Self::Unavailable(_) | Self::StoreUnavailable => {
                 Some((header::RETRY_AFTER, "1".into()))
             }
@@ -222,6 +279,7 @@ impl IntoResponse for ApiError {
             status: status.as_u16(),
             code: self.code().into(),
             detail: self.detail(),
+            field: self.field().map(|field| field.to_string()),
             request_id: String::new(),
         };
         let mut response = status.into_response();

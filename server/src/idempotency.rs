@@ -12,8 +12,9 @@ use serde_json::Value;
 use crate::{
     caller::Caller,
     error::ApiError,
+    record::unix_ms,
     secret,
-    state::{State, unix_ms},
+    state::State,
     store::{replies::Kept, write::Tx},
     under_way::UnderWay,
 };
@@ -43,7 +44,8 @@ impl Once {
         headers: &HeaderMap,
         request: &impl Serialize,
     ) -> Result<Self, ApiError> {
-        let since_ms = unix_ms().saturating_sub(state.config.idempotency_s.saturating_mul(1_000));
+        let kept_ms = state.config.idempotency_s.saturating_mul(1_000);
+        let since_ms = state.bus.clock().settled_ms().saturating_sub(kept_ms);
         let Some(key) = headers.get("idempotency-key") else {
             return Ok(Self { keyed: None, since_ms });
         };

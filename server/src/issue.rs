@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use stagedoor_bus::{Bearer, Revocations};
 use stagedoor_token::{
-    AtExp, Claims, Confirmation, Grants, Key, MintError, Narrowing, Refusal, Roles, Until, mint,
-    seat,
+    AtExp, Claims, Confirmation, Fault, Field, Grants, Key, MintError, Narrowing, Refusal, Roles,
+    Until, mint, seat,
 };
 
 /// What a backend asks.
@@ -80,7 +80,11 @@ pub(crate) fn issue(
 ) -> Result<Issued, NotIssued> {
     let ttl_s = wanted.ttl_s.unwrap_or(lives.ttl_s_default.min(lives.ttl_s_max));
     if ttl_s > lives.ttl_s_max {
-        return Err(Refusal::LifetimeTooLong.into());
+        let what = "at most the app's `ttl_s_max`";
+        return Err(Fault::must(Refusal::LifetimeTooLong, Field::of("ttl_s"), what).into());
+    }
+    if ttl_s == 0 {
+        return Err(Fault::must(Refusal::TimesInvalid, Field::of("ttl_s"), "at least 1").into());
     }
     let role = wanted.role.parse()?;
     let Stay { once, at_exp, max_stay, until, cnf } = wanted.stay;
@@ -151,7 +155,7 @@ mod tests {
 
     fn refused(change: impl FnOnce(&mut Wanted)) -> Refusal {
         match try_issue(change).err().expect("a refusal") {
-            NotIssued::Mint(MintError::Refused(refusal)) => refusal,
+            NotIssued::Mint(MintError::Refused(fault)) => fault.refusal(),
             other => panic!("{other:?}"),
         }
     }

@@ -13,26 +13,31 @@
 //! 8. [`issue`]: the one decision whether, and with what, a token is minted. Pure.
 //! 9. [`role_set`]: an app's roles read and changed. Pure.
 //! 10. [`state`]: what every request has in common.
-//! 11. [`recorder`]: the audit trail's one writer.
-//! 12. [`revoker`]: what members revoke, in the store and on the bus.
-//! 13. [`error`]: every refusal, and the only file with status codes.
-//! 14. [`doors`]: what the doors know is what is stored.
-//! 15. [`store`]: the database.
-//! 16. [`record`]: what is recorded.
-//! 17. [`under_way`]: acts and creations that began and are not done.
-//! 18. [`secret`]: secrets made, hashed and compared.
-//! 19. [`metrics`]: what the server counts.
-//! 20. [`config`]: how the server is set up; every limit by name.
+//! 11. [`storer`]: stores what the relay asks for before it answers.
+//! 12. [`recorder`]: the audit trail's one writer.
+//! 13. [`revoker`]: what is revoked is loaded at the start, and let go of when it is over.
+//! 14. [`error`]: every refusal, and the only file with status codes.
+//! 15. [`doors`]: what the doors know is what is stored.
+//! 16. [`store`]: the database.
+//! 17. [`record`]: what is recorded.
+//! 18. [`folder`]: the data folder, which one process has.
+//! 19. [`under_way`]: acts and creations that began and are not done.
+//! 20. [`secret`]: secrets made, hashed and compared.
+//! 21. [`rates`]: rates by name.
+//! 22. [`metrics`]: what the server counts.
+//! 23. [`config`]: how the server is set up; every limit by name.
 
 mod act;
 mod caller;
 pub mod config;
 mod doors;
 mod error;
+mod folder;
 mod guard;
 mod idempotency;
 mod issue;
 mod metrics;
+mod rates;
 mod record;
 mod recorder;
 mod revoker;
@@ -43,10 +48,13 @@ mod secret;
 mod server;
 mod state;
 mod store;
+mod storer;
 mod under_way;
 
 pub use caller::Scope;
 pub use config::Config;
+pub use error::BodyTimeout;
+pub use folder::{DataFolder, FolderError};
 pub use router::openapi;
 pub use routes::{api_keys::ApiKeyCreated, apps::AppCreated};
 pub use server::{NotReady, OpenError, Server};

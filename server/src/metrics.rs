@@ -10,6 +10,9 @@ use std::{
 #[derive(Debug, Default)]
 pub(crate) struct Metrics(Mutex<BTreeMap<(&'static str, String), u64>>);
 
+/// Series that are kept, and one more for each name.
+const SERIES_MAX: usize = 4_096;
+
 const HELP: [(&str, &str); 4] = [
     ("stagedoor_server_requests_total", "HTTP requests answered, by route and status."),
     ("stagedoor_server_mints_total", "Tokens asked for, by outcome."),
@@ -22,15 +25,16 @@ const HELP: [(&str, &str); 4] = [
 
 impl Metrics {
     fn add(&self, name: &'static str, labels: String, n: u64) {
-        *self
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .entry((name, labels))
-            .or_default() += n;
+        let mut counters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (name, labels);
+        // Every label is of a closed set; were one not, memory would stay bounded all the same.
+        let room = counters.len() < SERIES_MAX || counters.contains_key(&key);
+        let key = if room { key } else { (name, "{overflow=\"true\"}".into()) };
+        *counters.entry(key).or_default() += n;
     }
 
-    pub(crate) fn request(&self, method: &str, route: &str, status: u16) {
+    /// `method` and `route` are of closed sets: the router's methods and paths, `other` and `none`.
+    pub(crate) fn request(&self, method: &'static str, route: &str, status: u16) {
         self.add(
             HELP[0].0,
             format!("{{method=\"{method}\",route=\"{route}\",status=\"{status}\"}}"),
@@ -38,7 +42,7 @@ impl Metrics {
         );
     }
 
-    pub(crate) fn mint(&self, code: &str) {
+    pub(crate) fn mint(&self, code: &'static str) {
         self.add(HELP[1].0, format!("{{code=\"{code}\"}}"), 1);
     }
 
@@ -61,5 +65,28 @@ impl Metrics {
             }
         }
         out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn series_are_bounded_whatever_is_counted() {
+        let metrics = Metrics::default();
+        for n in 0..2 * SERIES_MAX {
+            metrics.audit(&n.to_string(), 1);
+            metrics.request("GET", &n.to_string(), 200);
+        }
+        let text = metrics.render();
+        let series = text.lines().filter(|line| line.starts_with("stagedoor_")).count();
+        assert!(series <= SERIES_MAX + HELP.len(), "{series}");
+        let counted: usize = text
+            .lines()
+            .filter(|line| line.starts_with("stagedoor_"))
+            .filter_map(|line| line.rsplit(' ').next()?.parse::<usize>().ok())
+            .sum();
+        assert_eq!(counted, 4 * SERIES_MAX, "nothing is lost");
     }
 }

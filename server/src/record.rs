@@ -1,11 +1,18 @@
 //! What is recorded. After `store`, before `secret`. A record holds texts within the bounds of what they name,
 //! and an app only where its caller was proven for it. What is not of its form is left out; its length is noted.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use stagedoor_bus::{Actor, AppLife, Text};
 
-use crate::state::unix_ms;
+/// Milliseconds since the Unix epoch, for what only notes when it happened; what is decided by time asks the clock of
+/// the bus.
+pub(crate) fn unix_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |passed| passed.as_millis() as u64)
+}
 
 /// One record, to be written. Ids, never a token or a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]

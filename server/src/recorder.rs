@@ -20,7 +20,7 @@ pub(crate) use self::{
     events::of_revocation,
     gate::Gate,
     keeper::{Bounds, keep},
-    listener::Listener,
+    listener::{Listener, closed},
     repeats::Repeats,
 };
 use crate::{error::ApiError, metrics::Metrics, record::Record, store::Store};

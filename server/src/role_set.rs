@@ -3,56 +3,55 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json, value::RawValue};
-use stagedoor_token::{Role, Roles};
+use serde_json::{Value, value::RawValue};
+use stagedoor_token::{
+    Field, Role, Roles,
+    form::{Flaw, template_flaw},
+};
 
 use crate::error::ApiError;
 
-fn invalid(detail: String) -> ApiError {
-    ApiError::Invalid { code: "roles_invalid", detail: detail.into() }
+fn invalid(field: Field, detail: String) -> ApiError {
+    ApiError::Invalid { code: "roles_invalid", detail: detail.into() }.at(field)
 }
 
-/// A role set, from a JSON list of at least one and at most `roles_max` templates.
+/// A role set, from a JSON list of at least one and at most `roles_max` templates, which a body calls `roles`.
 pub(crate) fn read(text: &str, roles_max: usize) -> Result<Roles, ApiError> {
+    let set = Field::of("roles");
     let templates: Vec<Box<RawValue>> = serde_json::from_str(text)
-        .map_err(|_| invalid("a role set is a list of templates".into()))?;
+        .map_err(|_| invalid(set, "a role set is a list of templates".into()))?;
     if !(1..=roles_max).contains(&templates.len()) {
-        return Err(invalid(format!("a role set has 1 to {roles_max} roles")));
+        return Err(invalid(set, format!("a role set has 1 to {roles_max} roles")));
     }
-    templates.iter().enumerate().try_for_each(|(at, raw)| read_one(raw, at).map(drop))?;
-    Roles::from_json(text).map_err(|error| invalid(without_place(&error)))
+    let mut names = BTreeMap::new();
+    for (at, raw) in templates.iter().enumerate() {
+        let role = read_at(raw, set.element(at), &format!("template {at}"))?;
+        if names.insert(role.name().clone(), at).is_some() {
+            let detail = format!("the role `{}` is given twice", role.name());
+            return Err(invalid(set.element(at).member("role"), detail));
+        }
+    }
+    Roles::from_json(text).map_err(|error| invalid(set, without_place(&error)))
 }
 
-/// One template; `at` is its place in the set.
-pub(crate) fn read_one(raw: &RawValue, at: usize) -> Result<Role, ApiError> {
+/// One template, which a body calls so.
+pub(crate) fn read_one(raw: &RawValue) -> Result<Role, ApiError> {
+    read_at(raw, Field::of("template"), "the template")
+}
+
+fn read_at(raw: &RawValue, here: Field, called: &str) -> Result<Role, ApiError> {
     serde_json::from_str(raw.get()).map_err(|error| {
         let fields = serde_json::from_str::<BTreeMap<String, Value>>(raw.get()).unwrap_or_default();
         let name = fields.get("role").and_then(Value::as_str);
-        let role = name.map_or(format!("template {at}"), |name| format!("role `{name}`"));
-        let reason = without_place(&error);
-        match fault(raw) {
-            Some(field) => invalid(format!("{role}, field `{field}`: {reason}")),
-            None => invalid(format!("{role}: {reason}")),
-        }
+        // A name that is none may be of any length.
+        let name = name.filter(|name| name.len() <= 32);
+        let role = name.map_or_else(|| called.to_owned(), |name| format!("role `{name}`"));
+        // For people by its place in the template, for programs by its place in the body.
+        let reason = template_flaw(raw.get(), Field::WHOLE)
+            .map_or_else(|| without_place(&error), |flaw| flaw.to_string());
+        let field = template_flaw(raw.get(), here).map_or(here, Flaw::field);
+        invalid(field, format!("{role}: {reason}"))
     })
-}
-
-/// The field by which a template fails, if it is one field's fault: the first that fails alone.
-fn fault(raw: &RawValue) -> Option<String> {
-    let fails = |template: Value| serde_json::from_value::<Role>(template).is_err();
-    let alone = |name: &str, value: &Value| match name {
-        "role" => json!({"role": value}),
-        _ => json!({"role": "a", name: value}),
-    };
-    let fields: BTreeMap<String, Value> = serde_json::from_str(raw.get()).ok()?;
-    let (name, value) = fields.iter().find(|(name, value)| fails(alone(name, value)))?;
-    let below = value.as_object().and_then(|section| {
-        if fails(alone(name, &json!({}))) {
-            return None;
-        }
-        section.iter().find(|(field, value)| fails(alone(name, &json!({field.as_str(): value}))))
-    });
-    Some(below.map_or(name.clone(), |(field, _)| format!("{name}.{field}")))
 }
 
 /// What serde says, without the line and column of a text that nobody sees.
@@ -82,35 +81,71 @@ pub(crate) fn without(roles: &Roles, name: &str, roles_max: usize) -> Result<Rol
 mod tests {
     use super::*;
 
-    fn refusal(text: &str) -> String {
+    fn refusal(text: &str) -> (String, String) {
         match read(text, 3).expect_err("a refusal") {
-            ApiError::Invalid { code: "roles_invalid", detail } => detail.into_owned(),
+            ApiError::At { field, error } => match *error {
+                ApiError::Invalid { code: "roles_invalid", detail } => {
+                    (field.to_string(), detail.into_owned())
+                }
+                other => panic!("{other:?}"),
+            },
             other => panic!("{other:?}"),
         }
     }
 
     #[test]
     fn a_refused_set_names_the_role_and_the_field() {
-        for (set, begins) in [
-            (r#"[{"role":"a"},{"role":"b","rank":-1}]"#, "role `b`, field `rank`: "),
-            (r#"[{"role":"b","publsh":{}}]"#, "role `b`, field `publsh`: unknown field `publsh`"),
+        for (set, field, begins) in [
             (
-                r#"[{"role":"b","publish":{"streams":["a"],"kinds":["smell"]}}]"#,
-                "role `b`, field `publish.kinds`: ",
+                r#"[{"role":"a"},{"role":"b","rank":-1}]"#,
+                "roles[1].rank",
+                "role `b`: `rank` must be an integer, 0 to 65535",
             ),
-            (r#"[{"role":"b","send":{"rom":true}}]"#, "role `b`, field `send.rom`: "),
-            (r#"[{"role":"b","send":[]}]"#, "role `b`, field `send`: "),
-            (r#"[{"role":"B"}]"#, "role `B`, field `role`: "),
-            (r#"[{"rank":1}]"#, "template 0: missing field `role`"),
-            (r#"[{"role":"a","rank":1,"rank":2}]"#, "role `a`: duplicate field `rank`"),
-            (r#"[{"role":"a"},{"role":"a"}]"#, "the role `a` twice"),
-            (r#"{"role":"a"}"#, "a role set is a list of templates"),
-            ("[]", "a role set has 1 to 3 roles"),
-            (r#"[{"role":"a"},{"role":"b"},{"role":"c"},{"role":"d"}]"#, "a role set has 1 to 3"),
+            (
+                r#"[{"role":"b","publsh":{}}]"#,
+                "roles[0].publsh",
+                "role `b`: `publsh` is not one of `role` `rank` `publish`",
+            ),
+            (
+                r#"[{"role":"b","publish":{"streams":["a"],"kinds":["audio","smell"]}}]"#,
+                "roles[0].publish.kinds[1]",
+                "role `b`: `publish.kinds[1]` must be one of `audio`",
+            ),
+            (
+                r#"[{"role":"b","send":{"rom":true}}]"#,
+                "roles[0].send.rom",
+                "role `b`: `send.rom` is not one of `room` `roles` `users`",
+            ),
+            (
+                r#"[{"role":"b","send":[]}]"#,
+                "roles[0].send",
+                "role `b`: `send` must be an object of `room` `roles` `users`",
+            ),
+            (r#"[{"role":"B"}]"#, "roles[0].role", "role `B`: `role` must be 1 to 32 bytes"),
+            (r#"[{"rank":1}]"#, "roles[0].role", "template 0: `role` is missing"),
+            (r#"[[]]"#, "roles[0]", "template 0: it must be an object of `role` `rank`"),
+            (
+                r#"[{"role":"a","rank":1,"rank":2}]"#,
+                "roles[0].rank",
+                "role `a`: `rank` is given twice",
+            ),
+            (
+                r#"[{"role":"b"},{"role":"a"},{"role":"a"}]"#,
+                "roles[2].role",
+                "the role `a` is given twice",
+            ),
+            (r#"{"role":"a"}"#, "roles", "a role set is a list of templates"),
+            ("[]", "roles", "a role set has 1 to 3 roles"),
+            (
+                r#"[{"role":"a"},{"role":"b"},{"role":"c"},{"role":"d"}]"#,
+                "roles",
+                "a role set has 1 to 3",
+            ),
         ] {
-            assert!(refusal(set).starts_with(begins), "{set}: {}", refusal(set));
+            let (named, detail) = refusal(set);
+            assert_eq!(named, field, "{set}: {detail}");
+            assert!(detail.starts_with(begins), "{set}: {detail}");
         }
-        assert!(!refusal(r#"[{"rank":1}]"#).contains("line"));
     }
 
     #[test]

@@ -6,12 +6,13 @@ use std::{net::SocketAddr, sync::Arc};
 use axum::{
     Json, Router,
     extract::{DefaultBodyLimit, MatchedPath, Request, State as Has},
-    http::{HeaderName, HeaderValue, header},
+    http::{Extensions, HeaderName, HeaderValue, Method, header},
     middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response},
     routing::get,
 };
 use stagedoor_bus::Text;
+use stagedoor_wire::rate;
 use utoipa::{
     OpenApi,
     openapi::{ContentBuilder, Ref, ResponseBuilder},
@@ -20,7 +21,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     act::{RequestId, carry_through},
-    caller::Caller,
+    caller::Presented,
     error::{ApiError, Problem, with_request_id},
     guard::guard,
     record::Record,
@@ -134,7 +135,8 @@ async fn identify(Has(state): Has<Arc<State>>, mut request: Request, next: Next)
     let id = id.or_else(|| secret::random_id("r_").ok()).unwrap_or_else(|| "r_none".into());
     let route =
         request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
-    let method = request.method().as_str().to_owned();
+    let method = label(request.method());
+    let peer = request.extensions().get::<SocketAddr>().map(SocketAddr::ip);
     request.extensions_mut().insert(RequestId(id.clone()));
     let mut response = with_request_id(next.run(request).await, &id);
     if let Ok(value) = HeaderValue::from_str(&id) {
@@ -145,33 +147,42 @@ async fn identify(Has(state): Has<Arc<State>>, mut request: Request, next: Next)
         .entry(header::CACHE_CONTROL)
         .or_insert(HeaderValue::from_static("no-store"));
     let status = response.status().as_u16();
-    state.metrics.request(&method, &route, status);
+    state.metrics.request(method, &route, status);
     if let Some(problem) = response.extensions().get::<Problem>() {
-        tracing::debug!(request_id = id, route, status, code = %problem.code, "refused");
+        tracing::debug!(request_id = id, ?peer, route, status, code = %problem.code, "refused");
     }
     response
 }
 
-/// Finds out who asks, and whether not too often.
-async fn authenticate(Has(state): Has<Arc<State>>, mut request: Request, next: Next) -> Response {
-    let peer =
-        request.extensions().get::<SocketAddr>().map(|peer| peer.ip().to_canonical().to_string());
-    let address = peer.clone().unwrap_or_else(|| "unknown".into());
-    if state.refusals.left(&address) == 0 {
-        return ApiError::RateLimited { retry_s: 1 }.into_response();
+/// A method as a label, of which there are few: what strangers invent is all the same.
+fn label(method: &Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "HEAD" => "HEAD",
+        "POST" => "POST",
+        "PUT" => "PUT",
+        "PATCH" => "PATCH",
+        "DELETE" => "DELETE",
+        "OPTIONS" => "OPTIONS",
+        _ => "other",
     }
-    let caller = match Caller::of(request.headers(), &state).await {
+}
+
+/// Finds out who asks, and whether not too often. The credential is looked at first: failures of others, from the
+/// same address or with the same id, never refuse one that is good.
+async fn authenticate(Has(state): Has<Arc<State>>, mut request: Request, next: Next) -> Response {
+    let presented = Presented::of(request.headers());
+    let id = presented.as_ref().ok().map(Presented::id);
+    let caller = match presented {
+        Ok(presented) => presented.caller(&state).await,
+        Err(error) => Err(error),
+    };
+    let caller = match caller {
         Ok(caller) => caller,
-        Err(error) => {
-            // Counted above: what is left only bounds how often an address may fail.
-            let _ = state.refusals.take(&address);
-            let request_id = request.extensions().get::<RequestId>();
-            let request_id = request_id.and_then(|RequestId(id)| Text::id(id.as_str()));
-            let peer = peer.and_then(Text::peer);
-            let record = Record { peer, request_id, ..Record::now("caller", error.code()) };
-            state.recorder.refused(record);
-            return error.into_response();
+        Err(error @ ApiError::Unauthenticated { .. }) => {
+            return failed(&state, error, id, request.extensions()).into_response();
         }
+        Err(ours) => return ours.into_response(),
     };
     let taken = state.requests.take(caller.id());
     request.extensions_mut().insert(caller);
@@ -189,4 +200,19 @@ async fn authenticate(Has(state): Has<Arc<State>>, mut request: Request, next: N
         }
     }
     response
+}
+
+/// Counts a failed authentication, of an address and of a credential's id; within their rates it is recorded.
+fn failed(state: &State, error: ApiError, id: Option<&str>, extensions: &Extensions) -> ApiError {
+    let peer = extensions.get::<SocketAddr>().map(|peer| peer.ip().to_canonical());
+    let address = peer.map_or_else(|| "unknown".into(), |peer| rate::source(peer).to_string());
+    let of_address = state.refusals.take(&address);
+    let of_id = id.map_or(Ok(0), |id| state.refusals.take(&format!("id {id}")));
+    if let Err(wait) = of_address.and(of_id) {
+        return ApiError::RateLimited { retry_s: wait.as_secs() + 1 };
+    }
+    let peer = peer.and_then(|peer| Text::peer(peer.to_string()));
+    let request_id = extensions.get::<RequestId>().and_then(|RequestId(id)| Text::id(id.as_str()));
+    state.recorder.refused(Record { peer, request_id, ..Record::now("caller", error.code()) });
+    error
 }

@@ -4,6 +4,7 @@
 pub(crate) mod api_keys;
 pub(crate) mod apps;
 pub(crate) mod audit;
+mod body;
 mod etag;
 pub(crate) mod keys;
 pub(crate) mod pages;
@@ -13,17 +14,19 @@ pub(crate) mod rooms;
 pub(crate) mod tokens;
 
 use axum::{
-    Json,
-    body::Bytes,
     extract::{
-        FromRequest, FromRequestParts, Path, Query, Request,
-        rejection::{JsonRejection, PathRejection, QueryRejection},
+        FromRequestParts, MatchedPath, Path, Query,
+        path::ErrorKind,
+        rejection::{PathRejection, QueryRejection},
     },
-    http::{StatusCode, header, request::Parts},
+    http::request::Parts,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use stagedoor_token::AppId;
 use utoipa::{IntoParams, ToSchema};
+
+use body::plain;
+pub(crate) use body::{Body, MaybeBody};
 
 use crate::{
     config::Config,
@@ -31,50 +34,6 @@ use crate::{
     state::State,
     store::{apps::AppRow, write::Tx},
 };
-
-/// A JSON body, its faults told as problems.
-pub(crate) struct Body<T>(pub(crate) T);
-
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
-    type Rejection = ApiError;
-
-    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        match Json::<T>::from_request(request, state).await {
-            Ok(Json(value)) => Ok(Self(value)),
-            Err(rejection) => Err(match rejection {
-                JsonRejection::MissingJsonContentType(_) => ApiError::MediaType,
-                JsonRejection::JsonDataError(error) => {
-                    ApiError::Invalid { code: "body_invalid", detail: error.body_text().into() }
-                }
-                JsonRejection::JsonSyntaxError(_) => ApiError::Malformed {
-                    code: "body_malformed",
-                    detail: "the body is not JSON".into(),
-                },
-                other if other.status() == StatusCode::PAYLOAD_TOO_LARGE => ApiError::TooLarge,
-                _ => ApiError::body_broken(),
-            }),
-        }
-    }
-}
-
-/// A JSON body that may be left out.
-pub(crate) struct MaybeBody<T>(pub(crate) T);
-
-impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for MaybeBody<T> {
-    type Rejection = ApiError;
-
-    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        let (parts, body) = request.into_parts();
-        let limits = Request::from_parts(parts.clone(), body);
-        let bytes = Bytes::from_request(limits, state).await.map_err(|_| ApiError::TooLarge)?;
-        if bytes.is_empty() && !parts.headers.contains_key(header::CONTENT_TYPE) {
-            return Ok(Self(T::default()));
-        }
-        let whole = Request::from_parts(parts, bytes.into());
-        let Body(value) = Body::from_request(whole, state).await?;
-        Ok(Self(value))
-    }
-}
 
 /// Path parameters, their faults told as problems.
 pub(crate) struct At<T>(pub(crate) T);
@@ -84,10 +43,29 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for At<T> {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let path: Result<Path<T>, PathRejection> = Path::from_request_parts(parts, state).await;
-        path.map(|Path(value)| Self(value)).map_err(|_| ApiError::Malformed {
-            code: "path_invalid",
-            detail: "the path's AppID is an unsigned 32-bit number".into(),
+        path.map(|Path(value)| Self(value)).map_err(|rejection| {
+            let route = parts.extensions.get::<MatchedPath>();
+            let detail = path_fault(&rejection, route.map_or("", MatchedPath::as_str)).into();
+            ApiError::Malformed { code: "path_invalid", detail }
         })
+    }
+}
+
+/// Which part of a path is not what it must be, of a route such as `/v1/apps/{app}`.
+fn path_fault(rejection: &PathRejection, route: &str) -> String {
+    let part = |at: usize| route.split(['{', '}']).skip(1).step_by(2).nth(at).unwrap_or("it");
+    let PathRejection::FailedToDeserializePathParams(error) = rejection else {
+        return "the path is not of its form".into();
+    };
+    match error.kind() {
+        ErrorKind::InvalidUtf8InPathParam { key } => format!("`{key}` in the path must be UTF-8"),
+        ErrorKind::ParseErrorAtIndex { index, expected_type, .. } => {
+            format!("`{}` in the path must be {}", part(*index), plain(expected_type))
+        }
+        ErrorKind::ParseError { expected_type, .. } => {
+            format!("`{}` in the path must be {}", part(0), plain(expected_type))
+        }
+        _ => "the path is not of its form".into(),
     }
 }
 
@@ -161,7 +139,8 @@ fn check_name(config: &Config, name: &str) -> Result<(), ApiError> {
     let bytes_max = config.name_bytes_max;
     if name.is_empty() || name.len() > bytes_max || name.chars().any(char::is_control) {
         let detail = format!("`name` is 1 to {bytes_max} bytes without control characters");
-        return Err(ApiError::Invalid { code: "name_invalid", detail: detail.into() });
+        let error = ApiError::Invalid { code: "name_invalid", detail: detail.into() };
+        return Err(error.at("name"));
     }
     Ok(())
 }

@@ -2,8 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use stagedoor_bus::{Actor, AppLife, Bus, Event};
+use stagedoor_bus::{Actor, AppLife, Bus, Event, StoreRequest};
 use stagedoor_token::AppId;
+use stagedoor_wire::rate::Rate;
 use thiserror::Error;
 use tokio::{
     sync::{mpsc, oneshot},
@@ -15,8 +16,10 @@ use crate::{
     config::Config,
     doors::{Doors, News},
     error::ApiError,
+    folder::{DataFolder, FolderError},
     metrics::Metrics,
-    record::Record,
+    rates::Buckets,
+    record::{Record, unix_ms},
     recorder::{Bounds, Gate, Listener, Recorder, Repeats, keep},
     revoker::Revoker,
     router,
@@ -25,22 +28,31 @@ use crate::{
         apps::{self, AppCreated, NewApp},
     },
     secret,
-    state::{Buckets, State, unix_ms, unix_s},
-    store::Store,
+    state::State,
+    store::{Store, StoreError},
+    storer::Storer,
     under_way::Acts,
 };
 
 /// How long each part of closing may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How far the settled time goes on before it is noted again.
+const SETTLED_NOTED_MS: u64 = 10 * 60 * 1_000;
 /// Apps that are told to the relay at a time.
 const APPS_AT_A_TIME: u32 = 500;
 
 /// Why the server did not open, or an app was not made.
 #[derive(Debug, Error)]
 pub enum OpenError {
-    /// The data folder or the database.
+    /// The data folder.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// The database.
     #[error("the data folder is not usable: {0}")]
     Store(String),
+    /// The root credential, which does not count if it was shown.
+    #[error("the root credential was not made: {0}")]
+    Root(String),
     /// An app, a key or a credential.
     #[error("refused: {0}")]
     Refused(&'static str),
@@ -70,22 +82,27 @@ pub enum NotReady {
 pub struct Server {
     state: Arc<State>,
     tasks: Vec<JoinHandle<()>>,
-    listener: (oneshot::Sender<()>, JoinHandle<()>),
+    /// Those that are told to close, in the order in which they are.
+    ending: Vec<(oneshot::Sender<()>, JoinHandle<()>)>,
     writer: JoinHandle<()>,
 }
 
 impl Server {
-    /// Opens the store, makes the root credential at the first start (the second part, shown this once),
-    /// and tells the relay of every app. `events` are what the relay tells.
+    /// Opens the data folder, which no other process may have, and tells the relay of every app. `events` are what
+    /// the relay tells, `stores` what it asks to be stored.
     pub async fn open(
         config: Config,
         bus: Arc<dyn Bus>,
         events: mpsc::Receiver<Event>,
-    ) -> Result<(Self, Option<String>), OpenError> {
+        stores: mpsc::Receiver<StoreRequest>,
+    ) -> Result<Self, OpenError> {
         let wait = Duration::from_millis(config.store_wait_ms);
-        let store = Store::open(&config.data_dir, wait)
-            .await
-            .map_err(|error| OpenError::Store(error.to_string()))?;
+        let store = open_store(DataFolder::open(&config.data_dir)?, wait).await?;
+        let clock = bus.clock();
+        clock.settle_after(Duration::from_secs(config.clock_settle_s));
+        if let Some(settled_ms) = store.settled_ms().await.map_err(ApiError::from)? {
+            clock.settled_at(settled_ms);
+        }
         let metrics = Arc::new(Metrics::default());
         let gate = Arc::<Gate>::default();
         let (recorder, refusals, writer) = Recorder::start(
@@ -95,30 +112,60 @@ impl Server {
             config.audit_waiting_max.max(1),
         );
         let doors = Arc::new(Doors::new(bus.clone(), metrics.clone()));
-        let revoker = Arc::new(Revoker::new(store.clone(), bus.clone(), doors.clone()));
+        let revoker = Revoker::new(store.clone(), bus.clone());
+        let failures = Rate { per_s: config.refusals_per_s, burst: config.refusals_burst };
         let state = Arc::new(State {
-            requests: Buckets::new(config.rate_per_s, config.rate_burst),
-            refusals: Buckets::new(config.refusals_per_s, config.refusals_burst),
+            requests: Buckets::of_known(Rate {
+                per_s: config.rate_per_s,
+                burst: config.rate_burst,
+            }),
+            refusals: Buckets::bounded(failures, config.rates_kept_max),
             acts: Acts::new(config.acts_under_way_max),
             marks: Arc::default(),
             doors,
             store,
             bus,
             recorder: recorder.clone(),
-            revoker: revoker.clone(),
+            revoker,
             metrics: metrics.clone(),
             config,
         });
-        let root = make_root(&state).await?;
-        revoker.load(unix_s()).await.map_err(ApiError::from)?;
+        state.revoker.load().await.map_err(ApiError::from)?;
         tell_apps(&state).await?;
-        let (close, closing) = oneshot::channel();
+        let (close_storer, closing) = oneshot::channel();
+        let storer = Storer::new(state.store.clone(), state.doors.clone(), gate.clone());
+        let storing = tokio::spawn(storer.serve(stores, closing));
+        let (close_listener, closing) = oneshot::channel();
         let (bus, repeats) = (state.bus.clone(), Repeats::new(&state.config));
-        let listener = Listener { events, refusals, recorder, metrics, revoker, bus, repeats };
+        let listener = Listener { events, refusals, recorder, metrics, bus, repeats };
         let listening = tokio::spawn(listener.listen(closing));
-        let keeping = keep(state.store.clone(), gate, Bounds::of(&state.config));
+        let ending = vec![(close_storer, storing), (close_listener, listening)];
+        let clock = state.bus.clock().clone();
+        let keeping = keep(state.store.clone(), gate, Bounds::of(&state.config), clock);
         let tasks = vec![tokio::spawn(keeping), tokio::spawn(forget(state.clone()))];
-        Ok((Self { state, tasks, listener: (close, listening), writer }, root))
+        Ok(Self { state, tasks, ending, writer })
+    }
+
+    /// Makes the operator's root credential, unless there is one. To be called once all else has succeeded: it is
+    /// given to `show`, and counts when that has succeeded.
+    pub async fn first_root(
+        &self,
+        show: impl FnOnce(&str) -> std::io::Result<()>,
+    ) -> Result<(), OpenError> {
+        set_root(&self.state.store, false, show).await
+    }
+
+    /// Puts another root credential in the place of the one that is there, in a data folder that no process has.
+    /// It is given to `show`, and counts when that has succeeded.
+    pub async fn reset_root(
+        folder: DataFolder,
+        config: &Config,
+        show: impl FnOnce(&str) -> std::io::Result<()>,
+    ) -> Result<(), OpenError> {
+        let store = open_store(folder, Duration::from_millis(config.store_wait_ms)).await?;
+        set_root(&store, true, show).await?;
+        store.close().await;
+        Ok(())
     }
 
     /// Every path of the HTTP API and its pages. A request's peer is read from its extension
@@ -178,11 +225,12 @@ impl Server {
     /// Writes what waits, and lets go of the database. To be called when the relay and the listener are
     /// done.
     pub async fn close(self) {
-        let (close, listening) = self.listener;
         self.state.acts.end(CLOSE_TIMEOUT).await;
-        drop(close);
-        // Nothing here may hold the process: a request that hangs, or a disk that does.
-        let _ = tokio::time::timeout(CLOSE_TIMEOUT, listening).await;
+        for (close, ending) in self.ending {
+            drop(close);
+            // Nothing here may hold the process: a request that hangs, or a disk that does.
+            let _ = tokio::time::timeout(CLOSE_TIMEOUT, ending).await;
+        }
         self.tasks.iter().for_each(JoinHandle::abort);
         for task in self.tasks {
             // An aborted task ends with an error, as meant.
@@ -201,11 +249,29 @@ fn own_record(app: AppLife, kind: &str) -> Record {
     Record { actor: Some(Actor::System), ..Record::now(kind, "ok").of_app(app) }
 }
 
-async fn make_root(state: &State) -> Result<Option<String>, OpenError> {
+async fn open_store(folder: DataFolder, wait: Duration) -> Result<Store, OpenError> {
+    Store::open(folder, wait).await.map_err(|error| OpenError::Store(error.to_string()))
+}
+
+async fn set_root(
+    store: &Store,
+    anew: bool,
+    show: impl FnOnce(&str) -> std::io::Result<()>,
+) -> Result<(), OpenError> {
     let secret = secret::random_text::<32>().map_err(ApiError::from)?;
-    let hash = secret::hash(secret.as_bytes());
-    let made = state.store.set_root(&hash, unix_ms()).await.map_err(ApiError::from)?;
-    Ok(made.then(|| format!("{ROOT_PREFIX}{secret}")))
+    let failed = |error: StoreError| OpenError::Root(error.to_string());
+    if !anew && store.root().await.map_err(failed)?.is_some() {
+        return Ok(());
+    }
+    let mut tx = store.begin().await.map_err(failed)?;
+    tx.set_root(&secret::hash(secret.as_bytes()), unix_ms()).await.map_err(failed)?;
+    let kind = if anew { "root.reset" } else { "root.create" };
+    let record = Record { actor: Some(Actor::System), ..Record::now(kind, "ok") };
+    tx.add_record(record).await.map_err(failed)?;
+    // Shown and not committed it is made again at the next start; committed and not shown it would be lost.
+    show(&format!("{ROOT_PREFIX}{secret}"))
+        .map_err(|error| OpenError::Root(format!("it could not be shown: {error}")))?;
+    tx.commit().await.map(drop).map_err(failed)
 }
 
 async fn tell_apps(state: &State) -> Result<(), OpenError> {
@@ -223,10 +289,18 @@ async fn tell_apps(state: &State) -> Result<(), OpenError> {
 
 async fn forget(state: Arc<State>) {
     let interval = Duration::from_secs(state.config.revocation_prune_interval_s.max(1));
+    let mut noted_ms = 0;
     loop {
-        match state.revoker.forget(unix_s()).await {
+        let settled_ms = state.bus.clock().settled_ms();
+        match state.revoker.forget(settled_ms / 1_000).await {
             Ok(revocations) => tracing::debug!(revocations, "revocations that are over let go of"),
             Err(error) => tracing::warn!(%error, "revocations that are over were not let go of"),
+        }
+        if settled_ms.abs_diff(noted_ms) >= SETTLED_NOTED_MS {
+            match state.store.note_settled(settled_ms).await {
+                Ok(()) => noted_ms = settled_ms,
+                Err(error) => tracing::warn!(%error, "the settled time was not noted"),
+            }
         }
         tokio::time::sleep(interval).await;
     }

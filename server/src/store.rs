@@ -5,14 +5,16 @@
 pub(crate) mod apps;
 pub(crate) mod audit;
 pub(crate) mod author;
+pub(crate) mod clock;
 pub(crate) mod credentials;
 mod health;
+pub(crate) mod ledger;
 pub(crate) mod replies;
 pub(crate) mod revocations;
 pub(crate) mod roles;
 pub(crate) mod write;
 
-use std::{borrow::Cow, fs::OpenOptions, os::unix::fs::OpenOptionsExt, path::Path, time::Duration};
+use std::{borrow::Cow, fs::OpenOptions, os::unix::fs::OpenOptionsExt, sync::Arc, time::Duration};
 
 use sqlx::{
     ConnectOptions, SqlitePool,
@@ -22,11 +24,10 @@ use sqlx::{
     },
 };
 
+use crate::folder::{DATABASE, DataFolder};
 use health::Reason;
 use write::{Statement, Writer};
 
-/// The database's file in the data folder.
-pub(crate) const FILE: &str = "stagedoor.sqlite";
 /// Pages that a connection keeps, in KiB: what is written is mostly at the end, and the system keeps the file.
 const CACHE_KIB: u32 = 512;
 /// Connections that read.
@@ -59,6 +60,11 @@ pub(crate) enum StoreError {
 }
 
 impl StoreError {
+    /// Others were first for too long.
+    pub(crate) fn busy() -> Self {
+        Self::Unavailable(Reason::Busy)
+    }
+
     /// Why the database does not work; `None` if it does, and this was another fault.
     pub(crate) fn reason(&self) -> Option<Reason> {
         match self {
@@ -84,14 +90,15 @@ fn bound(number: u64) -> i64 {
 pub(crate) struct Store {
     pool: SqlitePool,
     writer: Writer,
+    /// This process's for as long as anybody has the store.
+    _folder: Arc<DataFolder>,
 }
 
 impl Store {
     /// Opens the database, makes it if it is not there, and brings its schema up to date. `wait` is how long a write
     /// waits: for others of this process, and as long for other processes.
-    pub(crate) async fn open(data_dir: &Path, wait: Duration) -> Result<Self, StoreError> {
-        std::fs::create_dir_all(data_dir)?;
-        let file = data_dir.join(FILE);
+    pub(crate) async fn open(folder: DataFolder, wait: Duration) -> Result<Self, StoreError> {
+        let file = folder.path().join(DATABASE);
         OpenOptions::new().create(true).append(true).mode(0o600).open(&file)?;
         let options = SqliteConnectOptions::new()
             .filename(&file)
@@ -106,7 +113,8 @@ impl Store {
         let readers = options.clone().pragma("query_only", "ON");
         let pool = SqlitePoolOptions::new().max_connections(READERS_MAX).acquire_timeout(wait);
         let pool = pool.connect_with(readers).await?;
-        Ok(Self { pool, writer: Writer::new(options, connection, wait) })
+        let writer = Writer::new(options, connection, wait);
+        Ok(Self { pool, writer, _folder: Arc::new(folder) })
     }
 
     /// Whether the database can be read.
@@ -143,7 +151,8 @@ fn migrations() -> Vec<Migration> {
         migration(4, "second_login", include_str!("../migrations/0004_second_login.sql")),
         migration(5, "audit_by_id", include_str!("../migrations/0005_audit_by_id.sql")),
         migration(6, "acts", include_str!("../migrations/0006_acts.sql")),
-        migration(7, "audit_whole", include_str!("../migrations/0007_audit_whole.sql")),
+        migration(8, "clock", include_str!("../migrations/0008_clock.sql")),
+        migration(9, "audit_whole", include_str!("../migrations/0009_audit_whole.sql")),
     ]
 }
 
@@ -180,7 +189,8 @@ pub(crate) mod tests {
     /// An empty store, and its folder.
     pub(crate) async fn opened() -> (Store, tempfile::TempDir) {
         let folder = tempfile::tempdir().expect("a folder");
-        let store = Store::open(folder.path(), Duration::from_secs(5)).await.expect("a store");
+        let data = DataFolder::open(folder.path()).expect("a folder of its own");
+        let store = Store::open(data, Duration::from_secs(5)).await.expect("a store");
         (store, folder)
     }
 }

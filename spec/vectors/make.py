@@ -5,8 +5,9 @@
     python3 spec/vectors/make.py --check    exits 1 if a file is not what this writes
 
 Shares no code with what it tests. What a case must give is written down by hand, from spec/token.md and
-spec/roles.md; nothing is asked of an implementation. No clock and no chance: it always writes the same.
-The cases are in `token_texts`, `token_claims` and `role_cases`, next to this file.
+spec/roles.md, and its field by `fields`, which reads the claims by the same law; nothing is asked of an
+implementation. No clock and no chance: it always writes the same. The cases are in `token_texts`,
+`token_claims` and `role_cases`, next to this file.
 """
 
 import json
@@ -16,8 +17,9 @@ import sys
 # Nothing but vectors is written here.
 sys.dont_write_bytecode = True
 
+from fields import beyond, field_of, parsed, template
 from role_cases import BUILT_IN, built_in_cases, narrowed_cases, template_cases
-from signing import KEYS, b64
+from signing import KEYS, LEEWAY_S, b64, compact
 from token_claims import claim_cases, grants_cases, stay_cases, time_cases
 from token_texts import form, header_cases, key_cases
 
@@ -36,12 +38,31 @@ def dump(head, cases):
     return "{\n" + "\n".join(lines).rstrip(",") + "\n}\n"
 
 
+def with_field(case, field):
+    return case | {"field": field} if field else case
+
+
+def token_case(case):
+    token = case.pop("token")
+    return with_field(case, field_of(case["code"], token, case["now"], LEEWAY_S, BUILT_IN)) | {"token": token}
+
+
+def role_case(case):
+    if case["expect"] == "template_invalid":
+        return with_field(case, template(parsed(compact(case["template"])), ""))
+    held = case.get("template") or next(role for role in BUILT_IN if role["role"] == case["role"])
+    wide = beyond(held, case.get("narrowing", {}))
+    assert (case["expect"] == "grants_too_wide") == bool(wide), case["name"]
+    assert not wide or wide[0] == case["rule"], case["name"]
+    return with_field(case, wide and wide[1])
+
+
 def files():
     keys = [{**key, "secret": b64(key["secret"])} for key in KEYS.values()]
     for name, cases in [("form", form), ("header", header_cases), ("key", key_cases), ("claims", claim_cases), ("stay", stay_cases), ("times", time_cases), ("grants", grants_cases)]:
-        yield HERE / "token" / f"{name}.json", dump({"law": "spec/token.md", "keys": keys}, list(cases()))
+        yield HERE / "token" / f"{name}.json", dump({"law": "spec/token.md", "keys": keys}, [token_case(case) for case in cases()])
     for name, cases in [("built_in", built_in_cases), ("narrowed", narrowed_cases), ("templates", template_cases)]:
-        yield HERE / "roles" / f"{name}.json", dump({"law": "spec/roles.md", "roles": BUILT_IN}, list(cases()))
+        yield HERE / "roles" / f"{name}.json", dump({"law": "spec/roles.md", "roles": BUILT_IN}, [role_case(case) for case in cases()])
 
 
 def main(args):

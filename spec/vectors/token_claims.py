@@ -61,6 +61,9 @@ def claim_cases():
         ("until twice", text_of(until="{}")[:-1] + ',"until":{}}'),
         ("cnf twice", text_of(cnf="{}")[:-1] + ',"cnf":{}}'),
         ("iat as text", text_of(iat=f'"{NOW}"')),
+        ("iat as a fraction", text_of(iat=f"{NOW}.5")),
+        ("the second of two faults", text_of(iat=f"{NOW}.5", room="7")),
+        ("an unknown claim before a fault", '{"x":{"iat":1,"iat":2},' + text_of(iat="null")[1:]),
         ("nbf as text", text_of(nbf=f'"{NOW}"')),
         ("exp as text", text_of(exp=f'"{NOW + 600}"')),
         ("exp as a fraction", text_of(exp=f"{NOW + 600}.0")),
@@ -83,7 +86,7 @@ def claim_cases():
     yield case("an empty object for claims is refused", "claim_missing", token("{}"))
     yield case("a missing claim is told before an unknown one", "claim_missing", token(base(jti=None) | {"x": 1}))
 
-    for name in ("aud", "grant", "Grants", "user", "scope", "x", ""):
+    for name in ("aud", "grant", "Grants", "user", "scope", "x", "", "https://example.com/role", "r\u00f4le`\"\n.[0]", "n" * 33, "\u00e9" * 33):
         yield case(f"the claim {name!r} is refused as unknown", "claim_unknown", token(base() | {name: "x"}))
     yield case("iss is taken and ignored", "ok", token(base() | {"iss": "https://backend.example"}), claims=base())
     yield case("another order of the claims is taken", "ok", token(dict(reversed(base().items()))), claims=base())
@@ -99,6 +102,11 @@ def claim_cases():
     yield case("a room with a DEL is refused", "room_invalid", token(base(room="lobby\x7f")))
     yield case("a room with a C1 control is refused", "room_invalid", token(base(room="lobby\x85")))
     yield good("a room with spaces and emoji is taken", base(room="the lobby \U0001f3ad"))
+    for dots in (".", ".."):
+        yield case(f"the room {dots!r} is refused", "room_invalid", token(base(room=dots)))
+        yield case(f"the user {dots!r} is refused", "user_invalid", token(base(sub=dots)))
+    for dots in ("...", ".a", "a.", "./.."):
+        yield good(f"the room and the user {dots!r} are taken", base(room=dots, sub=dots))
     yield case("a foreign room is refused", "room_mismatch", GOOD, expect_room="backstage")
     yield case("a room of other letters is foreign", "room_mismatch", GOOD, expect_room="Lobby")
     yield good("its own room is taken", expect_room="lobby")
@@ -248,12 +256,13 @@ def grants_cases():
         ("publish.streams_max", "speaker", {"publish": {"streams_max": 9}}),
         ("subscribe.from", "audience", {"subscribe": {"from": ["*"]}}),
         ("subscribe.from by a name", "audience", {"subscribe": {"from": ["audience"]}}),
+        ("subscribe.from by its second pattern", "audience", {"subscribe": {"from": ["host", "audience"]}}),
         ("subscribe.from by a prefix of what it has", "audience", {"subscribe": {"from": ["host*"]}}),
         ("send.room", "audience", {"send": {"room": True}}),
         ("send.roles", "audience", {"send": {"roles": ["host", "speaker"]}}),
         ("send.users", "audience", {"send": {"users": ["host"]}}),
         ("set", "speaker", {"set": ["slide"]}),
-        ("moderate", "cohost", {"moderate": ["close"]}),
+        ("moderate", "cohost", {"moderate": ["kick", "close"]}),
         ("presence.sees", "speaker", {"presence": {"sees": ["*"]}}),
         ("presence.seen_by", "audience", {"presence": {"seen_by": ["*"]}}),
         ("ask", "speaker", {"ask": ["host"]}),
@@ -317,6 +326,9 @@ def grants_cases():
         ("streams_max as text", '{"publish":{"streams_max":"1"}}'),
         ("streams_max past 32 bits", '{"publish":{"streams_max":4294967296}}'),
         ("send.room as a number", '{"send":{"room":0}}'),
+        ("two faults", '{"set":["a","b c","*d"],"send":{"all":true}}'),
+        ("a name of letters that are not told", '{"publish":{"str\u00e9ams\\u0000.[0]":[]}}'),
+        ("a name of 3,000 letters", compact({"n" * 2_000: True})),
         ("very deep nesting", '{"set":' + "[" * 500 + "]" * 500 + "}"),
     ]:
         yield case(f"grants with {name}: refused", "grants_invalid", token(text_of(grants=grants)))

@@ -1,9 +1,10 @@
 """Cases of a token's text, header, key and signature (spec/token.md §Form to §Keys)."""
 
 import hashlib
+import hmac
 
 from signing import (
-    GOOD, HEAD, PAYLOAD, SIGNATURE, SIGNATURE_BYTES, b64, base, case, compact, flip, good, header, mac, next_of,
+    GOOD, HEAD, KEYS, PAYLOAD, SIGNATURE, SIGNATURE_BYTES, b64, base, case, compact, flip, good, header, mac, next_of,
     payload_of, sign_parts, token, with_spare_bit,
 )
 
@@ -154,6 +155,8 @@ def key_cases():
     yield case("a signature of zeros is refused", "signature_invalid", f"{HEAD}.{PAYLOAD}.{'A' * 43}")
     yield case("the signature of other claims is refused", "signature_invalid", f"{HEAD}.{PAYLOAD}.{token(base(sub='eve')).split('.')[2]}")
     yield case("a signature of the payload alone is refused", "signature_invalid", f"{HEAD}.{PAYLOAD}.{b64(mac(PAYLOAD, 'k-current'))}")
+    text = b64(KEYS["k-current"]["secret"]).encode()
+    yield case("a signature by the text of the secret is refused", "signature_invalid", f"{HEAD}.{PAYLOAD}.{b64(hmac.new(text, f'{HEAD}.{PAYLOAD}'.encode(), 'sha256').digest())}")
     yield case("a plain hash for a signature is refused", "signature_invalid", f"{HEAD}.{PAYLOAD}.{b64(hashlib.sha256(f'{HEAD}.{PAYLOAD}'.encode()).digest())}")
     yield case("a signature of 31 bytes is refused", "token_malformed", f"{HEAD}.{PAYLOAD}.{b64(SIGNATURE_BYTES[:31])}")
     yield case("a signature of 33 bytes is refused", "token_malformed", f"{HEAD}.{PAYLOAD}.{b64(SIGNATURE_BYTES + b'x')}")

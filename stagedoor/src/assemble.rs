@@ -7,30 +7,36 @@ use std::{
 };
 
 use anyhow::Context;
-use axum::Router;
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    service::TowerToHyperService,
-};
 use stagedoor_bus::{Ends, LocalBus};
-use stagedoor_relay::{Io, OtherHttp, Relay};
+use stagedoor_relay::{Listening, OtherHttp, Proxies, Relay};
 use stagedoor_server::Server;
-use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+use tokio::{
+    sync::{Semaphore, watch},
+    task::JoinHandle,
+};
+use tracing::Instrument;
 
 use crate::{
     config::Config,
+    descriptors,
     operations::{Looked, router},
+    serving::{Port, Site, serve},
+    sockets::{At, SocketFile, bind, mode},
 };
 
-/// How long an HTTP client may take for a request's head.
-const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long requests to the operations socket may be under way when all else has ended.
+const OPERATIONS_STOP_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// A running Stagedoor.
 pub struct Running {
-    /// Where HTTP API, pages and WebSocket are.
+    /// Where HTTP API, pages and WebSocket are; port 0 where that is a file.
     pub http: SocketAddr,
-    /// Where health and metrics are.
+    /// Where health and metrics are; port 0 where that is a file.
     pub operations: SocketAddr,
+    /// The same, a file or not.
+    pub http_at: At,
+    /// The same, a file or not.
+    pub operations_at: At,
     /// The server.
     pub server: Arc<Server>,
     /// The relay.
@@ -39,82 +45,131 @@ pub struct Running {
     pub bus: Arc<LocalBus>,
     /// The operator's root credential, at the first start only.
     pub root: Option<String>,
-    stop: watch::Sender<bool>,
+    stop: watch::Sender<Option<Instant>>,
+    /// The same for the operations socket, which goes last.
+    end: watch::Sender<Option<Instant>>,
+    stop_timeout: Duration,
+    drain_grace: Duration,
     serving: JoinHandle<()>,
     others: Vec<JoinHandle<()>>,
+    _files: [Option<SocketFile>; 2],
 }
 
-/// Opens the store, binds the sockets, and serves.
+/// Starts, and makes the root credential at the first start.
 pub async fn assemble(config: &Config) -> anyhow::Result<Running> {
-    let listener = bind(&config.listen.address).await?;
-    let operations = bind(&config.listen.operations).await?;
-    let (bus, Ends { commands, events }) = LocalBus::new();
-    let (server, root) = Server::open(config.server.clone(), bus.clone(), events).await?;
-    let (stop, stopped) = watch::channel(false);
-    let relay = Relay::new(
-        config.relay.clone(),
-        bus.clone(),
-        other_http(server.router(), stopped.clone()),
-    )?;
+    let mut running = start(config).await?;
+    let mut root = None;
+    running
+        .server
+        .first_root(|shown| {
+            root = Some(shown.to_owned());
+            Ok(())
+        })
+        .await?;
+    running.root = root;
+    Ok(running)
+}
+
+/// Takes the data folder, binds the sockets, and serves. The root credential is the caller's to make, once this has
+/// succeeded.
+pub(crate) async fn start(config: &Config) -> anyhow::Result<Running> {
+    let mode = mode(&config.listen.unix_mode).context("listen.unix_mode")?;
+    let (bus, Ends { commands, events, stores }) = LocalBus::new();
+    let server = Server::open(config.server.clone(), bus.clone(), events, stores).await?;
+    let public = bind(&config.listen.address, mode).await?;
+    let operations = bind(&config.listen.operations, mode).await?;
+    let (stop, stopped) = watch::channel(None);
+    let (end, ended) = watch::channel(None);
+    let proxies = Proxies {
+        trusted: config.listen.trusted_proxies.clone(),
+        client_address: config.listen.client_address,
+    };
+    let mut of_relay = config.relay.clone();
+    descriptors::fit(&mut of_relay.limits, config.listen.operations_connections_max)?;
+    let relay = Relay::new(of_relay, proxies, bus.clone())?;
     let server = Arc::new(server);
     let looked = Looked { server: server.clone(), relay: relay.clone(), started: Instant::now() };
-    let (http, operations_at) = (listener.local_addr()?, operations.local_addr()?);
+    let http = Arc::new(config.http.clone());
+    let site = Site { router: server.router(), http: http.clone(), stopped: stopped.clone() };
+    let other = other_http(site, relay.clone());
+    let site = Site { router: router(looked), http, stopped: ended };
     let mut stopping = stopped;
-    let serving = tokio::spawn(relay.clone().serve(listener, async move {
+    let serving = tokio::spawn(relay.clone().serve(public.listening, other, async move {
         // An error means that the sender is gone, which is a stop too.
-        let _ = stopping.wait_for(|stop| *stop).await;
+        let _ = stopping.wait_for(Option::is_some).await;
     }));
     let others = vec![
         tokio::spawn(relay.clone().answer(commands)),
-        tokio::spawn(async move {
-            if let Err(error) = axum::serve(operations, router(looked)).await {
-                tracing::warn!(%error, "the operations socket failed");
-            }
-        }),
+        tokio::spawn(operate(
+            operations.listening,
+            relay.clone(),
+            site,
+            config.listen.operations_connections_max,
+        )),
     ];
-    Ok(Running { http, operations: operations_at, server, relay, bus, root, stop, serving, others })
-}
-
-async fn bind(address: &str) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))
-}
-
-/// Gives connections that are not the relay's to the HTTP API.
-fn other_http(router: Router, stopped: watch::Receiver<bool>) -> OtherHttp {
-    Arc::new(move |io: Io, peer: SocketAddr| {
-        let service = TowerToHyperService::new(router.clone().layer(axum::Extension(peer)));
-        let mut stopped = stopped.clone();
-        tokio::spawn(async move {
-            let connection = hyper::server::conn::http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(HEADER_READ_TIMEOUT)
-                .serve_connection(TokioIo::new(io), service);
-            let mut connection = std::pin::pin!(connection);
-            let stop = async { drop(stopped.wait_for(|stop| *stop).await) };
-            let served = tokio::select! {
-                served = connection.as_mut() => served,
-                () = stop => {
-                    connection.as_mut().graceful_shutdown();
-                    connection.await
-                }
-            };
-            if let Err(error) = served {
-                tracing::debug!(%error, %peer, "an HTTP connection ended early");
-            }
-        });
+    Ok(Running {
+        http: public.at.address(),
+        operations: operations.at.address(),
+        http_at: public.at,
+        operations_at: operations.at,
+        server,
+        relay,
+        bus,
+        root: None,
+        stop,
+        end,
+        stop_timeout: Duration::from_millis(config.listen.stop_timeout_ms),
+        drain_grace: Duration::from_millis(config.relay.limits.drain_grace_ms),
+        serving,
+        others,
+        _files: [public.file, operations.file],
     })
 }
 
+/// Gives connections that are not the relay's to the HTTP API.
+fn other_http(site: Site, relay: Arc<Relay>) -> OtherHttp {
+    Arc::new(move |io, source| {
+        let port = Port::Shared(relay.clone(), source);
+        tokio::spawn(serve(io, site.clone(), port).in_current_span());
+    })
+}
+
+/// Serves the operations socket. It has places of its own, so that whoever fills the shared port does not keep its
+/// health from being asked.
+async fn operate(listening: Listening, relay: Arc<Relay>, site: Site, connections_max: usize) {
+    let places = Arc::new(Semaphore::new(connections_max.min(Semaphore::MAX_PERMITS)));
+    loop {
+        let (socket, peer) = listening.accept().await;
+        let Ok(place) = places.clone().try_acquire_owned() else { continue };
+        let serving = serve(relay.count(socket, peer), site.clone(), Port::Own(peer));
+        tokio::spawn(async move {
+            serving.await;
+            drop(place);
+        });
+    }
+}
+
 impl Running {
-    /// Stops accepting, closes every connection over the grace period, writes what waits, and is done.
-    pub async fn stop(self) {
+    /// Stops accepting, closes every connection over the grace period, writes what waits, and is done: within
+    /// `drain_grace_ms` and `stop_timeout_ms`, whatever hangs. `false` if something was not waited for.
+    pub async fn stop(self) -> bool {
+        let now = Instant::now();
+        let end = now + self.drain_grace + self.stop_timeout;
         // The relay may be gone already.
-        let _ = self.stop.send(true);
+        let _ = self.stop.send(Some(now + self.stop_timeout / 2));
+        tokio::time::timeout_at(end.into(), self.stopped()).await.is_ok()
+    }
+
+    async fn stopped(self) {
         let _ = self.serving.await;
+        // Each connection holds a receiver.
+        self.stop.closed().await;
+        self.others.iter().for_each(JoinHandle::abort);
         for other in self.others {
-            other.abort();
             let _ = other.await;
         }
+        let _ = self.end.send(Some(Instant::now() + OPERATIONS_STOP_TIMEOUT));
+        self.end.closed().await;
         drop(self.relay);
         if let Ok(server) = Arc::try_unwrap(self.server).map_err(|_| ()) {
             server.close().await;

@@ -8,6 +8,7 @@ mod http;
 mod revoke;
 mod role;
 mod room;
+mod root;
 mod serve;
 mod settings;
 mod stay;
@@ -15,6 +16,7 @@ mod token;
 
 use std::{
     collections::BTreeMap,
+    env::VarError,
     io::{Read, Write},
     path::PathBuf,
     process::ExitCode,
@@ -23,13 +25,14 @@ use std::{
 use anyhow::Context;
 use clap::{CommandFactory, Parser, Subcommand};
 use serde_json::Value;
+use stagedoor_server::{FolderError, OpenError};
 
 use crate::config::{Config, ConfigError};
 
 /// Access tokens for real-time rooms, and the relay that enforces them.
 ///
 /// Exit codes: 0 done; 1 refused, not found or failed; 2 usage or configuration; 3 the server cannot be
-/// reached.
+/// reached; 4 another process has the data folder.
 #[derive(Debug, Parser)]
 #[command(name = "stagedoor", version, propagate_version = true)]
 struct Cli {
@@ -63,6 +66,9 @@ enum Command {
     Revoke(revoke::Revoke),
     /// Rooms as they are now, over the HTTP API.
     Room(room::Room),
+    /// The operator's root credential, on the machine itself.
+    #[command(subcommand)]
+    Root(root::Root),
     /// Load a server and measure it: fan-out, rooms, latency, logins, slow readers, memory.
     Bench(bench::Bench),
     /// Check and print the configuration.
@@ -86,11 +92,20 @@ enum Failure {
     Usage(anyhow::Error),
     /// The server cannot be reached.
     Unreachable(anyhow::Error),
+    /// Another process has the data folder.
+    InUse(anyhow::Error),
 }
 
 impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {
-        Self::Refused(error)
+        let is_in_use = error.chain().any(|cause| {
+            let folder = match cause.downcast_ref() {
+                Some(OpenError::Folder(folder)) => Some(folder),
+                _ => cause.downcast_ref(),
+            };
+            matches!(folder, Some(FolderError::InUse { .. }))
+        });
+        if is_in_use { Self::InUse(error) } else { Self::Refused(error) }
     }
 }
 
@@ -126,6 +141,7 @@ pub fn run() -> ExitCode {
         Err(Failure::Refused(error)) => (1, error),
         Err(Failure::Usage(error)) => (2, error),
         Err(Failure::Unreachable(error)) => (3, error),
+        Err(Failure::InUse(error)) => (4, error),
     };
     // Nothing is left to be done when standard error is gone too.
     let _ = writeln!(std::io::stderr(), "stagedoor: {error:#}");
@@ -135,7 +151,7 @@ pub fn run() -> ExitCode {
 fn dispatch(cli: Cli) -> Done {
     let json = cli.json;
     let config = |flags: &BTreeMap<String, String>| {
-        Config::load(cli.config.as_deref(), std::env::vars(), flags)
+        Config::load(cli.config.as_deref(), std::env::vars_os(), flags)
     };
     match cli.command {
         Command::Dev(arguments) => {
@@ -149,6 +165,7 @@ fn dispatch(cli: Cli) -> Done {
         Command::Role(command) => role::run(&command, json),
         Command::Revoke(command) => revoke::run(&command, json),
         Command::Room(command) => room::run(command, json),
+        Command::Root(command) => root::run(command, &config(&BTreeMap::new())?, json),
         Command::Bench(arguments) => bench::run(&arguments, json),
         Command::Config(command) => settings::run(&command, config(&BTreeMap::new())),
         Command::Completions { shell } => {
@@ -176,8 +193,10 @@ fn secret(file: Option<&PathBuf>, variable: &str, what: &str) -> Result<String, 
         Some(file) => std::fs::read_to_string(file)
             .with_context(|| file.display().to_string())
             .map_err(Failure::Usage)?,
-        None => std::env::var(variable)
-            .map_err(|_| usage(&format!("give {what} by a file or by {variable}")))?,
+        None => std::env::var(variable).map_err(|error| match error {
+            VarError::NotPresent => usage(&format!("give {what} by a file or by {variable}")),
+            VarError::NotUnicode(_) => usage(&format!("{variable}: the value is not UTF-8")),
+        })?,
     };
     Ok(text.trim().to_owned())
 }

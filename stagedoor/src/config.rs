@@ -3,13 +3,16 @@
 
 use std::{
     collections::BTreeMap,
-    net::SocketAddr,
+    ffi::OsStr,
     path::{Path, PathBuf},
 };
 
 use serde::{Deserialize, Serialize};
+use stagedoor_relay::{ClientAddress, Network};
 use thiserror::Error;
 use toml::{Table, Value};
+
+use crate::sockets::{Address, mode};
 
 /// The prefix of environment variables that set a value: `STAGEDOOR_LISTEN__ADDRESS`.
 const PREFIX: &str = "STAGEDOOR_";
@@ -24,6 +27,8 @@ pub const FILE: &str = "stagedoor.toml";
 pub struct Config {
     /// Sockets.
     pub listen: Listen,
+    /// Every HTTP connection, of the API and of the operations socket.
+    pub http: Http,
     /// The HTTP API, and the database.
     pub server: stagedoor_server::Config,
     /// The relay.
@@ -36,12 +41,40 @@ pub struct Config {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Listen {
-    /// HTTP API, pages and WebSocket.
+    /// HTTP API, pages and WebSocket: a host and a port, or `unix:` and a path, where no TLS is spoken.
     pub address: String,
-    /// Health and metrics; keep it from strangers.
+    /// Health and metrics; keep it from strangers. Of the same form.
     pub operations: String,
+    /// The mode of a unix socket's file, in octal digits.
+    pub unix_mode: String,
+    /// Addresses and networks of the proxies that are believed about their clients.
+    pub trusted_proxies: Vec<Network>,
+    /// Whose address counts for limits, refusals, logs and the audit trail: `peer`, or what trusted proxies say by
+    /// `x-forwarded-for`, `forwarded` or `proxy-v2`.
+    pub client_address: ClientAddress,
+    /// Connections that the operations socket has at once; further ones are cut off.
+    pub operations_connections_max: usize,
+    /// How long the stop may take beyond `drain_grace_ms`: requests under way have half of it.
+    pub stop_timeout_ms: u64,
     /// Worker threads; 0: one for each core.
     pub workers: usize,
+}
+
+/// How long an HTTP connection may take, and how large a head may be. A connection that takes longer is closed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Http {
+    /// How long a request's head may take to come whole.
+    pub head_timeout_ms: u64,
+    /// How long a request's body may take to come whole; then the answer is 408 `body_timeout`.
+    pub body_timeout_ms: u64,
+    /// How long the client may take to take an answer whole.
+    pub answer_timeout_ms: u64,
+    /// How long a connection may wait for its next request. Where more than three quarters of `connections_max`
+    /// are taken it is `head_timeout_ms`.
+    pub idle_timeout_ms: u64,
+    /// A request's head, in bytes; over it the answer is 431.
+    pub head_bytes_max: usize,
 }
 
 /// What is logged, on standard error.
@@ -67,7 +100,55 @@ pub enum LogFormat {
 
 impl Default for Listen {
     fn default() -> Self {
-        Self { address: "127.0.0.1:7880".into(), operations: "127.0.0.1:7881".into(), workers: 0 }
+        Self {
+            address: "127.0.0.1:7880".into(),
+            operations: "127.0.0.1:7881".into(),
+            unix_mode: "0660".into(),
+            trusted_proxies: Vec::new(),
+            client_address: ClientAddress::Peer,
+            operations_connections_max: 64,
+            stop_timeout_ms: 5_000,
+            workers: 0,
+        }
+    }
+}
+
+impl Listen {
+    fn check(&self) -> Result<(), ConfigError> {
+        let refused = |name, why: &str| Err(ConfigError::Value { name, why: why.into() });
+        let parsed = |name, text: &str| {
+            let why = |error| ConfigError::Value { name, why: format!("`{text}` is {error}") };
+            text.parse::<Address>().map_err(why)
+        };
+        let address = parsed("listen.address", &self.address)?;
+        parsed("listen.operations", &self.operations)?;
+        if mode(&self.unix_mode).is_none() {
+            return refused("listen.unix_mode", "octal digits, such as 0660");
+        }
+        match (self.client_address, self.trusted_proxies.is_empty(), address) {
+            (ClientAddress::Peer, false, _) => refused(
+                "listen.trusted_proxies",
+                "proxies are believed only with `client_address` other than `peer`",
+            ),
+            (
+                ClientAddress::XForwardedFor | ClientAddress::Forwarded | ClientAddress::ProxyV2,
+                true,
+                Address::Host(_),
+            ) => refused("listen.client_address", "`trusted_proxies` must name the proxies"),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self {
+            head_timeout_ms: 10_000,
+            body_timeout_ms: 15_000,
+            answer_timeout_ms: 30_000,
+            idle_timeout_ms: 75_000,
+            head_bytes_max: 16_384,
+        }
     }
 }
 
@@ -99,6 +180,12 @@ pub enum ConfigError {
     /// File, environment and flags together do not.
     #[error("{0}")]
     Merged(Box<toml::de::Error>),
+    /// A variable of ours that is no text.
+    #[error("{name}: the value is not UTF-8")]
+    Variable {
+        /// Its name.
+        name: String,
+    },
     /// A value that makes no sense.
     #[error("{name}: {why}")]
     Value {
@@ -135,10 +222,11 @@ fn value_of(text: &str) -> Value {
 }
 
 impl Config {
-    /// Puts a file, environment variables and flags (`listen.address` and the like) together.
+    /// Puts a file, environment variables and flags (`listen.address` and the like) together. Variables of
+    /// others may be anything, also no UTF-8.
     pub fn load(
         file: Option<&Path>,
-        environment: impl IntoIterator<Item = (String, String)>,
+        environment: impl IntoIterator<Item = (impl AsRef<OsStr>, impl AsRef<OsStr>)>,
         flags: &BTreeMap<String, String>,
     ) -> Result<Self, ConfigError> {
         let named = file.map(Path::to_owned);
@@ -152,11 +240,12 @@ impl Config {
             table = toml::from_str(&text).map_err(toml)?;
         }
         for (name, value) in environment {
-            let Some(name) = name.strip_prefix(PREFIX).filter(|name| name.contains(LEVEL)) else {
-                continue;
-            };
+            let name = name.as_ref().to_str().and_then(|name| name.strip_prefix(PREFIX));
+            let Some(name) = name.filter(|name| name.contains(LEVEL)) else { continue };
+            let not_text = || ConfigError::Variable { name: format!("{PREFIX}{name}") };
+            let value = value.as_ref().to_str().ok_or_else(not_text)?;
             let path: Vec<String> = name.split(LEVEL).map(str::to_ascii_lowercase).collect();
-            set(&mut table, &path, value_of(&value));
+            set(&mut table, &path, value_of(value));
         }
         for (name, value) in flags {
             let path: Vec<String> = name.split('.').map(ToOwned::to_owned).collect();
@@ -169,14 +258,7 @@ impl Config {
     }
 
     fn check(&self) -> Result<(), ConfigError> {
-        let address = |name, text: &str| {
-            text.parse::<SocketAddr>().map(drop).map_err(|_| ConfigError::Value {
-                name,
-                why: format!("`{text}` is not an address and a port, such as 127.0.0.1:7880"),
-            })
-        };
-        address("listen.address", &self.listen.address)?;
-        address("listen.operations", &self.listen.operations)?;
+        self.listen.check()?;
         if self.relay.cookie.is_some() && self.relay.origins.is_empty() {
             let why = "a cookie counts only from pages of `relay.origins`, which is empty".into();
             return Err(ConfigError::Value { name: "relay.cookie", why });
@@ -244,6 +326,35 @@ mod tests {
         assert!(refused.contains("relay.cookie"), "{refused}");
         let file = "[relay]\ncookie = \"seat\"\norigins = [\"https://ours.example\"]\n";
         assert!(load(file, &[], &[]).is_ok());
+    }
+
+    #[test]
+    fn proxies_are_named_where_they_are_believed_and_nowhere_else() {
+        for (listen, refused) in [
+            ("trusted_proxies = [\"10.0.0.0/8\"]\nclient_address = \"forwarded\"", None),
+            ("address = \"unix:/run/s.sock\"\nclient_address = \"x-forwarded-for\"", None),
+            ("client_address = \"proxy-v2\"", Some("listen.client_address")),
+            ("trusted_proxies = [\"10.0.0.0/8\"]", Some("listen.trusted_proxies")),
+            ("trusted_proxies = [\"10.0.0.1/8\"]", Some("10.0.0.1/8")),
+            ("client_address = \"x-real-ip\"", Some("x-real-ip")),
+            ("unix_mode = \"rw\"", Some("listen.unix_mode")),
+            ("address = \"unix:s.sock\"", Some("listen.address")),
+        ] {
+            let loaded = load(&format!("[listen]\n{listen}\n"), &[], &[]);
+            match refused {
+                None => assert!(loaded.is_ok(), "{listen}: {loaded:?}"),
+                Some(says) => {
+                    let error = loaded.expect_err(listen);
+                    assert!(error.contains(says), "{listen}: {error}");
+                }
+            }
+        }
+        let variables = [
+            ("STAGEDOOR_LISTEN__TRUSTED_PROXIES", "[\"10.0.0.0/8\", \"::1\"]"),
+            ("STAGEDOOR_LISTEN__CLIENT_ADDRESS", "x-forwarded-for"),
+        ];
+        let config = load("# none", &variables, &[]).expect("a configuration");
+        assert_eq!(config.listen.trusted_proxies.len(), 2);
     }
 
     #[test]

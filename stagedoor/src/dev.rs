@@ -2,8 +2,8 @@
 //! data folder holds secrets and is read by its owner alone.
 
 use std::{
-    fs::OpenOptions,
-    io::Write,
+    fs::{File, OpenOptions},
+    io::{ErrorKind, Write},
     net::SocketAddr,
     os::unix::fs::OpenOptionsExt,
     path::Path,
@@ -34,23 +34,84 @@ pub(crate) struct Kept {
     root: Option<String>,
 }
 
-/// Reads what an earlier start made, or makes it.
-pub(crate) async fn keep(
-    server: &Server,
-    data_dir: &Path,
-    root: Option<String>,
-) -> anyhow::Result<Kept> {
+/// Reads what an earlier start made, or makes it. The root credential is kept before it counts.
+pub(crate) async fn keep(server: &Server, data_dir: &Path) -> anyhow::Result<Kept> {
+    let kept = match read(data_dir)? {
+        Some(kept) => kept,
+        None => {
+            let app = server.create_app("dev").await?;
+            let api_key = server.create_api_key(app.app, "dev", &Scope::ALL).await?.api_key;
+            let (kid, secret) = (app.key.kid, app.key.secret);
+            let kept = Kept { app: app.app, kid, secret, api_key, root: None };
+            write(data_dir, &kept)?;
+            kept
+        }
+    };
+    let mut with_root = Kept { root: kept.root.clone(), ..kept };
+    server
+        .first_root(|root| {
+            with_root.root = Some(root.into());
+            write(data_dir, &with_root)
+        })
+        .await?;
+    Ok(with_root)
+}
+
+/// Puts another root credential into the file, if it is there.
+pub(crate) fn put_root(data_dir: &Path, root: &str) -> std::io::Result<()> {
     let file = data_dir.join(FILE);
-    if file.exists() {
-        let text = std::fs::read_to_string(&file).with_context(|| file.display().to_string())?;
-        return serde_json::from_str(&text).with_context(|| file.display().to_string());
+    let text = match std::fs::read(&file) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    match serde_json::from_slice::<Kept>(&text) {
+        Ok(kept) => write(data_dir, &Kept { root: Some(root.into()), ..kept }),
+        // The next `dev` sets it aside.
+        Err(_) => Ok(()),
     }
-    let app = server.create_app("dev").await?;
-    let api_key = server.create_api_key(app.app, "dev", &Scope::ALL).await?.api_key;
-    let kept = Kept { app: app.app, kid: app.key.kid, secret: app.key.secret, api_key, root };
-    let mut out = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&file)?;
-    out.write_all(serde_json::to_string_pretty(&kept)?.as_bytes())?;
-    Ok(kept)
+}
+
+/// What is remembered. A file that does not read is set aside, and says so: a new app is made then.
+fn read(data_dir: &Path) -> anyhow::Result<Option<Kept>> {
+    let file = data_dir.join(FILE);
+    let context = || file.display().to_string();
+    let text = match std::fs::read(&file) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error).with_context(context),
+    };
+    match serde_json::from_slice(&text) {
+        Ok(kept) => Ok(Some(kept)),
+        Err(error) => {
+            let now_s = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+            let aside = data_dir.join(format!("{FILE}.broken-{now_s}"));
+            std::fs::rename(&file, &aside).with_context(context)?;
+            tracing::warn!(
+                %error,
+                file = %file.display(),
+                aside = %aside.display(),
+                "the file does not read and is set aside; `dev` makes another app and key"
+            );
+            Ok(None)
+        }
+    }
+}
+
+/// Writes the file whole or not at all.
+fn write(data_dir: &Path, kept: &Kept) -> std::io::Result<()> {
+    let (file, new) = (data_dir.join(FILE), data_dir.join(format!("{FILE}.new")));
+    let text = serde_json::to_string_pretty(kept)?;
+    // One that was left half written may be open to others.
+    match std::fs::remove_file(&new) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut out = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
+    out.write_all(text.as_bytes())?;
+    out.sync_all()?;
+    std::fs::rename(&new, &file)?;
+    File::open(data_dir)?.sync_all()
 }
 
 fn token(kept: &Kept, user: &str, role: &str) -> anyhow::Result<String> {
@@ -90,7 +151,7 @@ pub(crate) fn show(
         });
         return Ok(format!("{value}\n"));
     }
-    let root = root.as_deref().unwrap_or("(shown at the first start)");
+    let root = root.as_deref().unwrap_or("(shown once; `stagedoor root reset` makes another)");
     Ok(format!(
         "Stagedoor is up. For development: the secrets below are kept in the data folder.\n\n\
          open            {url}/\n\

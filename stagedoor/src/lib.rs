@@ -5,14 +5,23 @@
 //! 1. [`cli`]: the command line, and one file for each group of commands.
 //! 2. [`dev`]: what `stagedoor dev` makes and remembers for a developer.
 //! 3. [`assemble`]: server, relay and bus become one running process.
-//! 4. [`operations`]: `/healthz`, `/readyz` and `/metrics` on a socket of their own.
-//! 5. [`config`]: file, environment and flags become one configuration.
+//! 4. [`serving`]: one connection of HTTP requests.
+//! 5. [`pace`]: what a connection is at, and how long it may take for that.
+//! 6. [`operations`]: `/healthz`, `/readyz` and `/metrics` on a socket of their own.
+//! 7. [`config`]: file, environment and flags become one configuration.
+//! 8. [`sockets`]: what is listened on.
+//! 9. [`descriptors`]: how many connections the process can have.
 
 mod assemble;
 pub mod cli;
 pub mod config;
+mod descriptors;
 mod dev;
 mod operations;
+mod pace;
+mod serving;
+mod sockets;
 
 pub use assemble::{Running, assemble};
 pub use config::Config;
+pub use sockets::At;

@@ -3,6 +3,9 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use ring::hmac;
+use serde_json::Value;
 use stagedoor::{Config, Running, assemble};
 use stagedoor_bus::Bus as _;
 use stagedoor_token::{AppId, Claims, Key, KeyState, mint};
@@ -11,7 +14,10 @@ use tempfile::TempDir;
 
 use stagedoor_server::Scope;
 
-use crate::{http::Caller, member::Member};
+use crate::{
+    http::Caller,
+    member::{Member, PATIENCE},
+};
 
 /// The whole.
 pub struct Stage {
@@ -21,6 +27,8 @@ pub struct Stage {
     pub app: AppId,
     /// The app's current key.
     pub key: Key,
+    /// The key's secret, in base64url as it is given out.
+    pub secret: String,
     _data: TempDir,
 }
 
@@ -31,20 +39,16 @@ pub fn now_s() -> u64 {
 
 /// Bytes of base64url, as a key's secret is given out.
 pub fn decode_secret(text: &str) -> Vec<u8> {
-    const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let mut bits = 0_u32;
-    let mut count = 0;
-    let mut out = Vec::new();
-    for byte in text.bytes() {
-        let value = ALPHABET.iter().position(|letter| *letter == byte).unwrap_or(0) as u32;
-        bits = bits << 6 | value;
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            out.push((bits >> count) as u8);
-        }
-    }
-    out
+    URL_SAFE_NO_PAD.decode(text).unwrap_or_default()
+}
+
+/// A token of claims as they stand, whatever they say, signed with these bytes.
+pub fn sign(kid: &str, secret: &[u8], claims: &str) -> String {
+    let header = format!(r#"{{"alg":"HS256","typ":"JWT","kid":"{kid}"}}"#);
+    let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
+    let signature = URL_SAFE_NO_PAD.encode(hmac::sign(&key, signed.as_bytes()));
+    format!("{signed}.{signature}")
 }
 
 impl Stage {
@@ -76,7 +80,7 @@ impl Stage {
             &decode_secret(&created.key.secret),
             KeyState::Current,
         )?;
-        Ok(Self { running, app, key, _data: data })
+        Ok(Self { running, app, key, secret: created.key.secret, _data: data })
     }
 
     /// Claims for ten minutes from now.
@@ -99,6 +103,21 @@ impl Stage {
     /// A token for ten minutes from now.
     pub fn token(&self, room: &str, user: &str, role: &str) -> anyhow::Result<String> {
         Ok(mint(&self.claims(room, user, role)?, &self.key)?)
+    }
+
+    /// Good claims as JSON, with some of them as given; what is `null` is left out.
+    pub fn claims_with(&self, change: &Value) -> anyhow::Result<String> {
+        let mut claims = serde_json::to_value(self.claims("lobby", "anna", "audience")?)?;
+        if let (Some(claims), Some(change)) = (claims.as_object_mut(), change.as_object()) {
+            claims.extend(change.clone());
+            claims.retain(|_, value| !value.is_null());
+        }
+        Ok(claims.to_string())
+    }
+
+    /// A token of claims as they stand.
+    pub fn sign(&self, claims: &str) -> String {
+        sign(self.key.kid(), &decode_secret(&self.secret), claims)
     }
 
     /// A backend with these scopes in the app.
@@ -142,5 +161,16 @@ impl Stage {
             .and_then(|line| line.split(' ').nth(1))
             .with_context(|| format!("no metric {name}"))?;
         Ok(value.parse()?)
+    }
+
+    /// Waits until a number of the operations endpoint's is this one, as long as anything may take.
+    pub async fn until_metric(&self, name: &str, wanted: u64) -> anyhow::Result<()> {
+        let reached = async {
+            while self.metric(name).await? != wanted {}
+            anyhow::Ok(())
+        };
+        tokio::time::timeout(PATIENCE, reached)
+            .await
+            .with_context(|| format!("{name} is not {wanted} in time"))?
     }
 }

@@ -20,6 +20,7 @@ mod tokens;
 mod words;
 
 use std::{
+    ffi::OsStr,
     io::{BufRead, BufReader, Write},
     path::Path,
     process::{Child, Command, Stdio},
@@ -45,6 +46,13 @@ impl Ran {
 
 /// Runs the binary in an environment of these variables alone.
 fn run_with(arguments: &[&str], variables: &[(&str, &str)], input: &str) -> Result<Ran> {
+    let variables: Vec<(&OsStr, &OsStr)> =
+        variables.iter().map(|(name, value)| (OsStr::new(*name), OsStr::new(*value))).collect();
+    run_among(arguments, &variables, input)
+}
+
+/// The same, with variables that need not be UTF-8.
+fn run_among(arguments: &[&str], variables: &[(&OsStr, &OsStr)], input: &str) -> Result<Ran> {
     let mut child = Command::new(binary()?)
         .args(arguments)
         .env_clear()

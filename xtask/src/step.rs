@@ -20,14 +20,13 @@ pub(crate) fn command(program: &str, arguments: &[&str]) -> Command {
     command
 }
 
-/// Whether a program is there.
+/// Whether a program is there; Debian keeps servers where only root looks.
 pub(crate) fn is_there(program: &str, argument: &str) -> bool {
-    let mut command = command(program, &[argument]);
-    command
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success())
+    [program.to_owned(), format!("/usr/sbin/{program}")].iter().any(|program| {
+        let mut command = command(program, &[argument]);
+        let command = command.stdout(Stdio::null()).stderr(Stdio::null());
+        command.status().is_ok_and(|status| status.success())
+    })
 }
 
 /// Says something on standard error.

@@ -19,7 +19,7 @@ use jsonwebtoken::{
 };
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
-use stagedoor_token::{AppId, Claims, Key, KeySet, KeyState, Refusal, mint, verify};
+use stagedoor_token::{AppId, Claims, Fault, Key, KeySet, KeyState, Refusal, mint, verify};
 
 type HmacSha256 = Hmac<Sha256>;
 
@@ -205,7 +205,7 @@ fn main() -> Result<ExitCode> {
     ensure!(verify(&token, &keys, now_s).as_ref() == Ok(&claims), "our own token does not verify");
     ensure!(verify(&narrowed, &keys, now_s).is_ok(), "our own narrowed token does not verify");
     ensure!(
-        verify(&forged, &keys, now_s) == Err(Refusal::SignatureInvalid),
+        verify(&forged, &keys, now_s).map_err(Fault::refusal) == Err(Refusal::SignatureInvalid),
         "a forged token verifies"
     );
     jsonwebtoken::decode::<Plain>(&token, &decoding, &validation)

@@ -119,7 +119,7 @@ async fn publish(
     loop {
         tokio::select! {
             due = beat.tick() => {
-                let keyframe = u8::from(seq % KEYFRAME_INTERVAL_FRAMES == 0);
+                let keyframe = u8::from(seq.is_multiple_of(KEYFRAME_INTERVAL_FRAMES));
                 let due_us = due.into_std().saturating_duration_since(begun).as_micros() as u64;
                 let mut frame = [&[1, keyframe][..], &number, &seq.to_be_bytes(), &due_us.to_be_bytes()].concat();
                 frame.resize(HEADER_BYTES + PAYLOAD_BYTES, 0);

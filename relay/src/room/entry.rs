@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 use stagedoor_bus::Event;
-use stagedoor_token::{Grants, Pattern, Refusal, Roles, SecondLogin};
+use stagedoor_token::{Fault, Grants, Pattern, Roles, SecondLogin};
 use stagedoor_wire::{
     close::Close,
     event::Asked,
@@ -15,12 +15,11 @@ use stagedoor_wire::{
 
 use tokio::time::Instant;
 
-use super::{EVENTS, Inner, Occupant, Room, Standings, View, is_hidden, presence::Change};
+use super::{Inner, Occupant, Room, Standings, ViewPlace, is_hidden, presence::Change};
 use crate::{
-    feed::{Begin, Place},
     mail::Mailbox,
     pass::Pass,
-    standing::Effective,
+    standing::{Effective, Standing},
     stream::Ended,
 };
 
@@ -42,16 +41,33 @@ pub(crate) struct Entering {
 #[derive(Debug)]
 pub(crate) struct Found {
     pub(crate) me: Arc<Occupant>,
-    pub(crate) view: Arc<View>,
+    /// Its place in its view.
+    pub(crate) events: ViewPlace,
     pub(crate) count: u32,
     pub(crate) members: Vec<Member>,
     pub(crate) streams: Vec<StreamInfo>,
     pub(crate) state: Vec<StateEntry<Box<RawValue>>>,
     pub(crate) asks: Vec<Asked>,
-    /// Its place in the view.
-    pub(crate) place: Place,
     /// Whether its reading of the room's events goes on where the cursor that it brought says.
     pub(crate) resumed: bool,
+}
+
+/// A member that was taken out.
+#[derive(Debug)]
+pub(crate) struct Gone {
+    /// As it was last.
+    pub(crate) member: Arc<Occupant>,
+    /// Whether the room is empty now, and with that closed.
+    pub(crate) closed: bool,
+}
+
+/// A place for a member that comes.
+struct Place {
+    me: Arc<Occupant>,
+    /// The seats of its user that give way to it.
+    gives_way: Vec<Arc<Occupant>>,
+    /// What its user was given by now.
+    standing: Standing,
 }
 
 /// Why a room was not entered.
@@ -66,7 +82,7 @@ pub(crate) enum EnterError {
     /// The user has as many seats as `second_login` allows.
     SeatHeld,
     /// The token opens no seat among the app's roles.
-    Refused(Refusal),
+    Refused(Fault),
 }
 
 impl Room {
@@ -84,15 +100,16 @@ impl Room {
         if inner.closed {
             return Err(EnterError::Closed);
         }
-        let (me, gives_way) = self.seat(&mut inner, entering, roles)?;
+        let Place { me, gives_way, standing } = self.place(&inner, entering, roles)?;
+        inner.note(&me.member.user, standing, &self.clock);
         for old in gives_way {
             if inner.remove(&old.member.user, old.seat, Ended::Replaced, now_ms).is_some() {
-                self.story.left(&old, Close::Replaced.reason(), me.since_ms);
+                self.story.left(&old, Close::Replaced.reason(), now_ms);
             }
             old.mailbox.close(Close::Replaced);
         }
         let view = inner.views.enter(&me, epoch, &self.limits, now_ms);
-        let (place, resumed) = view.feed.join(&me.mailbox, EVENTS, Begin::Now, resume);
+        let (events, resumed) = ViewPlace::join(view, &me.mailbox, resume);
         let grants = me.grants.clone();
         let before = inner.members.get(&me.member.user).cloned();
         inner.members.insert(me.clone());
@@ -104,13 +121,12 @@ impl Room {
             inner.show(before.as_ref(), &me.member.user, now_ms);
         }
         let found = Found {
-            view,
+            events,
             count: inner.count(),
             members: inner.members.page(&grants, None, self.limits.members_page_max).0,
             streams: inner.streams_for(&grants),
             state: if me.waiting { Vec::new() } else { inner.state.list() },
             asks: inner.asks_for(&grants),
-            place,
             resumed,
             me: me.clone(),
         };
@@ -131,13 +147,19 @@ impl Room {
         Ok(found)
     }
 
+    /// Whether there is a place for a member now; nothing is done.
+    pub(crate) fn would_take(&self, entering: &Entering, roles: &Roles) -> Result<(), EnterError> {
+        let inner = self.lock();
+        if inner.closed { Ok(()) } else { self.place(&inner, entering, roles).map(drop) }
+    }
+
     /// Decides whether there is a place, and makes the member that takes it.
-    fn seat(
+    fn place(
         &self,
-        inner: &mut Inner,
+        inner: &Inner,
         entering: &Entering,
         roles: &Roles,
-    ) -> Result<(Arc<Occupant>, Vec<Arc<Occupant>>), EnterError> {
+    ) -> Result<Place, EnterError> {
         let Entering { seat, member, pass, mailbox, peer, second_login } = entering;
         let now_ms = self.clock.unix_ms();
         let mut standing = inner.standings.get(&member.user).cloned().unwrap_or_default();
@@ -157,7 +179,6 @@ impl Room {
         if !sits && inner.is_full(&grants) {
             return Err(EnterError::RoleFull);
         }
-        inner.note(&member.user, standing, now_ms / 1_000);
         let me = Occupant {
             seat: *seat,
             member: Member { role: grants.role.to_string(), ..member.clone() },
@@ -168,9 +189,10 @@ impl Room {
             user: member.user.as_str().into(),
             peer: peer.clone(),
             since_ms: now_ms,
+            began_ms: self.clock.now_ms(),
             stay_ms,
         };
-        Ok((Arc::new(me), gives_way))
+        Ok(Place { me: Arc::new(me), gives_way, standing })
     }
 
     /// Takes a seat's member out, if the seat is still the user's, and tells why. `true` if the room is empty
@@ -182,14 +204,24 @@ impl Room {
         patterns: &[Pattern],
         reason: &'static str,
     ) -> bool {
+        self.depart(user, seat, patterns, reason).is_some_and(|gone| gone.closed)
+    }
+
+    fn depart(
+        self: &Arc<Self>,
+        user: &str,
+        seat: u64,
+        patterns: &[Pattern],
+        reason: &'static str,
+    ) -> Option<Gone> {
         let now_ms = self.clock.now_ms();
         let mut inner = self.lock();
         for pattern in patterns {
             inner.interests.remove(pattern, seat);
         }
         let before = inner.members.get(user).cloned();
-        let Some(gone) = inner.take_out(user, seat, Ended::Left, now_ms) else { return false };
-        self.story.left(&gone, reason, self.clock.unix_ms());
+        let member = inner.take_out(user, seat, Ended::Left, now_ms)?;
+        self.story.left(&member, reason, now_ms);
         let empty = inner.members.is_empty();
         if empty {
             // Nobody is left to be told.
@@ -199,22 +231,23 @@ impl Room {
             inner.show(before.as_ref(), user, now_ms);
             self.tell_presence(&mut inner, now_ms);
         }
-        empty
+        Some(Gone { member, closed: empty })
     }
 
-    /// Removes a member: orders its seat to close, and takes it out at once. `None` if that seat is not the
-    /// user's any more, else whether the room is empty and closed now.
-    pub(crate) fn put_out(self: &Arc<Self>, occupant: &Occupant, close: Close) -> Option<bool> {
+    /// Removes a member: takes it out at once, and orders its seat to close. `None` if that seat is not the
+    /// user's any more.
+    pub(crate) fn put_out(self: &Arc<Self>, occupant: &Occupant, close: Close) -> Option<Gone> {
         let Occupant { seat, member, mailbox, .. } = occupant;
-        self.sitting(&member.user, *seat)?;
+        // In this order: a connection that closes gives its seat up by itself, on another thread at once.
+        let gone = self.depart(&member.user, *seat, &[], close.reason())?;
         mailbox.close(close);
-        Some(self.leave(&member.user, *seat, &[], close.reason()))
+        Some(gone)
     }
 
     /// Closes the room for everybody, and tells first what did it, if a member's act did; how many seats it
     /// closed. A room that is closed stays as it is.
     pub(crate) fn close(&self, act: Option<Event>) -> usize {
-        let (now_ms, unix_ms) = (self.clock.now_ms(), self.clock.unix_ms());
+        let now_ms = self.clock.now_ms();
         let mut inner = self.lock();
         if std::mem::replace(&mut inner.closed, true) {
             return 0;
@@ -224,10 +257,12 @@ impl Room {
         let seats: Vec<Arc<Occupant>> = inner.members.every_seat().cloned().collect();
         for occupant in &seats {
             inner.remove(&occupant.member.user, occupant.seat, Ended::Left, now_ms);
-            self.story.left(occupant, Close::RoomClosed.reason(), unix_ms);
+            self.story.left(occupant, Close::RoomClosed.reason(), now_ms);
             occupant.mailbox.close(Close::RoomClosed);
         }
-        self.story.closed();
+        if inner.opened {
+            self.story.closed();
+        }
         seats.len()
     }
 

@@ -263,6 +263,7 @@ mod tests {
             user: user.into(),
             peer: "peer".into(),
             since_ms: 0,
+            began_ms: 0,
             stay_ms: 0,
         })
     }

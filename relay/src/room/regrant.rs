@@ -6,17 +6,16 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::value::RawValue;
-use stagedoor_bus::Then;
-use stagedoor_token::{Kinds, Refusal, RoleName, Roles};
+use stagedoor_bus::{Clock, Then};
+use stagedoor_token::{Fault, Kinds, RoleName, Roles};
 use stagedoor_wire::{
     event::{Ended, Event, Outcome, Why},
     member::Member,
 };
 
-use super::{EVENTS, Inner, Occupant, Room, View, asks, grant_kind, sees};
+use super::{Inner, Occupant, Room, ViewPlace, asks, grant_kind, sees};
 use crate::{
     encode,
-    feed::{Begin, Place},
     pass::Pass,
     standing::{Effective, Standing},
 };
@@ -55,7 +54,7 @@ pub(crate) enum RegrantError {
     /// `caps.members_max` of the role.
     RoleFull,
     /// The token opens no seat among the app's roles.
-    Refused(Refusal),
+    Refused(Fault),
 }
 
 /// What a seat must know when its grants became others.
@@ -74,14 +73,13 @@ pub(crate) struct Regranted {
 pub(crate) struct Switch {
     /// The first number in the old view that is not the member's any more.
     pub(crate) end: u64,
-    /// The new view.
-    pub(crate) view: Arc<View>,
-    /// Where it begins.
-    pub(crate) place: Place,
+    /// The place in the new one.
+    pub(crate) events: ViewPlace,
 }
 
 impl Act {
-    fn apply(&self, standing: &mut Standing, old: &Occupant, now_s: u64) -> Arc<Pass> {
+    fn apply(&self, standing: &mut Standing, old: &Occupant, clock: &Clock) -> Arc<Pass> {
+        let now_s = clock.unix_s();
         let pass = &old.pass;
         match self {
             Self::Give(role) => standing.give(role.clone(), pass, now_s),
@@ -89,9 +87,11 @@ impl Act {
             Self::Unmute(kinds) => standing.unmute(*kinds),
             Self::Admit => standing.admit(),
             Self::Renew(new) => {
-                standing.meet(new);
-                standing.stay_on(new, old.stay_ms);
-                return new.clone();
+                // What a kick is to revoke is not forgotten because of a calendar that jumped.
+                let new = Pass::clone(new).after(pass, clock.settled_s());
+                standing.meet(&new);
+                standing.stay_on(&new, old.stay_ms);
+                return Arc::new(new);
             }
             Self::Revoked(role) => return Arc::new(pass.demoted(role.clone())),
             Self::Margin(until_s, then) => return Arc::new(pass.revoked(*until_s, then.clone())),
@@ -134,13 +134,13 @@ impl Room {
             return Err(RegrantError::Changed);
         }
         let mut standing = inner.standings.get(user).cloned().unwrap_or_default();
-        let pass = act.apply(&mut standing, old, now_s);
+        let pass = act.apply(&mut standing, old, &self.clock);
         let effective = standing.effective(&pass, roles, now_s).map_err(RegrantError::Refused)?;
         let Effective { grants, waiting } = effective;
         if grants.role != old.grants.role && inner.is_full(&grants) {
             return Err(RegrantError::RoleFull);
         }
-        inner.note(user, standing, now_s);
+        inner.note(user, standing, &self.clock);
         let same = *grants == *old.grants;
         let grants = if same { old.grants.clone() } else { grants };
         let new = Arc::new(Occupant {
@@ -201,8 +201,8 @@ impl Room {
         inner.members.replace(new);
         let switched = inner.views.switch(old, new, epoch, &self.limits, now_ms);
         let switch = switched.map(|(end, view)| {
-            let (place, _) = view.feed.join(&new.mailbox, EVENTS, Begin::Now, None);
-            Switch { end, view, place }
+            let (events, _) = ViewPlace::join(view, &new.mailbox, None);
+            Switch { end, events }
         });
         inner.end_denied(new, now_ms);
         inner.show(before.as_ref(), &new.member.user, now_ms);
@@ -252,12 +252,13 @@ fn told_to_itself(new: &Occupant, why: Why, by: Option<&Occupant>) -> Bytes {
 
 impl Inner {
     /// Notes what a user was given, if there is anything to note.
-    pub(super) fn note(&mut self, user: &str, standing: Standing, now_s: u64) {
+    pub(super) fn note(&mut self, user: &str, standing: Standing, clock: &Clock) {
         if standing.is_blank() {
             self.standings.remove(user);
         } else if self.standings.get(user) != Some(&standing) {
             if self.standings.len() >= self.standings_clear_at.max(STANDINGS_KEPT_MIN) {
-                self.standings.retain(|_, standing| standing.forget_past(now_s));
+                let settled_s = clock.settled_s();
+                self.standings.retain(|_, standing| standing.forget_past(settled_s));
                 self.standings_clear_at = 2 * self.standings.len();
             }
             self.standings.insert(user.into(), standing);

@@ -38,7 +38,7 @@ impl Story {
         });
     }
 
-    /// A member's seat is given up.
+    /// A member's seat is given up, now on the monotonic clock: the calendar may have jumped meanwhile.
     pub(super) fn left(&self, member: &Occupant, reason: &'static str, now_ms: u64) {
         self.bus.tell(Event::Left {
             app: self.app,
@@ -47,7 +47,7 @@ impl Story {
             jti: member.pass.jti.clone(),
             reason: reason.into(),
             peer: member.peer.clone(),
-            held_ms: now_ms.saturating_sub(member.since_ms),
+            held_ms: now_ms.saturating_sub(member.began_ms),
         });
     }
 

@@ -4,7 +4,7 @@
 use std::{borrow::Cow, sync::Arc};
 
 use bytes::Bytes;
-use stagedoor_bus::{Event as Told, Revocation, Target, Text};
+use stagedoor_bus::{Event as Told, Text};
 use stagedoor_token::{Action, Grants, Kinds, RoleName, Verb as GrantVerb};
 use stagedoor_wire::{
     close::Close,
@@ -15,8 +15,8 @@ use stagedoor_wire::{
 
 use super::{Denial, Session, ok};
 use crate::{
+    removal::Removal,
     room::{Act, Occupant, RegrantError, grant_kind, sees},
-    shared::By,
 };
 
 /// The verb as grants call it; to decline takes the right to accept.
@@ -63,43 +63,65 @@ fn check_fields(moderate: &Moderate) -> Result<(), Denial> {
 }
 
 impl Session {
-    pub(super) fn moderate(&mut self, moderate: &Moderate) -> Result<Bytes, Denial> {
+    pub(super) fn moderate(&mut self, moderate: &Moderate) -> Result<Option<Bytes>, Denial> {
         match self.try_moderate(moderate) {
-            // Told before what followed of it.
-            Ok(()) if moderate.verb == Verb::Close => {}
-            Ok(()) => self.shared.bus.tell(self.moderated(moderate, "ok".into())),
-            Err(Denial(refusal)) => {
-                self.shared.bus.tell(self.moderated(moderate, refusal.code.clone()));
-                return Err(Denial(refusal));
+            Ok(Acted::Done) => {
+                // The room told that it was closed before what followed of it.
+                if moderate.verb != Verb::Close {
+                    self.shared.bus.tell(self.moderated(moderate)("ok".into()));
+                }
+                Ok(Some(ok(moderate.id, Done {})))
+            }
+            Ok(Acted::Storing(removal)) => {
+                let (later, told) = (self.later(moderate.id), self.moderated(moderate));
+                tokio::spawn(async move {
+                    let bus = later.shared.bus.clone();
+                    let done = match removal.stored().await {
+                        Ok(stored) => {
+                            // Before what follows of it: the seats' ends, and perhaps the room's.
+                            bus.tell(told("ok".into()));
+                            stored.carry_out().await.map_err(|_| store_unavailable())
+                        }
+                        Err(_) => {
+                            let denial = store_unavailable();
+                            bus.tell(told(denial.0.code.clone()));
+                            Err(denial)
+                        }
+                    };
+                    let id = later.id;
+                    later.answer(done.map(|()| ok(id, Done {})));
+                });
+                Ok(None)
+            }
+            Err(denial) => {
+                self.shared.bus.tell(self.moderated(moderate)(denial.0.code.clone()));
+                Err(denial)
             }
         }
-        Ok(ok(moderate.id, Done {}))
     }
 
-    fn moderated(&self, moderate: &Moderate, code: Cow<'static, str>) -> Told {
+    /// What is told of it, once its code is known.
+    fn moderated(&self, moderate: &Moderate) -> impl FnOnce(Cow<'static, str>) -> Told + use<> {
         let (room, me) = (&self.seat.room, &self.seat.me);
-        Told::Moderated {
-            app: room.app_life(),
-            room: room.name.clone(),
-            by: me.user.clone(),
-            peer: me.peer.clone(),
-            verb: moderate.verb.as_str().into(),
-            user: moderate.user.as_deref().and_then(Text::user),
-            code,
-        }
+        let (app, room) = (room.app_life(), room.name.clone());
+        let (by, peer) = (me.user.clone(), me.peer.clone());
+        let verb = moderate.verb.as_str().into();
+        let user = moderate.user.as_deref().and_then(Text::user);
+        move |code| Told::Moderated { app, room, by, peer, verb, user, code }
     }
 
-    fn try_moderate(&mut self, moderate: &Moderate) -> Result<(), Denial> {
+    fn try_moderate(&mut self, moderate: &Moderate) -> Result<Acted, Denial> {
         check_fields(moderate)?;
         let Some(user) = &moderate.user else {
             self.allow(&Action::Moderate { verb: GrantVerb::Close, target_rank: None })?;
-            self.shared.close(&self.seat.room, Some(self.moderated(moderate, "ok".into())));
-            return Ok(());
+            let act = self.moderated(moderate)("ok".into());
+            self.shared.close(&self.seat.room, Some(act));
+            return Ok(Acted::Done);
         };
         loop {
             let target = self.target(moderate.verb, user)?;
             match self.act(moderate, &target) {
-                Ok(()) => return Ok(()),
+                Ok(acted) => return Ok(acted),
                 Err(Failed::Changed) => {}
                 Err(Failed::Denied(denial)) => return Err(denial),
             }
@@ -124,31 +146,22 @@ impl Session {
         Ok(target)
     }
 
-    fn act(&self, moderate: &Moderate, target: &Arc<Occupant>) -> Result<(), Failed> {
+    fn act(&self, moderate: &Moderate, target: &Arc<Occupant>) -> Result<Acted, Failed> {
         let (shared, room) = (&self.shared, &self.seat.room);
-        let me = By::member(&self.seat.me);
+        let me = self.seat.me.by();
         let user = &target.member.user;
         let kinds = || match &moderate.kinds {
             Some(kinds) => kinds.iter().map(|kind| grant_kind(*kind)).collect(),
             None => Kinds::all(),
         };
-        match moderate.verb {
-            Verb::Kick => shared.kick(room, user, &me).ok_or(Failed::Changed),
+        let done = match moderate.verb {
+            Verb::Kick => {
+                let removal = Removal::kick(shared, room, user, me).ok_or(Failed::Changed)?;
+                return Ok(Acted::Storing(removal));
+            }
             Verb::Ban => {
-                let now_s = shared.clock.unix_s();
-                let target_of =
-                    Target::RoomUser { room: room.name.to_string(), user: user.clone() };
-                let revocation = Revocation {
-                    app: room.app,
-                    target: target_of,
-                    generation: 0,
-                    at_s: now_s,
-                    ends_s: moderate.for_s.map(|for_s| now_s.saturating_add(for_s)),
-                    ban: true,
-                    reason: Some("ban".into()),
-                };
-                shared.revoke(room.app_life(), revocation, &me);
-                shared.put_all_out(room, user, Close::Banned).ok_or(Failed::Changed)
+                let removal = Removal::ban(shared, room, user, me, moderate.for_s);
+                return Ok(Acted::Storing(removal));
             }
             Verb::Mute => self.regrant(target, &Act::Mute(kinds())),
             Verb::Unmute => self.regrant(target, &Act::Unmute(kinds())),
@@ -173,7 +186,8 @@ impl Session {
                 Ok(())
             }
             Verb::Close => Ok(()),
-        }
+        };
+        done.map(|()| Acted::Done)
     }
 
     /// The role that is given, if the member may give it to that one.
@@ -208,6 +222,17 @@ impl Session {
             }
         })
     }
+}
+
+/// What an act came to.
+enum Acted {
+    Done,
+    /// It is done when it is stored.
+    Storing(Removal),
+}
+
+fn store_unavailable() -> Denial {
+    Denial::new(ErrorCode::StoreUnavailable, "it cannot be stored now, and was not done")
 }
 
 /// Why an act was not done.

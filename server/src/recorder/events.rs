@@ -99,9 +99,9 @@ impl Words {
             Event::RoomClosed { app, room } => {
                 (self.of_room("room.closed", "ok", (app, room), About::default()), Class::Act)
             }
-            // The listener stores it first.
-            Event::Revoked { app, .. } => {
-                (self.record("revocation.add", "ok").of_app(app), Class::Single)
+            Event::ClockJumped { by_ms } => {
+                let detail = Text::detail(format!("by_ms={by_ms}"));
+                (Record { detail, ..self.record("clock.jumped", "jumped") }, Class::Single)
             }
             Event::Dropped { events } => (gap(events), Class::Single),
         }

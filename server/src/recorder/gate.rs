@@ -20,7 +20,7 @@ impl Gate {
     }
 
     /// Notes whether the disk has less than `disk_free_bytes_min`.
-    pub(super) fn disk_is_low(&self, is_low: bool) {
+    pub(crate) fn disk_is_low(&self, is_low: bool) {
         let was_low = self.is_disk_low.swap(is_low, Ordering::Relaxed);
         match (was_low, is_low) {
             (false, true) => tracing::error!(

@@ -2,12 +2,12 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
+use stagedoor_bus::Clock;
 use tokio::time::Instant;
 
 use super::gate::{Gate, free_bytes};
 use crate::{
     config::Config,
-    state::unix_ms,
     store::{Store, StoreError},
 };
 
@@ -50,21 +50,21 @@ impl Bounds {
 }
 
 /// Keeps the bounds until it is aborted.
-pub(crate) async fn keep(store: Store, gate: Arc<Gate>, bounds: Bounds) {
+pub(crate) async fn keep(store: Store, gate: Arc<Gate>, bounds: Bounds, clock: Clock) {
     let mut prune_at = Instant::now();
     loop {
         gate.disk_is_low(bounds.is_disk_low());
         if Instant::now() >= prune_at {
-            prune(&store, &gate, &bounds).await;
+            prune(&store, &gate, &bounds, clock.settled_ms()).await;
             prune_at = Instant::now() + PRUNE_INTERVAL;
         }
         tokio::time::sleep(DISK_INTERVAL).await;
     }
 }
 
-/// Deletes what is too old or too much, and shuts the gate if that cannot be done.
-async fn prune(store: &Store, gate: &Gate, bounds: &Bounds) {
-    match try_prune(store, bounds).await {
+/// Deletes what was too old at the settled time, or is too much, and shuts the gate if that cannot be done.
+async fn prune(store: &Store, gate: &Gate, bounds: &Bounds, settled_ms: u64) {
+    match try_prune(store, bounds, settled_ms).await {
         Ok(records) => {
             gate.trail_is_overfull(false);
             tracing::debug!(records, "old audit records deleted");
@@ -78,9 +78,9 @@ async fn prune(store: &Store, gate: &Gate, bounds: &Bounds) {
     }
 }
 
-async fn try_prune(store: &Store, bounds: &Bounds) -> Result<u64, StoreError> {
+async fn try_prune(store: &Store, bounds: &Bounds, settled_ms: u64) -> Result<u64, StoreError> {
     let mut records = 0;
-    let before_ms = unix_ms().saturating_sub(bounds.keep_ms);
+    let before_ms = settled_ms.saturating_sub(bounds.keep_ms);
     loop {
         let deleted = store.prune_older(before_ms, PRUNE_ROWS).await?;
         records += deleted;
@@ -108,6 +108,8 @@ mod tests {
     use super::*;
     use crate::{record::Record, store::tests::opened};
 
+    const NOW_MS: u64 = 1_700_000_000_000;
+
     fn bounds(bytes_max: u64) -> Bounds {
         let config = Config { audit_bytes_max: bytes_max, ..Config::default() };
         Bounds::of(&config)
@@ -125,7 +127,7 @@ mod tests {
         let (gate, bounds) = (Gate::default(), bounds(2_000_000));
         for _ in 0..3 {
             fill(&store, 8_000).await;
-            prune(&store, &gate, &bounds).await;
+            prune(&store, &gate, &bounds, NOW_MS).await;
             let bytes = store.trail_size().await.expect("a size").bytes();
             assert!((1_000_000..=2_100_000).contains(&bytes), "{bytes}");
             assert!(gate.is_open());
@@ -138,13 +140,13 @@ mod tests {
         let (gate, bounds) = (Gate::default(), bounds(1_000_000));
         store.refuse_deletes(true).await;
         fill(&store, 2_100).await;
-        prune(&store, &gate, &bounds).await;
+        prune(&store, &gate, &bounds, NOW_MS).await;
         assert!(gate.is_open(), "a little over the bound");
         fill(&store, 2_100).await;
-        prune(&store, &gate, &bounds).await;
+        prune(&store, &gate, &bounds, NOW_MS).await;
         assert!(!gate.is_open());
         store.refuse_deletes(false).await;
-        prune(&store, &gate, &bounds).await;
+        prune(&store, &gate, &bounds, NOW_MS).await;
         assert!(gate.is_open());
     }
 

@@ -1,21 +1,19 @@
 //! Takes what the relay tells and what the API refuses, and hands it in, of `recorder`. What is repeated is counted on
-//! the way. A revocation that the relay tells is stored before it is recorded.
+//! the way.
 
 use std::{sync::Arc, time::Duration};
 
-use stagedoor_bus::{Actor, AppLife, Bus, Event, Revocation};
+use stagedoor_bus::{Bus, Event};
 use tokio::{
     sync::{mpsc, oneshot},
     time::{Instant, sleep_until, timeout},
 };
 
-use super::{
-    Recorder, Refusals, Repeats,
-    events::{Words, of_revocation},
-    gap,
-    repeats::Class,
+use super::{Recorder, Refusals, Repeats, events::Words, gap, repeats::Class};
+use crate::{
+    metrics::Metrics,
+    record::{Record, unix_ms},
 };
-use crate::{metrics::Metrics, record::Record, revoker::Revoker};
 
 /// Events that are made records of in one go.
 const EVENTS_AT_ONCE_MAX: usize = 2_048;
@@ -28,7 +26,6 @@ pub(crate) struct Listener {
     pub(crate) refusals: Refusals,
     pub(crate) recorder: Recorder,
     pub(crate) metrics: Arc<Metrics>,
-    pub(crate) revoker: Arc<Revoker>,
     pub(crate) bus: Arc<dyn Bus>,
     pub(crate) repeats: Repeats,
 }
@@ -48,9 +45,9 @@ impl Listener {
             let goes_on = self.take(&mut taken, &mut closing).await;
             let now = Instant::now();
             let mut records = Vec::with_capacity(taken.events.len() + taken.refusals.len());
-            words.at_ms = crate::state::unix_ms() as i64;
+            words.at_ms = unix_ms() as i64;
             for event in taken.events.drain(..) {
-                let (record, class) = self.record_of(event, &mut words).await;
+                let (record, class) = self.record_of(event, &mut words);
                 records.extend(self.repeats.take(record, class, now));
             }
             for refusal in taken.refusals.drain(..) {
@@ -84,7 +81,7 @@ impl Listener {
         };
         let is_open = !events.is_closed() || !events.is_empty();
         tokio::select! {
-            // In this order: what a kick revoked just before the end is stored.
+            // In this order: what happened just before the end is recorded.
             biased;
             _ = events.recv_many(&mut taken.events, EVENTS_AT_ONCE_MAX), if is_open => {}
             _ = refusals.waiting.recv_many(&mut taken.refusals, EVENTS_AT_ONCE_MAX) => {}
@@ -107,46 +104,19 @@ impl Listener {
         }
     }
 
-    async fn record_of(&self, event: Event, words: &mut Words) -> (Record, Class) {
+    fn record_of(&self, event: Event, words: &mut Words) -> (Record, Class) {
         match event {
             Event::Dropped { events } => {
                 self.metrics.dropped(events);
                 (gap(events), Class::Single)
             }
-            Event::Revoked { app, revocation, by, peer } => {
-                (self.revoked(app, revocation, by, peer).await, Class::Single)
-            }
             event => words.of_event(event),
         }
-    }
-
-    /// Stores what a member's act revoked.
-    async fn revoked(
-        &self,
-        app: AppLife,
-        revocation: Revocation,
-        by: Actor,
-        peer: Option<Arc<str>>,
-    ) -> Record {
-        let peer = peer.and_then(stagedoor_bus::Text::peer);
-        let code = match self.revoker.add(revocation, &by).await {
-            Ok(Some(row)) => {
-                let record = Record::now("revocation.add", "ok").of_app(app);
-                return of_revocation(Record { actor: Some(by), peer, ..record }, &row);
-            }
-            // The app went meanwhile, and its keys with it.
-            Ok(None) => "app_unknown",
-            Err(error) => {
-                tracing::warn!(%error, "a revocation was not stored");
-                "internal"
-            }
-        };
-        Record { actor: Some(by), peer, ..Record::now("revocation.add", code).of_app(app) }
     }
 }
 
 /// Waits until it is time to close; asked again it answers again.
-async fn closed(closing: &mut oneshot::Receiver<()>) {
+pub(crate) async fn closed(closing: &mut oneshot::Receiver<()>) {
     if !closing.is_terminated() {
         // The sender says it by going away.
         let _ = closing.await;

@@ -20,9 +20,9 @@ use crate::{
     doors::News,
     error::{ApiError, Problem},
     idempotency::Once,
-    record::Record,
+    record::{Record, unix_ms},
     secret,
-    state::{State, unix_ms},
+    state::State,
     store::{credentials::ApiKeyRow, write::Tx},
 };
 
@@ -104,15 +104,14 @@ pub(crate) async fn make(
 ) -> Result<ApiKeyCreated, ApiError> {
     check_name(config, &new.name)?;
     if new.scopes.is_empty() {
-        return Err(ApiError::Invalid {
-            code: "scopes_invalid",
-            detail: "an API key has at least one scope".into(),
-        });
+        let detail = "an API key has at least one scope".into();
+        return Err(ApiError::Invalid { code: "scopes_invalid", detail }.at("scopes"));
     }
     let expires_s_max = config.api_key_expires_s_max;
     if new.expires_in_s.is_some_and(|s| s > expires_s_max) {
         let detail = format!("`expires_in_s` is 0 to {expires_s_max}, or left out");
-        return Err(ApiError::Invalid { code: "expires_invalid", detail: detail.into() });
+        let error = ApiError::Invalid { code: "expires_invalid", detail: detail.into() };
+        return Err(error.at("expires_in_s"));
     }
     app_in(tx, app).await?;
     if tx.count_api_keys(app).await? >= u64::from(config.api_keys_per_app_max) {

@@ -23,8 +23,9 @@ use crate::{
     doors::News,
     error::{ApiError, Problem},
     idempotency::Once,
+    record::unix_ms,
     secret,
-    state::{State, unix_ms},
+    state::State,
     store::{apps::AppRow, write::Tx},
 };
 
@@ -131,7 +132,9 @@ fn check_lives(config: &Config, app: &AppRow) -> Result<(), ApiError> {
         return Ok(());
     }
     let detail = format!("1 <= `ttl_s_default` <= `ttl_s_max` <= {}", config.ttl_s_max);
-    Err(ApiError::Invalid { code: "ttl_invalid", detail: detail.into() })
+    let default = (1..=app.ttl_s_max).contains(&app.ttl_s_default);
+    let field = if default { "ttl_s_max" } else { "ttl_s_default" };
+    Err(ApiError::Invalid { code: "ttl_invalid", detail: detail.into() }.at(field))
 }
 
 /// Makes an app with its first key.
@@ -143,10 +146,8 @@ pub(crate) async fn make(
     check_name(config, &new.name)?;
     let id = match new.id {
         Some(0) => {
-            return Err(ApiError::Invalid {
-                code: "app_id_invalid",
-                detail: "an AppID is not 0".into(),
-            });
+            let detail = "an AppID is not 0".into();
+            return Err(ApiError::Invalid { code: "app_id_invalid", detail }.at("id"));
         }
         Some(id) => id,
         None => u32::from_be_bytes(secret::random()?).max(1),

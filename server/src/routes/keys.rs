@@ -14,9 +14,9 @@ use crate::{
     config::Config,
     error::{ApiError, Problem},
     idempotency::Once,
-    record::Record,
+    record::{Record, unix_ms},
     secret,
-    state::{State, unix_ms},
+    state::State,
     store::apps::{KeyRow, state_text},
 };
 

@@ -10,7 +10,7 @@ use axum::{
 };
 use serde::{Deserialize, Serialize};
 use stagedoor_bus::{ActorKind, Answer, Command, Revocation, Target, Then};
-use stagedoor_token::{AppId, Limits, Refusal, RoleName};
+use stagedoor_token::{AppId, Fault, Limits, Refusal, RoleName};
 use utoipa::ToSchema;
 
 use super::{Asked, At, Body, Page, Paging, app_in, app_row, app_unknown, page_limit};
@@ -22,7 +22,7 @@ use crate::{
     idempotency::{NO_SECRET, Once},
     record::Record,
     recorder::of_revocation,
-    state::{State, unix_s},
+    state::State,
     store::{revocations::RevocationRow, write::Tx},
 };
 
@@ -101,32 +101,38 @@ impl From<RevocationRow> for RevocationView {
     }
 }
 
-fn invalid(detail: String) -> ApiError {
-    ApiError::Invalid { code: "revocation_invalid", detail: detail.into() }
+fn invalid(field: &str, detail: String) -> ApiError {
+    ApiError::Invalid { code: "revocation_invalid", detail: detail.into() }.at(field)
 }
 
-fn check_text(what: &str, text: &str, bytes_max: usize) -> Result<(), ApiError> {
+fn check_text(field: &str, text: &str, bytes_max: usize) -> Result<(), ApiError> {
     if text.is_empty() || text.len() > bytes_max || text.chars().any(char::is_control) {
-        return Err(invalid(format!(
-            "`{what}` is 1 to {bytes_max} bytes without control characters"
-        )));
+        let detail = format!("`{field}` is 1 to {bytes_max} bytes without control characters");
+        return Err(invalid(field, detail));
     }
     Ok(())
 }
 
 fn check_target(target: &Target) -> Result<(), ApiError> {
     const TOKEN: Limits = Limits::DEFAULT;
-    let user = |user: &str| check_text("user", user, TOKEN.user_bytes_max);
-    let room = |room: &str| check_text("room", room, TOKEN.room_bytes_max);
-    let role = |role: &str| role.parse::<RoleName>().map(drop).map_err(ApiError::Refused);
+    let user = |field, user: &str| check_text(field, user, TOKEN.user_bytes_max);
+    let room = |field, room: &str| check_text(field, room, TOKEN.room_bytes_max);
+    let role = |field: &str, role: &str| {
+        let fault = |refusal| Fault::from(refusal).at(field.into());
+        role.parse::<RoleName>().map(drop).map_err(|refusal| fault(refusal).into())
+    };
     match target {
-        Target::Jti(jti) => check_text("jti", jti, TOKEN.jti_bytes_max),
-        Target::User(of) => user(of),
-        Target::RoomUser { room: at, user: of } => room(at).and_then(|()| user(of)),
-        Target::Room(at) => room(at),
-        Target::RoomRole { room: at, role: of } => room(at).and_then(|()| role(of)),
-        Target::Role(of) => role(of),
-        Target::Key(kid) => check_text("key", kid, stagedoor_token::key::KID_BYTES_MAX),
+        Target::Jti(jti) => check_text("target.jti", jti, TOKEN.jti_bytes_max),
+        Target::User(of) => user("target.user", of),
+        Target::RoomUser { room: at, user: of } => {
+            room("target.room_user.room", at).and_then(|()| user("target.room_user.user", of))
+        }
+        Target::Room(at) => room("target.room", at),
+        Target::RoomRole { room: at, role: of } => {
+            room("target.room_role.room", at).and_then(|()| role("target.room_role.role", of))
+        }
+        Target::Role(of) => role("target.role", of),
+        Target::Key(kid) => check_text("target.key", kid, stagedoor_token::key::KID_BYTES_MAX),
         Target::App => Ok(()),
     }
 }
@@ -160,30 +166,33 @@ impl NewRevocation {
         let (margin_s, then) = (margin_s.unwrap_or(0), then.unwrap_or_default());
         let margin_s_max = state.config.revocation_margin_s_max;
         if margin_s > margin_s_max {
-            return Err(invalid(format!("`margin_s` is 0 to {margin_s_max}")));
+            return Err(invalid("margin_s", format!("`margin_s` is 0 to {margin_s_max}")));
         }
         let ban = match (ban, ends_at) {
             (Some(false), Some(_)) => {
-                return Err(invalid("`ends_at` is the end of a ban".into()));
+                return Err(invalid("ends_at", "`ends_at` is the end of a ban".into()));
             }
             (ban, ends_at) => ban.unwrap_or(ends_at.is_some()),
         };
         if ends_at.is_some_and(|ends_s| ends_s <= now_s) {
-            return Err(invalid(format!("`ends_at` is after now, which is {now_s}")));
+            let detail = format!("`ends_at` is after now, which is {now_s}");
+            return Err(invalid("ends_at", detail));
         }
         let ban_s_max = state.config.revocation_ban_s_max;
         if ends_at.is_some_and(|ends_s| ends_s - now_s > ban_s_max) {
-            return Err(invalid(format!(
-                "`ends_at` is at most {ban_s_max} s from now; a longer ban has no end"
-            )));
+            let detail =
+                format!("`ends_at` is at most {ban_s_max} s from now; a longer ban has no end");
+            return Err(invalid("ends_at", detail));
         }
         if ban && (margin_s > 0 || then != Then::Close) {
-            return Err(invalid("a ban has no margin, and closes".into()));
+            let field = if margin_s > 0 { "margin_s" } else { "then" };
+            return Err(invalid(field, "a ban has no margin, and closes".into()));
         }
         if let Then::Demote(role) = &then {
             let directory = state.bus.directory();
             let roles = directory.app(app).map(|app| app.roles.clone()).unwrap_or_default();
-            roles.get(role).ok_or(ApiError::Refused(Refusal::RoleUnknown))?;
+            let unknown = || Fault::from(Refusal::RoleUnknown).at("then.demote".into());
+            roles.get(role).ok_or_else(unknown)?;
         }
         let entry =
             Revocation { app, target, generation: 0, at_s: now_s, ends_s: ends_at, ban, reason };
@@ -269,7 +278,7 @@ pub(crate) async fn ban(
 ) -> Result<(u64, usize), ApiError> {
     let mut tx = state.store.begin().await?;
     app_in(&mut tx, app).await?;
-    let Act { entry, margin_s, then } = new.act(state, app, unix_s())?;
+    let Act { entry, margin_s, then } = new.act(state, app, state.unix_s())?;
     let row = store(state, by, tx, entry, Some(record), None).await?;
     let seats = act_on_seats(state, by, &row, margin_s, then).await?;
     Ok((row.entry.generation, seats))
@@ -306,7 +315,7 @@ pub(crate) async fn create(
     if let Some(kept) = once.kept(&mut tx).await? {
         return Ok(kept);
     }
-    let Act { entry, margin_s, then } = new.act(&state, app, unix_s())?;
+    let Act { entry, margin_s, then } = new.act(&state, app, state.unix_s())?;
     let row = store(&state, &by, tx, entry, None, Some(&once)).await?;
     let seats = act_on_seats(&state, &by, &row, margin_s, then).await?;
     let created = RevocationCreated { revocation: row.into(), seats: Some(seats) };
@@ -334,7 +343,7 @@ pub(crate) async fn list(
     let malformed =
         |_| ApiError::Malformed { code: "query_invalid", detail: "`after` is a number".into() };
     let before = paging.after.map_or(Ok(u64::MAX), |after| after.parse()).map_err(malformed)?;
-    let rows = state.store.revocations(app, before, unix_s(), limit + 1).await?;
+    let rows = state.store.revocations(app, before, state.unix_s(), limit + 1).await?;
     let items = rows.into_iter().map(RevocationView::from).collect();
     Ok(Json(Page::cut(items, limit, |entry: &RevocationView| entry.generation.to_string())))
 }

@@ -15,8 +15,9 @@ use crate::{
     caller::{Caller, Scope},
     doors::roles_of,
     error::{ApiError, Problem},
+    record::unix_ms,
     role_set,
-    state::{State, unix_ms},
+    state::State,
     store::{author::Author, roles::RoleSetRow, write::Tx},
 };
 
@@ -281,10 +282,11 @@ pub(crate) async fn put_one(
     Body(NewRole { template, version, reapply }): Body<NewRole>,
 ) -> Result<Json<RolesView>, ApiError> {
     let change = Change::begin(&state, &by, app, Base { version, reapply }).await?;
-    let role = role_set::read_one(&template, 0)?;
+    let role = role_set::read_one(&template)?;
     if **role.name() != *name {
-        let detail = format!("role `{}`, field `role`: the path names another", role.name());
-        return Err(ApiError::Invalid { code: "roles_invalid", detail: detail.into() });
+        let detail = format!("role `{}`: the path names another", role.name());
+        let error = ApiError::Invalid { code: "roles_invalid", detail: detail.into() };
+        return Err(error.at("template.role"));
     }
     let roles = role_set::with(&change.newest.roles, &role, state.config.roles_max)?;
     change.finish(&state, &by, Some(&name), roles).await

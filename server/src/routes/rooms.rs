@@ -117,10 +117,12 @@ fn touched(answer: &Answer) -> Result<Touched, ApiError> {
         Answer::AskUnknown => {
             Err(ApiError::NotFound { code: "ask_unknown", detail: "that user asks for nothing" })
         }
+        Answer::StoreUnavailable => Err(ApiError::StoreUnavailable),
         Answer::RoleRefused => Err(ApiError::Invalid {
             code: "role_refused",
             detail: "the app has no such role, or this member cannot have it".into(),
-        }),
+        }
+        .at("role")),
         _ => Err(room_unknown()),
     }
 }
@@ -217,7 +219,8 @@ pub(crate) async fn kick(
     if !ban.unwrap_or(ends_at.is_some()) {
         if ends_at.is_some() || reason.is_some() {
             let detail = "`ends_at` and `reason` are of a ban".into();
-            return Err(ApiError::Invalid { code: "revocation_invalid", detail });
+            let field = if ends_at.is_some() { "ends_at" } else { "reason" };
+            return Err(ApiError::Invalid { code: "revocation_invalid", detail }.at(field));
         }
         let command = Command::Kick { app, room, user, by: by.caller.actor() };
         return act(&state, &by, app, record, command).await.map(Json);
@@ -238,7 +241,7 @@ pub(crate) async fn assign(
     At((app, room, user)): At<(AppId, String, String)>,
     Body(NewMemberRole { role }): Body<NewMemberRole>,
 ) -> Result<Json<Touched>, ApiError> {
-    let role: RoleName = role.parse().map_err(ApiError::Refused)?;
+    let role: RoleName = role.parse().map_err(ApiError::from)?;
     let record = of_member(&by, "room.role", app, &room, &user);
     let record = record.role(&role);
     let asked_by = by.caller.actor();
@@ -256,7 +259,7 @@ async fn set_muted(
     let kinds = kinds.unwrap_or_else(|| Kind::ALL.to_vec());
     if kinds.is_empty() {
         let detail = "`kinds` names at least one kind, or is left out".into();
-        return Err(ApiError::Invalid { code: "body_invalid", detail });
+        return Err(ApiError::Invalid { code: "body_invalid", detail }.at("kinds"));
     }
     let record = of_member(by, if muted { "room.mute" } else { "room.unmute" }, app, &room, &user);
     let names: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();

@@ -4,9 +4,12 @@ use std::sync::Arc;
 
 use axum::{Json, extract::State as Has, http::StatusCode};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use serde_json::Value;
+use serde_json::value::RawValue;
 use stagedoor_bus::Hit;
-use stagedoor_token::{AppId, Claims, Grants, KeySet, KeyState, Refusal, seat, verify_with_key};
+use stagedoor_token::{
+    AppId, Claims, Fault, Field, Grants, KeySet, KeyState, MintError, Refusal, explain_signature,
+    form::malformed_claim, kid_of_token, seat, verify_with_key,
+};
 use utoipa::ToSchema;
 
 use super::{At, Body, app_row};
@@ -17,7 +20,7 @@ use crate::{
     error::{ApiError, Problem},
     issue::{Issued, Lives, NotIssued, Stay, Terms, Wanted, bearer, issue},
     secret,
-    state::{State, unix_s},
+    state::State,
 };
 
 /// What the token is to say.
@@ -34,7 +37,7 @@ pub(crate) struct NewToken {
     ttl_s: Option<u64>,
     /// Narrows the role, in the form of `spec/roles.md`.
     #[schema(value_type = Option<Object>)]
-    grants: Option<Value>,
+    grants: Option<Box<RawValue>>,
     /// Shown to others.
     name: Option<String>,
     /// Shown to others.
@@ -42,20 +45,20 @@ pub(crate) struct NewToken {
     /// Whether it logs in once.
     once: Option<bool>,
     /// What its end does to a live seat: `"close"`, `{"demote":role}` or `{"grace":seconds}`.
-    #[schema(value_type = Option<Value>)]
-    at_exp: Option<Value>,
+    #[schema(value_type = Option<serde_json::Value>)]
+    at_exp: Option<Box<RawValue>>,
     /// The longest stay in a seat, in seconds, 1 to 4294967295.
     max_stay: Option<u64>,
     /// When `publish`, `subscribe`, `send`, `set` or `moderate` end before the token, Unix seconds.
     #[schema(value_type = Option<Object>)]
-    until: Option<Value>,
+    until: Option<Box<RawValue>>,
     /// The key that whoever logs in must prove to hold: `{"jkt":thumbprint}`.
     #[schema(value_type = Option<Object>)]
-    cnf: Option<Value>,
+    cnf: Option<Box<RawValue>>,
 }
 
 impl NewToken {
-    fn wanted(self) -> Result<Wanted, Refusal> {
+    fn wanted(self) -> Result<Wanted, Fault> {
         let max_stay = self.max_stay.map(u32::try_from).transpose();
         let stay = Stay {
             once: self.once.unwrap_or_default(),
@@ -79,10 +82,22 @@ impl NewToken {
 
 /// What a field with a form of its own says, or the refusal of its own.
 fn parsed<T: DeserializeOwned>(
-    value: Option<Value>,
+    value: Option<Box<RawValue>>,
     refusal: Refusal,
-) -> Result<Option<T>, Refusal> {
-    value.map(serde_json::from_value).transpose().map_err(|_| refusal)
+) -> Result<Option<T>, Fault> {
+    let parse = |value: Box<RawValue>| {
+        serde_json::from_str(value.get()).map_err(|_| malformed_claim(refusal, value.get()))
+    };
+    value.map(parse).transpose()
+}
+
+/// A fault of claims as one of the body that they were made from.
+fn of_body(fault: Fault) -> Fault {
+    match fault.field() {
+        Some(field) if field.as_str() == "sub" => fault.at(Field::of("user")),
+        Some(field) if field.as_str() == "exp" => fault.at(Field::of("ttl_s")),
+        _ => fault,
+    }
 }
 
 /// A token.
@@ -122,6 +137,8 @@ pub(crate) struct TokenAnswer {
     public_code: &'static str,
     /// Why not.
     message: Option<String>,
+    /// The claim that it is about, or the place in it, as a path: `grants.publish.streams[1]`.
+    field: Option<String>,
     /// What it says; only when its signature is good.
     #[schema(value_type = Option<Object>)]
     claims: Option<Claims>,
@@ -138,7 +155,7 @@ async fn mint(state: &State, app: AppId, new: NewToken) -> Result<Issued, ApiErr
     // Let go of before the record is written.
     let _look = state.doors.look(app).await;
     let row = app_row(state, app).await?;
-    let wanted = new.wanted().map_err(ApiError::Refused)?;
+    let wanted = new.wanted()?;
     let keys = state.store.keys(app).await?;
     let key = keys.iter().find(|key| key.state == KeyState::Current).and_then(key_of);
     let key = key.ok_or(ApiError::Conflict {
@@ -151,7 +168,8 @@ async fn mint(state: &State, app: AppId, new: NewToken) -> Result<Issued, ApiErr
     let roles = directory.app(app).map(|app| app.roles.clone()).unwrap_or_default();
     let revocations = state.bus.revocations();
     let terms = Terms { lives, roles: &roles, key: &key, revocations: &revocations };
-    issue(wanted, terms, unix_s(), &secret::random_id("t_")?).map_err(|error| match error {
+    issue(wanted, terms, state.unix_s(), &secret::random_id("t_")?).map_err(|error| match error {
+        NotIssued::Mint(MintError::Refused(fault)) => of_body(fault).into(),
         NotIssued::Mint(error) => error.into(),
         NotIssued::Banned { ends_s } => ApiError::Banned { ends_s },
     })
@@ -200,7 +218,11 @@ pub(crate) async fn explain(
     let answer = {
         let _look = state.doors.look(app).await;
         app_row(&state, app).await?;
-        answer(&state, app, &question, unix_s())
+        let mut answer = answer(&state, app, &question, state.unix_s());
+        if answer.code == Refusal::SignatureInvalid.code() {
+            answer.message = Some(why_not_signed(&state, app, &question.token).await?);
+        }
+        answer
     };
     let record = by.record(app, "token.verify").with_code(answer.code);
     let record = match &answer.claims {
@@ -211,6 +233,16 @@ pub(crate) async fn explain(
     Ok(Json(answer))
 }
 
+/// What a signature that is not the key's is due to. Only a key of this app is tried.
+async fn why_not_signed(state: &State, app: AppId, token: &str) -> Result<String, ApiError> {
+    let keys = state.store.keys(app).await?;
+    let kid = kid_of_token(token);
+    let named = keys.iter().find(|key| Some(&key.kid) == kid.as_ref());
+    let fault = Fault::from(Refusal::SignatureInvalid);
+    let fault = named.map_or(fault, |key| explain_signature(fault, token, &key.secret));
+    Ok(fault.to_string())
+}
+
 fn answer(state: &State, app: AppId, question: &TokenQuestion, now: u64) -> TokenAnswer {
     let directory = state.bus.directory();
     let not = |code, public_code, message: String| TokenAnswer {
@@ -218,19 +250,22 @@ fn answer(state: &State, app: AppId, question: &TokenQuestion, now: u64) -> Toke
         code,
         public_code,
         message: Some(message),
+        field: None,
         claims: None,
         grants: None,
         seconds_left: None,
         now,
     };
-    let refused =
-        |refusal: Refusal| not(refusal.code(), refusal.public_code(), refusal.to_string());
+    let refused = |fault: Fault| TokenAnswer {
+        field: fault.field().map(|field| field.to_string()),
+        ..not(fault.code(), fault.public_code(), fault.to_string())
+    };
     // With the app's keys alone: an answer says nothing of another app's keys and tokens.
     let own = directory.app(app).map_or(&[][..], |app| &app.keys);
     let own = own.iter().cloned().collect::<KeySet>();
     let (claims, key) = match verify_with_key(&question.token, &own, now) {
         Ok(verified) => verified,
-        Err(refusal) => return refused(refusal),
+        Err(fault) => return refused(fault),
     };
     let seconds_left = i64::try_from(claims.exp).ok().map(|exp| exp - now as i64);
     let roles = directory.app(app).map(|app| app.roles.clone()).unwrap_or_default();
@@ -245,12 +280,13 @@ fn answer(state: &State, app: AppId, question: &TokenQuestion, now: u64) -> Toke
         not(code, code, message.to_owned() + &until.unwrap_or_default())
     } else {
         match seat(&claims, &roles) {
-            Err(refusal) => refused(refusal),
+            Err(fault) => refused(fault),
             Ok(grants) => TokenAnswer {
                 valid: true,
                 code: "ok",
                 public_code: "ok",
                 message: None,
+                field: None,
                 grants: Some(grants),
                 claims: None,
                 seconds_left: None,

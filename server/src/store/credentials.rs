@@ -78,20 +78,17 @@ impl Store {
         let row = self.optional(sqlx::query("SELECT hash FROM root")).await?;
         Ok(row.map(|row| row.try_get("hash")).transpose()?)
     }
-
-    /// Sets the root credential, if there is none. `false` if there is one.
-    pub(crate) async fn set_root(&self, hash: &[u8], now_ms: u64) -> Result<bool, StoreError> {
-        let mut tx = self.begin().await?;
-        let query = sqlx::query(
-            "INSERT INTO root (id, hash, created_ms) VALUES (1, ?, ?) ON CONFLICT DO NOTHING",
-        );
-        let rows = tx.execute(query.bind(hash).bind(signed(now_ms, "root")?)).await?;
-        drop(tx.commit().await?);
-        Ok(rows > 0)
-    }
 }
 
 impl Tx {
+    /// Sets the root credential, in the place of another if there is one.
+    pub(crate) async fn set_root(&mut self, hash: &[u8], now_ms: u64) -> Result<(), StoreError> {
+        let query =
+            sqlx::query("INSERT OR REPLACE INTO root (id, hash, created_ms) VALUES (1, ?, ?)");
+        let query = query.bind(hash).bind(signed(now_ms, "root")?);
+        self.execute(query).await.map(drop)
+    }
+
     /// One API key, of whatever app.
     pub(crate) async fn api_key(&mut self, id: &str) -> Result<Option<ApiKeyRow>, StoreError> {
         self.optional(select_api_key(id)).await?.as_ref().map(api_key_row).transpose()

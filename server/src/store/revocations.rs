@@ -2,14 +2,14 @@
 //! is added and, when lifted or when no token that it could hit is alive, deleted; never changed.
 
 use sqlx::{Row, sqlite::SqliteRow};
-use stagedoor_bus::{Actor, ActorKind, REVOCATION_KEPT_S, Revocation, Target};
+use stagedoor_bus::{Actor, REVOCATION_KEPT_S, Revocation, Target};
 use stagedoor_token::AppId;
 
 use super::{
     Store, StoreError,
     apps::{app_id, unsigned},
     author::{Author, author},
-    bound, signed,
+    bound,
     write::Tx,
 };
 
@@ -37,7 +37,7 @@ fn seconds(row: &SqliteRow, column: &str) -> Result<Option<u64>, StoreError> {
     value.map(u64::try_from).transpose().map_err(|_| StoreError::Row("revocations"))
 }
 
-fn text_of(target: &Target) -> Result<String, StoreError> {
+pub(super) fn text_of(target: &Target) -> Result<String, StoreError> {
     serde_json::to_string(target).map_err(|_| StoreError::Row("revocations"))
 }
 
@@ -56,7 +56,7 @@ fn revocation_row(row: &SqliteRow) -> Result<RevocationRow, StoreError> {
 }
 
 /// A time to be kept; one that does not fit is further off than anybody lives to see.
-fn far(seconds: Option<u64>) -> Option<i64> {
+pub(super) fn far(seconds: Option<u64>) -> Option<i64> {
     seconds.map(bound)
 }
 
@@ -77,19 +77,18 @@ impl Store {
         self.all(query.bind(i64::from(limit))).await?.iter().map(revocation_row).collect()
     }
 
-    /// Revocations of all apps that are not over, after one of them, in the order of app and number.
+    /// Revocations of all apps after one of them, in the order of app and number.
     pub(crate) async fn all_revocations(
         &self,
         after: (AppId, u64),
-        now_s: u64,
         limit: u32,
     ) -> Result<Vec<RevocationRow>, StoreError> {
         let query = sqlx::query(
-            "SELECT * FROM revocations WHERE (app, generation) > (?, ?) AND (over_s IS NULL OR over_s > ?)
+            "SELECT * FROM revocations WHERE (app, generation) > (?, ?)
              ORDER BY app, generation LIMIT ?",
         );
-        let query = query.bind(i64::from(after.0.0)).bind(bound(after.1)).bind(bound(now_s));
-        self.all(query.bind(i64::from(limit))).await?.iter().map(revocation_row).collect()
+        let query = query.bind(i64::from(after.0.0)).bind(bound(after.1)).bind(i64::from(limit));
+        self.all(query).await?.iter().map(revocation_row).collect()
     }
 
     /// Deletes revocations that are over.
@@ -115,25 +114,10 @@ impl Tx {
         );
         let raised = self.optional(raise.bind(i64::from(entry.app.0))).await?;
         let Some(raised) = raised else { return Ok(None) };
-        let generation = unsigned(&raised, "generation")?;
-        let insert = sqlx::query(
-            "INSERT INTO revocations
-             (app, generation, target, at_s, ban, ends_s, over_s, reason, actor, actor_kind)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        );
-        let insert = insert
-            .bind(i64::from(entry.app.0))
-            .bind(signed(generation, "revocations")?)
-            .bind(text_of(&entry.target)?)
-            .bind(signed(entry.at_s, "revocations")?)
-            .bind(i64::from(entry.ban))
-            .bind(far(entry.ends_s))
-            .bind(far(row.over_s))
-            .bind(&entry.reason)
-            .bind(&row.actor.id)
-            .bind(row.actor.kind.map(ActorKind::as_str));
-        self.execute(insert).await?;
-        Ok(Some(generation))
+        let mut row = row.clone();
+        row.entry.generation = unsigned(&raised, "generation")?;
+        self.insert_revocations(&[row.clone()]).await?;
+        Ok(Some(row.entry.generation))
     }
 
     /// Deletes a revocation. It, and those of the same target that still stand; `None` if it is not there.

@@ -186,6 +186,7 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::folder::DataFolder;
     use crate::store::{health::TRY_INTERVAL, tests::opened};
 
     async fn count(store: &Store) -> i64 {
@@ -240,7 +241,8 @@ mod tests {
     #[tokio::test]
     async fn a_transaction_waits_only_so_long() {
         let folder = tempfile::tempdir().expect("a folder");
-        let store = Store::open(folder.path(), Duration::from_millis(50)).await.expect("a store");
+        let data = DataFolder::open(folder.path()).expect("a folder of its own");
+        let store = Store::open(data, Duration::from_millis(50)).await.expect("a store");
         let _first = store.begin().await.expect("begun");
         let error = store.begin().await.expect_err("the first is not done");
         assert_eq!(error.reason(), Some(Reason::Busy));

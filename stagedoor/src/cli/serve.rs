@@ -11,9 +11,9 @@ use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-use super::{Done, Failure};
+use super::{Done, Failure, usage};
 use crate::{
-    assemble::{Running, assemble},
+    assemble::{Running, start},
     config::{Config, LogFormat},
     dev,
 };
@@ -67,6 +67,8 @@ fn log(config: &Config) {
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        // A log that cannot be written is no reason to panic, which telling so on the same file would.
+        .log_internal_errors(false)
         .with_ansi(std::io::stderr().is_terminal());
     match config.log.format {
         LogFormat::Text => log.init(),
@@ -80,32 +82,39 @@ fn run(config: &Config, serve: impl AsyncFnOnce(&Config) -> Done) -> Done {
     if config.listen.workers > 0 {
         builder.worker_threads(config.listen.workers);
     }
-    builder.enable_all().build()?.block_on(serve(config))
+    let runtime = builder.enable_all().build()?;
+    let done = runtime.block_on(serve(config));
+    // What still hangs, in a thread of its own perhaps, does not hold the process.
+    runtime.shutdown_background();
+    done
 }
 
 /// `serve`.
 pub(super) fn serve(config: &Config) -> Done {
     run(config, async |config| {
         let signals = Signals::hear()?;
-        let mut running = assemble(config).await?;
-        if let Some(root) = running.root.take() {
+        let running = start(config).await?;
+        let show = |root: &str| {
             writeln!(
                 std::io::stderr(),
                 "The operator's root credential, shown this once:\n\n  {root}\n"
-            )?;
-        }
-        tracing::info!(http = %running.http, operations = %running.operations, "listening");
+            )
+        };
+        running.server.first_root(show).await.map_err(anyhow::Error::from)?;
+        tracing::info!(http = %running.http_at, operations = %running.operations_at, "listening");
         until_stopped(running, signals).await
     })
 }
 
 /// `dev`.
 pub(super) fn dev(config: &Config, json: bool) -> Done {
+    if config.listen.address.starts_with("unix:") {
+        return Err(usage("`dev` prints URLs: it listens on a host and a port"));
+    }
     run(config, async |config| {
         let signals = Signals::hear()?;
-        let mut running = assemble(config).await?;
-        let root = running.root.take();
-        let kept = dev::keep(&running.server, &config.server.data_dir, root).await?;
+        let running = start(config).await?;
+        let kept = dev::keep(&running.server, &config.server.data_dir).await?;
         let shown =
             dev::show(&kept, running.http, running.operations, config.relay.tls.is_some(), json)?;
         let mut out = std::io::stdout();
@@ -151,8 +160,12 @@ async fn until_stopped(running: Running, signals: Signals) -> Done {
     }
     tracing::info!("stopping");
     tokio::select! {
-        () = running.stop() => {
-            tracing::info!("stopped");
+        is_whole = running.stop() => {
+            if is_whole {
+                tracing::info!("stopped");
+            } else {
+                tracing::warn!("stopped; what still hung was not waited for");
+            }
             Ok(())
         }
         _ = terminate.recv() => Err(Failure::Refused(anyhow::anyhow!("stopped at once"))),

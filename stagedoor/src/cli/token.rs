@@ -11,7 +11,10 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use stagedoor_token::{
-    AppId, Claims, Key, KeySet, KeyState, MintError, Narrowing, Refusal, Roles, mint, seat, verify,
+    AppId, Claims, Fault, Field, Key, KeySet, KeyState, MintError, Narrowing, Refusal, Roles,
+    explain_signature,
+    form::{Flaw, narrowing_flaw, roles_flaw},
+    mint, seat, verify,
 };
 
 use super::{Done, Failure, print, secret, stay::Stay, usage};
@@ -92,9 +95,14 @@ impl AppRoles {
         let Some(file) = &self.roles else { return Ok(Roles::built_in()) };
         let named = || file.display().to_string();
         let text = std::fs::read_to_string(file).with_context(named).map_err(Failure::Usage)?;
-        let roles = Roles::from_json(&text).with_context(named).map_err(Failure::Usage)?;
-        Ok(Arc::new(roles))
+        let roles = Roles::from_json(&text).map_err(|error| unfit(roles_flaw(&text), error));
+        Ok(Arc::new(roles.with_context(named).map_err(Failure::Usage)?))
     }
+}
+
+/// Why JSON does not fit: where that was found, by the field; otherwise as its parser says.
+fn unfit(flaw: Option<Flaw>, error: serde_json::Error) -> anyhow::Error {
+    flaw.map_or_else(|| error.into(), |flaw| anyhow::anyhow!("{flaw}"))
 }
 
 #[derive(Debug, Args)]
@@ -121,11 +129,16 @@ fn key(arguments: &KeyArguments) -> Result<Key, Failure> {
 
 /// A key whose secret is in a file, or in STAGEDOOR_SECRET.
 pub(super) fn key_of(app: AppId, kid: &str, file: Option<&PathBuf>) -> Result<Key, Failure> {
+    key_with(app, kid, &secret_of(file)?)
+}
+
+fn key_with(app: AppId, kid: &str, secret: &[u8]) -> Result<Key, Failure> {
+    Key::hs256(app, kid, secret, KeyState::Current).map_err(|e| Failure::Usage(e.into()))
+}
+
+fn secret_of(file: Option<&PathBuf>) -> Result<Vec<u8>, Failure> {
     let text = secret(file, "STAGEDOOR_SECRET", "the key's secret")?;
-    let bytes = URL_SAFE_NO_PAD
-        .decode(text)
-        .map_err(|_| usage("the secret is not base64url without padding"))?;
-    Key::hs256(app, kid, &bytes, KeyState::Current).map_err(|e| Failure::Usage(e.into()))
+    URL_SAFE_NO_PAD.decode(text).map_err(|_| usage("the secret is not base64url without padding"))
 }
 
 fn token(file: Option<&PathBuf>) -> Result<String, Failure> {
@@ -144,7 +157,11 @@ pub(super) fn run(command: Token, json: bool) -> Done {
 
 fn minted(arguments: Mint, json: bool) -> Done {
     let key = key(&arguments.key)?;
-    let grants = arguments.grants.as_deref().map(serde_json::from_str::<Narrowing>).transpose();
+    let narrowing = |json: &str| {
+        serde_json::from_str::<Narrowing>(json)
+            .map_err(|error| unfit(narrowing_flaw(json, Field::WHOLE), error))
+    };
+    let grants = arguments.grants.as_deref().map(narrowing).transpose();
     let grants = grants.context("--grants").map_err(Failure::Usage)?;
     let role = arguments.role.parse().map_err(|refusal: Refusal| Failure::Usage(refusal.into()))?;
     let mut id = [0; 9];
@@ -159,11 +176,11 @@ fn minted(arguments: Mint, json: bool) -> Done {
     };
     let claims = arguments.stay.of(claims, now_s)?;
     // No server is asked, so what its door would refuse is refused here.
-    let refused = |refusal: Refusal| anyhow::anyhow!("refused: {}: {refusal}", refusal.code());
+    let refused = |fault: Fault| anyhow::anyhow!("refused: {}: {fault}", fault.code());
     let roles = arguments.roles.read()?;
     seat(&claims, &roles).map_err(refused)?;
     let token = mint(&claims, &key).map_err(|error| match error {
-        MintError::Refused(refusal) => refused(refusal),
+        MintError::Refused(fault) => refused(fault),
         MintError::KeyNotCurrent => error.into(),
     })?;
     if json {
@@ -174,7 +191,9 @@ fn minted(arguments: Mint, json: bool) -> Done {
 }
 
 fn verified(arguments: &Verify, json: bool) -> Done {
-    let keys = KeySet::from_iter([key(&arguments.key)?]);
+    let KeyArguments { app, kid, secret_file } = &arguments.key;
+    let secret = secret_of(secret_file.as_ref())?;
+    let keys = KeySet::from_iter([key_with(*app, kid, &secret)?]);
     let token = token(arguments.token_file.as_ref())?;
     let roles = arguments.roles.read()?;
     let now_s = now_s();
@@ -182,27 +201,26 @@ fn verified(arguments: &Verify, json: bool) -> Done {
         let grants = seat(&claims, &roles)?;
         Ok((claims, grants))
     });
-    let (code, message, more) = match checked {
-        Ok((claims, _)) if arguments.room.as_ref().is_some_and(|room| *room != claims.room) => {
-            ("room_mismatch", "the token is for another room".to_owned(), Value::Null)
-        }
-        Ok((claims, grants)) => {
+    let (code, message, field) = match checked {
+        Ok((claims, grants)) if arguments.room.as_ref().is_none_or(|room| *room == claims.room) => {
             let left = claims.exp.saturating_sub(now_s);
-            ("ok", String::new(), json!({"seconds_left": left, "claims": claims, "grants": grants}))
+            let answer = json!({
+                "valid": true, "code": "ok", "seconds_left": left, "claims": claims, "grants": grants
+            });
+            return print(&answer, json);
         }
-        Err(refusal) => (refusal.code(), refusal.to_string(), Value::Null),
+        Ok(_) => ("room_mismatch", "the token is for another room".to_owned(), None),
+        Err(fault) => {
+            let fault = explain_signature(fault, &token, &secret);
+            (fault.code(), fault.to_string(), fault.field())
+        }
     };
-    let valid = code == "ok";
-    let mut answer = json!({"valid": valid, "code": code});
-    if let (Value::Object(answer), Value::Object(more)) = (&mut answer, more) {
-        answer.extend(more);
+    let mut answer = json!({"valid": false, "code": code, "message": message});
+    if let Some(field) = field {
+        answer["field"] = field.as_str().into();
     }
     print(&answer, json)?;
-    if valid {
-        Ok(())
-    } else {
-        Err(Failure::Refused(anyhow::anyhow!("refused: {code}: {message}")))
-    }
+    Err(Failure::Refused(anyhow::anyhow!("refused: {code}: {message}")))
 }
 
 fn part(text: Option<&str>, what: &str) -> Result<Value, Failure> {

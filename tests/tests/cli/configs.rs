@@ -1,10 +1,10 @@
 //! `config check|print`, the files that are shipped, and which of file, environment and flags is stronger.
 
-use std::path::Path;
+use std::{ffi::OsStr, os::unix::ffi::OsStrExt, path::Path};
 
 use anyhow::Result;
 
-use super::run_with;
+use super::{run_among, run_with};
 
 fn file(text: &str) -> Result<tempfile::NamedTempFile> {
     let file = tempfile::NamedTempFile::new()?;
@@ -74,5 +74,33 @@ fn unknown_names_and_wrong_values_are_refused_by_name_with_two() -> Result<()> {
     let ran = run_with(&["config", "check"], &[("STAGEDOOR_RELAY__LIMITS__NONE", "1")], "")?;
     assert_eq!(ran.code, 2);
     assert_eq!(run_with(&["serve", "--config", "no-such.toml"], &[], "")?.code, 2);
+    Ok(())
+}
+
+#[test]
+fn only_our_own_variables_must_be_utf_8() -> Result<()> {
+    let odd = OsStr::from_bytes(b"\xff\xfe");
+    let name = OsStr::from_bytes(b"STAGEDOOR_\xff__X");
+    let theirs = [(OsStr::new("ODD"), odd), (name, odd), (OsStr::new("STAGEDOOR_PORT"), odd)];
+    for (arguments, code) in [
+        (&["config", "check"][..], 0),
+        (&["config", "print", "--effective"], 0),
+        (&["serve", "--config", "no-such.toml"], 2),
+        (&["dev", "--config", "no-such.toml"], 2),
+    ] {
+        let ran = run_among(arguments, &theirs, "")?;
+        assert_eq!(ran.code, code, "{arguments:?}: {}", ran.err);
+    }
+    let ours = [(OsStr::new("STAGEDOOR_LOG__LEVEL"), odd)];
+    for arguments in [&["config", "check"][..], &["serve"], &["dev"]] {
+        let ran = run_among(arguments, &ours, "")?;
+        let says = "STAGEDOOR_LOG__LEVEL: the value is not UTF-8";
+        assert!(ran.code == 2 && ran.err.contains(says), "{arguments:?}: {}", ran.err);
+    }
+    let secret = [(OsStr::new("STAGEDOOR_SECRET"), odd)];
+    let mint = "token mint --app 7 --kid k --room a --user b --role host";
+    let ran = run_among(&mint.split(' ').collect::<Vec<_>>(), &secret, "")?;
+    let says = "STAGEDOOR_SECRET: the value is not UTF-8";
+    assert!(ran.code == 2 && ran.err.contains(says), "{}", ran.err);
     Ok(())
 }

@@ -69,8 +69,8 @@ fn a_bad_roles_file_is_refused_where_its_fault_is_known() -> Result<()> {
     let key = [("STAGEDOOR_URL", dev.text("url")), ("STAGEDOOR_API_KEY", dev.text("api_key"))];
     for (text, code, told) in [
         ("{", 2, "not JSON"),
-        (r#"[{"role":"a","odd":1}]"#, 1, "field `odd`"),
-        (r#"[{"role":"a","rank":1,"rank":2}]"#, 1, "duplicate field `rank`"),
+        (r#"[{"role":"a","odd":1}]"#, 1, "role `a`: `odd` is not one of"),
+        (r#"[{"role":"a","rank":1,"rank":2}]"#, 1, "role `a`: `rank` is given twice"),
     ] {
         let ran = run_with(&["role", "import", &app, "-"], &key, text)?;
         assert_eq!(ran.code, code, "{text}: {}", ran.err);

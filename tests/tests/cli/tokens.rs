@@ -2,7 +2,10 @@
 
 use anyhow::Result;
 use serde_json::json;
-use stagedoor_tests::Member;
+use stagedoor_tests::{
+    Member,
+    stage::{decode_secret, sign},
+};
 
 use super::{Dev, Ran, run_with};
 
@@ -105,7 +108,9 @@ fn verify_says_the_code_and_exits_with_one() -> Result<()> {
         arguments.push("--json");
         let refused = token(&dev, "verify", &arguments, text)?;
         assert_eq!(refused.code, 1, "{code}");
-        assert_eq!(refused.json()?, json!({"valid": false, "code": code}));
+        let told = refused.json()?;
+        assert_eq!((&told["valid"], &told["code"]), (&json!(false), &json!(code)));
+        assert!(told["message"].is_string() && told["field"].is_null(), "{told}");
         assert!(refused.err.contains(code), "{}", refused.err);
         assert!(!refused.err.contains(text), "{}", refused.err);
     }
@@ -182,5 +187,79 @@ fn an_apps_own_roles_are_read_from_the_file_that_was_exported() -> Result<()> {
     let verified = token(&dev, "verify", &["--roles", &path, "--json"], &minted.out)?;
     assert_eq!(verified.json()?["grants"]["rank"], 9);
     assert_eq!(token(&dev, "verify", &[], &minted.out)?.code, 1);
+    Ok(())
+}
+
+#[test]
+fn verify_names_the_claim_and_what_is_expected_there() -> Result<()> {
+    let dev = Dev::start()?;
+    let minted = token(&dev, "mint", &BEN, "")?.out;
+    let good = token(&dev, "verify", &["--json"], &minted)?.json()?["claims"].clone();
+    let secret = decode_secret(dev.text("secret"));
+    for (change, code, field, text) in [
+        (json!({"iat": 1_795_737_000.5}), "claims_malformed", "iat", "integer of seconds"),
+        (json!({"sub": 1_234}), "claims_malformed", "sub", "a string"),
+        (json!({"audience": "us"}), "claim_unknown", "audience", "mistyped"),
+        (json!({"grants": {"publsh": {}}}), "grants_invalid", "grants.publsh", "`publish`"),
+        (
+            json!({"grants": {"invite": ["audience", "host"]}}),
+            "grants_too_wide",
+            "grants.invite[1]",
+            "beyond",
+        ),
+    ] {
+        let mut claims = good.clone();
+        if let (Some(claims), Some(change)) = (claims.as_object_mut(), change.as_object()) {
+            claims.extend(change.clone());
+        }
+        let text_of = sign(dev.text("kid"), &secret, &claims.to_string());
+        let refused = token(&dev, "verify", &["--json"], &text_of)?;
+        assert_eq!(refused.code, 1);
+        let told = refused.json()?;
+        assert_eq!((&told["code"], &told["field"]), (&json!(code), &json!(field)), "{told}");
+        let message = told["message"].as_str().unwrap_or_default();
+        assert!(message.starts_with(&format!("`{field}` ")) && message.contains(text), "{message}");
+        assert!(refused.err.contains(message), "{}", refused.err);
+    }
+    Ok(())
+}
+
+#[test]
+fn verify_finds_out_a_secret_that_was_used_as_text() -> Result<()> {
+    let dev = Dev::start()?;
+    let secret = dev.text("secret");
+    let claims = r#"{"app":1}"#;
+    for (by, text) in [
+        (secret.as_bytes(), "decode it from base64url"),
+        (&[9; 32], "is it the secret of this `kid`"),
+    ] {
+        let refused = token(&dev, "verify", &[], &sign(dev.text("kid"), by, claims))?;
+        assert_eq!(refused.code, 1);
+        assert!(refused.err.contains("signature_invalid"), "{}", refused.err);
+        assert!(refused.err.contains(text) && !refused.err.contains(secret), "{}", refused.err);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_malformed_narrowing_or_role_is_named_by_its_field() -> Result<()> {
+    let dev = Dev::start()?;
+    let with = |more: &[&str]| token(&dev, "mint", &[&BEN[..], more].concat(), "");
+    for (grants, text) in [
+        (r#"{"publish":{"kinds":["audio","smell"]}}"#, "`publish.kinds[1]` must be one of `audio`"),
+        (r#"{"publsh":{}}"#, "`publsh` is not one of `publish` `subscribe`"),
+        (r#"{"set":[],"set":["a"]}"#, "`set` is given twice"),
+        ("[]", "it must be an object of `publish`"),
+    ] {
+        let refused = with(&["--grants", grants])?;
+        assert_eq!(refused.code, 2);
+        assert!(refused.err.contains("--grants") && refused.err.contains(text), "{}", refused.err);
+    }
+    let file = tempfile::NamedTempFile::new()?;
+    std::fs::write(file.path(), r#"[{"role":"host"},{"role":"a","rank":"low"}]"#)?;
+    let path = file.path().display().to_string();
+    let refused = with(&["--roles", &path])?;
+    let text = format!("{path}: `[1].rank` must be an integer, 0 to 65535");
+    assert!(refused.code == 2 && refused.err.contains(&text), "{}", refused.err);
     Ok(())
 }

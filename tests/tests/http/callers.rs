@@ -113,6 +113,93 @@ async fn each_malformed_request_has_its_status_and_code() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_path_is_refused_for_the_part_that_is_wrong() -> Result<()> {
+    let stage = Stage::start().await?;
+    let operator = stage.operator();
+    let app = format!("/v1/apps/{}", stage.app);
+    for (method, path, part) in [
+        ("GET", "/v1/apps/x/rooms", "`app` in the path must be an unsigned integer"),
+        ("GET", "/v1/apps/4294967296", "`app` in the path must be an unsigned integer"),
+        ("GET", &format!("{app}/rooms/%FF"), "`room` in the path must be UTF-8"),
+        ("DELETE", &format!("{app}/rooms/%ff"), "`room` in the path must be UTF-8"),
+        ("POST", &format!("{app}/rooms/a/members/%C3/kick"), "`user` in the path must be UTF-8"),
+        ("GET", &format!("{app}/roles/%FF"), "`role` in the path must be UTF-8"),
+        ("GET", &format!("{app}/roles/versions/-1"), "`version` in the path must be an unsigned"),
+        ("DELETE", &format!("{app}/revocations/x"), "`generation` in the path must be an unsigned"),
+    ] {
+        let answer = operator.ask(method, path, None).await?;
+        assert_eq!(answer.problem(), (400, "path_invalid"), "{method} {path}");
+        let detail = answer.body["detail"].as_str().unwrap_or_default();
+        assert!(detail.starts_with(part), "{method} {path}: {detail}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn each_body_that_is_refused_names_its_field() -> Result<()> {
+    let stage = Stage::start().await?;
+    let operator = stage.operator();
+    let _bob = stage.join("lobby", "bob", "audience").await?;
+    let app = format!("/v1/apps/{}", stage.app);
+    let bob = "/rooms/lobby/members/bob";
+    for (method, path, body, code, field) in [
+        ("POST", "/v1/apps", r#"{"name":""}"#, "name_invalid", "name"),
+        ("POST", "/v1/apps", r#"{"name":"a","id":0}"#, "app_id_invalid", "id"),
+        ("POST", "/v1/apps", r#"{"name":"a","ttl_s_default":0}"#, "ttl_invalid", "ttl_s_default"),
+        ("POST", "/v1/apps", r#"{"name":"a","ttl_s_max":90000}"#, "ttl_invalid", "ttl_s_max"),
+        ("POST", "/v1/apps", r#"{"name":["a"]}"#, "body_invalid", "name"),
+        ("PATCH", "", r#"{"second_login":"never"}"#, "body_invalid", "second_login"),
+        ("PATCH", "", r#"{"colour":"red"}"#, "body_invalid", "colour"),
+        ("POST", "/api-keys", r#"{"name":"a","scopes":[]}"#, "scopes_invalid", "scopes"),
+        ("POST", "/api-keys", r#"{"name":"a","scopes":["all"]}"#, "body_invalid", "scopes[0]"),
+        ("POST", "/api-keys", r#"{"scopes":[]}"#, "body_invalid", "name"),
+        ("POST", "/revocations", r#"{"target":{"user":""}}"#, "revocation_invalid", "target.user"),
+        ("POST", "/revocations", r#"{"target":{"team":"a"}}"#, "body_invalid", "target"),
+        ("POST", "/revocations", r#"{"target":{"role":"A"}}"#, "role_invalid", "target.role"),
+        (
+            "POST",
+            "/revocations",
+            r#"{"target":"app","then":{"demote":"king"}}"#,
+            "role_unknown",
+            "then.demote",
+        ),
+        (
+            "POST",
+            "/revocations",
+            r#"{"target":"app","margin_s":301}"#,
+            "revocation_invalid",
+            "margin_s",
+        ),
+        ("POST", "/rooms/lobby/messages", r#"{"to":"room"}"#, "body_invalid", "data"),
+        ("POST", "/rooms/lobby/messages", r#"{"to":"all","data":1}"#, "body_invalid", "to"),
+        (
+            "POST",
+            "/rooms/lobby/messages",
+            r#"{"to":"room","data":1,"topic":"a b"}"#,
+            "body_invalid",
+            "topic",
+        ),
+        ("POST", &format!("{bob}/role"), r#"{"role":"King"}"#, "role_invalid", "role"),
+        ("POST", &format!("{bob}/role"), r#"{"role":"king"}"#, "role_refused", "role"),
+        ("POST", &format!("{bob}/mute"), r#"{"kinds":[]}"#, "body_invalid", "kinds"),
+        (
+            "POST",
+            &format!("{bob}/mute"),
+            r#"{"kinds":["audio","smell"]}"#,
+            "body_invalid",
+            "kinds[1]",
+        ),
+        ("POST", &format!("{bob}/kick"), r#"{"reason":"why"}"#, "revocation_invalid", "reason"),
+    ] {
+        let path = if path.starts_with("/v1") { path.to_owned() } else { format!("{app}{path}") };
+        let answer = operator.ask_with(method, &path, "", Some(body)).await?;
+        assert_eq!(answer.problem(), (422, code), "{method} {path} {body}: {}", answer.body);
+        assert_eq!(answer.body["field"], field, "{method} {path} {body}: {}", answer.body);
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn who_asks_too_often_is_told_when_to_come_back() -> Result<()> {
     let stage = Stage::configured(|config| {
         config.server.rate_per_s = 1;

@@ -145,21 +145,30 @@ async fn bad_roles_are_refused_with_the_role_and_the_field_and_change_nothing() 
     let stage = Stage::configured(|config| config.server.roles_max = 2).await?;
     let backend = stage.backend(&[Scope::AppsAdmin]).await?;
     let path = format!("/v1/apps/{}/roles", stage.app.0);
-    for (roles, detail) in [
-        (r#"[{"role":"a","publish":{"kinds":["smell"]}}]"#, "role `a`, field `publish.kinds`"),
-        (r#"[{"role":"a","rank":1,"rank":2}]"#, "role `a`: duplicate field `rank`"),
-        (r#"[{"role":"a"},{"role":"a"}]"#, "`a` twice"),
-        (r#"[{"role":"a","odd":1}]"#, "role `a`, field `odd`"),
-        ("[]", "1 to 2 roles"),
-        (r#"[{"role":"a"},{"role":"b"},{"role":"c"}]"#, "1 to 2 roles"),
-        (r#""host""#, "list of templates"),
+    for (roles, field, detail) in [
+        (
+            r#"[{"role":"b"},{"role":"a","publish":{"kinds":["smell"]}}]"#,
+            "roles[1].publish.kinds[0]",
+            "role `a`: `publish.kinds[0]` must be one of `audio`",
+        ),
+        (r#"[{"role":"a","rank":1,"rank":2}]"#, "roles[0].rank", "role `a`: `rank` is given twice"),
+        (r#"[{"role":"a"},{"role":"a"}]"#, "roles[1].role", "`a` is given twice"),
+        (r#"[{"role":"a","odd":1}]"#, "roles[0].odd", "role `a`: `odd` is not one of `role`"),
+        ("[]", "roles", "1 to 2 roles"),
+        (r#"[{"role":"a"},{"role":"b"},{"role":"c"}]"#, "roles", "1 to 2 roles"),
+        (r#""host""#, "roles", "list of templates"),
     ] {
         let body = format!("{{\"roles\":{roles}}}");
         let answer = backend.ask_with("PUT", &path, "", Some(&body)).await?;
         assert_eq!(answer.problem(), (422, "roles_invalid"), "{roles}");
+        assert_eq!(answer.body["field"], field, "{roles}");
         let told = answer.body["detail"].as_str().unwrap_or_default();
         assert!(told.contains(detail), "{roles}: {told}");
     }
+    let body = r#"{"template":{"role":"a","set":["a b"]}}"#;
+    let one = backend.ask_with("PUT", &format!("{path}/a"), "", Some(body)).await?;
+    assert_eq!(one.problem(), (422, "roles_invalid"));
+    assert_eq!(one.body["field"], "template.set[0]");
     let named = json!({"template": {"role": "b"}});
     let other = backend.ask("PUT", &format!("{path}/a"), Some(&named)).await?;
     assert_eq!(other.problem(), (422, "roles_invalid"));

@@ -76,3 +76,26 @@ async fn a_backend_kicks_messages_and_closes_and_each_act_is_recorded() -> Resul
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn a_body_deeper_than_its_limit_is_refused() -> Result<()> {
+    let stage = Stage::start().await?;
+    let backend = stage.backend(&Scope::ALL).await?;
+    let mut anna = stage.join("lobby", "anna", "host").await?;
+    let path = format!("/v1/apps/{}/rooms/lobby/messages", stage.app);
+    let body = |levels: usize| {
+        format!(r#"{{"to":"room","data":{}{}}}"#, "[".repeat(levels), "]".repeat(levels))
+    };
+    // The body is a level of its own.
+    assert_eq!(backend.ask_with("POST", &path, "", Some(&body(63))).await?.status, 202);
+    for levels in [64, 1_000] {
+        let answer = backend.ask_with("POST", &path, "", Some(&body(levels))).await?;
+        assert_eq!(answer.problem(), (400, "body_malformed"), "{levels}");
+        let detail = answer.body["detail"].as_str().unwrap_or_default();
+        assert!(detail.contains("`json_depth_max`"), "{detail}");
+    }
+    backend.get(202, "POST", &path, Some(&json!({"to": "room", "data": 1}))).await?;
+    assert!(anna.event("message").await?["data"].is_array());
+    assert_eq!(anna.event("message").await?["data"], 1);
+    Ok(())
+}

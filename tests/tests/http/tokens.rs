@@ -3,7 +3,10 @@
 use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
 use stagedoor_server::Scope;
-use stagedoor_tests::{Stage, stage::now_s};
+use stagedoor_tests::{
+    Stage,
+    stage::{now_s, sign},
+};
 use stagedoor_token::{AppId, Key, KeyState, mint};
 
 #[tokio::test]
@@ -77,31 +80,37 @@ async fn what_the_door_would_refuse_is_not_minted_and_the_refusal_is_recorded() 
     let backend = stage.backend(&Scope::ALL).await?;
     let path = format!("/v1/apps/{}/tokens", stage.app);
     let good = json!({"room": "lobby", "user": "anna", "role": "audience"});
-    for (change, code) in [
-        (json!({"room": ""}), "room_invalid"),
-        (json!({"user": "u".repeat(65)}), "user_invalid"),
-        (json!({"role": "King"}), "role_invalid"),
-        (json!({"role": "king"}), "role_unknown"),
-        (json!({"ttl_s": 0}), "times_invalid"),
-        (json!({"ttl_s": 90_000}), "lifetime_too_long"),
-        (json!({"name": "n".repeat(129)}), "name_invalid"),
-        (json!({"meta": "m".repeat(1_025)}), "meta_invalid"),
-        (json!({"grants": {"publish": {"streams": ["*"]}}}), "grants_too_wide"),
-        (json!({"grants": {"publsh": {}}}), "grants_invalid"),
-        (json!({"at_exp": "demote"}), "at_exp_invalid"),
-        (json!({"at_exp": {"grace": 301}}), "at_exp_invalid"),
-        (json!({"at_exp": {"demote": "audience"}}), "at_exp_invalid"),
-        (json!({"at_exp": {"demote": "king"}}), "role_unknown"),
-        (json!({"max_stay": 0}), "max_stay_invalid"),
-        (json!({"max_stay": 5_000_000_000_u64}), "max_stay_invalid"),
-        (json!({"max_stay": "60"}), "body_invalid"),
-        (json!({"until": {"publish": now_s() + 90_000}}), "until_invalid"),
-        (json!({"until": {"publish": 0}}), "until_invalid"),
-        (json!({"until": {"presence": now_s()}}), "until_invalid"),
-        (json!({"cnf": {"jkt": "short"}}), "cnf_invalid"),
-        (json!({"cnf": {}}), "cnf_invalid"),
-        (json!({"once": "yes"}), "body_invalid"),
-        (json!({"colour": "red"}), "body_invalid"),
+    for (change, code, field) in [
+        (json!({"room": ""}), "room_invalid", "room"),
+        (json!({"user": "u".repeat(65)}), "user_invalid", "user"),
+        (json!({"user": ".."}), "user_invalid", "user"),
+        (json!({"role": "King"}), "role_invalid", "role"),
+        (json!({"role": "king"}), "role_unknown", "role"),
+        (json!({"ttl_s": 0}), "times_invalid", "ttl_s"),
+        (json!({"ttl_s": 90_000}), "lifetime_too_long", "ttl_s"),
+        (json!({"name": "n".repeat(129)}), "name_invalid", "name"),
+        (json!({"meta": "m".repeat(1_025)}), "meta_invalid", "meta"),
+        (
+            json!({"grants": {"publish": {"streams": ["*"]}}}),
+            "grants_too_wide",
+            "grants.publish.streams[0]",
+        ),
+        (json!({"grants": {"publsh": {}}}), "grants_invalid", "grants.publsh"),
+        (json!({"grants": {"set": ["a", "b c"]}}), "grants_invalid", "grants.set[1]"),
+        (json!({"at_exp": "demote"}), "at_exp_invalid", "at_exp"),
+        (json!({"at_exp": {"grace": 301}}), "at_exp_invalid", "at_exp.grace"),
+        (json!({"at_exp": {"demote": "audience"}}), "at_exp_invalid", "at_exp.demote"),
+        (json!({"at_exp": {"demote": "king"}}), "role_unknown", "at_exp.demote"),
+        (json!({"max_stay": 0}), "max_stay_invalid", "max_stay"),
+        (json!({"max_stay": 5_000_000_000_u64}), "max_stay_invalid", "max_stay"),
+        (json!({"max_stay": "60"}), "body_invalid", "max_stay"),
+        (json!({"until": {"publish": now_s() + 90_000}}), "until_invalid", "until.publish"),
+        (json!({"until": {"publish": 0}}), "until_invalid", "until.publish"),
+        (json!({"until": {"presence": now_s()}}), "until_invalid", "until.presence"),
+        (json!({"cnf": {"jkt": "short"}}), "cnf_invalid", "cnf.jkt"),
+        (json!({"cnf": {}}), "cnf_invalid", "cnf.jkt"),
+        (json!({"once": "yes"}), "body_invalid", "once"),
+        (json!({"colour": "red"}), "body_invalid", "colour"),
     ] {
         let mut wanted = good.clone();
         if let (Value::Object(wanted), Value::Object(change)) = (&mut wanted, change.clone()) {
@@ -109,11 +118,86 @@ async fn what_the_door_would_refuse_is_not_minted_and_the_refusal_is_recorded() 
         }
         let answer = backend.ask("POST", &path, Some(&wanted)).await?;
         assert_eq!(answer.problem(), (422, code), "{change}");
+        assert_eq!(answer.body["field"], field, "{change}: {}", answer.body);
+        let detail = answer.body["detail"].as_str().unwrap_or_default();
+        assert!(detail.starts_with(&format!("`{field}`")), "{change}: {detail}");
         assert_eq!(answer.field("content-type"), Some("application/problem+json"));
         assert_eq!(answer.body["request_id"].as_str(), answer.field("x-request-id"));
     }
+    // What a map would lose.
+    for (more, code, field) in [
+        (r#""grants":{"set":[],"set":["a"]}"#, "grants_invalid", "grants.set"),
+        (r#""until":{"set":1,"set":2}"#, "until_invalid", "until.set"),
+        (r#""ttl_s":1,"ttl_s":2"#, "body_invalid", "ttl_s"),
+    ] {
+        let body = format!(r#"{{"room":"lobby","user":"anna","role":"audience",{more}}}"#);
+        let answer = backend.ask_with("POST", &path, "", Some(&body)).await?;
+        assert_eq!(answer.problem(), (422, code), "{more}");
+        assert_eq!(answer.body["field"], field, "{more}: {}", answer.body);
+    }
+    let answer =
+        backend.ask("POST", &path, Some(&json!({"room": "lobby", "user": "anna"}))).await?;
+    assert_eq!((answer.problem(), &answer.body["field"]), ((422, "body_invalid"), &json!("role")));
     let refused = format!("/v1/apps/{}/audit?kind=token.mint&code=grants_too_wide", stage.app);
     assert_eq!(backend.records(&refused, 1).await?.len(), 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn verify_names_the_claim_and_what_is_expected_there() -> Result<()> {
+    let stage = Stage::start().await?;
+    let backend = stage.backend(&[Scope::TokensMint]).await?;
+    let path = format!("/v1/apps/{}/tokens/verify", stage.app);
+    let explain =
+        async |token: String| backend.get(200, "POST", &path, Some(&json!({"token": token}))).await;
+    for (change, code, field, text) in [
+        (json!({"iat": 1_795_737_000.5}), "claims_malformed", "iat", "integer of seconds"),
+        (json!({"sub": 1_234}), "claims_malformed", "sub", "a string"),
+        (json!({"jti": null}), "claim_missing", "jti", "missing"),
+        (json!({"scope": "all"}), "claim_unknown", "scope", "mistyped"),
+        (json!({"exp": now_s() * 1_000}), "lifetime_too_long", "exp", "in seconds?"),
+        (json!({"role": "king"}), "role_unknown", "role", "no role"),
+        (
+            json!({"grants": {"set": [], "send": {"room": true}}}),
+            "grants_too_wide",
+            "grants.send.room",
+            "beyond the role",
+        ),
+    ] {
+        let answer = explain(stage.sign(&stage.claims_with(&change)?)).await?;
+        assert_eq!((&answer["code"], &answer["field"]), (&json!(code), &json!(field)), "{answer}");
+        let message = answer["message"].as_str().unwrap_or_default();
+        assert!(message.starts_with(&format!("`{field}` ")) && message.contains(text), "{message}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn verify_finds_out_a_secret_that_was_used_as_text() -> Result<()> {
+    let stage = Stage::start().await?;
+    let backend = stage.backend(&[Scope::TokensMint]).await?;
+    let path = format!("/v1/apps/{}/tokens/verify", stage.app);
+    let (kid, claims) = (stage.key.kid(), stage.claims_with(&json!({}))?);
+    let other = stage.running.server.create_app("other").await?;
+    for (kid, secret, code, text) in [
+        (kid, stage.secret.as_bytes(), "signature_invalid", "decode it from base64url"),
+        (kid, &[9; 32], "signature_invalid", "is it the secret of this `kid`"),
+        // Nothing is told of another app's keys.
+        (other.key.kid.as_str(), other.key.secret.as_bytes(), "", "`kid`"),
+    ] {
+        let token = sign(kid, secret, &claims);
+        let answer = backend.get(200, "POST", &path, Some(&json!({"token": token}))).await?;
+        let told = (&answer["public_code"], &answer["field"]);
+        assert_eq!(told, (&json!("token_invalid"), &Value::Null));
+        let message = answer["message"].as_str().unwrap_or_default();
+        assert!(answer["code"] == code || code.is_empty() && !message.contains("decode it"));
+        assert!(message.contains(text), "{message}");
+        assert!(!answer.to_string().contains(&stage.secret));
+        assert_eq!(
+            stage.connect().await?.code(json!({"op": "login", "token": token})).await?,
+            "token_invalid"
+        );
+    }
     Ok(())
 }
 

@@ -82,10 +82,17 @@ impl World {
         done.map_or_else(|refused| refused, Answer::Ok)
     }
 
+    /// What a token is refused with: also the rule that its narrowing breaks.
+    fn refused(&self, token: &Token, code: &'static str) -> Answer {
+        let role = self.roles.get(&token.role);
+        let rule = role.zip(token.grants.as_ref()).and_then(|(role, by)| role.beyond(by));
+        Answer::Refused(code, rule.filter(|_| code == "grants_too_wide"))
+    }
+
     fn login(&mut self, client: usize, token: &Token, names: Option<&(String, String)>) -> Done {
         let names = names.map(|(room, user)| (room.as_str(), user.as_str()));
-        self.door(token, names).map_err(no)?;
-        let mut answer = self.enter(client, token).map_err(no)?;
+        self.door(token, names).map_err(|code| self.refused(token, code))?;
+        let mut answer = self.enter(client, token).map_err(|code| self.refused(token, code))?;
         if token.once {
             self.revocations.push(of_token(&token.jti, USED));
             self.tickets.push(Some(token.clone()));
@@ -105,8 +112,8 @@ impl World {
         self.revocations.retain(|entry| !used(entry));
         let door = self.door(&token, None);
         self.revocations = all;
-        door.map_err(no)?;
-        let mut answer = self.enter(client, &token).map_err(no)?;
+        door.map_err(|code| self.refused(&token, code))?;
+        let mut answer = self.enter(client, &token).map_err(|code| self.refused(&token, code))?;
         self.tickets[ticket] = None;
         self.tickets.push(Some(token));
         answer["ticket"] = true.into();
@@ -263,8 +270,9 @@ impl World {
     }
 
     fn renew(&mut self, room: &str, me: &Seat, token: &Token) -> Done {
-        self.door(token, Some((room, &me.user))).map_err(no)?;
-        self.regrant(room, me.id, &Act::Renew(Box::new(token.clone())), None).map_err(no)?;
+        self.door(token, Some((room, &me.user))).map_err(|code| self.refused(token, code))?;
+        let done = self.regrant(room, me.id, &Act::Renew(Box::new(token.clone())), None);
+        done.map_err(|code| self.refused(token, code))?;
         if token.once {
             self.revocations.push(of_token(&token.jti, USED));
         }

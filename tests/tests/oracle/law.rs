@@ -103,16 +103,53 @@ fn texts(value: &Value) -> Texts {
 }
 
 impl Grants {
+    /// §Narrowing: the first rule, in the template's order, by which it goes beyond the role.
+    pub(crate) fn beyond(&self, by: &Value) -> Option<&'static str> {
+        let list = |mine: &Texts, given: &Value| texts(given).iter().any(|one| !within(one, mine));
+        let cap = |name: &str| {
+            let held = self.caps.get(name).copied().map(u64::from);
+            held.zip(by["caps"][name].as_u64()).is_some_and(|(held, given)| given > held)
+        };
+        let Self { publish, subscribe, send, presence, .. } = self;
+        let second = &by["second_login"];
+        let most = by["publish"]["streams_max"].as_u64().unwrap_or(0);
+        [
+            (list(&publish.streams, &by["publish"]["streams"]), "publish.streams"),
+            (list(&publish.kinds, &by["publish"]["kinds"]), "publish.kinds"),
+            (most > u64::from(publish.streams_max), "publish.streams_max"),
+            (list(&subscribe.streams, &by["subscribe"]["streams"]), "subscribe.streams"),
+            (list(&subscribe.from, &by["subscribe"]["from"]), "subscribe.from"),
+            (by["send"]["room"] == true && !send.room, "send.room"),
+            (list(&send.roles, &by["send"]["roles"]), "send.roles"),
+            (list(&send.users, &by["send"]["users"]), "send.users"),
+            (list(&self.set, &by["set"]), "set"),
+            (list(&self.moderate, &by["moderate"]), "moderate"),
+            (list(&presence.sees, &by["presence"]["sees"]), "presence.sees"),
+            (list(&presence.seen_by, &by["presence"]["seen_by"]), "presence.seen_by"),
+            (list(&self.ask, &by["ask"]), "ask"),
+            (list(&self.invite, &by["invite"]), "invite"),
+            (by["waits"] == false && self.waits, "waits"),
+            (
+                !second.is_null() && width(second) > self.second_login.as_ref().map_or(0, width),
+                "second_login",
+            ),
+            (cap("messages_per_s"), "caps.messages_per_s"),
+            (cap("bytes_per_s"), "caps.bytes_per_s"),
+            (cap("frame_bytes_max"), "caps.frame_bytes_max"),
+        ]
+        .into_iter()
+        .find_map(|(beyond, rule)| beyond.then_some(rule))
+    }
+
     /// §Narrowing; `None` where it goes beyond the role.
     pub(crate) fn narrowed(&self, by: &Value) -> Option<Self> {
+        if self.beyond(by).is_some() {
+            return None;
+        }
         let mut out = self.clone();
-        let all = |given: &Texts, of: &Texts| given.iter().all(|pattern| within(pattern, of));
-        let mut lie_within = true;
-        let mut list = |mine: &mut Texts, given: &Value| {
+        let list = |mine: &mut Texts, given: &Value| {
             if !given.is_null() {
-                let given = texts(given);
-                lie_within &= all(&given, mine);
-                *mine = given;
+                *mine = texts(given);
             }
         };
         list(&mut out.publish.streams, &by["publish"]["streams"]);
@@ -128,28 +165,22 @@ impl Grants {
         list(&mut out.ask, &by["ask"]);
         list(&mut out.invite, &by["invite"]);
         if let Some(most) = by["publish"]["streams_max"].as_u64() {
-            lie_within &= most <= u64::from(self.publish.streams_max);
             out.publish.streams_max = most as u32;
         }
         if let Some(room) = by["send"]["room"].as_bool() {
-            lie_within &= !room || self.send.room;
             out.send.room = room;
         }
         if let Some(waits) = by["waits"].as_bool() {
-            lie_within &= waits || !self.waits;
             out.waits = waits;
         }
         let second = &by["second_login"];
         if !second.is_null() {
-            lie_within &= width(second) <= self.second_login.as_ref().map_or(0, width);
             out.second_login = Some(second.clone());
         }
         for (cap, given) in by["caps"].as_object().into_iter().flatten() {
-            let given = given.as_u64().unwrap_or(0) as u32;
-            lie_within &= self.caps.get(cap).is_none_or(|most| given <= *most);
-            out.caps.insert(cap.clone(), given);
+            out.caps.insert(cap.clone(), given.as_u64().unwrap_or(0) as u32);
         }
-        lie_within.then_some(out)
+        Some(out)
     }
 
     /// Role and rank, and nothing that lets it do anything: who waits.

@@ -1,6 +1,6 @@
 //! The door: each refusal of a login, and what the stranger is told of it.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use stagedoor_tests::{Member, Stage, stage::now_s};
 use stagedoor_token::{AppId, Claims, Key, KeyState, mint};
@@ -79,6 +79,66 @@ async fn a_proven_token_is_told_exactly_what_is_wrong() -> Result<()> {
         refused_token(&stage, &wide).await?,
         expected("grants_too_wide", 4203, "token_refused")
     );
+    Ok(())
+}
+
+/// Claims, and what the refusal of their token says: code, field, rule, and words of its text.
+fn faults() -> Vec<(Value, [&'static str; 4])> {
+    let beyond = json!({"subscribe": {"from": ["host", "audience"]}});
+    vec![
+        (json!({"iat": 1_795_737_000.5}), ["claims_malformed", "iat", "", "integer of seconds"]),
+        (json!({"sub": 1_234}), ["claims_malformed", "sub", "", "must be a string"]),
+        (json!({"exp": null}), ["claim_missing", "exp", "", "is missing"]),
+        (json!({"aud": "us"}), ["claim_unknown", "aud", "", "the claims"]),
+        (json!({"room": ".."}), ["room_invalid", "room", "", "neither `.` nor `..`"]),
+        (
+            json!({"grants": {"publish": {"kinds": ["audio", "smell"]}}}),
+            ["grants_invalid", "grants.publish.kinds[1]", "", "one of `audio`"],
+        ),
+        (
+            json!({"grants": beyond}),
+            ["grants_too_wide", "grants.subscribe.from[1]", "subscribe.from", "may only narrow"],
+        ),
+        (json!({"at_exp": {"demote": "king"}}), ["role_unknown", "at_exp.demote", "", "no role"]),
+    ]
+}
+
+fn says(refusal: &Value, [code, field, rule, text]: [&str; 4]) {
+    let told = |name: &str| refusal[name].as_str().unwrap_or_default().to_owned();
+    assert_eq!([told("code"), told("field"), told("rule")], [code, field, rule], "{refusal}");
+    let message = told("message") + &told("detail");
+    assert!(message.starts_with(&format!("`{field}` ")) && message.contains(text), "{message}");
+}
+
+#[tokio::test]
+async fn a_refused_token_is_told_its_field_on_each_way_in() -> Result<()> {
+    let stage = Stage::start().await?;
+    let mut seated = stage.join("lobby", "anna", "audience").await?;
+    for (change, expected) in faults() {
+        let token = stage.sign(&stage.claims_with(&change)?);
+        let login = json!({"op": "login", "token": token});
+        says(&stage.connect().await?.ask(login).await?["error"], expected);
+        says(&seated.ask(json!({"op": "renew", "token": token})).await?["error"], expected);
+        let bearer = format!("Bearer {token}");
+        let fields = [("sec-websocket-protocol", "stagedoor.v1"), ("authorization", &bearer)];
+        let tcp = tokio::net::TcpStream::connect(stage.running.http).await?;
+        let answer = Member::connect_over(tcp, &fields).await?.err().context("a refusal")?;
+        let body = answer.into_body().unwrap_or_default();
+        says(&serde_json::from_slice(&body).context("a problem")?, expected);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn strangers_are_told_no_field_whatever_they_claim() -> Result<()> {
+    let stage = Stage::start().await?;
+    for (change, _) in faults() {
+        let claims = stage.claims_with(&change)?;
+        let token = stagedoor_tests::stage::sign(stage.key.kid(), &[9; 32], &claims);
+        let answer = stage.connect().await?.ask(json!({"op": "login", "token": token})).await?;
+        let told = json!({"code": "token_invalid", "message": "the token is not valid here"});
+        assert_eq!(answer["error"], told);
+    }
     Ok(())
 }
 

@@ -62,6 +62,22 @@ async fn a_peer_that_says_nothing_is_asked_and_then_closed() -> Result<()> {
     Ok(())
 }
 
+/// The defaults, ten times as fast.
+#[tokio::test]
+async fn a_dead_peer_is_found_within_thirty_seconds() -> Result<()> {
+    let stage = Stage::with(|limits| {
+        limits.ping_interval_ms /= 10;
+        limits.pong_timeout_ms /= 10;
+        limits.close_timeout_ms = 50;
+    })
+    .await?;
+    let mut tcp = raw(&stage, "dead").await?;
+    let mut all = Vec::new();
+    tokio::time::timeout(Duration::from_secs(3), tcp.read_to_end(&mut all)).await??;
+    assert!(all.ends_with(b"dead"));
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_goodbye_is_answered_after_what_was_under_way_and_ends_the_connection() -> Result<()> {
     let stage = Stage::with(|limits| limits.socket_send_buffer_bytes = 4_096).await?;

@@ -2,7 +2,8 @@
 
 use anyhow::Result;
 use serde_json::json;
-use stagedoor_tests::Stage;
+use stagedoor_tests::{Heard, Stage};
+use tokio_tungstenite::tungstenite::Message;
 
 #[tokio::test]
 async fn a_message_reaches_those_it_is_for_and_nobody_else() -> Result<()> {
@@ -177,14 +178,13 @@ async fn who_does_not_heed_the_rate_is_closed() -> Result<()> {
     for _ in 0..5 {
         assert_eq!(host.code(json!({"op": "members"})).await?, "rate_limited");
     }
-    host.say(tokio_tungstenite::tungstenite::Message::text(r#"{"op":"members","id":99}"#)).await?;
+    host.say(Message::text(r#"{"op":"members","id":99}"#)).await?;
     assert_eq!(host.closed().await?.reason, "rate_exceeded");
     Ok(())
 }
 
 #[tokio::test]
 async fn malformed_control_is_answered_and_oversized_or_foreign_bytes_close() -> Result<()> {
-    use tokio_tungstenite::tungstenite::Message;
     let stage = Stage::with(|limits| {
         limits.control_bytes_max = 5_000;
         limits.frame_bytes_max = 9_000;
@@ -202,5 +202,42 @@ async fn malformed_control_is_answered_and_oversized_or_foreign_bytes_close() ->
     let mut carl = stage.join("lobby", "carl", "host").await?;
     carl.say(Message::binary(vec![1, 0, 0])).await?;
     assert_eq!(carl.closed().await?.reason, "protocol_error");
+    Ok(())
+}
+
+/// So many lists in each other.
+fn nested(levels: usize) -> String {
+    "[".repeat(levels) + &"]".repeat(levels)
+}
+
+#[tokio::test]
+async fn json_deeper_than_its_limit_is_refused() -> Result<()> {
+    let stage = Stage::start().await?;
+    let mut host = stage.join("lobby", "anna", "host").await?;
+    let mut bob = stage.join("lobby", "bob", "audience").await?;
+    // The request is a level of its own.
+    for (levels, deep) in [(63, false), (64, true), (8_000, true)] {
+        let data = nested(levels);
+        for (id, request) in [
+            (levels, format!(r#""op":"send","to":"room","data":{data}"#)),
+            (levels + 1, format!(r#""op":"set","key":"k","value":{data}"#)),
+        ] {
+            host.say(Message::text(format!(r#"{{"id":{id},{request}}}"#))).await?;
+            let answer = host
+                .find(|heard| matches!(heard, Heard::Control(value) if value["re"] == id))
+                .await?;
+            let Heard::Control(answer) = answer else { anyhow::bail!("{answer:?}") };
+            assert_eq!(answer["error"]["code"] == "too_large", deep, "{levels}: {answer}");
+            let says = answer["error"]["message"].as_str().unwrap_or("`json_depth_max`");
+            assert!(says.contains("`json_depth_max`"), "{says}");
+        }
+    }
+    // Brackets in a text are no depth.
+    host.ok(json!({"op": "send", "to": "room", "data": format!("\\\"{}", nested(100))})).await?;
+    assert_eq!(bob.event("message").await?["data"].to_string(), nested(63));
+    assert!(bob.event("message").await?["data"].is_string());
+    let carl = stage.token("lobby", "carl", "audience")?;
+    let answer = stage.connect().await?.log_in(&carl).await?;
+    assert_eq!(answer["state"][0]["value"].to_string(), nested(63));
     Ok(())
 }

@@ -136,7 +136,7 @@ async fn a_given_role_outlives_an_empty_room() -> Result<()> {
         member.ok(json!({"op": "leave"})).await?;
         member.closed().await?;
     }
-    while stage.metric("stagedoor_relay_rooms_open").await? > 0 {}
+    stage.until_metric("stagedoor_relay_rooms_open", 0).await?;
     let mut bob = stage.connect().await?;
     assert_eq!(bob.log_in(&first).await?["role"], "audience");
     Ok(())

@@ -71,7 +71,7 @@ async fn a_token_of_once_is_not_used_up_by_a_room_that_is_full() -> Result<()> {
     assert_eq!(refused(&stage, login.clone()).await?, ("room_full".into(), 4102));
     anna.ok(json!({"op": "leave"})).await?;
     anna.closed().await?;
-    while stage.metric("stagedoor_relay_rooms_open").await? > 0 {}
+    stage.until_metric("stagedoor_relay_rooms_open", 0).await?;
     stage.connect().await?.ok(login).await?;
     Ok(())
 }

@@ -37,7 +37,7 @@ pub enum ConnectError {
     Key(#[from] KeyError),
     /// The door refused the token.
     #[error("refused: {}: {}", .0.code, .0.message)]
-    Refused(Refusal),
+    Refused(Box<Refusal>),
     /// The relay closed before it answered.
     #[error("closed with {code} {reason}")]
     Closed {
@@ -53,7 +53,7 @@ pub enum ConnectError {
 pub enum AskError {
     /// The relay refused it.
     #[error("refused: {}: {}", .0.code, .0.message)]
-    Refused(Refusal),
+    Refused(Box<Refusal>),
     /// A name or a value that the wire does not have.
     #[error("{0}")]
     Invalid(String),
@@ -81,5 +81,17 @@ impl ConnectError {
             (Self::Refused(_), None) => Next::Token,
             (Self::Socket(_) | Self::Token(_) | Self::Key(_), _) => Next::Later,
         }
+    }
+}
+
+impl From<Refusal> for ConnectError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(Box::new(refusal))
+    }
+}
+
+impl From<Refusal> for AskError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(Box::new(refusal))
     }
 }

@@ -1,10 +1,12 @@
-//! What a token says, and the bounds of it (`spec/token.md` §Claims, §Limits). After `read`, before `stay`.
+//! What a token says, and the bounds of it (`spec/token.md` §Claims, §Limits). After `form`, before `stay`.
 //! Checks what is said against the bounds; never whether a role allows it.
 
 use serde::Serialize;
 
 use crate::{
     app::AppId,
+    fault::{Fault, Why},
+    field::Field,
     grants::Narrowing,
     refusal::Refusal,
     role::RoleName,
@@ -147,6 +149,11 @@ fn is_text(text: &str, bytes_max: usize) -> bool {
     text.len() <= bytes_max && (plain || !text.chars().any(char::is_control))
 }
 
+/// The name of a room or a user. What is a segment of its own meaning in a URL is none: the API could not name it.
+fn is_name(text: &str, bytes_max: usize) -> bool {
+    !matches!(text, "" | "." | "..") && is_text(text, bytes_max)
+}
+
 fn must(good: bool, refusal: Refusal) -> Result<(), Refusal> {
     if good { Ok(()) } else { Err(refusal) }
 }
@@ -158,13 +165,19 @@ pub(crate) fn check_max_stay(max_stay_s: Option<u64>) -> Result<Option<u32>, Ref
     u32::try_from(max_stay_s).map(Some).map_err(|_| Refusal::MaxStayInvalid)
 }
 
-pub(crate) fn check_until(until: &Until, exp: u64) -> Result<(), Refusal> {
-    must(until.fits(exp), Refusal::UntilInvalid)
+pub(crate) fn check_until(until: &Until, exp: u64) -> Result<(), Fault> {
+    match until.beyond(exp) {
+        None => Ok(()),
+        Some(name) => {
+            let field = Field::of("until").member(name);
+            Err(Fault::must(Refusal::UntilInvalid, field, "1 to `exp`, in seconds"))
+        }
+    }
 }
 
 impl Limits {
     /// Checks whatever claims say, the time of the day apart.
-    pub(crate) fn check(&self, claims: &Claims) -> Result<(), Refusal> {
+    pub(crate) fn check(&self, claims: &Claims) -> Result<(), Fault> {
         self.check_room(&claims.room)?;
         self.check_user(&claims.user)?;
         self.check_jti(&claims.jti)?;
@@ -173,15 +186,15 @@ impl Limits {
         self.check_at_exp(&claims.at_exp)?;
         check_max_stay(claims.max_stay.map(u64::from))?;
         check_until(&claims.until, claims.exp)?;
-        self.check_times(claims.iat, claims.nbf, claims.exp)
+        Ok(self.check_times(claims.iat, claims.nbf, claims.exp)?)
     }
 
     pub(crate) fn check_room(&self, room: &str) -> Result<(), Refusal> {
-        must(!room.is_empty() && is_text(room, self.room_bytes_max), Refusal::RoomInvalid)
+        must(is_name(room, self.room_bytes_max), Refusal::RoomInvalid)
     }
 
     pub(crate) fn check_user(&self, user: &str) -> Result<(), Refusal> {
-        must(!user.is_empty() && is_text(user, self.user_bytes_max), Refusal::UserInvalid)
+        must(is_name(user, self.user_bytes_max), Refusal::UserInvalid)
     }
 
     pub(crate) fn check_jti(&self, jti: &str) -> Result<(), Refusal> {
@@ -197,10 +210,13 @@ impl Limits {
         must(meta.is_none_or(|meta| meta.len() <= self.meta_bytes_max), Refusal::MetaInvalid)
     }
 
-    pub(crate) fn check_at_exp(&self, at_exp: &AtExp) -> Result<(), Refusal> {
+    pub(crate) fn check_at_exp(&self, at_exp: &AtExp) -> Result<(), Fault> {
         match at_exp {
-            AtExp::Grace { s } => must((1..=self.grace_s_max).contains(s), Refusal::AtExpInvalid),
-            AtExp::Close | AtExp::Demote(_) => Ok(()),
+            AtExp::Grace { s } if !(1..=self.grace_s_max).contains(s) => {
+                let field = Field::of("at_exp.grace");
+                Err(Fault::must(Refusal::AtExpInvalid, field, "1 to `grace_s_max` seconds"))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -212,15 +228,13 @@ impl Limits {
 
     /// Checks that the token's life has begun and is not over. Leeway is given to the beginning only: a
     /// token is never good at its `exp` or after, so that a seat never outlives it.
-    pub(crate) fn check_now(
-        &self,
-        iat: u64,
-        nbf: u64,
-        exp: u64,
-        now_s: u64,
-    ) -> Result<(), Refusal> {
+    pub(crate) fn check_now(&self, iat: u64, nbf: u64, exp: u64, now_s: u64) -> Result<(), Fault> {
         must(now_s < exp, Refusal::TokenExpired)?;
         let latest_s = now_s.saturating_add(self.leeway_s);
-        must(nbf <= latest_s && iat <= latest_s, Refusal::TokenNotYetValid)
+        if nbf <= latest_s && iat <= latest_s {
+            return Ok(());
+        }
+        let field = Field::of(if nbf > latest_s { "nbf" } else { "iat" });
+        Err(Fault::new(Refusal::TokenNotYetValid, field, Why::Plain))
     }
 }

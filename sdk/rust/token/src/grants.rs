@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     caps::{self, Caps, CapsNarrowing, SecondLogin},
+    fault::{Fault, Why},
+    field::Field,
     kind::{Kinds, Verbs},
     pattern::Patterns,
     refusal::Refusal,
@@ -116,11 +118,11 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 }
 
 /// The role's grants, narrowed; without a narrowing the role's own. [`Refusal::GrantsTooWide`] if that would
-/// widen them anywhere: [`widening`] says where.
-pub fn narrow(role: &Role, narrowing: Option<&Narrowing>) -> Result<Arc<Grants>, Refusal> {
+/// widen them anywhere, with the field that does.
+pub fn narrow(role: &Role, narrowing: Option<&Narrowing>) -> Result<Arc<Grants>, Fault> {
     let Some(wish) = narrowing else { return Ok(role.grants().clone()) };
-    if widening(role, wish).is_some() {
-        return Err(Refusal::GrantsTooWide);
+    if let Some(rule) = widening(role, wish) {
+        return Err(too_wide(role.grants(), wish, rule));
     }
     let Narrowing { publish, subscribe, send, presence, caps, .. } = wish;
     let held = role.grants();
@@ -163,6 +165,36 @@ pub fn narrow(role: &Role, narrowing: Option<&Narrowing>) -> Result<Arc<Grants>,
 /// What is wished, or else what the role has.
 fn either(wish: &Option<Patterns>, held: &Patterns) -> Patterns {
     wish.as_ref().unwrap_or(held).clone()
+}
+
+/// The place at which a narrowing breaks this rule.
+#[cold]
+fn too_wide(held: &Grants, wish: &Narrowing, rule: Rule) -> Fault {
+    let beyond = |wish: &Option<Patterns>, held: &Patterns| {
+        wish.as_ref().and_then(|wish| wish.iter().position(|pattern| !pattern.within_any(held)))
+    };
+    let Narrowing { publish, subscribe, send, presence, .. } = wish;
+    let at = match rule {
+        Rule::PublishStreams => beyond(&publish.streams, &held.publish.streams),
+        Rule::SubscribeStreams => beyond(&subscribe.streams, &held.subscribe.streams),
+        Rule::SubscribeFrom => beyond(&subscribe.from, &held.subscribe.from),
+        Rule::SendRoles => beyond(&send.roles, &held.send.roles),
+        Rule::SendUsers => beyond(&send.users, &held.send.users),
+        Rule::Set => beyond(&wish.set, &held.set),
+        Rule::PresenceSees => beyond(&presence.sees, &held.presence.sees),
+        Rule::PresenceSeenBy => beyond(&presence.seen_by, &held.presence.seen_by),
+        Rule::Ask => beyond(&wish.ask, &held.ask),
+        Rule::Invite => beyond(&wish.invite, &held.invite),
+        _ => None,
+    };
+    let word = match rule {
+        Rule::PublishKinds => publish.kinds.and_then(|kinds| kinds.beyond(held.publish.kinds)),
+        Rule::Moderate => wish.moderate.and_then(|verbs| verbs.beyond(held.moderate)),
+        _ => None,
+    };
+    let field = Field::of(&format!("grants.{}", rule.name()));
+    let field = at.map_or(field, |at| field.element(at));
+    Fault::new(Refusal::GrantsTooWide, field, Why::Wider(rule, word))
 }
 
 /// The first rule where a narrowing would go beyond the role, in the order of the template; none when it lies

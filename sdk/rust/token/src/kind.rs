@@ -101,6 +101,12 @@ macro_rules! set_of {
             pub fn within(self, outer: Self) -> bool {
                 self.0 & !outer.0 == 0
             }
+
+            /// The first of them that is not of `outer`.
+            pub(crate) fn beyond(self, outer: Self) -> Option<&'static str> {
+                let beyond = |one: &&$one| self.contains(**one) && !outer.contains(**one);
+                $one::ALL.iter().find(beyond).map(|one| one.as_str())
+            }
         }
 
         impl FromIterator<$one> for $set {

@@ -25,31 +25,39 @@
 //! 5. [`authorize()`]: grants and an action become a decision.
 //! 6. `header`: what a token's header says.
 //! 7. `read`: how the claims of a token are read.
-//! 8. [`claims`]: what a token says, and the bounds of it.
-//! 9. [`stay`]: what a token says of the stay in its seat.
-//! 10. [`key`]: keys, their states, and sets of them.
-//! 11. [`grants`]: a role narrowed by a token.
-//! 12. [`role`]: roles as templates, and the built-in ones.
-//! 13. [`caps`]: how much of a room a role may take.
-//! 14. [`kind`]: kinds of streams, verbs of moderation, and sets of either.
-//! 15. [`pattern`]: names and prefixes.
-//! 16. [`rule`]: every rule of the grants, by name.
-//! 17. [`refusal`]: every code that a token may be refused with.
-//! 18. `base64url`: the one canonical form of it.
-//! 19. `strict`: how JSON is read strictly.
-//! 20. [`app`]: the AppID.
+//! 8. [`form`]: the forms of claims, grants and templates, and where JSON is not of one.
+//! 9. [`claims`]: what a token says, and the bounds of it.
+//! 10. [`stay`]: what a token says of the stay in its seat.
+//! 11. [`key`]: keys, their states, and sets of them.
+//! 12. [`grants`]: a role narrowed by a token.
+//! 13. [`role`]: roles as templates, and the built-in ones.
+//! 14. [`caps`]: how much of a room a role may take.
+//! 15. [`kind`]: kinds of streams, verbs of moderation, and sets of either.
+//! 16. [`pattern`]: names and prefixes.
+//! 17. [`fault`]: a refusal, with the field that it is about.
+//! 18. [`field`]: a place in the claims, as a path.
+//! 19. [`rule`]: every rule of the grants, by name.
+//! 20. [`refusal`]: every code that a token may be refused with.
+//! 21. `base64url`: the one canonical form of it.
+//! 22. `strict`: how JSON is read strictly.
+//! 23. `node`: JSON as it was written.
+//! 24. [`app`]: the AppID.
 
 pub mod app;
 pub mod authorize;
 mod base64url;
 pub mod caps;
 pub mod claims;
+pub mod fault;
+pub mod field;
+pub mod form;
 pub mod grants;
 mod header;
 pub mod key;
 pub mod kind;
 pub mod lapse;
 pub mod mint;
+mod node;
 pub mod pattern;
 mod read;
 pub mod refusal;
@@ -64,6 +72,8 @@ pub use app::AppId;
 pub use authorize::{Action, Decision, authorize};
 pub use caps::{Caps, CapsNarrowing, SecondLogin};
 pub use claims::{Claims, Limits};
+pub use fault::Fault;
+pub use field::Field;
 pub use grants::{Narrowing, narrow, widening};
 pub use key::{Key, KeyError, KeySet, KeyState};
 pub use kind::{Kind, Kinds, Verb, Verbs};
@@ -75,4 +85,4 @@ pub use role::{Grants, Presence, Publish, Role, RoleName, Roles, SendTo, Subscri
 pub use rule::Rule;
 pub use seat::seat;
 pub use stay::{AtExp, Confirmation, Thumbprint, Until};
-pub use verify::{verify, verify_with_key, verify_within};
+pub use verify::{explain_signature, kid_of_token, verify, verify_with_key, verify_within};

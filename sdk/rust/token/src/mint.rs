@@ -7,6 +7,7 @@ use thiserror::Error;
 use crate::{
     base64url,
     claims::{Claims, Limits},
+    fault::Fault,
     key::{Key, KeyState},
     refusal::Refusal,
     verify::SIGNATURE_CHARS,
@@ -23,7 +24,13 @@ pub enum MintError {
     KeyNotCurrent,
     /// Whoever verifies would refuse it.
     #[error(transparent)]
-    Refused(#[from] Refusal),
+    Refused(#[from] Fault),
+}
+
+impl From<Refusal> for MintError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal.into())
+    }
 }
 
 /// Signs claims. The token is good for `verify` from `nbf` on, with the key's set.
@@ -77,10 +84,12 @@ mod tests {
     #[test]
     fn what_verifying_would_refuse_is_not_minted() {
         type Change = fn(&mut Claims);
-        let cases: [(Refusal, Change); 9] = [
+        let cases: [(Refusal, Change); 11] = [
             (Refusal::AppMismatch, |claims| claims.app = AppId(8)),
             (Refusal::RoomInvalid, |claims| claims.room.clear()),
+            (Refusal::RoomInvalid, |claims| claims.room = "..".into()),
             (Refusal::UserInvalid, |claims| claims.user = "u".repeat(65)),
+            (Refusal::UserInvalid, |claims| claims.user = ".".into()),
             (Refusal::JtiInvalid, |claims| claims.jti = "t 1".into()),
             (Refusal::NameInvalid, |claims| claims.name = Some("a\nb".into())),
             (Refusal::MetaInvalid, |claims| claims.meta = Some("m".repeat(1_025))),
@@ -90,7 +99,12 @@ mod tests {
             (Refusal::TokenTooLarge, |claims| claims.meta = Some("\u{1}".repeat(1_024))),
         ];
         for (refusal, change) in cases {
-            assert_eq!(minted(KeyState::Current, change), Err(refusal.into()));
+            let error = minted(KeyState::Current, change).expect_err("a refusal");
+            let refused = match error {
+                MintError::Refused(fault) => Some(fault.refusal()),
+                MintError::KeyNotCurrent => None,
+            };
+            assert_eq!(refused, Some(refusal), "{error}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Names and prefixes (`spec/roles.md` §Patterns). After `kind`, before `rule`. A pattern is a name, or
+//! Names and prefixes (`spec/roles.md` §Patterns). After `kind`, before `fault`. A pattern is a name, or
 //! a prefix followed by one `*`; so whether one lies within another is exact, not a guess.
 
 use std::{fmt, str::FromStr, sync::Arc};
@@ -54,6 +54,11 @@ impl Pattern {
             (Some(_), None) => false,
             (None, _) => outer.matches(&self.0),
         }
+    }
+
+    /// Whether it lies within one of these.
+    pub(crate) fn within_any(&self, outer: &Patterns) -> bool {
+        outer.0.iter().any(|outer| self.within(outer))
     }
 }
 
@@ -125,7 +130,7 @@ impl Patterns {
 
     /// Whether each of them lies within one of `outer`'s.
     pub fn within(&self, outer: &Self) -> bool {
-        self.0.iter().all(|pattern| outer.0.iter().any(|outer| pattern.within(outer)))
+        self.0.iter().all(|pattern| pattern.within_any(outer))
     }
 
     /// Each of them.

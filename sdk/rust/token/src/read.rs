@@ -1,7 +1,7 @@
-//! How the claims of a token are read (`spec/token.md` §Claims). After `header`, before `claims`. Sees only
+//! How the claims of a token are read (`spec/token.md` §Claims). After `header`, before `form`. Sees only
 //! claims whose signature is good, and yields them only when everything in them is in order.
 
-use std::{borrow::Cow, collections::BTreeSet, fmt};
+use std::{borrow::Cow, fmt};
 
 use serde::{
     Deserialize, Deserializer,
@@ -12,20 +12,18 @@ use serde_json::value::RawValue;
 use crate::{
     app::AppId,
     claims::{Claims, Limits, check_max_stay, check_until},
+    fault::{Fault, Why},
+    field::Field,
+    form::{has_a_name_twice, malformed_claim, malformed_claims, unknown_claim},
     refusal::Refusal,
 };
 
 /// Reads claims that a key of `app` has signed, and checks them at `now_s` within `limits`.
-pub(crate) fn read(
-    json: &[u8],
-    app: AppId,
-    now_s: u64,
-    limits: &Limits,
-) -> Result<Claims, Refusal> {
+pub(crate) fn read(json: &[u8], app: AppId, now_s: u64, limits: &Limits) -> Result<Claims, Fault> {
     let text = std::str::from_utf8(json).map_err(|_| Refusal::ClaimsMalformed)?;
-    let raw: Raw<'_> = serde_json::from_str(text).map_err(|_| Refusal::ClaimsMalformed)?;
+    let raw: Raw<'_> = serde_json::from_str(text).map_err(|_| malformed_claims(text))?;
     if raw.unknown && has_a_name_twice(text) {
-        return Err(Refusal::ClaimsMalformed);
+        return Err(malformed_claims(text));
     }
     let Raw {
         app: Some(named),
@@ -39,13 +37,13 @@ pub(crate) fn read(
         ..
     } = raw
     else {
-        return Err(Refusal::ClaimMissing);
+        return Err(raw.missing());
     };
     if raw.unknown {
-        return Err(Refusal::ClaimUnknown);
+        return Err(unknown_claim(text));
     }
     if named != app {
-        return Err(Refusal::AppMismatch);
+        return Err(Refusal::AppMismatch.into());
     }
     limits.check_room(&room)?;
     limits.check_user(&user)?;
@@ -87,8 +85,12 @@ pub(crate) fn read(
 fn parsed<T: DeserializeOwned>(
     value: Option<&RawValue>,
     refusal: Refusal,
-) -> Result<Option<T>, Refusal> {
-    value.map(|value| serde_json::from_str(value.get())).transpose().map_err(|_| refusal)
+) -> Result<Option<T>, Fault> {
+    value
+        .map(|value| {
+            serde_json::from_str(value.get()).map_err(|_| malformed_claim(refusal, value.get()))
+        })
+        .transpose()
 }
 
 #[derive(Default)]
@@ -115,9 +117,31 @@ struct Raw<'a> {
     unknown: bool,
 }
 
+impl Raw<'_> {
+    /// The first required claim that is not there.
+    #[cold]
+    fn missing(&self) -> Fault {
+        let Self { app, room, sub, role, iat, nbf, exp, jti, .. } = self;
+        let name = [
+            (app.is_none(), "app"),
+            (room.is_none(), "room"),
+            (sub.is_none(), "sub"),
+            (role.is_none(), "role"),
+            (iat.is_none(), "iat"),
+            (nbf.is_none(), "nbf"),
+            (exp.is_none(), "exp"),
+            (jti.is_none(), "jti"),
+        ]
+        .into_iter()
+        .find_map(|(missing, name)| missing.then_some(name));
+        let field = name.map_or(Field::WHOLE, Field::of);
+        Fault::new(Refusal::ClaimMissing, field, Why::Missing)
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(field_identifier, rename_all = "snake_case")]
-enum Field {
+enum Claim {
     App,
     Room,
     Sub,
@@ -176,25 +200,25 @@ impl<'de> Deserialize<'de> for Raw<'de> {
                 let mut raw = Raw::default();
                 while let Some(field) = map.next_key()? {
                     match field {
-                        Field::App => once::<A, AppId, _>(&mut map, &mut raw.app),
-                        Field::Room => once::<A, Text<'de>, _>(&mut map, &mut raw.room),
-                        Field::Sub => once::<A, Text<'de>, _>(&mut map, &mut raw.sub),
-                        Field::Role => once::<A, Text<'de>, _>(&mut map, &mut raw.role),
-                        Field::Grants => once::<A, &RawValue, _>(&mut map, &mut raw.grants),
-                        Field::Iat => once::<A, u64, _>(&mut map, &mut raw.iat),
-                        Field::Nbf => once::<A, u64, _>(&mut map, &mut raw.nbf),
-                        Field::Exp => once::<A, u64, _>(&mut map, &mut raw.exp),
-                        Field::Jti => once::<A, Text<'de>, _>(&mut map, &mut raw.jti),
-                        Field::Name => once::<A, Text<'de>, _>(&mut map, &mut raw.name),
-                        Field::Meta => once::<A, Text<'de>, _>(&mut map, &mut raw.meta),
-                        Field::Gen => once::<A, u64, _>(&mut map, &mut raw.generation),
-                        Field::Once => once::<A, bool, _>(&mut map, &mut raw.once),
-                        Field::AtExp => once::<A, &RawValue, _>(&mut map, &mut raw.at_exp),
-                        Field::MaxStay => once::<A, u64, _>(&mut map, &mut raw.max_stay),
-                        Field::Until => once::<A, &RawValue, _>(&mut map, &mut raw.until),
-                        Field::Cnf => once::<A, &RawValue, _>(&mut map, &mut raw.cnf),
-                        Field::Iss => once::<A, Text<'de>, _>(&mut map, &mut raw.iss),
-                        Field::Unknown => {
+                        Claim::App => once::<A, AppId, _>(&mut map, &mut raw.app),
+                        Claim::Room => once::<A, Text<'de>, _>(&mut map, &mut raw.room),
+                        Claim::Sub => once::<A, Text<'de>, _>(&mut map, &mut raw.sub),
+                        Claim::Role => once::<A, Text<'de>, _>(&mut map, &mut raw.role),
+                        Claim::Grants => once::<A, &RawValue, _>(&mut map, &mut raw.grants),
+                        Claim::Iat => once::<A, u64, _>(&mut map, &mut raw.iat),
+                        Claim::Nbf => once::<A, u64, _>(&mut map, &mut raw.nbf),
+                        Claim::Exp => once::<A, u64, _>(&mut map, &mut raw.exp),
+                        Claim::Jti => once::<A, Text<'de>, _>(&mut map, &mut raw.jti),
+                        Claim::Name => once::<A, Text<'de>, _>(&mut map, &mut raw.name),
+                        Claim::Meta => once::<A, Text<'de>, _>(&mut map, &mut raw.meta),
+                        Claim::Gen => once::<A, u64, _>(&mut map, &mut raw.generation),
+                        Claim::Once => once::<A, bool, _>(&mut map, &mut raw.once),
+                        Claim::AtExp => once::<A, &RawValue, _>(&mut map, &mut raw.at_exp),
+                        Claim::MaxStay => once::<A, u64, _>(&mut map, &mut raw.max_stay),
+                        Claim::Until => once::<A, &RawValue, _>(&mut map, &mut raw.until),
+                        Claim::Cnf => once::<A, &RawValue, _>(&mut map, &mut raw.cnf),
+                        Claim::Iss => once::<A, Text<'de>, _>(&mut map, &mut raw.iss),
+                        Claim::Unknown => {
                             raw.unknown = true;
                             map.next_value::<IgnoredAny>().map(drop)
                         }
@@ -205,32 +229,4 @@ impl<'de> Deserialize<'de> for Raw<'de> {
         }
         d.deserialize_map(RawVisitor)
     }
-}
-
-/// Whether an object names something twice. Only for what is refused anyway, so it may take its time.
-fn has_a_name_twice(json: &str) -> bool {
-    struct Names;
-    impl<'de> Deserialize<'de> for Names {
-        fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-            d.deserialize_map(Self)
-        }
-    }
-    impl<'de> Visitor<'de> for Names {
-        type Value = Self;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an object")
-        }
-
-        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self, A::Error> {
-            let mut names = BTreeSet::new();
-            while let Some((name, IgnoredAny)) = map.next_entry::<String, _>()? {
-                if !names.insert(name) {
-                    return Err(A::Error::custom("a name twice"));
-                }
-            }
-            Ok(Self)
-        }
-    }
-    serde_json::from_str::<Names>(json).is_err()
 }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use crate::{
     claims::Claims,
+    fault::{Fault, Why},
+    field::Field,
     grants::narrow,
     refusal::Refusal,
     role::{Grants, Roles},
@@ -14,12 +16,15 @@ use crate::{
 /// The effective grants of verified claims among an app's roles: [`Refusal::RoleUnknown`] when the app has no
 /// such role, or not the one that the token's end demotes to; [`Refusal::AtExpInvalid`] when that one's rank is
 /// not lower; [`Refusal::GrantsTooWide`] when the token goes beyond its role.
-pub fn seat(claims: &Claims, roles: &Roles) -> Result<Arc<Grants>, Refusal> {
+pub fn seat(claims: &Claims, roles: &Roles) -> Result<Arc<Grants>, Fault> {
     let role = roles.get(&claims.role).ok_or(Refusal::RoleUnknown)?;
     if let AtExp::Demote(name) = &claims.at_exp {
-        let weaker = roles.get(name).ok_or(Refusal::RoleUnknown)?;
+        let field = Field::of("at_exp.demote");
+        let unknown = || Fault::new(Refusal::RoleUnknown, field, Why::Plain);
+        let weaker = roles.get(name).ok_or_else(unknown)?;
         if weaker.grants().rank >= role.grants().rank {
-            return Err(Refusal::AtExpInvalid);
+            let what = "a role of lower rank than `role`";
+            return Err(Fault::must(Refusal::AtExpInvalid, field, what));
         }
     }
     narrow(role, claims.grants.as_ref())

@@ -110,9 +110,21 @@ impl Until {
         self.ends().filter(|end_s| *end_s > now_s).min()
     }
 
-    /// Whether no end lies after the token's.
-    pub(crate) fn fits(&self, exp: u64) -> bool {
-        self.ends().all(|end_s| (1..=exp).contains(&end_s))
+    /// The first end that is zero or lies after the token's.
+    pub(crate) fn beyond(&self, exp: u64) -> Option<&'static str> {
+        let fits = |end_s| (1..=exp).contains(&end_s);
+        if self.ends().all(fits) {
+            return None;
+        }
+        let Self { publish, subscribe, send, set, moderate } = *self;
+        let ends = [
+            (publish, "publish"),
+            (subscribe, "subscribe"),
+            (send, "send"),
+            (set, "set"),
+            (moderate, "moderate"),
+        ];
+        ends.into_iter().find_map(|(end_s, name)| end_s.filter(|end_s| !fits(*end_s)).map(|_| name))
     }
 
     /// Whether it names no end.

@@ -1,4 +1,4 @@
-//! How JSON is read strictly where derived code would be lenient. After `base64url`, before `app`. Knows no
+//! How JSON is read strictly where derived code would be lenient. After `base64url`, before `node`. Knows no
 //! type of this crate.
 
 use serde::{Deserialize, Deserializer};

@@ -3,12 +3,15 @@
 
 use std::ops::BitAnd;
 
-use hmac::{Mac, digest::FixedOutput};
+use hmac::{Hmac, KeyInit, Mac, digest::FixedOutput};
+use sha2::Sha256;
 use subtle::{Choice, ConstantTimeEq};
 
 use crate::{
     base64url,
     claims::{Claims, Limits},
+    fault::{Fault, Why},
+    field::Field,
     header::kid_of,
     key::{Key, KeySet, KeyState},
     read::read,
@@ -22,9 +25,10 @@ pub(crate) const SIGNATURE_CHARS: usize = 43;
 ///
 /// ```
 /// use stagedoor_token::{KeySet, Refusal, verify};
-/// assert_eq!(verify("a.b", &KeySet::new(), 0), Err(Refusal::TokenMalformed));
+/// let fault = verify("a.b", &KeySet::new(), 0).expect_err("no token");
+/// assert_eq!((fault.refusal(), fault.public_code()), (Refusal::TokenMalformed, "token_invalid"));
 /// ```
-pub fn verify(token: &str, keys: &KeySet, now_s: u64) -> Result<Claims, Refusal> {
+pub fn verify(token: &str, keys: &KeySet, now_s: u64) -> Result<Claims, Fault> {
     verify_within(token, keys, now_s, &Limits::DEFAULT)
 }
 
@@ -34,7 +38,7 @@ pub fn verify_within(
     keys: &KeySet,
     now_s: u64,
     limits: &Limits,
-) -> Result<Claims, Refusal> {
+) -> Result<Claims, Fault> {
     let (json, key) = proven(token, keys, limits)?;
     read(&json, key.app(), now_s, limits)
 }
@@ -44,9 +48,31 @@ pub fn verify_with_key<'k>(
     token: &str,
     keys: &'k KeySet,
     now_s: u64,
-) -> Result<(Claims, &'k Key), Refusal> {
+) -> Result<(Claims, &'k Key), Fault> {
     let (json, key) = proven(token, keys, &Limits::DEFAULT)?;
     Ok((read(&json, key.app(), now_s, &Limits::DEFAULT)?, key))
+}
+
+/// The key that a token says it is signed with. Proves nothing.
+pub fn kid_of_token(token: &str) -> Option<String> {
+    kid_of(token.split('.').next()?).ok()
+}
+
+/// What a refused signature is due to, as far as whoever has the key's secret can find out: it was used as the
+/// text that it is written in, base64url, instead of the bytes that it stands for. Any other fault is as it was.
+pub fn explain_signature(fault: Fault, token: &str, secret: &[u8]) -> Fault {
+    let text = base64url::encode(secret);
+    if fault.refusal() == Refusal::SignatureInvalid && is_signed_with(token, text.as_bytes()) {
+        return Fault::new(Refusal::SignatureInvalid, Field::WHOLE, Why::SecretAsText);
+    }
+    fault
+}
+
+fn is_signed_with(token: &str, secret: &[u8]) -> bool {
+    let Some((signed, signature)) = split_signature(token) else { return false };
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret) else { return false };
+    mac.update(signed.as_bytes());
+    are_equal(&mac.finalize_fixed().into(), &signature)
 }
 
 /// The claims as JSON, and the key that is proven to have signed them.
@@ -92,4 +118,33 @@ fn are_equal(ours: &[u8; 32], theirs: &[u8; 32]) -> bool {
         u64::from_ne_bytes(*ours).ct_eq(&u64::from_ne_bytes(*theirs))
     };
     ours.iter().zip(theirs).map(equal).fold(Choice::from(1), BitAnd::bitand).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{app::AppId, mint::mint};
+
+    #[test]
+    fn a_secret_used_as_text_is_found_out() {
+        let secret = [0xfb; 32];
+        let key = |secret: &[u8]| Key::hs256(AppId(7), "k", secret, KeyState::Current);
+        let role = "host".parse().expect("a role");
+        let claims = Claims::new(AppId(7), "lobby", "anna", role, "t", 1_000, 60);
+        let signed = |secret: &[u8]| mint(&claims, &key(secret).expect("a key")).expect("a token");
+        let keys = KeySet::from_iter([key(&secret).expect("a key")]);
+        let text = base64url::encode(&secret);
+        let why = |token: &str| {
+            let fault = verify(token, &keys, 1_000).expect_err("another signature");
+            let explained = explain_signature(fault, token, &secret);
+            assert_eq!(explained.refusal(), Refusal::SignatureInvalid);
+            assert!(!explained.to_string().contains(&text));
+            explained.to_string()
+        };
+        assert!(why(&signed(text.as_bytes())).contains("text of the key's secret"));
+        assert!(why(&signed(&[1; 32])).contains("is it the secret of this `kid`"));
+        let good = signed(&secret);
+        let expired = verify(&good, &keys, 2_000).expect_err("it is over");
+        assert_eq!(explain_signature(expired, &good, &secret), expired);
+    }
 }

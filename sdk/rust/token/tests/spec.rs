@@ -6,7 +6,9 @@
 use std::{collections::BTreeSet, fmt::Display};
 
 use serde_json::{Map, Value};
-use stagedoor_token::{Caps, Grants, KeyState, Limits, Patterns, Refusal, Roles, Rule, Verb};
+use stagedoor_token::{
+    Caps, Fault, Grants, KeyState, Limits, Patterns, Refusal, Roles, Rule, Verb,
+};
 
 const TOKEN: &str = include_str!("../../../../spec/token.md");
 const ROLES: &str = include_str!("../../../../spec/roles.md");
@@ -32,6 +34,14 @@ fn every_refusal_is_in_the_spec_in_order_and_back() {
     let ours: Vec<String> =
         Refusal::ALL.iter().map(|r| format!("`{}` | `{}`", r.code(), r.public_code())).collect();
     assert_eq!(rows(TOKEN, "Refusals", 2), ours);
+}
+
+#[test]
+fn no_refusal_that_strangers_may_meet_has_a_field() {
+    for refusal in Refusal::ALL {
+        let exact = refusal.public_code() == refusal.code();
+        assert!(exact || Fault::from(*refusal).field().is_none(), "{refusal:?}");
+    }
 }
 
 #[test]

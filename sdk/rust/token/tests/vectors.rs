@@ -9,8 +9,9 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 use stagedoor_token::{
-    Action, AppId, Claims, Decision, Grants, Key, KeySet, KeyState, Kind, Narrowing, Refusal, Role,
-    Roles, Rule, Verb, authorize, mint, narrow, seat, verify, widening,
+    Action, AppId, Claims, Decision, Fault, Field, Grants, Key, KeySet, KeyState, Kind, Narrowing,
+    Refusal, Role, Roles, Rule, Verb, authorize, form::template_flaw, mint, narrow, seat, verify,
+    widening,
 };
 
 #[derive(Deserialize)]
@@ -37,6 +38,8 @@ struct TokenCase {
     name: String,
     code: String,
     public_code: String,
+    /// What the refusal is about.
+    field: Option<String>,
     now: u64,
     token: String,
     /// The room that the login names.
@@ -75,35 +78,77 @@ fn keys_of(file: &TokenFile) -> KeySet {
         .collect()
 }
 
-/// What the door does with a token: the claims, or the code and the public code.
-fn door(case: &TokenCase, keys: &KeySet) -> Result<Claims, (&'static str, &'static str)> {
-    let refused = |refusal: Refusal| (refusal.code(), refusal.public_code());
-    let claims = verify(&case.token, keys, case.now).map_err(refused)?;
-    if case.expect_room.as_ref().is_some_and(|room| *room != claims.room) {
-        return Err(("room_mismatch", "room_mismatch"));
+/// What the door says of a token that it refuses.
+#[derive(Debug, Default, PartialEq)]
+struct Told {
+    code: String,
+    public_code: String,
+    field: Option<String>,
+    text: String,
+}
+
+fn told(fault: Fault) -> Told {
+    Told {
+        code: fault.code().into(),
+        public_code: fault.public_code().into(),
+        field: fault.field().map(|field| field.to_string()),
+        text: fault.to_string(),
     }
-    seat(&claims, &Roles::built_in()).map_err(refused)?;
+}
+
+/// What the door does with a token: the claims, or a refusal.
+fn door(case: &TokenCase, keys: &KeySet) -> Result<Claims, Told> {
+    let claims = verify(&case.token, keys, case.now).map_err(told)?;
+    if case.expect_room.as_ref().is_some_and(|room| *room != claims.room) {
+        let code = "room_mismatch".to_owned();
+        return Err(Told { public_code: code.clone(), code, ..Told::default() });
+    }
+    seat(&claims, &Roles::built_in()).map_err(told)?;
     Ok(claims)
 }
 
 #[test]
-fn every_token_gives_its_code_and_its_claims() {
+fn every_token_gives_its_code_its_field_and_its_claims() {
     let (mut cases, mut faults) = (0, Vec::new());
     for file in files::<TokenFile>("token") {
         let keys = keys_of(&file);
         for case in &file.cases {
             cases += 1;
-            let (code, public_code, claims) = match door(case, &keys) {
-                Ok(claims) => ("ok", "ok", Some(serde_json::to_value(claims).expect("JSON"))),
-                Err((code, public_code)) => (code, public_code, None),
+            let (told, claims) = match door(case, &keys) {
+                Ok(claims) => {
+                    let ok = "ok".to_owned();
+                    let told = Told { code: ok.clone(), public_code: ok, ..Told::default() };
+                    (told, Some(serde_json::to_value(claims).expect("JSON")))
+                }
+                Err(told) => (told, None),
             };
-            if code != case.code || public_code != case.public_code || claims != case.claims {
-                faults.push(format!("{}: {code}, {public_code}, {claims:?}", case.name));
+            let expected = (&case.code, &case.public_code, &case.field, &case.claims);
+            if (&told.code, &told.public_code, &told.field, &claims) != expected {
+                faults.push(format!("{}: {told:?}, {claims:?}", case.name));
             }
         }
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
     assert!(cases >= 480, "only {cases} cases");
+}
+
+#[test]
+fn every_refusal_that_has_a_field_says_what_is_wrong_with_it() {
+    let mut named = 0;
+    for file in files::<TokenFile>("token") {
+        let keys = keys_of(&file);
+        for case in file.cases.iter().filter(|case| case.code != "ok") {
+            let Told { field, text, .. } = door(case, &keys).expect_err(&case.name);
+            if let Some(field) = field {
+                assert!(text.starts_with(&format!("`{field}` ")), "{}: {text}", case.name);
+                named += 1;
+            }
+            let parts = case.token.split('.').filter(|part| part.len() > 8);
+            assert!(parts.into_iter().all(|part| !text.contains(part)), "{}: {text}", case.name);
+            assert!(text.len() < 300 && text.is_ascii(), "{}: {text}", case.name);
+        }
+    }
+    assert!(named >= 250, "only {named} cases");
 }
 
 #[test]
@@ -153,8 +198,10 @@ struct RoleCase {
     narrowing: Option<Value>,
     action: Option<Do>,
     expect: String,
-    /// With `grants_too_wide`: where.
+    /// With `grants_too_wide`: which rule.
     rule: Option<String>,
+    /// With `grants_too_wide` and `template_invalid`: where.
+    field: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -202,13 +249,17 @@ fn decide(grants: &Grants, what: &Do) -> Decision {
     authorize(grants, &action)
 }
 
-/// What a case gives, and with `grants_too_wide` where.
-fn outcome(case: &RoleCase) -> (&'static str, Option<&'static str>) {
+/// What a case gives; with `grants_too_wide` the rule, and where that or a template is at fault.
+fn outcome(case: &RoleCase) -> (&'static str, Option<&'static str>, Option<String>) {
     let role = match (&case.role, &case.template) {
         (Some(name), None) => Roles::built_in().get(name).expect("a built-in role").clone(),
         (None, Some(template)) => match serde_json::from_value::<Role>(template.clone()) {
             Ok(role) => role,
-            Err(_) => return ("template_invalid", None),
+            Err(_) => {
+                let flaw = template_flaw(&template.to_string(), Field::WHOLE).expect(&case.name);
+                let field = Some(flaw.field()).filter(|field| !field.is_whole());
+                return ("template_invalid", None, field.map(|field| field.to_string()));
+            }
         },
         _ => panic!("{}: a role or a template", case.name),
     };
@@ -216,25 +267,28 @@ fn outcome(case: &RoleCase) -> (&'static str, Option<&'static str>) {
         case.narrowing.clone().map(|wish| serde_json::from_value(wish).expect(&case.name));
     let grants = match narrow(&role, narrowing.as_ref()) {
         Ok(grants) => grants,
-        Err(refusal) => {
-            let rule = narrowing.and_then(|wish| widening(&role, &wish)).map(Rule::name);
-            return (refusal.code(), rule);
+        Err(fault) => {
+            let rule = narrowing.and_then(|wish| widening(&role, &wish));
+            assert_eq!(rule, fault.rule(), "{}", case.name);
+            let field = fault.field().map(|field| field.to_string());
+            let field = field.and_then(|field| Some(field.strip_prefix("grants.")?.to_owned()));
+            return (fault.code(), rule.map(Rule::name), field);
         }
     };
     match case.action.as_ref().map(|what| decide(&grants, what)) {
-        None => ("narrows", None),
-        Some(Decision::Allowed) => ("allowed", None),
-        Some(Decision::Refused(rule)) => (rule.name(), None),
+        None => ("narrows", None, None),
+        Some(Decision::Allowed) => ("allowed", None, None),
+        Some(Decision::Refused(rule)) => (rule.name(), None, None),
     }
 }
 
 #[test]
-fn every_action_gives_its_rule() {
+fn every_action_gives_its_rule_and_every_fault_its_field() {
     let (mut cases, mut faults) = (0, Vec::new());
     for case in files::<RoleFile>("roles").into_iter().flat_map(|file| file.cases) {
         cases += 1;
         let outcome = outcome(&case);
-        if outcome != (case.expect.as_str(), case.rule.as_deref()) {
+        if outcome != (case.expect.as_str(), case.rule.as_deref(), case.field.clone()) {
             faults.push(format!("{}: {outcome:?}", case.name));
         }
     }

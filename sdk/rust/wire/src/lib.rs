@@ -11,13 +11,15 @@
 //! 6. [`close`]: the one table of close codes, each with what to do next.
 //! 7. [`code`]: the stable code of every refused request.
 //! 8. [`name`]: names of streams, state keys and topics, valid by construction.
-//! 9. [`rate`]: what a rate means.
-//! 10. [`limits`]: every limit by name, with its default.
+//! 9. [`depth`]: how deep JSON goes.
+//! 10. [`rate`]: what a rate means.
+//! 11. [`limits`]: every limit by name, with its default.
 //!
 //! Tokens are opaque here; `stagedoor-token` knows them.
 
 pub mod close;
 pub mod code;
+pub mod depth;
 pub mod event;
 pub mod frame;
 pub mod limits;

@@ -1,7 +1,10 @@
 //! What a rate means here: a bucket that refills up to a burst, and from which each act takes one. After
 //! `name`, before `limits`. Pure: the caller says what time it is.
 
-use std::time::{Duration, Instant};
+use std::{
+    net::{IpAddr, Ipv6Addr},
+    time::{Duration, Instant},
+};
 
 /// Refills at a rate up to a burst; each act takes one.
 #[derive(Clone, Copy, Debug)]
@@ -45,6 +48,15 @@ impl Bucket {
     }
 }
 
+/// The address under which whatever comes from there is counted: of IPv6 its network of 64 bits, since one client
+/// has every address of that.
+pub fn source(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64).into(),
+        v4 @ IpAddr::V4(_) => v4,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,5 +76,18 @@ mod tests {
             passed += u32::from(bucket.take(rate, start + Duration::from_millis(ms)).is_ok());
         }
         assert!((9..=11).contains(&passed), "{passed}");
+    }
+
+    #[test]
+    fn one_network_of_ipv6_is_one_source() {
+        for (address, under) in [
+            ("192.0.2.1", "192.0.2.1"),
+            ("::ffff:192.0.2.1", "192.0.2.1"),
+            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+            ("2001:db8:1:2::", "2001:db8:1:2::"),
+        ] {
+            let address: IpAddr = address.parse().expect("an address");
+            assert_eq!(source(address).to_string(), under);
+        }
     }
 }

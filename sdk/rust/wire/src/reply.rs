@@ -40,6 +40,9 @@ pub struct Refusal {
     /// The rule of the role or of the token that refused, such as `publish.kinds`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<Cow<'static, str>>,
+    /// The claim of a token that was refused, or the place in it, such as `grants.publish.streams[1]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<Box<str>>,
     /// When to try again, with `rate_limited`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_ms: Option<u64>,
@@ -49,6 +52,21 @@ pub struct Refusal {
     /// What the proof must contain, with `proof_required`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nonce: Option<Box<str>>,
+}
+
+impl Refusal {
+    /// A refusal that has a code and a text, no more.
+    pub fn new(code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
+        Self {
+            code: code.into(),
+            message: message.into(),
+            rule: None,
+            field: None,
+            retry_ms: None,
+            version: None,
+            nonce: None,
+        }
+    }
 }
 
 /// `ok` of `login`: the seat.
@@ -67,6 +85,10 @@ pub struct LoggedIn<D> {
     pub exp: u64,
     /// The server's time, Unix seconds.
     pub now: u64,
+    /// The relay pings a connection from which nothing came for this long.
+    pub ping_interval_ms: u64,
+    /// And closes it when nothing comes for this long after that.
+    pub pong_timeout_ms: u64,
     /// Members in the room, hidden ones aside.
     pub count: u32,
     /// The members that this one may see: the first `members_page_max` of them.
@@ -160,6 +182,13 @@ pub struct SubscribedTo {
 pub struct Versioned {
     /// The key's new version.
     pub version: u64,
+}
+
+/// `ok` of `ping`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pong {
+    /// The relay's time, Unix milliseconds.
+    pub now_ms: u64,
 }
 
 /// `ok` of `members`.

@@ -19,6 +19,11 @@ static KEY: LazyLock<Key> =
     LazyLock::new(|| Key::hs256(AppId(7), "k-1", &SECRET, KeyState::Current).expect("a key"));
 static KEYS: LazyLock<KeySet> = LazyLock::new(|| KeySet::from_iter([KEY.clone()]));
 
+/// Whether the claims are malformed as a whole.
+fn value_is_no_object(payload: &[u8]) -> bool {
+    !serde_json::from_slice::<Value>(payload).is_ok_and(|value| value.is_object())
+}
+
 fuzz_target!(|payload: &[u8]| {
     let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(HEADER), URL_SAFE_NO_PAD.encode(payload));
     let mut mac = Hmac::<Sha256>::new_from_slice(&SECRET).expect("a secret");
@@ -26,9 +31,11 @@ fuzz_target!(|payload: &[u8]| {
     let token = format!("{signed}.{}", URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()));
     let claims = match verify(&token, &KEYS, NOW_S) {
         Ok(claims) => claims,
-        Err(refusal) => {
-            let too_large = refusal == Refusal::TokenTooLarge;
-            assert!(too_large || refusal.public_code() == refusal.code(), "{refusal:?}");
+        Err(fault) => {
+            let too_large = fault.refusal() == Refusal::TokenTooLarge;
+            assert!(too_large || fault.public_code() == fault.code(), "{fault:?}");
+            assert!(too_large || value_is_no_object(payload) || fault.field().is_some(), "{fault}");
+            assert!(fault.to_string().len() < 300);
             return;
         }
     };

@@ -148,10 +148,17 @@ pub(crate) fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
+/// A name of a room or a user.
+fn named(form: &'static str) -> impl Strategy<Value = String> {
+    form.prop_filter("a segment of a URL with a meaning of its own", |name| {
+        !matches!(name.as_str(), "." | "..")
+    })
+}
+
 pub(crate) fn claims() -> impl Strategy<Value = Claims> {
     let texts = (
-        "\\PC{1,32}",
-        "\\PC{1,16}",
+        named("\\PC{1,32}"),
+        named("\\PC{1,16}"),
         "[!-~]{1,64}",
         option::of("\\PC{0,32}"),
         option::of(vec(any::<char>(), 0..128).prop_map(String::from_iter)),

@@ -1,0 +1,183 @@
+//! The data folder: one process at a time has it, and its files are read by their owner alone.
+
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError},
+    io::{self, Read, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+    path::{Path, PathBuf},
+};
+
+use thiserror::Error;
+
+/// The database's file.
+pub(crate) const DATABASE: &str = "stagedoor.sqlite";
+/// The file that is locked. It stays: who removed it would lock another than who has it open.
+const LOCK: &str = "stagedoor.lock";
+/// The file of `stagedoor dev`.
+const DEV: &str = "dev.json";
+/// What SQLite puts behind its file's name, for the files beside it.
+const SQLITE_SUFFIXES: [&str; 4] = ["", "-wal", "-shm", "-journal"];
+/// What others may do with a file: none of this.
+const OTHERS: u32 = 0o077;
+/// That others may write.
+const OTHERS_WRITE: u32 = 0o022;
+
+/// Why the data folder was not opened.
+#[derive(Debug, Error)]
+pub enum FolderError {
+    /// Another process has it.
+    #[error("the data folder {folder} is in use by another process{holder}", folder = folder.display())]
+    InUse {
+        /// Which.
+        folder: PathBuf,
+        /// ` (<id>)`, where it is known.
+        holder: String,
+    },
+    /// Others may read or write a file, and that cannot be changed.
+    #[error("{file} is open to others (mode {mode:04o}), and cannot be closed to them: {source}", file = file.display())]
+    Open {
+        /// Which.
+        file: PathBuf,
+        /// Its mode.
+        mode: u32,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The system refused.
+    #[error("{file}: {source}", file = file.display())]
+    Io {
+        /// What.
+        file: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// The data folder, for as long as this process has it. The system gives it back when the process is gone, however
+/// it ended.
+#[derive(Debug)]
+pub struct DataFolder {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl DataFolder {
+    /// Opens the folder, made if it is not there, and keeps other processes out. Files that others may read are
+    /// closed to them, which is logged.
+    pub fn open(path: &Path) -> Result<Self, FolderError> {
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
+        made.map_err(at(path))?;
+        let lock = path.join(LOCK);
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&lock)
+            .map_err(at(&lock))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(FolderError::InUse { folder: path.into(), holder: holder(&file) });
+            }
+            Err(TryLockError::Error(source)) => return Err(at(&lock)(source)),
+        }
+        note_holder(&file).map_err(at(&lock))?;
+        let mode = fs::metadata(path).map_err(at(path))?.permissions().mode();
+        if mode & OTHERS_WRITE != 0 {
+            tracing::warn!(folder = %path.display(), mode = format!("{:04o}", mode & 0o7777),
+                "others may write to the data folder, and so replace its files");
+        }
+        for suffix in SQLITE_SUFFIXES {
+            close_to_others(&path.join(format!("{DATABASE}{suffix}")))?;
+        }
+        close_to_others(&path.join(DEV))?;
+        close_to_others(&lock)?;
+        Ok(Self { path: path.into(), _lock: file })
+    }
+
+    /// Whether a folder has a database.
+    pub fn has_database(path: &Path) -> bool {
+        path.join(DATABASE).is_file()
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+fn at(file: &Path) -> impl FnOnce(io::Error) -> FolderError {
+    let file = file.to_owned();
+    move |source| FolderError::Io { file, source }
+}
+
+/// Who has the lock, for people; it may not have said so yet.
+fn holder(mut file: &File) -> String {
+    let mut text = String::new();
+    match file.read_to_string(&mut text) {
+        Ok(_) if !text.trim().is_empty() => format!(" ({})", text.trim()),
+        _ => String::new(),
+    }
+}
+
+fn note_holder(mut file: &File) -> io::Result<()> {
+    file.set_len(0)?;
+    writeln!(file, "{}", std::process::id())
+}
+
+/// Takes from others what they may do with a file that is there.
+fn close_to_others(file: &Path) -> Result<(), FolderError> {
+    let mode = match fs::metadata(file) {
+        Ok(meta) => meta.permissions().mode() & 0o7777,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(at(file)(error)),
+    };
+    if mode & OTHERS == 0 {
+        return Ok(());
+    }
+    fs::set_permissions(file, Permissions::from_mode(mode & !OTHERS))
+        .map_err(|source| FolderError::Open { file: file.into(), mode, source })?;
+    tracing::warn!(file = %file.display(), mode = format!("{mode:04o}"),
+        "a file with secrets was open to others; it is closed to them now");
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_at_a_time_has_the_folder() {
+        let parent = tempfile::tempdir().expect("a folder");
+        let path = parent.path().join("a/data");
+        let first = DataFolder::open(&path).expect("it is free");
+        let mode = fs::metadata(&path).expect("it was made").permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+        let refused = DataFolder::open(&path).expect_err("it is taken");
+        let text = refused.to_string();
+        assert!(matches!(refused, FolderError::InUse { .. }), "{text}");
+        assert!(text.contains(&*path.to_string_lossy()), "{text}");
+        assert!(text.contains(&std::process::id().to_string()), "{text}");
+        drop(first);
+        DataFolder::open(&path).expect("it is free again");
+    }
+
+    #[test]
+    fn files_that_others_may_read_are_closed_to_them() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let names =
+            ["stagedoor.sqlite", "stagedoor.sqlite-wal", "stagedoor.sqlite-shm", "dev.json"];
+        for (name, mode) in names.into_iter().zip([0o666, 0o644, 0o640, 0o604]) {
+            let file = folder.path().join(name);
+            fs::write(&file, "x").expect("a file");
+            fs::set_permissions(&file, Permissions::from_mode(mode)).expect("its mode");
+        }
+        let _opened = DataFolder::open(folder.path()).expect("it opens");
+        for name in names {
+            let mode = fs::metadata(folder.path().join(name)).expect("a file").permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{name}");
+        }
+    }
+}

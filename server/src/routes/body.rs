@@ -1,0 +1,189 @@
+//! JSON bodies, their faults told as problems with the field that is wrong. Of `routes`.
+
+use std::{error::Error, sync::Arc};
+
+use axum::{
+    Json,
+    body::Bytes,
+    extract::{FromRequest, Request, rejection::JsonRejection},
+    http::header,
+};
+use serde::de::DeserializeOwned;
+use serde_path_to_error::{Path, Segment};
+use stagedoor_token::Field;
+use stagedoor_wire::depth::is_within;
+
+use crate::{error::ApiError, state::State};
+
+/// A JSON body.
+pub(crate) struct Body<T>(pub(crate) T);
+
+impl<T: DeserializeOwned> FromRequest<Arc<State>> for Body<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &Arc<State>) -> Result<Self, ApiError> {
+        let (parts, body) = request.into_parts();
+        let head = parts.clone();
+        let read = Bytes::from_request(Request::from_parts(parts, body), state).await;
+        let bytes = read.map_err(|error| ApiError::of_body(error.status(), &error))?;
+        let depth_max = state.config.json_depth_max;
+        let whole = Request::from_parts(head, bytes.clone().into());
+        match Json::<T>::from_request(whole, state).await {
+            Err(JsonRejection::MissingJsonContentType(_)) => Err(ApiError::MediaType),
+            _ if !is_within(&bytes, depth_max) => {
+                Err(malformed("the body goes deeper than `json_depth_max`"))
+            }
+            Ok(Json(value)) => Ok(Self(value)),
+            Err(JsonRejection::JsonDataError(error)) => Err(unfit(&error)),
+            Err(_) => Err(malformed("the body is not JSON")),
+        }
+    }
+}
+
+/// A JSON body that may be left out.
+pub(crate) struct MaybeBody<T>(pub(crate) T);
+
+impl<T: DeserializeOwned + Default> FromRequest<Arc<State>> for MaybeBody<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &Arc<State>) -> Result<Self, ApiError> {
+        let (parts, body) = request.into_parts();
+        let limits = Request::from_parts(parts.clone(), body);
+        let bytes = Bytes::from_request(limits, state).await;
+        let bytes = bytes.map_err(|error| ApiError::of_body(error.status(), &error))?;
+        if bytes.is_empty() && !parts.headers.contains_key(header::CONTENT_TYPE) {
+            return Ok(Self(T::default()));
+        }
+        let whole = Request::from_parts(parts, bytes.into());
+        let Body(value) = Body::from_request(whole, state).await?;
+        Ok(Self(value))
+    }
+}
+
+fn malformed(detail: &'static str) -> ApiError {
+    ApiError::Malformed { code: "body_malformed", detail: detail.into() }
+}
+
+/// A body that is JSON, and not of its form.
+fn unfit(error: &(dyn Error + 'static)) -> ApiError {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(at) = error.downcast_ref::<serde_path_to_error::Error<serde_json::Error>>() {
+            let (field, detail) = explained(field_of(at.path()), &at.inner().to_string());
+            return ApiError::Invalid { code: "body_invalid", detail: detail.into() }.at(field);
+        }
+        cause = error.source();
+    }
+    ApiError::Invalid { code: "body_invalid", detail: "the body is not of its form".into() }
+}
+
+fn field_of(path: &Path) -> Field {
+    path.iter().fold(Field::WHOLE, |field, segment| match segment {
+        Segment::Map { key } => field.member(key),
+        Segment::Seq { index } => field.element(*index),
+        Segment::Enum { variant } => field.member(variant),
+        Segment::Unknown => field,
+    })
+}
+
+/// The field of a fault and a text for people, from what serde says of it. Nothing of the body's own values comes
+/// along: they may be secret, and long.
+fn explained(field: Field, reason: &str) -> (Field, String) {
+    let named = |what: &str| reason.strip_prefix(what)?.split('`').next();
+    if let Some(name) = named("missing field `") {
+        let field = field.member(name);
+        return (field, format!("`{field}` is missing"));
+    }
+    if let Some(name) = named("duplicate field `") {
+        let field = field.member(name);
+        return (field, format!("`{field}` is given twice"));
+    }
+    let (reason, _place) = reason.rsplit_once(" at line ").unwrap_or((reason, ""));
+    let place = if field.is_whole() { "the body".to_owned() } else { format!("`{field}`") };
+    let text = match reason.rsplit_once(", expected ") {
+        Some((_, names)) if reason.starts_with("unknown field `") => {
+            format!("{place} is not one of {}", names.trim_start_matches("one of "))
+        }
+        Some((_, what)) => format!("{place} must be {}", plain(what)),
+        None if reason.starts_with("unknown field `") => format!("{place} has no meaning here"),
+        None => match reason.split_once(" must be ") {
+            Some((_, what)) => format!("{place} must be {what}"),
+            None => format!("{place}: {reason}"),
+        },
+    };
+    (field, text)
+}
+
+/// What serde expects, in words of JSON.
+pub(super) fn plain(what: &str) -> &str {
+    match what {
+        "u32" => "an unsigned integer of 32 bits",
+        "u8" | "u16" | "u64" | "usize" => "an unsigned integer",
+        "a boolean" => "`true` or `false`",
+        "a sequence" => "a list",
+        "a map" => "an object",
+        _ if what.starts_with("struct ") => "an object",
+        _ => what,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+    use serde_json::value::RawValue;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "read only")]
+    struct Whole {
+        name: String,
+        ttl_s: Option<u32>,
+        flag: Option<bool>,
+        list: Option<Vec<Part>>,
+        role: Option<stagedoor_token::RoleName>,
+        raw: Option<Box<RawValue>>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "lowercase", deny_unknown_fields)]
+    #[expect(dead_code, reason = "read only")]
+    enum Part {
+        One { id: u8 },
+        Two,
+    }
+
+    fn told(json: &str) -> (String, String) {
+        let deserializer = &mut serde_json::Deserializer::from_str(json);
+        let error = serde_path_to_error::deserialize::<_, Whole>(deserializer).expect_err(json);
+        let (field, text) = explained(field_of(error.path()), &error.inner().to_string());
+        (field.to_string(), text)
+    }
+
+    #[test]
+    fn a_body_that_does_not_fit_names_its_field() {
+        for (json, field, text) in [
+            ("{}", "name", "`name` is missing"),
+            (r#"{"name":"a","name":"b"}"#, "name", "`name` is given twice"),
+            (r#"{"name":5}"#, "name", "`name` must be a string"),
+            (r#"{"name":"a","ttl_s":"secret"}"#, "ttl_s", "`ttl_s` must be an unsigned integer"),
+            (r#"{"name":"a","ttl_s":-1}"#, "ttl_s", "`ttl_s` must be an unsigned integer"),
+            (r#"{"name":"a","flag":"secret"}"#, "flag", "`flag` must be `true` or `false`"),
+            (r#"{"name":"a","list":7}"#, "list", "`list` must be a list"),
+            (r#"{"name":"a","list":["two","secret"]}"#, "list[1]", "must be `one` or `two`"),
+            (r#"{"name":"a","list":[{"one":{"id":"x"}}]}"#, "list[0].one.id", "unsigned integer"),
+            (r#"{"name":"a","role":"Secret"}"#, "role", "must be 1 to 32 bytes of [a-z0-9_-]"),
+            (r#"{"name":"a","c`\né":1}"#, "c???", "`c???` is not one of `name`, `ttl_s`, `flag`"),
+            ("[]", "", "the body must be an object"),
+            ("7", "", "the body must be an object"),
+        ] {
+            let (named, said) = told(json);
+            assert_eq!(named, field, "{json}: {said}");
+            assert!(
+                said.contains(text) && !said.to_lowercase().contains("secret"),
+                "{json}: {said}"
+            );
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! `root reset`, of `cli`.
+
+use std::{io::Write, path::PathBuf};
+
+use anyhow::{Context, ensure};
+use clap::Subcommand;
+use serde_json::json;
+use stagedoor_server::{DataFolder, Server};
+
+use super::Done;
+use crate::{config::Config, dev};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Root {
+    /// Make another root credential and print it, this once; the old one opens nothing from then on. On the machine
+    /// itself, while no server has the data folder.
+    Reset {
+        /// The data folder.
+        #[arg(long, value_name = "FOLDER")]
+        data: Option<PathBuf>,
+    },
+}
+
+/// Runs it.
+pub(super) fn run(command: Root, config: &Config, json: bool) -> Done {
+    let Root::Reset { data } = command;
+    let data = data.unwrap_or_else(|| config.server.data_dir.clone());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let done: anyhow::Result<()> = runtime.block_on(async {
+        ensure!(DataFolder::has_database(&data), "{}: there is no database", data.display());
+        let folder = DataFolder::open(&data)?;
+        let show = |root: &str| {
+            dev::put_root(&data, root)?;
+            let mut out = std::io::stdout();
+            if json {
+                writeln!(out, "{}", json!({ "root": root }))?;
+            } else {
+                writeln!(out, "{root}")?;
+            }
+            out.flush()
+        };
+        Server::reset_root(folder, &config.server, show).await.context(data.display().to_string())
+    });
+    Ok(done?)
+}

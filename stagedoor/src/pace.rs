@@ -1,0 +1,260 @@
+//! What one HTTP connection is at, and how long it may take for that. Knows no request: it sees bytes go by, and is
+//! told when a request is whole and when its answer is there.
+
+use std::{
+    future::Future,
+    io,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, ready},
+    time::{Duration, Instant},
+};
+
+use axum::body::{Body, Bytes};
+use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
+use stagedoor_relay::Io;
+use stagedoor_server::BodyTimeout;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::Sleep,
+};
+
+use crate::config::Http;
+
+/// What a connection is at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// A head is on its way.
+    Head,
+    /// A request is answered; its body, if it has one, has a time of its own.
+    Working,
+    /// An answer is on its way.
+    Answer,
+    /// Nothing is.
+    Idle,
+}
+
+#[derive(Debug)]
+struct State {
+    phase: Phase,
+    since: Instant,
+    /// Whether all of the answer was taken out of its body.
+    is_given: bool,
+}
+
+/// What a connection is at, shared by all that see it.
+#[derive(Clone, Debug)]
+pub(crate) struct Pace(Arc<Mutex<State>>);
+
+impl Pace {
+    /// Of a connection whose first head is on its way.
+    pub(crate) fn new() -> Self {
+        let state = State { phase: Phase::Head, since: Instant::now(), is_given: false };
+        Self(Arc::new(Mutex::new(state)))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What it is at, and since when.
+    pub(crate) fn now(&self) -> (Phase, Instant) {
+        let state = self.state();
+        (state.phase, state.since)
+    }
+
+    fn enter(&self, phase: Phase) {
+        *self.state() = State { phase, since: Instant::now(), is_given: false };
+    }
+
+    /// A request's head is whole.
+    pub(crate) fn requested(&self) {
+        self.enter(Phase::Working);
+    }
+
+    /// An answer begins; its body, which says when all of it was taken.
+    pub(crate) fn answered(&self, body: Body) -> Body {
+        self.enter(Phase::Answer);
+        Body::new(Answer { body, pace: self.clone() })
+    }
+
+    fn given(&self) {
+        self.state().is_given = true;
+    }
+
+    fn read(&self) {
+        if self.state().phase == Phase::Idle {
+            self.enter(Phase::Head);
+        }
+    }
+
+    fn flushed(&self) {
+        let is_over = {
+            let state = self.state();
+            state.phase == Phase::Answer && state.is_given
+        };
+        if is_over {
+            self.enter(Phase::Idle);
+        }
+    }
+}
+
+impl Http {
+    /// Until when a connection may be at what it is at. `scarce`: connections are.
+    pub(crate) fn deadline(
+        &self,
+        (phase, since): (Phase, Instant),
+        scarce: bool,
+    ) -> Option<Instant> {
+        let ms = match phase {
+            Phase::Head => self.head_timeout_ms,
+            Phase::Working => return None,
+            Phase::Answer => self.answer_timeout_ms,
+            Phase::Idle if scarce => self.head_timeout_ms.min(self.idle_timeout_ms),
+            Phase::Idle => self.idle_timeout_ms,
+        };
+        Some(since + Duration::from_millis(ms))
+    }
+}
+
+/// A connection whose bytes are seen going by.
+pub(crate) struct Paced {
+    io: Io,
+    pace: Pace,
+    /// Whether all that was written has gone.
+    pub(crate) is_flushed: bool,
+}
+
+impl Paced {
+    pub(crate) fn new(io: Io, pace: Pace) -> Self {
+        Self { io, pace, is_flushed: true }
+    }
+
+    pub(crate) fn into_inner(self) -> Io {
+        self.io
+    }
+}
+
+impl AsyncRead for Paced {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
+        if buf.filled().len() > before {
+            self.pace.read();
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Paced {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.is_flushed = false;
+        Pin::new(&mut self.io).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.is_flushed = false;
+        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    /// Asked for once all is written.
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(Pin::new(&mut self.io).poll_flush(cx))?;
+        self.is_flushed = true;
+        self.pace.flushed();
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
+
+/// An answer's body.
+struct Answer {
+    body: Body,
+    pace: Pace,
+}
+
+impl HttpBody for Answer {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        self.pace.given();
+    }
+}
+
+/// A request's body, which must come whole in time.
+pub(crate) struct Timed {
+    body: Incoming,
+    until: Instant,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Timed {
+    pub(crate) fn new(body: Incoming, http: &Http) -> Self {
+        let until = Instant::now() + Duration::from_millis(http.body_timeout_ms);
+        Self { body, until, timer: None }
+    }
+}
+
+impl HttpBody for Timed {
+    type Data = Bytes;
+    type Error = axum::BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::BoxError>>> {
+        if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
+            return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
+        }
+        let until = self.until;
+        let timer =
+            self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until.into())));
+        ready!(timer.as_mut().poll(cx));
+        Poll::Ready(Some(Err(BodyTimeout.into())))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,192 @@
+//! What is listened on: an address and a port, a host's name and a port, or a unix socket. Binds; accepts nothing.
+
+use std::{
+    fmt,
+    fs::{self, Permissions},
+    io,
+    net::SocketAddr,
+    os::unix::{
+        fs::{FileTypeExt, PermissionsExt},
+        net::UnixStream,
+    },
+    path::{Path, PathBuf},
+    str::FromStr,
+};
+
+use anyhow::{Context, bail};
+use socket2::{Domain, SockAddr, Socket, Type};
+use stagedoor_relay::Listening;
+use tokio::net::{TcpListener, UnixListener};
+
+/// Before the path of a unix socket.
+const UNIX: &str = "unix:";
+/// Connections that the system keeps until they are accepted.
+const BACKLOG: i32 = 1_024;
+
+/// What to listen on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Address {
+    /// A host, by name or address, and a port.
+    Host(String),
+    /// A file.
+    Unix(PathBuf),
+}
+
+/// A text is no address to listen on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("neither a host and a port, such as 127.0.0.1:7880, nor unix: and a path")]
+pub(crate) struct AddressError;
+
+impl FromStr for Address {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        if let Some(path) = text.strip_prefix(UNIX) {
+            let is_path = path.len() > 1 && path.starts_with('/');
+            return if is_path { Ok(Self::Unix(path.into())) } else { Err(AddressError) };
+        }
+        let (host, port) = text.rsplit_once(':').ok_or(AddressError)?;
+        let is_name = |host: &str| {
+            let letter = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+            !host.is_empty() && host.bytes().all(letter)
+        };
+        let is_host = text.parse::<SocketAddr>().is_ok() || is_name(host);
+        let is_port = port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok();
+        if is_host && is_port { Ok(Self::Host(text.into())) } else { Err(AddressError) }
+    }
+}
+
+/// The mode of a unix socket's file, from its octal digits.
+pub(crate) fn mode(text: &str) -> Option<u32> {
+    u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o777)
+}
+
+/// Where something listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum At {
+    /// An address and a port.
+    Tcp(SocketAddr),
+    /// A file.
+    Unix(PathBuf),
+}
+
+impl At {
+    /// The address and the port; `0.0.0.0:0` of a file.
+    pub fn address(&self) -> SocketAddr {
+        match self {
+            Self::Tcp(address) => *address,
+            Self::Unix(_) => SocketAddr::from(([0; 4], 0)),
+        }
+    }
+}
+
+impl fmt::Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => write!(f, "{UNIX}{}", path.display()),
+        }
+    }
+}
+
+/// What was bound; the file of a unix socket goes with it.
+pub(crate) struct Bound {
+    pub(crate) listening: Listening,
+    pub(crate) at: At,
+    pub(crate) file: Option<SocketFile>,
+}
+
+/// A unix socket's file, removed when dropped.
+pub(crate) struct SocketFile(PathBuf);
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        // Somebody may have removed it already.
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// Listens. Of a host with several addresses the first that can be had is used. `mode` says who may connect to a
+/// unix socket.
+pub(crate) async fn bind(address: &str, mode: u32) -> anyhow::Result<Bound> {
+    let cannot = || format!("cannot listen on {address}");
+    match address.parse().with_context(cannot)? {
+        Address::Host(host) => {
+            let tcp = TcpListener::bind(&host).await.with_context(cannot)?;
+            let at = At::Tcp(tcp.local_addr()?);
+            Ok(Bound { listening: Listening::Tcp(tcp), at, file: None })
+        }
+        Address::Unix(path) => {
+            let unix = listen_on_file(&path, mode).with_context(cannot)?;
+            let file = Some(SocketFile(path.clone()));
+            Ok(Bound { listening: Listening::Unix(unix), at: At::Unix(path), file })
+        }
+    }
+}
+
+/// The file has its mode before anybody can connect to it. One that an earlier process left is replaced; one on
+/// which somebody listens, or which is no socket, is not.
+fn listen_on_file(path: &Path, mode: u32) -> anyhow::Result<UnixListener> {
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error.into()),
+        Ok(meta) if !meta.file_type().is_socket() => bail!("the file is there and is no socket"),
+        Ok(_) if UnixStream::connect(path).is_ok() => bail!("somebody listens there already"),
+        Ok(_) => fs::remove_file(path)?,
+    }
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.bind(&SockAddr::unix(path)?)?;
+    fs::set_permissions(path, Permissions::from_mode(mode))?;
+    socket.listen(BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    let std: std::os::unix::net::UnixListener = std::os::fd::OwnedFd::from(socket).into();
+    Ok(UnixListener::from_std(std)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_a_host_and_a_port_or_a_path() {
+        for good in ["127.0.0.1:7880", "[::1]:0", "localhost:80", "relay.example:443", "0.0.0.0:1"]
+        {
+            assert_eq!(good.parse(), Ok(Address::Host(good.into())), "{good}");
+        }
+        assert_eq!("unix:/run/s.sock".parse(), Ok(Address::Unix("/run/s.sock".into())));
+        for bad in
+            ["", "here", "here:", ":80", "::1:80", "a b:80", "x:65536", "x:+1", "unix:", "unix:a"]
+        {
+            assert_eq!(bad.parse::<Address>(), Err(AddressError), "{bad}");
+        }
+        assert_eq!(
+            [mode("0660"), mode("600"), mode("1777"), mode("rw")],
+            [Some(0o660), Some(0o600), None, None]
+        );
+    }
+
+    #[tokio::test]
+    async fn a_unix_socket_has_its_mode_and_goes_with_its_listener() {
+        let folder = std::env::temp_dir().join(format!("stagedoor-socket-{}", std::process::id()));
+        fs::create_dir_all(&folder).expect("a folder");
+        let path = folder.join("s.sock");
+        let address = format!("unix:{}", path.display());
+        let bound = bind(&address, 0o600).await.expect("it listens");
+        let mode = fs::metadata(&path).expect("the file").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        assert_eq!(bound.at.to_string(), address);
+        let taken = bind(&address, 0o600).await.err().expect("taken");
+        assert!(format!("{taken:#}").contains("listens there already"), "{taken:#}");
+        // Left behind by a process that was killed.
+        let Bound { listening, file, .. } = bound;
+        drop(listening);
+        std::mem::forget(file);
+        assert!(path.exists());
+        drop(bind(&address, 0o600).await.expect("what was left is replaced"));
+        assert!(!path.exists());
+        fs::write(&path, "mine").expect("a file");
+        assert!(bind(&address, 0o600).await.is_err());
+        assert_eq!(fs::read_to_string(&path).expect("the file"), "mine");
+        fs::remove_dir_all(&folder).expect("it was there");
+    }
+}
