@@ -56,6 +56,8 @@ async fn stage() -> Result<Stage> {
         limits.requests_burst = 1_000_000;
         limits.sends_per_s = 1_000_000;
         limits.sends_burst = 1_000_000;
+        limits.logins_burst = 1_000_000;
+        limits.address_logins_burst = 1_000_000;
         limits.presence_batch_interval_ms = 0;
         limits.token_expiring_notice_s = 0;
         limits.ping_interval_ms = 600_000;
