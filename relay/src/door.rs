@@ -206,6 +206,7 @@ impl Denied {
             Self::UserMismatch => "user_mismatch",
             Self::Proof(ProofError::Required) => "proof_required",
             Self::Proof(ProofError::Invalid) => "proof_invalid",
+            Self::Proof(ProofError::KeyPrivate) => "proof_key_private",
             Self::Ticket => "ticket_unknown",
             Self::Revoked => "token_revoked",
             Self::Banned => "banned",

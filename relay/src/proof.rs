@@ -1,15 +1,20 @@
 //! The proof that a member holds the key to which its token is bound: a JWT in the form of RFC 9449 §4.2,
 //! over a nonce of this connection's (`spec/wire.md` §Stolen tokens). After `door`, before `tickets`. Pure.
 
+use std::collections::HashMap;
+
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::signature::{ECDSA_P256_SHA256_FIXED, ED25519, UnparsedPublicKey};
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
+use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 use stagedoor_token::Thumbprint;
 use thiserror::Error;
 
 /// The longest proof, in bytes.
 const PROOF_BYTES_MAX: usize = 2_048;
+/// Members of a JWK that only a private or a symmetric key has (RFC 7518 §6, RFC 8037 §2).
+const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
 /// Why a proof is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -20,13 +25,16 @@ pub enum ProofError {
     /// It is not well-formed, of another key or of another token, or its signature is not good.
     #[error("the proof is not good")]
     Invalid,
+    /// It carries a private key: everybody who saw it can prove to hold that key.
+    #[error("the proof's `jwk` has private members; replace the key and send its public part alone")]
+    KeyPrivate,
 }
 
 #[derive(Deserialize)]
 struct Header {
     typ: String,
     alg: String,
-    jwk: Jwk,
+    jwk: Box<RawValue>,
 }
 
 /// The public keys of RFC 7518 §6.2 and RFC 8037 that a proof may be signed by.
@@ -94,26 +102,36 @@ pub(crate) fn check(
     nonce: Option<&str>,
 ) -> Result<(), ProofError> {
     let (Some(proof), Some(nonce)) = (proof, nonce) else { return Err(ProofError::Required) };
-    let claims = verified(proof, thumbprint).ok_or(ProofError::Invalid)?;
+    let claims = verified(proof, thumbprint)?;
     if claims.ath != sha256(presented) {
         return Err(ProofError::Invalid);
     }
     if claims.nonce == nonce { Ok(()) } else { Err(ProofError::Required) }
 }
 
-fn verified(proof: &str, thumbprint: Thumbprint) -> Option<Claims> {
+/// The claims of a proof that the key with this thumbprint signed.
+fn verified(proof: &str, thumbprint: Thumbprint) -> Result<Claims, ProofError> {
     if proof.len() > PROOF_BYTES_MAX {
-        return None;
+        return Err(ProofError::Invalid);
     }
-    let (signed, signature) = proof.rsplit_once('.')?;
-    let (head, payload) = signed.split_once('.')?;
-    let head = decode(head)?;
-    let Header { typ, alg, jwk } = parse(&head)?;
+    let (signed, signature) = proof.rsplit_once('.').ok_or(ProofError::Invalid)?;
+    let (head, payload) = signed.split_once('.').ok_or(ProofError::Invalid)?;
+    let head = decode(head).ok_or(ProofError::Invalid)?;
+    let Header { typ, alg, jwk } = parse(&head).ok_or(ProofError::Invalid)?;
+    let members: HashMap<String, IgnoredAny> =
+        parse(jwk.get().as_bytes()).ok_or(ProofError::Invalid)?;
+    if PRIVATE_MEMBERS.iter().any(|name| members.contains_key(*name)) {
+        return Err(ProofError::KeyPrivate);
+    }
+    let jwk: Jwk = parse(jwk.get().as_bytes()).ok_or(ProofError::Invalid)?;
     if typ != "dpop+jwt" || jwk.thumbprint() != thumbprint {
-        return None;
+        return Err(ProofError::Invalid);
     }
-    jwk.verify(&alg, signed.as_bytes(), &decode(signature)?)?;
-    parse(&decode(payload)?)
+    let verified = || {
+        jwk.verify(&alg, signed.as_bytes(), &decode(signature)?)?;
+        parse(&decode(payload)?)
+    };
+    verified().ok_or(ProofError::Invalid)
 }
 
 #[cfg(test)]
@@ -216,6 +234,22 @@ mod tests {
         let (head, _) = signed.split_once('.').expect("three parts");
         let other = URL_SAFE_NO_PAD.encode(r#"{"nonce":"n","ath":""}"#);
         refused(&format!("{head}.{other}.{signature}"));
+    }
+
+    #[test]
+    fn a_jwk_with_any_private_member_is_told_as_that() {
+        for holder in [p256(), ed25519()] {
+            let thumbprint = holder.thumbprint();
+            for name in PRIVATE_MEMBERS {
+                let mut holder = Holder { jwk: holder.jwk.clone(), ..ed25519() };
+                holder.jwk[name] = Value::Null;
+                let checked = check(Some(&holder.good()), thumbprint, "token", Some("n"));
+                assert_eq!(checked, Err(ProofError::KeyPrivate), "{name}");
+            }
+        }
+        let rsa = Holder { jwk: json!({"kty": "RSA", "n": "", "e": "", "d": ""}), ..ed25519() };
+        let checked = check(Some(&rsa.good()), ed25519().thumbprint(), "token", Some("n"));
+        assert_eq!(checked, Err(ProofError::KeyPrivate), "of a kind that is not taken either");
     }
 
     proptest! {

@@ -1,1 +1,4 @@
 //! What a member is told is so: stored before it is answered, by the calendar, and freed when it ends.
+
+#[path = "truth/proofs.rs"]
+mod proofs;
