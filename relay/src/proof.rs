@@ -26,7 +26,9 @@ pub enum ProofError {
     #[error("the proof is not good")]
     Invalid,
     /// It carries a private key: everybody who saw it can prove to hold that key.
-    #[error("the proof's `jwk` has private members; replace the key and send its public part alone")]
+    #[error(
+        "the proof's `jwk` has private members; replace the key and send its public part alone"
+    )]
     KeyPrivate,
 }
 

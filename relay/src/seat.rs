@@ -115,6 +115,8 @@ impl Seat {
             grants: told(&me.grants, &roles),
             exp: me.pass.exp,
             now: shared.clock.unix_s(),
+            ping_interval_ms: shared.limits.ping_interval_ms,
+            pong_timeout_ms: shared.limits.pong_timeout_ms,
             count,
             members,
             streams,

@@ -23,7 +23,7 @@ use stagedoor_wire::{
     frame::FrameHeader,
     member::Delivery,
     rate::{Bucket, Rate},
-    reply::{Done, MembersPage, Outcome, Refusal, Reply, SubscribedTo, Versioned},
+    reply::{Done, MembersPage, Outcome, Pong, Refusal, Reply, SubscribedTo, Versioned},
     request::{self, Refused, Request, To},
 };
 
@@ -247,6 +247,9 @@ impl Session {
                 let (count, members, next) =
                     self.seat.room.members(self.seat.grants(), after.as_deref());
                 Ok(ok(id, MembersPage { count, members, next }))
+            }
+            Request::Ping(request::Ping { id, .. }) => {
+                Ok(ok(id, Pong { now_ms: self.shared.clock.unix_ms() }))
             }
             Request::Leave(request::Leave { id, .. }) => Ok(ok(id, Done {})),
         }

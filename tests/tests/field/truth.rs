@@ -1,4 +1,6 @@
 //! What a member is told is so: stored before it is answered, by the calendar, and freed when it ends.
 
+#[path = "truth/pings.rs"]
+mod pings;
 #[path = "truth/proofs.rs"]
 mod proofs;

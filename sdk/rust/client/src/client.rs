@@ -39,7 +39,7 @@ impl Client {
             key: None,
             room: None,
             tls: None,
-            silence_max: Duration::from_secs(40),
+            silence_max: None,
             attempts_max: 100,
             events_waiting_max: EVENTS_WAITING_MAX,
             receive_buffer_bytes: None,
@@ -68,11 +68,12 @@ impl Client {
         self
     }
 
-    /// After how long without a byte the connection counts as lost; 40 s unless set. The relay pings
-    /// every 15 s by default.
+    /// After how long without a byte the connection counts as lost. Unless set, that is the relay's own
+    /// `ping_interval_ms` and `pong_timeout_ms`, which it tells at login, and 15 s; 40 s by its defaults. After
+    /// `ping_interval_ms` of silence the client asks whether the relay is there.
     #[must_use]
     pub fn silence_max(mut self, silence_max: Duration) -> Self {
-        self.0.silence_max = silence_max;
+        self.0.silence_max = Some(silence_max);
         self
     }
 

@@ -3,7 +3,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    time::Duration,
+    time::Instant,
 };
 
 use bytes::Bytes;
@@ -28,6 +28,7 @@ use crate::{
     memory::Memory,
     own::Own,
     renewal::{Answered, Renewal},
+    silence::{Next, Silence},
     socket::Socket,
 };
 
@@ -58,6 +59,7 @@ pub(crate) struct Connection {
     renewal: Renewal,
     /// What was heard before there was anybody to tell.
     early: VecDeque<Said>,
+    pub(crate) silence: Silence,
 }
 
 /// What is to be done with an answer besides passing it on.
@@ -132,22 +134,33 @@ impl Connection {
         memory: &mut Memory,
         commands: &mut mpsc::Receiver<Command>,
         events: &mpsc::Sender<ClientEvent>,
-        silence_max: Duration,
     ) -> End {
         while let Some(said) = self.early.pop_front() {
             if let Err(end) = self.take(said, memory, events).await {
                 return end;
             }
         }
+        self.silence.heard(Instant::now());
         loop {
+            let patience = match self.silence.next(Instant::now()) {
+                Next::Wait(patience) => patience,
+                Next::Ask => match self.ping().await {
+                    Ok(()) => continue,
+                    Err(end) => return end,
+                },
+                Next::Lost => return End::Closed { code: 0, reason: "silence".into() },
+            };
             let step = tokio::select! {
-                heard = tokio::time::timeout(silence_max, self.socket.next()) => match heard {
-                    Ok(Some(Ok(message))) => match said(message) {
-                        Ok(said) => self.take(said, memory, events).await,
-                        Err(end) => Err(end),
-                    },
+                heard = tokio::time::timeout(patience, self.socket.next()) => match heard {
+                    Ok(Some(Ok(message))) => {
+                        self.silence.heard(Instant::now());
+                        match said(message) {
+                            Ok(said) => self.take(said, memory, events).await,
+                            Err(end) => Err(end),
+                        }
+                    }
                     Ok(Some(Err(_)) | None) => Err(broke()),
-                    Err(_) => Err(End::Closed { code: 0, reason: "silence".into() }),
+                    Err(_) => Ok(()),
                 },
                 command = commands.recv() => match command {
                     Some(command) => self.carry_out(command, memory).await,
@@ -284,6 +297,11 @@ impl Connection {
         }
         tell(answered, &outcome.map_err(AskError::Refused));
         Ok(told)
+    }
+
+    /// Asks whether the relay is there; any answer breaks the silence.
+    async fn ping(&mut self) -> Result<(), End> {
+        self.say(&mut Request::Ping(request::Ping { op: op::Ping, id: 0 })).await.map(drop)
     }
 
     async fn carry_out(&mut self, command: Command, memory: &mut Memory) -> Result<(), End> {

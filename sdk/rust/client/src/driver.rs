@@ -1,6 +1,9 @@
 //! The task that owns the socket, and brings it back. After `room`, before `connection`.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use rustls::ClientConfig;
 use serde_json::Value;
@@ -15,6 +18,7 @@ use crate::{
     heard::End,
     memory::Memory,
     proof::ProofKey,
+    silence::Silence,
     socket,
     token::Token,
 };
@@ -27,7 +31,7 @@ pub(crate) struct Settings {
     pub(crate) key: Option<ProofKey>,
     pub(crate) room: Option<String>,
     pub(crate) tls: Option<Arc<ClientConfig>>,
-    pub(crate) silence_max: Duration,
+    pub(crate) silence_max: Option<Duration>,
     pub(crate) attempts_max: u32,
     pub(crate) events_waiting_max: usize,
     pub(crate) receive_buffer_bytes: Option<u32>,
@@ -56,8 +60,11 @@ async fn log_in(settings: &Settings, memory: &mut Memory, pass: Pass) -> Seated 
         .await
         .map_err(|error| (error, None))?;
     let (token, key, room) = (token.clone(), key.clone(), room.clone());
-    let (connection, seat) =
+    let (mut connection, seat) =
         Connection::log_in(socket, token, key, pass, room, memory.events).await?;
+    let (ping_interval_ms, pong_timeout_ms) = (seat.ping_interval_ms, seat.pong_timeout_ms);
+    connection.silence =
+        Silence::new(ping_interval_ms, pong_timeout_ms, settings.silence_max, Instant::now());
     memory.seated(&seat);
     Ok((connection, seat))
 }
@@ -74,8 +81,8 @@ impl Driver {
     /// Runs until the end of the last connection, and tells it.
     pub(crate) async fn run(mut self, mut connection: Connection) {
         loop {
-            let Self { settings, memory, commands, events } = &mut self;
-            let end = connection.run(memory, commands, events, settings.silence_max).await;
+            let Self { memory, commands, events, .. } = &mut self;
+            let end = connection.run(memory, commands, events).await;
             let (code, reason) = match end {
                 End::Closed { code, reason } => (code, reason),
                 End::LetGo => return,

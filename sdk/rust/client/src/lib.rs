@@ -49,12 +49,13 @@
 //! 7. [`heard`]: what the relay said, read. Pure.
 //! 8. [`memory`]: what a reconnect takes along. Pure.
 //! 9. [`own`]: the member's own streams, and what a change of rights does to them. Pure.
-//! 10. [`backoff`]: how long to wait. Pure.
-//! 11. [`socket`]: TCP, TLS, WebSocket.
-//! 12. [`event`]: what the application hears.
-//! 13. [`token`]: where tokens come from.
-//! 14. [`proof`]: the key to which a token may be bound.
-//! 15. [`error`]: what may go wrong.
+//! 10. [`silence`]: how long nothing was heard, and what follows. Pure.
+//! 11. [`backoff`]: how long to wait. Pure.
+//! 12. [`socket`]: TCP, TLS, WebSocket.
+//! 13. [`event`]: what the application hears.
+//! 14. [`token`]: where tokens come from.
+//! 15. [`proof`]: the key to which a token may be bound.
+//! 16. [`error`]: what may go wrong.
 
 mod backoff;
 mod client;
@@ -69,6 +70,7 @@ mod own;
 mod proof;
 mod renewal;
 mod room;
+mod silence;
 mod socket;
 mod token;
 
@@ -83,7 +85,7 @@ pub use stagedoor_wire::{
     event::{Asked, Ended, Event, Outcome, Why},
     member::{Delivery, Kind, Member, StreamInfo, Subscribed},
     name::{NameError, StateKey, StreamName, Topic},
-    reply::{Invited, LoggedIn, MembersPage, Refusal, Renewed, StateEntry},
+    reply::{Invited, LoggedIn, MembersPage, Pong, Refusal, Renewed, StateEntry},
     request::To,
 };
 pub use token::Token;

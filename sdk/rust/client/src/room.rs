@@ -15,7 +15,7 @@ use serde_json::Value;
 use stagedoor_wire::{
     member::{Delivery, Kind, Subscribed},
     name::{StateKey, StreamName, Topic},
-    reply::{LoggedIn, MembersPage, Renewed, SubscribedTo, Versioned},
+    reply::{LoggedIn, MembersPage, Pong, Renewed, SubscribedTo, Versioned},
     request::{self, Request, To, op},
 };
 use tokio::sync::{mpsc, oneshot, watch};
@@ -212,6 +212,11 @@ impl Room {
     pub async fn members(&self, after: Option<&str>) -> Result<MembersPage, AskError> {
         let after = after.map(ToOwned::to_owned);
         self.request(Request::Members(request::Members { op: op::Members, id: 0, after })).await
+    }
+
+    /// Asks the relay what time it is there; it answers after everything that was sent before.
+    pub async fn ping(&self) -> Result<Pong, AskError> {
+        self.request(Request::Ping(request::Ping { op: op::Ping, id: 0 })).await
     }
 
     /// Leaves the room; [`ClientEvent::Closed`](crate::event::ClientEvent::Closed) follows.

@@ -67,6 +67,10 @@ pub struct LoggedIn<D> {
     pub exp: u64,
     /// The server's time, Unix seconds.
     pub now: u64,
+    /// The relay pings a connection from which nothing came for this long.
+    pub ping_interval_ms: u64,
+    /// And closes it when nothing comes for this long after that.
+    pub pong_timeout_ms: u64,
     /// Members in the room, hidden ones aside.
     pub count: u32,
     /// The members that this one may see: the first `members_page_max` of them.
@@ -160,6 +164,13 @@ pub struct SubscribedTo {
 pub struct Versioned {
     /// The key's new version.
     pub version: u64,
+}
+
+/// `ok` of `ping`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pong {
+    /// The relay's time, Unix milliseconds.
+    pub now_ms: u64,
 }
 
 /// `ok` of `members`.

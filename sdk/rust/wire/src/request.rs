@@ -1,11 +1,13 @@
 //! What a member asks (`spec/wire.md` §Requests): one JSON object in one text message, with `op` and
 //! `id`. First of the wire; the answer is a [`reply`](crate::reply). Parses and bounds; never decides.
 
+mod parse;
+
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+pub use self::parse::Refused;
 use crate::{
-    code::ErrorCode,
     member::{Cursor, Delivery, Kind},
     name::{StateKey, StreamName, Topic},
 };
@@ -96,6 +98,8 @@ ops! {
     Invite = "invite";
     /// Who is in the room, as far as the member may see, a page at a time.
     Members = "members";
+    /// What time it is, answered after everything that the member sent before.
+    Ping = "ping";
     /// Leave the room; the relay closes with `left`.
     Leave = "leave";
 }
@@ -401,6 +405,16 @@ pub struct Members {
     pub after: Option<String>,
 }
 
+/// `ping`: whether the relay still hears, and what time it is there.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ping {
+    /// Which request this is.
+    pub op: op::Ping,
+    /// Chosen by the member; the answer carries it.
+    pub id: u64,
+}
+
 /// `leave`: leave the room.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -413,74 +427,6 @@ pub struct Leave {
 
 fn is_false(value: &bool) -> bool {
     !value
-}
-
-/// A text message that is no request: which code answers it, and to which `id`, if it had one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refused {
-    /// The `id` of the request, if that much could be read.
-    pub id: Option<u64>,
-    /// [`ErrorCode::RequestInvalid`] or [`ErrorCode::OpUnknown`].
-    pub code: ErrorCode,
-    /// What was wrong, without the sender's own text.
-    pub message: String,
-}
-
-#[derive(Deserialize)]
-struct Head<'a> {
-    #[serde(borrow)]
-    op: std::borrow::Cow<'a, str>,
-    id: Option<u64>,
-}
-
-impl Request {
-    /// Parses one text message.
-    pub fn parse(text: &str) -> Result<Self, Refused> {
-        // Most begin with their `op`; what is good is read once then.
-        let op = text.strip_prefix("{\"op\":\"").and_then(|rest| rest.split('"').next());
-        match op.map(|op| Self::parse_op(op, text)) {
-            Some(Ok(Some(request))) if request.is_whole() => Ok(request),
-            _ => Self::parse_any(text),
-        }
-    }
-
-    /// Whether it says what must be said one way or another.
-    fn is_whole(&self) -> bool {
-        match self {
-            Self::Login(login) => login.token.is_some() != login.ticket.is_some(),
-            _ => true,
-        }
-    }
-
-    fn parse_any(text: &str) -> Result<Self, Refused> {
-        let head: Head<'_> =
-            serde_json::from_str(text).map_err(|error| Refused::shape(None, &error))?;
-        match Self::parse_op(&head.op, text) {
-            Ok(Some(request)) if !request.is_whole() => {
-                let message = "a login brings a `token` or a `ticket`".to_owned();
-                Err(Refused { id: head.id, code: ErrorCode::RequestInvalid, message })
-            }
-            Ok(Some(request)) => Ok(request),
-            Ok(None) => {
-                let message = format!("`op` is one of {}", OPS.join(", "));
-                Err(Refused { id: head.id, code: ErrorCode::OpUnknown, message })
-            }
-            Err(error) => Err(Refused::shape(head.id, &error)),
-        }
-    }
-}
-
-impl Refused {
-    fn shape(id: Option<u64>, error: &serde_json::Error) -> Self {
-        let what = match error.classify() {
-            serde_json::error::Category::Data => {
-                "a field is missing, unknown, given twice or of the wrong shape"
-            }
-            _ => "not one JSON object",
-        };
-        let message = format!("{what} (line {}, column {})", error.line(), error.column());
-        Self { id, code: ErrorCode::RequestInvalid, message }
-    }
 }
 
 #[cfg(test)]

@@ -60,7 +60,8 @@ async fn a_proof_with_a_private_key_is_refused_by_its_code() -> Result<()> {
         }
         let mut bob = stage.connect().await?;
         let asked = bob.ask(json!({"op": "login", "token": token})).await?;
-        let jwk = json!({"kty": "OKP", "crv": "Ed25519", "x": holder.x(), "kid": "mine", "use": "sig"});
+        let jwk =
+            json!({"kty": "OKP", "crv": "Ed25519", "x": holder.x(), "kid": "mine", "use": "sig"});
         let proof = holder.proof(&token, &asked["error"]["nonce"], &jwk);
         bob.ok(json!({"op": "login", "token": token, "proof": proof})).await?;
         anyhow::Ok(())

@@ -1,7 +1,10 @@
 //! Into the seat: the login, and what the memory holds taken up again. Before events are passed on to
 //! anybody.
 
-use std::collections::{HashMap, VecDeque};
+use std::{
+    collections::{HashMap, VecDeque},
+    time::Instant,
+};
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -14,7 +17,7 @@ use stagedoor_wire::{
 use super::{Connection, lost};
 use crate::{
     error::ConnectError, heard::End, memory::Memory, proof::ProofKey, renewal::Renewal,
-    socket::Socket, token::Token,
+    silence::Silence, socket::Socket, token::Token,
 };
 
 /// What logs in.
@@ -70,7 +73,9 @@ impl Connection {
     ) -> Login {
         let (waiting, early) = (HashMap::new(), VecDeque::new());
         let renewal = Renewal::new(source, key);
-        let mut connection = Self { socket, next_id: 1, waiting, renewal, early };
+        // Until the relay has told its intervals, the login waits as long as its socket lives.
+        let silence = Silence::new(u64::MAX, u64::MAX, None, Instant::now());
+        let mut connection = Self { socket, next_id: 1, waiting, renewal, early, silence };
         let login = pass.login(room, resume);
         let mut outcome = connection.ask(Request::Login(login.clone())).await;
         if let Err(ConnectError::Refused(refusal)) = &outcome

@@ -12,6 +12,7 @@ const GOOD: &[&str] = &[
     r#"{"op":"login","id":1,"ticket":"t"}"#,
     r#"{"op":"renew","id":1,"token":"t"}"#,
     r#"{"op":"publish","id":2,"stream":"cam","kind":"video"}"#,
+    r#"{"op":"ping","id":2}"#,
     r#"{"op":"unpublish","id":3,"stream":"cam"}"#,
     r#"{"op":"subscribe","id":4,"streams":["*"],"from":[{"stream":"cam","epoch":1,"seq":2}]}"#,
     r#"{"op":"unsubscribe","id":5,"streams":["*"]}"#,
