@@ -211,8 +211,11 @@ impl<E: Clone> Feed<E> {
     /// Gives a place up.
     pub(crate) fn leave(&self, place: &Place) {
         let mut inner = self.lock();
-        inner.readers[place.slot as usize].mailbox = None;
+        let mailbox = inner.readers[place.slot as usize].mailbox.take();
         inner.free.push(place.slot);
+        // What else lies in the mailbox may hold a place of this feed: it goes with the lock let go.
+        drop(inner);
+        drop(mailbox);
     }
 
     /// Hands out what comes next for a place, about `bytes_max` of it.
@@ -254,16 +257,14 @@ impl<E: Clone> Feed<E> {
 }
 
 impl<E: Clone> Feed<E> {
-    /// Hands out the rest of what is due to a place that ends before `end`, and gives the place up. `false`
-    /// if some of it is not kept any more.
+    /// Hands out the rest of what is due to a place that ends before `end`. `false` if some of it is not kept
+    /// any more.
     pub(crate) fn read_out(&self, place: &Place, end: u64, out: impl FnMut(Bytes)) -> bool {
         let mut inner = self.lock();
         let kept = place.seq >= inner.log.first() || place.seq >= end;
         if kept {
             inner.log.read_before(place.seq, end, out);
         }
-        inner.readers[place.slot as usize].mailbox = None;
-        inner.free.push(place.slot);
         kept
     }
 }

@@ -187,6 +187,19 @@ impl Mailbox {
         std::mem::take(&mut rest.letters)
     }
 
+    /// Throws away all that lies here. To be called when the seat is given up and its room knows it no more:
+    /// a letter holds the member, and the member this mailbox.
+    pub(crate) fn clear(&self) {
+        let mut inner = self.lock();
+        let rest = inner.rest.take();
+        inner.lies = Lies::Nothing;
+        // What lay here gives up places in feeds, whose readers' mailboxes are never called under this lock.
+        drop(inner);
+        let letters = rest.as_ref().map_or(0, |rest| rest.letters.len());
+        self.changes.fetch_sub(letters as u32, Ordering::Relaxed);
+        drop(rest);
+    }
+
     /// Orders the connection to close. An order that comes sooner replaces one that comes later.
     pub(crate) fn order(&self, order: Order) {
         let mut inner = self.lock();

@@ -162,3 +162,6 @@ impl Relay {
         out
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -31,12 +31,14 @@ use stagedoor_wire::{
 };
 use tokio::time::Instant;
 
+#[cfg(test)]
+pub(crate) use self::views::View;
 pub(crate) use self::{
     asks::{AskError, Wants},
     entry::{EnterError, Entering, Found},
     regrant::{Act, RegrantError, Regranted, Switch},
     state::SetError,
-    views::{View, may_subscribe, sees},
+    views::{ViewPlace, may_subscribe, sees},
 };
 use crate::{
     clock::Clock,
@@ -307,6 +309,12 @@ impl Room {
             Some(Event::State { n, key: key.clone(), value: value.to_owned(), version, by })
         });
         Ok(version)
+    }
+
+    /// Its views, for tests of what stays.
+    #[cfg(test)]
+    pub(crate) fn views(&self) -> Vec<std::sync::Weak<views::View>> {
+        self.lock().views.all().map(Arc::downgrade).collect()
     }
 
     /// The share of so many streams. It falls in steps, at each doubling, so that a room with many streams

@@ -30,7 +30,7 @@ use crate::{
     pass::Pass,
     room::{
         Act, EVENTS, EnterError, Entering, Found, Occupant, RegrantError, Regranted, Room, Switch,
-        View, may_subscribe,
+        ViewPlace, may_subscribe,
     },
     shared::Shared,
     stream::Stream,
@@ -43,8 +43,7 @@ pub(crate) struct Seat {
     /// By the streams' numbers; most members have one.
     cursors: SmallVec<[StreamCursor; 1]>,
     shared: Arc<Shared>,
-    view: Arc<View>,
-    events: Place,
+    events: ViewPlace,
     pub(crate) room: Arc<Room>,
     pub(crate) id: u64,
     pub(crate) me: Arc<Occupant>,
@@ -58,9 +57,16 @@ pub(crate) struct Seat {
     pub(crate) reason: &'static str,
 }
 
+/// A place in a stream's log. It is given up with this value.
 struct StreamCursor {
     stream: Arc<Stream>,
     place: Place,
+}
+
+impl Drop for StreamCursor {
+    fn drop(&mut self) {
+        self.stream.feed.leave(&self.place);
+    }
 }
 
 /// What a reading of a log left.
@@ -107,7 +113,7 @@ impl Seat {
         let (room, found) = enter(shared, app, claims.room.into(), &entering, &roles, resume)
             .inspect_err(|_| shared.rooms.give_seat(app))?;
         shared.metrics.seats.add(1);
-        let Found { me, view, count, members, streams, state, asks, place, resumed } = found;
+        let Found { me, events, count, members, streams, state, asks, resumed } = found;
         let answer = LoggedIn {
             app: app.0,
             room: room.name.to_string(),
@@ -121,7 +127,7 @@ impl Seat {
             members,
             streams,
             state,
-            events: Cursor { epoch: view.feed.epoch, seq: place.seq },
+            events: Cursor { epoch: events.view.feed.epoch, seq: events.place.seq },
             resumed: resume.map(|_| resumed),
             waiting: me.waiting,
             asks,
@@ -132,8 +138,7 @@ impl Seat {
             room,
             id,
             me,
-            view,
-            events: place,
+            events,
             cursors: SmallVec::new(),
             names: Names::default(),
             patterns: Wanted::default(),
@@ -155,14 +160,12 @@ impl Seat {
     /// why the connection must close.
     pub(crate) fn refresh(&mut self, mut out: impl FnMut(Bytes)) -> Result<(), Close> {
         for Regranted { occupant, switch, told } in self.me.mailbox.letters() {
-            if let Some(Switch { end, view, place }) = switch {
-                let old = std::mem::replace(&mut self.events, place);
+            if let Some(Switch { end, events }) = switch {
+                let old = std::mem::replace(&mut self.events, events);
                 // That there may be something at the new place was perhaps told before the letter came.
                 self.ready.push_back(EVENTS);
-                let due = end.saturating_sub(old.seq);
-                let kept = self.view.feed.read_out(&old, end, &mut out);
-                self.view = view;
-                if !kept {
+                let due = end.saturating_sub(old.place.seq);
+                if !old.view.feed.read_out(&old.place, end, &mut out) {
                     return Err(Close::Slow);
                 }
                 self.shared.metrics.frames_out.add(due);
@@ -183,8 +186,8 @@ impl Seat {
             .map(|cursor| cursor.stream.info.stream)
             .collect();
         for number in lost {
-            if let Some(StreamCursor { stream, place }) = self.detach(number) {
-                out(ended(&stream, place.seq, Ended::Denied));
+            if let Some(cursor) = self.detach(number) {
+                out(ended(&cursor.stream, cursor.place.seq, Ended::Denied));
             }
         }
         if self.patterns.is_empty() {
@@ -268,7 +271,6 @@ impl Seat {
             self.cursors.binary_search_by_key(&number, |cursor| cursor.stream.info.stream).ok()?;
         let cursor = self.cursors.remove(at);
         self.names.remove(cursor.stream.info.name.clone(), number);
-        cursor.stream.feed.leave(&cursor.place);
         Some(cursor)
     }
 
@@ -330,13 +332,14 @@ impl Seat {
     }
 
     fn read_events(&mut self, batch: &mut Batch, bytes_max: usize) -> Result<Left, Close> {
-        let before = self.events.seq;
-        let read = self.view.feed.read(&mut self.events, Delivery::Reliable, bytes_max, |part| {
+        let ViewPlace { view, place } = &mut self.events;
+        let before = place.seq;
+        let read = view.feed.read(place, Delivery::Reliable, bytes_max, |part| {
             if let Part::Frames(bytes) = part {
                 batch.push(bytes);
             }
         });
-        self.shared.metrics.frames_out.add(self.events.seq - before);
+        self.shared.metrics.frames_out.add(place.seq - before);
         match read {
             Read::More => Ok(Left::More),
             Read::Held => Ok(Left::Held),
@@ -467,14 +470,12 @@ fn enter(
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        for cursor in std::mem::take(&mut self.cursors) {
-            cursor.stream.feed.leave(&cursor.place);
-        }
-        self.view.feed.leave(&self.events);
         let patterns: Vec<Pattern> = self.patterns.iter().cloned().collect();
         if self.room.leave(&self.me.member.user, self.id, &patterns) {
             self.shared.gone(&self.room);
         }
+        // The room knows the seat no more, so no further letter comes.
+        self.me.mailbox.clear();
         self.shared.rooms.give_seat(self.app);
         self.shared.bus.tell(Told::Left {
             app: self.app,

@@ -14,14 +14,8 @@ use stagedoor_wire::{
 
 use tokio::time::Instant;
 
-use super::{EVENTS, Inner, Occupant, Room, Standings, View, is_hidden, presence::Change};
-use crate::{
-    feed::{Begin, Place},
-    mail::Mailbox,
-    pass::Pass,
-    standing::Effective,
-    stream::Ended,
-};
+use super::{Inner, Occupant, Room, Standings, ViewPlace, is_hidden, presence::Change};
+use crate::{mail::Mailbox, pass::Pass, standing::Effective, stream::Ended};
 
 /// Who comes.
 #[derive(Debug)]
@@ -39,14 +33,13 @@ pub(crate) struct Entering {
 #[derive(Debug)]
 pub(crate) struct Found {
     pub(crate) me: Arc<Occupant>,
-    pub(crate) view: Arc<View>,
+    /// Its place in its view.
+    pub(crate) events: ViewPlace,
     pub(crate) count: u32,
     pub(crate) members: Vec<Member>,
     pub(crate) streams: Vec<StreamInfo>,
     pub(crate) state: Vec<StateEntry<Box<RawValue>>>,
     pub(crate) asks: Vec<Asked>,
-    /// Its place in the view.
-    pub(crate) place: Place,
     /// Whether its reading of the room's events goes on where the cursor that it brought says.
     pub(crate) resumed: bool,
 }
@@ -87,7 +80,7 @@ impl Room {
             old.mailbox.close(Close::Replaced);
         }
         let view = inner.views.enter(&me, epoch, &self.limits, now_ms);
-        let (place, resumed) = view.feed.join(&me.mailbox, EVENTS, Begin::Now, resume);
+        let (events, resumed) = ViewPlace::join(view, &me.mailbox, resume);
         let grants = me.grants.clone();
         let before = inner.members.get(&me.member.user).cloned();
         inner.members.insert(me.clone());
@@ -99,13 +92,12 @@ impl Room {
             inner.show(before.as_ref(), &me.member.user, now_ms);
         }
         let found = Found {
-            view,
+            events,
             count: inner.count(),
             members: inner.members.page(&grants, None, self.limits.members_page_max).0,
             streams: inner.streams_for(&grants),
             state: if me.waiting { Vec::new() } else { inner.state.list() },
             asks: inner.asks_for(&grants),
-            place,
             resumed,
             me: me.clone(),
         };

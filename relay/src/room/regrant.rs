@@ -13,10 +13,9 @@ use stagedoor_wire::{
     member::Member,
 };
 
-use super::{EVENTS, Inner, Occupant, Room, View, asks, grant_kind, sees};
+use super::{Inner, Occupant, Room, ViewPlace, asks, grant_kind, sees};
 use crate::{
     encode,
-    feed::{Begin, Place},
     pass::Pass,
     standing::{Effective, Standing},
 };
@@ -74,10 +73,8 @@ pub(crate) struct Regranted {
 pub(crate) struct Switch {
     /// The first number in the old view that is not the member's any more.
     pub(crate) end: u64,
-    /// The new view.
-    pub(crate) view: Arc<View>,
-    /// Where it begins.
-    pub(crate) place: Place,
+    /// The place in the new one.
+    pub(crate) events: ViewPlace,
 }
 
 impl Act {
@@ -201,8 +198,8 @@ impl Room {
         inner.members.replace(new);
         let switched = inner.views.switch(old, new, epoch, &self.limits, now_ms);
         let switch = switched.map(|(end, view)| {
-            let (place, _) = view.feed.join(&new.mailbox, EVENTS, Begin::Now, None);
-            Switch { end, view, place }
+            let (events, _) = ViewPlace::join(view, &new.mailbox, None);
+            Switch { end, events }
         });
         inner.end_denied(new, now_ms);
         inner.show(before.as_ref(), &new.member.user, now_ms);

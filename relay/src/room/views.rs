@@ -4,15 +4,20 @@
 use std::sync::Arc;
 
 use stagedoor_token::{Action, Decision, Grants, authorize};
-use stagedoor_wire::{event::Event, limits::Limits, member::Member};
+use stagedoor_wire::{
+    event::Event,
+    limits::Limits,
+    member::{Cursor, Member},
+};
 
 use serde_json::value::RawValue;
 
-use super::{Occupant, presence::Change};
+use super::{EVENTS, Occupant, presence::Change};
 use crate::{
     encode,
-    feed::Feed,
+    feed::{Begin, Feed, Place},
     log::{Keep, Past},
+    mail::Mailbox,
     stream::{Ended, Stream},
 };
 
@@ -23,6 +28,31 @@ pub(crate) struct View {
     pub(crate) feed: Feed<()>,
     grants: Arc<Grants>,
     waiting: bool,
+}
+
+/// A reader's place in a view. It is given up with this value, read or not.
+#[derive(Debug)]
+pub(crate) struct ViewPlace {
+    pub(crate) view: Arc<View>,
+    pub(crate) place: Place,
+}
+
+impl ViewPlace {
+    /// Takes a place; the second part says whether reading goes on exactly where `resume` says.
+    pub(super) fn join(
+        view: Arc<View>,
+        mailbox: &Arc<Mailbox>,
+        resume: Option<Cursor>,
+    ) -> (Self, bool) {
+        let (place, resumed) = view.feed.join(mailbox, EVENTS, Begin::Now, resume);
+        (Self { view, place }, resumed)
+    }
+}
+
+impl Drop for ViewPlace {
+    fn drop(&mut self) {
+        self.view.feed.leave(&self.place);
+    }
 }
 
 #[derive(Debug)]
@@ -109,6 +139,12 @@ impl Views {
             held.members -= 1;
             held.empty_since_ms = now_ms;
         }
+    }
+
+    /// All of them.
+    #[cfg(test)]
+    pub(super) fn all(&self) -> impl Iterator<Item = &Arc<View>> {
+        self.0.iter().map(|held| &held.view)
     }
 
     fn each(&self) -> impl Iterator<Item = &Arc<View>> {
