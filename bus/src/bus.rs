@@ -6,6 +6,7 @@ use stagedoor_token::AppId;
 use thiserror::Error;
 
 use crate::{
+    clock::Clock,
     command::{Answer, Command},
     directory::{App, Directory},
     event::Event,
@@ -49,6 +50,9 @@ pub trait Bus: Send + Sync + 'static {
     /// Tells every door that a revocation of a target is lifted; `left` are those of the same target that
     /// still stand.
     fn lift(&self, app: AppId, target: &Target, left: &[Revocation]);
+
+    /// The clock by which everybody on this bus decides.
+    fn clock(&self) -> &Clock;
 
     /// Asks the relay that holds the room, or all relays, and waits for the answer.
     fn command(&self, command: Command) -> BusFuture<'_, Answer>;

@@ -135,6 +135,11 @@ pub enum Event {
         /// The room.
         room: Arc<str>,
     },
+    /// The calendar jumped.
+    ClockJumped {
+        /// How far, in milliseconds: forward, or back when negative.
+        by_ms: i64,
+    },
     /// Events that the server was too slow to take were dropped.
     Dropped {
         /// How many.

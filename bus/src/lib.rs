@@ -9,9 +9,11 @@
 //! 5. [`directory`]: what the relay must know of each app to decide at the door.
 //! 6. [`revocations`]: the list of what is revoked, as the door reads it.
 //! 7. [`revocation`]: what a revocation says, and of what token.
-//! 8. `siphash`: what a text is known by in a list that does not keep it.
+//! 8. [`clock`]: the one clock of both.
+//! 9. `siphash`: what a text is known by in a list that does not keep it.
 
 pub mod bus;
+pub mod clock;
 pub mod command;
 pub mod directory;
 pub mod event;
@@ -21,6 +23,7 @@ pub mod revocations;
 mod siphash;
 
 pub use bus::{Bus, BusError, BusFuture};
+pub use clock::Clock;
 pub use command::{Answer, Command};
 pub use directory::{App, Directory};
 pub use event::Event;

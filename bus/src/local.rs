@@ -15,6 +15,7 @@ use stagedoor_token::AppId;
 
 use crate::{
     bus::{Bus, BusError, BusFuture},
+    clock::Clock,
     command::{Answer, Command},
     directory::{App, Directory, Newest},
     event::Event,
@@ -46,6 +47,7 @@ pub struct Asked {
 pub struct LocalBus {
     newest: Newest,
     revocations: Arc<Revocations>,
+    clock: Clock,
     commands: mpsc::Sender<Asked>,
     events: mpsc::Sender<Event>,
     dropped: AtomicU64,
@@ -68,6 +70,7 @@ impl LocalBus {
         let bus = Self {
             newest: Newest::default(),
             revocations: Arc::default(),
+            clock: Clock::start(),
             commands,
             events,
             dropped: AtomicU64::new(0),
@@ -102,6 +105,10 @@ impl Bus for LocalBus {
 
     fn lift(&self, app: AppId, target: &Target, left: &[Revocation]) {
         self.revocations.lift(app, target, left);
+    }
+
+    fn clock(&self) -> &Clock {
+        &self.clock
     }
 
     fn command(&self, command: Command) -> BusFuture<'_, Answer> {

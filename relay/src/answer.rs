@@ -1,4 +1,4 @@
-//! The server's commands, carried out. After `relay`, before `listener`. The server checked the caller's
+//! The server's commands, carried out. After `relay`, before `clock`. The server checked the caller's
 //! right to ask; grants of members play no part here.
 
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Accepts connections off the shared port and counts them. After `answer`, before `handshake`. Reads
+//! Accepts connections off the shared port and counts them. After `clock`, before `handshake`. Reads
 //! nothing itself but TLS.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};

@@ -89,7 +89,7 @@ fn take_seat(
             let revocation = of_token(once.claims.app, &once.claims.jti, now_s, "once");
             shared.bus.tell(Told::Revoked { revocation, by: "once".into() });
         }
-        answer.ticket = shared.tickets.give(once, now_s);
+        answer.ticket = shared.tickets.give(once, || shared.clock.settled_s());
     }
     Ok((seat, answer))
 }

@@ -138,6 +138,8 @@ metrics! {
         frames_dropped: Counter;
         /// Messages taken.
         messages: Counter;
+        /// Times that the calendar jumped.
+        clock_jumps: Counter;
     }
     labelled {
         /// Logins refused, by exact code.

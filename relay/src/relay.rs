@@ -15,6 +15,7 @@ use tokio::{net::TcpListener, sync::mpsc};
 use crate::{
     addresses::Addresses,
     answer::answer,
+    clock,
     listener::{Listener, OtherHttp},
     mail::Order,
     shared::Shared,
@@ -81,6 +82,7 @@ impl Relay {
         tokio::select! {
             () = accepting.accept(&listener) => {}
             () = self.watch_tls() => {}
+            () = clock::watch(&self.shared) => {}
             () = stop => {}
         }
         drop(listener);
@@ -129,13 +131,16 @@ impl Relay {
         self.tls.as_ref().map_or(Ok(()), |tls| tls.reload())
     }
 
-    /// Puts the relay's calendar forward, and lets every connection look at it: for tests of what happens by
-    /// the calendar.
+    /// Puts the calendar of the whole bus forward, and back when negative, and lets every connection look at
+    /// it: for tests of what happens by the calendar.
+    pub fn put_clock(&self, by_ms: i64) {
+        self.shared.clock.put(by_ms);
+        clock::look(&self.shared);
+    }
+
+    /// Puts the calendar forward.
     pub fn put_clock_forward(&self, by: Duration) {
-        self.shared.clock.put_forward(by);
-        for mailbox in self.shared.mailboxes() {
-            mailbox.stir();
-        }
+        self.put_clock(i64::try_from(by.as_millis()).unwrap_or(i64::MAX));
     }
 
     /// Whether the relay is going away.

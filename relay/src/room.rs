@@ -19,6 +19,7 @@ use std::{
 };
 
 use serde_json::value::RawValue;
+use stagedoor_bus::Clock;
 use stagedoor_token::{
     Action, AppId, Decision, Grants, Kind as GrantKind, Pattern, Rule, authorize,
 };
@@ -41,7 +42,6 @@ pub(crate) use self::{
     views::{ViewPlace, may_subscribe, sees},
 };
 use crate::{
-    clock::Clock,
     encode,
     mail::Mailbox,
     pass::Pass,

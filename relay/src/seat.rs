@@ -51,6 +51,8 @@ pub(crate) struct Seat {
     pub(crate) patterns: Wanted,
     pub(crate) own: Vec<Arc<Stream>>,
     app: AppId,
+    /// When it was taken, on the monotonic clock: the calendar may jump meanwhile.
+    began_ms: u64,
     /// Whose it is, as it is told.
     pub(crate) user: Arc<str>,
     /// Why the seat is given up, once that is known.
@@ -145,6 +147,7 @@ impl Seat {
             own: Vec::new(),
             ready: VecDeque::new(),
             app,
+            began_ms: shared.clock.now_ms(),
             user,
             reason: "lost",
         };
@@ -483,7 +486,7 @@ impl Drop for Seat {
             user: self.user.clone(),
             jti: self.me.pass.jti.clone(),
             reason: self.reason.into(),
-            held_ms: self.shared.clock.unix_ms().saturating_sub(self.me.since_ms),
+            held_ms: self.shared.clock.now_ms().saturating_sub(self.began_ms),
         });
     }
 }

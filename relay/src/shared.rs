@@ -10,12 +10,11 @@ use std::{
 };
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use stagedoor_bus::{Bus, Event, Revocation, Target};
+use stagedoor_bus::{Bus, Clock, Event, Revocation, Target};
 use stagedoor_token::{AppId, Roles};
 use stagedoor_wire::{close::Close, limits::Limits};
 
 use crate::{
-    clock::Clock,
     mail::Mailbox,
     metrics::Metrics,
     room::{Occupant, Room},
@@ -53,12 +52,12 @@ impl Shared {
             limits: Arc::new(limits),
             origins,
             cookie,
-            bus,
             rooms: Rooms::default(),
             tickets: Tickets::default(),
             once: Mutex::default(),
             metrics: Metrics::default(),
-            clock: Clock::start(),
+            clock: bus.clock().clone(),
+            bus,
             draining: AtomicBool::new(false),
             epochs: AtomicU64::new(random_u32().into()),
             connection_ids: AtomicU64::new(0),

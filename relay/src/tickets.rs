@@ -44,14 +44,20 @@ impl Tickets {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Gives a ticket out. None where the system has no randomness.
-    pub(crate) fn give(&self, stands_for: Ticket, now_s: u64) -> Option<String> {
+    /// Gives a ticket out; those whose token was over at the settled time are forgotten. None where the system
+    /// has no randomness.
+    pub(crate) fn give(
+        &self,
+        stands_for: Ticket,
+        settled_s: impl FnOnce() -> u64,
+    ) -> Option<String> {
         let mut bytes = [0; TICKET_BYTES];
         getrandom::fill(&mut bytes).ok()?;
         let ticket = URL_SAFE_NO_PAD.encode(bytes);
         let mut held = self.lock();
         if held.tickets.len() >= held.clear_at.max(TICKETS_KEPT_MIN) {
-            held.tickets.retain(|_, ticket| ticket.claims.exp > now_s);
+            let settled_s = settled_s();
+            held.tickets.retain(|_, ticket| ticket.claims.exp > settled_s);
             held.clear_at = 2 * held.tickets.len();
         }
         held.tickets.insert(hash(&ticket), stands_for);
@@ -93,8 +99,8 @@ mod tests {
     #[test]
     fn a_ticket_is_taken_once_and_not_after_it_was_taken_back() {
         let tickets = Tickets::default();
-        let first = tickets.give(ticket("a", 60), 0).expect("a ticket");
-        let second = tickets.give(ticket("b", 60), 0).expect("a ticket");
+        let first = tickets.give(ticket("a", 60), || 0).expect("a ticket");
+        let second = tickets.give(ticket("b", 60), || 0).expect("a ticket");
         assert_eq!(tickets.find(&first).map(|ticket| ticket.claims.jti), Some("a".into()));
         assert!(tickets.take(&first) && !tickets.take(&first));
         tickets.forget(AppId(8), "b");
@@ -107,9 +113,9 @@ mod tests {
     fn tickets_of_the_past_are_cleared_away() {
         let tickets = Tickets::default();
         for _ in 0..TICKETS_KEPT_MIN {
-            tickets.give(ticket("old", 10), 0);
+            tickets.give(ticket("old", 10), || 0);
         }
-        tickets.give(ticket("new", 60), 10);
+        tickets.give(ticket("new", 60), || 10);
         assert_eq!(tickets.lock().tickets.len(), 1);
     }
 }

@@ -6,12 +6,7 @@ use serde::{Deserialize, Serialize};
 use stagedoor_token::AppId;
 use utoipa::ToSchema;
 
-use crate::{
-    error::ApiError,
-    secret,
-    state::{State, unix_ms},
-    store::credentials::ApiKeyRow,
-};
+use crate::{error::ApiError, secret, state::State, store::credentials::ApiKeyRow};
 
 /// Before the operator's credential.
 pub(crate) const ROOT_PREFIX: &str = "sdroot_";
@@ -135,7 +130,7 @@ impl Caller {
         // An unknown id costs the same comparison.
         let good = secret::same(row.as_ref().map_or(&[0; 32][..], |row| &row.hash), &hash);
         let row = row.filter(|_| good).ok_or(INVALID)?;
-        let now_ms = unix_ms();
+        let now_ms = state.unix_ms();
         if row.expires_ms.is_some_and(|expires| expires <= now_ms) {
             return Err(INVALID);
         }

@@ -68,6 +68,9 @@ config! {
     /// How long a write waits for the database, for other writes of this process and as long again for other
     /// processes, in milliseconds; then it is refused with `store_unavailable`.
     store_wait_ms: u64 = 5_000;
+    /// For how long the calendar must have stood, after a start and after a jump, before anything is deleted for
+    /// being old, in seconds.
+    clock_settle_s: u64 = 3_600;
     /// For how long a creation's idempotency key is remembered, in seconds.
     idempotency_s: u64 = 86_400;
     /// For how long the audit trail is kept, in days.

@@ -43,7 +43,8 @@ impl Once {
         headers: &HeaderMap,
         request: &impl Serialize,
     ) -> Result<Self, ApiError> {
-        let since_ms = unix_ms().saturating_sub(state.config.idempotency_s.saturating_mul(1_000));
+        let kept_ms = state.config.idempotency_s.saturating_mul(1_000);
+        let since_ms = state.bus.clock().settled_ms().saturating_sub(kept_ms);
         let Some(key) = headers.get("idempotency-key") else {
             return Ok(Self { keyed: None, since_ms });
         };

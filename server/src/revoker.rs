@@ -42,21 +42,21 @@ impl Revoker {
         Ok(Some(row))
     }
 
-    /// Tells the doors of everything that is stored.
-    pub(crate) async fn load(&self, now_s: u64) -> Result<(), StoreError> {
+    /// Tells the doors of everything that is stored, also of what is over by today's calendar: that may be wrong.
+    pub(crate) async fn load(&self) -> Result<(), StoreError> {
         let mut after = (AppId(0), 0);
         loop {
-            let rows = self.store.all_revocations(after, now_s, ROWS_AT_A_TIME).await?;
+            let rows = self.store.all_revocations(after, ROWS_AT_A_TIME).await?;
             let Some(last) = rows.last() else { return Ok(()) };
             after = (last.entry.app, last.entry.generation);
             rows.iter().for_each(|row| self.bus.revoke(&row.entry));
         }
     }
 
-    /// Lets go of what is over, in the list and in the store.
-    pub(crate) async fn forget(&self, now_s: u64) -> Result<u64, StoreError> {
-        self.bus.revocations().forget(now_s);
-        self.store.prune_revocations(now_s).await
+    /// Lets go of what was over at the settled time, in the list and in the store.
+    pub(crate) async fn forget(&self, settled_s: u64) -> Result<u64, StoreError> {
+        self.bus.revocations().forget(settled_s);
+        self.store.prune_revocations(settled_s).await
     }
 }
 
@@ -130,10 +130,10 @@ mod tests {
             let listed = store.revocations(AppId(1), u64::MAX, now_s, 9).await.expect("rows");
             assert_eq!(listed.len(), left, "{now_s}: over, though not let go of");
             revoker.forget(now_s).await.expect("let go of");
-            let stored = store.all_revocations((AppId(0), 0), 0, 9).await.expect("rows");
+            let stored = store.all_revocations((AppId(0), 0), 9).await.expect("rows");
             assert_eq!((bus.revocations().len(), stored.len()), (left, left), "{now_s}");
             let (again, _ends) = LocalBus::new();
-            revoker_of(&store, &again).load(now_s).await.expect("loaded");
+            revoker_of(&store, &again).load().await.expect("loaded");
             assert_eq!(again.revocations().len(), left, "{now_s}");
         }
         let app = store.app(AppId(1)).await.expect("read").expect("an app");

@@ -24,7 +24,7 @@ use crate::{
         apps::{self, AppCreated, NewApp},
     },
     secret,
-    state::{Buckets, State, unix_ms, unix_s},
+    state::{Buckets, State},
     store::Store,
     under_way::Acts,
 };
@@ -33,6 +33,8 @@ use crate::{
 const PRUNE_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long each part of closing may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How far the settled time goes on before it is noted again.
+const SETTLED_NOTED_MS: u64 = 10 * 60 * 1_000;
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 /// Apps that are told to the relay at a time.
 const APPS_AT_A_TIME: u32 = 500;
@@ -85,6 +87,11 @@ impl Server {
         let store = Store::open(&config.data_dir, wait)
             .await
             .map_err(|error| OpenError::Store(error.to_string()))?;
+        let clock = bus.clock();
+        clock.settle_after(Duration::from_secs(config.clock_settle_s));
+        if let Some(settled_ms) = store.settled_ms().await.map_err(ApiError::from)? {
+            clock.settled_at(settled_ms);
+        }
         let metrics = Arc::new(Metrics::default());
         let (recorder, writer) =
             Recorder::start(store.clone(), metrics.clone(), config.audit_waiting_max.max(1));
@@ -104,7 +111,7 @@ impl Server {
             config,
         });
         let root = make_root(&state).await?;
-        revoker.load(unix_s()).await.map_err(ApiError::from)?;
+        revoker.load().await.map_err(ApiError::from)?;
         tell_apps(&state).await?;
         let (close, closing) = oneshot::channel();
         let listening = tokio::spawn(listen(events, recorder, metrics, revoker, closing));
@@ -180,7 +187,7 @@ impl Server {
 async fn make_root(state: &State) -> Result<Option<String>, OpenError> {
     let secret = secret::random_text::<32>().map_err(ApiError::from)?;
     let hash = secret::hash(secret.as_bytes());
-    let made = state.store.set_root(&hash, unix_ms()).await.map_err(ApiError::from)?;
+    let made = state.store.set_root(&hash, state.unix_ms()).await.map_err(ApiError::from)?;
     Ok(made.then(|| format!("{ROOT_PREFIX}{secret}")))
 }
 
@@ -199,8 +206,8 @@ async fn tell_apps(state: &State) -> Result<(), OpenError> {
 
 async fn prune(state: Arc<State>) {
     loop {
-        let before_ms =
-            unix_ms().saturating_sub(state.config.audit_keep_days.saturating_mul(DAY_MS));
+        let kept_ms = state.config.audit_keep_days.saturating_mul(DAY_MS);
+        let before_ms = state.bus.clock().settled_ms().saturating_sub(kept_ms);
         match state.store.prune(before_ms).await {
             Ok(records) => tracing::debug!(records, "old audit records deleted"),
             Err(error) => tracing::warn!(%error, "old audit records were not deleted"),
@@ -211,10 +218,18 @@ async fn prune(state: Arc<State>) {
 
 async fn forget(state: Arc<State>) {
     let interval = Duration::from_secs(state.config.revocation_prune_interval_s.max(1));
+    let mut noted_ms = 0;
     loop {
-        match state.revoker.forget(unix_s()).await {
+        let settled_ms = state.bus.clock().settled_ms();
+        match state.revoker.forget(settled_ms / 1_000).await {
             Ok(revocations) => tracing::debug!(revocations, "revocations that are over let go of"),
             Err(error) => tracing::warn!(%error, "revocations that are over were not let go of"),
+        }
+        if settled_ms.abs_diff(noted_ms) >= SETTLED_NOTED_MS {
+            match state.store.note_settled(settled_ms).await {
+                Ok(()) => noted_ms = settled_ms,
+                Err(error) => tracing::warn!(%error, "the settled time was not noted"),
+            }
         }
         tokio::time::sleep(interval).await;
     }

@@ -39,17 +39,23 @@ pub(crate) struct State {
     pub(crate) marks: Arc<Marks>,
 }
 
-/// Milliseconds since the Unix epoch.
+/// Milliseconds since the Unix epoch, for what only notes when it happened; what is decided by time asks
+/// [`State::unix_ms`].
 pub(crate) fn unix_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |passed| passed.as_millis() as u64)
 }
 
-/// Seconds since the Unix epoch.
-pub(crate) fn unix_s() -> u64 {
-    unix_ms() / 1_000
-}
-
 impl State {
+    /// Milliseconds since the Unix epoch, by the clock of the bus.
+    pub(crate) fn unix_ms(&self) -> u64 {
+        self.bus.clock().unix_ms()
+    }
+
+    /// Seconds since the Unix epoch, by the clock of the bus.
+    pub(crate) fn unix_s(&self) -> u64 {
+        self.bus.clock().unix_s()
+    }
+
     /// Commits what was done to an app, and tells the doors what it is now.
     pub(crate) async fn commit_app(&self, mut tx: Tx, id: AppId) -> Result<(), ApiError> {
         let row = tx.app(id).await?.ok_or(ApiError::Internal)?;

@@ -4,6 +4,7 @@
 
 pub(crate) mod apps;
 pub(crate) mod audit;
+pub(crate) mod clock;
 pub(crate) mod credentials;
 mod health;
 pub(crate) mod replies;
@@ -142,6 +143,7 @@ fn migrations() -> Vec<Migration> {
         migration(4, "second_login", include_str!("../migrations/0004_second_login.sql")),
         migration(5, "audit_by_id", include_str!("../migrations/0005_audit_by_id.sql")),
         migration(6, "acts", include_str!("../migrations/0006_acts.sql")),
+        migration(8, "clock", include_str!("../migrations/0008_clock.sql")),
     ]
 }
 

@@ -10,14 +10,13 @@ use std::{
 };
 
 use serde_json::value::RawValue;
-use stagedoor_bus::Then;
+use stagedoor_bus::{Clock, Then};
 use stagedoor_token::AtExp;
 use stagedoor_wire::{close::Close, event::Event, limits::Limits};
 use tokio::task::unconstrained;
 
 use super::{Connection, Flow, Over, Phase};
 use crate::{
-    clock::Clock,
     encode,
     pass::Pass,
     room::{Act, RegrantError},
@@ -38,7 +37,8 @@ pub(super) struct Told {
     /// Whether what its end, or its revocation, does to the seat was begun.
     ended: bool,
     revoked: bool,
-    /// When the next thing is due, and the calendar by which that was reckoned; none: to be reckoned anew.
+    /// When the next thing is due, and how often the calendar had moved when that was reckoned; none: to be
+    /// reckoned again.
     due: Option<(Instant, u64)>,
 }
 
@@ -79,11 +79,11 @@ impl Told {
 
     /// When the next thing is due. Asked at every turn, so it is reckoned only when something changed.
     fn due(&mut self, seat: &Seat, limits: &Limits, clock: &Clock) -> Instant {
-        let ahead_ms = clock.ahead_ms();
+        let moves = clock.moves();
         let same = Arc::ptr_eq(&self.pass, &seat.me.pass);
-        if let Some((due, reckoned_ms)) = self.due
+        if let Some((due, reckoned)) = self.due
             && same
-            && reckoned_ms == ahead_ms
+            && reckoned == moves
         {
             return due;
         }
@@ -93,7 +93,7 @@ impl Told {
         }
         let left_ms = self.next_ms(seat).saturating_sub(now_ms).min(A_DAY_MS);
         let due = Instant::now() + Duration::from_millis(left_ms);
-        self.due = Some((due, ahead_ms));
+        self.due = Some((due, moves));
         due
     }
 

@@ -140,7 +140,7 @@ impl Room {
         if !sits && inner.is_full(&grants) {
             return Err(EnterError::RoleFull);
         }
-        inner.note(&member.user, standing, now_ms / 1_000);
+        inner.note(&member.user, standing, &self.clock);
         let me = Occupant {
             seat: *seat,
             member: Member { role: grants.role.to_string(), ..member.clone() },

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::value::RawValue;
-use stagedoor_bus::Then;
+use stagedoor_bus::{Clock, Then};
 use stagedoor_token::{Kinds, Refusal, RoleName, Roles};
 use stagedoor_wire::{
     event::{Ended, Event, Outcome, Why},
@@ -137,7 +137,7 @@ impl Room {
         if grants.role != old.grants.role && inner.is_full(&grants) {
             return Err(RegrantError::RoleFull);
         }
-        inner.note(user, standing, now_s);
+        inner.note(user, standing, &self.clock);
         let same = *grants == *old.grants;
         let grants = if same { old.grants.clone() } else { grants };
         let new = Arc::new(Occupant {
@@ -249,12 +249,13 @@ fn told_to_itself(new: &Occupant, why: Why, by: Option<&Occupant>) -> Bytes {
 
 impl Inner {
     /// Notes what a user was given, if there is anything to note.
-    pub(super) fn note(&mut self, user: &str, standing: Standing, now_s: u64) {
+    pub(super) fn note(&mut self, user: &str, standing: Standing, clock: &Clock) {
         if standing.is_blank() {
             self.standings.remove(user);
         } else if self.standings.get(user) != Some(&standing) {
             if self.standings.len() >= self.standings_clear_at.max(STANDINGS_KEPT_MIN) {
-                self.standings.retain(|_, standing| standing.forget_past(now_s));
+                let settled_s = clock.settled_s();
+                self.standings.retain(|_, standing| standing.forget_past(settled_s));
                 self.standings_clear_at = 2 * self.standings.len();
             }
             self.standings.insert(user.into(), standing);

@@ -78,7 +78,9 @@ impl Session {
         if once {
             use_up(&self.shared, None, &claims, &kid)?;
         }
-        let pass = Arc::new(Pass::of(&mut claims, kid).after(&old.pass, now_s));
+        // What a kick is to revoke is not forgotten because of a calendar that jumped.
+        let settled_s = self.shared.clock.settled_s();
+        let pass = Arc::new(Pass::of(&mut claims, kid).after(&old.pass, settled_s));
         let (jti, old_jti) = (pass.jti.clone(), old.pass.jti.clone());
         if let Err(error) = seat.regrant(&Act::Renew(pass)) {
             if once {

@@ -157,6 +157,10 @@ fn of_event(event: Event, words: &mut Words) -> Record {
         },
         Event::RoomOpened { app, room } => of_room(app, room, words.ok("room.opened")),
         Event::RoomClosed { app, room } => of_room(app, room, words.ok("room.closed")),
+        Event::ClockJumped { by_ms } => {
+            let detail = Some(format!("by_ms={by_ms}").into());
+            Record { detail, ..words.record("clock.jumped", "jumped".into()) }
+        }
         Event::Dropped { events } => {
             let detail = Some(format!("events={events}").into());
             Record { detail, ..words.record("events.dropped", "dropped".into()) }

@@ -21,7 +21,7 @@ use crate::{
     error::{ApiError, Problem},
     idempotency::{NO_SECRET, Once},
     recorder::of_revocation,
-    state::{State, unix_s},
+    state::State,
     store::{audit::Record, revocations::RevocationRow, write::Tx},
 };
 
@@ -267,7 +267,7 @@ pub(crate) async fn ban(
 ) -> Result<(u64, usize), ApiError> {
     let mut tx = state.store.begin().await?;
     app_in(&mut tx, app).await?;
-    let Act { entry, margin_s, then } = new.act(state, app, unix_s())?;
+    let Act { entry, margin_s, then } = new.act(state, app, state.unix_s())?;
     let row = store(state, by, tx, entry, Some(record), None).await?;
     let seats = act_on_seats(state, by, &row, margin_s, then).await?;
     Ok((row.entry.generation, seats))
@@ -304,7 +304,7 @@ pub(crate) async fn create(
     if let Some(kept) = once.kept(&mut tx).await? {
         return Ok(kept);
     }
-    let Act { entry, margin_s, then } = new.act(&state, app, unix_s())?;
+    let Act { entry, margin_s, then } = new.act(&state, app, state.unix_s())?;
     let row = store(&state, &by, tx, entry, None, Some(&once)).await?;
     let seats = act_on_seats(&state, &by, &row, margin_s, then).await?;
     let created = RevocationCreated { revocation: row.into(), seats: Some(seats) };
@@ -332,7 +332,7 @@ pub(crate) async fn list(
     let malformed =
         |_| ApiError::Malformed { code: "query_invalid", detail: "`after` is a number".into() };
     let before = paging.after.map_or(Ok(u64::MAX), |after| after.parse()).map_err(malformed)?;
-    let rows = state.store.revocations(app, before, unix_s(), limit + 1).await?;
+    let rows = state.store.revocations(app, before, state.unix_s(), limit + 1).await?;
     let items = rows.into_iter().map(RevocationView::from).collect();
     Ok(Json(Page::cut(items, limit, |entry: &RevocationView| entry.generation.to_string())))
 }

@@ -17,7 +17,7 @@ use crate::{
     error::{ApiError, Problem},
     issue::{Issued, Lives, NotIssued, Stay, Terms, Wanted, bearer, issue},
     secret,
-    state::{State, unix_s},
+    state::State,
     store::audit::Record,
 };
 
@@ -152,7 +152,7 @@ async fn mint(state: &State, app: AppId, new: NewToken) -> Result<Issued, ApiErr
     let roles = directory.app(app).map(|app| app.roles.clone()).unwrap_or_default();
     let revocations = state.bus.revocations();
     let terms = Terms { lives, roles: &roles, key: &key, revocations: &revocations };
-    issue(wanted, terms, unix_s(), &secret::random_id("t_")?).map_err(|error| match error {
+    issue(wanted, terms, state.unix_s(), &secret::random_id("t_")?).map_err(|error| match error {
         NotIssued::Mint(error) => error.into(),
         NotIssued::Banned { ends_s } => ApiError::Banned { ends_s },
     })
@@ -204,7 +204,7 @@ pub(crate) async fn explain(
     let answer = {
         let _look = state.doors.look(app).await;
         app_row(&state, app).await?;
-        answer(&state, app, &question, unix_s())
+        answer(&state, app, &question, state.unix_s())
     };
     let claims = answer.claims.as_ref();
     let record = Record {

@@ -76,19 +76,18 @@ impl Store {
         self.all(query.bind(i64::from(limit))).await?.iter().map(revocation_row).collect()
     }
 
-    /// Revocations of all apps that are not over, after one of them, in the order of app and number.
+    /// Revocations of all apps after one of them, in the order of app and number.
     pub(crate) async fn all_revocations(
         &self,
         after: (AppId, u64),
-        now_s: u64,
         limit: u32,
     ) -> Result<Vec<RevocationRow>, StoreError> {
         let query = sqlx::query(
-            "SELECT * FROM revocations WHERE (app, generation) > (?, ?) AND (over_s IS NULL OR over_s > ?)
+            "SELECT * FROM revocations WHERE (app, generation) > (?, ?)
              ORDER BY app, generation LIMIT ?",
         );
-        let query = query.bind(i64::from(after.0.0)).bind(bound(after.1)).bind(bound(now_s));
-        self.all(query.bind(i64::from(limit))).await?.iter().map(revocation_row).collect()
+        let query = query.bind(i64::from(after.0.0)).bind(bound(after.1)).bind(i64::from(limit));
+        self.all(query).await?.iter().map(revocation_row).collect()
     }
 
     /// Deletes revocations that are over.

@@ -1,5 +1,9 @@
 //! What a member is told is so: stored before it is answered, by the calendar, and freed when it ends.
 
+#[path = "truth/calendar.rs"]
+mod calendar;
+#[path = "truth/child.rs"]
+mod child;
 #[path = "truth/pings.rs"]
 mod pings;
 #[path = "truth/proofs.rs"]

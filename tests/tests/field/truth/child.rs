@@ -1,0 +1,203 @@
+//! A Stagedoor as a process of its own, which may be killed, starved of disk, or given another calendar.
+
+use std::{
+    fs::File,
+    io::{Seek, Write},
+    path::{Path, PathBuf},
+    process::Stdio,
+};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+use stagedoor_tests::{Caller, Member, binary::binary};
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::{Child, Command},
+};
+
+/// A process that is killed when this is dropped, and what it said when it was up.
+pub(super) struct Process {
+    child: Child,
+    told: Value,
+    log: PathBuf,
+}
+
+/// How a process is started.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Setting {
+    environment: Vec<(&'static str, String)>,
+    /// The largest file that it may write, in blocks of 1,024 bytes.
+    pub(super) file_blocks_max: Option<u64>,
+}
+
+impl Setting {
+    pub(super) fn with(mut self, name: &'static str, value: impl std::fmt::Display) -> Self {
+        self.environment.push((name, format!("{value}")));
+        self
+    }
+
+    /// Starts on a data folder.
+    pub(super) async fn start(&self, data: &Path) -> Result<Process> {
+        let mut command = match self.file_blocks_max {
+            None => Command::new(binary()?),
+            Some(blocks) => {
+                let mut shell = Command::new("bash");
+                let limit = format!("ulimit -f {blocks}; trap '' XFSZ; exec \"$0\" \"$@\"");
+                shell.arg("-c").arg(limit).arg(binary()?);
+                shell
+            }
+        };
+        let here = "127.0.0.1:0";
+        command.args(["dev", "--json", "--listen", here, "--operations", here, "--data"]).arg(data);
+        command
+            .env("STAGEDOOR_SERVER__RATE_PER_S", "100000")
+            .env("STAGEDOOR_SERVER__RATE_BURST", "100000")
+            .envs(self.environment.iter().map(|(name, value)| (*name, value)));
+        let log = data.join("log");
+        let said = File::options().create(true).append(true).open(&log)?;
+        command.stdout(Stdio::piped()).stderr(said).kill_on_drop(true);
+        let mut child = command.spawn()?;
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().context("its output")?).read_line(&mut line).await?;
+        let told = serde_json::from_str(&line).with_context(|| format!("it said {line:?}"))?;
+        Ok(Process { child, told, log })
+    }
+}
+
+impl Process {
+    /// A caller with every scope of the app.
+    pub(super) fn caller(&self) -> Result<Caller> {
+        let to = self.told["url"].as_str().context("a URL")?.trim_start_matches("http://");
+        let credential = self.told["api_key"].as_str().context("an API key")?.into();
+        Ok(Caller { to: to.parse()?, credential })
+    }
+
+    /// Below the app's own path.
+    pub(super) fn path(&self, rest: &str) -> String {
+        format!("/v1/apps/{}/{rest}", self.told["app"])
+    }
+
+    /// A new token.
+    pub(super) async fn mint(&self, claims: Value) -> Result<String> {
+        let minted = self.caller()?.get(201, "POST", &self.path("tokens"), Some(&claims)).await?;
+        Ok(minted["token"].as_str().context("a token")?.to_owned())
+    }
+
+    /// A connection without a seat.
+    pub(super) async fn connect(&self) -> Result<Member> {
+        Member::connect(self.caller()?.to).await
+    }
+
+    /// A member in its seat.
+    pub(super) async fn join(&self, room: &str, user: &str, role: &str) -> Result<Member> {
+        let token = self.mint(json!({"room": room, "user": user, "role": role})).await?;
+        let mut member = self.connect().await?;
+        member.log_in(&token).await?;
+        Ok(member)
+    }
+
+    /// What this process, and those before it on its folder, logged.
+    pub(super) fn logged(&self) -> Result<String> {
+        Ok(std::fs::read_to_string(&self.log)?)
+    }
+
+    /// What `/metrics` says.
+    pub(super) async fn metrics(&self) -> Result<String> {
+        let to = self.told["operations"].as_str().context("a URL")?.trim_start_matches("http://");
+        stagedoor_tests::member::http_get(to.parse()?, "/metrics").await
+    }
+
+    /// Ends it as a power cut does.
+    pub(super) async fn kill(mut self) -> Result<()> {
+        self.child.start_kill()?;
+        self.child.wait().await?;
+        Ok(())
+    }
+}
+
+/// A calendar that a process is given: the real one, shifted by what a file says.
+pub(super) struct Calendar {
+    folder: TempDir,
+    shift: File,
+}
+
+/// Shifts the calendar and no other clock, as an operator or a wrong time server does.
+const SHIM: &str = r#"
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/time.h>
+#include <time.h>
+
+static volatile int64_t none, *shift = &none;
+static int (*real)(clockid_t, struct timespec *);
+
+__attribute__((constructor)) static void begin(void) {
+    real = (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
+    int file = open(getenv("CALENDAR_SHIFT"), O_RDONLY);
+    void *page = mmap(NULL, sizeof *shift, PROT_READ, MAP_SHARED, file, 0);
+    if (page != MAP_FAILED) shift = page;
+}
+
+int clock_gettime(clockid_t id, struct timespec *to) {
+    if (!real) begin();
+    int done = real(id, to);
+    if (id == CLOCK_REALTIME || id == CLOCK_REALTIME_COARSE) to->tv_sec += *shift;
+    return done;
+}
+
+int gettimeofday(struct timeval *restrict to, void *restrict zone) {
+    struct timespec now;
+    (void)zone;
+    int done = clock_gettime(CLOCK_REALTIME, &now);
+    to->tv_sec = now.tv_sec;
+    to->tv_usec = now.tv_nsec / 1000;
+    return done;
+}
+
+time_t time(time_t *to) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    if (to) *to = now.tv_sec;
+    return now.tv_sec;
+}
+"#;
+
+impl Calendar {
+    /// The real one, so far. Takes the C compiler that the build takes as well.
+    pub(super) fn new() -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let source = folder.path().join("shim.c");
+        std::fs::write(&source, SHIM)?;
+        let library = folder.path().join("shim.so");
+        let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".into());
+        let mut command = std::process::Command::new(compiler);
+        command.args(["-shared", "-fPIC", "-O1", "-o"]).arg(&library).arg(&source).arg("-ldl");
+        ensure!(command.status()?.success(), "the shim does not compile");
+        let shift = File::create(folder.path().join("shift"))?;
+        let mut calendar = Self { folder, shift };
+        calendar.set(0)?;
+        Ok(calendar)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// A setting by which processes live by this calendar.
+    pub(super) fn setting(&self) -> Setting {
+        Setting::default()
+            .with("LD_PRELOAD", self.path("shim.so").display())
+            .with("CALENDAR_SHIFT", self.path("shift").display())
+    }
+
+    /// Sets how far it is ahead of the real one, in seconds; behind, when negative.
+    pub(super) fn set(&mut self, shift_s: i64) -> Result<()> {
+        self.shift.rewind()?;
+        Ok(self.shift.write_all(&shift_s.to_ne_bytes())?)
+    }
+}
