@@ -12,12 +12,13 @@ use crate::{
     event::Event,
     revocation::{Revocation, Target},
     revocations::Revocations,
+    store::Storing,
 };
 
 /// A future that a filling of the bus gives back.
 pub type BusFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, BusError>> + Send + 'a>>;
 
-/// Why a command got no answer.
+/// Why a command got no answer, or nothing was stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum BusError {
     /// No relay is there, or it is too busy to take a command.
@@ -26,6 +27,9 @@ pub enum BusError {
     /// The relay did not answer in time.
     #[error("the relay did not answer in time")]
     Timeout,
+    /// The store takes nothing now.
+    #[error("the store takes nothing now")]
+    StoreUnavailable,
 }
 
 /// What both sides hold of the bus: the relay reads the directory and tells what happened, the server
@@ -46,6 +50,13 @@ pub trait Bus: Send + Sync + 'static {
     /// Tells every door of a revocation. Live seats are not touched: [`Command::Revoke`] does that, and
     /// comes after, so that nobody gets in between.
     fn revoke(&self, revocation: &Revocation);
+
+    /// Asks the server to store revocations of one app, all or none, in somebody's name. The doors go by them
+    /// from now on, until it is known whether they are stored; then for good, or not any more.
+    fn store(&self, revocations: Vec<Revocation>, by: &str) -> Storing;
+
+    /// The same of what holds already: the doors know it for good, and it is tried until it is stored.
+    fn store_due(&self, revocations: Vec<Revocation>, by: &str) -> Storing;
 
     /// Tells every door that a revocation of a target is lifted; `left` are those of the same target that
     /// still stand.

@@ -35,7 +35,8 @@ pub enum Command {
         /// How many members at most.
         limit: usize,
     },
-    /// Removes a user from a room. Answered with [`Answer::Done`].
+    /// Removes a user from a room; its tokens do not get back in. Answered when that is stored, with
+    /// [`Answer::Done`] or [`Answer::StoreUnavailable`].
     Kick {
         /// Whose.
         app: AppId,
@@ -146,6 +147,8 @@ pub enum Answer {
     AskUnknown,
     /// The app has no such role, or none that this member can have.
     RoleRefused,
+    /// What must be stored cannot be stored now; nothing was done.
+    StoreUnavailable,
 }
 
 /// A room in a list.

@@ -7,8 +7,6 @@ use std::{borrow::Cow, sync::Arc};
 use serde::{Deserialize, Serialize};
 use stagedoor_token::AppId;
 
-use crate::revocation::Revocation;
-
 /// One event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Event {
@@ -71,14 +69,6 @@ pub enum Event {
         user: Option<Arc<str>>,
         /// `ok`, or the code that refused.
         code: Cow<'static, str>,
-    },
-    /// A member's act revoked something: a kick its token, a ban its user. The doors know of it; it is to
-    /// be stored.
-    Revoked {
-        /// The revocation.
-        revocation: Revocation,
-        /// Who.
-        by: Arc<str>,
     },
     /// A member brought a new token to its seat.
     Renewed {

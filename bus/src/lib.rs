@@ -6,11 +6,12 @@
 //! 2. [`bus`]: the trait that every filling has.
 //! 3. [`command`]: what the server asks of the relay.
 //! 4. [`event`]: what the relay tells the server.
-//! 5. [`directory`]: what the relay must know of each app to decide at the door.
-//! 6. [`revocations`]: the list of what is revoked, as the door reads it.
-//! 7. [`revocation`]: what a revocation says, and of what token.
-//! 8. [`clock`]: the one clock of both.
-//! 9. `siphash`: what a text is known by in a list that does not keep it.
+//! 5. [`store`]: what the relay asks the server to store before it answers.
+//! 6. [`directory`]: what the relay must know of each app to decide at the door.
+//! 7. [`revocations`]: the list of what is revoked, as the door reads it.
+//! 8. [`revocation`]: what a revocation says, and of what token.
+//! 9. [`clock`]: the one clock of both.
+//! 10. `siphash`: what a text is known by in a list that does not keep it.
 
 pub mod bus;
 pub mod clock;
@@ -21,6 +22,7 @@ pub mod local;
 pub mod revocation;
 pub mod revocations;
 mod siphash;
+pub mod store;
 
 pub use bus::{Bus, BusError, BusFuture};
 pub use clock::Clock;
@@ -29,4 +31,5 @@ pub use directory::{App, Directory};
 pub use event::Event;
 pub use local::{Asked, Ends, LocalBus};
 pub use revocation::{Bearer, Hit, Revocation, Target, Then};
-pub use revocations::{REVOCATION_KEPT_S, Revocations};
+pub use revocations::{Held, REVOCATION_KEPT_S, Revocations};
+pub use store::{Change, StoreRequest, Stored, Storing};

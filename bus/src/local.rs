@@ -21,15 +21,13 @@ use crate::{
     event::Event,
     revocation::{Revocation, Target},
     revocations::Revocations,
+    store::{Change, StoreQueue, StoreRequest, Storing},
 };
 
 /// Commands that wait for the relay, at most.
 pub const COMMANDS_WAITING_MAX: usize = 1_024;
 /// Events that wait for the server, at most; further ones are dropped and counted.
 pub const EVENTS_WAITING_MAX: usize = 65_536;
-/// Events beyond that which are not dropped because they tell of a revocation: what is enforced already is to
-/// be stored as well.
-pub const REVOCATIONS_WAITING_MAX: usize = 65_536;
 /// How long a command may take.
 pub const COMMAND_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -50,6 +48,7 @@ pub struct LocalBus {
     clock: Clock,
     commands: mpsc::Sender<Asked>,
     events: mpsc::Sender<Event>,
+    stores: StoreQueue,
     dropped: AtomicU64,
 }
 
@@ -60,22 +59,27 @@ pub struct Ends {
     pub commands: mpsc::Receiver<Asked>,
     /// For the server.
     pub events: mpsc::Receiver<Event>,
+    /// For the server.
+    pub stores: mpsc::Receiver<StoreRequest>,
 }
 
 impl LocalBus {
     /// A bus, and the ends of its channels.
     pub fn new() -> (Arc<Self>, Ends) {
         let (commands, commands_end) = mpsc::channel(COMMANDS_WAITING_MAX);
-        let (events, events_end) = mpsc::channel(EVENTS_WAITING_MAX + REVOCATIONS_WAITING_MAX);
+        let (events, events_end) = mpsc::channel(EVENTS_WAITING_MAX);
+        let (stores, stores_end) = StoreQueue::new();
         let bus = Self {
             newest: Newest::default(),
             revocations: Arc::default(),
             clock: Clock::start(),
             commands,
             events,
+            stores,
             dropped: AtomicU64::new(0),
         };
-        (Arc::new(bus), Ends { commands: commands_end, events: events_end })
+        let ends = Ends { commands: commands_end, events: events_end, stores: stores_end };
+        (Arc::new(bus), ends)
     }
 }
 
@@ -103,6 +107,17 @@ impl Bus for LocalBus {
         self.revocations.add(revocation);
     }
 
+    fn store(&self, revocations: Vec<Revocation>, by: &str) -> Storing {
+        let held = revocations.iter().map(|entry| Revocations::hold(&self.revocations, entry));
+        let held = held.collect();
+        self.stores.put(Change::Revoke(revocations), by.into(), false, held)
+    }
+
+    fn store_due(&self, revocations: Vec<Revocation>, by: &str) -> Storing {
+        revocations.iter().for_each(|entry| self.revocations.add(entry));
+        self.stores.put(Change::Revoke(revocations), by.into(), true, Vec::new())
+    }
+
     fn lift(&self, app: AppId, target: &Target, left: &[Revocation]) {
         self.revocations.lift(app, target, left);
     }
@@ -126,30 +141,20 @@ impl Bus for LocalBus {
     fn tell(&self, event: Event) {
         if self.dropped.load(Ordering::Relaxed) > 0 {
             let events = self.dropped.swap(0, Ordering::Relaxed);
-            if events > 0 && !self.put(Event::Dropped { events }) {
+            if events > 0 && self.events.try_send(Event::Dropped { events }).is_err() {
                 self.dropped.fetch_add(events, Ordering::Relaxed);
             }
         }
-        if !self.put(event) {
+        if self.events.try_send(event).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
-    }
-}
-
-impl LocalBus {
-    /// Puts an event where the server takes it, if there is room for its kind.
-    fn put(&self, event: Event) -> bool {
-        let kept_free = match event {
-            Event::Revoked { .. } => 0,
-            _ => REVOCATIONS_WAITING_MAX,
-        };
-        self.events.capacity() > kept_free && self.events.try_send(event).is_ok()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::STORES_WAITING_MAX;
 
     fn opened(room: &str) -> Event {
         Event::RoomOpened { app: AppId(1), room: room.into() }
@@ -188,29 +193,88 @@ mod tests {
         assert_eq!(seen[seen.len() - 2..], [Event::Dropped { events: 3 }, opened("last")]);
     }
 
-    #[tokio::test]
-    async fn a_revocation_is_told_when_other_events_are_dropped() {
-        let (bus, mut ends) = LocalBus::new();
-        let revoked = Event::Revoked {
-            revocation: Revocation {
-                app: AppId(1),
-                target: Target::User("anna".into()),
-                generation: 1,
-                at_s: 1,
-                ban: true,
-                ends_s: None,
-                reason: None,
-            },
-            by: "host".into(),
+    fn ban(user: &str, ends_s: u64) -> Revocation {
+        Revocation {
+            app: AppId(1),
+            target: Target::User(user.into()),
+            generation: 0,
+            at_s: 1,
+            ban: true,
+            ends_s: Some(ends_s),
+            reason: None,
+        }
+    }
+
+    fn is_banned(bus: &LocalBus, user: &str) -> bool {
+        let bearer = crate::Bearer {
+            app: AppId(1),
+            room: "r",
+            user,
+            role: "host",
+            kid: "k",
+            jti: "j",
+            iat: 0,
+            generation: None,
         };
-        for _ in 0..=EVENTS_WAITING_MAX {
-            bus.tell(opened("r"));
+        bus.revocations().find(&bearer, 5).is_some_and(|hit| hit.ban)
+    }
+
+    #[tokio::test]
+    async fn the_doors_go_by_what_is_to_be_stored_until_that_is_known() {
+        let (bus, mut ends) = LocalBus::new();
+        let storing = bus.store(vec![ban("anna", 9), ban("ben", 9)], "host");
+        assert!(is_banned(&bus, "anna") && is_banned(&bus, "ben") && !is_banned(&bus, "carl"));
+        ends.stores.recv().await.expect("a request").failed();
+        assert_eq!(storing.await.expect_err("refused"), BusError::StoreUnavailable);
+        assert!(!is_banned(&bus, "anna") && !is_banned(&bus, "ben"));
+
+        bus.revoke(&ban("anna", 7));
+        let storing = bus.store(vec![ban("anna", 9)], "host");
+        ends.stores.recv().await.expect("a request").failed();
+        drop(storing);
+        assert!(is_banned(&bus, "anna"), "what was stored before stands");
+        drop(ends);
+        let refused = bus.store(vec![ban("ben", 9)], "host").await;
+        assert_eq!(refused.expect_err("nobody is there"), BusError::StoreUnavailable);
+        assert!(!is_banned(&bus, "ben"));
+    }
+
+    #[tokio::test]
+    async fn what_was_stored_and_is_not_kept_is_lifted() {
+        let (bus, mut ends) = LocalBus::new();
+        for (nth, kept) in [true, false, false].into_iter().enumerate() {
+            let storing = bus.store(vec![ban("anna", 9)], "once");
+            let request = ends.stores.recv().await.expect("a request");
+            assert_eq!((&*request.by, request.is_due), ("once", false));
+            if nth == 2 {
+                drop(storing);
+                request.stored(vec![3]);
+            } else {
+                request.stored(vec![3]);
+                let stored = storing.await.expect("stored");
+                if kept { stored.keep() } else { drop(stored) }
+            }
+            let lift = ends.stores.try_recv().ok();
+            assert_eq!(lift.is_none(), kept);
+            let Some(lift) = lift else { continue };
+            assert_eq!((&lift.change, lift.is_due), (&Change::Lift(AppId(1), vec![3]), true));
         }
-        bus.tell(revoked.clone());
-        let mut last = None;
-        while let Ok(event) = ends.events.try_recv() {
-            last = Some(event);
+    }
+
+    #[tokio::test]
+    async fn requests_over_the_bound_are_refused_and_due_ones_are_taken() {
+        let (bus, ends) = LocalBus::new();
+        let mut storing: Vec<Storing> =
+            (0..STORES_WAITING_MAX).map(|_| bus.store(vec![ban("anna", 9)], "host")).collect();
+        let refused = bus.store(vec![ban("ben", 9)], "host").await;
+        assert_eq!(refused.expect_err("full"), BusError::StoreUnavailable);
+        assert!(!is_banned(&bus, "ben"));
+        storing.push(bus.store_due(vec![ban("ben", 9)], "host"));
+        assert!(is_banned(&bus, "ben"));
+        drop(ends);
+        for storing in storing {
+            assert_eq!(storing.await.expect_err("gone"), BusError::StoreUnavailable);
         }
-        assert_eq!(last, Some(revoked));
+        assert!(is_banned(&bus, "ben") && !is_banned(&bus, "anna"));
     }
 }

@@ -2,19 +2,24 @@
 //! `revocation`. Targets are kept as keyed hashes, so it can answer whether a token is hit, and not what
 //! is in it: that is in the server's store.
 
+mod held;
 mod table;
 
 use std::{
     fmt,
     sync::{
-        PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+        Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
         atomic::{AtomicUsize, Ordering},
     },
 };
 
 use stagedoor_token::{AppId, Limits};
 
-use self::table::{Map, Place, Table};
+pub use self::held::Held;
+use self::{
+    held::HeldMarks,
+    table::{Map, Place, Table},
+};
 use crate::{
     revocation::{Bearer, Hit, Revocation, Target},
     siphash::SipKey,
@@ -137,13 +142,19 @@ impl Lists {
 pub struct Revocations {
     key: SipKey,
     lists: RwLock<Lists>,
+    held: HeldMarks,
     /// Targets in the list, so that an empty one costs nothing.
     len: AtomicUsize,
 }
 
 impl Default for Revocations {
     fn default() -> Self {
-        Self { key: SipKey::random(), lists: RwLock::default(), len: AtomicUsize::new(0) }
+        Self {
+            key: SipKey::random(),
+            lists: RwLock::default(),
+            held: HeldMarks::default(),
+            len: AtomicUsize::new(0),
+        }
     }
 }
 
@@ -199,12 +210,37 @@ impl Revocations {
 
     /// Whether a token is hit, and how badly.
     pub fn find(&self, bearer: &Bearer<'_>, now_s: u64) -> Option<Hit> {
-        if self.is_empty() {
-            return None;
+        let listed = if self.is_empty() { None } else { self.listed(bearer, now_s) };
+        if self.held.is_empty() {
+            return listed;
         }
+        let places = (0..KINDS).zip(self.places(bearer, |_| true));
+        let held = places.filter_map(|at| self.held.hit(at, bearer, now_s));
+        listed.into_iter().chain(held).reduce(worse)
+    }
+
+    /// Goes by an entry for as long as what is returned lives; it is not in the list.
+    pub fn hold(list: &Arc<Self>, entry: &Revocation) -> Held {
+        let at = list.place(entry.app, &entry.target);
+        let mut mark = Mark::default();
+        mark.add(entry);
+        Held::new(list.clone(), at, mark)
+    }
+
+    fn listed(&self, bearer: &Bearer<'_>, now_s: u64) -> Option<Hit> {
         let lists = self.read();
         let targets = lists.apps.get(&bearer.app)?.targets;
         let has = |kind: usize| targets[kind] > 0;
+        let places = self.places(bearer, has);
+        let hits = (0..KINDS).filter(|kind| has(*kind)).filter_map(|kind| {
+            let place = &places[kind];
+            lists.tables[kind][place.part(PARTS)].get(place)?.hit(kind, bearer, now_s)
+        });
+        hits.reduce(worse)
+    }
+
+    /// Where a token's targets lie, of the kinds that are wanted.
+    fn places(&self, bearer: &Bearer<'_>, has: impl Fn(usize) -> bool) -> [Place; KINDS] {
         let hash = |wanted: bool, text| if wanted { self.key.hash(text) } else { [0; 2] };
         let room = hash(has(ROOM) || has(ROOM_USER) || has(ROOM_ROLE), bearer.room);
         let user = hash(has(USER) || has(ROOM_USER), bearer.user);
@@ -219,11 +255,7 @@ impl Revocations {
             hash(has(KEY), bearer.kid),
             [0; 2],
         ];
-        let hits = (0..KINDS).filter(|kind| has(*kind)).filter_map(|kind| {
-            let place = Place::new(bearer.app, hashes[kind]);
-            lists.tables[kind][place.part(PARTS)].get(&place)?.hit(kind, bearer, now_s)
-        });
-        hits.reduce(worse)
+        hashes.map(|hash| Place::new(bearer.app, hash))
     }
 
     fn place(&self, app: AppId, target: &Target) -> (usize, Place) {

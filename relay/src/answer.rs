@@ -3,17 +3,45 @@
 
 use std::sync::Arc;
 
-use stagedoor_bus::{Answer, Command, Event, Revocation, Target, Then};
+use stagedoor_bus::{Answer, Asked, Command, Event, Revocation, Target, Then};
 use stagedoor_token::{AppId, Kinds};
 use stagedoor_wire::close::Close;
 
 use crate::{
+    removal::Removal,
     room::{Act, Occupant, RegrantError, Room},
     shared::Shared,
 };
 
-/// Carries out one command.
-pub(crate) fn answer(shared: &Shared, command: Command) -> Answer {
+/// Carries out one command, and answers it: what must be stored first, later.
+pub(crate) fn answer(shared: &Arc<Shared>, Asked { command, answer: to }: Asked) {
+    let answered = match command {
+        Command::Kick { app, room, user } => match kick(shared, app, &room, &user) {
+            Ok(removal) => {
+                tokio::spawn(async move {
+                    let done = removal.carry_out().await;
+                    // Whoever asked may have given up meanwhile.
+                    let _ = to.send(match done {
+                        Ok(()) => Answer::Done { seats: 1 },
+                        Err(_) => Answer::StoreUnavailable,
+                    });
+                });
+                return;
+            }
+            Err(refused) => refused,
+        },
+        command => carry_out(shared, command),
+    };
+    // Whoever asked may have given up meanwhile.
+    let _ = to.send(answered);
+}
+
+fn kick(shared: &Arc<Shared>, app: AppId, room: &str, user: &str) -> Result<Removal, Answer> {
+    let room = shared.rooms.get(app, room).ok_or(Answer::RoomUnknown)?;
+    Removal::kick(shared, &room, user, "api").ok_or(Answer::UserUnknown)
+}
+
+fn carry_out(shared: &Shared, command: Command) -> Answer {
     let find = |app, room: &str| shared.rooms.get(app, room);
     match command {
         Command::Rooms { app, after, limit } => {
@@ -26,12 +54,8 @@ pub(crate) fn answer(shared: &Shared, command: Command) -> Answer {
             Some(room) => Answer::Room(room.detail(after.as_deref(), limit)),
             None => Answer::RoomUnknown,
         },
-        Command::Kick { app, room, user } => match find(app, &room) {
-            Some(room) => shared
-                .kick(&room, &user, "api")
-                .map_or(Answer::UserUnknown, |()| Answer::Done { seats: 1 }),
-            None => Answer::RoomUnknown,
-        },
+        // It is answered when it is stored.
+        Command::Kick { .. } => Answer::StoreUnavailable,
         Command::CloseRoom { app, room } => match find(app, &room) {
             Some(room) => Answer::Done { seats: shared.close(&room) },
             None => Answer::RoomUnknown,

@@ -2,6 +2,7 @@
 //! It never waits for another member, and never leaves a frame half written with another inside.
 
 mod hours;
+mod login;
 mod tap;
 mod turn;
 
@@ -16,14 +17,7 @@ use std::{
 
 use bytes::Bytes;
 use serde_json::value::RawValue;
-use stagedoor_wire::{
-    close::Close,
-    code::ErrorCode,
-    event::Event,
-    frame::FrameHeader,
-    reply::Refusal,
-    request::{Login, Request},
-};
+use stagedoor_wire::{close::Close, event::Event, frame::FrameHeader};
 use tokio::{
     io::{AsyncRead, ReadBuf},
     time::Sleep,
@@ -35,17 +29,15 @@ use tokio_tungstenite::tungstenite::{
 };
 use tracing::Span;
 
-use self::{hours::Told, tap::Tap};
+pub(crate) use self::login::Begin;
+use self::{hours::Told, login::Pending, tap::Tap};
 use crate::{
     batch::Batch,
-    door::{Denied, Presented},
     encode,
     io::Io,
-    login::{Arrival, Seated, log_in},
     mail::{Mail, Mailbox, Order},
-    proof::ProofError,
-    session::{self, Next, Session, Taken},
-    shared::{Connected, Shared, nonce},
+    session::{Next, Session, Taken},
+    shared::{Connected, Shared},
 };
 
 /// Requests before `login` that are answered, before the connection is closed.
@@ -103,6 +95,8 @@ enum Phase {
         strays: u8,
         /// What the proof of a login must contain, once that was asked for.
         nonce: Option<Box<str>>,
+        /// A login that waits for the store; meanwhile nothing is read.
+        pending: Option<Box<Pending>>,
     },
     /// A member.
     Seated { session: Box<Session>, told: Told },
@@ -150,7 +144,7 @@ impl Connection {
         Self {
             io,
             ws: web_socket(Tap::default(), bytes_max),
-            phase: Phase::Stranger { until, strays: 0, nonce: None },
+            phase: Phase::Stranger { until, strays: 0, nonce: None, pending: None },
             peer,
             stirring: Waker::from(mailbox.clone()),
             mailbox,
@@ -170,47 +164,6 @@ impl Connection {
             _connected: connected,
             shared,
         }
-    }
-
-    /// Begins with the seat that the handshake's token took, or with a close.
-    pub(crate) fn begin(&mut self, begin: Begin) {
-        match begin {
-            Begin::Stranger => {}
-            Begin::Seated(seated) => self.sit(0, *seated, None),
-            Begin::Refused(denied) => {
-                let refusal = Refusal {
-                    code: denied.public_code().into(),
-                    message: denied.message(),
-                    rule: None,
-                    retry_ms: None,
-                    version: None,
-                    nonce: None,
-                };
-                self.push(session::refused(Some(0), refusal));
-                self.close(denied.close());
-            }
-            Begin::Close(close) => self.close(close),
-        }
-    }
-
-    /// Takes the seat. `login_bytes` is the size of the message that asked for it, if one did.
-    fn sit(&mut self, id: u64, (seat, answer): Seated, login_bytes: Option<usize>) {
-        let now = Instant::now();
-        let limits = &self.shared.limits;
-        let bytes_max = limits.frame_bytes_max.max(limits.control_bytes_max);
-        if self.ws.get_ref().is_at_an_end(login_bytes) {
-            // The buffer that the login's token filled goes, and with it most of what a seat costs.
-            self.ws = web_socket(std::mem::take(self.ws.get_mut()), bytes_max);
-        } else {
-            self.ws.set_config(|config| {
-                config.max_message_size = Some(bytes_max);
-                config.max_frame_size = Some(bytes_max);
-            });
-        }
-        let told = Told::of(&seat.me.pass, limits, self.shared.clock.unix_ms());
-        self.push(session::ok(id, answer));
-        let session = Box::new(Session::new(self.shared.clone(), seat, now));
-        self.phase = Phase::Seated { session, told };
     }
 
     fn push(&mut self, frame: Bytes) {
@@ -236,6 +189,15 @@ impl Connection {
         match &self.phase {
             Phase::Seated { session, .. } => session.paused,
             _ => None,
+        }
+    }
+
+    /// Whether what came may be taken now.
+    fn reads(&self) -> bool {
+        match &self.phase {
+            Phase::Seated { session, .. } => session.paused.is_none(),
+            Phase::Stranger { pending, .. } => pending.is_none(),
+            Phase::Closing { .. } => true,
         }
     }
 
@@ -277,17 +239,28 @@ impl Connection {
         self.pinged = false;
         self.ws.get_mut().fill(buffer, n);
         self.take_messages();
-        let tap = self.ws.get_mut();
-        tap.empty();
-        if !tap.output.is_empty() {
-            let output = std::mem::take(&mut tap.output);
-            self.push(output.into());
+        if let Some(rest) = self.ws.get_mut().empty() {
+            // Behind a login that waits; else nothing is left.
+            self.io.unread(rest);
         }
         Poll::Ready(Ok(()))
     }
 
+    /// Takes what tungstenite holds, as far as it may be taken now.
     fn take_messages(&mut self) {
-        while !matches!(self.phase, Phase::Closing { .. }) {
+        self.take_each();
+        let tap = self.ws.get_mut();
+        if !tap.output.is_empty() {
+            let output = std::mem::take(&mut tap.output);
+            self.push(output.into());
+        }
+    }
+
+    fn take_each(&mut self) {
+        while !matches!(
+            self.phase,
+            Phase::Closing { .. } | Phase::Stranger { pending: Some(_), .. }
+        ) {
             match self.ws.read() {
                 Ok(Message::Text(text)) => self.take_text(&text),
                 Ok(Message::Binary(frame)) => self.take_frame(&frame),
@@ -332,66 +305,6 @@ impl Connection {
                 }
             }
             Phase::Closing { .. } => {}
-        }
-    }
-
-    fn take_login(&mut self, text: &str, strays: u8) {
-        let (id, code, message) = match Request::parse(text) {
-            Ok(Request::Login(login)) if strays <= STRAY_REQUESTS_MAX => {
-                return self.log_in(&login, text.len());
-            }
-            Ok(other) => (
-                Some(other.id()),
-                ErrorCode::LoginRequired,
-                "the first request is `login`".to_owned(),
-            ),
-            Err(refused) => (refused.id, refused.code, refused.message),
-        };
-        self.shared.metrics.requests_refused.one(code.as_str());
-        self.push(session::refused_with(id, code, &message));
-        if strays >= STRAY_REQUESTS_MAX {
-            self.close(Close::RateExceeded);
-        }
-    }
-
-    fn log_in(&mut self, login: &Login, login_bytes: usize) {
-        let by_ticket = login.token.is_none();
-        let token = login.token.as_deref().or(login.ticket.as_deref()).unwrap_or_default();
-        let asked = match &mut self.phase {
-            Phase::Stranger { nonce, .. } => nonce.take(),
-            _ => None,
-        };
-        let presented = Presented {
-            token,
-            room: login.room.as_deref(),
-            user: login.user.as_deref(),
-            proof: login.proof.as_deref(),
-            nonce: asked.as_deref(),
-        };
-        let (peer, resume) = (self.peer, login.resume);
-        let arrival = Arrival { peer, presented, by_ticket, resume };
-        match log_in(&self.shared, &self.mailbox, arrival) {
-            Ok(seated) => self.sit(login.id, seated, Some(login_bytes)),
-            Err(denied) => {
-                let asks = denied == Denied::Proof(ProofError::Required);
-                let fresh = if asks { nonce() } else { None };
-                if let Phase::Stranger { nonce, .. } = &mut self.phase {
-                    nonce.clone_from(&fresh);
-                }
-                let refusal = Refusal {
-                    code: denied.public_code().into(),
-                    message: denied.message(),
-                    rule: None,
-                    retry_ms: None,
-                    version: None,
-                    nonce: fresh,
-                };
-                self.push(session::refused(Some(login.id), refusal));
-                // Who is asked for a proof may try again: that much counts as a stray request.
-                if !asks {
-                    self.close(denied.close());
-                }
-            }
         }
     }
 
@@ -480,16 +393,4 @@ impl Timer {
     pub(crate) fn until(until: Instant) -> Self {
         Self { sleep: Box::pin(tokio::time::sleep_until(until.into())), until }
     }
-}
-
-/// How a connection begins after its upgrade.
-pub(crate) enum Begin {
-    /// With a `login` to come.
-    Stranger,
-    /// With the seat that the handshake's token took.
-    Seated(Box<Seated>),
-    /// With the refusal of a cookie's token, told as a browser can read it.
-    Refused(Denied),
-    /// With a refusal.
-    Close(Close),
 }

@@ -1,4 +1,4 @@
-//! The door: the one decision whether a token opens a room. After `login`, before `shared`; called for
+//! The door: the one decision whether a token opens a room. After `removal`, before `shared`; called for
 //! the handshake's token and for `login` alike. Pure: the directory and the time are given.
 
 use std::sync::Arc;
@@ -82,6 +82,9 @@ pub enum Denied {
     /// The relay is going away.
     #[error("the relay is going away")]
     Closing,
+    /// That the token was used cannot be stored now.
+    #[error("that the token was used cannot be stored now; it is as good as before")]
+    Store,
 }
 
 /// The ids of a token whose signature was proven, for the audit trail of its refusal. What is not a text
@@ -215,6 +218,7 @@ impl Denied {
             Self::RoleFull => "role_full",
             Self::SeatHeld => "seat_held",
             Self::Closing => "closing",
+            Self::Store => "store_unavailable",
         }
     }
 
@@ -252,6 +256,7 @@ impl Denied {
             Self::RoleFull => Close::RoleFull,
             Self::SeatHeld => Close::SeatHeld,
             Self::Closing => Close::Closing,
+            Self::Store => Close::StoreUnavailable,
         }
     }
 

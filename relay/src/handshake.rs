@@ -19,7 +19,7 @@ use crate::{
     connection::{Begin, Connection, Timer},
     door::{Denied, Presented},
     io::Io,
-    login::{Arrival, log_in},
+    login::{Arrival, NotSeated, log_in},
     mail::Mailbox,
     shared::Shared,
 };
@@ -225,7 +225,7 @@ fn cookie_of(field: Option<&str>, name: &str) -> Result<Option<String>, Refused>
 async fn answer(
     mut io: Io,
     ahead: Bytes,
-    (peer, timer): (SocketAddr, Timer),
+    (peer, mut timer): (SocketAddr, Timer),
     shared: &Arc<Shared>,
     upgrade: Upgrade,
     full: bool,
@@ -244,7 +244,15 @@ async fn answer(
         (Some(token), false) => {
             let presented = Presented { token, room: None, user: None, proof: None, nonce: None };
             let arrival = Arrival { peer, presented, by_ticket: false, resume: None };
-            match log_in(shared, &mailbox, arrival) {
+            let seated = match log_in(shared, &mailbox, arrival) {
+                Ok(seated) => Ok(seated),
+                Err(NotSeated::Denied(denied)) => Err(denied),
+                Err(NotSeated::Waits(waiting)) => tokio::select! {
+                    seated = waiting => seated,
+                    () = timer.sleep.as_mut() => return Arrived::Over,
+                },
+            };
+            match seated {
                 Ok(seated) => Begin::Seated(Box::new(seated)),
                 Err(denied) if upgrade.by_cookie => Begin::Refused(denied),
                 Err(denied) => return Box::pin(refuse_token(io, shared, denied)).await,

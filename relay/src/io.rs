@@ -64,7 +64,11 @@ impl Io {
 
     /// Puts bytes back, to be read first.
     pub(crate) fn unread(&mut self, ahead: Bytes) {
-        self.ahead = ahead;
+        self.ahead = if self.ahead.is_empty() {
+            ahead
+        } else {
+            [ahead, std::mem::take(&mut self.ahead)].concat().into()
+        };
     }
 
     /// From now on the end of the connection follows at once what is written: on a plain socket both are one

@@ -12,25 +12,26 @@
 //! 6. [`connection`]: one task, one socket: reads, asks, gathers, writes.
 //! 7. [`session`]: one member's requests, decided and carried out in its room.
 //! 8. [`login`]: the door asked, the seat taken, both told.
-//! 9. [`door`]: the one decision whether a token opens a room.
-//! 10. [`proof`]: the proof that a member holds the key to which its token is bound. Pure.
-//! 11. [`tickets`]: what logs in again in place of a token that logs in once.
-//! 12. [`shared`]: what every connection of the relay has in common.
-//! 13. [`seat`]: a member's place in a room: its cursors, its mail; leaving is its `Drop`.
-//! 14. [`rooms`]: every room by app and name.
-//! 15. [`room`]: members, presence, events, streams and state of one room.
-//! 16. [`standing`]: what a user was given in a room beside its token, and what results of both. Pure.
-//! 17. [`pass`]: what of a token counts in the seat that it opened.
-//! 18. [`stream`]: one published stream.
-//! 19. [`feed`]: a log that many read, and who of them waits for more.
-//! 20. [`log`]: frames in order, bounded by bytes and age. Pure.
-//! 21. [`mail`]: the wake-up handle by which rooms and streams reach a connection.
-//! 22. [`batch`]: what goes to the socket next, in few writes.
-//! 23. [`encode`]: the bytes of a server's WebSocket frame.
-//! 24. [`tls`]: certificates, and their renewal while running.
-//! 25. [`io`]: a connection with or without TLS.
-//! 26. [`addresses`]: how many connections there are from each address.
-//! 27. [`metrics`]: what the relay counts.
+//! 9. [`removal`]: a user kicked or banned, once that is stored.
+//! 10. [`door`]: the one decision whether a token opens a room.
+//! 11. [`proof`]: the proof that a member holds the key to which its token is bound. Pure.
+//! 12. [`tickets`]: what logs in again in place of a token that logs in once.
+//! 13. [`shared`]: what every connection of the relay has in common.
+//! 14. [`seat`]: a member's place in a room: its cursors, its mail; leaving is its `Drop`.
+//! 15. [`rooms`]: every room by app and name.
+//! 16. [`room`]: members, presence, events, streams and state of one room.
+//! 17. [`standing`]: what a user was given in a room beside its token, and what results of both. Pure.
+//! 18. [`pass`]: what of a token counts in the seat that it opened.
+//! 19. [`stream`]: one published stream.
+//! 20. [`feed`]: a log that many read, and who of them waits for more.
+//! 21. [`log`]: frames in order, bounded by bytes and age. Pure.
+//! 22. [`mail`]: the wake-up handle by which rooms and streams reach a connection.
+//! 23. [`batch`]: what goes to the socket next, in few writes.
+//! 24. [`encode`]: the bytes of a server's WebSocket frame.
+//! 25. [`tls`]: certificates, and their renewal while running.
+//! 26. [`io`]: a connection with or without TLS.
+//! 27. [`addresses`]: how many connections there are from each address.
+//! 28. [`metrics`]: what the relay counts.
 //!
 //! Outside of the list, and only with the feature `bench`: `bench`, the hot paths laid open to those who
 //! count their instructions.
@@ -56,6 +57,7 @@ mod metrics;
 mod pass;
 mod proof;
 mod relay;
+mod removal;
 mod room;
 mod rooms;
 mod seat;

@@ -1,13 +1,16 @@
-//! A login: the door asked, the seat taken, both told to the bus. After `session`, before `door`. All ways in,
+//! A login: the door asked, the seat taken, both told to the bus. After `session`, before `removal`. All ways in,
 //! the request head and the first message, with a token or a ticket, come through here.
 
 use std::{
+    future::Future,
     net::SocketAddr,
+    pin::Pin,
     sync::{Arc, PoisonError},
+    task::{Context, Poll, ready},
 };
 
 use serde_json::value::RawValue;
-use stagedoor_bus::{Event as Told, Target};
+use stagedoor_bus::{Event as Told, Storing};
 use stagedoor_token::{AppId, Claims, Roles};
 use stagedoor_wire::{member::Cursor, reply::LoggedIn};
 
@@ -15,7 +18,7 @@ use crate::{
     addresses,
     door::{Admission, Denied, Presented, Proven, bearer_of, door, door_again, is_alive},
     mail::Mailbox,
-    room::{Act, RegrantError},
+    room::{Act, RegrantError, Room},
     seat::Seat,
     shared::{Shared, of_token},
     tickets::Ticket,
@@ -36,15 +39,37 @@ pub(crate) struct Arrival<'a> {
     pub(crate) resume: Option<Cursor>,
 }
 
+/// Why there is no seat, or none yet.
+pub(crate) enum NotSeated {
+    /// The login is refused.
+    Denied(Denied),
+    /// The token logs in once, and that it did is being stored.
+    Waits(Box<Waiting>),
+}
+
 /// Asks the door, takes the seat, and tells the bus.
 pub(crate) fn log_in(
     shared: &Arc<Shared>,
     mailbox: &Arc<Mailbox>,
     arrival: Arrival<'_>,
-) -> Result<Seated, Denied> {
-    ask_the_door(shared, arrival)
-        .and_then(|admission| take_seat(shared, mailbox, arrival, admission))
-        .inspect_err(|denied| refused(shared, arrival, *denied))
+) -> Result<Seated, NotSeated> {
+    let Arrival { peer, presented, by_ticket, resume } = arrival;
+    let token = (!by_ticket).then_some(presented.token);
+    let taken = ask_the_door(shared, arrival).and_then(|admission| {
+        if !admission.claims.once {
+            return take_seat(shared, mailbox, peer, admission, resume).map(Ok);
+        }
+        if by_ticket {
+            let ticket = presented.token;
+            return by_a_ticket(shared, mailbox, peer, admission, resume, ticket).map(Ok);
+        }
+        let waiting = Waiting::begin(shared, mailbox, arrival, admission)?;
+        Ok(Err(NotSeated::Waits(Box::new(waiting))))
+    });
+    taken.unwrap_or_else(|denied| {
+        refused(shared, peer, token, denied);
+        Err(NotSeated::Denied(denied))
+    })
 }
 
 fn ask_the_door(shared: &Shared, arrival: Arrival<'_>) -> Result<Admission, Denied> {
@@ -62,67 +87,135 @@ fn ask_the_door(shared: &Shared, arrival: Arrival<'_>) -> Result<Admission, Deni
 fn take_seat(
     shared: &Arc<Shared>,
     mailbox: &Arc<Mailbox>,
-    arrival: Arrival<'_>,
+    peer: SocketAddr,
     admission: Admission,
+    resume: Option<Cursor>,
 ) -> Result<Seated, Denied> {
-    let roles = admission.roles.clone();
-    let once = admission
-        .claims
-        .once
-        .then(|| Ticket { claims: admission.claims.clone(), kid: admission.kid.clone() });
-    if let Some(once) = &once {
-        let ticket = arrival.by_ticket.then_some(arrival.presented.token);
-        use_up(shared, ticket, &once.claims, &once.kid)?;
-    }
-    let taken = Seat::take(shared, admission, mailbox, arrival.resume);
-    let (mut seat, mut answer) = taken.inspect_err(|_| {
-        if let Some(once) = &once {
-            give_back(shared, arrival, once);
-        }
-    })?;
-    told(shared, arrival, &seat);
-    is_still_good(shared, &seat, &roles, once.is_some())
+    let (roles, once) = (admission.roles.clone(), admission.claims.once);
+    let (mut seat, answer) = Seat::take(shared, admission, mailbox, resume)?;
+    told(shared, peer, &seat);
+    is_still_good(shared, &seat.room, &seat.me.member.user, seat.id, &roles, once)
         .inspect_err(|denied| seat.reason = denied.close().reason())?;
-    if let Some(once) = once {
-        let now_s = shared.clock.unix_s();
-        if !arrival.by_ticket {
-            let revocation = of_token(once.claims.app, &once.claims.jti, now_s, "once");
-            shared.bus.tell(Told::Revoked { revocation, by: "once".into() });
-        }
-        answer.ticket = shared.tickets.give(once, || shared.clock.settled_s());
-    }
     Ok((seat, answer))
 }
 
-/// Uses a token up that logs in once, or its ticket.
-pub(crate) fn use_up(
-    shared: &Shared,
-    ticket: Option<&str>,
-    claims: &Claims,
-    kid: &str,
-) -> Result<(), Denied> {
-    if let Some(ticket) = ticket {
-        let taken = shared.tickets.take(ticket);
-        return if taken { Ok(()) } else { Err(Denied::Ticket) };
+fn by_a_ticket(
+    shared: &Arc<Shared>,
+    mailbox: &Arc<Mailbox>,
+    peer: SocketAddr,
+    admission: Admission,
+    resume: Option<Cursor>,
+    ticket: &str,
+) -> Result<Seated, Denied> {
+    if !shared.tickets.take(ticket) {
+        return Err(Denied::Ticket);
     }
+    let stands_for = Ticket { claims: admission.claims.clone(), kid: admission.kid.clone() };
+    let taken = take_seat(shared, mailbox, peer, admission, resume);
+    let (mut seat, mut answer) = taken.inspect_err(|_| shared.tickets.put_back(ticket))?;
+    if !shared.tickets.settle(ticket) {
+        seat.reason = Denied::Ticket.close().reason();
+        return Err(Denied::Ticket);
+    }
+    answer.ticket = shared.tickets.give(stands_for, || shared.clock.settled_s());
+    Ok((seat, answer))
+}
+
+/// Uses a token up that logs in once: from now on no other login has it. Done when that is stored; what is given
+/// back then must be kept, or the token is as good as before.
+pub(crate) fn use_up(shared: &Shared, claims: &Claims, kid: &str) -> Result<Storing, Denied> {
     let _one_at_a_time = shared.once.lock().unwrap_or_else(PoisonError::into_inner);
     let now_s = shared.clock.unix_s();
     is_alive(&shared.bus.revocations(), &bearer_of(claims, kid), now_s)?;
-    shared.bus.revoke(&of_token(claims.app, &claims.jti, now_s, "once"));
-    Ok(())
+    let revocation = of_token(claims.app, &claims.jti, now_s, "once");
+    Ok(shared.bus.store(vec![revocation], "once"))
 }
 
-/// Gives back what was used up for nothing.
-fn give_back(shared: &Shared, arrival: Arrival<'_>, once: &Ticket) {
-    if arrival.by_ticket {
-        shared.tickets.put_back(arrival.presented.token, once.clone());
-    } else {
-        let target = Target::Jti(once.claims.jti.clone());
-        shared.bus.lift(once.claims.app, &target, &[]);
+/// A login with a token that logs in once, which waits until its use is stored. Dropped before, it did not use
+/// the token up.
+pub(crate) struct Waiting {
+    shared: Arc<Shared>,
+    mailbox: Arc<Mailbox>,
+    peer: SocketAddr,
+    token: Box<str>,
+    resume: Option<Cursor>,
+    admission: Admission,
+    step: Step,
+}
+
+enum Step {
+    Storing(Storing),
+    /// It was stored for nothing: until it is lifted the token would be refused.
+    Lifting(Denied, Storing),
+}
+
+impl Waiting {
+    fn begin(
+        shared: &Arc<Shared>,
+        mailbox: &Arc<Mailbox>,
+        arrival: Arrival<'_>,
+        admission: Admission,
+    ) -> Result<Self, Denied> {
+        // Most that would be refused a seat is refused it before anything is written.
+        Seat::would_be_taken(shared, &admission, mailbox)?;
+        let storing = use_up(shared, &admission.claims, &admission.kid)?;
+        Ok(Self {
+            shared: shared.clone(),
+            mailbox: mailbox.clone(),
+            peer: arrival.peer,
+            token: arrival.presented.token.into(),
+            resume: arrival.resume,
+            admission,
+            step: Step::Storing(storing),
+        })
+    }
+
+    fn take_seat(&self) -> Result<Seated, Denied> {
+        let Self { shared, mailbox, peer, resume, admission, .. } = self;
+        let stands_for = Ticket { claims: admission.claims.clone(), kid: admission.kid.clone() };
+        let taken = take_seat(shared, mailbox, *peer, admission.clone(), *resume);
+        let (seat, mut answer) = taken?;
+        answer.ticket = shared.tickets.give(stands_for, || shared.clock.settled_s());
+        Ok((seat, answer))
+    }
+
+    fn refuse(&self, denied: Denied) -> Poll<Result<Seated, Denied>> {
+        refused(&self.shared, self.peer, Some(&self.token), denied);
+        Poll::Ready(Err(denied))
     }
 }
 
-fn told(shared: &Shared, arrival: Arrival<'_>, seat: &Seat) {
+impl Future for Waiting {
+    type Output = Result<Seated, Denied>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        loop {
+            match &mut this.step {
+                Step::Storing(storing) => {
+                    let Ok(stored) = ready!(Pin::new(storing).poll(cx)) else {
+                        return this.refuse(Denied::Store);
+                    };
+                    match this.take_seat() {
+                        Ok(seated) => {
+                            stored.keep();
+                            return Poll::Ready(Ok(seated));
+                        }
+                        Err(denied) => this.step = Step::Lifting(denied, stored.lift()),
+                    }
+                }
+                Step::Lifting(denied, lifting) => {
+                    // Without the store's end nothing is lifted, and nobody comes back either.
+                    let _ = ready!(Pin::new(lifting).poll(cx));
+                    let denied = *denied;
+                    return this.refuse(denied);
+                }
+            }
+        }
+    }
+}
+
+fn told(shared: &Shared, peer: SocketAddr, seat: &Seat) {
     let span = tracing::Span::current();
     span.record("app", seat.room.app.0).record("room", &*seat.room.name);
     span.record("user", &*seat.me.member.user);
@@ -133,18 +226,15 @@ fn told(shared: &Shared, arrival: Arrival<'_>, seat: &Seat) {
         user: seat.user.clone(),
         role: seat.me.grants.role.text(),
         jti: seat.me.pass.jti.clone(),
-        peer: addresses::text(arrival.peer),
+        peer: addresses::text(peer),
     });
 }
 
-fn refused(shared: &Shared, arrival: Arrival<'_>, denied: Denied) {
+/// Tells of a refused login with a token, or without one.
+fn refused(shared: &Shared, peer: SocketAddr, token: Option<&str>, denied: Denied) {
     shared.metrics.logins_refused.one(denied.code());
     tracing::debug!(code = denied.code(), "login refused");
-    let proven = if arrival.by_ticket {
-        Proven::default()
-    } else {
-        Proven::of(arrival.presented.token, denied)
-    };
+    let proven = token.map(|token| Proven::of(token, denied)).unwrap_or_default();
     let Proven { app, room, user, jti } = proven;
     shared.bus.tell(Told::Refused {
         code: denied.code().into(),
@@ -152,7 +242,7 @@ fn refused(shared: &Shared, arrival: Arrival<'_>, denied: Denied) {
         room: room.map(Into::into),
         user: user.map(Into::into),
         jti: jti.map(Into::into),
-        peer: addresses::text(arrival.peer),
+        peer: addresses::text(peer),
     });
 }
 
@@ -160,18 +250,20 @@ fn refused(shared: &Shared, arrival: Arrival<'_>, denied: Denied) {
 /// revoked or changed in between did not find it. A token that logs in once is revoked by that.
 pub(crate) fn is_still_good(
     shared: &Shared,
-    seat: &Seat,
+    room: &Arc<Room>,
+    user: &str,
+    seat: u64,
     roles: &Arc<Roles>,
     once: bool,
 ) -> Result<(), Denied> {
-    let Some(me) = seat.room.sitting(&seat.me.member.user, seat.id) else { return Ok(()) };
-    let mut bearer = me.pass.bearer(seat.room.app, &seat.room.name, &me.member.user);
+    let Some(me) = room.sitting(user, seat) else { return Ok(()) };
+    let mut bearer = me.pass.bearer(room.app, &room.name, user);
     if once {
         bearer.jti = "";
     }
     is_alive(&shared.bus.revocations(), &bearer, shared.clock.unix_s())?;
-    if !Arc::ptr_eq(roles, &shared.roles(seat.room.app)) {
-        match seat.regrant(&Act::Roles) {
+    if !Arc::ptr_eq(roles, &shared.roles(room.app)) {
+        match shared.regrant(room, user, seat, &Act::Roles) {
             Err(RegrantError::Refused(refusal)) => return Err(Denied::Token(refusal)),
             Err(RegrantError::RoleFull) => return Err(Denied::RoleFull),
             Ok(_) | Err(RegrantError::Changed) => {}

@@ -64,9 +64,8 @@ impl Relay {
 
     /// Carries out the server's commands until the server's end is gone.
     pub async fn answer(self: Arc<Self>, mut commands: mpsc::Receiver<Asked>) {
-        while let Some(Asked { command, answer: to }) = commands.recv().await {
-            // Whoever asked may have given up meanwhile.
-            let _ = to.send(answer(&self.shared, command));
+        while let Some(asked) = commands.recv().await {
+            answer(&self.shared, asked);
         }
     }
 

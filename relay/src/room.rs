@@ -36,7 +36,7 @@ use tokio::time::Instant;
 pub(crate) use self::views::View;
 pub(crate) use self::{
     asks::{AskError, Wants},
-    entry::{EnterError, Entering, Found},
+    entry::{EnterError, Entering, Found, Gone},
     regrant::{Act, RegrantError, Regranted, Switch},
     state::SetError,
     views::{ViewPlace, may_subscribe, sees},

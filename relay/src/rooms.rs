@@ -55,6 +55,11 @@ impl Rooms {
         free
     }
 
+    /// Whether `max` seats of an app are taken.
+    pub(crate) fn is_full(&self, app: AppId, max: usize) -> bool {
+        self.seats().get(&app).is_some_and(|taken| *taken >= max) || max == 0
+    }
+
     /// Gives a counted seat back.
     pub(crate) fn give_seat(&self, app: AppId) {
         let mut seats = self.seats();

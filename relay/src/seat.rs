@@ -2,6 +2,7 @@
 //! `rooms`. Reads the logs it has cursors on into a batch, in order, and tells the member of every gap.
 //! Leaving is its `Drop`.
 
+mod take;
 mod wanted;
 
 use std::{collections::VecDeque, sync::Arc};
@@ -10,27 +11,23 @@ use bytes::Bytes;
 use serde_json::value::RawValue;
 use smallvec::SmallVec;
 use stagedoor_bus::Event as Told;
-use stagedoor_token::{AppId, Grants, Pattern, Role, Roles};
+use stagedoor_token::{AppId, Grants, Pattern};
 use stagedoor_wire::{
     close::Close,
     event::{Ended, Event},
-    member::{Cursor, Delivery, Member, Subscribed},
+    member::{Cursor, Delivery, Subscribed},
     name::StreamName,
-    reply::LoggedIn,
     request,
 };
 
 use self::wanted::{Names, Wanted};
 use crate::{
     batch::Batch,
-    door::{Admission, Denied},
     encode,
     feed::{Part, Place, Read},
-    mail::{Mail, Mailbox},
-    pass::Pass,
+    mail::Mail,
     room::{
-        Act, EVENTS, EnterError, Entering, Found, Occupant, RegrantError, Regranted, Room, Switch,
-        ViewPlace, may_subscribe,
+        Act, EVENTS, Occupant, RegrantError, Regranted, Room, Switch, ViewPlace, may_subscribe,
     },
     shared::Shared,
     stream::Stream,
@@ -86,74 +83,6 @@ enum Left {
 type Private = Event<Box<RawValue>>;
 
 impl Seat {
-    /// Takes a seat with what the door allowed. The answer is for the member.
-    pub(crate) fn take(
-        shared: &Arc<Shared>,
-        admission: Admission,
-        mailbox: &Arc<Mailbox>,
-        resume: Option<Cursor>,
-    ) -> Result<(Self, LoggedIn<Box<RawValue>>), Denied> {
-        let Admission { mut claims, kid, roles, second_login } = admission;
-        if shared.is_draining() {
-            return Err(Denied::Closing);
-        }
-        let app = claims.app;
-        if !shared.rooms.take_seat(app, shared.limits.connections_per_app_max) {
-            return Err(Denied::AppFull);
-        }
-        let id = shared.rooms.seat_id();
-        let pass = Arc::new(Pass::of(&mut claims, kid));
-        let user: Arc<str> = claims.user.as_str().into();
-        let member = Member {
-            user: claims.user,
-            role: claims.role.to_string(),
-            name: claims.name,
-            meta: claims.meta,
-        };
-        let mailbox = mailbox.clone();
-        let entering = Entering { seat: id, member, pass, mailbox, second_login };
-        let (room, found) = enter(shared, app, claims.room.into(), &entering, &roles, resume)
-            .inspect_err(|_| shared.rooms.give_seat(app))?;
-        shared.metrics.seats.add(1);
-        let Found { me, events, count, members, streams, state, asks, resumed } = found;
-        let answer = LoggedIn {
-            app: app.0,
-            room: room.name.to_string(),
-            me: me.member.clone(),
-            grants: told(&me.grants, &roles),
-            exp: me.pass.exp,
-            now: shared.clock.unix_s(),
-            ping_interval_ms: shared.limits.ping_interval_ms,
-            pong_timeout_ms: shared.limits.pong_timeout_ms,
-            count,
-            members,
-            streams,
-            state,
-            events: Cursor { epoch: events.view.feed.epoch, seq: events.place.seq },
-            resumed: resume.map(|_| resumed),
-            waiting: me.waiting,
-            asks,
-            ticket: None,
-        };
-        let seat = Self {
-            shared: shared.clone(),
-            room,
-            id,
-            me,
-            events,
-            cursors: SmallVec::new(),
-            names: Names::default(),
-            patterns: Wanted::default(),
-            own: Vec::new(),
-            ready: VecDeque::new(),
-            app,
-            began_ms: shared.clock.now_ms(),
-            user,
-            reason: "lost",
-        };
-        Ok((seat, answer))
-    }
-
     /// What the member may do.
     pub(crate) fn grants(&self) -> &Arc<Grants> {
         &self.me.grants
@@ -207,16 +136,7 @@ impl Seat {
 
     /// Does something to the member itself, as the app's roles are now.
     pub(crate) fn regrant(&self, act: &Act) -> Result<Arc<Occupant>, RegrantError> {
-        let user = &self.me.member.user;
-        loop {
-            let now = self.room.sitting(user, self.id).ok_or(RegrantError::Changed)?;
-            let roles = self.shared.roles(self.app);
-            let done = self.room.regrant(&now, act, None, &roles, self.shared.epoch());
-            match done {
-                Err(RegrantError::Changed) => {}
-                done => return done,
-            }
-        }
+        self.shared.regrant(&self.room, &self.me.member.user, self.id, act)
     }
 
     /// Adds patterns; the streams that match now and that the grants open, each with its place.
@@ -421,54 +341,9 @@ impl Seat {
     }
 }
 
-/// Grants as the member is told them: mostly those of its role, as they are.
-fn told(grants: &Arc<Grants>, roles: &Roles) -> Box<RawValue> {
-    let role = roles.get(&grants.role).filter(|role| Arc::ptr_eq(role.grants(), grants));
-    role.and_then(Role::json).map_or_else(|| encode::raw(&**grants), ToOwned::to_owned)
-}
-
 fn ended(stream: &Stream, seq: u64, reason: Ended) -> Bytes {
     let (number, name) = (stream.info.stream, stream.info.name.clone());
     encode::json(&Private::Ended { stream: number, name, seq, reason })
-}
-
-fn enter(
-    shared: &Arc<Shared>,
-    app: AppId,
-    name: Arc<str>,
-    entering: &Entering,
-    roles: &Roles,
-    resume: Option<Cursor>,
-) -> Result<(Arc<Room>, Found), Denied> {
-    let mut gone = None;
-    loop {
-        let mut opened = false;
-        let room = shared.rooms.find_or(app, &name, gone.as_ref(), |standings| {
-            opened = true;
-            let (clock, limits) = (shared.clock.clone(), shared.limits.clone());
-            Room::new(app, name.clone(), clock, limits, standings)
-        });
-        match room.enter(entering, roles, resume, shared.epoch()) {
-            Ok(found) => {
-                if opened {
-                    shared.bus.tell(Told::RoomOpened { app, room: name });
-                }
-                return Ok((room, found));
-            }
-            Err(EnterError::Closed) => gone = Some(room),
-            Err(error) => {
-                if opened && room.close_empty() {
-                    shared.forget(&room);
-                }
-                return Err(match error {
-                    EnterError::Refused(refusal) => Denied::Token(refusal),
-                    EnterError::RoleFull => Denied::RoleFull,
-                    EnterError::SeatHeld => Denied::SeatHeld,
-                    _ => Denied::RoomFull,
-                });
-            }
-        }
-    }
 }
 
 impl Drop for Seat {

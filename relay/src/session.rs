@@ -2,6 +2,7 @@
 //! `login`. Every request gets exactly one answer; nothing here reads or writes a socket.
 
 mod ask;
+mod later;
 mod moderate;
 mod renew;
 
@@ -26,6 +27,7 @@ use stagedoor_wire::{
     reply::{Done, MembersPage, Outcome, Pong, Refusal, Reply, SubscribedTo, Versioned},
     request::{self, Refused, Request, To},
 };
+use tokio::sync::oneshot;
 
 use crate::{
     encode,
@@ -47,6 +49,8 @@ pub(crate) struct Session {
     shared: Arc<Shared>,
     /// What the proof of a renewal must contain, once that was asked for.
     nonce: Option<Box<str>>,
+    /// Ends with the last renewal that waits for the store.
+    renewing: Option<oneshot::Receiver<()>>,
     requests: Bucket,
     sends: Bucket,
     /// Until when the bytes that the member published are within `caps.bytes_per_s`.
@@ -136,6 +140,7 @@ impl Session {
             seat,
             untold: Untold::default(),
             nonce: None,
+            renewing: None,
             requests,
             sends,
             paused: None,
@@ -182,7 +187,8 @@ impl Session {
             return Next::Close(close);
         }
         match carried_out {
-            Ok(frame) => answer(frame),
+            Ok(Some(frame)) => answer(frame),
+            Ok(None) => {}
             Err(Denial(refusal)) => {
                 self.shared.metrics.requests_refused.one(label(&refusal.code));
                 answer(refused(Some(id), *refusal));
@@ -215,12 +221,20 @@ impl Session {
         Next::On
     }
 
-    fn carry_out(&mut self, request: Request) -> Result<Bytes, Denial> {
+    /// The answer; none if it comes later.
+    fn carry_out(&mut self, request: Request) -> Result<Option<Bytes>, Denial> {
         match request {
-            Request::Login(_) => {
+            Request::Renew(renew) => self.renew(&renew),
+            Request::Moderate(moderate) => self.moderate(&moderate),
+            request => self.carry_out_now(request).map(Some),
+        }
+    }
+
+    fn carry_out_now(&mut self, request: Request) -> Result<Bytes, Denial> {
+        match request {
+            Request::Login(_) | Request::Renew(_) | Request::Moderate(_) => {
                 Err(Denial::new(ErrorCode::AlreadyLoggedIn, "the connection has its seat"))
             }
-            Request::Renew(renew) => self.renew(&renew),
             Request::Publish(publish) => self.publish(publish),
             Request::Unpublish(request::Unpublish { id, stream, .. }) => {
                 if self.seat.unpublish(&stream) {
@@ -239,7 +253,6 @@ impl Session {
             }
             Request::Send(send) => self.send(&send),
             Request::Set(set) => self.set(&set),
-            Request::Moderate(moderate) => self.moderate(&moderate),
             Request::Ask(ask) => self.ask(&ask),
             Request::Unask(request::Unask { id, .. }) => self.unask(id),
             Request::Invite(invite) => self.invite(&invite),

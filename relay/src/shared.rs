@@ -17,7 +17,7 @@ use stagedoor_wire::{close::Close, limits::Limits};
 use crate::{
     mail::Mailbox,
     metrics::Metrics,
-    room::{Occupant, Room},
+    room::{Act, Gone, Occupant, RegrantError, Room},
     rooms::Rooms,
     tickets::Tickets,
 };
@@ -85,24 +85,18 @@ impl Shared {
         self.draining.store(true, Ordering::Relaxed);
     }
 
-    /// Removes a member from its room at once. `None` if it is not there any more.
-    pub(crate) fn put_out(&self, room: &Arc<Room>, member: &Occupant, close: Close) -> Option<()> {
-        if room.put_out(member, close)? {
+    /// Removes a member from its room at once; as it was last. `None` if it is not there any more.
+    pub(crate) fn put_out(
+        &self,
+        room: &Arc<Room>,
+        member: &Occupant,
+        close: Close,
+    ) -> Option<Arc<Occupant>> {
+        let Gone { member, closed } = room.put_out(member, close)?;
+        if closed {
             self.gone(room);
         }
-        Some(())
-    }
-
-    /// Removes a user from a room at once; the tokens that its seat used do not get back in. `None` if it is
-    /// not there.
-    pub(crate) fn kick(&self, room: &Arc<Room>, user: &str, by: &str) -> Option<()> {
-        let now_s = self.clock.unix_s();
-        let seats = room.seats(user);
-        for jti in seats.iter().flat_map(|member| member.pass.jtis()) {
-            self.tickets.forget(room.app, jti);
-            self.revoke(of_token(room.app, jti, now_s, "kick"), by);
-        }
-        self.put_all_out(room, user, Close::Kicked)
+        Some(member)
     }
 
     /// Removes a user from a room at once. `None` if it is not there.
@@ -112,10 +106,22 @@ impl Shared {
         (out.count() > 0).then_some(())
     }
 
-    /// Revokes, and tells the server.
-    pub(crate) fn revoke(&self, revocation: Revocation, by: &str) {
-        self.bus.revoke(&revocation);
-        self.bus.tell(Event::Revoked { revocation, by: by.into() });
+    /// Does something to whoever holds a seat, as the app's roles are now.
+    pub(crate) fn regrant(
+        &self,
+        room: &Arc<Room>,
+        user: &str,
+        seat: u64,
+        act: &Act,
+    ) -> Result<Arc<Occupant>, RegrantError> {
+        loop {
+            let now = room.sitting(user, seat).ok_or(RegrantError::Changed)?;
+            let roles = self.roles(room.app);
+            match room.regrant(&now, act, None, &roles, self.epoch()) {
+                Err(RegrantError::Changed) => {}
+                done => return done,
+            }
+        }
     }
 
     /// The app's roles.

@@ -27,6 +27,8 @@ pub(crate) struct Ticket {
 #[derive(Debug, Default)]
 struct Held {
     tickets: HashMap<Hash, Ticket>,
+    /// Those of logins that are under way.
+    taken: HashMap<Hash, Ticket>,
     /// How many there may be before those of the past are cleared away.
     clear_at: usize,
 }
@@ -69,21 +71,35 @@ impl Tickets {
         self.lock().tickets.get(&hash(ticket)).cloned()
     }
 
-    /// Uses a ticket up. `false` if it was used meanwhile.
+    /// Takes a ticket for a login, which then settles it or puts it back. `false` if it was used meanwhile.
     pub(crate) fn take(&self, ticket: &str) -> bool {
-        self.lock().tickets.remove(&hash(ticket)).is_some()
+        let hash = hash(ticket);
+        let mut held = self.lock();
+        let taken = held.tickets.remove(&hash);
+        taken.map(|ticket| held.taken.insert(hash, ticket)).is_some()
     }
 
-    /// Gives a ticket back that was used up for nothing.
-    pub(crate) fn put_back(&self, ticket: &str, stands_for: Ticket) {
-        self.lock().tickets.insert(hash(ticket), stands_for);
+    /// Gives a ticket back that was taken for nothing.
+    pub(crate) fn put_back(&self, ticket: &str) {
+        let hash = hash(ticket);
+        let mut held = self.lock();
+        if let Some(ticket) = held.taken.remove(&hash) {
+            held.tickets.insert(hash, ticket);
+        }
     }
 
-    /// Takes the tickets of a token back.
+    /// Uses a taken ticket up, once its login has its seat. `false` if it was taken back meanwhile: then
+    /// whoever did so has perhaps not found the seat.
+    pub(crate) fn settle(&self, ticket: &str) -> bool {
+        self.lock().taken.remove(&hash(ticket)).is_some()
+    }
+
+    /// Takes the tickets of a token back, also those of logins under way.
     pub(crate) fn forget(&self, app: AppId, jti: &str) {
-        self.lock()
-            .tickets
-            .retain(|_, ticket| ticket.claims.app != app || ticket.claims.jti != jti);
+        let held = &mut *self.lock();
+        for tickets in [&mut held.tickets, &mut held.taken] {
+            tickets.retain(|_, ticket| ticket.claims.app != app || ticket.claims.jti != jti);
+        }
     }
 }
 
@@ -107,6 +123,20 @@ mod tests {
         assert!(tickets.find(&second).is_some());
         tickets.forget(AppId(7), "b");
         assert!(tickets.find(&second).is_none() && tickets.find("").is_none());
+    }
+
+    #[test]
+    fn a_ticket_under_way_is_settled_or_put_back_unless_it_was_taken_back() {
+        let tickets = Tickets::default();
+        let first = tickets.give(ticket("a", 60), || 0).expect("a ticket");
+        assert!(tickets.take(&first));
+        tickets.put_back(&first);
+        assert!(tickets.take(&first) && tickets.settle(&first) && !tickets.settle(&first));
+        let second = tickets.give(ticket("a", 60), || 0).expect("a ticket");
+        assert!(tickets.take(&second));
+        tickets.forget(AppId(7), "a");
+        tickets.put_back(&second);
+        assert!(!tickets.settle(&second) && tickets.find(&second).is_none());
     }
 
     #[test]

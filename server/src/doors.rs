@@ -1,7 +1,7 @@
 //! What the doors know, kept the same as the store. Between a commit and the doors' knowledge of it nobody looks:
 //! reads that show what is enforced wait for the act under way in their app, and it for them.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use stagedoor_bus::{App, Bus, BusError, Revocation, Target};
 use stagedoor_token::{AppId, Key, Roles};
@@ -61,13 +61,9 @@ impl Doors {
         Self { bus, metrics, gates: (0..GATES).map(|_| RwLock::default()).collect() }
     }
 
-    fn gate(&self, app: AppId) -> &RwLock<()> {
-        &self.gates[app.0 as usize % GATES]
-    }
-
     /// What is read of an app while this is held is what the doors know. To be let go before anything is written.
     pub(crate) async fn look(&self, app: AppId) -> Look<'_> {
-        self.gate(app).read().await
+        self.gates[gate_of(app)].read().await
     }
 
     /// The same of all apps.
@@ -82,20 +78,36 @@ impl Doors {
     /// Commits what was done in an app, and tells the doors. Transactions are told in the order in which they were
     /// committed.
     pub(crate) async fn commit(&self, tx: Tx, app: AppId, news: News) -> Result<(), NotDone> {
-        let _gate = self.gate(app).write().await;
+        self.commit_all(tx, vec![(app, news)]).await
+    }
+
+    /// The same of what was done in several apps.
+    pub(crate) async fn commit_all(&self, tx: Tx, news: Vec<(AppId, News)>) -> Result<(), NotDone> {
+        // In the order of the gates; and there is one transaction at a time.
+        let apart: BTreeSet<usize> = news.iter().map(|(app, _)| gate_of(*app)).collect();
+        let mut gates = Vec::with_capacity(apart.len());
+        for gate in apart {
+            gates.push(self.gates[gate].write().await);
+        }
         let committed = tx.commit().await?;
         for kind in &committed.kinds {
             self.metrics.audit(kind, 1);
         }
-        match news {
-            News::Nothing => {}
-            News::App(app) => self.bus.put_app(app).await?,
-            News::Gone => self.bus.remove_app(app).await?,
-            News::Revoked(entry) => self.bus.revoke(&entry),
-            News::Lifted { target, left } => self.bus.lift(app, &target, &left),
+        for (app, news) in news {
+            match news {
+                News::Nothing => {}
+                News::App(app) => self.bus.put_app(app).await?,
+                News::Gone => self.bus.remove_app(app).await?,
+                News::Revoked(entry) => self.bus.revoke(&entry),
+                News::Lifted { target, left } => self.bus.lift(app, &target, &left),
+            }
         }
         Ok(())
     }
+}
+
+fn gate_of(app: AppId) -> usize {
+    app.0 as usize % GATES
 }
 
 /// An app as the doors see it.

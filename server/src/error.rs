@@ -99,7 +99,10 @@ impl From<NoRandomness> for ApiError {
 
 impl From<BusError> for ApiError {
     fn from(error: BusError) -> Self {
-        Self::Unavailable(error)
+        match error {
+            BusError::StoreUnavailable => Self::StoreUnavailable,
+            error => Self::Unavailable(error),
+        }
     }
 }
 

@@ -12,15 +12,16 @@
 //! 7. [`issue`]: the one decision whether, and with what, a token is minted. Pure.
 //! 8. [`role_set`]: an app's roles read and changed. Pure.
 //! 9. [`state`]: what every request has in common.
-//! 10. [`recorder`]: the audit trail's one writer.
-//! 11. [`revoker`]: what members revoke, in the store and on the bus.
-//! 12. [`error`]: every refusal, and the only file with status codes.
-//! 13. [`doors`]: what the doors know is what is stored.
-//! 14. [`store`]: the database.
-//! 15. [`under_way`]: acts and creations that began and are not done.
-//! 16. [`secret`]: secrets made, hashed and compared.
-//! 17. [`metrics`]: what the server counts.
-//! 18. [`config`]: how the server is set up; every limit by name.
+//! 10. [`storer`]: stores what the relay asks for before it answers.
+//! 11. [`recorder`]: the audit trail's one writer.
+//! 12. [`revoker`]: what is revoked is loaded at the start, and let go of when it is over.
+//! 13. [`error`]: every refusal, and the only file with status codes.
+//! 14. [`doors`]: what the doors know is what is stored.
+//! 15. [`store`]: the database.
+//! 16. [`under_way`]: acts and creations that began and are not done.
+//! 17. [`secret`]: secrets made, hashed and compared.
+//! 18. [`metrics`]: what the server counts.
+//! 19. [`config`]: how the server is set up; every limit by name.
 
 mod act;
 mod caller;
@@ -39,6 +40,7 @@ mod secret;
 mod server;
 mod state;
 mod store;
+mod storer;
 mod under_way;
 
 pub use caller::Scope;

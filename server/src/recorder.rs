@@ -16,7 +16,7 @@ use crate::{
     store::{Store, audit::Record},
 };
 
-pub(crate) use events::{listen, of_revocation};
+pub(crate) use events::{closed, listen, of_revocation};
 
 /// A transaction that has so many records takes no more.
 const TRANSACTION_RECORDS_MAX: usize = 4_096;

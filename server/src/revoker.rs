@@ -1,45 +1,25 @@
-//! What is revoked, in the store and on the bus. Stores first and tells the doors then, in the same order; live seats
-//! are the caller's to think of.
+//! What is revoked, told to the doors at the start, and let go of when it is over. Made and lifted it is by acts
+//! (`routes`) and by what the relay asks for (`storer`).
 
 use std::sync::Arc;
 
-use stagedoor_bus::{Bus, Revocation};
+use stagedoor_bus::Bus;
 use stagedoor_token::AppId;
 
-use crate::{
-    doors::{Doors, News, NotDone},
-    store::{Store, StoreError, revocations::RevocationRow},
-};
+use crate::store::{Store, StoreError};
 
 /// Rows that are read at a time.
 const ROWS_AT_A_TIME: u32 = 10_000;
 
-/// Where what members revoke is stored, and what is over is let go of.
+/// What is revoked, as a whole.
 pub(crate) struct Revoker {
     store: Store,
     bus: Arc<dyn Bus>,
-    doors: Arc<Doors>,
 }
 
 impl Revoker {
-    pub(crate) fn new(store: Store, bus: Arc<dyn Bus>, doors: Arc<Doors>) -> Self {
-        Self { store, bus, doors }
-    }
-
-    /// Stores a revocation, tells the doors, and gives it back with its number; `None` if the app is not
-    /// there. One that a relay told is known to the doors already, and learns its generation here.
-    pub(crate) async fn add(
-        &self,
-        entry: Revocation,
-        actor: &str,
-    ) -> Result<Option<RevocationRow>, NotDone> {
-        let app = entry.app;
-        let mut row = RevocationRow::new(entry, actor);
-        let mut tx = self.store.begin().await?;
-        let Some(generation) = tx.add_revocation(&row).await? else { return Ok(None) };
-        row.entry.generation = generation;
-        self.doors.commit(tx, app, News::Revoked(row.entry.clone())).await?;
-        Ok(Some(row))
+    pub(crate) fn new(store: Store, bus: Arc<dyn Bus>) -> Self {
+        Self { store, bus }
     }
 
     /// Tells the doors of everything that is stored, also of what is over by today's calendar: that may be wrong.
@@ -62,10 +42,13 @@ impl Revoker {
 
 #[cfg(test)]
 mod tests {
-    use stagedoor_bus::{LocalBus, REVOCATION_KEPT_S, Target};
+    use stagedoor_bus::{LocalBus, REVOCATION_KEPT_S, Revocation, Target};
 
     use super::*;
-    use crate::store::{apps::AppRow, tests::opened};
+    use crate::{
+        doors::{Doors, News},
+        store::{apps::AppRow, revocations::RevocationRow, tests::opened},
+    };
 
     const NOW_S: u64 = 1_700_000_000;
 
@@ -89,17 +72,26 @@ mod tests {
         (store, folder)
     }
 
-    fn revoker_of(store: &Store, bus: &Arc<LocalBus>) -> Revoker {
-        let doors = Doors::new(bus.clone(), Arc::default());
-        Revoker::new(store.clone(), bus.clone(), Arc::new(doors))
+    fn doors_of(bus: &Arc<LocalBus>) -> Doors {
+        Doors::new(bus.clone(), Arc::default())
     }
 
-    async fn lift(store: &Store, revoker: &Revoker, generation: u64) -> bool {
+    /// Its number; `None` where the app is not there.
+    async fn add(store: &Store, doors: &Doors, entry: Revocation) -> Option<u64> {
+        let mut tx = store.begin().await.expect("begun");
+        let mut row = RevocationRow::new(entry, "root");
+        row.entry.generation = tx.add_revocation(&row).await.expect("an answer")?;
+        let (app, generation) = (row.entry.app, row.entry.generation);
+        doors.commit(tx, app, News::Revoked(row.entry)).await.expect("added");
+        Some(generation)
+    }
+
+    async fn lift(store: &Store, doors: &Doors, generation: u64) -> bool {
         let mut tx = store.begin().await.expect("begun");
         let lifted = tx.lift_revocation(AppId(1), generation).await.expect("an answer");
         let Some((row, left)) = lifted else { return false };
         let news = News::Lifted { target: row.entry.target, left };
-        revoker.doors.commit(tx, AppId(1), news).await.expect("lifted");
+        doors.commit(tx, AppId(1), news).await.expect("lifted");
         true
     }
 
@@ -107,7 +99,7 @@ mod tests {
     async fn what_is_over_leaves_list_and_store_and_the_rest_is_loaded_again() {
         let (store, _folder) = with_an_app().await;
         let (bus, _ends) = LocalBus::new();
-        let revoker = revoker_of(&store, &bus);
+        let (revoker, doors) = (Revoker::new(store.clone(), bus.clone()), doors_of(&bus));
         for (nth, entry) in [
             entry("anna", false, None),
             entry("ben", true, Some(NOW_S + 60)),
@@ -116,11 +108,10 @@ mod tests {
         .into_iter()
         .enumerate()
         {
-            let row = revoker.add(entry, "root").await.expect("stored").expect("an app");
-            assert_eq!(row.entry.generation, nth as u64 + 1);
+            assert_eq!(add(&store, &doors, entry).await, Some(nth as u64 + 1));
         }
         let nowhere = Revocation { app: AppId(2), ..entry("anna", false, None) };
-        assert!(revoker.add(nowhere, "root").await.expect("an answer").is_none());
+        assert_eq!(add(&store, &doors, nowhere).await, None);
         for (now_s, left) in [
             (NOW_S + 59, 3),
             (NOW_S + 60, 2),
@@ -133,7 +124,7 @@ mod tests {
             let stored = store.all_revocations((AppId(0), 0), 9).await.expect("rows");
             assert_eq!((bus.revocations().len(), stored.len()), (left, left), "{now_s}");
             let (again, _ends) = LocalBus::new();
-            revoker_of(&store, &again).load().await.expect("loaded");
+            Revoker::new(store.clone(), again.clone()).load().await.expect("loaded");
             assert_eq!(again.revocations().len(), left, "{now_s}");
         }
         let app = store.app(AppId(1)).await.expect("read").expect("an app");
@@ -144,9 +135,9 @@ mod tests {
     async fn a_lift_leaves_what_else_is_said_of_its_target() {
         let (store, _folder) = with_an_app().await;
         let (bus, _ends) = LocalBus::new();
-        let revoker = revoker_of(&store, &bus);
+        let doors = doors_of(&bus);
         for ban in [false, true] {
-            revoker.add(entry("anna", ban, None), "root").await.expect("stored");
+            add(&store, &doors, entry("anna", ban, None)).await.expect("stored");
         }
         let found = || {
             let bearer = stagedoor_bus::Bearer {
@@ -162,10 +153,10 @@ mod tests {
             bus.revocations().find(&bearer, NOW_S).map(|hit| hit.ban)
         };
         assert_eq!(found(), Some(true));
-        assert!(lift(&store, &revoker, 2).await);
+        assert!(lift(&store, &doors, 2).await);
         assert_eq!(found(), Some(false));
-        assert!(!lift(&store, &revoker, 2).await);
-        assert!(lift(&store, &revoker, 1).await);
+        assert!(!lift(&store, &doors, 2).await);
+        assert!(lift(&store, &doors, 1).await);
         assert_eq!(found(), None);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use stagedoor_bus::{Bus, Event};
+use stagedoor_bus::{Bus, Event, StoreRequest};
 use stagedoor_token::AppId;
 use thiserror::Error;
 use tokio::{
@@ -26,6 +26,7 @@ use crate::{
     secret,
     state::{Buckets, State},
     store::Store,
+    storer::Storer,
     under_way::Acts,
 };
 
@@ -71,17 +72,19 @@ pub enum NotReady {
 pub struct Server {
     state: Arc<State>,
     tasks: Vec<JoinHandle<()>>,
-    listener: (oneshot::Sender<()>, JoinHandle<()>),
+    /// Those that are told to close, in the order in which they are.
+    ending: Vec<(oneshot::Sender<()>, JoinHandle<()>)>,
     writer: JoinHandle<()>,
 }
 
 impl Server {
     /// Opens the store, makes the root credential at the first start (the second part, shown this once),
-    /// and tells the relay of every app. `events` are what the relay tells.
+    /// and tells the relay of every app. `events` are what the relay tells, `stores` what it asks to be stored.
     pub async fn open(
         config: Config,
         bus: Arc<dyn Bus>,
         events: mpsc::Receiver<Event>,
+        stores: mpsc::Receiver<StoreRequest>,
     ) -> Result<(Self, Option<String>), OpenError> {
         let wait = Duration::from_millis(config.store_wait_ms);
         let store = Store::open(&config.data_dir, wait)
@@ -96,7 +99,7 @@ impl Server {
         let (recorder, writer) =
             Recorder::start(store.clone(), metrics.clone(), config.audit_waiting_max.max(1));
         let doors = Arc::new(Doors::new(bus.clone(), metrics.clone()));
-        let revoker = Arc::new(Revoker::new(store.clone(), bus.clone(), doors.clone()));
+        let revoker = Revoker::new(store.clone(), bus.clone());
         let state = Arc::new(State {
             requests: Buckets::new(config.rate_per_s, config.rate_burst),
             refusals: Buckets::new(config.refusals_per_s, config.refusals_burst),
@@ -106,17 +109,21 @@ impl Server {
             store,
             bus,
             recorder: recorder.clone(),
-            revoker: revoker.clone(),
+            revoker,
             metrics: metrics.clone(),
             config,
         });
         let root = make_root(&state).await?;
-        revoker.load().await.map_err(ApiError::from)?;
+        state.revoker.load().await.map_err(ApiError::from)?;
         tell_apps(&state).await?;
-        let (close, closing) = oneshot::channel();
-        let listening = tokio::spawn(listen(events, recorder, metrics, revoker, closing));
+        let (close_storer, closing) = oneshot::channel();
+        let storer = Storer::new(state.store.clone(), state.doors.clone());
+        let storing = tokio::spawn(storer.serve(stores, closing));
+        let (close_listener, closing) = oneshot::channel();
+        let listening = tokio::spawn(listen(events, recorder, metrics, closing));
+        let ending = vec![(close_storer, storing), (close_listener, listening)];
         let tasks = vec![tokio::spawn(prune(state.clone())), tokio::spawn(forget(state.clone()))];
-        Ok((Self { state, tasks, listener: (close, listening), writer }, root))
+        Ok((Self { state, tasks, ending, writer }, root))
     }
 
     /// Every path of the HTTP API and its pages. A request's peer is read from its extension
@@ -166,11 +173,12 @@ impl Server {
     /// Writes what waits, and lets go of the database. To be called when the relay and the listener are
     /// done.
     pub async fn close(self) {
-        let (close, listening) = self.listener;
         self.state.acts.end(CLOSE_TIMEOUT).await;
-        drop(close);
-        // Nothing here may hold the process: a request that hangs, or a disk that does.
-        let _ = tokio::time::timeout(CLOSE_TIMEOUT, listening).await;
+        for (close, ending) in self.ending {
+            drop(close);
+            // Nothing here may hold the process: a request that hangs, or a disk that does.
+            let _ = tokio::time::timeout(CLOSE_TIMEOUT, ending).await;
+        }
         self.tasks.iter().for_each(JoinHandle::abort);
         for task in self.tasks {
             // An aborted task ends with an error, as meant.

@@ -30,7 +30,7 @@ pub(crate) struct State {
     pub(crate) store: Store,
     pub(crate) bus: Arc<dyn Bus>,
     pub(crate) recorder: Recorder,
-    pub(crate) revoker: Arc<Revoker>,
+    pub(crate) revoker: Revoker,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) requests: Buckets,
     pub(crate) refusals: Buckets,

@@ -7,6 +7,7 @@ pub(crate) mod audit;
 pub(crate) mod clock;
 pub(crate) mod credentials;
 mod health;
+pub(crate) mod ledger;
 pub(crate) mod replies;
 pub(crate) mod revocations;
 pub(crate) mod roles;
@@ -59,6 +60,11 @@ pub(crate) enum StoreError {
 }
 
 impl StoreError {
+    /// Others were first for too long.
+    pub(crate) fn busy() -> Self {
+        Self::Unavailable(Reason::Busy)
+    }
+
     /// Why the database does not work; `None` if it does, and this was another fault.
     pub(crate) fn reason(&self) -> Option<Reason> {
         match self {

@@ -48,8 +48,8 @@ pub struct Running {
 pub async fn assemble(config: &Config) -> anyhow::Result<Running> {
     let listener = bind(&config.listen.address).await?;
     let operations = bind(&config.listen.operations).await?;
-    let (bus, Ends { commands, events }) = LocalBus::new();
-    let (server, root) = Server::open(config.server.clone(), bus.clone(), events).await?;
+    let (bus, Ends { commands, events, stores }) = LocalBus::new();
+    let (server, root) = Server::open(config.server.clone(), bus.clone(), events, stores).await?;
     let (stop, stopped) = watch::channel(false);
     let relay = Relay::new(
         config.relay.clone(),

@@ -206,6 +206,31 @@ proptest! {
 }
 
 #[test]
+fn what_is_held_hits_like_an_entry_until_it_is_let_go() {
+    let list = Arc::new(Revocations::default());
+    let bearer = anna(NOW_S, None);
+    for target in targets_of_anna() {
+        for ban in [false, true] {
+            let short =
+                Revocation { ban, ends_s: ban.then_some(NOW_S + 9), ..entry(target.clone(), 5) };
+            let long = Revocation { ends_s: None, ..short.clone() };
+            let (first, second) =
+                (Revocations::hold(&list, &short), Revocations::hold(&list, &long));
+            let both = naive(&[short.clone(), long.clone()], &bearer, NOW_S);
+            assert_eq!(list.find(&bearer, NOW_S), both, "{target:?}");
+            assert!(list.is_empty(), "it is not in the list");
+            list.add(&short);
+            drop(second);
+            assert_eq!(list.find(&bearer, NOW_S), naive(&[short.clone()], &bearer, NOW_S));
+            list.lift(AppId(1), &target, &[]);
+            assert_eq!(list.find(&bearer, NOW_S), naive(&[short], &bearer, NOW_S));
+            drop(first);
+            assert_eq!(list.find(&bearer, NOW_S), None, "{target:?}");
+        }
+    }
+}
+
+#[test]
 fn each_target_hits_its_tokens_from_before_and_none_from_after() {
     for target in targets_of_anna() {
         let list = Revocations::default();

@@ -7,6 +7,8 @@ use std::{
     io::{self, Read, Write},
 };
 
+use bytes::Bytes;
+
 /// The size of a thread's read buffer.
 const READ_BYTES: usize = 65_536;
 
@@ -61,11 +63,12 @@ impl Tap {
         self.read == message_bytes.map_or(0, |len| head_bytes(len) + MASK_BYTES + len)
     }
 
-    /// Takes the buffer away; it was read to its end, or the connection is past reading.
-    pub(super) fn empty(&mut self) {
-        if let Some(input) = self.input.take() {
-            give_back(input.buffer);
-        }
+    /// Takes the buffer away; what was not read of it, if it is not to be read yet.
+    pub(super) fn empty(&mut self) -> Option<Bytes> {
+        let Input { buffer, at, end } = self.input.take()?;
+        let rest = (at < end).then(|| Bytes::copy_from_slice(&buffer[at..end]));
+        give_back(buffer);
+        rest
     }
 }
 

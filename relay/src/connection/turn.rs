@@ -67,10 +67,11 @@ impl Connection {
         if self.mailbox.was_stirred() {
             self.unread = true;
             self.settled = false;
+            self.go_on_with_login();
         }
         if self.unread
             && !full
-            && self.paused().is_none()
+            && self.reads()
             && let Poll::Ready(flow) = self.poll_read()
         {
             flow?;

@@ -15,7 +15,12 @@ use stagedoor_wire::{
 use tokio::time::Instant;
 
 use super::{Inner, Occupant, Room, Standings, ViewPlace, is_hidden, presence::Change};
-use crate::{mail::Mailbox, pass::Pass, standing::Effective, stream::Ended};
+use crate::{
+    mail::Mailbox,
+    pass::Pass,
+    standing::{Effective, Standing},
+    stream::Ended,
+};
 
 /// Who comes.
 #[derive(Debug)]
@@ -42,6 +47,24 @@ pub(crate) struct Found {
     pub(crate) asks: Vec<Asked>,
     /// Whether its reading of the room's events goes on where the cursor that it brought says.
     pub(crate) resumed: bool,
+}
+
+/// A member that was taken out.
+#[derive(Debug)]
+pub(crate) struct Gone {
+    /// As it was last.
+    pub(crate) member: Arc<Occupant>,
+    /// Whether the room is empty now, and with that closed.
+    pub(crate) closed: bool,
+}
+
+/// A place for a member that comes.
+struct Place {
+    me: Arc<Occupant>,
+    /// The seats of its user that give way to it.
+    gives_way: Vec<Arc<Occupant>>,
+    /// What its user was given by now.
+    standing: Standing,
 }
 
 /// Why a room was not entered.
@@ -74,7 +97,8 @@ impl Room {
         if inner.closed {
             return Err(EnterError::Closed);
         }
-        let (me, gives_way) = self.seat(&mut inner, entering, roles)?;
+        let Place { me, gives_way, standing } = self.place(&inner, entering, roles)?;
+        inner.note(&me.member.user, standing, &self.clock);
         for old in gives_way {
             inner.remove(&old.member.user, old.seat, Ended::Replaced, now_ms);
             old.mailbox.close(Close::Replaced);
@@ -114,13 +138,19 @@ impl Room {
         Ok(found)
     }
 
+    /// Whether there is a place for a member now; nothing is done.
+    pub(crate) fn would_take(&self, entering: &Entering, roles: &Roles) -> Result<(), EnterError> {
+        let inner = self.lock();
+        if inner.closed { Ok(()) } else { self.place(&inner, entering, roles).map(drop) }
+    }
+
     /// Decides whether there is a place, and makes the member that takes it.
-    fn seat(
+    fn place(
         &self,
-        inner: &mut Inner,
+        inner: &Inner,
         entering: &Entering,
         roles: &Roles,
-    ) -> Result<(Arc<Occupant>, Vec<Arc<Occupant>>), EnterError> {
+    ) -> Result<Place, EnterError> {
         let Entering { seat, member, pass, mailbox, second_login } = entering;
         let now_ms = self.clock.unix_ms();
         let mut standing = inner.standings.get(&member.user).cloned().unwrap_or_default();
@@ -140,7 +170,6 @@ impl Room {
         if !sits && inner.is_full(&grants) {
             return Err(EnterError::RoleFull);
         }
-        inner.note(&member.user, standing, &self.clock);
         let me = Occupant {
             seat: *seat,
             member: Member { role: grants.role.to_string(), ..member.clone() },
@@ -151,21 +180,23 @@ impl Room {
             since_ms: now_ms,
             stay_ms,
         };
-        Ok((Arc::new(me), gives_way))
+        Ok(Place { me: Arc::new(me), gives_way, standing })
     }
 
     /// Takes a seat's member out, if the seat is still the user's. `true` if the room is empty now, and
     /// with that closed.
     pub(crate) fn leave(self: &Arc<Self>, user: &str, seat: u64, patterns: &[Pattern]) -> bool {
+        self.depart(user, seat, patterns).is_some_and(|gone| gone.closed)
+    }
+
+    fn depart(self: &Arc<Self>, user: &str, seat: u64, patterns: &[Pattern]) -> Option<Gone> {
         let now_ms = self.clock.now_ms();
         let mut inner = self.lock();
         for pattern in patterns {
             inner.interests.remove(pattern, seat);
         }
         let before = inner.members.get(user).cloned();
-        if inner.take_out(user, seat, Ended::Left, now_ms).is_none() {
-            return false;
-        }
+        let member = inner.take_out(user, seat, Ended::Left, now_ms)?;
         let empty = inner.members.is_empty();
         if empty {
             // Nobody is left to be told.
@@ -174,16 +205,16 @@ impl Room {
             inner.show(before.as_ref(), user, now_ms);
             self.tell_presence(&mut inner, now_ms);
         }
-        empty
+        Some(Gone { member, closed: empty })
     }
 
     /// Removes a member: orders its seat to close, and takes it out at once. `None` if that seat is not the
-    /// user's any more, else whether the room is empty and closed now.
-    pub(crate) fn put_out(self: &Arc<Self>, occupant: &Occupant, close: Close) -> Option<bool> {
+    /// user's any more.
+    pub(crate) fn put_out(self: &Arc<Self>, occupant: &Occupant, close: Close) -> Option<Gone> {
         let Occupant { seat, member, mailbox, .. } = occupant;
         self.sitting(&member.user, *seat)?;
         mailbox.close(close);
-        Some(self.leave(&member.user, *seat, &[]))
+        self.depart(&member.user, *seat, &[])
     }
 
     /// Closes the room for everybody; how many seats it closed.

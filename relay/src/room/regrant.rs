@@ -78,7 +78,8 @@ pub(crate) struct Switch {
 }
 
 impl Act {
-    fn apply(&self, standing: &mut Standing, old: &Occupant, now_s: u64) -> Arc<Pass> {
+    fn apply(&self, standing: &mut Standing, old: &Occupant, clock: &Clock) -> Arc<Pass> {
+        let now_s = clock.unix_s();
         let pass = &old.pass;
         match self {
             Self::Give(role) => standing.give(role.clone(), pass, now_s),
@@ -86,9 +87,11 @@ impl Act {
             Self::Unmute(kinds) => standing.unmute(*kinds),
             Self::Admit => standing.admit(),
             Self::Renew(new) => {
-                standing.meet(new);
-                standing.stay_on(new, old.stay_ms);
-                return new.clone();
+                // What a kick is to revoke is not forgotten because of a calendar that jumped.
+                let new = Pass::clone(new).after(pass, clock.settled_s());
+                standing.meet(&new);
+                standing.stay_on(&new, old.stay_ms);
+                return Arc::new(new);
             }
             Self::Revoked(role) => return Arc::new(pass.demoted(role.clone())),
             Self::Margin(until_s, then) => return Arc::new(pass.revoked(*until_s, then.clone())),
@@ -131,7 +134,7 @@ impl Room {
             return Err(RegrantError::Changed);
         }
         let mut standing = inner.standings.get(user).cloned().unwrap_or_default();
-        let pass = act.apply(&mut standing, old, now_s);
+        let pass = act.apply(&mut standing, old, &self.clock);
         let effective = standing.effective(&pass, roles, now_s).map_err(RegrantError::Refused)?;
         let Effective { grants, waiting } = effective;
         if grants.role != old.grants.role && inner.is_full(&grants) {

@@ -1,10 +1,10 @@
 //! Acts of moderation. Of `session`. Each is decided by the member's grants and the other's rank, and told to
 //! the bus whether it was done or refused.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use bytes::Bytes;
-use stagedoor_bus::{Event as Told, Revocation, Target};
+use stagedoor_bus::Event as Told;
 use stagedoor_token::{Action, Grants, Kinds, RoleName, Verb as GrantVerb};
 use stagedoor_wire::{
     close::Close,
@@ -14,7 +14,10 @@ use stagedoor_wire::{
 };
 
 use super::{Denial, Session, ok};
-use crate::room::{Act, Occupant, RegrantError, grant_kind, sees};
+use crate::{
+    removal::Removal,
+    room::{Act, Occupant, RegrantError, grant_kind, sees},
+};
 
 /// The verb as grants call it; to decline takes the right to accept.
 fn grant_verb(verb: Verb, waiting: bool) -> GrantVerb {
@@ -60,32 +63,45 @@ fn check_fields(moderate: &Moderate) -> Result<(), Denial> {
 }
 
 impl Session {
-    pub(super) fn moderate(&mut self, moderate: &Moderate) -> Result<Bytes, Denial> {
-        let result = self.try_moderate(moderate);
-        let code =
-            result.as_ref().map_or_else(|Denial(refusal)| refusal.code.clone(), |()| "ok".into());
-        self.shared.bus.tell(Told::Moderated {
-            app: self.seat.room.app,
-            room: self.seat.room.name.clone(),
-            by: self.seat.user.clone(),
-            verb: moderate.verb.as_str().into(),
-            user: moderate.user.as_deref().map(Into::into),
-            code,
-        });
-        result.map(|()| ok(moderate.id, Done {}))
+    pub(super) fn moderate(&mut self, moderate: &Moderate) -> Result<Option<Bytes>, Denial> {
+        let (app, room, by) =
+            (self.seat.room.app, self.seat.room.name.clone(), self.seat.user.clone());
+        let verb = moderate.verb.as_str().into();
+        let user = moderate.user.as_deref().map(Into::into);
+        let told = move |code| Told::Moderated { app, room, by, verb, user, code };
+        match self.try_moderate(moderate) {
+            Ok(Acted::Done) => {
+                self.shared.bus.tell(told("ok".into()));
+                Ok(Some(ok(moderate.id, Done {})))
+            }
+            Ok(Acted::Storing(removal)) => {
+                let later = self.later(moderate.id);
+                tokio::spawn(async move {
+                    let done = removal.carry_out().await.map_err(|_| store_unavailable());
+                    later.shared.bus.tell(told(code(&done)));
+                    let id = later.id;
+                    later.answer(done.map(|()| ok(id, Done {})));
+                });
+                Ok(None)
+            }
+            Err(denial) => {
+                self.shared.bus.tell(told(denial.0.code.clone()));
+                Err(denial)
+            }
+        }
     }
 
-    fn try_moderate(&mut self, moderate: &Moderate) -> Result<(), Denial> {
+    fn try_moderate(&mut self, moderate: &Moderate) -> Result<Acted, Denial> {
         check_fields(moderate)?;
         let Some(user) = &moderate.user else {
             self.allow(&Action::Moderate { verb: GrantVerb::Close, target_rank: None })?;
             self.shared.close(&self.seat.room);
-            return Ok(());
+            return Ok(Acted::Done);
         };
         loop {
             let target = self.target(moderate.verb, user)?;
             match self.act(moderate, &target) {
-                Ok(()) => return Ok(()),
+                Ok(acted) => return Ok(acted),
                 Err(Failed::Changed) => {}
                 Err(Failed::Denied(denial)) => return Err(denial),
             }
@@ -110,7 +126,7 @@ impl Session {
         Ok(target)
     }
 
-    fn act(&self, moderate: &Moderate, target: &Arc<Occupant>) -> Result<(), Failed> {
+    fn act(&self, moderate: &Moderate, target: &Arc<Occupant>) -> Result<Acted, Failed> {
         let (shared, room) = (&self.shared, &self.seat.room);
         let me = &self.seat.me.member.user;
         let user = &target.member.user;
@@ -118,23 +134,14 @@ impl Session {
             Some(kinds) => kinds.iter().map(|kind| grant_kind(*kind)).collect(),
             None => Kinds::all(),
         };
-        match moderate.verb {
-            Verb::Kick => shared.kick(room, user, me).ok_or(Failed::Changed),
+        let done = match moderate.verb {
+            Verb::Kick => {
+                let removal = Removal::kick(shared, room, user, me).ok_or(Failed::Changed)?;
+                return Ok(Acted::Storing(removal));
+            }
             Verb::Ban => {
-                let now_s = shared.clock.unix_s();
-                let target_of =
-                    Target::RoomUser { room: room.name.to_string(), user: user.clone() };
-                let revocation = Revocation {
-                    app: room.app,
-                    target: target_of,
-                    generation: 0,
-                    at_s: now_s,
-                    ends_s: moderate.for_s.map(|for_s| now_s.saturating_add(for_s)),
-                    ban: true,
-                    reason: Some("ban".into()),
-                };
-                shared.revoke(revocation, me);
-                shared.put_all_out(room, user, Close::Banned).ok_or(Failed::Changed)
+                let removal = Removal::ban(shared, room, user, me, moderate.for_s);
+                return Ok(Acted::Storing(removal));
             }
             Verb::Mute => self.regrant(target, &Act::Mute(kinds())),
             Verb::Unmute => self.regrant(target, &Act::Unmute(kinds())),
@@ -158,7 +165,8 @@ impl Session {
                 Ok(())
             }
             Verb::Close => Ok(()),
-        }
+        };
+        done.map(|()| Acted::Done)
     }
 
     /// The role that is given, if the member may give it to that one.
@@ -193,6 +201,21 @@ impl Session {
             }
         })
     }
+}
+
+/// What an act came to.
+enum Acted {
+    Done,
+    /// It is done when it is stored.
+    Storing(Removal),
+}
+
+fn code(done: &Result<(), Denial>) -> Cow<'static, str> {
+    done.as_ref().map_or_else(|Denial(refusal)| refusal.code.clone(), |()| "ok".into())
+}
+
+fn store_unavailable() -> Denial {
+    Denial::new(ErrorCode::StoreUnavailable, "it cannot be stored now, and was not done")
 }
 
 /// Why an act was not done.

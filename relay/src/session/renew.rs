@@ -1,14 +1,19 @@
 //! A new token for the same seat. Of `session`. The door decides, as at a login; then the seat goes on with
-//! what the new token says.
+//! what the new token says: at once, or, with a token that is good for once, when its use is stored.
 
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use stagedoor_bus::{Event as Told, Target};
+use stagedoor_bus::{Event as Told, Storing};
+use stagedoor_token::Roles;
 use stagedoor_wire::{
     code::ErrorCode,
     reply::{Refusal, Renewed},
     request::Renew,
+};
+use tokio::{
+    sync::oneshot::{self, error::TryRecvError},
+    time::timeout,
 };
 
 use super::{Denial, Session, ok};
@@ -18,9 +23,12 @@ use crate::{
     login::{is_still_good, use_up},
     pass::Pass,
     proof::ProofError,
-    room::{Act, RegrantError},
-    shared::{nonce, of_token},
+    room::{Act, RegrantError, Room},
+    shared::{Shared, nonce},
 };
+
+/// How long a refusal waits for a token that was used up for nothing to be good again.
+const LIFT_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl Denial {
     pub(super) fn role_full() -> Self {
@@ -33,83 +41,148 @@ impl Denial {
     }
 }
 
+/// A renewal that the door allowed.
+struct Renewal {
+    shared: Arc<Shared>,
+    room: Arc<Room>,
+    user: Arc<str>,
+    seat: u64,
+    id: u64,
+    pass: Arc<Pass>,
+    roles: Arc<Roles>,
+    once: bool,
+}
+
 impl Session {
-    pub(super) fn renew(&mut self, renew: &Renew) -> Result<Bytes, Denial> {
+    /// The answer; none if it comes later.
+    pub(super) fn renew(&mut self, renew: &Renew) -> Result<Option<Bytes>, Denial> {
         // Whatever comes of it: a nonce is good for one try.
         let asked = self.nonce.take();
-        if let Err(denied) = self.try_renew(renew, asked.as_deref()) {
+        let refused = |denied: Denied| {
             self.shared.metrics.logins_refused.one(denied.code());
-            let mut denial = Denial::denied(denied);
-            if denied == Denied::Proof(ProofError::Required) {
-                self.nonce = nonce();
-                denial.0.nonce.clone_from(&self.nonce);
-            }
-            return Err(denial);
-        }
-        let me = self.seat.room.sitting(&self.seat.me.member.user, self.seat.id);
-        let me = me.unwrap_or_else(|| self.seat.me.clone());
-        let answer = Renewed {
-            role: me.member.role.clone(),
-            grants: encode::raw(&*me.grants),
-            exp: me.pass.exp,
-            now: self.shared.clock.unix_s(),
+            Denial::denied(denied)
         };
-        Ok(ok(renew.id, answer))
+        let (renewal, storing) = match self.admit(renew, asked.as_deref()) {
+            Ok(admitted) => admitted,
+            Err(denied) => {
+                let mut denial = refused(denied);
+                if denied == Denied::Proof(ProofError::Required) {
+                    self.nonce = nonce();
+                    denial.0.nonce.clone_from(&self.nonce);
+                }
+                return Err(denial);
+            }
+        };
+        let is_under_way = |before: &mut oneshot::Receiver<()>| {
+            matches!(before.try_recv(), Err(TryRecvError::Empty))
+        };
+        let before = self.renewing.take_if(|before| is_under_way(before));
+        if storing.is_none() && before.is_none() {
+            return renewal.carry_out().map(Some).map_err(refused);
+        }
+        let (done, renewing) = oneshot::channel();
+        self.renewing = Some(renewing);
+        let later = self.later(renew.id);
+        tokio::spawn(async move {
+            if let Some(before) = before {
+                // It says that it is done by going away.
+                let _ = before.await;
+            }
+            let shared = renewal.shared.clone();
+            let answer = match storing {
+                Some(storing) => renewal.carry_out_stored(storing).await,
+                None => renewal.carry_out(),
+            };
+            drop(done);
+            later.answer(answer.map_err(|denied| {
+                shared.metrics.logins_refused.one(denied.code());
+                Denial::denied(denied)
+            }));
+        });
+        Ok(None)
     }
 
-    fn try_renew(&mut self, renew: &Renew, nonce: Option<&str>) -> Result<(), Denied> {
-        let seat = &self.seat;
-        let old = &seat.me;
+    /// Asks the door, and begins to use up a token that is good for once.
+    fn admit(
+        &self,
+        renew: &Renew,
+        nonce: Option<&str>,
+    ) -> Result<(Renewal, Option<Storing>), Denied> {
+        let (seat, shared) = (&self.seat, &self.shared);
         let presented = Presented {
             token: &renew.token,
             room: Some(&seat.room.name),
-            user: Some(&old.member.user),
+            user: Some(&seat.me.member.user),
             proof: renew.proof.as_deref(),
             nonce,
         };
-        let directory = self.shared.bus.directory();
-        let now_s = self.shared.clock.unix_s();
-        let admission = door(presented, &directory, &self.shared.bus.revocations(), now_s)?;
+        let (directory, now_s) = (shared.bus.directory(), shared.clock.unix_s());
+        let admission = door(presented, &directory, &shared.bus.revocations(), now_s)?;
         let Admission { mut claims, kid, roles, .. } = admission;
         if claims.app != seat.room.app {
             return Err(Denied::RoomMismatch);
         }
         let once = claims.once;
-        if once {
-            use_up(&self.shared, None, &claims, &kid)?;
-        }
-        // What a kick is to revoke is not forgotten because of a calendar that jumped.
-        let settled_s = self.shared.clock.settled_s();
-        let pass = Arc::new(Pass::of(&mut claims, kid).after(&old.pass, settled_s));
-        let (jti, old_jti) = (pass.jti.clone(), old.pass.jti.clone());
-        if let Err(error) = seat.regrant(&Act::Renew(pass)) {
-            if once {
-                // What opened nothing is not used up.
-                self.shared.bus.lift(seat.room.app, &Target::Jti(jti.to_string()), &[]);
+        let storing = if once { Some(use_up(shared, &claims, &kid)?) } else { None };
+        let renewal = Renewal {
+            shared: shared.clone(),
+            room: seat.room.clone(),
+            user: seat.user.clone(),
+            seat: seat.id,
+            id: renew.id,
+            pass: Arc::new(Pass::of(&mut claims, kid)),
+            roles,
+            once,
+        };
+        Ok((renewal, storing))
+    }
+}
+
+impl Renewal {
+    /// Waits until the token's use is stored. One that opened nothing is good again.
+    async fn carry_out_stored(self, storing: Storing) -> Result<Bytes, Denied> {
+        let stored = storing.await.map_err(|_| Denied::Store)?;
+        match self.carry_out() {
+            Ok(answer) => {
+                stored.keep();
+                Ok(answer)
             }
-            return Err(match error {
-                RegrantError::RoleFull => Denied::RoleFull,
-                RegrantError::Refused(refusal) => Denied::Token(refusal),
-                RegrantError::Changed => Denied::Closing,
-            });
-        }
-        if let Err(denied) = is_still_good(&self.shared, seat, &roles, once) {
-            if let Some(me) = seat.room.sitting(&old.member.user, seat.id) {
-                self.shared.put_out(&seat.room, &me, denied.close());
+            Err(denied) => {
+                // Where the store takes nothing any more, the refusal does not wait for it.
+                let _ = timeout(LIFT_TIMEOUT, stored.lift()).await;
+                Err(denied)
             }
+        }
+    }
+
+    fn carry_out(&self) -> Result<Bytes, Denied> {
+        let Self { shared, room, user, seat, id, pass, roles, once } = self;
+        let old = room.sitting(user, *seat).ok_or(Denied::Closing)?;
+        let renewed = shared.regrant(room, user, *seat, &Act::Renew(pass.clone()));
+        renewed.map_err(|error| match error {
+            RegrantError::RoleFull => Denied::RoleFull,
+            RegrantError::Refused(refusal) => Denied::Token(refusal),
+            RegrantError::Changed => Denied::Closing,
+        })?;
+        let good = is_still_good(shared, room, user, *seat, roles, *once);
+        let me = room.sitting(user, *seat).unwrap_or(old.clone());
+        if let Err(denied) = good {
+            shared.put_out(room, &me, denied.close());
             return Err(denied);
         }
-        if once {
-            let revocation = of_token(seat.room.app, &jti, now_s, "once");
-            self.shared.bus.tell(Told::Revoked { revocation, by: "once".into() });
-        }
-        self.shared.bus.tell(Told::Renewed {
-            app: seat.room.app,
-            room: seat.room.name.clone(),
-            user: seat.user.clone(),
-            jti,
-            old_jti,
+        shared.bus.tell(Told::Renewed {
+            app: room.app,
+            room: room.name.clone(),
+            user: user.clone(),
+            jti: pass.jti.clone(),
+            old_jti: old.pass.jti.clone(),
         });
-        Ok(())
+        let answer = Renewed {
+            role: me.member.role.clone(),
+            grants: encode::raw(&*me.grants),
+            exp: me.pass.exp,
+            now: shared.clock.unix_s(),
+        };
+        Ok(ok(*id, answer))
     }
 }

@@ -1,8 +1,8 @@
-//! What the relay tells, as records, of `recorder`. A revocation among it is stored before it is recorded.
+//! What the relay tells, as records, of `recorder`.
 
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
-use stagedoor_bus::{Event, Revocation, Target};
+use stagedoor_bus::{Event, Target};
 use stagedoor_token::AppId;
 use tokio::{
     sync::{mpsc, oneshot},
@@ -12,7 +12,6 @@ use tokio::{
 use super::{Recorder, now};
 use crate::{
     metrics::Metrics,
-    revoker::Revoker,
     store::{audit::Record, revocations::RevocationRow},
 };
 
@@ -26,14 +25,13 @@ pub(crate) async fn listen(
     mut events: mpsc::Receiver<Event>,
     recorder: Recorder,
     metrics: Arc<Metrics>,
-    revoker: Arc<Revoker>,
     mut closing: oneshot::Receiver<()>,
 ) {
     let mut told = Vec::new();
     let mut words = Words::default();
     loop {
         tokio::select! {
-            // In this order: what a kick revoked just before the end is stored.
+            // In this order: what happened just before the end is recorded.
             biased;
             _ = events.recv_many(&mut told, EVENTS_AT_ONCE_MAX) => {}
             () = closed(&mut closing) => {}
@@ -47,10 +45,7 @@ pub(crate) async fn listen(
             if let Event::Dropped { events } = event {
                 metrics.dropped(events);
             }
-            records.push(match event {
-                Event::Revoked { revocation, by } => revoked(&revoker, revocation, &by).await,
-                event => of_event(event, &mut words),
-            });
+            records.push(of_event(event, &mut words));
         }
         recorder.hand_in(records).await;
         // It ends at once when there is no time left.
@@ -59,7 +54,7 @@ pub(crate) async fn listen(
 }
 
 /// Waits until it is time to close; asked again it answers again.
-async fn closed(closing: &mut oneshot::Receiver<()>) {
+pub(crate) async fn closed(closing: &mut oneshot::Receiver<()>) {
     if !closing.is_terminated() {
         // The sender says it by going away.
         let _ = closing.await;
@@ -128,8 +123,6 @@ fn of_event(event: Event, words: &mut Words) -> Record {
             actor: Some(by),
             ..now(&format!("moderate.{verb}"), &code)
         },
-        // `revoked` makes its record, once it is stored.
-        Event::Revoked { .. } => words.ok("revocation.add"),
         Event::Renewed { app, room, user, jti, old_jti } => Record {
             app: Some(app.0),
             room: Some(room),
@@ -170,21 +163,6 @@ fn of_event(event: Event, words: &mut Words) -> Record {
 
 fn of_room(app: AppId, room: Arc<str>, record: Record) -> Record {
     Record { app: Some(app.0), room: Some(room), ..record }
-}
-
-/// Stores what a member's act revoked.
-async fn revoked(revoker: &Revoker, revocation: Revocation, by: &Arc<str>) -> Record {
-    let app = revocation.app;
-    let code = match revoker.add(revocation, by).await {
-        Ok(Some(row)) => return of_revocation("revocation.add", &row, by.clone(), ""),
-        // The app went meanwhile, and its keys with it.
-        Ok(None) => "app_unknown",
-        Err(error) => {
-            tracing::warn!(%error, "a revocation was not stored");
-            "internal"
-        }
-    };
-    Record { app: Some(app.0), actor: Some(by.clone()), ..now("revocation.add", code) }
 }
 
 /// A record of what was done with a revocation; `more` goes into its detail.

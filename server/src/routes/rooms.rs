@@ -117,6 +117,7 @@ fn touched(answer: &Answer) -> Result<Touched, ApiError> {
         Answer::AskUnknown => {
             Err(ApiError::NotFound { code: "ask_unknown", detail: "that user asks for nothing" })
         }
+        Answer::StoreUnavailable => Err(ApiError::StoreUnavailable),
         Answer::RoleRefused => Err(ApiError::Invalid {
             code: "role_refused",
             detail: "the app has no such role, or this member cannot have it".into(),
@@ -190,6 +191,10 @@ async fn act(
         }
         Err(error) => Err(error),
     };
+    if matches!(done, Err(ApiError::StoreUnavailable)) {
+        // Neither can the record be stored.
+        return done;
+    }
     let code = done.as_ref().map_or_else(ApiError::code, |_| "ok").into();
     state.recorder.record(Record { code, ..record }).await?;
     done

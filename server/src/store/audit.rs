@@ -125,10 +125,18 @@ pub(crate) struct Trail {
 impl Trail {
     /// Adds records, all or none.
     pub(crate) async fn add(&mut self, batches: Vec<Vec<Record>>) -> Result<(), StoreError> {
+        let mut tx = self.store.begin().await?;
+        tx.insert(batches).await?;
+        drop(tx.commit().await?);
+        Ok(())
+    }
+}
+
+impl Tx {
+    async fn insert(&mut self, batches: Vec<Vec<Record>>) -> Result<(), StoreError> {
         let plain = batches.iter().flatten().all(Record::is_plain);
         let (inserts, columns) =
             if plain { (&PLAIN_INSERTS, PLAIN_COLUMNS) } else { (&INSERTS, COLUMNS.len()) };
-        let mut tx = self.store.begin().await?;
         let mut left = batches.iter().map(Vec::len).sum();
         let mut records = batches.into_iter().flatten();
         while let Some((rows, sql)) = inserts.iter().find(|(rows, _)| *rows <= left) {
@@ -138,14 +146,17 @@ impl Trail {
             for record in records.by_ref().take(*rows) {
                 record.bind(&mut values, plain).map_err(sqlx::Error::Encode)?;
             }
-            tx.execute(sqlx::query_with(sql.as_str(), values)).await?;
+            self.execute(sqlx::query_with(sql.as_str(), values)).await?;
         }
-        drop(tx.commit().await?);
         Ok(())
     }
-}
 
-impl Tx {
+    /// Adds records of what else the transaction does.
+    pub(crate) async fn add_records(&mut self, records: Vec<Record>) -> Result<(), StoreError> {
+        self.kinds.extend(records.iter().map(|record| record.kind.clone()));
+        self.insert(vec![records]).await
+    }
+
     /// Adds one record of what else the transaction does.
     pub(crate) async fn add_record(&mut self, record: Record) -> Result<(), StoreError> {
         let [.., (_, sql)] = &*INSERTS;

@@ -8,7 +8,7 @@ use stagedoor_token::AppId;
 use super::{
     Store, StoreError,
     apps::{app_id, unsigned},
-    bound, signed,
+    bound,
     write::Tx,
 };
 
@@ -36,7 +36,7 @@ fn seconds(row: &SqliteRow, column: &str) -> Result<Option<u64>, StoreError> {
     value.map(u64::try_from).transpose().map_err(|_| StoreError::Row("revocations"))
 }
 
-fn text_of(target: &Target) -> Result<String, StoreError> {
+pub(super) fn text_of(target: &Target) -> Result<String, StoreError> {
     serde_json::to_string(target).map_err(|_| StoreError::Row("revocations"))
 }
 
@@ -55,7 +55,7 @@ fn revocation_row(row: &SqliteRow) -> Result<RevocationRow, StoreError> {
 }
 
 /// A time to be kept; one that does not fit is further off than anybody lives to see.
-fn far(seconds: Option<u64>) -> Option<i64> {
+pub(super) fn far(seconds: Option<u64>) -> Option<i64> {
     seconds.map(bound)
 }
 
@@ -113,23 +113,10 @@ impl Tx {
         );
         let raised = self.optional(raise.bind(i64::from(entry.app.0))).await?;
         let Some(raised) = raised else { return Ok(None) };
-        let generation = unsigned(&raised, "generation")?;
-        let insert = sqlx::query(
-            "INSERT INTO revocations (app, generation, target, at_s, ban, ends_s, over_s, reason, actor)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        );
-        let insert = insert
-            .bind(i64::from(entry.app.0))
-            .bind(signed(generation, "revocations")?)
-            .bind(text_of(&entry.target)?)
-            .bind(signed(entry.at_s, "revocations")?)
-            .bind(i64::from(entry.ban))
-            .bind(far(entry.ends_s))
-            .bind(far(row.over_s))
-            .bind(&entry.reason)
-            .bind(&row.actor);
-        self.execute(insert).await?;
-        Ok(Some(generation))
+        let mut row = row.clone();
+        row.entry.generation = unsigned(&raised, "generation")?;
+        self.insert_revocations(&[row.clone()]).await?;
+        Ok(Some(row.entry.generation))
     }
 
     /// Deletes a revocation. It, and those of the same target that still stand; `None` if it is not there.

@@ -8,3 +8,7 @@ mod child;
 mod pings;
 #[path = "truth/proofs.rs"]
 mod proofs;
+#[path = "truth/stored.rs"]
+mod stored;
+#[path = "truth/waiting.rs"]
+mod waiting;

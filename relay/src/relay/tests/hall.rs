@@ -8,12 +8,12 @@ use std::{
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use stagedoor_bus::{App, Bus, Command, Ends, LocalBus};
+use stagedoor_bus::{App, Asked, Bus, Command, Ends, Event, LocalBus};
 use stagedoor_token::{AppId, Claims, Key, KeyState, Kind, Roles, mint};
 use stagedoor_wire::{CONNECT_PATH, SUBPROTOCOL, limits::Limits, request::To};
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
-    sync::oneshot,
+    sync::{mpsc, oneshot},
     task::yield_now,
     time::timeout,
 };
@@ -43,12 +43,18 @@ pub(super) struct Hall {
     address: SocketAddr,
     key: Key,
     stop: Option<oneshot::Sender<()>>,
-    _ends: Ends,
+    _ends: (mpsc::Receiver<Asked>, mpsc::Receiver<Event>),
 }
 
 impl Hall {
     pub(super) async fn open(limits: Limits) -> Self {
-        let (bus, ends) = LocalBus::new();
+        let (bus, Ends { commands, events, mut stores }) = LocalBus::new();
+        // A store that takes everything.
+        tokio::spawn(async move {
+            while let Some(request) = stores.recv().await {
+                request.stored(vec![1]);
+            }
+        });
         let key = Key::hs256(APP, "k1", &[7; 32], KeyState::Current).expect("a key");
         let (id, keys, roles) = (APP, vec![key.clone()], Roles::built_in());
         bus.put_app(App { id, keys, roles, second_login: None }).await.expect("a bus");
@@ -59,7 +65,7 @@ impl Hall {
         let address = listener.local_addr().expect("an address");
         let (stop, stopped) = oneshot::channel();
         tokio::spawn(relay.serve(listener, async move { drop(stopped.await) }));
-        Self { shared, address, key, stop: Some(stop), _ends: ends }
+        Self { shared, address, key, stop: Some(stop), _ends: (commands, events) }
     }
 
     /// The relay goes away.
@@ -88,7 +94,8 @@ impl Hall {
     }
 
     pub(super) fn command(&self, command: Command) {
-        answer(&self.shared, command);
+        let (answer_to, _) = oneshot::channel();
+        answer(&self.shared, Asked { command, answer: answer_to });
     }
 
     pub(super) fn mute(&self, user: &str) {

@@ -73,6 +73,8 @@ table! {
     RoleFull = 4104, "role_full";
     /// The user has as many seats in the room as it may.
     SeatHeld = 4105, "seat_held";
+    /// The use of a token that logs in once cannot be stored now.
+    StoreUnavailable = 4106, "store_unavailable";
     /// The token is not one of this deployment's, or not well-formed. Says no more to strangers.
     TokenInvalid = 4200, "token_invalid";
     /// The token's life is over.

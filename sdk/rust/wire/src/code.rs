@@ -68,6 +68,8 @@ codes! {
     InviteDenied = "invite_denied";
     /// A value is larger than its limit.
     TooLarge = "too_large";
+    /// The store takes nothing now; nothing was done.
+    StoreUnavailable = "store_unavailable";
     /// Too many requests or messages; `retry_ms` says when to try again.
     RateLimited = "rate_limited";
 }

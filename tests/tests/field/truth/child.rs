@@ -9,7 +9,8 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use stagedoor_tests::{Caller, Member, binary::binary};
+use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
+use stagedoor_tests::{Caller, Member, binary::binary, member::PATIENCE};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
@@ -28,12 +29,18 @@ pub(super) struct Process {
 pub(super) struct Setting {
     environment: Vec<(&'static str, String)>,
     /// The largest file that it may write, in blocks of 1,024 bytes.
-    pub(super) file_blocks_max: Option<u64>,
+    file_blocks_max: Option<u64>,
 }
 
 impl Setting {
     pub(super) fn with(mut self, name: &'static str, value: impl std::fmt::Display) -> Self {
         self.environment.push((name, format!("{value}")));
+        self
+    }
+
+    /// On a disk that takes no file larger than so many blocks of 1,024 bytes.
+    pub(super) fn full_at(mut self, file_blocks_max: u64) -> Self {
+        self.file_blocks_max = Some(file_blocks_max);
         self
     }
 
@@ -113,6 +120,23 @@ impl Process {
         self.child.start_kill()?;
         self.child.wait().await?;
         Ok(())
+    }
+}
+
+/// A store that another process has locked, as a backup tool does; until this is dropped.
+pub(super) struct Lock(SqliteConnection);
+
+impl Lock {
+    pub(super) async fn on(data: &Path) -> Result<Self> {
+        let file = SqliteConnectOptions::new().filename(data.join("stagedoor.sqlite"));
+        let mut connection = file.busy_timeout(PATIENCE).connect().await?;
+        sqlx::query("BEGIN EXCLUSIVE").execute(&mut connection).await?;
+        Ok(Self(connection))
+    }
+
+    pub(super) async fn release(mut self) -> Result<()> {
+        sqlx::query("ROLLBACK").execute(&mut self.0).await?;
+        Ok(self.0.close().await?)
     }
 }
 

@@ -1,0 +1,148 @@
+//! What the relay asks the server to store before it answers: revocations that members and logins make. After
+//! `event`, before `directory`. From the asking on the doors go by them; they are known for good once they are
+//! stored, and forgotten where they cannot be.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use stagedoor_token::AppId;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{bus::BusError, revocation::Revocation, revocations::Held};
+
+/// Requests that wait for the store, at most; further ones are refused.
+pub const STORES_WAITING_MAX: usize = 4_096;
+/// Beyond those, requests that follow from one that was stored.
+pub const FOLLOWING_MAX: usize = 4_096;
+
+/// What the server is asked to store.
+#[derive(Debug)]
+pub struct StoreRequest {
+    /// What.
+    pub change: Change,
+    /// In whose name: a user, `once`, or `api`.
+    pub by: Arc<str>,
+    /// Whether it is tried until it is stored, because it holds already.
+    pub is_due: bool,
+    answer: Option<oneshot::Sender<Result<Stored, BusError>>>,
+    queue: StoreQueue,
+    held: Vec<Held>,
+}
+
+/// A change of what is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Revocations of one app, all or none.
+    Revoke(Vec<Revocation>),
+    /// Revocations, by their numbers, that were for nothing.
+    Lift(AppId, Vec<u64>),
+}
+
+impl StoreRequest {
+    /// It is stored, and the doors know. `generations` are the revocations' numbers, in their order.
+    pub fn stored(self, generations: Vec<u64>) {
+        let Self { change, by, answer, queue, held, .. } = self;
+        drop(held);
+        let lift = match change {
+            Change::Revoke(revocations) => {
+                revocations.first().map(|first| (first.app, generations))
+            }
+            Change::Lift(..) => None,
+        };
+        // Who asked and is gone needs it no more: dropped, it is lifted.
+        let _ = answer.map(|answer| answer.send(Ok(Stored { lift, by, queue })));
+    }
+
+    /// It cannot be stored now; nothing of it holds.
+    pub fn failed(self) {
+        let Self { answer, held, .. } = self;
+        drop(held);
+        // Who asked may be gone.
+        let _ = answer.map(|answer| answer.send(Err(BusError::StoreUnavailable)));
+    }
+}
+
+/// Proof that revocations are stored. Unless it is kept, they are lifted again: what they were stored for did
+/// not happen.
+#[derive(Debug)]
+#[must_use = "dropped, the revocations are lifted again"]
+pub struct Stored {
+    lift: Option<(AppId, Vec<u64>)>,
+    by: Arc<str>,
+    queue: StoreQueue,
+}
+
+impl Stored {
+    /// The revocations stand.
+    pub fn keep(mut self) {
+        self.lift = None;
+    }
+
+    /// Lifts the revocations; done when that is stored, however long the store takes nothing.
+    pub fn lift(mut self) -> Storing {
+        match self.lift.take() {
+            Some((app, generations)) => {
+                self.queue.put(Change::Lift(app, generations), self.by.clone(), true, Vec::new())
+            }
+            None => Storing(None),
+        }
+    }
+}
+
+impl Drop for Stored {
+    fn drop(&mut self) {
+        if let Some((app, generations)) = self.lift.take() {
+            let lift = Change::Lift(app, generations);
+            drop(self.queue.put(lift, self.by.clone(), true, Vec::new()));
+        }
+    }
+}
+
+/// An answer that comes when the request is stored, or cannot be.
+#[derive(Debug)]
+#[must_use = "a future"]
+pub struct Storing(Option<oneshot::Receiver<Result<Stored, BusError>>>);
+
+impl Future for Storing {
+    type Output = Result<Stored, BusError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let unavailable = Err(BusError::StoreUnavailable);
+        match &mut self.0 {
+            Some(answer) => Pin::new(answer).poll(cx).map(|answer| answer.unwrap_or(unavailable)),
+            None => Poll::Ready(unavailable),
+        }
+    }
+}
+
+/// Where requests are put for the server.
+#[derive(Clone, Debug)]
+pub(crate) struct StoreQueue(mpsc::Sender<StoreRequest>);
+
+impl StoreQueue {
+    /// A queue, and its end.
+    pub(crate) fn new() -> (Self, mpsc::Receiver<StoreRequest>) {
+        let (sender, end) = mpsc::channel(STORES_WAITING_MAX + FOLLOWING_MAX);
+        (Self(sender), end)
+    }
+
+    /// Puts a request; one that finds no room is answered at once.
+    pub(crate) fn put(
+        &self,
+        change: Change,
+        by: Arc<str>,
+        is_due: bool,
+        held: Vec<Held>,
+    ) -> Storing {
+        let (answer, answered) = oneshot::channel();
+        let (answer, queue) = (Some(answer), self.clone());
+        let request = StoreRequest { change, by, is_due, answer, queue, held };
+        let kept_free = if is_due { 0 } else { FOLLOWING_MAX };
+        let put = self.0.capacity() > kept_free && self.0.try_send(request).is_ok();
+        Storing(put.then_some(answered))
+    }
+}

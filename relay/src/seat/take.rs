@@ -1,0 +1,170 @@
+//! A seat taken with what the door allowed. Of `seat`.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use serde_json::value::RawValue;
+use smallvec::SmallVec;
+use stagedoor_bus::Event as Told;
+use stagedoor_token::{AppId, Claims, Grants, Role, Roles, SecondLogin};
+use stagedoor_wire::{
+    member::{Cursor, Member},
+    reply::LoggedIn,
+};
+
+use super::{Names, Seat, Wanted};
+use crate::{
+    door::{Admission, Denied},
+    encode,
+    mail::Mailbox,
+    pass::Pass,
+    room::{EnterError, Entering, Found, Room},
+    shared::Shared,
+};
+
+impl Seat {
+    /// Whether the seat would be taken now; nothing is done.
+    pub(crate) fn would_be_taken(
+        shared: &Shared,
+        admission: &Admission,
+        mailbox: &Arc<Mailbox>,
+    ) -> Result<(), Denied> {
+        if shared.is_draining() {
+            return Err(Denied::Closing);
+        }
+        let Admission { claims, kid, roles, second_login } = admission;
+        if shared.rooms.is_full(claims.app, shared.limits.connections_per_app_max) {
+            return Err(Denied::AppFull);
+        }
+        let Some(room) = shared.rooms.get(claims.app, &claims.room) else { return Ok(()) };
+        let (_, entering) = entering(0, claims.clone(), kid.clone(), mailbox, *second_login);
+        room.would_take(&entering, roles).map_err(denied)
+    }
+
+    /// Takes a seat with what the door allowed. The answer is for the member.
+    pub(crate) fn take(
+        shared: &Arc<Shared>,
+        admission: Admission,
+        mailbox: &Arc<Mailbox>,
+        resume: Option<Cursor>,
+    ) -> Result<(Self, LoggedIn<Box<RawValue>>), Denied> {
+        if shared.is_draining() {
+            return Err(Denied::Closing);
+        }
+        let Admission { claims, kid, roles, second_login } = admission;
+        let app = claims.app;
+        if !shared.rooms.take_seat(app, shared.limits.connections_per_app_max) {
+            return Err(Denied::AppFull);
+        }
+        let id = shared.rooms.seat_id();
+        let (name, entering) = entering(id, claims, kid, mailbox, second_login);
+        let user: Arc<str> = entering.member.user.as_str().into();
+        let (room, found) = enter(shared, app, name, &entering, &roles, resume)
+            .inspect_err(|_| shared.rooms.give_seat(app))?;
+        shared.metrics.seats.add(1);
+        let Found { me, events, count, members, streams, state, asks, resumed } = found;
+        let answer = LoggedIn {
+            app: app.0,
+            room: room.name.to_string(),
+            me: me.member.clone(),
+            grants: told(&me.grants, &roles),
+            exp: me.pass.exp,
+            now: shared.clock.unix_s(),
+            ping_interval_ms: shared.limits.ping_interval_ms,
+            pong_timeout_ms: shared.limits.pong_timeout_ms,
+            count,
+            members,
+            streams,
+            state,
+            events: Cursor { epoch: events.view.feed.epoch, seq: events.place.seq },
+            resumed: resume.map(|_| resumed),
+            waiting: me.waiting,
+            asks,
+            ticket: None,
+        };
+        let seat = Self {
+            shared: shared.clone(),
+            room,
+            id,
+            me,
+            events,
+            cursors: SmallVec::new(),
+            names: Names::default(),
+            patterns: Wanted::default(),
+            own: Vec::new(),
+            ready: VecDeque::new(),
+            app,
+            began_ms: shared.clock.now_ms(),
+            user,
+            reason: "lost",
+        };
+        Ok((seat, answer))
+    }
+}
+
+/// Who comes, and the name of its room.
+fn entering(
+    seat: u64,
+    mut claims: Claims,
+    kid: Arc<str>,
+    mailbox: &Arc<Mailbox>,
+    second_login: Option<SecondLogin>,
+) -> (Arc<str>, Entering) {
+    let pass = Arc::new(Pass::of(&mut claims, kid));
+    let member = Member {
+        user: claims.user,
+        role: claims.role.to_string(),
+        name: claims.name,
+        meta: claims.meta,
+    };
+    let mailbox = mailbox.clone();
+    (claims.room.into(), Entering { seat, member, pass, mailbox, second_login })
+}
+
+fn denied(error: EnterError) -> Denied {
+    match error {
+        EnterError::Refused(refusal) => Denied::Token(refusal),
+        EnterError::RoleFull => Denied::RoleFull,
+        EnterError::SeatHeld => Denied::SeatHeld,
+        EnterError::Closed | EnterError::Full => Denied::RoomFull,
+    }
+}
+
+/// Grants as the member is told them: mostly those of its role, as they are.
+fn told(grants: &Arc<Grants>, roles: &Roles) -> Box<RawValue> {
+    let role = roles.get(&grants.role).filter(|role| Arc::ptr_eq(role.grants(), grants));
+    role.and_then(Role::json).map_or_else(|| encode::raw(&**grants), ToOwned::to_owned)
+}
+
+fn enter(
+    shared: &Arc<Shared>,
+    app: AppId,
+    name: Arc<str>,
+    entering: &Entering,
+    roles: &Roles,
+    resume: Option<Cursor>,
+) -> Result<(Arc<Room>, Found), Denied> {
+    let mut gone = None;
+    loop {
+        let mut opened = false;
+        let room = shared.rooms.find_or(app, &name, gone.as_ref(), |standings| {
+            opened = true;
+            let (clock, limits) = (shared.clock.clone(), shared.limits.clone());
+            Room::new(app, name.clone(), clock, limits, standings)
+        });
+        match room.enter(entering, roles, resume, shared.epoch()) {
+            Ok(found) => {
+                if opened {
+                    shared.bus.tell(Told::RoomOpened { app, room: name });
+                }
+                return Ok((room, found));
+            }
+            Err(EnterError::Closed) => gone = Some(room),
+            Err(error) => {
+                if opened && room.close_empty() {
+                    shared.forget(&room);
+                }
+                return Err(denied(error));
+            }
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! Stores what the relay asks for: revocations that a member, a login or the API waits for. After `state`,
+//! before `recorder`. All that wait are one transaction; what cannot be written is refused, unless it holds
+//! already: that is tried until it is written, in its order.
+
+use std::{sync::Arc, time::Duration};
+
+use stagedoor_bus::{Change, Revocation, StoreRequest};
+use stagedoor_token::AppId;
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::{Instant, timeout},
+};
+
+use crate::{
+    doors::{Doors, News, NotDone},
+    recorder::{closed, of_revocation},
+    store::{
+        Store, StoreError,
+        audit::Record,
+        ledger::{Entry, Written},
+        revocations::RevocationRow,
+    },
+};
+
+/// Requests of one transaction.
+const REQUESTS_AT_ONCE_MAX: usize = 512;
+/// How long after a failure what is due is tried again; twice as long each time, up to the longest.
+const RETRY_PAUSE: Duration = Duration::from_millis(250);
+const RETRY_PAUSE_MAX: Duration = Duration::from_secs(8);
+/// How long what is due is tried at the end.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(3);
+
+/// How long a transaction waits for those before it: who waits for it is to know soon.
+const BEGIN_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Stores what the relay asks for.
+pub(crate) struct Storer {
+    store: Store,
+    doors: Arc<Doors>,
+    /// What holds already and is not written yet, oldest first.
+    due: Vec<StoreRequest>,
+    retry_at: Instant,
+    pause: Duration,
+}
+
+impl Storer {
+    pub(crate) fn new(store: Store, doors: Arc<Doors>) -> Self {
+        Self { store, doors, due: Vec::new(), retry_at: Instant::now(), pause: RETRY_PAUSE }
+    }
+
+    /// Goes on until it is told to close and nothing waits any more.
+    pub(crate) async fn serve(
+        mut self,
+        mut requests: mpsc::Receiver<StoreRequest>,
+        mut closing: oneshot::Receiver<()>,
+    ) {
+        let mut waiting = Vec::new();
+        loop {
+            tokio::select! {
+                // In this order: what was asked just before the end is stored.
+                biased;
+                _ = requests.recv_many(&mut waiting, REQUESTS_AT_ONCE_MAX) => {}
+                () = tokio::time::sleep_until(self.retry_at), if !self.due.is_empty() => {}
+                () = closed(&mut closing) => return self.end().await,
+            }
+            self.store(std::mem::take(&mut waiting)).await;
+        }
+    }
+
+    /// Stores what came, and what is due once it is time for that again.
+    async fn store(&mut self, requests: Vec<StoreRequest>) {
+        let (due, asked): (Vec<_>, Vec<_>) = requests.into_iter().partition(|asked| asked.is_due);
+        self.due.extend(due);
+        // Apart, so that nobody who waits is refused for what is tried again.
+        if !asked.is_empty()
+            && let Err(failed) = self.write(asked).await
+        {
+            failed.into_iter().for_each(StoreRequest::failed);
+        }
+        if !self.due.is_empty() && self.retry_at <= Instant::now() {
+            let due = std::mem::take(&mut self.due);
+            match self.write(due).await {
+                Ok(()) => self.pause = RETRY_PAUSE,
+                Err(due) => {
+                    self.due = due;
+                    self.retry_at = Instant::now() + self.pause;
+                    self.pause = RETRY_PAUSE_MAX.min(self.pause * 2);
+                }
+            }
+        }
+    }
+
+    /// Writes requests and answers them; gives back what could not be written.
+    async fn write(&mut self, requests: Vec<StoreRequest>) -> Result<(), Vec<StoreRequest>> {
+        let written = match self.commit(requests.iter().map(entry).collect()).await {
+            Ok(written) => written,
+            Err(error) => {
+                let count = requests.len();
+                tracing::warn!(%error, requests = count, "revocations were not stored");
+                return Err(requests);
+            }
+        };
+        for (request, written) in requests.into_iter().zip(written) {
+            match written {
+                Written::Revoked(Some(rows)) => {
+                    request.stored(rows.iter().map(|row| row.entry.generation).collect());
+                }
+                Written::Revoked(None) => request.failed(),
+                Written::Lifted(_) => request.stored(Vec::new()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes entries and their records, and tells the doors.
+    async fn commit(&self, entries: Vec<Entry>) -> Result<Vec<Written>, NotDone> {
+        let begun = timeout(BEGIN_TIMEOUT, self.store.begin()).await;
+        let mut tx = begun.map_err(|_| StoreError::busy())??;
+        let written = tx.write_entries(entries).await?;
+        tx.add_records(written.iter().flat_map(records).collect()).await?;
+        self.doors.commit_all(tx, written.iter().flat_map(news).collect()).await?;
+        Ok(written)
+    }
+
+    async fn end(mut self) {
+        let end = Instant::now() + CLOSE_PATIENCE;
+        while !self.due.is_empty() && Instant::now() < end {
+            tokio::time::sleep_until(self.retry_at).await;
+            self.store(Vec::new()).await;
+        }
+        if !self.due.is_empty() {
+            tracing::error!(requests = self.due.len(), "revocations that hold were never stored");
+        }
+    }
+}
+
+fn entry(request: &StoreRequest) -> Entry {
+    let row = |entry: &Revocation| RevocationRow::new(entry.clone(), &request.by);
+    match &request.change {
+        Change::Revoke(revocations) => Entry::Revoke(revocations.iter().map(row).collect()),
+        Change::Lift(app, generations) => {
+            Entry::Lift(*app, generations.clone(), request.by.clone())
+        }
+    }
+}
+
+fn records(written: &Written) -> Vec<Record> {
+    let of = |kind, row: &RevocationRow| of_revocation(kind, row, row.actor.as_str().into(), "");
+    match written {
+        Written::Revoked(rows) => {
+            rows.iter().flatten().map(|row| of("revocation.add", row)).collect()
+        }
+        Written::Lifted(rows) => rows.iter().map(|(row, _)| of("revocation.lift", row)).collect(),
+    }
+}
+
+fn news(written: &Written) -> Vec<(AppId, News)> {
+    match written {
+        Written::Revoked(rows) => {
+            let rows = rows.iter().flatten();
+            rows.map(|row| (row.entry.app, News::Revoked(row.entry.clone()))).collect()
+        }
+        Written::Lifted(rows) => rows
+            .iter()
+            .map(|(RevocationRow { entry, .. }, left)| {
+                let (target, left) = (entry.target.clone(), left.clone());
+                (entry.app, News::Lifted { target, left })
+            })
+            .collect(),
+    }
+}
