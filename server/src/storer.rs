@@ -169,3 +169,6 @@ fn news(written: &Written) -> Vec<(AppId, News)> {
             .collect(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,8 @@
 mod calendar;
 #[path = "truth/child.rs"]
 mod child;
+#[path = "truth/costs.rs"]
+mod costs;
 #[path = "truth/pings.rs"]
 mod pings;
 #[path = "truth/proofs.rs"]

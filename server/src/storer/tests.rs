@@ -1,0 +1,138 @@
+use stagedoor_bus::{Bearer, Bus, BusError, Ends, LocalBus, Storing, Target};
+use stagedoor_token::AppId;
+
+use super::*;
+use crate::store::{apps::AppRow, audit::Filter, tests::opened};
+
+const NOW_S: u64 = 1_700_000_000;
+
+struct Scene {
+    store: Store,
+    bus: Arc<LocalBus>,
+    ends: Ends,
+    storer: Storer,
+    _folder: tempfile::TempDir,
+}
+
+impl Scene {
+    async fn with_apps(apps: u32) -> Self {
+        let (store, folder) = opened().await;
+        let mut tx = store.begin().await.expect("begun");
+        for id in 1..=apps {
+            assert!(tx.add_app(&AppRow::sample(id)).await.expect("an app"));
+        }
+        drop(tx.commit().await.expect("committed"));
+        let (bus, ends) = LocalBus::new();
+        let doors = Doors::new(bus.clone(), Arc::default());
+        let storer = Storer::new(store.clone(), Arc::new(doors));
+        Self { store, bus, ends, storer, _folder: folder }
+    }
+
+    /// Lets the storer take what was asked.
+    async fn store(&mut self) {
+        let mut asked = Vec::new();
+        while let Ok(request) = self.ends.stores.try_recv() {
+            asked.push(request);
+        }
+        self.storer.store(asked).await;
+    }
+
+    fn is_banned(&self, app: u32, user: &str) -> bool {
+        let bearer = Bearer {
+            app: AppId(app),
+            room: "r",
+            user,
+            role: "host",
+            kid: "k",
+            jti: "j",
+            iat: 0,
+            generation: None,
+        };
+        self.bus.revocations().find(&bearer, NOW_S).is_some_and(|hit| hit.ban)
+    }
+
+    async fn stored(&self) -> Vec<RevocationRow> {
+        self.store.all_revocations((AppId(0), 0), 1_000).await.expect("rows")
+    }
+}
+
+fn ban(app: u32, user: &str) -> Revocation {
+    Revocation {
+        app: AppId(app),
+        target: Target::User(user.into()),
+        generation: 0,
+        at_s: NOW_S,
+        ends_s: None,
+        ban: true,
+        reason: Some("ban".into()),
+    }
+}
+
+#[tokio::test]
+async fn what_waits_at_once_is_numbered_recorded_and_known() {
+    let mut scene = Scene::with_apps(2).await;
+    let mut storing: Vec<Storing> = Vec::new();
+    for n in 0..100 {
+        let app = 1 + n % 2;
+        let of_user = |more| ban(app, &format!("u{n}{more}"));
+        let revocations = (0..=n % 3).map(of_user).collect();
+        storing.push(scene.bus.store(revocations, "host"));
+    }
+    let nowhere = scene.bus.store(vec![ban(3, "u")], "host");
+    scene.store().await;
+    for storing in storing {
+        storing.await.expect("stored").keep();
+    }
+    assert_eq!(nowhere.await.expect_err("no such app"), BusError::StoreUnavailable);
+    assert!(!scene.is_banned(3, "u") && scene.is_banned(1, "u00") && scene.is_banned(2, "u10"));
+    let stored = scene.stored().await;
+    for app in [1, 2] {
+        let of_app: Vec<&RevocationRow> =
+            stored.iter().filter(|row| row.entry.app == AppId(app)).collect();
+        let numbers: Vec<u64> = of_app.iter().map(|row| row.entry.generation).collect();
+        assert_eq!(numbers, (1..=of_app.len() as u64).collect::<Vec<_>>());
+        let filter = Filter { kind: Some("revocation.add".into()), ..Filter::default() };
+        let records = scene.store.records(AppId(app), &filter, 1_000).await.expect("records");
+        assert_eq!(records.len(), of_app.len());
+        assert!(records.iter().all(|record| record.actor.as_deref() == Some("host")));
+    }
+    assert_eq!(stored.len(), 34 + 33 * 2 + 33 * 3);
+}
+
+#[tokio::test]
+async fn what_is_lifted_leaves_what_else_is_said_of_its_target() {
+    let mut scene = Scene::with_apps(1).await;
+    let storing =
+        [scene.bus.store(vec![ban(1, "anna")], "a"), scene.bus.store(vec![ban(1, "anna")], "b")];
+    scene.store().await;
+    for (storing, left) in storing.into_iter().zip([1, 0]) {
+        let lifting = storing.await.expect("stored").lift();
+        scene.store().await;
+        assert!(lifting.await.is_ok());
+        assert_eq!((scene.stored().await.len(), scene.is_banned(1, "anna")), (left, left > 0));
+    }
+}
+
+#[tokio::test]
+async fn what_is_due_is_tried_until_it_is_stored_and_holds_meanwhile() {
+    let mut scene = Scene::with_apps(1).await;
+    let first = scene.store.begin().await.expect("another is first");
+    let due = scene.bus.store_due(vec![ban(1, "anna")], "host");
+    let asked = scene.bus.store(vec![ban(1, "ben")], "host");
+    scene.store().await;
+    assert_eq!(asked.await.expect_err("refused"), BusError::StoreUnavailable);
+    assert!(scene.is_banned(1, "anna") && !scene.is_banned(1, "ben"));
+    drop(first);
+    // Before its time nothing is tried again, and what comes is not held up by it.
+    let asked = scene.bus.store(vec![ban(1, "carl")], "host");
+    scene.storer.retry_at = Instant::now() + Duration::from_secs(60);
+    scene.store().await;
+    asked.await.expect("stored").keep();
+    assert_eq!(scene.stored().await.len(), 1);
+    scene.storer.retry_at = Instant::now();
+    scene.store().await;
+    due.await.expect("stored at last").keep();
+    let users: Vec<String> =
+        scene.stored().await.iter().map(|row| format!("{:?}", row.entry.target)).collect();
+    assert_eq!(users, [r#"User("carl")"#, r#"User("anna")"#]);
+}
