@@ -221,7 +221,10 @@ fn what_is_held_hits_like_an_entry_until_it_is_let_go() {
             assert!(list.is_empty(), "it is not in the list");
             list.add(&short);
             drop(second);
-            assert_eq!(list.find(&bearer, NOW_S), naive(&[short.clone()], &bearer, NOW_S));
+            assert_eq!(
+                list.find(&bearer, NOW_S),
+                naive(std::slice::from_ref(&short), &bearer, NOW_S)
+            );
             list.lift(AppId(1), &target, &[]);
             assert_eq!(list.find(&bearer, NOW_S), naive(&[short], &bearer, NOW_S));
             drop(first);

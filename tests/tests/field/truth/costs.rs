@@ -11,13 +11,13 @@ use stagedoor_token::mint;
 /// Acts at a time.
 const AT_ONCE: [usize; 3] = [1, 16, 128];
 
-fn show(what: &str, at_once: usize, all: Duration, mut each: Vec<Duration>) {
+fn figures(what: &str, at_once: usize, all: Duration, mut each: Vec<Duration>) -> String {
     each.sort_unstable();
     let (half, most) = (each[each.len() / 2], each[each.len() * 99 / 100]);
     let count = each.len();
-    println!(
+    format!(
         "{what}, {at_once} at once: {count} in {all:.2?}, half within {half:.2?}, 99 % within {most:.2?}"
-    );
+    )
 }
 
 async fn seats(stage: &Stage, tokens: &[String]) -> Result<Vec<Member>> {
@@ -30,7 +30,8 @@ async fn seats(stage: &Stage, tokens: &[String]) -> Result<Vec<Member>> {
     Ok(members)
 }
 
-async fn logins(stage: &Stage, what: &str, once: bool) -> Result<()> {
+async fn logins(stage: &Stage, what: &str, once: bool) -> Result<Vec<String>> {
+    let mut lines = Vec::new();
     for at_once in AT_ONCE {
         let mut each = Vec::new();
         let mut all = Duration::ZERO;
@@ -50,9 +51,9 @@ async fn logins(stage: &Stage, what: &str, once: bool) -> Result<()> {
             each.extend(futures_util::future::try_join_all(logging_in).await?);
             all += round_began.elapsed();
         }
-        show(what, at_once, all, each);
+        lines.push(figures(what, at_once, all, each));
     }
-    Ok(())
+    Ok(lines)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -62,8 +63,8 @@ async fn what_stored_answers_cost() -> Result<()> {
         (limits.requests_per_s, limits.requests_burst) = (1_000_000, 1_000_000);
     })
     .await?;
-    logins(&stage, "logins without once", false).await?;
-    logins(&stage, "logins with once", true).await?;
+    let mut lines = logins(&stage, "logins without once", false).await?;
+    lines.extend(logins(&stage, "logins with once", true).await?);
     let mut hosts = Vec::new();
     for n in 0..128 {
         hosts.push(stage.join("lobby", &format!("host{n}"), "host").await?);
@@ -88,7 +89,8 @@ async fn what_stored_answers_cost() -> Result<()> {
             each.extend(futures_util::future::try_join_all(kicking).await?);
             all += began.elapsed();
         }
-        show("kicks", at_once, all, each);
+        lines.push(figures("kicks", at_once, all, each));
     }
+    println!("{}", lines.join("\n"));
     Ok(())
 }
