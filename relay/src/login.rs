@@ -121,14 +121,42 @@ fn by_a_ticket(
     Ok((seat, answer))
 }
 
-/// Uses a token up that logs in once: from now on no other login has it. Done when that is stored; what is given
-/// back then must be kept, or the token is as good as before.
-pub(crate) fn use_up(shared: &Shared, claims: &Claims, kid: &str) -> Result<Storing, Denied> {
-    let _one_at_a_time = shared.once.lock().unwrap_or_else(PoisonError::into_inner);
-    let now_s = shared.clock.unix_s();
-    is_alive(&shared.bus.revocations(), &bearer_of(claims, kid), now_s)?;
-    let revocation = of_token(claims.app, &claims.jti, now_s, "once");
-    Ok(shared.bus.store(vec![revocation], "once"))
+/// The use of a token that logs in once. What is stored of it says nothing of whether somebody else revoked it
+/// meanwhile: that is asked of this.
+pub(crate) struct Use {
+    shared: Arc<Shared>,
+    number: u64,
+}
+
+impl Use {
+    /// Uses a token up: from now on no other login has it. Done when that is stored; what is given back then must
+    /// be kept, or the token is as good as before.
+    pub(crate) fn begin(
+        shared: &Arc<Shared>,
+        claims: &Claims,
+        kid: &str,
+    ) -> Result<(Self, Storing), Denied> {
+        let _one_at_a_time = shared.once.lock().unwrap_or_else(PoisonError::into_inner);
+        let now_s = shared.clock.unix_s();
+        // In this order: whoever revokes it tells the doors first.
+        let number = shared.tickets.begin_use(claims.app, &claims.jti);
+        let begun = Self { shared: shared.clone(), number };
+        is_alive(&shared.bus.revocations(), &bearer_of(claims, kid), now_s)?;
+        let revocation = of_token(claims.app, &claims.jti, now_s, "once");
+        Ok((begun, shared.bus.store(vec![revocation], "once")))
+    }
+
+    /// Ends the use, once the seat is there for everybody to act on. An error says that the token was revoked
+    /// meanwhile, by somebody who has perhaps not found the seat.
+    pub(crate) fn end(&self) -> Result<(), Denied> {
+        if self.shared.tickets.end_use(self.number) { Ok(()) } else { Err(Denied::Revoked) }
+    }
+}
+
+impl Drop for Use {
+    fn drop(&mut self) {
+        self.shared.tickets.end_use(self.number);
+    }
 }
 
 /// A login with a token that logs in once, which waits until its use is stored. Dropped before, it did not use
@@ -140,6 +168,7 @@ pub(crate) struct Waiting {
     token: Box<str>,
     resume: Option<Cursor>,
     admission: Admission,
+    begun: Use,
     step: Step,
 }
 
@@ -158,7 +187,7 @@ impl Waiting {
     ) -> Result<Self, Denied> {
         // Most that would be refused a seat is refused it before anything is written.
         Seat::would_be_taken(shared, &admission, mailbox)?;
-        let storing = use_up(shared, &admission.claims, &admission.kid)?;
+        let (begun, storing) = Use::begin(shared, &admission.claims, &admission.kid)?;
         Ok(Self {
             shared: shared.clone(),
             mailbox: mailbox.clone(),
@@ -166,6 +195,7 @@ impl Waiting {
             token: arrival.presented.token.into(),
             resume: arrival.resume,
             admission,
+            begun,
             step: Step::Storing(storing),
         })
     }
@@ -174,7 +204,8 @@ impl Waiting {
         let Self { shared, mailbox, peer, resume, admission, .. } = self;
         let stands_for = Ticket { claims: admission.claims.clone(), kid: admission.kid.clone() };
         let taken = take_seat(shared, mailbox, *peer, admission.clone(), *resume);
-        let (seat, mut answer) = taken?;
+        let (mut seat, mut answer) = taken?;
+        self.begun.end().inspect_err(|denied| seat.reason = denied.close().reason())?;
         answer.ticket = shared.tickets.give(stands_for, || shared.clock.settled_s());
         Ok((seat, answer))
     }

@@ -29,6 +29,9 @@ struct Held {
     tickets: HashMap<Hash, Ticket>,
     /// Those of logins that are under way.
     taken: HashMap<Hash, Ticket>,
+    /// Tokens that log in once and are being used, by a number of the use.
+    uses: HashMap<u64, (AppId, String)>,
+    last_use: u64,
     /// How many there may be before those of the past are cleared away.
     clear_at: usize,
 }
@@ -94,9 +97,25 @@ impl Tickets {
         self.lock().taken.remove(&hash(ticket)).is_some()
     }
 
-    /// Takes the tickets of a token back, also those of logins under way.
+    /// Notes that a token is being used; the number of the use, to be ended.
+    pub(crate) fn begin_use(&self, app: AppId, jti: &str) -> u64 {
+        let mut held = self.lock();
+        held.last_use += 1;
+        let number = held.last_use;
+        held.uses.insert(number, (app, jti.to_owned()));
+        number
+    }
+
+    /// Ends the use of a token, once that has its seat. `false` if the token was taken back meanwhile: then
+    /// whoever did so has perhaps not found the seat.
+    pub(crate) fn end_use(&self, number: u64) -> bool {
+        self.lock().uses.remove(&number).is_some()
+    }
+
+    /// Takes a token's tickets back, and those of logins under way, and ends its use for nothing.
     pub(crate) fn forget(&self, app: AppId, jti: &str) {
         let held = &mut *self.lock();
+        held.uses.retain(|_, used| used.0 != app || used.1 != jti);
         for tickets in [&mut held.tickets, &mut held.taken] {
             tickets.retain(|_, ticket| ticket.claims.app != app || ticket.claims.jti != jti);
         }
@@ -137,6 +156,15 @@ mod tests {
         tickets.forget(AppId(7), "a");
         tickets.put_back(&second);
         assert!(!tickets.settle(&second) && tickets.find(&second).is_none());
+    }
+
+    #[test]
+    fn a_use_ends_once_unless_its_token_was_taken_back() {
+        let tickets = Tickets::default();
+        let [first, second] = ["a", "b"].map(|jti| tickets.begin_use(AppId(7), jti));
+        tickets.forget(AppId(7), "a");
+        assert!(!tickets.end_use(first) && tickets.end_use(second) && !tickets.end_use(second));
+        assert!(tickets.lock().uses.is_empty());
     }
 
     #[test]

@@ -11,7 +11,7 @@ use stagedoor_wire::{limits::Limits, request::To};
 use tokio::{runtime::Handle, task::yield_now, time::timeout};
 use tokio_tungstenite::tungstenite::Message;
 
-use self::hall::{APP, Hall, ROOM, Socket, Traces, ask};
+use self::hall::{APP, Hall, ROOM, Socket, Traces, ask, begin, close_of, take_everything};
 
 const TIME_LIMIT: Duration = Duration::from_secs(20);
 
@@ -139,8 +139,8 @@ async fn ends_stalled(how: &str, ttl_s: u64, end: impl AsyncFn(&mut Scene)) {
     }
 }
 
-fn revoke(hall: &Hall, ban: bool) {
-    let revocation = Revocation {
+fn of_bob(hall: &Hall, ban: bool) -> Revocation {
+    Revocation {
         app: APP,
         target: Target::RoomUser { room: ROOM.into(), user: "bob".into() },
         generation: 1,
@@ -148,7 +148,11 @@ fn revoke(hall: &Hall, ban: bool) {
         ends_s: None,
         ban,
         reason: None,
-    };
+    }
+}
+
+fn revoke(hall: &Hall, ban: bool) {
+    let revocation = of_bob(hall, ban);
     hall.command(Command::Revoke { revocation, margin_s: 0, then: Then::Close });
 }
 
@@ -228,6 +232,34 @@ async fn a_seat_that_time_ends_is_freed_with_its_letters() {
 #[tokio::test]
 async fn a_drained_seat_is_freed_with_its_letters() {
     ends_stalled("drain", 600, async |scene| scene.hall.stop()).await;
+}
+
+/// Of a token of `once`, revoked by the API between its use and the moment in which that is stored.
+#[tokio::test]
+async fn a_token_revoked_amid_its_use_opens_nothing() {
+    let run = async {
+        for renews in [false, true] {
+            let (hall, mut stores) = Hall::open_with_store(limits()).await;
+            let mut once = hall.claims("bob", "speaker", 600);
+            (once.once, once.jti) = (true, "once".into());
+            let token = hall.mint(&once);
+            let (mut bob, op) = match renews {
+                true => (hall.join("bob", "speaker", 600).await, "renew"),
+                false => (hall.connect().await, "login"),
+            };
+            begin(&mut bob, json!({"op": op, "token": token})).await;
+            let used = stores.recv().await.expect("its use");
+            let revocation =
+                Revocation { target: Target::Jti("once".into()), ..of_bob(&hall, false) };
+            hall.shared.bus.revoke(&revocation);
+            hall.command(Command::Revoke { revocation, margin_s: 0, then: Then::Close });
+            used.stored(vec![2]);
+            tokio::spawn(take_everything(stores));
+            assert_eq!(close_of(&mut bob).await, "token_revoked", "{op}");
+            assert_eq!(hall.shared.rooms.count(), (0, 0), "{op}");
+        }
+    };
+    timeout(TIME_LIMIT, run).await.expect("in time");
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ use super::{Denial, Session, ok};
 use crate::{
     door::{Admission, Denied, Presented, door},
     encode,
-    login::{is_still_good, use_up},
+    login::{Use, is_still_good},
     pass::Pass,
     proof::ProofError,
     room::{Act, RegrantError, Room},
@@ -50,7 +50,8 @@ struct Renewal {
     id: u64,
     pass: Arc<Pass>,
     roles: Arc<Roles>,
-    once: bool,
+    /// Of a token that is good for once.
+    begun: Option<Use>,
 }
 
 impl Session {
@@ -122,8 +123,12 @@ impl Session {
         if claims.app != seat.room.app {
             return Err(Denied::RoomMismatch);
         }
-        let once = claims.once;
-        let storing = if once { Some(use_up(shared, &claims, &kid)?) } else { None };
+        let (begun, storing) = if claims.once {
+            let (begun, storing) = Use::begin(shared, &claims, &kid)?;
+            (Some(begun), Some(storing))
+        } else {
+            (None, None)
+        };
         let renewal = Renewal {
             shared: shared.clone(),
             room: seat.room.clone(),
@@ -132,7 +137,7 @@ impl Session {
             id: renew.id,
             pass: Arc::new(Pass::of(&mut claims, kid)),
             roles,
-            once,
+            begun,
         };
         Ok((renewal, storing))
     }
@@ -156,7 +161,7 @@ impl Renewal {
     }
 
     fn carry_out(&self) -> Result<Bytes, Denied> {
-        let Self { shared, room, user, seat, id, pass, roles, once } = self;
+        let Self { shared, room, user, seat, id, pass, roles, begun } = self;
         let old = room.sitting(user, *seat).ok_or(Denied::Closing)?;
         let renewed = shared.regrant(room, user, *seat, &Act::Renew(pass.clone()));
         renewed.map_err(|error| match error {
@@ -164,7 +169,8 @@ impl Renewal {
             RegrantError::Refused(refusal) => Denied::Token(refusal),
             RegrantError::Changed => Denied::Closing,
         })?;
-        let good = is_still_good(shared, room, user, *seat, roles, *once);
+        let good = is_still_good(shared, room, user, *seat, roles, begun.is_some());
+        let good = good.and_then(|()| begun.as_ref().map_or(Ok(()), Use::end));
         let me = room.sitting(user, *seat).unwrap_or(old.clone());
         if let Err(denied) = good {
             shared.put_out(room, &me, denied.close());

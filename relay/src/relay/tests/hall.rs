@@ -8,7 +8,7 @@ use std::{
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use stagedoor_bus::{App, Asked, Bus, Command, Ends, Event, LocalBus};
+use stagedoor_bus::{App, Asked, Bus, Command, Ends, Event, LocalBus, StoreRequest};
 use stagedoor_token::{AppId, Claims, Key, KeyState, Kind, Roles, mint};
 use stagedoor_wire::{CONNECT_PATH, SUBPROTOCOL, limits::Limits, request::To};
 use tokio::{
@@ -47,14 +47,16 @@ pub(super) struct Hall {
 }
 
 impl Hall {
+    /// With a store that takes everything.
     pub(super) async fn open(limits: Limits) -> Self {
-        let (bus, Ends { commands, events, mut stores }) = LocalBus::new();
-        // A store that takes everything.
-        tokio::spawn(async move {
-            while let Some(request) = stores.recv().await {
-                request.stored(vec![1]);
-            }
-        });
+        let (hall, stores) = Self::open_with_store(limits).await;
+        tokio::spawn(take_everything(stores));
+        hall
+    }
+
+    /// With a store that the test stands for.
+    pub(super) async fn open_with_store(limits: Limits) -> (Self, mpsc::Receiver<StoreRequest>) {
+        let (bus, Ends { commands, events, stores }) = LocalBus::new();
         let key = Key::hs256(APP, "k1", &[7; 32], KeyState::Current).expect("a key");
         let (id, keys, roles) = (APP, vec![key.clone()], Roles::built_in());
         bus.put_app(App { id, keys, roles, second_login: None }).await.expect("a bus");
@@ -65,7 +67,8 @@ impl Hall {
         let address = listener.local_addr().expect("an address");
         let (stop, stopped) = oneshot::channel();
         tokio::spawn(relay.serve(listener, async move { drop(stopped.await) }));
-        Self { shared, address, key, stop: Some(stop), _ends: (commands, events) }
+        let _ends = (commands, events);
+        (Self { shared, address, key, stop: Some(stop), _ends }, stores)
     }
 
     /// The relay goes away.
@@ -74,9 +77,22 @@ impl Hall {
     }
 
     pub(super) async fn join(&self, user: &str, role: &str, ttl_s: u64) -> Socket {
+        let claims = self.claims(user, role, ttl_s);
+        let mut socket = self.connect().await;
+        ask(&mut socket, json!({"op": "login", "token": self.mint(&claims)})).await;
+        socket
+    }
+
+    pub(super) fn claims(&self, user: &str, role: &str, ttl_s: u64) -> Claims {
         let (now_s, role) = (self.shared.clock.unix_s(), role.parse().expect("a role"));
-        let claims = Claims::new(APP, ROOM, user, role, &format!("t-{user}"), now_s, ttl_s);
-        let token = mint(&claims, &self.key).expect("a token");
+        Claims::new(APP, ROOM, user, role, &format!("t-{user}"), now_s, ttl_s)
+    }
+
+    pub(super) fn mint(&self, claims: &Claims) -> String {
+        mint(claims, &self.key).expect("a token")
+    }
+
+    pub(super) async fn connect(&self) -> Socket {
         let socket = TcpSocket::new_v4().expect("a socket");
         socket.set_recv_buffer_size(4_096).expect("an option");
         let tcp = socket.connect(self.address).await.expect("it listens");
@@ -84,9 +100,7 @@ impl Hall {
         let mut request = url.into_client_request().expect("a request");
         let protocol = HeaderValue::from_static(SUBPROTOCOL);
         request.headers_mut().insert("sec-websocket-protocol", protocol);
-        let (mut socket, _) = client_async(request, tcp).await.expect("an upgrade");
-        ask(&mut socket, json!({"op": "login", "token": token})).await;
-        socket
+        client_async(request, tcp).await.expect("an upgrade").0
     }
 
     pub(super) fn room(&self) -> Arc<Room> {
@@ -129,17 +143,42 @@ impl Hall {
     }
 }
 
+pub(super) async fn take_everything(mut stores: mpsc::Receiver<StoreRequest>) {
+    while let Some(request) = stores.recv().await {
+        request.stored(vec![1]);
+    }
+}
+
 /// Asks, and must be answered with `ok`.
-pub(super) async fn ask(socket: &mut Socket, mut request: Value) {
+pub(super) async fn ask(socket: &mut Socket, request: Value) {
+    begin(socket, request).await;
+    let heard = answer_of(socket).await;
+    assert!(heard["ok"].is_object(), "{heard}");
+}
+
+/// Asks.
+pub(super) async fn begin(socket: &mut Socket, mut request: Value) {
     request["id"] = 1.into();
     socket.send(Message::text(request.to_string())).await.expect("it takes");
+}
+
+/// What is answered to what was asked last.
+async fn answer_of(socket: &mut Socket) -> Value {
     loop {
         if let Message::Text(text) = socket.next().await.expect("open").expect("a message") {
             let heard: Value = serde_json::from_str(&text).expect("JSON");
             if heard["re"] == 1 {
-                assert!(heard["ok"].is_object(), "{request}: {heard}");
-                return;
+                return heard;
             }
+        }
+    }
+}
+
+/// Why the connection is closed.
+pub(super) async fn close_of(socket: &mut Socket) -> String {
+    loop {
+        if let Message::Close(frame) = socket.next().await.expect("open").expect("a message") {
+            return frame.expect("a reason").reason.to_string();
         }
     }
 }
