@@ -5,6 +5,7 @@ use std::{
     io::{Seek, Write},
     path::{Path, PathBuf},
     process::Stdio,
+    time::Duration,
 };
 
 use anyhow::{Context, Result, ensure};
@@ -15,6 +16,7 @@ use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::{Child, Command},
+    time::{sleep, timeout},
 };
 
 /// A process that is killed when this is dropped, and what it said when it was up.
@@ -111,8 +113,23 @@ impl Process {
 
     /// What `/metrics` says.
     pub(super) async fn metrics(&self) -> Result<String> {
+        self.operations("/metrics").await
+    }
+
+    /// Waits until `/readyz` says that it is ready.
+    pub(super) async fn ready(&self) -> Result<()> {
+        let wait = async {
+            while !self.operations("/readyz").await?.starts_with("HTTP/1.1 200") {
+                sleep(Duration::from_millis(20)).await;
+            }
+            anyhow::Ok(())
+        };
+        timeout(PATIENCE, wait).await.context("it is not ready")?
+    }
+
+    async fn operations(&self, path: &str) -> Result<String> {
         let to = self.told["operations"].as_str().context("a URL")?.trim_start_matches("http://");
-        stagedoor_tests::member::http_get(to.parse()?, "/metrics").await
+        stagedoor_tests::member::http_get(to.parse()?, path).await
     }
 
     /// Ends it as a power cut does.

@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use stagedoor_tests::{Heard, Member, Stage};
 use stagedoor_token::{Claims, mint};
@@ -64,11 +64,14 @@ impl Scene {
     }
 }
 
-/// Asks without waiting; what it asks for is under way when this is done.
+/// Asks for what waits: it is under way when this is done, and holds up nothing that is asked after it.
 async fn begin(member: &mut Member, mut request: Value, id: u64) -> Result<()> {
     request["id"] = id.into();
     member.say(Message::text(request.to_string())).await?;
-    member.ok(json!({"op": "ping"})).await.map(drop)
+    member.ok(json!({"op": "ping"})).await?;
+    let is_answer = |heard: &Heard| matches!(heard, Heard::Control(value) if value["re"] == id);
+    ensure!(!member.unheard().any(is_answer), "it did not wait");
+    Ok(())
 }
 
 async fn answer(member: &mut Member, id: u64) -> Result<Value> {
