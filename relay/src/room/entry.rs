@@ -208,13 +208,14 @@ impl Room {
         Some(Gone { member, closed: empty })
     }
 
-    /// Removes a member: orders its seat to close, and takes it out at once. `None` if that seat is not the
+    /// Removes a member: takes it out at once, and orders its seat to close. `None` if that seat is not the
     /// user's any more.
     pub(crate) fn put_out(self: &Arc<Self>, occupant: &Occupant, close: Close) -> Option<Gone> {
         let Occupant { seat, member, mailbox, .. } = occupant;
-        self.sitting(&member.user, *seat)?;
+        // In this order: a connection that closes gives its seat up by itself, on another thread at once.
+        let gone = self.depart(&member.user, *seat, &[])?;
         mailbox.close(close);
-        self.depart(&member.user, *seat, &[])
+        Some(gone)
     }
 
     /// Closes the room for everybody; how many seats it closed.
