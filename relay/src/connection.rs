@@ -138,7 +138,7 @@ impl Connection {
         let limits = &shared.limits;
         let bytes_max = limits.handshake_bytes_max;
         let until = now + Duration::from_millis(limits.login_timeout_ms);
-        let connected = shared.connected(mailbox.clone());
+        let connected = shared.connected(&mailbox);
         let mut io = io;
         io.unread(ahead);
         Self {

@@ -9,7 +9,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use stagedoor_bus::{Asked, Bus};
-use stagedoor_wire::{close::Close, limits::Limits};
+use stagedoor_wire::limits::Limits;
 use tokio::{net::TcpListener, sync::mpsc};
 
 use crate::{
@@ -17,15 +17,12 @@ use crate::{
     answer::answer,
     clock,
     listener::{Listener, OtherHttp},
-    mail::Order,
     shared::Shared,
     tls::{Tls, TlsError, TlsFiles},
 };
 
 /// How often certificate files are looked at.
 const TLS_CHECK_INTERVAL: Duration = Duration::from_secs(10);
-/// How often a draining relay looks whether all have left.
-const DRAIN_CHECK_INTERVAL: Duration = Duration::from_millis(20);
 
 /// How a relay is set up.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,27 +86,15 @@ impl Relay {
     }
 
     async fn drain(&self) {
-        self.shared.drain();
         let limits = &self.shared.limits;
-        let mailboxes = self.shared.mailboxes();
         let grace = Duration::from_millis(limits.drain_grace_ms);
-        let now = Instant::now();
-        for (at, mailbox) in mailboxes.iter().enumerate() {
-            let wait = grace.mul_f64(at as f64 / mailboxes.len() as f64);
-            mailbox.order(Order { close: Close::Closing, at: now + wait });
-        }
-        let end = now + grace + Duration::from_millis(limits.close_timeout_ms);
-        while self.shared.connection_count() > 0 && Instant::now() < end {
-            tokio::time::sleep(DRAIN_CHECK_INTERVAL).await;
-            // One that was in its handshake when the others were told.
-            for mailbox in self
-                .shared
-                .mailboxes()
-                .iter()
-                .filter(|late| !mailboxes.iter().any(|told| Arc::ptr_eq(told, late)))
-            {
-                mailbox.close(Close::Closing);
-            }
+        let patience = grace + Duration::from_millis(limits.close_timeout_ms);
+        self.shared.drain(Instant::now(), grace);
+        if tokio::time::timeout(patience, self.shared.emptied()).await.is_err() {
+            tracing::warn!(
+                left = self.shared.connection_count(),
+                "connections did not end in time"
+            );
         }
     }
 
