@@ -13,7 +13,7 @@ mod state;
 mod views;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -53,6 +53,8 @@ use self::{interests::Interests, people::People, presence::Presence, state::Stat
 
 /// The number of the cursor on the room's events; streams are numbered from 1.
 pub(crate) const EVENTS: u32 = 0;
+/// So many prefixes are tried at each stream; of more, those are looked up that the stream's name has.
+const PREFIXES_TRIED_MAX: usize = 8;
 
 /// What users were given in a room.
 pub(crate) type Standings = HashMap<String, Standing>;
@@ -402,18 +404,25 @@ impl Inner {
     }
 
     fn matching(&self, patterns: &[Pattern]) -> Vec<Arc<Stream>> {
+        let (exact, prefixes): (Vec<&Pattern>, Vec<&Pattern>) =
+            patterns.iter().partition(|pattern| pattern.is_exact());
         let mut found = BTreeMap::new();
-        for pattern in patterns {
-            if pattern.is_exact() {
-                let name = StreamName::new(pattern.as_str()).ok();
-                let number = name.and_then(|name| self.names.get(&name));
-                let live = number.and_then(|number| self.streams.get(number));
-                found.extend(live.map(|live| (live.stream.info.stream, live.stream.clone())));
-            } else {
-                let matching =
-                    self.streams.values().filter(|live| pattern.matches(&live.stream.info.name));
-                found.extend(matching.map(|live| (live.stream.info.stream, live.stream.clone())));
-            }
+        let mut find =
+            |live: &Live| drop(found.insert(live.stream.info.stream, live.stream.clone()));
+        for pattern in exact {
+            let number = StreamName::new(pattern.as_str()).ok();
+            let number = number.and_then(|name| self.names.get(&name));
+            number.and_then(|number| self.streams.get(number)).into_iter().for_each(&mut find);
+        }
+        let live = self.streams.values();
+        if prefixes.len() <= PREFIXES_TRIED_MAX {
+            let matches = |name: &str| prefixes.iter().any(|prefix| prefix.matches(name));
+            live.filter(|live| matches(&live.stream.info.name)).for_each(&mut find);
+        } else {
+            let prefixes: HashSet<&str> =
+                prefixes.iter().map(|prefix| prefix.as_str().trim_end_matches('*')).collect();
+            let matches = |name: &str| (0..=name.len()).any(|end| prefixes.contains(&name[..end]));
+            live.filter(|live| matches(&live.stream.info.name)).for_each(&mut find);
         }
         found.into_values().collect()
     }

@@ -5,7 +5,10 @@
 mod take;
 mod wanted;
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use serde_json::value::RawValue;
@@ -128,7 +131,7 @@ impl Seat {
         let patterns: Vec<Pattern> = self.patterns.iter().cloned().collect();
         let live = self.room.matching(&patterns);
         let streams: Vec<Subscribed> =
-            live.into_iter().filter_map(|stream| self.attach(stream, &[])).collect();
+            live.into_iter().filter_map(|stream| self.attach(stream, None)).collect();
         if !streams.is_empty() {
             out(encode::json(&Private::Subscribed { streams }));
         }
@@ -149,7 +152,16 @@ impl Seat {
         patterns.into_iter().for_each(|pattern| {
             self.patterns.add(pattern);
         });
-        live.into_iter().filter_map(|stream| self.attach(stream, from)).collect()
+        let mut cursors = HashMap::new();
+        for from in from {
+            let cursor = Cursor { epoch: from.epoch, seq: from.seq };
+            cursors.entry(&from.stream).or_insert(cursor);
+        }
+        let resumed = |stream: Arc<Stream>| {
+            let cursor = cursors.get(&stream.info.name).copied();
+            self.attach(stream, cursor)
+        };
+        live.into_iter().filter_map(resumed).collect()
     }
 
     /// Takes patterns back; cursors that no pattern holds any more end.
@@ -157,16 +169,19 @@ impl Seat {
         self.room.unsubscribe(self.id, patterns);
         let taken: Vec<&Pattern> =
             patterns.iter().filter(|pattern| self.patterns.remove(pattern)).collect();
-        for pattern in taken {
-            let lost = self.names.covered(pattern).filter(|(name, _)| !self.patterns.has(name));
-            let lost: Vec<u32> = lost.map(|(_, number)| *number).collect();
-            for number in lost {
-                self.detach(number);
-            }
+        let lost = |(name, _): &&(StreamName, u32)| !self.patterns.has(name);
+        // Of several patterns each might cover the same streams: then all are looked at, once.
+        let lost: Vec<u32> = match taken[..] {
+            [] => return,
+            [pattern] => self.names.covered(pattern).filter(lost).map(|(_, at)| *at).collect(),
+            _ => self.names.iter().filter(lost).map(|(_, at)| *at).collect(),
+        };
+        for number in lost {
+            self.detach(number);
         }
     }
 
-    fn attach(&mut self, stream: Arc<Stream>, from: &[request::From]) -> Option<Subscribed> {
+    fn attach(&mut self, stream: Arc<Stream>, resume: Option<Cursor>) -> Option<Subscribed> {
         let number = stream.info.stream;
         let at = self.cursors.partition_point(|cursor| cursor.stream.info.stream < number);
         let there = self.cursors.get(at).is_some_and(|cursor| cursor.stream.info.stream == number);
@@ -175,8 +190,6 @@ impl Seat {
         if there || own || !wanted || !may_subscribe(&self.me.grants, &stream) {
             return None;
         }
-        let resume = from.iter().find(|from| from.stream == stream.info.name);
-        let resume = resume.map(|from| Cursor { epoch: from.epoch, seq: from.seq });
         let (place, resumed) = stream.feed.join(&self.me.mailbox, number, stream.begin(), resume);
         let subscribed = Subscribed {
             info: stream.info.clone(),
@@ -248,9 +261,8 @@ impl Seat {
 
     /// A stream that began after its pattern was given is read from its first frame.
     fn attach_new(&mut self, stream: Arc<Stream>) -> Option<Subscribed> {
-        let from =
-            request::From { stream: stream.info.name.clone(), epoch: stream.feed.epoch, seq: 0 };
-        let subscribed = self.attach(stream, &[from])?;
+        let first = Cursor { epoch: stream.feed.epoch, seq: 0 };
+        let subscribed = self.attach(stream, Some(first))?;
         Some(Subscribed { resumed: None, ..subscribed })
     }
 

@@ -50,11 +50,15 @@ limits! {
     requests_per_s: u32 = 50;
     /// Requests above the rate that one connection may make at once.
     requests_burst: u32 = 200;
+    /// Bytes of control messages a second of one connection.
+    control_bytes_per_s: u32 = 524_288;
+    /// Bytes above the rate that one connection may send at once.
+    control_bytes_burst: u32 = 4_194_304;
     /// Messages a second of one connection.
     sends_per_s: u32 = 10;
     /// Messages above the rate that one connection may send at once.
     sends_burst: u32 = 20;
-    /// Requests refused for their rate in a row before the connection is closed.
+    /// Requests refused for their rate, beyond those carried out, before the connection is closed.
     rate_refusals_max: u32 = 500;
     /// Live streams of one room.
     streams_per_room_max: usize = 1_000;
