@@ -72,7 +72,7 @@ impl Stage {
         let subscribers = (0..subscribers).map(|number| {
             let mailbox = Arc::<Mailbox>::default();
             let mut seat = take(&shared, &format!("subscriber-{number}"), &mailbox)?;
-            seat.subscribe(vec!["*".parse::<Pattern>().map_err(text)?], &[]);
+            seat.subscribe(vec!["*".parse::<Pattern>().map_err(text)?], &[], drop);
             Ok(Subscriber { seat, mailbox, mail: Mail::default(), batch: Batch::default() })
         });
         let subscribers = subscribers.collect::<Result<_, String>>()?;

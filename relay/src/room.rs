@@ -5,6 +5,7 @@
 mod asks;
 mod entry;
 mod interests;
+mod letter;
 mod people;
 mod presence;
 mod regrant;
@@ -32,14 +33,13 @@ use stagedoor_wire::{
 };
 use tokio::time::Instant;
 
-#[cfg(test)]
-pub(crate) use self::views::View;
 pub(crate) use self::{
     asks::{AskError, Wants},
     entry::{EnterError, Entering, Found, Gone},
+    letter::{Dues, Letter, News},
     regrant::{Act, RegrantError, Regranted, Switch},
     state::SetError,
-    views::{ViewPlace, may_subscribe, sees},
+    views::{View, ViewPlace, may_subscribe, sees},
 };
 use crate::{
     encode,
@@ -49,7 +49,13 @@ use crate::{
     stream::{Ended, Stream, Wish},
 };
 
-use self::{interests::Interests, people::People, presence::Presence, state::State, views::Views};
+use self::{
+    interests::Interests,
+    people::People,
+    presence::{Batch, BatchMax, Presence},
+    state::State,
+    views::Views,
+};
 
 /// The number of the cursor on the room's events; streams are numbered from 1.
 pub(crate) const EVENTS: u32 = 0;
@@ -201,8 +207,12 @@ impl Room {
         inner.streams.insert(number, Live { stream: stream.clone(), seat });
         inner.names.insert(name, number);
         self.share_memory(&mut inner, now_ms);
+        inner.introduce(user, now_ms);
         inner.views.tell_published(&stream, now_ms);
-        inner.interests.each(&stream.info.name, |mailbox| mailbox.found(stream.clone()));
+        let (dues, bytes_max) = (inner.dues(), self.limits.outbox_bytes_max);
+        inner.interests.each(&stream.info.name, |mailbox| {
+            mailbox.told(Letter::new(dues.clone(), News::Found(stream.clone())), bytes_max);
+        });
         Ok(stream)
     }
 
@@ -220,18 +230,19 @@ impl Room {
         own.is_some()
     }
 
-    /// Notes what a seat waits for, and returns the live streams that match.
+    /// Notes what a seat waits for, and returns the live streams that match, and how far the room's events
+    /// have told of their publishers.
     pub(crate) fn subscribe(
         &self,
         seat: u64,
         mailbox: &Arc<Mailbox>,
         patterns: &[Pattern],
-    ) -> Vec<Arc<Stream>> {
+    ) -> (Vec<Arc<Stream>>, Dues) {
         let mut inner = self.lock();
         for pattern in patterns {
             inner.interests.add(pattern, seat, mailbox);
         }
-        inner.matching(patterns)
+        (inner.matching(patterns), inner.dues())
     }
 
     /// The live streams that match.
@@ -271,7 +282,10 @@ impl Room {
             data: data.to_owned(),
             at_ms,
         };
-        let inner = self.lock();
+        let mut inner = self.lock();
+        if let Some(from) = from {
+            inner.introduce(&from.user, now_ms);
+        }
         match to {
             To::Room => {
                 inner.views.tell(now_ms, |_, n| Some(message(Some(n))));
@@ -284,10 +298,11 @@ impl Room {
                 Ok(inner.members.count_of(role))
             }
             To::User(user) => {
-                let frame = encode::json(&message(None));
+                let (frame, dues) = (encode::json(&message(None)), inner.dues());
                 let mut seats = 0;
                 for occupant in inner.members.seats(user) {
-                    occupant.mailbox.private(frame.clone(), self.limits.outbox_bytes_max);
+                    let letter = Letter::new(dues.clone(), News::Event(frame.clone()));
+                    occupant.mailbox.told(letter, self.limits.outbox_bytes_max);
                     seats += 1;
                 }
                 if seats > 0 { Ok(seats) } else { Err(UserUnknown) }
@@ -306,6 +321,7 @@ impl Room {
         let now_ms = self.clock.now_ms();
         let mut inner = self.lock();
         let version = inner.state.set(key, value, if_version, self.limits.state_keys_max)?;
+        inner.introduce(&by.member.user, now_ms);
         inner.views.tell(now_ms, |grants, n| {
             let by = sees(grants, &by.grants).then(|| by.member.user.clone());
             Some(Event::State { n, key: key.clone(), value: value.to_owned(), version, by })
@@ -353,10 +369,7 @@ impl Room {
         }
         let due = inner.told_at.map_or(now, |told| told + interval);
         if due <= now {
-            let (left, joined) = inner.presence.take(self.limits.presence_batch_members_max.max(1));
-            let count = inner.count();
-            inner.views.tell_presence(&left, &joined, count, now_ms);
-            inner.told_at = Some(now);
+            inner.tell_batch(None, now_ms);
         }
         if inner.presence.is_empty() {
             return;
@@ -401,6 +414,18 @@ fn is_hidden(grants: &Grants) -> bool {
 impl Inner {
     fn count(&self) -> u32 {
         self.members.len() as u32 - self.hidden
+    }
+
+    /// Tells some of the joins and leaves that wait, those of `first` before all others.
+    fn tell_batch(&mut self, first: Option<&str>, now_ms: u64) {
+        let max = BatchMax {
+            members: self.limits.presence_batch_members_max.max(1),
+            bytes: self.limits.page_bytes_max,
+        };
+        let Batch { left, joined, .. } = self.presence.take(first, max);
+        let count = self.count();
+        self.views.tell_presence(&left, &joined, count, now_ms);
+        self.told_at = Some(Instant::now());
     }
 
     fn matching(&self, patterns: &[Pattern]) -> Vec<Arc<Stream>> {

@@ -30,7 +30,8 @@ use crate::{
     feed::{Part, Place, Read},
     mail::Mail,
     room::{
-        Act, EVENTS, Occupant, RegrantError, Regranted, Room, Switch, ViewPlace, may_subscribe,
+        Act, EVENTS, News, Occupant, RegrantError, Regranted, Room, Switch, ViewPlace,
+        may_subscribe,
     },
     shared::Shared,
     stream::Stream,
@@ -91,23 +92,51 @@ impl Seat {
         &self.me.grants
     }
 
-    /// Takes notice of all that was done to the member's grants; `out` takes what it is told. An error says
-    /// why the connection must close.
+    /// Reads the member's letters, each after what the room's events told before it; `out` takes what the member
+    /// is told. An error says why the connection must close.
     pub(crate) fn refresh(&mut self, mut out: impl FnMut(Bytes)) -> Result<(), Close> {
-        for Regranted { occupant, switch, told } in self.me.mailbox.letters() {
-            if let Some(Switch { end, events }) = switch {
-                let old = std::mem::replace(&mut self.events, events);
-                // That there may be something at the new place was perhaps told before the letter came.
-                self.ready.push_back(EVENTS);
-                let due = end.saturating_sub(old.place.seq);
-                if !old.view.feed.read_out(&old.place, end, &mut out) {
-                    return Err(Close::Slow);
+        for letter in self.me.mailbox.letters() {
+            let due = letter.due(&self.events.view);
+            match letter.what {
+                News::Event(frame) => {
+                    self.read_before(due, &mut out)?;
+                    out(frame);
                 }
-                self.shared.metrics.frames_out.add(due);
+                News::Found(stream) => {
+                    self.read_before(due, &mut out)?;
+                    if let Some(found) = self.attach_new(stream) {
+                        out(encode::json(&Private::Subscribed { streams: vec![found] }));
+                    }
+                }
+                News::Regranted(Regranted { occupant, switch, told }) => {
+                    match switch {
+                        Some(Switch { end, events }) => {
+                            self.read_before(end, &mut out)?;
+                            self.events = events;
+                            // That there may be something at the new place was perhaps told before the letter
+                            // was read.
+                            self.ready.push_back(EVENTS);
+                        }
+                        None => self.read_before(due, &mut out)?,
+                    }
+                    out(told.unwrap_or_default());
+                    self.me = occupant;
+                    self.reattach(&mut out);
+                }
             }
-            out(told.unwrap_or_default());
-            self.me = occupant;
-            self.reattach(&mut out);
+        }
+        Ok(())
+    }
+
+    /// Reads the room's events before number `end`, whatever changes meanwhile.
+    fn read_before(&mut self, end: u64, out: impl FnMut(Bytes)) -> Result<(), Close> {
+        let ViewPlace { view, place } = &mut self.events;
+        let due = end.saturating_sub(place.seq);
+        if due > 0 {
+            if !view.feed.read_out(place, end, out) {
+                return Err(Close::Slow);
+            }
+            self.shared.metrics.frames_out.add(due);
         }
         Ok(())
     }
@@ -142,13 +171,21 @@ impl Seat {
         self.shared.regrant(&self.room, &self.me.member.user, self.id, act)
     }
 
-    /// Adds patterns; the streams that match now and that the grants open, each with its place.
+    /// Adds patterns; the streams that match now and that the grants open, each with its place. `out` takes what
+    /// the room's events told before, of their publishers too.
     pub(crate) fn subscribe(
         &mut self,
         patterns: Vec<Pattern>,
         from: &[request::From],
+        mut out: impl FnMut(Bytes),
     ) -> Vec<Subscribed> {
-        let live = self.room.subscribe(self.id, &self.me.mailbox, &patterns);
+        let (live, dues) = self.room.subscribe(self.id, &self.me.mailbox, &patterns);
+        // What came meanwhile may have led to another view.
+        let read = self.refresh(&mut out);
+        let read = read.and_then(|()| self.read_before(dues.of(&self.events.view), &mut out));
+        if let Err(close) = read {
+            self.me.mailbox.close(close);
+        }
         patterns.into_iter().for_each(|pattern| {
             self.patterns.add(pattern);
         });
@@ -218,14 +255,6 @@ impl Seat {
         batch: &mut Batch,
         bytes_max: usize,
     ) -> Result<bool, Close> {
-        if !mail.found.is_empty() {
-            let found: Vec<Subscribed> =
-                mail.found.drain(..).filter_map(|stream| self.attach_new(stream)).collect();
-            if !found.is_empty() {
-                batch.push(encode::json(&Private::Subscribed { streams: found }));
-            }
-        }
-        mail.private.drain(..).for_each(|frame| batch.push(frame));
         if let [number] = mail.ready[..]
             && self.ready.is_empty()
             && batch.bytes() < bytes_max

@@ -185,9 +185,11 @@ impl Session {
         }
         self.refusals = self.refusals.saturating_sub(1);
         let leave = matches!(request, Request::Leave(_));
-        let carried_out = self.carry_out(request);
-        // What the request did to the member itself comes before its answer.
-        if let Err(close) = self.seat.refresh(&mut answer) {
+        let subscribes = matches!(request, Request::Subscribe(_));
+        let carried_out = self.carry_out(request, &mut answer);
+        // What the request did to the member itself comes before its answer. What came after the streams of a
+        // subscription were found comes after it.
+        if !subscribes && let Err(close) = self.seat.refresh(&mut answer) {
             return Next::Close(close);
         }
         match carried_out {
@@ -225,16 +227,24 @@ impl Session {
         Next::On
     }
 
-    /// The answer; none if it comes later.
-    fn carry_out(&mut self, request: Request) -> Result<Option<Bytes>, Denial> {
+    /// The answer; none if it comes later. `told` takes what the room's events told before it.
+    fn carry_out(
+        &mut self,
+        request: Request,
+        told: &mut dyn FnMut(Bytes),
+    ) -> Result<Option<Bytes>, Denial> {
         match request {
             Request::Renew(renew) => self.renew(&renew),
             Request::Moderate(moderate) => self.moderate(&moderate),
-            request => self.carry_out_now(request).map(Some),
+            request => self.carry_out_now(request, told).map(Some),
         }
     }
 
-    fn carry_out_now(&mut self, request: Request) -> Result<Bytes, Denial> {
+    fn carry_out_now(
+        &mut self,
+        request: Request,
+        told: &mut dyn FnMut(Bytes),
+    ) -> Result<Bytes, Denial> {
         match request {
             Request::Login(_) | Request::Renew(_) | Request::Moderate(_) => {
                 Err(Denial::new(ErrorCode::AlreadyLoggedIn, "the connection has its seat"))
@@ -250,7 +260,7 @@ impl Session {
                     ))
                 }
             }
-            Request::Subscribe(subscribe) => self.subscribe(&subscribe),
+            Request::Subscribe(subscribe) => self.subscribe(&subscribe, told),
             Request::Unsubscribe(request::Unsubscribe { id, streams, .. }) => {
                 self.seat.unsubscribe(&patterns(&streams)?);
                 Ok(ok(id, Done {}))
@@ -318,7 +328,11 @@ impl Session {
         Ok(ok(publish.id, published))
     }
 
-    fn subscribe(&mut self, subscribe: &request::Subscribe) -> Result<Bytes, Denial> {
+    fn subscribe(
+        &mut self,
+        subscribe: &request::Subscribe,
+        told: &mut dyn FnMut(Bytes),
+    ) -> Result<Bytes, Denial> {
         if subscribe.streams.len() > self.shared.limits.subscriptions_per_member_max {
             return Err(too_many_subscriptions());
         }
@@ -338,7 +352,7 @@ impl Session {
         if self.seat.patterns.len() + new > self.shared.limits.subscriptions_per_member_max {
             return Err(too_many_subscriptions());
         }
-        let streams = self.seat.subscribe(wanted, &subscribe.from);
+        let streams = self.seat.subscribe(wanted, &subscribe.from, told);
         Ok(ok(subscribe.id, SubscribedTo { streams }))
     }
 

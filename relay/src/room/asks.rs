@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use stagedoor_token::{Action, Decision, Grants, RoleName, Verb, authorize};
 use stagedoor_wire::event::{Asked, Event, Outcome};
 
-use super::{Inner, Occupant, Room};
+use super::{Inner, Letter, News, Occupant, Room};
 use crate::encode;
 
 type Private = Event<Box<RawValue>>;
@@ -64,7 +64,7 @@ impl Room {
         let mut inner = self.lock();
         match inner.asks.get(&asker.member.user) {
             Some(Some(_)) => {
-                inner.withdraw(asker);
+                inner.withdraw(asker, self.clock.now_ms());
                 Ok(())
             }
             _ => Err(AskError::Unknown),
@@ -75,7 +75,7 @@ impl Room {
     pub(crate) fn decline(&self, asker: &Occupant) -> Result<bool, AskError> {
         let mut inner = self.lock();
         let wants = inner.asks.get(&asker.member.user).cloned().ok_or(AskError::Unknown)?;
-        inner.settle(asker, Outcome::Declined);
+        inner.settle(asker, Outcome::Declined, self.clock.now_ms());
         Ok(wants.is_none())
     }
 
@@ -93,17 +93,25 @@ impl Room {
 
     pub(super) fn begin_ask(&self, inner: &mut Inner, asker: &Arc<Occupant>, wants: Option<Wants>) {
         let event = Private::Asked { ask: asked(asker, wants.as_ref()) };
-        inner.tell_deciders(asker, wants.as_ref(), &event);
+        inner.tell_deciders(asker, wants.as_ref(), &event, self.clock.now_ms());
         inner.asks.insert(asker.member.user.clone(), wants);
     }
 }
 
 impl Inner {
-    fn tell_deciders(&self, asker: &Occupant, wants: Option<&Wants>, event: &Private) {
-        let frame = encode::json(event);
+    fn tell_deciders(
+        &mut self,
+        asker: &Occupant,
+        wants: Option<&Wants>,
+        event: &Private,
+        now_ms: u64,
+    ) {
+        self.introduce(&asker.member.user, now_ms);
+        let (frame, dues) = (encode::json(event), self.dues());
         let staff = self.members.staff();
         for decider in staff.filter(|decider| decides(&decider.grants, &asker.grants, wants)) {
-            decider.mailbox.private(frame.clone(), self.limits.outbox_bytes_max);
+            let letter = Letter::new(dues.clone(), News::Event(frame.clone()));
+            decider.mailbox.told(letter, self.limits.outbox_bytes_max);
         }
     }
 
@@ -120,20 +128,21 @@ impl Inner {
     }
 
     /// Ends an ask, if there is one, and tells who asked and those who may decide.
-    pub(super) fn settle(&mut self, asker: &Occupant, outcome: Outcome) {
+    pub(super) fn settle(&mut self, asker: &Occupant, outcome: Outcome, now_ms: u64) {
         if let Some(wants) = self.asks.remove(&asker.member.user) {
             let event = Private::AskEnded { user: asker.member.user.clone(), outcome };
-            self.tell_deciders(asker, wants.as_ref(), &event);
+            self.tell_deciders(asker, wants.as_ref(), &event, now_ms);
             if outcome != Outcome::Withdrawn {
-                asker.mailbox.private(encode::json(&event), self.limits.outbox_bytes_max);
+                let letter = Letter::new(self.dues(), News::Event(encode::json(&event)));
+                asker.mailbox.told(letter, self.limits.outbox_bytes_max);
             }
         }
     }
 
     /// Ends an ask because its member takes it back or leaves.
-    pub(super) fn withdraw(&mut self, asker: &Occupant) {
+    pub(super) fn withdraw(&mut self, asker: &Occupant, now_ms: u64) {
         if self.asks.contains_key(&asker.member.user) {
-            self.settle(asker, Outcome::Withdrawn);
+            self.settle(asker, Outcome::Withdrawn, now_ms);
         }
     }
 }

@@ -263,11 +263,7 @@ impl Inner {
         self.hidden -= hidden(before);
         let count = self.count();
         match (before.map(Change::of), after.as_ref().map(Change::of)) {
-            (None, Some(after)) => {
-                if let Some(left) = self.presence.joined(after) {
-                    self.views.tell_presence(&[left], &[], count, now_ms);
-                }
-            }
+            (None, Some(after)) => self.presence.joined(after),
             (Some(before), None) => self.presence.left(before),
             (Some(before), Some(after)) => {
                 if !self.presence.changed(&after) {
@@ -300,7 +296,7 @@ impl Inner {
             self.end_stream(number, why, now_ms);
         }
         if self.members.get(user).is_none() {
-            self.withdraw(&occupant);
+            self.withdraw(&occupant, now_ms);
         }
         self.views.leave(&occupant, now_ms);
         Some(occupant)

@@ -13,7 +13,7 @@ use stagedoor_wire::{
     member::Member,
 };
 
-use super::{Inner, Occupant, Room, ViewPlace, asks, grant_kind, sees};
+use super::{Inner, Letter, News, Occupant, Room, ViewPlace, asks, grant_kind, sees};
 use crate::{
     encode,
     pass::Pass,
@@ -152,17 +152,23 @@ impl Room {
         });
         let told = (!same).then(|| act.why(old, new.grants.rank)).flatten();
         let told = told.map(|why| told_to_itself(&new, why, by));
+        if let (Some(by), true) = (by, told.is_some()) {
+            inner.introduce(&by.member.user, now_ms);
+        }
         new.mailbox.change_begins();
+        let dues = inner.dues();
         let switch = if same {
             inner.members.replace(&new);
             None
         } else {
             self.exchange(&mut inner, old, &new, epoch, now_ms)
         };
+        let letter = Regranted { occupant: new.clone(), switch, told };
+        let letter = Letter::new(dues, News::Regranted(letter));
+        new.mailbox.changed(letter, self.limits.outbox_bytes_max);
         if !matches!(act, Act::Renew(_)) || !same {
             self.settle_ask(&mut inner, old, &new);
         }
-        new.mailbox.regranted(Regranted { occupant: new.clone(), switch, told });
         self.tell_presence(&mut inner, now_ms);
         Ok(new)
     }
@@ -217,7 +223,7 @@ impl Room {
             None => !inner.members.seats(&new.member.user).any(|seat| seat.waiting),
         });
         if given {
-            inner.settle(new, Outcome::Accepted);
+            inner.settle(new, Outcome::Accepted, self.clock.now_ms());
         }
         if new.waiting && !old.waiting {
             self.begin_ask(inner, new, None);
@@ -233,8 +239,10 @@ impl Room {
                 (now && !before).then(|| encode::json(&Event::<Box<RawValue>>::Asked { ask }))
             })
             .collect();
+        let dues = inner.dues();
         for frame in news {
-            new.mailbox.private(frame, self.limits.outbox_bytes_max);
+            let letter = Letter::new(dues.clone(), News::Event(frame));
+            new.mailbox.told(letter, self.limits.outbox_bytes_max);
         }
     }
 }

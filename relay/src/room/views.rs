@@ -142,7 +142,6 @@ impl Views {
     }
 
     /// All of them.
-    #[cfg(test)]
     pub(super) fn all(&self) -> impl Iterator<Item = &Arc<View>> {
         self.0.iter().map(|held| &held.view)
     }

@@ -20,6 +20,8 @@ pub(crate) struct Client {
     pub(crate) heard: Vec<String>,
     /// Whom it sees, by what it was told.
     pub(crate) sees: BTreeMap<String, String>,
+    /// Whom it was told something of before it was told of them, with what.
+    pub(crate) strangers: Vec<(String, String)>,
     pub(crate) closed: Option<Closed>,
 }
 
@@ -60,8 +62,8 @@ pub(crate) fn grants(value: &Value) -> Result<String> {
 impl Client {
     pub(crate) async fn connect(to: SocketAddr, base: u64) -> Result<Self> {
         let socket = Member::connect(to).await?;
-        let (heard, sees) = Default::default();
-        Ok(Self { socket, next_id: 1, base, heard, sees, closed: None })
+        let (heard, sees, strangers) = Default::default();
+        Ok(Self { socket, next_id: 1, base, heard, sees, strangers, closed: None })
     }
 
     async fn say(&mut self, message: Message) {
@@ -126,10 +128,33 @@ impl Client {
             Some(Heard::Frame(number, _, payload)) => {
                 self.heard.push(format!("frame {number} {}", String::from_utf8_lossy(&payload)));
             }
-            Some(Heard::Control(value)) if value.get("re").is_some() => return Ok(Some(value)),
-            Some(Heard::Control(value)) => self.event(&value)?,
+            Some(Heard::Control(value)) if value.get("re").is_some() => {
+                // That of a login comes with its members.
+                if value["ok"].get("members").is_none() {
+                    self.meet(&value["ok"]);
+                }
+                return Ok(Some(value));
+            }
+            Some(Heard::Control(value)) => {
+                if value["ev"] != "joined" && value["ev"] != "left" {
+                    self.meet(&value);
+                }
+                self.event(&value)?;
+            }
         }
         Ok(None)
+    }
+
+    /// Takes notice of whom a message names.
+    fn meet(&mut self, said: &Value) {
+        let streams = said["streams"].as_array().into_iter().flatten();
+        let named = streams.map(|stream| &stream["user"]);
+        let named = named.chain([&said["user"], &said["from"]["user"], &said["by"]]);
+        for user in named.filter_map(Value::as_str) {
+            if !self.sees.contains_key(user) {
+                self.strangers.push((user.into(), said.to_string()));
+            }
+        }
     }
 
     fn event(&mut self, event: &Value) -> Result<()> {

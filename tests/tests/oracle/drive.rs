@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 use stagedoor_tests::{
     Stage,
+    member::PATIENCE,
     stage::{decode_secret, now_s},
 };
 use stagedoor_token::{AppId, Key, KeyState};
@@ -45,10 +46,18 @@ pub(crate) struct Episode<'a> {
     pub(crate) invitations: Vec<String>,
     pub(crate) done: usize,
     pub(crate) look_every: usize,
+    /// Whether joins and leaves are told in batches, a while after they happen.
+    pub(crate) batched: bool,
+    /// Whom each client saw before the operation.
+    saw: [BTreeMap<String, String>; CLIENTS],
 }
 
 impl<'a> Episode<'a> {
-    pub(crate) async fn begin(stage: &'a Stage, ahead: &'a mut Duration) -> Result<Self> {
+    pub(crate) async fn begin(
+        stage: &'a Stage,
+        ahead: &'a mut Duration,
+        batched: bool,
+    ) -> Result<Self> {
         let created = stage.running.server.create_app("oracle").await?;
         let app = AppId(created.app);
         let secret = decode_secret(&created.key.secret);
@@ -68,12 +77,16 @@ impl<'a> Episode<'a> {
             invitations: Vec::new(),
             done: 0,
             look_every: LOOK_EVERY,
+            batched,
+            saw: Default::default(),
         })
     }
 
-    /// Looks at everybody after each operation.
+    /// Looks at everybody after each operation; not where that would wait for each batch.
     pub(crate) fn look_always(&mut self) {
-        self.look_every = 1;
+        if !self.batched {
+            self.look_every = 1;
+        }
     }
 
     /// Carries one operation out on both sides; an error says how they differ. `false`: it means nothing
@@ -83,6 +96,9 @@ impl<'a> Episode<'a> {
             return Ok(false);
         }
         self.world.out = Out::default();
+        for at in 0..CLIENTS {
+            self.saw[at] = self.seen_by(at);
+        }
         let (answer, hint) = self.perform(op).await?;
         let expected = self.world.carry_out(op, &hint);
         let out = std::mem::take(&mut self.world.out);
@@ -97,6 +113,12 @@ impl<'a> Episode<'a> {
             self.look(&loose).await?;
         }
         Ok(true)
+    }
+
+    /// Whom a client sees.
+    fn seen_by(&self, at: usize) -> BTreeMap<String, String> {
+        let seat = self.world.sits(at).zip(self.world.seat_of(at));
+        seat.map_or_else(BTreeMap::new, |((room, _), seat)| self.world.rooms[&room].seen_by(seat))
     }
 
     fn means_something(&self, op: &Op) -> bool {
@@ -304,6 +326,7 @@ impl<'a> Episode<'a> {
         let room = &self.world.rooms[&room];
         let seat = room.seat(id).context("a seat")?;
         let (sees, count) = (room.seen_by(seat), room.count());
+        let (told_later, me) = (own || self.batched, seat.user.clone());
         let client = self.clients[at].as_mut().context("a client")?;
         let mut listens = if by_clock { LISTENS } else { 1 };
         loop {
@@ -318,7 +341,16 @@ impl<'a> Episode<'a> {
             if let Some(closed) = &client.closed {
                 bail!("closed with {closed:?}, was due {due:?}");
             }
-            if due.is_empty() && (own || client.sees == sees) {
+            // `spec/wire.md` §Events: nobody is named before it was told of. Whom a member sees by grants of
+            // its own that changed it learns by `members`.
+            for (user, told) in std::mem::take(&mut client.strangers) {
+                let sees = self.saw[at].contains_key(&user) && sees.contains_key(&user);
+                ensure!(
+                    own || user == me || !sees,
+                    "{user} is named before it was told of: {told}"
+                );
+            }
+            if due.is_empty() && (told_later || client.sees == sees) {
                 break;
             }
             if client.hear_within(LISTEN).await? {
@@ -336,6 +368,7 @@ impl<'a> Episode<'a> {
             ensure!(members == sees, "sees {members:?}, not {sees:?}");
             ensure!(page["ok"]["count"] == count, "counts {}, not {count}", page["ok"]["count"]);
             client.sees = members;
+            client.strangers.clear();
         }
         Ok(())
     }
@@ -349,6 +382,8 @@ impl<'a> Episode<'a> {
             let count = room.count();
             let client = self.clients[at].as_mut().context("a client")?;
             let page = client.fence().await?;
+            // In batches it is told a little later.
+            while self.batched && client.sees != sees && client.hear_within(PATIENCE).await? {}
             let page = page.with_context(|| {
                 format!("client {at}: {:?} {:?}", client.closed, self.world.seat_of(at))
             })?;

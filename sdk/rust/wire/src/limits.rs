@@ -90,6 +90,8 @@ limits! {
     presence_batch_members_max: usize = 100;
     /// Members in the answer to `login` and in one page of `members`.
     members_page_max: usize = 100;
+    /// Members, streams, keys of the state or asks told at a time, in bytes.
+    page_bytes_max: usize = 32_768;
     /// A connection that said nothing for so long is asked.
     ping_interval_ms: u64 = 15_000;
     /// How long the peer may take to say anything after that.
