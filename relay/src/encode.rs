@@ -1,10 +1,7 @@
 //! The bytes of a server's WebSocket frame (RFC 6455 §5.2). After `batch`, before `tls`. A server does
 //! not mask, so the bytes are the same for every receiver and are made once. Never fragments.
 
-use std::{
-    cell::RefCell,
-    io::{self, Write},
-};
+use std::cell::RefCell;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use serde::Serialize;
@@ -66,27 +63,6 @@ pub(crate) fn json(message: &impl Serialize) -> Bytes {
     frame
 }
 
-/// How long a value of the wire is as JSON.
-pub(crate) fn json_bytes(value: &impl Serialize) -> usize {
-    struct Counted(usize);
-
-    impl Write for Counted {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0 += bytes.len();
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    let mut counted = Counted(0);
-    // What does not serialize is logged where it is told.
-    let _ = serde_json::to_writer(&mut counted, value);
-    counted.0
-}
-
 /// Any value of the wire as raw JSON.
 pub(crate) fn raw(value: &impl Serialize) -> Box<RawValue> {
     serde_json::value::to_raw_value(value).unwrap_or_default()
@@ -115,7 +91,6 @@ mod tests {
             put_header(&mut out, BINARY, len);
             assert_eq!(out.len(), bytes, "{len}");
         }
-        assert_eq!(json_bytes(&["a\u{1}"]), r#"["a\u0001"]"#.len());
         assert_eq!(close(4000, "closing").as_ref(), b"\x88\x09\x0f\xa0closing");
     }
 }

@@ -138,7 +138,11 @@ impl Relay {
         let (rooms, seats) = self.shared.rooms.count();
         let streams: usize =
             self.shared.rooms.all().iter().map(|room| room.summary().streams as usize).sum();
+        let memory = &self.shared.memory;
+        let used = memory.used(self.shared.clock.now_ms());
         let gauges = [
+            ("memory_bytes", "Memory of the process.", used as usize),
+            ("memory_bytes_max", "Above that nobody new is let in.", memory.max() as usize),
             ("connections_open", "Connections open.", self.shared.connection_count()),
             ("rooms_open", "Rooms open.", rooms),
             ("seats_taken", "Seats taken.", seats),

@@ -6,6 +6,7 @@ mod asks;
 mod entry;
 mod interests;
 mod letter;
+mod pages;
 mod people;
 mod presence;
 mod regrant;
@@ -37,6 +38,7 @@ pub(crate) use self::{
     asks::{AskError, Wants},
     entry::{EnterError, Entering, Found, Gone},
     letter::{Dues, Letter, News},
+    pages::{Lists, Rest, stream_bytes},
     regrant::{Act, RegrantError, Regranted, Switch},
     state::SetError,
     views::{View, ViewPlace, may_subscribe, sees},
@@ -50,6 +52,7 @@ use crate::{
 };
 
 use self::{
+    asks::Ask,
     interests::Interests,
     people::People,
     presence::{Batch, BatchMax, Presence},
@@ -93,7 +96,8 @@ struct Inner {
     /// How many there may be before those of which nothing is left are cleared away.
     standings_clear_at: usize,
     limits: Arc<Limits>,
-    asks: BTreeMap<String, Option<Wants>>,
+    asks: BTreeMap<String, Ask>,
+    last_ask: u64,
     /// The share of each stream.
     stream_bytes_max: usize,
     state: State,
@@ -324,7 +328,13 @@ impl Room {
         inner.introduce(&by.member.user, now_ms);
         inner.views.tell(now_ms, |grants, n| {
             let by = sees(grants, &by.grants).then(|| by.member.user.clone());
-            Some(Event::State { n, key: key.clone(), value: value.to_owned(), version, by })
+            Some(Event::State {
+                n: Some(n),
+                key: key.clone(),
+                value: value.to_owned(),
+                version,
+                by,
+            })
         });
         Ok(version)
     }
@@ -458,10 +468,5 @@ impl Inner {
             live.stream.feed.end(why);
             self.views.tell_unpublished(&live.stream, why, now_ms);
         }
-    }
-
-    fn streams_for(&self, grants: &Grants) -> Vec<StreamInfo> {
-        let live = self.streams.values().filter(|live| may_subscribe(grants, &live.stream));
-        live.map(|live| live.stream.info.clone()).collect()
     }
 }

@@ -2,6 +2,7 @@
 //! `rooms`. Reads the logs it has cursors on into a batch, in order, and tells the member of every gap.
 //! Leaving is its `Drop`.
 
+mod pages;
 mod take;
 mod wanted;
 
@@ -23,7 +24,10 @@ use stagedoor_wire::{
     request,
 };
 
-use self::wanted::{Names, Wanted};
+use self::{
+    pages::Pages,
+    wanted::{Names, Wanted},
+};
 use crate::{
     batch::Batch,
     encode,
@@ -41,6 +45,8 @@ use crate::{
 #[repr(C)]
 pub(crate) struct Seat {
     ready: VecDeque<u32>,
+    /// What is still to be told of long lists; most have none.
+    pages: Option<Box<Pages>>,
     /// By the streams' numbers; most members have one.
     cursors: SmallVec<[StreamCursor; 1]>,
     shared: Arc<Shared>,
@@ -108,6 +114,10 @@ impl Seat {
                         out(encode::json(&Private::Subscribed { streams: vec![found] }));
                     }
                 }
+                News::Rest(rest) => {
+                    self.read_before(due, &mut out)?;
+                    self.tell_rest(Some(rest))?;
+                }
                 News::Regranted(Regranted { occupant, switch, told }) => {
                     match switch {
                         Some(Switch { end, events }) => {
@@ -159,8 +169,7 @@ impl Seat {
         }
         let patterns: Vec<Pattern> = self.patterns.iter().cloned().collect();
         let live = self.room.matching(&patterns);
-        let streams: Vec<Subscribed> =
-            live.into_iter().filter_map(|stream| self.attach(stream, None)).collect();
+        let streams = self.attach_some(live.into_iter().map(|stream| (stream, None)));
         if !streams.is_empty() {
             out(encode::json(&Private::Subscribed { streams }));
         }
@@ -171,7 +180,8 @@ impl Seat {
         self.shared.regrant(&self.room, &self.me.member.user, self.id, act)
     }
 
-    /// Adds patterns; the streams that match now and that the grants open, each with its place. `out` takes what
+    /// Adds patterns; the streams that match now and that the grants open, each with its place, as many as are
+    /// told at a time. `out` takes what
     /// the room's events told before, of their publishers too.
     pub(crate) fn subscribe(
         &mut self,
@@ -194,11 +204,11 @@ impl Seat {
             let cursor = Cursor { epoch: from.epoch, seq: from.seq };
             cursors.entry(&from.stream).or_insert(cursor);
         }
-        let resumed = |stream: Arc<Stream>| {
+        let with_cursor = |stream: Arc<Stream>| {
             let cursor = cursors.get(&stream.info.name).copied();
-            self.attach(stream, cursor)
+            (stream, cursor)
         };
-        live.into_iter().filter_map(resumed).collect()
+        self.attach_some(live.into_iter().map(with_cursor))
     }
 
     /// Takes patterns back; cursors that no pattern holds any more end.
@@ -255,6 +265,7 @@ impl Seat {
         batch: &mut Batch,
         bytes_max: usize,
     ) -> Result<bool, Close> {
+        let more_pages = self.pages.is_some() && self.turn_page(batch);
         if let [number] = mail.ready[..]
             && self.ready.is_empty()
             && batch.bytes() < bytes_max
@@ -262,7 +273,7 @@ impl Seat {
             // So it nearly always is, and nothing need be remembered.
             mail.ready.clear();
             if self.read(number, batch, bytes_max - batch.bytes())? == Left::Nothing {
-                return Ok(false);
+                return Ok(more_pages);
             }
             self.ready.push_back(number);
         }
@@ -277,7 +288,7 @@ impl Seat {
             }
             turns += usize::from(left == Left::More);
         }
-        Ok(!self.ready.is_empty())
+        Ok(more_pages || !self.ready.is_empty())
     }
 
     fn read(&mut self, number: u32, batch: &mut Batch, bytes_max: usize) -> Result<Left, Close> {

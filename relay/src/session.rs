@@ -300,6 +300,12 @@ impl Session {
                 "`meta` is longer than `stream_meta_bytes_max`",
             ));
         }
+        if self.shared.memory.is_full(self.shared.clock.now_ms()) {
+            return Err(Denial::new(
+                ErrorCode::MemoryExceeded,
+                "the relay has as much memory as it may",
+            ));
+        }
         let publishing = Publishing {
             name: publish.stream,
             kind: publish.kind,

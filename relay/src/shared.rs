@@ -19,6 +19,7 @@ use tokio::sync::Notify;
 
 use crate::{
     mail::{Mailbox, Order},
+    memory::Memory,
     metrics::Metrics,
     room::{Act, Gone, Occupant, RegrantError, Room},
     rooms::Rooms,
@@ -37,6 +38,7 @@ pub(crate) struct Shared {
     /// Held while it is found out whether a token that logs in once did.
     pub(crate) once: Mutex<()>,
     pub(crate) metrics: Metrics,
+    pub(crate) memory: Memory,
     pub(crate) clock: Clock,
     draining: AtomicBool,
     epochs: AtomicU64,
@@ -53,6 +55,7 @@ impl Shared {
         cookie: Option<String>,
         bus: Arc<dyn Bus>,
     ) -> Self {
+        let memory = Memory::new(limits.memory_bytes_max);
         Self {
             limits: Arc::new(limits),
             origins,
@@ -63,6 +66,7 @@ impl Shared {
             metrics: Metrics::default(),
             clock: bus.clock().clone(),
             bus,
+            memory,
             draining: AtomicBool::new(false),
             epochs: AtomicU64::new(random_u32().into()),
             connection_ids: AtomicU64::new(0),

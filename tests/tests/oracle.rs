@@ -54,13 +54,16 @@ fn number(name: &str) -> Option<u64> {
 async fn stage(batched: bool) -> Result<Stage> {
     Stage::with(|limits| {
         // Nothing but grants refuses, and all is told at once; but in some episodes joins and leaves are told in
-        // batches, so that they wait while their members act.
+        // batches, so that they wait while their members act, and all lists in small pages.
         limits.requests_per_s = 1_000_000;
         limits.requests_burst = 1_000_000;
         limits.sends_per_s = 1_000_000;
         limits.sends_burst = 1_000_000;
         limits.presence_batch_interval_ms = if batched { BATCH_INTERVAL_MS } else { 0 };
-        limits.presence_batch_members_max = if batched { 2 } else { 100 };
+        if batched {
+            limits.presence_batch_members_max = 2;
+            limits.page_bytes_max = 500;
+        }
         limits.token_expiring_notice_s = 0;
         limits.ping_interval_ms = 600_000;
         limits.stream_log_age_ms_max = 600_000;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use stagedoor_wire::member::Cursor;
 
-use super::{Inner, Regranted, View};
+use super::{Inner, Regranted, Rest, View};
 use crate::stream::Stream;
 
 /// What a letter weighs besides its text.
@@ -27,6 +27,8 @@ pub(crate) enum News {
     Event(Bytes),
     /// A stream began that a pattern of the member's matches.
     Found(Arc<Stream>),
+    /// A list of which the member may know now.
+    Rest(Box<Rest>),
     /// The member's grants became others.
     Regranted(Regranted),
 }
@@ -63,6 +65,7 @@ impl Letter {
         let text = match &self.what {
             News::Event(frame) => frame.len(),
             News::Found(stream) => stream.info.meta.as_ref().map_or(0, String::len),
+            News::Rest(_) => 0,
             News::Regranted(regranted) => regranted.told.as_ref().map_or(0, Bytes::len),
         };
         LETTER_BYTES + text

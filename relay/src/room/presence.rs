@@ -9,8 +9,7 @@ use std::{
 use stagedoor_token::Grants;
 use stagedoor_wire::member::Member;
 
-use super::Occupant;
-use crate::encode;
+use super::{Occupant, pages::member_bytes};
 
 /// Places in the order that may be without meaning, before they are cleared away.
 const STALE_MAX: usize = 64;
@@ -43,7 +42,7 @@ struct Pending {
 
 impl Pending {
     fn joined_bytes(&self) -> usize {
-        self.joined.as_ref().map_or(0, |joined| encode::json_bytes(&joined.member))
+        self.joined.as_ref().map_or(0, |joined| member_bytes(&joined.member))
     }
 }
 

@@ -227,7 +227,8 @@ impl Views {
     /// Tells that a stream began, those that may subscribe to it.
     pub(super) fn tell_published(&self, stream: &Stream, now_ms: u64) {
         self.tell(now_ms, |grants, n| {
-            may_subscribe(grants, stream).then(|| Event::Published { n, info: stream.info.clone() })
+            may_subscribe(grants, stream)
+                .then(|| Event::Published { n: Some(n), info: stream.info.clone() })
         });
     }
 

@@ -87,7 +87,7 @@ fn a_batch_is_bounded_in_bytes_and_one_member_always_fits() {
     for change in [change("a", "host"), large, change("b", "host")] {
         presence.joined(change);
     }
-    let max = BatchMax { bytes: 200, ..ALL };
+    let max = BatchMax { bytes: 300, ..ALL };
     assert_eq!(users(&presence.take(None, max).joined), ["a"]);
     assert_eq!(users(&presence.take(None, max).joined), ["large"], "600 bytes by itself");
     assert_eq!(users(&presence.take(Some("b"), max).joined), ["b"]);

@@ -80,6 +80,8 @@ limits! {
     events_log_bytes_max: usize = 262_144;
     /// Events that a room keeps for each view of it, by age.
     events_log_age_ms_max: u64 = 60_000;
+    /// Memory of the process, above which nobody new is let in; 0: three quarters of what there is.
+    memory_bytes_max: u64 = 0;
     /// Answers and messages to one member that wait to be written.
     outbox_bytes_max: usize = 262_144;
     /// What one connection takes from the logs at a time.

@@ -1,5 +1,7 @@
 //! A member on a bare socket, which reads nothing by itself.
 
+use std::net::SocketAddr;
+
 use anyhow::{Context, Result, ensure};
 use stagedoor_tests::{Stage, member::PATIENCE};
 use tokio::{
@@ -25,10 +27,14 @@ pub(crate) async fn read_until(tcp: &mut TcpStream, text: &str) -> Result<()> {
 
 /// A member that has asked for its seat and read no answer; its kernel takes little.
 pub(crate) async fn raw(stage: &Stage, room: &str, user: &str, role: &str) -> Result<TcpStream> {
+    raw_to(stage.running.http, &stage.token(room, user, role)?).await
+}
+
+/// The same, of any Stagedoor.
+pub(crate) async fn raw_to(to: SocketAddr, token: &str) -> Result<TcpStream> {
     let socket = TcpSocket::new_v4()?;
     socket.set_recv_buffer_size(4_096)?;
-    let mut tcp = socket.connect(stage.running.http).await?;
-    let token = stage.token(room, user, role)?;
+    let mut tcp = socket.connect(to).await?;
     let head = format!(
         "GET /v1/connect HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
