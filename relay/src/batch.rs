@@ -66,6 +66,7 @@ impl Batch {
         self.given - self.bytes as u64
     }
 
+    #[inline]
     fn advance(&mut self, mut written: usize) {
         self.bytes -= written;
         while !self.first.is_empty() {
@@ -90,6 +91,7 @@ impl Batch {
     }
 
     /// Writes once; how many bytes were taken. Must not be called when nothing waits.
+    #[inline]
     pub(crate) fn poll_write(
         &mut self,
         io: Pin<&mut (impl AsyncWrite + Unpin)>,
@@ -105,6 +107,7 @@ impl Batch {
         polled
     }
 
+    #[inline]
     fn poll_once(
         &self,
         io: Pin<&mut (impl AsyncWrite + Unpin)>,

@@ -3,8 +3,8 @@
 //! already. Where the kernel does not say, nothing is refused for it.
 
 use std::{
-    fs,
-    path::Path,
+    fs::File,
+    io::Read,
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
@@ -75,6 +75,21 @@ impl Memory {
     }
 }
 
+/// The beginning of a file, which is all that is asked for; read into a place of its own, so that a look leaves
+/// no holes in the memory that it looks at.
+fn with_text<T>(path: &str, read: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+    let mut text = [0; 4_096];
+    let mut file = File::open(path).ok()?;
+    let mut end = 0;
+    while end < text.len() {
+        match file.read(&mut text[end..]).ok()? {
+            0 => break,
+            n => end += n,
+        }
+    }
+    read(&String::from_utf8_lossy(&text[..end]))
+}
+
 /// A field of a file of `/proc` whose lines are `name: n kB`.
 fn field_bytes(text: &str, name: &str) -> Option<u64> {
     let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
@@ -83,21 +98,20 @@ fn field_bytes(text: &str, name: &str) -> Option<u64> {
 
 /// The resident memory of this process.
 fn process_bytes() -> Option<u64> {
-    field_bytes(&fs::read_to_string("/proc/self/status").ok()?, "VmRSS")
+    with_text("/proc/self/status", |text| field_bytes(text, "VmRSS"))
 }
 
 /// The memory that the machine, or the container, has.
 fn machine_bytes() -> Option<u64> {
-    let machine = fs::read_to_string("/proc/meminfo").ok();
-    let machine = machine.and_then(|text| field_bytes(&text, "MemTotal"))?;
+    let machine = with_text("/proc/meminfo", |text| field_bytes(text, "MemTotal"))?;
     let container = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
-    let container = container.into_iter().filter_map(|path| limit_bytes(Path::new(path))).min();
+    let container = container.into_iter().filter_map(limit_bytes).min();
     Some(container.map_or(machine, |container| container.min(machine)))
 }
 
 /// The limit in a file of a control group; `max`, and no file, is none.
-fn limit_bytes(path: &Path) -> Option<u64> {
-    fs::read_to_string(path).ok()?.trim().parse().ok()
+fn limit_bytes(path: &str) -> Option<u64> {
+    with_text(path, |text| text.trim().parse().ok())
 }
 
 #[cfg(test)]
@@ -114,13 +128,14 @@ mod tests {
 
     #[test]
     fn a_limit_is_a_number_and_max_is_none() {
-        let folder = std::env::temp_dir().join(format!("stagedoor-memory-{}", std::process::id()));
+        let file = std::env::temp_dir().join(format!("stagedoor-memory-{}", std::process::id()));
+        let path = file.to_str().expect("a path");
         for (text, limit) in [("1048576\n", Some(1_048_576)), ("max\n", None), ("", None)] {
-            fs::write(&folder, text).expect("a file");
-            assert_eq!(limit_bytes(&folder), limit, "{text:?}");
+            std::fs::write(path, text).expect("a file");
+            assert_eq!(limit_bytes(path), limit, "{text:?}");
         }
-        fs::remove_file(&folder).expect("it is there");
-        assert_eq!(limit_bytes(&folder), None);
+        std::fs::remove_file(path).expect("it is there");
+        assert_eq!(limit_bytes(path), None);
     }
 
     #[cfg(target_os = "linux")]
