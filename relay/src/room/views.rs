@@ -142,7 +142,6 @@ impl Views {
     }
 
     /// All of them.
-    #[cfg(test)]
     pub(super) fn all(&self) -> impl Iterator<Item = &Arc<View>> {
         self.0.iter().map(|held| &held.view)
     }
@@ -228,7 +227,8 @@ impl Views {
     /// Tells that a stream began, those that may subscribe to it.
     pub(super) fn tell_published(&self, stream: &Stream, now_ms: u64) {
         self.tell(now_ms, |grants, n| {
-            may_subscribe(grants, stream).then(|| Event::Published { n, info: stream.info.clone() })
+            may_subscribe(grants, stream)
+                .then(|| Event::Published { n: Some(n), info: stream.info.clone() })
         });
     }
 
