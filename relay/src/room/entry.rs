@@ -103,6 +103,8 @@ impl Room {
         let (events, resumed) = ViewPlace::join(view, &me.mailbox, resume);
         let grants = me.grants.clone();
         let before = inner.members.get(&me.member.user).cloned();
+        // The lists of the answer.
+        inner.presence.is_listed();
         inner.members.insert(me.clone());
         // Into a quiet room one comes alone, mostly: then nothing need be collected.
         let at_once = before.is_none() && self.tells_at_once(&inner);

@@ -28,7 +28,13 @@ impl Change {
 
     /// Whether nobody can tell it from another.
     fn is_alike(&self, other: &Self) -> bool {
-        self.member == other.member && self.grants.presence.seen_by == other.grants.presence.seen_by
+        self.member == other.member && self.is_seen_alike(other)
+    }
+
+    /// Whether the same viewers see it as another.
+    fn is_seen_alike(&self, other: &Self) -> bool {
+        let (these, those) = (&self.grants, &other.grants);
+        these.role == those.role && these.presence.seen_by == those.presence.seen_by
     }
 }
 
@@ -36,13 +42,30 @@ impl Change {
 /// other.
 #[derive(Debug, Default)]
 struct Pending {
-    left: Option<Change>,
-    joined: Option<Change>,
+    left: Option<Told>,
+    /// As what somebody found it on a list, before all were told that it came; it is not that any more. One
+    /// for each look.
+    found: Vec<Change>,
+    joined: Option<Told>,
+}
+
+/// That a user came, or left.
+#[derive(Debug)]
+struct Told {
+    change: Change,
+    /// How many changes there had been when it did.
+    number: u64,
 }
 
 impl Pending {
     fn joined_bytes(&self) -> usize {
-        self.joined.as_ref().map_or(0, |joined| member_bytes(&joined.member))
+        self.joined.as_ref().map_or(0, |joined| member_bytes(&joined.change.member))
+    }
+
+    fn was_found(&mut self, change: Change) {
+        if !self.found.iter().any(|found| found.is_seen_alike(&change)) {
+            self.found.push(change);
+        }
     }
 }
 
@@ -62,11 +85,15 @@ pub(super) struct Batch {
     joined_bytes: usize,
 }
 
-/// Joins and leaves that nobody was told of yet.
+/// Joins and leaves that not all were told of yet.
 #[derive(Debug, Default)]
 pub(super) struct Presence {
     order: VecDeque<String>,
     pending: HashMap<String, Pending>,
+    /// How many changes there were.
+    changes: u64,
+    /// How many of them there had been when somebody last read a list of members.
+    listed: u64,
 }
 
 impl Batch {
@@ -84,8 +111,9 @@ impl Batch {
 
     fn add(&mut self, pending: Pending) {
         self.joined_bytes += pending.joined_bytes();
-        self.left.extend(pending.left);
-        self.joined.extend(pending.joined);
+        self.left.extend(pending.left.map(|left| left.change));
+        self.left.extend(pending.found);
+        self.joined.extend(pending.joined.map(|joined| joined.change));
     }
 }
 
@@ -109,33 +137,61 @@ impl Presence {
         Some(pending)
     }
 
-    /// A member came. If it had left, nobody was told, and it is the same to every viewer, nothing happened.
+    /// Somebody reads a list of members, and so learns what not all were told yet.
+    pub(super) fn is_listed(&mut self) {
+        self.listed = self.changes;
+    }
+
+    fn told(&mut self, change: Change) -> Told {
+        self.changes += 1;
+        Told { change, number: self.changes }
+    }
+
+    /// A member came. If it had left, nobody knows, and it is the same to every viewer, nothing happened.
     pub(super) fn joined(&mut self, change: Change) {
+        let joined = self.told(change);
+        self.comes(joined);
+    }
+
+    fn comes(&mut self, joined: Told) {
+        let (listed, change) = (self.listed, &joined.change);
         let pending = self.of(&change.member.user);
-        if pending.left.as_ref().is_some_and(|left| left.is_alike(&change)) {
+        let left = pending.left.as_ref();
+        let as_before =
+            left.is_some_and(|left| left.number > listed && left.change.is_alike(change));
+        if as_before && pending.found.is_empty() {
             drop(self.cancel(&change.member.user));
         } else {
-            pending.joined = Some(change);
+            pending.joined = Some(joined);
         }
     }
 
     /// A member that is still to be told as having come is another now. `false` if everybody was told.
     pub(super) fn changed(&mut self, change: &Change) -> bool {
-        let pending = self.pending.get(&change.member.user);
-        let waits = pending.is_some_and(|pending| pending.joined.is_some());
-        if waits {
-            self.joined(change.clone());
+        let Some(pending) = self.pending.get_mut(&change.member.user) else { return false };
+        let Some(old) = pending.joined.take() else { return false };
+        let mut joined = Told { change: change.clone(), number: old.number };
+        if old.number <= self.listed && !old.change.is_seen_alike(change) {
+            pending.was_found(old.change);
+            self.changes += 1;
+            joined.number = self.changes;
         }
-        waits
+        self.comes(joined);
+        true
     }
 
-    /// A member left. If nobody was told that it came, nothing happened.
+    /// A member left. If nobody knows that it came, nothing happened.
     pub(super) fn left(&mut self, change: Change) {
-        let pending = self.of(&change.member.user);
-        match (pending.joined.take(), &pending.left) {
-            (Some(_), None) => drop(self.cancel(&change.member.user)),
-            (Some(_), Some(_)) => {}
-            (None, _) => pending.left = Some(change),
+        let left = self.told(change);
+        let (listed, user) = (self.listed, &left.change.member.user);
+        let pending = self.of(user);
+        match pending.joined.take() {
+            Some(joined) if joined.number <= listed => pending.was_found(joined.change),
+            Some(_) if pending.left.is_none() && pending.found.is_empty() => {
+                drop(self.cancel(user));
+            }
+            Some(_) => {}
+            None => pending.left = Some(left),
         }
     }
 

@@ -30,7 +30,8 @@ impl Room {
         grants: &Grants,
         after: Option<&str>,
     ) -> (u32, Vec<Member>, Option<String>) {
-        let inner = self.lock();
+        let mut inner = self.lock();
+        inner.presence.is_listed();
         let max = (self.limits.members_page_max, self.limits.page_bytes_max);
         let (members, next) = inner.members.page(grants, after, max);
         (inner.count(), members, next)

@@ -176,7 +176,9 @@ impl Views {
                 let seen = changes.iter().filter(|change| sees(&view.grants, &change.grants));
                 seen.map(|change| change.member.clone()).collect()
             };
-            let users: Vec<String> = seen(left).into_iter().map(|member| member.user).collect();
+            let mut users: Vec<String> = seen(left).into_iter().map(|member| member.user).collect();
+            // Of one that left as what it was and as what it was to become.
+            users.dedup();
             if !users.is_empty() {
                 view.append(&Event::Left { n: view.feed.next(), users, count }, now_ms);
             }

@@ -384,7 +384,7 @@ impl<'a> Episode<'a> {
             let client = self.clients[at].as_mut().context("a client")?;
             let page = client.fence().await?;
             // In batches it is told a little later.
-            while self.batched && client.sees != sees && client.hear_within(PATIENCE).await? {}
+            while self.batched && client.sees != sees && client.hear_within(PATIENCE / 2).await? {}
             let page = page.with_context(|| {
                 format!("client {at}: {:?} {:?}", client.closed, self.world.seat_of(at))
             })?;

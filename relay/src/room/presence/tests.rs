@@ -1,4 +1,7 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use proptest::prelude::*;
 use stagedoor_token::Roles;
@@ -55,6 +58,40 @@ fn who_becomes_who_it_was_before_anybody_is_told_never_left() {
 }
 
 #[test]
+fn who_was_found_on_a_list_is_told_as_leaving() {
+    let mut presence = Presence::default();
+    presence.joined(change("anna", "host"));
+    presence.is_listed();
+    presence.joined(change("bob", "host"));
+    presence.left(change("anna", "host"));
+    presence.left(change("bob", "host"));
+    let Batch { left, joined, .. } = presence.take(None, ALL);
+    assert_eq!((users(&left), users(&joined)), (vec!["anna"], vec![]), "nobody found bob");
+}
+
+#[test]
+fn who_comes_back_after_a_list_without_it_is_told_as_leaving_first() {
+    let mut presence = Presence::default();
+    presence.left(change("anna", "host"));
+    presence.is_listed();
+    presence.joined(change("anna", "host"));
+    let Batch { left, joined, .. } = presence.take(None, ALL);
+    assert_eq!((users(&left), users(&joined)), (vec!["anna"], vec!["anna"]));
+}
+
+#[test]
+fn who_was_found_as_what_fewer_see_now_is_told_as_leaving_first() {
+    let mut presence = Presence::default();
+    presence.joined(change("bob", "speaker"));
+    presence.is_listed();
+    assert!(presence.changed(&change("bob", "observer")));
+    assert!(presence.changed(&change("bob", "host")), "nobody found it in between");
+    let Batch { left, joined, .. } = presence.take(None, ALL);
+    assert_eq!(left.len(), 1);
+    assert_eq!((&*left[0].member.role, &*joined[0].member.role), ("speaker", "host"));
+}
+
+#[test]
 fn many_who_come_and_go_leave_nothing_behind() {
     let mut presence = Presence::default();
     for n in 0..10_000 {
@@ -95,19 +132,27 @@ fn a_batch_is_bounded_in_bytes_and_one_member_always_fits() {
 
 proptest! {
     /// Whatever is told and when: nobody leaves who was not there, nobody comes who is, and at the end all
-    /// know who is there, as what.
+    /// know who is there, as what. Also those who found out by a list meanwhile.
     #[test]
     fn what_is_told_is_each_users_life_in_order(
-        acts in prop::collection::vec((0_usize..4, 0_usize..5, 1_usize..4), 0..60),
+        lists in any::<bool>(),
+        acts in prop::collection::vec((0_usize..4, 0_usize..6, 1_usize..4), 0..60),
     ) {
         const USERS: [&str; 4] = ["a", "b", "c", "d"];
         const ROLES: [&str; 3] = ["host", "speaker", "observer"];
         let mut presence = Presence::default();
         let (mut there, mut told) = (BTreeMap::new(), BTreeMap::new());
+        // What those know who read a list last, and then were told what all were.
+        let known = RefCell::new(BTreeMap::<String, String>::new());
         let mut tell = |batch: Batch| {
+            let mut known = known.borrow_mut();
+            batch.left.iter().for_each(|left| drop(known.remove(&left.member.user)));
+            let came = batch.joined.iter().map(|joined| &joined.member);
+            known.extend(came.map(|member| (member.user.clone(), member.role.clone())));
             let mut seen = BTreeSet::new();
             for left in batch.left {
-                assert!(told.remove(&left.member.user).is_some(), "nobody leaves twice");
+                let was_there = told.remove(&left.member.user).is_some();
+                assert!(was_there || lists, "nobody leaves twice");
             }
             for joined in batch.joined {
                 assert!(seen.insert(joined.member.user.clone()));
@@ -136,6 +181,11 @@ proptest! {
                     presence.left(change(user, role));
                 }
                 (3, _) => tell(presence.take(Some(user), at_most(max))),
+                (5, _) if lists => {
+                    presence.is_listed();
+                    let found = there.iter().map(|(user, role)| ((*user).into(), (*role).into()));
+                    known.replace(found.collect());
+                }
                 _ => tell(presence.take(None, at_most(max))),
             }
             prop_assert!(act != 3 || !presence.waits_for(user));
@@ -145,6 +195,7 @@ proptest! {
         }
         let there: BTreeMap<String, String> =
             there.iter().map(|(user, role)| ((*user).into(), (*role).into())).collect();
-        prop_assert_eq!(told, there);
+        prop_assert_eq!(&told, &there);
+        prop_assert_eq!(known.into_inner(), there);
     }
 }
