@@ -69,6 +69,12 @@ impl Batch {
     #[inline]
     fn advance(&mut self, mut written: usize) {
         self.bytes -= written;
+        // All is written, mostly, and was one piece.
+        if self.bytes == 0 && self.more.is_empty() {
+            self.half = false;
+            self.first = Bytes::new();
+            return;
+        }
         while !self.first.is_empty() {
             if self.first.len() > written {
                 self.half |= written > 0;
