@@ -82,6 +82,7 @@ pub use addresses::Peer;
 pub use clients::{Client, Source};
 pub use door::{Admission, Denied, Presented, Proven, door};
 pub use forwarded::{ClientAddress, Network, NetworkError, Proxies};
+pub use head::is_host;
 pub use io::{Io, Socket};
 pub use listener::{Listening, OtherHttp};
 pub use proof::ProofError;

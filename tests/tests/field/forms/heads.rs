@@ -45,7 +45,7 @@ async fn no_host_or_two_is_refused_on_every_port() -> Result<()> {
                 "Host: x\r\nHost: x\r\n",
                 "Host: x\r\nhost: y\r\n",
                 "Host: a b\r\n",
-                "Host: a,b\r\n",
+                "Host: a@b\r\n",
                 "Host: a/b\r\n",
             ] {
                 let request = format!("GET {path} HTTP/1.1\r\n{hosts}{rest}\r\n");
