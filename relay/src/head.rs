@@ -7,6 +7,8 @@ use http::StatusCode;
 use stagedoor_wire::{CONNECT_PATH, SUBPROTOCOL};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
+use crate::origin::Origin;
+
 /// Header fields that one request head may have.
 pub(crate) const HEADERS_MAX: usize = 64;
 
@@ -159,7 +161,7 @@ pub(crate) struct Upgrade {
 /// token.
 pub(crate) fn upgrade(
     head: Head<'_>,
-    origins: &[String],
+    origins: &[Origin],
     cookie: Option<&str>,
 ) -> Result<Upgrade, Refused> {
     if head.target != CONNECT_PATH {
@@ -186,7 +188,8 @@ pub(crate) fn upgrade(
     }
     let key = head.one("sec-websocket-key")?.filter(|key| is_key(key)).ok_or(INVALID)?;
     let origin = head.one("origin")?;
-    let listed_origin = origin.is_some_and(|origin| origins.iter().any(|known| known == origin));
+    let listed_origin =
+        origin.is_some_and(|origin| origins.iter().any(|known| known.as_str() == origin));
     if origin.is_some() && !origins.is_empty() && !listed_origin {
         return Err(ORIGIN);
     }
@@ -221,13 +224,13 @@ mod tests {
         Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
         Sec-WebSocket-Protocol: other, stagedoor.v1\r\n";
 
-    fn parse(head: &[u8], origins: &[String], cookie: Option<&str>) -> Result<Upgrade, Refused> {
+    fn parse(head: &[u8], origins: &[Origin], cookie: Option<&str>) -> Result<Upgrade, Refused> {
         let mut fields = [const { MaybeUninit::uninit() }; HEADERS_MAX];
         upgrade(Head::read(head, &mut fields)?, origins, cookie)
     }
 
     fn parsed(head: &str) -> Result<Upgrade, Refused> {
-        let origins = ["https://ours.example".to_owned()];
+        let origins = ["https://ours.example".parse().expect("an origin")];
         parse(format!("{head}\r\n").as_bytes(), &origins, Some("seat"))
     }
 

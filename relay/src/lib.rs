@@ -36,7 +36,8 @@
 //! 30. [`forwarded`]: what trusted proxies say of their clients in heads. Pure.
 //! 31. [`proxy_header`]: what they say in front of a connection.
 //! 32. [`addresses`]: how many connections there are from each address.
-//! 33. [`metrics`]: what the relay counts.
+//! 33. [`origin`]: web pages that may connect, as browsers name them. Pure.
+//! 34. [`metrics`]: what the relay counts.
 //!
 //! Outside of the list, and only with the feature `bench`: `bench`, the hot paths laid open to those who
 //! count their instructions.
@@ -62,6 +63,7 @@ mod log;
 mod login;
 mod mail;
 mod metrics;
+mod origin;
 mod pass;
 mod proof;
 mod proxy_header;
@@ -85,6 +87,7 @@ pub use forwarded::{ClientAddress, Network, NetworkError, Proxies};
 pub use head::is_host;
 pub use io::{Io, Socket};
 pub use listener::{Listening, OtherHttp};
+pub use origin::{Origin, OriginError};
 pub use proof::ProofError;
 pub use relay::{Config, Relay};
 pub use tls::{TlsError, TlsFiles};

@@ -7,6 +7,10 @@
 mod frames;
 #[path = "forms/heads.rs"]
 mod heads;
+#[path = "forms/origins.rs"]
+mod origins;
+#[path = "forms/renewal.rs"]
+mod renewal;
 
 use std::{future::Future, net::SocketAddr, time::Duration};
 

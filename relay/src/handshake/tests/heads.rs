@@ -25,7 +25,8 @@ const OURS: &str = "https://ours.example";
 
 fn parsed(head: &[u8]) -> Result<Upgrade, Refused> {
     let mut fields = [const { MaybeUninit::uninit() }; HEADERS_MAX];
-    upgrade(Head::read(head, &mut fields)?, &[OURS.to_owned()], Some("seat"))
+    let ours = OURS.parse().expect("an origin");
+    upgrade(Head::read(head, &mut fields)?, &[ours], Some("seat"))
 }
 
 /// The lines of a good head, the first one last. Fields that not every client sends are there or not.
