@@ -11,6 +11,8 @@ mod heads;
 mod origins;
 #[path = "forms/renewal.rs"]
 mod renewal;
+#[path = "forms/wire.rs"]
+mod wire;
 
 use std::{future::Future, net::SocketAddr, time::Duration};
 
