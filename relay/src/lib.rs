@@ -32,12 +32,13 @@
 //! 26. [`encode`]: the bytes of a server's WebSocket frame.
 //! 27. [`tls`]: certificates, and their renewal while running.
 //! 28. [`io`]: a connection with or without TLS.
-//! 29. [`clients`]: whose connection and whose request it is, and whether there is a place for it.
-//! 30. [`forwarded`]: what trusted proxies say of their clients in heads. Pure.
-//! 31. [`proxy_header`]: what they say in front of a connection.
-//! 32. [`addresses`]: how many connections there are from each address.
-//! 33. [`origin`]: web pages that may connect, as browsers name them. Pure.
-//! 34. [`metrics`]: what the relay counts.
+//! 29. [`memory`]: whether the process has too much memory for anybody new.
+//! 30. [`clients`]: whose connection and whose request it is, and whether there is a place for it.
+//! 31. [`forwarded`]: what trusted proxies say of their clients in heads. Pure.
+//! 32. [`proxy_header`]: what they say in front of a connection.
+//! 33. [`addresses`]: how many connections there are from each address.
+//! 34. [`origin`]: web pages that may connect, as browsers name them. Pure.
+//! 35. [`metrics`]: what the relay counts.
 //!
 //! Outside of the list, and only with the feature `bench`: `bench`, the hot paths laid open to those who
 //! count their instructions.
@@ -62,6 +63,7 @@ mod listener;
 mod log;
 mod login;
 mod mail;
+mod memory;
 mod metrics;
 mod origin;
 mod pass;
