@@ -1,6 +1,7 @@
 //! One task, one socket: reads, asks the session, gathers, writes. After `handshake`, before `session`.
 //! It never waits for another member, and never leaves a frame half written with another inside.
 
+mod frames;
 mod hours;
 mod login;
 mod tap;
@@ -307,7 +308,14 @@ impl Connection {
                         *heard = true;
                     }
                 }
-                Err(Error::Io(_)) => return,
+                Err(Error::Io(_)) => {
+                    // Nothing more comes, or nothing more that is good.
+                    if let Some(close) = self.ws.get_ref().fault() {
+                        tracing::debug!(?close, "a frame that is forbidden or too large");
+                        self.close(close);
+                    }
+                    return;
+                }
                 Err(Error::Capacity(CapacityError::MessageTooLong { .. })) => {
                     self.close(Close::TooLarge);
                 }

@@ -73,9 +73,10 @@ pub(crate) async fn handshake(
         Decision::Now(answer) => answer,
         Decision::Waits(waits) => Box::pin(waits.answer()).await,
     };
+    let has_body = !head.starts_with(b"HEAD ");
     match answer {
         Ok(opening) => open(io, ahead, timer, *opening).await,
-        Err(problem) => Box::pin(refuse(io, *problem)).await,
+        Err(problem) => Box::pin(refuse(io, *problem, has_body)).await,
     }
 }
 
@@ -127,7 +128,7 @@ async fn open(mut io: Io, ahead: Bytes, timer: Timer, opening: Opening) -> Arriv
 /// How long a refusal may take to be written, and then to be read.
 const REFUSAL_TIMEOUT: Duration = Duration::from_secs(1);
 
-async fn refuse(mut io: Io, problem: Problem) -> Arrived {
+async fn refuse(mut io: Io, problem: Problem, has_body: bool) -> Arrived {
     let body = problem.body();
     let mut response = format!(
         "HTTP/1.1 {} {}\r\nContent-Type: application/problem+json\r\nContent-Length: {}\r\n\
@@ -139,7 +140,7 @@ async fn refuse(mut io: Io, problem: Problem) -> Arrived {
     for (name, value) in problem.fields {
         let _ = write!(response, "{name}: {value}\r\n");
     }
-    let _ = write!(response, "\r\n{body}");
+    let _ = write!(response, "\r\n{}", if has_body { &body } else { "" });
     let told = async {
         io.write_all(response.as_bytes()).await?;
         io.shutdown().await

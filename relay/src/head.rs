@@ -1,11 +1,13 @@
 //! The head of a request for the relay's path: an upgrade, or why not. Pure, and the same for a connection's
 //! first request, which the relay parses itself, and for later ones, which come from the HTTP API's parser.
 
-use std::mem::MaybeUninit;
+use std::{mem::MaybeUninit, net::Ipv6Addr};
 
 use http::StatusCode;
 use stagedoor_wire::{CONNECT_PATH, SUBPROTOCOL};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+use crate::origin::Origin;
 
 /// Header fields that one request head may have.
 pub(crate) const HEADERS_MAX: usize = 64;
@@ -107,6 +109,45 @@ impl<'a> Head<'a> {
     }
 }
 
+/// Whether a value of `Host` is a name or an address, with or without a port (RFC 9110 §7.2).
+pub fn is_host(value: &[u8]) -> bool {
+    let (host, port) = match value.strip_prefix(b"[") {
+        Some(rest) => {
+            let Some(end) = rest.iter().position(|byte| *byte == b']') else { return false };
+            let (address, port) = (&rest[..end], &rest[end + 1..]);
+            let is_address =
+                std::str::from_utf8(address).is_ok_and(|text| text.parse::<Ipv6Addr>().is_ok());
+            if !is_address {
+                return false;
+            }
+            (&b""[..], port)
+        }
+        None => value.split_at(value.iter().position(|byte| *byte == b':').unwrap_or(value.len())),
+    };
+    let is_port = |port: &[u8]| {
+        matches!(port, [] | [b':', ..]) && port.iter().skip(1).all(u8::is_ascii_digit)
+    };
+    let is_in_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=".contains(byte);
+    host.iter().all(is_in_name) && is_port(port)
+}
+
+/// Whether a WebSocket's key is the base64 of 16 bytes (RFC 6455 §4.1).
+fn is_key(key: &str) -> bool {
+    let is_digit = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/';
+    key.strip_suffix("==").is_some_and(|digits| digits.len() == 22 && digits.bytes().all(is_digit))
+}
+
+/// The token of an `Authorization`. Another scheme than `Bearer` is not about us.
+fn bearer(value: Option<&str>) -> Result<Option<&str>, Refused> {
+    let Some(value) = value else { return Ok(None) };
+    let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
+    match token.trim() {
+        _ if !scheme.eq_ignore_ascii_case("bearer") => Ok(None),
+        "" => Err(INVALID),
+        token => Ok(Some(token)),
+    }
+}
+
 /// What an upgrade asks.
 pub(crate) struct Upgrade {
     pub(crate) accept: String,
@@ -120,11 +161,17 @@ pub(crate) struct Upgrade {
 /// token.
 pub(crate) fn upgrade(
     head: Head<'_>,
-    origins: &[String],
+    origins: &[Origin],
     cookie: Option<&str>,
 ) -> Result<Upgrade, Refused> {
     if head.target != CONNECT_PATH {
         return Err(QUERY);
+    }
+    // RFC 9112 §3.2; without one in older versions.
+    match head.one("host")? {
+        Some(host) if is_host(host.as_bytes()) => {}
+        None if !head.is_http_1_1 => {}
+        _ => return Err(INVALID),
     }
     let upgrade = head.method == "GET"
         && head.is_http_1_1
@@ -139,21 +186,14 @@ pub(crate) fn upgrade(
     if has_body {
         return Err(INVALID);
     }
-    let key = head.one("sec-websocket-key")?.filter(|key| key.len() == 24).ok_or(INVALID)?;
+    let key = head.one("sec-websocket-key")?.filter(|key| is_key(key)).ok_or(INVALID)?;
     let origin = head.one("origin")?;
-    let listed_origin = origin.is_some_and(|origin| origins.iter().any(|known| known == origin));
+    let listed_origin =
+        origin.is_some_and(|origin| origins.iter().any(|known| known.as_str() == origin));
     if origin.is_some() && !origins.is_empty() && !listed_origin {
         return Err(ORIGIN);
     }
-    let bearer = match head.one("authorization")? {
-        None => None,
-        Some(value) => match value.split_once(' ') {
-            Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
-                Some(token.trim().to_owned())
-            }
-            _ => return Err(INVALID),
-        },
-    };
+    let bearer = bearer(head.one("authorization")?)?.map(str::to_owned);
     let cookie = match cookie {
         Some(name) if bearer.is_none() => cookie_of(head.one("cookie")?, name)?,
         _ => None,
@@ -184,18 +224,32 @@ mod tests {
         Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
         Sec-WebSocket-Protocol: other, stagedoor.v1\r\n";
 
-    fn parse(head: &[u8], origins: &[String], cookie: Option<&str>) -> Result<Upgrade, Refused> {
+    fn parse(head: &[u8], origins: &[Origin], cookie: Option<&str>) -> Result<Upgrade, Refused> {
         let mut fields = [const { MaybeUninit::uninit() }; HEADERS_MAX];
         upgrade(Head::read(head, &mut fields)?, origins, cookie)
     }
 
     fn parsed(head: &str) -> Result<Upgrade, Refused> {
-        let origins = ["https://ours.example".to_owned()];
+        let origins = ["https://ours.example".parse().expect("an origin")];
         parse(format!("{head}\r\n").as_bytes(), &origins, Some("seat"))
     }
 
     fn code(head: &str) -> &'static str {
         parsed(head).err().map_or("ok", |why| why.code)
+    }
+
+    #[test]
+    fn a_host_is_a_name_or_an_address_with_or_without_a_port() {
+        for good in
+            ["", "x", "x:", "x:1", "a_b.example", "127.0.0.1:80", "[::1]", "[::1]:80", "%41"]
+        {
+            assert!(is_host(good.as_bytes()), "{good}");
+        }
+        for bad in
+            ["a b", "a/b", "u@x", "x:y", "x:1:2", "[::1", "[::1]80", "[x]", "é", "a?b", "::1"]
+        {
+            assert!(!is_host(bad.as_bytes()), "{bad}");
+        }
     }
 
     #[test]
@@ -229,7 +283,17 @@ mod tests {
         assert_eq!(code(&GOOD.replace(": 13", ": 8")), "upgrade_required");
         assert_eq!(code(&GOOD.replace("connect HTTP", "connect?token=x HTTP")), "query_refused");
         assert_eq!(code(&GOOD.replace("dGhl", "")), "handshake_invalid");
-        assert_eq!(code(&format!("{GOOD}Authorization: Basic x\r\n")), "handshake_invalid");
+        assert_eq!(code(&format!("{GOOD}Authorization: Basic x\r\n")), "ok");
+        assert_eq!(code(&format!("{GOOD}Authorization: Bearer\r\n")), "handshake_invalid");
+        for key in
+            ["dGhlIHNhbXBsZSBub25jZWU=", "dGhlIHNhbXBsZSBub25j-Q==", "dGhlIHNhbXBsZSBub25jZQ="]
+        {
+            let head = GOOD.replace("dGhlIHNhbXBsZSBub25jZQ==", key);
+            assert_eq!(code(&head), "handshake_invalid", "{key}");
+        }
+        for host in ["", "Host: x\r\nHost: x\r\n", "Host: a b\r\n"] {
+            assert_eq!(code(&GOOD.replace("Host: x\r\n", host)), "handshake_invalid", "{host}");
+        }
         assert_eq!(code(&format!("{GOOD}Content-Length: 5\r\n")), "handshake_invalid");
         assert_eq!(code(&format!("{GOOD}Content-Length: 0\r\n")), "ok");
         assert_eq!(code(&format!("{GOOD}Transfer-Encoding: chunked\r\n")), "handshake_invalid");

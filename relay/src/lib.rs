@@ -38,7 +38,8 @@
 //! 32. [`forwarded`]: what trusted proxies say of their clients in heads. Pure.
 //! 33. [`proxy_header`]: what they say in front of a connection.
 //! 34. [`addresses`]: how many connections there are from each address.
-//! 35. [`metrics`]: what the relay counts.
+//! 35. [`origin`]: web pages that may connect, as browsers name them. Pure.
+//! 36. [`metrics`]: what the relay counts.
 //!
 //! Outside of the list, and only with the feature `bench`: `bench`, the hot paths laid open to those who
 //! count their instructions.
@@ -66,6 +67,7 @@ mod login_rates;
 mod mail;
 mod memory;
 mod metrics;
+mod origin;
 mod pass;
 mod proof;
 mod proxy_header;
@@ -86,8 +88,10 @@ pub use addresses::Peer;
 pub use clients::{Client, Source};
 pub use door::{Admission, Denied, Presented, Proven, door};
 pub use forwarded::{ClientAddress, Network, NetworkError, Proxies};
+pub use head::is_host;
 pub use io::{Io, Socket};
 pub use listener::{Listening, OtherHttp};
+pub use origin::{Origin, OriginError};
 pub use proof::ProofError;
 pub use relay::{Config, Relay};
 pub use tls::{TlsError, TlsFiles};

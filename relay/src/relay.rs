@@ -21,6 +21,7 @@ use crate::{
     forwarded::Proxies,
     io::{Io, Socket},
     listener::{Listener, Listening, OtherHttp},
+    origin::Origin,
     shared::Shared,
     tls::{Tls, TlsError, TlsFiles},
     upgrade::{self, Opening},
@@ -38,9 +39,10 @@ pub struct Config {
     /// Certificate files; without them the port speaks plain HTTP.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls: Option<TlsFiles>,
-    /// Origins of web pages that may connect, such as `https://example.com`; empty: any. A client that
-    /// sends no origin is not a page.
-    pub origins: Vec<String>,
+    /// Origins of web pages that may connect, such as `https://example.com`, as browsers send them: no path, no
+    /// capitals, no port that the scheme has anyway, no pattern. Empty: any. A client that sends no origin is not
+    /// a page.
+    pub origins: Vec<Origin>,
     /// The name of a cookie that may bring a token in the handshake; none: cookies are not looked at. Counts
     /// only with `origins` given, and only from a page of one of them.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -22,6 +22,7 @@ use crate::{
     mail::{Mailbox, Order},
     memory::Memory,
     metrics::Metrics,
+    origin::Origin,
     room::{Act, Gone, Occupant, RegrantError, Room},
     rooms::Rooms,
     tickets::Tickets,
@@ -30,7 +31,7 @@ use crate::{
 /// What connections share.
 pub(crate) struct Shared {
     pub(crate) limits: Arc<Limits>,
-    pub(crate) origins: Vec<String>,
+    pub(crate) origins: Vec<Origin>,
     /// The cookie that may bring a token.
     pub(crate) cookie: Option<String>,
     pub(crate) bus: Arc<dyn Bus>,
@@ -53,7 +54,7 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn new(
         limits: Limits,
-        origins: Vec<String>,
+        origins: Vec<Origin>,
         cookie: Option<String>,
         bus: Arc<dyn Bus>,
     ) -> Self {

@@ -4,7 +4,6 @@
 use std::{
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError, RwLock},
-    time::SystemTime,
 };
 
 use rustls::{
@@ -12,6 +11,7 @@ use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
 };
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 /// Where certificate and key lie, both PEM.
@@ -40,7 +40,8 @@ pub enum TlsError {
     Pair(#[from] rustls::Error),
 }
 
-type Stamp = [Option<SystemTime>; 2];
+/// By what is in the files: their times and sizes may be the old ones.
+type Stamp = [Option<[u8; 32]>; 2];
 
 /// The pair in use.
 #[derive(Debug)]
@@ -52,7 +53,7 @@ pub(crate) struct Tls {
 
 fn stamp(files: &TlsFiles) -> Stamp {
     [&files.cert, &files.key]
-        .map(|file| std::fs::metadata(file).and_then(|meta| meta.modified()).ok())
+        .map(|file| std::fs::read(file).ok().map(|bytes| Sha256::digest(bytes).into()))
 }
 
 fn load(files: &TlsFiles) -> Result<Arc<ServerConfig>, TlsError> {

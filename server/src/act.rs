@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use axum::{
-    body::Bytes,
+    body::{Bytes, HttpBody},
     extract::{FromRequest, FromRequestParts, Request, State as Has},
     http::{Extensions, Method, request::Parts},
     middleware::Next,
@@ -73,6 +73,10 @@ pub(crate) async fn carry_through(
 ) -> Response {
     if matches!(*request.method(), Method::GET | Method::HEAD) {
         return next.run(request).await;
+    }
+    // One that says how long it is, is not asked for it (RFC 9110 §10.1.1).
+    if request.body().size_hint().lower() > state.config.body_bytes_max as u64 {
+        return ApiError::TooLarge.into_response();
     }
     let (parts, body) = request.into_parts();
     let body = match Bytes::from_request(Request::from_parts(parts.clone(), body), &state).await {

@@ -73,7 +73,7 @@ pub struct Http {
     /// How long a connection may wait for its next request. Where more than three quarters of `connections_max`
     /// are taken it is `head_timeout_ms`.
     pub idle_timeout_ms: u64,
-    /// A request's head, in bytes; over it the answer is 431.
+    /// A request's head, in bytes; over it the answer is 431, or 414 where the target alone is.
     pub head_bytes_max: usize,
 }
 

@@ -8,9 +8,10 @@
 //! 4. [`serving`]: one connection of HTTP requests.
 //! 5. [`pace`]: what a connection is at, and how long it may take for that.
 //! 6. [`operations`]: `/healthz`, `/readyz` and `/metrics` on a socket of their own.
-//! 7. [`config`]: file, environment and flags become one configuration.
-//! 8. [`sockets`]: what is listened on.
-//! 9. [`descriptors`]: how many connections the process can have.
+//! 7. [`refusals`]: requests that no path answers.
+//! 8. [`config`]: file, environment and flags become one configuration.
+//! 9. [`sockets`]: what is listened on.
+//! 10. [`descriptors`]: how many connections the process can have.
 
 mod assemble;
 pub mod cli;
@@ -19,6 +20,7 @@ mod descriptors;
 mod dev;
 mod operations;
 mod pace;
+mod refusals;
 mod serving;
 mod sockets;
 

@@ -13,6 +13,8 @@ use axum::{
 use stagedoor_relay::Relay;
 use stagedoor_server::Server;
 
+use crate::refusals;
+
 /// What the operations endpoints look at.
 pub(crate) struct Looked {
     pub(crate) server: Arc<Server>,
@@ -26,6 +28,8 @@ pub(crate) fn router(looked: Looked) -> Router {
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
+        .fallback(|| async { refusals::PATH_UNKNOWN.response() })
+        .method_not_allowed_fallback(|| async { refusals::METHOD_NOT_ALLOWED.response() })
         .with_state(Arc::new(looked))
 }
 

@@ -10,7 +10,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use axum::body::{Body, Bytes};
+use axum::{
+    body::{Body, Bytes},
+    http::StatusCode,
+};
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 use stagedoor_relay::Io;
 use stagedoor_server::BodyTimeout;
@@ -78,6 +81,11 @@ impl Pace {
         Body::new(Answer { body, pace: self.clone() })
     }
 
+    /// Whether no request waits for an answer: what is written now answers none that was read.
+    pub(crate) fn is_unasked(&self) -> bool {
+        matches!(self.state().phase, Phase::Head | Phase::Idle)
+    }
+
     fn given(&self) {
         self.state().is_given = true;
     }
@@ -123,11 +131,29 @@ pub(crate) struct Paced {
     pace: Pace,
     /// Whether all that was written has gone.
     pub(crate) is_flushed: bool,
+    /// What hyper answers by itself to a head that it cannot read. It has no body, so it is kept back, and written
+    /// by who knows one.
+    held_back: Vec<u8>,
 }
 
 impl Paced {
     pub(crate) fn new(io: Io, pace: Pace) -> Self {
-        Self { io, pace, is_flushed: true }
+        Self { io, pace, is_flushed: true, held_back: Vec::new() }
+    }
+
+    /// The status of an answer that was kept back.
+    pub(crate) fn held_back(&self) -> Option<StatusCode> {
+        StatusCode::from_bytes(self.held_back.get(9..12)?).ok()
+    }
+
+    /// Keeps back what is no answer to a request. How much of it.
+    fn hold_back<'a>(&mut self, bufs: impl Iterator<Item = &'a [u8]>) -> Option<usize> {
+        if !self.pace.is_unasked() {
+            return None;
+        }
+        let before = self.held_back.len();
+        bufs.for_each(|buf| self.held_back.extend_from_slice(buf));
+        Some(self.held_back.len() - before)
     }
 
     pub(crate) fn into_inner(self) -> Io {
@@ -156,6 +182,9 @@ impl AsyncWrite for Paced {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if let Some(held_back) = self.hold_back(std::iter::once(buf)) {
+            return Poll::Ready(Ok(held_back));
+        }
         self.is_flushed = false;
         Pin::new(&mut self.io).poll_write(cx, buf)
     }
@@ -165,6 +194,9 @@ impl AsyncWrite for Paced {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if let Some(held_back) = self.hold_back(bufs.iter().map(|buf| &**buf)) {
+            return Poll::Ready(Ok(held_back));
+        }
         self.is_flushed = false;
         Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
     }
@@ -182,6 +214,10 @@ impl AsyncWrite for Paced {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if !self.held_back.is_empty() {
+            // The answer is still to come.
+            return Poll::Ready(Ok(()));
+        }
         Pin::new(&mut self.io).poll_shutdown(cx)
     }
 }

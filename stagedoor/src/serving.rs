@@ -12,7 +12,7 @@ use std::{
 
 use axum::{Router, body::Body};
 use hyper::{
-    Request, Response,
+    Request, Response, StatusCode,
     body::Incoming,
     server::conn::http1::{Builder, Connection, Parts},
     service::Service,
@@ -20,12 +20,16 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use stagedoor_relay::{Io, Opening, Peer, Relay, Source};
 use stagedoor_wire::CONNECT_PATH;
-use tokio::{io::AsyncReadExt, sync::watch};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    sync::watch,
+};
 use tower::ServiceExt;
 
 use crate::{
     config::Http,
     pace::{Pace, Paced, Timed},
+    refusals::{self, Refusal},
 };
 
 /// The least that hyper's buffers hold.
@@ -86,8 +90,14 @@ impl Service<Request<Incoming>> for Answering {
 
     fn call(&self, request: Request<Incoming>) -> Answer {
         self.pace.requested();
+        let fault = refusals::fault(&request);
         let (relay, source) = match &self.port {
-            Port::Own(peer) => return self.path(request, *peer, ()),
+            Port::Own(peer) => {
+                return match fault {
+                    None => self.path(request, *peer, ()),
+                    Some(fault) => self.at_once(fault.last()),
+                };
+            }
             Port::Shared(relay, source) => (relay, *source),
         };
         let client = relay.client(source, request.headers());
@@ -101,15 +111,18 @@ impl Service<Request<Incoming>> for Answering {
             });
         }
         if client.is_full {
-            return self.at_once(relay.full());
+            return self.at_once(relay.full().map(Body::from));
+        }
+        if let Some(fault) = fault {
+            return self.at_once(fault.last());
         }
         self.path(request, client.peer, client)
     }
 }
 
 impl Answering {
-    fn at_once(&self, response: Response<String>) -> Answer {
-        let response = response.map(|body| self.pace.answered(body.into()));
+    fn at_once(&self, response: Response<Body>) -> Answer {
+        let response = response.map(|body| self.pace.answered(body));
         Box::pin(std::future::ready(Ok(response)))
     }
 
@@ -144,30 +157,47 @@ pub(crate) async fn serve(io: Io, site: Site, port: Port) {
         .max_header_size(http.head_bytes_max)
         .max_buf_size(http.head_bytes_max.max(BUFFER_BYTES_MIN))
         .serve_connection(TokioIo::new(Paced::new(io, pace.clone())), answering);
-    let ended = until_over(&mut connection, &http, &port, &pace, &mut stopped).await;
-    if !ended {
-        return;
-    }
+    let over = until_over(&mut connection, &http, &port, &pace, &mut stopped).await;
     let opening = opened.lock().unwrap_or_else(PoisonError::into_inner).take();
     let Parts { io, read_buf, .. } = connection.into_parts();
     let paced = io.into_inner();
-    match opening {
+    match (over, opening) {
+        (Over::Late | Over::Broken, _) => {}
+        (Over::Unread, _) => {
+            let status = paced.held_back().unwrap_or(StatusCode::BAD_REQUEST);
+            refuse(paced.into_inner(), refusals::unread(status, &read_buf), &read_buf).await;
+        }
         // What the kernel did not take of the answer is lost: then nothing can begin.
-        Some(opening) if paced.is_flushed => opening.begin(paced.into_inner(), read_buf),
-        Some(_) => {}
-        None if stopped.borrow().is_some() => {}
-        None => linger(paced.into_inner()).await,
+        (Over::Whole, Some(opening)) if paced.is_flushed => {
+            opening.begin(paced.into_inner(), read_buf);
+        }
+        (Over::Whole, Some(_)) => {}
+        (Over::Whole, None) if stopped.borrow().is_some() => {}
+        (Over::Whole, None) => linger(paced.into_inner()).await,
     }
 }
 
-/// Runs a connection until it is over, or takes longer than it may. Whether it ended by itself and in order.
+/// How a connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Over {
+    /// In order, all answered.
+    Whole,
+    /// With a head that is no request, behind what was answered.
+    Unread,
+    /// Otherwise.
+    Broken,
+    /// It took longer than it may.
+    Late,
+}
+
+/// Runs a connection until it is over, or takes longer than it may.
 async fn until_over(
     connection: &mut Connection<TokioIo<Paced>, Answering>,
     http: &Http,
     port: &Port,
     pace: &Pace,
     stopped: &mut watch::Receiver<Option<Instant>>,
-) -> bool {
+) -> Over {
     let mut timer = Box::pin(tokio::time::sleep_until(Instant::now().into()));
     let mut armed = None;
     let mut stop =
@@ -182,10 +212,10 @@ async fn until_over(
             Pin::new(&mut *connection).graceful_shutdown();
         }
         if let Poll::Ready(ended) = Pin::new(&mut *connection).poll(cx) {
-            if let Err(error) = &ended {
-                tracing::debug!(%error, "an HTTP connection ended early");
-            }
-            return Poll::Ready(ended.is_ok());
+            let Err(error) = ended else { return Poll::Ready(Over::Whole) };
+            tracing::debug!(%error, "an HTTP connection ended early");
+            let is_unread = error.is_parse() && pace.is_unasked();
+            return Poll::Ready(if is_unread { Over::Unread } else { Over::Broken });
         }
         loop {
             let (at, now) = (pace.now(), Instant::now());
@@ -194,7 +224,7 @@ async fn until_over(
             let is_past = |due: Option<Instant>| due.is_some_and(|due| due <= now);
             if is_past(stop_at) || is_past(late) || (is_past(early) && port.is_scarce()) {
                 tracing::debug!(at = ?at.0, "an HTTP connection took too long");
-                return Poll::Ready(false);
+                return Poll::Ready(Over::Late);
             }
             let due = if is_past(early) { late } else { early };
             let Some(next) = due.into_iter().chain(stop_at).min() else { return Poll::Pending };
@@ -209,6 +239,18 @@ async fn until_over(
         }
     })
     .await
+}
+
+/// Refuses what no parser reads. `head` is what is left of it.
+async fn refuse(mut io: Io, refusal: Refusal, head: &[u8]) {
+    tracing::debug!(code = refusal.code, "a request that cannot be read is refused");
+    let told = async {
+        io.write_all(refusal.written(head).as_bytes()).await?;
+        io.shutdown().await
+    };
+    if let Ok(Ok(())) = tokio::time::timeout(LINGER_TIMEOUT, told).await {
+        linger(io).await;
+    }
 }
 
 /// Reads what still comes, a moment long.

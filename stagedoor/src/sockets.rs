@@ -56,9 +56,9 @@ impl FromStr for Address {
     }
 }
 
-/// The mode of a unix socket's file, from its octal digits.
+/// The mode of a unix socket's file, from its octal digits. Without a right to write nobody could connect.
 pub(crate) fn mode(text: &str) -> Option<u32> {
-    u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o777)
+    u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o777 && *mode & 0o222 != 0)
 }
 
 /// Where something listens.
@@ -160,8 +160,8 @@ mod tests {
             assert_eq!(bad.parse::<Address>(), Err(AddressError), "{bad}");
         }
         assert_eq!(
-            [mode("0660"), mode("600"), mode("1777"), mode("rw")],
-            [Some(0o660), Some(0o600), None, None]
+            [mode("0660"), mode("600"), mode("1777"), mode("rw"), mode("0444"), mode("0")],
+            [Some(0o660), Some(0o600), None, None, None, None]
         );
     }
 

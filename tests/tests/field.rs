@@ -7,6 +7,8 @@ mod acts;
 mod bounds;
 #[path = "field/edge.rs"]
 mod edge;
+#[path = "field/forms.rs"]
+mod forms;
 #[path = "field/trail.rs"]
 mod trail;
 #[path = "field/truth.rs"]

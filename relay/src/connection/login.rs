@@ -71,6 +71,7 @@ impl Connection {
                 config.max_frame_size = Some(bytes_max);
             });
         }
+        self.ws.get_mut().limit(limits.control_bytes_max, limits.frame_bytes_max);
         let told = Told::of(&seat.me.pass, limits, self.shared.clock.unix_ms());
         self.push(session::ok(id, answer));
         let session = Box::new(Session::new(self.shared.clone(), seat, now));

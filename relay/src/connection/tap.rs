@@ -8,6 +8,9 @@ use std::{
 };
 
 use bytes::Bytes;
+use stagedoor_wire::close::Close;
+
+use super::frames::Frames;
 
 /// The size of a thread's read buffer.
 const READ_BYTES: usize = 65_536;
@@ -33,6 +36,7 @@ pub(super) fn give_back(buffer: Box<[u8]>) {
 #[derive(Debug, Default)]
 pub(super) struct Tap {
     input: Option<Input>,
+    frames: Frames,
     /// How many bytes tungstenite has read.
     read: usize,
     /// What tungstenite wants to have written.
@@ -50,6 +54,16 @@ impl Tap {
     /// Lays out `end` bytes to be read.
     pub(super) fn fill(&mut self, buffer: Box<[u8]>, end: usize) {
         self.input = Some(Input { buffer, at: 0, end });
+    }
+
+    /// From now on messages have limits.
+    pub(super) fn limit(&mut self, text_bytes_max: usize, data_bytes_max: usize) {
+        self.frames.limit(text_bytes_max, data_bytes_max);
+    }
+
+    /// Why the connection must close, once tungstenite has read all before it.
+    pub(super) fn fault(&self) -> Option<Close> {
+        self.frames.fault()
     }
 
     /// Whether tungstenite holds nothing: it has read no more than one message of so many bytes, alone in
@@ -76,6 +90,7 @@ impl Read for Tap {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let Some(input) = &mut self.input else { return Err(io::ErrorKind::WouldBlock.into()) };
         let n = buf.len().min(input.end - input.at);
+        let n = self.frames.pass(&input.buffer[input.at..input.at + n]);
         if n == 0 {
             return Err(io::ErrorKind::WouldBlock.into());
         }
@@ -117,7 +132,9 @@ mod tests {
     fn what_came_behind_the_login_is_not_an_end() {
         let read = |bytes: usize| {
             let mut tap = Tap::default();
-            tap.fill(borrow(), bytes);
+            let mut buffer = borrow();
+            buffer[..8].copy_from_slice(&[0x82, 0xff, 0, 0, 0, 0, 0, 1]);
+            tap.fill(buffer, bytes);
             let mut taken = vec![0; bytes];
             tap.read_exact(&mut taken).expect("bytes are there");
             tap

@@ -26,9 +26,8 @@ fn problem(answer: &str) -> Result<(u16, String)> {
 
 #[tokio::test]
 async fn each_bad_handshake_has_its_status_and_code() -> Result<()> {
-    let stage =
-        Stage::configured(|config| config.relay.origins = vec!["https://ours.example".into()])
-            .await?;
+    let ours = "https://ours.example".parse()?;
+    let stage = Stage::configured(|config| config.relay.origins = vec![ours]).await?;
     let cases = [
         (
             UPGRADE.replace("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", ""),

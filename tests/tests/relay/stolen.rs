@@ -172,8 +172,9 @@ async fn with_fields(
 
 #[tokio::test]
 async fn a_cookie_brings_a_token_from_a_page_of_the_list_and_from_no_other() -> Result<()> {
+    let ours = "https://ours.example".parse()?;
     let stage = Stage::configured(|config| {
-        config.relay.origins = vec!["https://ours.example".into()];
+        config.relay.origins = vec![ours];
         config.relay.cookie = Some("seat".into());
     })
     .await?;

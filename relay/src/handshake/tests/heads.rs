@@ -1,6 +1,11 @@
 //! Generated request heads: good ones, changed a little, so that most of them get past the parser. What is
 //! taken is compared with a reading of the head that shares no code with the relay's.
 
+use base64::{
+    Engine,
+    alphabet::STANDARD,
+    engine::{GeneralPurpose, GeneralPurposeConfig},
+};
 use proptest::{
     prelude::*,
     sample::{Index, select},
@@ -20,7 +25,8 @@ const OURS: &str = "https://ours.example";
 
 fn parsed(head: &[u8]) -> Result<Upgrade, Refused> {
     let mut fields = [const { MaybeUninit::uninit() }; HEADERS_MAX];
-    upgrade(Head::read(head, &mut fields)?, &[OURS.to_owned()], Some("seat"))
+    let ours = OURS.parse().expect("an origin");
+    upgrade(Head::read(head, &mut fields)?, &[ours], Some("seat"))
 }
 
 /// The lines of a good head, the first one last. Fields that not every client sends are there or not.
@@ -64,6 +70,8 @@ enum Change {
     Twice(Index),
     Field(&'static str),
     Request(&'static str),
+    Key(&'static str),
+    Host(&'static str),
     Byte(Index, u8),
     Cut(Index),
 }
@@ -93,6 +101,10 @@ impl Change {
             Self::Twice(at) => lines.insert(0, lines[at.index(fields)].clone()),
             Self::Field(field) => lines.insert(0, (*field).to_owned()),
             Self::Request(request) => lines[fields] = (*request).to_owned(),
+            Self::Key(key) => lines.iter_mut().for_each(|line| *line = line.replace(KEY, key)),
+            Self::Host(host) => {
+                lines.iter_mut().for_each(|line| *line = line.replace("Host: x", host));
+            }
             Self::Byte(..) | Self::Cut(_) => {}
         }
     }
@@ -124,6 +136,8 @@ fn change() -> impl Strategy<Value = Change> {
         "Connection: close",
         "Upgrade: h2c",
         "Sec-WebSocket-Key: c2hvcnQ=",
+        "Host: y",
+        "Authorization: Basic eDp5",
         "Origin: https://theirs.example",
         "Authorization: Bearer two",
         "Cookie: seat=one; seat=two",
@@ -136,12 +150,28 @@ fn change() -> impl Strategy<Value = Change> {
         "GET /v1/connect?token=x HTTP/1.1",
         "GET /v1/connections HTTP/1.1",
     ];
+    const KEYS: &[&str] = &[
+        "AAAAAAAAAAAAAAAAAAAAAA==",
+        "dGhlIHNhbXBsZSBub25jZWU=",
+        "dGhlIHNhbXBsZSBub25j_Q==",
+        "dGhlIHNhbXBsZSBub25jZQ=",
+    ];
+    const HOSTS: &[&str] = &[
+        "Host: a.example:80",
+        "Host: [::1]:80",
+        "Host: a b",
+        "Host: u@a",
+        "Host: a:b",
+        "Host: [a]",
+    ];
     prop_oneof![
         3 => harmless(),
         1 => any::<Index>().prop_map(Change::Drop),
         1 => any::<Index>().prop_map(Change::Twice),
         1 => select(FIELDS).prop_map(Change::Field),
         1 => select(REQUESTS).prop_map(Change::Request),
+        1 => select(KEYS).prop_map(Change::Key),
+        1 => select(HOSTS).prop_map(Change::Host),
         1 => (any::<Index>(), any::<u8>()).prop_map(|(at, byte)| Change::Byte(at, byte)),
         1 => any::<Index>().prop_map(Change::Cut),
     ]
@@ -195,11 +225,21 @@ proptest! {
         prop_assert_eq!(values(&head, "sec-websocket-version"), ["13"]);
         let keys = values(&head, "sec-websocket-key");
         prop_assert_eq!(keys.len(), 1);
+        let lenient = GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true);
+        let key = GeneralPurpose::new(&STANDARD, lenient).decode(&keys[0]);
+        prop_assert_eq!(key.map(|bytes| bytes.len()), Ok(16));
+        let hosts = values(&head, "host");
+        prop_assert!(hosts.len() == 1 && !hosts[0].contains([' ', '@', '/']), "{hosts:?}");
+        let uri = format!("http://{}/", if hosts[0].is_empty() { "x" } else { &hosts[0] });
+        prop_assert!(hosts[0].contains('%') || uri.parse::<http::Uri>().is_ok(), "{uri}");
         prop_assert_eq!(&upgrade.accept, &derive_accept_key(keys[0].as_bytes()));
         prop_assert_eq!(upgrade.subprotocol, lists(&head, "sec-websocket-protocol", SUBPROTOCOL));
         let origins = values(&head, "origin");
         prop_assert!(origins.is_empty() || origins == [OURS], "{origins:?}");
-        let bearers = values(&head, "authorization");
+        let authorizations = values(&head, "authorization");
+        prop_assert!(authorizations.len() < 2, "{text:?}");
+        let bearers: Vec<&String> =
+            authorizations.iter().filter(|value| value[..6].eq_ignore_ascii_case("bearer")).collect();
         let cookies = values(&head, "cookie");
         let token = match (&bearers[..], &cookies[..]) {
             ([bearer], _) => bearer.split_once(' ').map(|(_, token)| token.trim().to_owned()),

@@ -3,7 +3,7 @@
 
 mod parse;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 pub use self::parse::{LIST_ITEMS_MAX, Refused};
@@ -184,7 +184,7 @@ pub struct Publish {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_ms: Option<u64>,
     /// For `reliable`: a late subscriber starts at the oldest kept frame, not at now.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "is_false")]
     pub history: bool,
 }
 
@@ -200,7 +200,11 @@ pub struct Subscribe {
     #[serde(deserialize_with = "parse::list")]
     pub streams: Vec<String>,
     /// Where the member stopped reading on an earlier connection.
-    #[serde(default, deserialize_with = "parse::list", skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "parse::list_or_none",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     pub from: Vec<From>,
 }
 
@@ -369,7 +373,7 @@ pub struct Invite {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// Whether the token logs in once.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "is_false")]
     pub once: bool,
 }
 
@@ -433,6 +437,13 @@ pub struct Leave {
 
 fn is_false(value: &bool) -> bool {
     !value
+}
+
+/// `null` is the same as absent.
+fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
+    d: D,
+) -> Result<T, D::Error> {
+    Option::deserialize(d).map(Option::unwrap_or_default)
 }
 
 #[cfg(test)]

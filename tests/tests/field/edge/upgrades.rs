@@ -105,9 +105,8 @@ async fn what_comes_right_behind_a_later_upgrade_is_read() -> Result<()> {
 #[tokio::test]
 async fn a_bad_upgrade_has_one_answer_wherever_it_comes() -> Result<()> {
     within(async {
-        let stage =
-            Stage::configured(|config| config.relay.origins = vec!["https://ours.example".into()])
-                .await?;
+        let ours = "https://ours.example".parse()?;
+        let stage = Stage::configured(|config| config.relay.origins = vec![ours]).await?;
         let many = "A: b\r\n".repeat(80);
         let king = stage.token("lobby", "anna", "king")?;
         let cases = [

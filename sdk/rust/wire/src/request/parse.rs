@@ -74,6 +74,15 @@ where
     Ok(Option::<List<T>>::deserialize(deserializer)?.map(|List(items)| items))
 }
 
+/// The same, and `null` is a list of nothing.
+pub(super) fn list_or_none<'de, T, D>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    optional_list(deserializer).map(Option::unwrap_or_default)
+}
+
 impl Request {
     /// Parses one text message.
     pub fn parse(text: &str) -> Result<Self, Refused> {

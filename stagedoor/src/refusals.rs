@@ -1,0 +1,161 @@
+//! Requests that no path answers: those that no parser reads, and those that name no host. Problems (RFC 9457), as
+//! everything else that is refused. Pure.
+
+use axum::{
+    body::Body,
+    http::{HeaderValue, Request, Response, StatusCode, Version, header},
+};
+use stagedoor_relay::is_host;
+
+/// Why a request was refused before it came to a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    status: StatusCode,
+    pub(crate) code: &'static str,
+    detail: &'static str,
+}
+
+const MALFORMED: Refusal = Refusal {
+    status: StatusCode::BAD_REQUEST,
+    code: "request_malformed",
+    detail: "this is not a request of HTTP/1.1",
+};
+const HOST: Refusal = Refusal {
+    status: StatusCode::BAD_REQUEST,
+    code: "host_invalid",
+    detail: "a request of HTTP/1.1 has one `Host`, a name or an address with or without a port",
+};
+const URI_TOO_LONG: Refusal = Refusal {
+    status: StatusCode::URI_TOO_LONG,
+    code: "uri_too_long",
+    detail: "the target alone is longer than `head_bytes_max`",
+};
+const HEAD_TOO_LARGE: Refusal = Refusal {
+    status: StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+    code: "head_too_large",
+    detail: "the head is longer than `head_bytes_max`, or has more than 100 fields",
+};
+/// Of the operations socket; the API has its own.
+pub(crate) const PATH_UNKNOWN: Refusal = Refusal {
+    status: StatusCode::NOT_FOUND,
+    code: "path_unknown",
+    detail: "there is nothing at this path",
+};
+/// The same.
+pub(crate) const METHOD_NOT_ALLOWED: Refusal = Refusal {
+    status: StatusCode::METHOD_NOT_ALLOWED,
+    code: "method_not_allowed",
+    detail: "this path does not take that method",
+};
+
+const KIND: &str = "application/problem+json";
+const NO_STORE: &str = "no-store";
+const CLOSE: &str = "close";
+
+/// What is wrong with the form of a request that was read.
+pub(crate) fn fault<B>(request: &Request<B>) -> Option<Refusal> {
+    let uri = request.uri();
+    // RFC 9112 §3.2.3: a target with neither a path nor a scheme is a proxy's.
+    if uri.scheme().is_none() && uri.authority().is_some() {
+        return Some(MALFORMED);
+    }
+    let hosts = request.headers().get_all(header::HOST);
+    let mut hosts = hosts.iter().map(HeaderValue::as_bytes);
+    match (hosts.next(), hosts.next()) {
+        (None, _) if request.version() < Version::HTTP_11 => None,
+        (Some(host), None) if is_host(host) => None,
+        _ => Some(HOST),
+    }
+}
+
+/// Why a head was not read, from the status that its parser has for it. `head` is what is left of it.
+pub(crate) fn unread(status: StatusCode, head: &[u8]) -> Refusal {
+    match status {
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => {
+            let mut line = head.splitn(2, |byte| *byte == b'\n');
+            let target = line.next().and_then(|line| line.splitn(3, |byte| *byte == b' ').nth(1));
+            // The line has an end, or it would be no longer than it may be.
+            let has_end = line.next().is_some();
+            if target.is_some() && !has_end { URI_TOO_LONG } else { HEAD_TOO_LARGE }
+        }
+        StatusCode::URI_TOO_LONG => URI_TOO_LONG,
+        _ => MALFORMED,
+    }
+}
+
+impl Refusal {
+    fn body(&self) -> String {
+        let title = self.status.canonical_reason().unwrap_or("Refused");
+        serde_json::json!({
+            "type": "about:blank", "title": title, "status": self.status.as_u16(), "code": self.code,
+            "detail": self.detail,
+        })
+        .to_string()
+    }
+
+    /// The answer.
+    pub(crate) fn response(&self) -> Response<Body> {
+        let mut response = Response::new(self.body().into());
+        *response.status_mut() = self.status;
+        for (name, value) in [(header::CONTENT_TYPE, KIND), (header::CACHE_CONTROL, NO_STORE)] {
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
+        }
+        response
+    }
+
+    /// The answer, and the connection's last.
+    pub(crate) fn last(&self) -> Response<Body> {
+        let mut response = self.response();
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static(CLOSE));
+        response
+    }
+
+    /// The connection's last answer as it is written; without its body to `HEAD`.
+    pub(crate) fn written(&self, head: &[u8]) -> String {
+        let body = self.body();
+        let mut written = format!(
+            "HTTP/1.1 {} {}\r\nContent-Type: {KIND}\r\nContent-Length: {}\r\nCache-Control: {NO_STORE}\r\n\
+             Connection: {CLOSE}\r\n\r\n",
+            self.status.as_u16(),
+            self.status.canonical_reason().unwrap_or("Refused"),
+            body.len(),
+        );
+        if !head.starts_with(b"HEAD ") {
+            written += &body;
+        }
+        written
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_too_large_without_a_line_has_too_long_a_target() {
+        let too_large = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+        assert_eq!(unread(too_large, b"GET /xxxxxxxxxxxxxx"), URI_TOO_LONG);
+        assert_eq!(unread(too_large, b"GET / HTTP/1.1\r\nA: xxxxxx"), HEAD_TOO_LARGE);
+        assert_eq!(unread(too_large, b"GEEEEEEEEEEEEEEEEEEEEET"), HEAD_TOO_LARGE);
+        assert_eq!(unread(StatusCode::URI_TOO_LONG, b""), URI_TOO_LONG);
+        assert_eq!(unread(StatusCode::BAD_REQUEST, b""), MALFORMED);
+    }
+
+    #[test]
+    fn a_host_is_there_once_or_came_with_a_later_version() {
+        let request = |version, hosts: &[&'static str]| {
+            let mut request = Request::new(());
+            *request.version_mut() = version;
+            for host in hosts {
+                request.headers_mut().append(header::HOST, HeaderValue::from_static(host));
+            }
+            fault(&request)
+        };
+        assert_eq!(request(Version::HTTP_11, &["x:80"]), None);
+        assert_eq!(request(Version::HTTP_10, &[]), None);
+        for hosts in [&[][..], &["x", "x"], &["x y"]] {
+            assert_eq!(request(Version::HTTP_11, hosts), Some(HOST), "{hosts:?}");
+        }
+        assert_eq!(request(Version::HTTP_10, &["x", "x"]), Some(HOST));
+    }
+}
