@@ -89,8 +89,14 @@ fn program(name: &str) -> Command {
     if sbin.is_file() { Command::new(sbin) } else { Command::new(name) }
 }
 
+/// A port that is free, of those that the system gives to nobody who asks for any: other tests do that
+/// meanwhile. Each process begins elsewhere.
 fn free_port() -> Result<u16> {
-    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+    let first = std::process::id() % 10_000;
+    let mut ports = (0..10_000).map(|at| 20_000 + ((first + at) % 10_000) as u16);
+    ports
+        .find(|port| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .context("a free port")
 }
 
 impl Proxy {
