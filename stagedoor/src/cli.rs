@@ -152,16 +152,16 @@ fn dispatch(cli: Cli) -> Done {
     };
     match cli.command {
         Command::Dev(arguments) => {
-            let config = config(&arguments.flags())?;
+            let config = config(&arguments.flags())?.on_this_machine()?;
             serve::dev(&config, json)
         }
-        Command::Serve(arguments) => serve::serve(&config(&arguments.flags())?),
+        Command::Serve(arguments) => serve::serve(&config(&arguments.flags())?.on_this_machine()?),
         Command::Token(command) => token::run(command, json),
         Command::App(command) => app::run(command, json),
         Command::Role(command) => role::run(&command, json),
         Command::Revoke(command) => revoke::run(&command, json),
         Command::Room(command) => room::run(command, json),
-        Command::Root(command) => root::run(command, &config(&BTreeMap::new())?, json),
+        Command::Root(command) => root::run(command, &config(&BTreeMap::new())?.unlooked(), json),
         Command::Bench(arguments) => bench::run(&arguments, json),
         Command::Config(command) => settings::run(&command, config(&BTreeMap::new())),
         Command::Completions { shell } => {

@@ -20,6 +20,8 @@ use tokio::net::{TcpListener, UnixListener};
 
 /// Before the path of a unix socket.
 const UNIX: &str = "unix:";
+/// The longest path of a unix socket, in bytes: `sun_path` and its ending 0.
+pub(crate) const UNIX_PATH_BYTES_MAX: usize = 107;
 /// Connections that the system keeps until they are accepted.
 const BACKLOG: i32 = 1_024;
 
@@ -36,6 +38,36 @@ pub(crate) enum Address {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("neither a host and a port, such as 127.0.0.1:7880, nor unix: and a path")]
 pub(crate) struct AddressError;
+
+impl Address {
+    /// The port; `None` of a file and of port 0, which the system exchanges.
+    pub(crate) fn port(&self) -> Option<u16> {
+        let Self::Host(host) = self else { return None };
+        host.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).filter(|port| *port > 0)
+    }
+
+    /// Whether two sockets cannot both be had: one file, or one port where an address of the one may be of the other.
+    pub(crate) fn meets(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Unix(one), Self::Unix(other)) => one == other,
+            (Self::Host(one), Self::Host(two)) => {
+                let addresses = (one.parse::<SocketAddr>(), two.parse::<SocketAddr>());
+                let is_apart = matches!(addresses, (Ok(one), Ok(other)) if one.ip() != other.ip()
+                    && !one.ip().is_unspecified() && !other.ip().is_unspecified());
+                self.port().is_some() && self.port() == other.port() && !is_apart
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Whether a host and a port are this machine's alone.
+pub(crate) fn is_loopback(host: &str) -> bool {
+    match host.parse::<SocketAddr>() {
+        Ok(address) => address.ip().is_loopback(),
+        Err(_) => host.rsplit_once(':').is_some_and(|(host, _)| host == "localhost"),
+    }
+}
 
 impl FromStr for Address {
     type Err = AddressError;

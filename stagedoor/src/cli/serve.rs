@@ -14,7 +14,7 @@ use tracing_subscriber::EnvFilter;
 use super::{Done, Failure, usage};
 use crate::{
     assemble::{Running, start},
-    config::{Config, LogFormat},
+    config::{Config, LogFormat, unknown_variables},
     dev,
 };
 
@@ -78,6 +78,16 @@ fn log(config: &Config) {
 
 fn run(config: &Config, serve: impl AsyncFnOnce(&Config) -> Done) -> Done {
     log(config);
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        data = %config.server.data_dir.display(),
+        tls = config.relay.tls.is_some(),
+        "stagedoor starts"
+    );
+    let variables = unknown_variables(std::env::vars_os().map(|(name, _)| name));
+    for warning in variables.into_iter().chain(config.warnings()) {
+        tracing::warn!("{warning}");
+    }
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     if config.listen.workers > 0 {
         builder.worker_threads(config.listen.workers);
