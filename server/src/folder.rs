@@ -14,7 +14,7 @@ pub(crate) const DATABASE: &str = "stagedoor.sqlite";
 /// The file that is locked. It stays: who removed it would lock another than who has it open.
 const LOCK: &str = "stagedoor.lock";
 /// The file of `stagedoor dev`.
-const DEV: &str = "dev.json";
+pub(crate) const DEV: &str = "dev.json";
 /// What SQLite puts behind its file's name, for the files beside it.
 const SQLITE_SUFFIXES: [&str; 4] = ["", "-wal", "-shm", "-journal"];
 /// What others may do with a file: none of this.

@@ -1,6 +1,6 @@
 //! The whole server: opens the store, tells the relay of its apps, closes. First room, before `router`.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use stagedoor_bus::{Bus, Event, StoreRequest};
 use stagedoor_token::AppId;
@@ -14,6 +14,7 @@ use tokio::{
 use crate::{
     caller::{ROOT_PREFIX, Scope},
     config::Config,
+    deployment::NotTheDatabase,
     doors::{Doors, News},
     error::ApiError,
     folder::{DataFolder, FolderError},
@@ -52,6 +53,14 @@ pub enum OpenError {
     /// The database.
     #[error("the data folder is not usable: {0}")]
     Store(String),
+    /// What lies in the data folder is not the database that was there.
+    #[error("the data folder {folder}: {why}", folder = folder.display())]
+    NotTheDatabase {
+        /// Which.
+        folder: PathBuf,
+        /// What it is, and what to do.
+        why: NotTheDatabase,
+    },
     /// The root credential, which does not count if it was shown.
     #[error("the root credential was not made: {0}")]
     Root(String),
@@ -225,7 +234,13 @@ impl Server {
 }
 
 async fn open_store(folder: DataFolder, wait: Duration) -> Result<Store, OpenError> {
-    Store::open(folder, wait).await.map_err(|error| OpenError::Store(error.to_string()))
+    let path = folder.path().to_owned();
+    let store = Store::open(folder, wait).await.map_err(|error| match error {
+        StoreError::NotTheDatabase(why) => OpenError::NotTheDatabase { folder: path, why },
+        error => OpenError::Store(error.to_string()),
+    })?;
+    note(&store).await;
+    Ok(store)
 }
 
 async fn set_root(
@@ -246,7 +261,16 @@ async fn set_root(
     // Shown and not committed it is made again at the next start; committed and not shown it would be lost.
     show(&format!("{ROOT_PREFIX}{secret}"))
         .map_err(|error| OpenError::Root(format!("it could not be shown: {error}")))?;
-    tx.commit().await.map(drop).map_err(failed)
+    tx.commit().await.map(drop).map_err(failed)?;
+    note(store).await;
+    Ok(())
+}
+
+/// Marks the folder with what its database has. One that lags behind finds less, and nothing that is not so.
+async fn note(store: &Store) {
+    if let Err(error) = store.mark().await {
+        tracing::warn!(%error, "what the folder has was not noted");
+    }
 }
 
 async fn tell_apps(state: &State) -> Result<(), OpenError> {
@@ -284,6 +308,7 @@ async fn forget(state: Arc<State>) {
             Err(error) => tracing::warn!(%error, "revocations that are over were not let go of"),
         }
         if settled_ms.abs_diff(noted_ms) >= SETTLED_NOTED_MS {
+            note(&state.store).await;
             match state.store.note_settled(settled_ms).await {
                 Ok(()) => noted_ms = settled_ms,
                 Err(error) => tracing::warn!(%error, "the settled time was not noted"),

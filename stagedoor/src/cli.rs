@@ -2,6 +2,7 @@
 //! Parses and prints; every decision is made elsewhere.
 
 mod app;
+mod backup;
 mod bench;
 mod http;
 mod revoke;
@@ -11,6 +12,7 @@ mod root;
 mod serve;
 mod settings;
 mod stay;
+mod time;
 mod token;
 
 use std::{
@@ -66,6 +68,10 @@ enum Command {
     /// The operator's root credential, on the machine itself.
     #[command(subcommand)]
     Root(root::Root),
+    /// Write the whole database into one file, also while a server runs.
+    Backup(backup::BackupArguments),
+    /// Make a data folder of a backup.
+    Restore(backup::RestoreArguments),
     /// Load a server and measure it: fan-out, rooms, latency, logins, slow readers, memory.
     Bench(bench::Bench),
     /// Check and print the configuration.
@@ -162,6 +168,12 @@ fn dispatch(cli: Cli) -> Done {
         Command::Revoke(command) => revoke::run(&command, json),
         Command::Room(command) => room::run(command, json),
         Command::Root(command) => root::run(command, &config(&BTreeMap::new())?.unlooked(), json),
+        Command::Backup(arguments) => {
+            backup::backup(arguments, &config(&BTreeMap::new())?.unlooked(), json)
+        }
+        Command::Restore(arguments) => {
+            backup::restore(arguments, &config(&BTreeMap::new())?.unlooked(), json)
+        }
         Command::Bench(arguments) => bench::run(&arguments, json),
         Command::Config(command) => settings::run(&command, config(&BTreeMap::new())),
         Command::Completions { shell } => {

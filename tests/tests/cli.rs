@@ -1,5 +1,7 @@
 //! The command line, as its users run it: the built binary against a running Stagedoor.
 
+#[path = "cli/backups.rs"]
+mod backups;
 #[path = "cli/bad_configs.rs"]
 mod bad_configs;
 #[path = "cli/configs.rs"]
