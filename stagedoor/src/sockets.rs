@@ -139,12 +139,26 @@ impl Drop for SocketFile {
 }
 
 /// Listens. Of a host with several addresses the first that can be had is used. `mode` says who may connect to a
-/// unix socket.
-pub(crate) async fn bind(address: &str, mode: u32) -> anyhow::Result<Bound> {
-    let cannot = || format!("cannot listen on {address}");
+/// unix socket; `setting` and `flag` are where another address can be given.
+pub(crate) async fn bind(
+    address: &str,
+    mode: u32,
+    (setting, flag): (&str, &str),
+) -> anyhow::Result<Bound> {
+    let cannot = || format!("cannot listen on {address} (`{setting}`)");
+    let busy = |error: io::Error| match error.kind() {
+        io::ErrorKind::AddrInUse => anyhow::anyhow!(
+            "another program listens there, perhaps another Stagedoor; end it, or give another address by {flag} or \
+             `{setting}`"
+        ),
+        io::ErrorKind::PermissionDenied => anyhow::anyhow!(
+            "this user may not; give a port above 1023 by {flag} or `{setting}`, or the capability CAP_NET_BIND_SERVICE"
+        ),
+        _ => error.into(),
+    };
     match address.parse().with_context(cannot)? {
         Address::Host(host) => {
-            let tcp = TcpListener::bind(&host).await.with_context(cannot)?;
+            let tcp = TcpListener::bind(&host).await.map_err(busy).with_context(cannot)?;
             let at = At::Tcp(tcp.local_addr()?);
             Ok(Bound { listening: Listening::Tcp(tcp), at, file: None })
         }
@@ -197,27 +211,29 @@ mod tests {
         );
     }
 
+    const PLACE: (&str, &str) = ("listen.address", "--listen");
+
     #[tokio::test]
     async fn a_unix_socket_has_its_mode_and_goes_with_its_listener() {
         let folder = std::env::temp_dir().join(format!("stagedoor-socket-{}", std::process::id()));
         fs::create_dir_all(&folder).expect("a folder");
         let path = folder.join("s.sock");
         let address = format!("unix:{}", path.display());
-        let bound = bind(&address, 0o600).await.expect("it listens");
+        let bound = bind(&address, 0o600, PLACE).await.expect("it listens");
         let mode = fs::metadata(&path).expect("the file").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         assert_eq!(bound.at.to_string(), address);
-        let taken = bind(&address, 0o600).await.err().expect("taken");
+        let taken = bind(&address, 0o600, PLACE).await.err().expect("taken");
         assert!(format!("{taken:#}").contains("listens there already"), "{taken:#}");
         // Left behind by a process that was killed.
         let Bound { listening, file, .. } = bound;
         drop(listening);
         std::mem::forget(file);
         assert!(path.exists());
-        drop(bind(&address, 0o600).await.expect("what was left is replaced"));
+        drop(bind(&address, 0o600, PLACE).await.expect("what was left is replaced"));
         assert!(!path.exists());
         fs::write(&path, "mine").expect("a file");
-        assert!(bind(&address, 0o600).await.is_err());
+        assert!(bind(&address, 0o600, PLACE).await.is_err());
         assert_eq!(fs::read_to_string(&path).expect("the file"), "mine");
         fs::remove_dir_all(&folder).expect("it was there");
     }

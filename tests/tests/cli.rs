@@ -8,6 +8,8 @@ mod bad_configs;
 mod configs;
 #[path = "cli/operators.rs"]
 mod operators;
+#[path = "cli/people.rs"]
+mod people;
 #[path = "cli/process.rs"]
 mod process;
 #[path = "cli/revocations.rs"]

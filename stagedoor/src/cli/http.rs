@@ -18,7 +18,7 @@ use tokio::{
 };
 use tokio_rustls::TlsConnector;
 
-use super::{Failure, secret, usage};
+use super::{Failure, failure::ApiRefusal, secret, usage};
 
 #[derive(Debug, Args)]
 pub(super) struct Api {
@@ -97,8 +97,14 @@ impl Api {
         if status.is_success() {
             return Ok(value);
         }
-        let text = |name: &str| value[name].as_str().unwrap_or_default().to_owned();
-        Err(Failure::Refused(anyhow::anyhow!("{status}: {}: {}", text("code"), text("detail"))))
+        let text = |name: &str| value[name].as_str().map(ToOwned::to_owned);
+        let refusal = ApiRefusal {
+            status,
+            code: text("code").unwrap_or_default(),
+            detail: text("detail").unwrap_or_default(),
+            field: text("field"),
+        };
+        Err(Failure::Refused(refusal.into()))
     }
 }
 

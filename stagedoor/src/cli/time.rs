@@ -69,8 +69,8 @@ impl Span {
     }
 }
 
-/// When something ends: a duration from now, or a time such as `2027-01-31T18:00:00Z`. A number alone is refused: it
-/// could be either.
+/// When something ends: a duration from now, or a time such as `2027-01-31T18:00:00Z`, or `@` and Unix seconds. A
+/// number alone is refused: it could be either.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum When {
     /// So long from now.
@@ -88,6 +88,9 @@ impl FromStr for When {
         let wrong = || TimeError(text.into(), WHEN);
         if text.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(wrong());
+        }
+        if let Some(unix_s) = text.strip_prefix('@') {
+            return unix_s.parse().map(Self::At).map_err(|_| wrong());
         }
         match text.parse() {
             Ok(span) => Ok(Self::In(span)),

@@ -1,10 +1,6 @@
 //! `token mint|verify|inspect`, of `cli`. Without a server: a key's secret is all it takes.
 
-use std::{
-    path::PathBuf,
-    sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::{path::PathBuf, sync::Arc};
 
 use anyhow::Context;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -17,7 +13,12 @@ use stagedoor_token::{
     mint, seat, verify,
 };
 
-use super::{Done, Failure, print, secret, stay::Stay, usage};
+use super::{
+    Done, Failure, print, secret,
+    stay::Stay,
+    time::{Span, now_s},
+    usage,
+};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Token {
@@ -25,7 +26,7 @@ pub(super) enum Token {
     #[command(
         after_help = "Example:\n  stagedoor token mint --app 7 --kid k_1 --secret-file key.txt --room lobby --user anna --role host"
     )]
-    Mint(Mint),
+    Mint(Box<Mint>),
     /// Verify a token with a key's secret: exit 0 when it is good, 1 when it is refused.
     #[command(
         after_help = "Example:\n  stagedoor token verify --app 7 --kid k_1 --secret-file key.txt < token.txt"
@@ -65,9 +66,9 @@ pub(super) struct Mint {
     /// The role.
     #[arg(long)]
     role: String,
-    /// How long it lives, in seconds.
-    #[arg(long, default_value_t = 3_600)]
-    ttl: u64,
+    /// How long it lives.
+    #[arg(long, value_name = "DURATION", default_value = "1h")]
+    ttl: Span,
     /// Narrows the role: JSON in the form of spec/roles.md.
     #[arg(long, value_name = "JSON")]
     grants: Option<String>,
@@ -119,10 +120,6 @@ pub(super) struct Verify {
     roles: AppRoles,
 }
 
-fn now_s() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |passed| passed.as_secs())
-}
-
 fn key(arguments: &KeyArguments) -> Result<Key, Failure> {
     key_of(arguments.app, &arguments.kid, arguments.secret_file.as_ref())
 }
@@ -149,7 +146,7 @@ fn token(file: Option<&PathBuf>) -> Result<String, Failure> {
 /// Runs one.
 pub(super) fn run(command: Token, json: bool) -> Done {
     match command {
-        Token::Mint(arguments) => minted(arguments, json),
+        Token::Mint(arguments) => minted(*arguments, json),
         Token::Verify(arguments) => verified(&arguments, json),
         Token::Inspect { token_file } => inspected(&token(token_file.as_ref())?, json),
     }
@@ -172,7 +169,15 @@ fn minted(arguments: Mint, json: bool) -> Done {
         grants,
         name: arguments.name,
         meta: arguments.meta,
-        ..Claims::new(key.app(), &arguments.room, &arguments.user, role, &jti, now_s, arguments.ttl)
+        ..Claims::new(
+            key.app(),
+            &arguments.room,
+            &arguments.user,
+            role,
+            &jti,
+            now_s,
+            arguments.ttl.s,
+        )
     };
     let claims = arguments.stay.of(claims, now_s)?;
     // No server is asked, so what its door would refuse is refused here.
