@@ -1,5 +1,7 @@
 //! `app create|change|list|show|delete|audit|keys|api-keys`, of `cli`.
 
+use std::io::Write;
+
 use clap::{Args, Subcommand, builder::PossibleValuesParser};
 use hyper::Method;
 use serde_json::{Value, json};
@@ -98,12 +100,15 @@ enum Keys {
         /// The AppID.
         app: u32,
     },
-    /// A key's tokens open nothing any more.
+    /// A key's tokens open nothing any more. Says how many live seats they hold, which go on until they end.
     Retire {
         /// The AppID.
         app: u32,
         /// The key id.
         kid: String,
+        /// Close those seats as well.
+        #[arg(long)]
+        close: bool,
         #[command(flatten)]
         sure: Sure,
     },
@@ -169,6 +174,25 @@ fn seconds(span: Option<Span>) -> Option<u64> {
     span.map(|span| span.s)
 }
 
+/// Retires a key, and closes the seats of its tokens by a revocation, once nobody gets in by them any more.
+fn retire(api: &Api, app: u32, kid: &str, close: bool, json: bool) -> Done {
+    let path = format!("/v1/apps/{app}");
+    let retire = format!("{path}/keys/{}/retire", segment(kid));
+    let mut answer = api.ask(&Method::POST, &retire, None)?;
+    if close {
+        let revocation = json!({"target": {"key": kid}, "reason": "the key is retired"});
+        let revoked = api.ask(&Method::POST, &format!("{path}/revocations"), Some(&revocation))?;
+        answer["closed"] = revoked["seats"].clone();
+    }
+    print(&answer, json)?;
+    let seats = answer["seats"].as_u64().unwrap_or(0);
+    if seats > 0 && !close && !json {
+        let hint = "live seats go on until their tokens end; with --close they are closed";
+        writeln!(std::io::stderr(), "{seats} {hint}")?;
+    }
+    Ok(())
+}
+
 /// Runs one.
 pub(super) fn run(app: App, json: bool) -> Done {
     let (method, path, body) = match app.command {
@@ -201,9 +225,10 @@ pub(super) fn run(app: App, json: bool) -> Done {
         AppCommand::Keys(Keys::Rotate { app }) => {
             (Method::POST, format!("/v1/apps/{app}/keys/rotate"), None)
         }
-        AppCommand::Keys(Keys::Retire { app, kid, sure }) => {
-            sure.confirm(&format!("tokens that key {kid} signed open nothing any more"))?;
-            (Method::POST, format!("/v1/apps/{app}/keys/{}/retire", segment(&kid)), None)
+        AppCommand::Keys(Keys::Retire { app: of, kid, close, sure }) => {
+            let and = if close { ", and their live seats are closed" } else { "" };
+            sure.confirm(&format!("tokens that key {kid} signed open nothing any more{and}"))?;
+            return retire(&app.api, of, &kid, close, json);
         }
         AppCommand::ApiKeys(ApiKeys::List { app, paging }) => {
             (Method::GET, format!("/v1/apps/{app}/api-keys{}", paging.query()), None)

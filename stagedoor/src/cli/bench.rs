@@ -283,6 +283,14 @@ fn running(at: &At, url: &str) -> Result<Target, Failure> {
     })
 }
 
+/// How long a run that a signal broke waits to be ended by it.
+const SIGNAL_PATIENCE: Duration = Duration::from_secs(5);
+
+fn is_interrupted(error: &LoadError) -> bool {
+    matches!(error, LoadError::Connect { error, .. } | LoadError::Io { error }
+        if error.kind() == std::io::ErrorKind::Interrupted)
+}
+
 /// Runs one.
 pub(super) fn run(bench: &Bench, json: bool) -> Done {
     let scenario = bench.scenario.scenario()?;
@@ -296,6 +304,10 @@ pub(super) fn run(bench: &Bench, json: bool) -> Done {
     let mut bar = show::Bar::default();
     let outcome = scenario.run(&target, &mut |progress| bar.show(progress));
     bar.clear();
+    if own.is_some() && outcome.as_ref().is_err_and(is_interrupted) {
+        // A signal came in the middle of a system call; the thread that heard it ends the process.
+        std::thread::park_timeout(SIGNAL_PATIENCE);
+    }
     drop(own);
     let outcome = outcome.map_err(failure)?;
     show::outcome(&outcome, json)?;

@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use stagedoor_tests::{binary::binary, member::PATIENCE, stage::now_s};
+use stagedoor_tests::{Caller, Member, binary::binary, member::PATIENCE, stage::now_s};
 
 use super::{Dev, Ran, run_with};
 
@@ -240,12 +240,12 @@ fn is_alive(id: u32) -> bool {
 #[test]
 fn a_bench_that_is_ended_ends_its_server() -> Result<()> {
     for (signal, code) in [("TERM", 143), ("INT", 130), ("HUP", 129)] {
-        let folder = tempfile::tempdir()?;
+        let (folder, beside) = (tempfile::tempdir()?, tempfile::NamedTempFile::new()?);
         let mut bench = Command::new(binary()?)
             .args(["bench", "fanout", "--subscribers", "2", "--seconds", "60"])
             .env("TMPDIR", folder.path())
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stderr(fs::File::create(beside.path())?)
             .spawn()?;
         let patience = Instant::now() + PATIENCE;
         // Its server is up when its database is there; nothing else tells.
@@ -262,7 +262,9 @@ fn a_bench_that_is_ended_ends_its_server() -> Result<()> {
         let ended =
             Command::new("kill").args([&format!("-{signal}"), &bench.id().to_string()]).status()?;
         ensure!(ended.success(), "kill");
-        assert_eq!(bench.wait()?.code(), Some(code), "{signal}");
+        let status = bench.wait()?;
+        let said = fs::read_to_string(beside.path())?;
+        assert_eq!(status.code(), Some(code), "{signal}: {said}");
         while servers.iter().any(|id| is_alive(*id)) {
             if Instant::now() >= patience {
                 for id in &servers {
@@ -274,5 +276,85 @@ fn a_bench_that_is_ended_ends_its_server() -> Result<()> {
         }
         assert_eq!(fs::read_dir(folder.path())?.count(), 0, "SIG{signal}: its folder stays");
     }
+    Ok(())
+}
+
+/// A member with a token that was just minted by the API.
+async fn seated(dev: &Dev, user: &str) -> Result<(Member, String)> {
+    let body = json!({"room": "lobby", "user": user, "role": "host"});
+    let api = Caller { to: dev.address("url")?, credential: dev.text("api_key").into() };
+    let minted =
+        api.get(201, "POST", &format!("/v1/apps/{}/tokens", dev.app()), Some(&body)).await?;
+    let token = minted["token"].as_str().context("a token")?.to_owned();
+    let mut member = Member::connect(dev.address("url")?).await?;
+    member.log_in(&token).await?;
+    Ok((member, token))
+}
+
+#[tokio::test]
+async fn a_retired_key_tells_its_live_seats_and_closes_them() -> Result<()> {
+    let dev = Dev::start()?;
+    let app = dev.app();
+    let old = dev.text("kid").to_owned();
+    let (mut anna, _) = seated(&dev, "anna").await?;
+    let (mut ben, _) = seated(&dev, "ben").await?;
+    let next = dev.ok("root", &["app", "keys", "rotate", &app])?;
+    let next = next["current"].as_str().context("a key")?.to_owned();
+    let (mut cleo, _) = seated(&dev, "cleo").await?;
+    let retired = dev.ok("root", &["app", "keys", "retire", &app, &old, "--yes"])?;
+    assert_eq!((&retired["state"], &retired["seats"]), (&json!("retired"), &json!(2)));
+    anna.ok(json!({"op": "ping"})).await?;
+    // Asked once more, with what closes them.
+    let plain = ["app", "keys", "retire", &app, &old, "--yes", "--close"];
+    let closed = dev.run_as(dev.text("root"), &plain)?;
+    assert_eq!(closed.code, 0, "{}", closed.err);
+    assert!(closed.out.contains("closed         2"), "{}", closed.out);
+    assert_eq!(anna.closed().await?.code, 4205);
+    assert_eq!(ben.closed().await?.code, 4205);
+    cleo.ok(json!({"op": "ping"})).await?;
+    let current =
+        dev.run_as(dev.text("root"), &["app", "keys", "retire", &app, &next, "--yes", "--close"])?;
+    assert!(current.code == 1 && current.err.contains("key_current"), "{}", current.err);
+    cleo.ok(json!({"op": "ping"})).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_revocation_shows_what_it_does_to_seats() -> Result<()> {
+    let dev = Dev::start()?;
+    let app = dev.app();
+    let (_anna, _) = seated(&dev, "anna").await?;
+    let softly =
+        ["revoke", "add", &app, "--user", "anna", "--margin", "2m", "--demote", "audience"];
+    let made = dev.ok("api_key", &softly)?;
+    assert_eq!(
+        (&made["margin_s"], &made["then"], &made["seats"]),
+        (&json!(120), &json!({"demote": "audience"}), &json!(1))
+    );
+    let made = dev.ok("api_key", &["revoke", "add", &app, "--user", "ben"])?;
+    assert_eq!((&made["margin_s"], &made["then"]), (&json!(0), &json!("close")));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_room_shows_who_is_muted() -> Result<()> {
+    let dev = Dev::start()?;
+    let app = dev.app();
+    let (_anna, _) = seated(&dev, "anna").await?;
+    let (_ben, _) = seated(&dev, "ben").await?;
+    dev.ok(
+        "api_key",
+        &["room", "mute", &app, "lobby", "anna", "--kind", "audio", "--kind", "video"],
+    )?;
+    let shown = dev.ok("api_key", &["room", "show", &app, "lobby"])?;
+    let members = shown["members"].as_array().context("members")?;
+    let of = |user: &str| members.iter().find(|member| member["member"]["user"] == user);
+    assert_eq!(of("anna").context("anna")?["muted"], json!(["audio", "video"]));
+    assert!(of("ben").context("ben")?.get("muted").is_none(), "{shown}");
+    let plain = dev.run_as(dev.text("api_key"), &["room", "show", &app, "lobby"])?;
+    assert!(plain.out.contains("muted") && plain.out.contains("audio,video"), "{}", plain.out);
+    dev.ok("api_key", &["room", "unmute", &app, "lobby", "anna"])?;
+    let shown = dev.ok("api_key", &["room", "show", &app, "lobby"])?;
+    assert!(!shown.to_string().contains("muted"), "{shown}");
     Ok(())
 }
