@@ -59,4 +59,4 @@ pub use error::BodyTimeout;
 pub use folder::{DataFolder, FolderError};
 pub use router::openapi;
 pub use routes::{api_keys::ApiKeyCreated, apps::AppCreated};
-pub use server::{NotReady, OpenError, Server};
+pub use server::{NotReady, OpenError, Server, Usable};

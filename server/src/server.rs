@@ -3,7 +3,7 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use stagedoor_bus::{Bus, Event, StoreRequest};
-use stagedoor_token::AppId;
+use stagedoor_token::{AppId, KeyState};
 use stagedoor_wire::rate::Rate;
 use thiserror::Error;
 use tokio::{
@@ -12,7 +12,7 @@ use tokio::{
 };
 
 use crate::{
-    caller::{ROOT_PREFIX, Scope},
+    caller::{Presented, ROOT_PREFIX, Scope},
     config::Config,
     deployment::NotTheDatabase,
     doors::{Doors, News},
@@ -84,6 +84,16 @@ pub enum NotReady {
     /// Reads fail.
     #[error("the store does not answer")]
     Unreadable,
+}
+
+/// What of an app can be used now.
+pub struct Usable {
+    /// The id of the key that signs.
+    pub kid: String,
+    /// Its secret, base64url without padding.
+    pub secret: String,
+    /// The app's roles, the lowest rank first.
+    pub roles: Vec<String>,
 }
 
 /// The server.
@@ -194,6 +204,27 @@ impl Server {
         let done = self.state.doors.commit(tx, AppId(app), News::Nothing).await;
         done.map_err(ApiError::from)?;
         Ok(created)
+    }
+
+    /// What signs an app's tokens, and the roles that they can name, now; `None` if the app is not there.
+    pub async fn usable(&self, app: u32) -> Result<Option<Usable>, OpenError> {
+        let keys = self.state.store.keys(AppId(app)).await.map_err(ApiError::from)?;
+        let current = keys.into_iter().find(|key| key.state == KeyState::Current);
+        let directory = self.state.bus.directory();
+        let (Some(key), Some(app)) = (current, directory.app(AppId(app))) else { return Ok(None) };
+        let mut roles: Vec<_> =
+            app.roles.iter().map(|role| (role.grants().rank, role.name().to_string())).collect();
+        roles.sort();
+        let roles = roles.into_iter().map(|(_, role)| role).collect();
+        Ok(Some(Usable { kid: key.kid, secret: secret::encode(&key.secret), roles }))
+    }
+
+    /// Whether a credential is one of the API's, now.
+    pub async fn knows(&self, credential: &str) -> bool {
+        match Presented::parse(credential) {
+            Ok(presented) => presented.caller(&self.state).await.is_ok(),
+            Err(_) => false,
+        }
     }
 
     /// Whether the store can be read and written. While writes fail, one is tried now and then.

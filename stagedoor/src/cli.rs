@@ -115,7 +115,7 @@ fn dispatch(cli: Cli) -> Done {
     match cli.command {
         Command::Dev(arguments) => {
             let config = config(&arguments.flags())?.on_this_machine()?;
-            serve::dev(&config, json)
+            serve::dev(&config, arguments.is_fresh(), json)
         }
         Command::Serve(arguments) => serve::serve(&config(&arguments.flags())?.on_this_machine()?),
         Command::Token(command) => token::run(command, json),

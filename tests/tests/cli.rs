@@ -6,6 +6,8 @@ mod backups;
 mod bad_configs;
 #[path = "cli/configs.rs"]
 mod configs;
+#[path = "cli/dev.rs"]
+mod dev;
 #[path = "cli/operators.rs"]
 mod operators;
 #[path = "cli/people.rs"]
@@ -93,12 +95,17 @@ impl Dev {
     }
 
     fn start_in(data: &Path, variables: &[(&str, &str)]) -> Result<Self> {
+        Self::start_with(data, &[], variables)
+    }
+
+    fn start_with(data: &Path, more: &[&str], variables: &[(&str, &str)]) -> Result<Self> {
         std::fs::create_dir_all(data)?;
         let errors = data.join("stderr.log");
         let mut child = Command::new(binary()?)
             .args(["dev", "--json", "--listen", "127.0.0.1:0", "--operations", "127.0.0.1:0"])
             .arg("--data")
             .arg(data)
+            .args(more)
             .envs(variables.iter().copied())
             .stdout(Stdio::piped())
             .stderr(std::fs::File::create(&errors)?)

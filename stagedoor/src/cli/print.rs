@@ -115,7 +115,7 @@ fn plain(name: &str, value: &Value) -> String {
             });
             fields.collect::<Vec<_>>().join(" ")
         }
-        Value::Bool(is) => if *is { "yes" } else { "no" }.into(),
+        Value::Bool(is) => is.to_string(),
     }
 }
 
@@ -152,9 +152,9 @@ mod tests {
         ];
         assert_eq!(
             table(&items, 0),
-            "kid   created               z    more\n\
-             k_1   1970-01-01T00:00:00Z  yes  -\n\
-             k_22  2027-01-31T18:00:00Z  -    user=anna\n"
+            "kid   created               z     more\n\
+             k_1   1970-01-01T00:00:00Z  true  -\n\
+             k_22  2027-01-31T18:00:00Z  -     user=anna\n"
         );
         assert_eq!(table(&[], 1), "  none\n");
     }

@@ -1,6 +1,6 @@
 //! `token mint|verify|inspect`, of `cli`. Without a server: a key's secret is all it takes.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{io::Write, path::PathBuf, sync::Arc};
 
 use anyhow::Context;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -14,7 +14,9 @@ use stagedoor_token::{
 };
 
 use super::{
-    Done, Failure, print, secret,
+    Done, Failure,
+    http::glance,
+    print, secret,
     stay::Stay,
     time::{Span, now_s},
     usage,
@@ -22,7 +24,8 @@ use super::{
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Token {
-    /// Mint a token with a key's secret.
+    /// Mint a token with a key's secret. Where STAGEDOOR_URL and STAGEDOOR_API_KEY are given that server is asked
+    /// whether the app still signs with the key and has the role; if not, a warning says so.
     #[command(
         after_help = "Example:\n  stagedoor token mint --app 7 --kid k_1 --secret-file key.txt --room lobby --user anna --role host"
     )]
@@ -152,6 +155,45 @@ pub(super) fn run(command: Token, json: bool) -> Done {
     }
 }
 
+/// What the app's server would say against a token: of its key, and of its role. Nothing, where none can be asked.
+fn doubts(app: AppId, kid: &str, role: &str) -> Vec<String> {
+    let mut all = Vec::new();
+    if let Some(keys) = glance(&format!("/v1/apps/{app}/keys")) {
+        let keys = keys["items"].as_array().cloned().unwrap_or_default();
+        let state = |key: &Value| key["state"].as_str().unwrap_or_default().to_owned();
+        let current = keys.iter().find(|key| state(key) == "current");
+        let current = current.and_then(|key| key["kid"].as_str()).unwrap_or("none");
+        match keys.iter().find(|key| key["kid"] == *kid).map(state).as_deref() {
+            Some("current") => {}
+            Some(state @ ("retiring" | "next")) => all.push(format!(
+                "key {kid} is {state}: the app signs with {current}, and the door takes this token while {kid} is not \
+                 retired"
+            )),
+            Some(state) => all.push(format!(
+                "key {kid} is {state}: the door refuses this token; the app signs with {current}"
+            )),
+            None => all.push(format!(
+                "app {app} has no key {kid}: the door refuses this token; the app signs with {current}"
+            )),
+        }
+    }
+    if let Some(set) = glance(&format!("/v1/apps/{app}/roles")) {
+        let roles: Vec<&str> = set["roles"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|role| role["role"].as_str())
+            .collect();
+        if !roles.contains(&role) {
+            let roles = roles.join(", ");
+            all.push(format!(
+                "app {app} has no role `{role}`: the door refuses this token; its roles are {roles}"
+            ));
+        }
+    }
+    all
+}
+
 fn minted(arguments: Mint, json: bool) -> Done {
     let key = key(&arguments.key)?;
     let narrowing = |json: &str| {
@@ -188,6 +230,9 @@ fn minted(arguments: Mint, json: bool) -> Done {
         MintError::Refused(fault) => refused(fault),
         MintError::KeyNotCurrent => error.into(),
     })?;
+    for doubt in doubts(claims.app, &arguments.key.kid, &claims.role) {
+        writeln!(std::io::stderr(), "warning: {doubt}")?;
+    }
     if json {
         print(&json!({"token": token, "jti": jti, "exp": claims.exp}), true)
     } else {
