@@ -84,6 +84,9 @@ pub enum Denied {
     /// The user has no seat left.
     #[error("the user holds as many seats in the room as it may")]
     SeatHeld,
+    /// The process has no memory left.
+    #[error("the relay has as much memory as it may")]
+    MemoryFull,
     /// The relay is going away.
     #[error("the relay is going away")]
     Closing,
@@ -228,6 +231,7 @@ impl Denied {
             Self::RoomFull => "room_full",
             Self::RoleFull => "role_full",
             Self::SeatHeld => "seat_held",
+            Self::MemoryFull => "memory_exceeded",
             Self::Closing => "closing",
             Self::Store => "store_unavailable",
         }
@@ -291,6 +295,7 @@ impl Denied {
             Self::RoomFull => Close::RoomFull,
             Self::RoleFull => Close::RoleFull,
             Self::SeatHeld => Close::SeatHeld,
+            Self::MemoryFull => Close::MemoryExceeded,
             Self::Closing => Close::Closing,
             Self::Store => Close::StoreUnavailable,
         }

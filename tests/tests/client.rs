@@ -21,6 +21,8 @@ use stagedoor_token::{AtExp, Claims, Roles, SecondLogin, mint};
 
 #[path = "client/bound.rs"]
 mod bound;
+#[path = "client/lists.rs"]
+mod lists;
 #[path = "client/rights.rs"]
 mod rights;
 
