@@ -15,7 +15,7 @@ pub(super) struct Sure {
 }
 
 impl Sure {
-    /// Asks whoever sits at the terminal; where nobody does, `--yes` must have been given. `what` is what will be gone.
+    /// Asks at the terminal; without one, `--yes` must have been given. `what` is what will be gone.
     pub(super) fn confirm(self, what: &str) -> Done {
         if self.yes {
             return Ok(());

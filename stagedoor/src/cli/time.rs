@@ -121,7 +121,7 @@ pub(super) fn utc(unix_s: u64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", s / 3_600, s / 60 % 60, s % 60)
 }
 
-/// Year, month and day of so many days after 1970-01-01, in the Gregorian calendar. Years begin in March, so that a
+/// Year, month and day of a number of days after 1970-01-01, in the Gregorian calendar. Years begin in March, so that a
 /// leap day is the last of its year.
 fn date(days: u64) -> (u64, u64, u64) {
     let days = days + 719_468;

@@ -39,14 +39,14 @@ impl Config {
         if is_beyond_loopback(&self.listen.address) && self.relay.tls.is_none() && !has_proxy {
             say(
                 "listen.address",
-                "plain HTTP beyond the loopback: whoever is on the way reads tokens and API keys; \
+                "plain HTTP beyond the loopback: tokens and API keys can be read on the way; \
                                    set [relay.tls], or listen on 127.0.0.1 behind a proxy that ends TLS",
             );
         }
         if is_beyond_loopback(&self.listen.operations) {
             say(
                 "listen.operations",
-                "health and metrics are open beyond the loopback, to whoever reaches the port; \
+                "health and metrics are open beyond the loopback to all that reach the port; \
                                       listen on 127.0.0.1, or keep strangers from it by a firewall",
             );
         }
