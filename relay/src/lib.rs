@@ -6,38 +6,39 @@
 //!
 //! 1. [`relay`]: the whole: what it is made of, how it starts, answers the server, and goes away.
 //! 2. [`answer`]: the server's commands, carried out.
-//! 1. [`clock`]: watches the calendar, which seats follow.
-//! 2. [`listener`]: accepts; counts connections; TLS.
-//! 3. [`handshake`]: a connection's first request: an upgrade, or somebody else's.
-//! 4. [`upgrade`]: the one decision what an upgrade comes to, first request or later.
-//! 5. [`connection`]: one task, one socket: reads, asks, gathers, writes.
-//! 6. [`session`]: one member's requests, decided and carried out in its room.
-//! 7. [`login`]: the door asked, the seat taken, both told.
-//! 8. [`removal`]: a user kicked or banned, once that is stored.
-//! 9. [`door`]: the one decision whether a token opens a room.
-//! 10. [`proof`]: the proof that a member holds the key to which its token is bound. Pure.
-//! 11. [`tickets`]: what logs in again in place of a token that logs in once.
-//! 12. [`shared`]: what every connection of the relay has in common.
-//! 13. [`seat`]: a member's place in a room: its cursors, its mail; leaving is its `Drop`.
-//! 14. [`rooms`]: every room by app and name.
-//! 15. [`room`]: members, presence, events, streams and state of one room.
-//! 16. [`standing`]: what a user was given in a room beside its token, and what results of both. Pure.
-//! 17. [`pass`]: what of a token counts in the seat that it opened.
-//! 18. [`stream`]: one published stream.
-//! 19. [`feed`]: a log that many read, and who of them waits for more.
-//! 20. [`log`]: frames in order, bounded by bytes and age. Pure.
-//! 21. [`mail`]: the wake-up handle by which rooms and streams reach a connection.
-//! 22. [`batch`]: what goes to the socket next, in few writes.
-//! 23. [`head`]: the head of a request for the relay's path. Pure.
-//! 24. [`encode`]: the bytes of a server's WebSocket frame.
-//! 25. [`tls`]: certificates, and their renewal while running.
-//! 26. [`io`]: a connection with or without TLS.
-//! 27. [`memory`]: whether the process has too much memory for anybody new.
-//! 28. [`clients`]: whose connection and whose request it is, and whether there is a place for it.
-//! 29. [`forwarded`]: what trusted proxies say of their clients in heads. Pure.
-//! 30. [`proxy_header`]: what they say in front of a connection.
-//! 31. [`addresses`]: how many connections there are from each address.
-//! 32. [`metrics`]: what the relay counts.
+//! 3. [`clock`]: watches the calendar, which seats follow.
+//! 4. [`listener`]: accepts; counts connections; TLS.
+//! 5. [`handshake`]: a connection's first request: an upgrade, or somebody else's.
+//! 6. [`upgrade`]: the one decision what an upgrade comes to, first request or later.
+//! 7. [`connection`]: one task, one socket: reads, asks, gathers, writes.
+//! 8. [`session`]: one member's requests, decided and carried out in its room.
+//! 9. [`login`]: the door asked, the seat taken, both told.
+//! 10. [`removal`]: a user kicked or banned, once that is stored.
+//! 11. [`door`]: the one decision whether a token opens a room.
+//! 12. [`proof`]: the proof that a member holds the key to which its token is bound. Pure.
+//! 13. [`tickets`]: what logs in again in place of a token that logs in once.
+//! 14. [`login_rates`]: how often one token and one address may log in.
+//! 15. [`shared`]: what every connection of the relay has in common.
+//! 16. [`seat`]: a member's place in a room: its cursors, its mail; leaving is its `Drop`.
+//! 17. [`rooms`]: every room by app and name.
+//! 18. [`room`]: members, presence, events, streams and state of one room.
+//! 19. [`standing`]: what a user was given in a room beside its token, and what results of both. Pure.
+//! 20. [`pass`]: what of a token counts in the seat that it opened.
+//! 21. [`stream`]: one published stream.
+//! 22. [`feed`]: a log that many read, and who of them waits for more.
+//! 23. [`log`]: frames in order, bounded by bytes and age. Pure.
+//! 24. [`mail`]: the wake-up handle by which rooms and streams reach a connection.
+//! 25. [`batch`]: what goes to the socket next, in few writes.
+//! 26. [`head`]: the head of a request for the relay's path. Pure.
+//! 27. [`encode`]: the bytes of a server's WebSocket frame.
+//! 28. [`tls`]: certificates, and their renewal while running.
+//! 29. [`io`]: a connection with or without TLS.
+//! 30. [`memory`]: whether the process has too much memory for anybody new.
+//! 31. [`clients`]: whose connection and whose request it is, and whether there is a place for it.
+//! 32. [`forwarded`]: what trusted proxies say of their clients in heads. Pure.
+//! 33. [`proxy_header`]: what they say in front of a connection.
+//! 34. [`addresses`]: how many connections there are from each address.
+//! 35. [`metrics`]: what the relay counts.
 //!
 //! Outside of the list, and only with the feature `bench`: `bench`, the hot paths laid open to those who
 //! count their instructions.
@@ -61,6 +62,7 @@ mod io;
 mod listener;
 mod log;
 mod login;
+mod login_rates;
 mod mail;
 mod memory;
 mod metrics;

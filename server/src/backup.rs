@@ -15,7 +15,7 @@ use thiserror::Error;
 use crate::{
     deployment::{Found, Ours},
     folder::{DATABASE, DataFolder, FolderError},
-    state::unix_ms,
+    record::unix_ms,
     store::{
         StoreError,
         deployment::{BACKUP, LIVE, connected, found},
@@ -298,7 +298,7 @@ async fn put_right(copy: &mut SqliteConnection, is_backup: bool) -> Result<Resto
     sqlx::query(raised).bind(GENERATIONS).bind(now_us).execute(&mut *tx).await?;
     tx.execute("DROP TABLE IF EXISTS backup").await?;
     tx.execute("UPDATE deployment SET name = lower(hex(randomblob(16))), is_open = 0").await?;
-    let record = "INSERT INTO audit (at_ms, kind, code, actor, detail) VALUES (?, 'store.restore', 'ok', 'local', ?)";
+    let record = "INSERT INTO audit (at_ms, kind, code, actor, actor_kind, detail) VALUES (?, 'store.restore', 'ok', 'system', 'system', ?)";
     let detail = taken_ms.map(|taken_ms| format!("taken_ms={taken_ms}"));
     let at_ms = i64::try_from(unix_ms()).unwrap_or(i64::MAX);
     sqlx::query(record).bind(at_ms).bind(detail).execute(&mut *tx).await?;

@@ -1,5 +1,7 @@
 //! The command line, as its users run it: the built binary against a running Stagedoor.
 
+#[path = "cli/audit.rs"]
+mod audit;
 #[path = "cli/backups.rs"]
 mod backups;
 #[path = "cli/bad_configs.rs"]

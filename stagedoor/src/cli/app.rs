@@ -9,6 +9,7 @@ use stagedoor_server::Scope;
 
 use super::{
     Done,
+    audit::{self, Which},
     http::{Api, Paging, segment},
     print,
     sure::Sure,
@@ -68,10 +69,12 @@ enum AppCommand {
         #[command(flatten)]
         sure: Sure,
     },
-    /// List the audit trail, newest first.
+    /// List the app's audit trail, newest first.
     Audit {
         /// The AppID.
         app: u32,
+        #[command(flatten)]
+        which: Which,
         #[command(flatten)]
         paging: Paging,
     },
@@ -215,8 +218,9 @@ pub(super) fn run(app: App, json: bool) -> Done {
             ))?;
             (Method::DELETE, format!("/v1/apps/{app}"), None)
         }
-        AppCommand::Audit { app, paging } => {
-            (Method::GET, format!("/v1/apps/{app}/audit{}", paging.query()), None)
+        AppCommand::Audit { app, which, paging } => {
+            let path = audit::path(&format!("/v1/apps/{app}/audit"), &which, &paging);
+            (Method::GET, path, None)
         }
         AppCommand::Keys(Keys::List { app }) => (Method::GET, format!("/v1/apps/{app}/keys"), None),
         AppCommand::Keys(Keys::Create { app }) => {
