@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use stagedoor_token::{AppId, Kind, RoleName};
+use stagedoor_token::{AppId, Kind, Kinds, RoleName};
 use stagedoor_wire::{
     member::{Member, StreamInfo},
     name::Topic,
@@ -80,6 +80,13 @@ pub enum Command {
         margin_s: u32,
         /// What is done.
         then: Then,
+    },
+    /// Counts the live seats whose tokens a key signed. Answered with [`Answer::Done`]; touches none.
+    Held {
+        /// Whose.
+        app: AppId,
+        /// The key's id.
+        kid: String,
     },
     /// Gives a member another role. Answered with [`Answer::Done`] or [`Answer::RoleRefused`].
     Assign {
@@ -199,6 +206,13 @@ pub struct Seated {
     /// The role that it asks for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wants: Option<String>,
+    /// Kinds of streams of which it is muted.
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub muted: Kinds,
+}
+
+fn is_empty(kinds: &Kinds) -> bool {
+    *kinds == Kinds::default()
 }
 
 fn is_false(value: &bool) -> bool {

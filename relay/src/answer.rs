@@ -78,6 +78,7 @@ fn carry_out(shared: &Shared, command: Command) -> Answer {
         Command::Revoke { revocation, margin_s, then } => {
             Answer::Done { seats: revoke(shared, &revocation, margin_s, &then) }
         }
+        Command::Held { app, kid } => Answer::Done { seats: held(shared, app, &kid) },
         Command::Assign { app, room, user, role, by } => match find(app, &room) {
             Some(room) => {
                 if shared.roles(app).get(&role).is_none() {
@@ -169,6 +170,13 @@ fn revoke(shared: &Shared, revocation: &Revocation, margin_s: u32, then: &Then) 
         }
     }
     seats
+}
+
+/// How many live seats have a token that a key signed.
+fn held(shared: &Shared, app: AppId, kid: &str) -> usize {
+    let of_key = |member: &Arc<Occupant>| *member.pass.kid == *kid;
+    let seats = |room: Arc<Room>| room.occupants().iter().filter(|member| of_key(member)).count();
+    rooms(shared, app, None).into_iter().map(seats).sum()
 }
 
 fn revoke_seat(

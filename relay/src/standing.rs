@@ -71,6 +71,11 @@ impl Standing {
         self.muted = filter(self.muted, |kind| !kinds.contains(kind));
     }
 
+    /// Kinds of streams that were taken away.
+    pub(crate) fn muted(&self) -> Kinds {
+        self.muted
+    }
+
     /// Ends the wait for admission.
     pub(crate) fn admit(&mut self) {
         self.admitted = true;

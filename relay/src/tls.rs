@@ -2,13 +2,16 @@
 //! not load leaves the old pair in use.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError, RwLock},
 };
 
 use rustls::{
     ServerConfig,
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    pki_types::{
+        CertificateDer, PrivateKeyDer,
+        pem::{self, PemObject},
+    },
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -24,20 +27,25 @@ pub struct TlsFiles {
     pub key: PathBuf,
 }
 
-/// Why certificate files were not taken.
+/// Why certificate files were not taken. Each says what to write instead.
 #[derive(Debug, Error)]
 pub enum TlsError {
-    /// A file cannot be read, or is not PEM.
-    #[error("{file}: {source}", file = file.display())]
-    File {
-        /// Which.
-        file: PathBuf,
-        /// Why.
-        source: rustls::pki_types::pem::Error,
-    },
-    /// Certificate and key do not belong together, or are of no use.
-    #[error("the certificate and its key are not usable: {0}")]
-    Pair(#[from] rustls::Error),
+    /// The certificate's file.
+    #[error("{0}")]
+    Cert(String),
+    /// The key's file.
+    #[error("{0}")]
+    Key(String),
+    /// What this build of TLS cannot do.
+    #[error("TLS cannot be set up: {0}")]
+    SetUp(#[from] rustls::Error),
+}
+
+impl TlsFiles {
+    /// Whether the files are there, are what they should be, and belong together.
+    pub fn check(&self) -> Result<(), TlsError> {
+        load(self).map(drop)
+    }
 }
 
 /// By what is in the files: their times and sizes may be the old ones.
@@ -56,20 +64,62 @@ fn stamp(files: &TlsFiles) -> Stamp {
         .map(|file| std::fs::read(file).ok().map(|bytes| Sha256::digest(bytes).into()))
 }
 
-fn load(files: &TlsFiles) -> Result<Arc<ServerConfig>, TlsError> {
-    let at = |file: &PathBuf| {
-        let file = file.clone();
-        move |source| TlsError::File { file, source }
+fn read(file: &Path) -> Result<Vec<u8>, String> {
+    let cannot = |error| {
+        format!("`{}` cannot be read: {error}; write the path of a PEM file", file.display())
     };
-    let chain = CertificateDer::pem_file_iter(&files.cert)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(at(&files.cert))?;
-    let key = PrivateKeyDer::from_pem_file(&files.key).map_err(at(&files.key))?;
+    std::fs::read(file).map_err(cannot)
+}
+
+fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, pem::Error> {
+    CertificateDer::pem_slice_iter(pem).collect()
+}
+
+/// The certificate's file, with what chains it to its root.
+fn chain(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let text = read(file)?;
+    let file = file.display();
+    let chain = certificates(&text).map_err(|error| format!("`{file}` is not PEM: {error}"))?;
+    match (chain.is_empty(), PrivateKeyDer::from_pem_slice(&text).is_ok()) {
+        (false, _) => Ok(chain),
+        (true, true) => Err(format!(
+            "`{file}` has no certificate but a private key; exchange `cert` and `key`, if the other has the \
+             certificate"
+        )),
+        (true, false) => Err(format!("`{file}` has no certificate; write the path of one in PEM")),
+    }
+}
+
+fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, String> {
+    let text = read(file)?;
+    let file = file.display();
+    match PrivateKeyDer::from_pem_slice(&text) {
+        Ok(key) => Ok(key),
+        Err(pem::Error::NoItemsFound) => {
+            Err(format!("`{file}` has no private key; write the path of one in PEM"))
+        }
+        Err(error) => Err(format!("`{file}` is not PEM: {error}")),
+    }
+}
+
+fn load(files: &TlsFiles) -> Result<Arc<ServerConfig>, TlsError> {
+    let chain = chain(&files.cert).map_err(TlsError::Cert)?;
+    let key = private_key(&files.key).map_err(TlsError::Key)?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = ServerConfig::builder_with_provider(provider)
+    let builder = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
-        .with_single_cert(chain, key)?;
+        .with_no_client_auth();
+    let mut config = builder.with_single_cert(chain, key).map_err(|error| match error {
+        rustls::Error::InconsistentKeys(_) => TlsError::Key(format!(
+            "`{}` is not the key of the certificate in `{}`; write the one for which it was made",
+            files.key.display(),
+            files.cert.display()
+        )),
+        rustls::Error::InvalidCertificate(_) => {
+            TlsError::Cert(format!("`{}` has no usable certificate: {error}", files.cert.display()))
+        }
+        error => TlsError::Key(format!("`{}` is not usable: {error}", files.key.display())),
+    })?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
 }

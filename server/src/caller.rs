@@ -143,6 +143,11 @@ impl<'a> Presented<'a> {
         if !scheme.eq_ignore_ascii_case("bearer") {
             return Err(INVALID);
         }
+        Self::parse(credential)
+    }
+
+    /// A credential by itself.
+    pub(crate) fn parse(credential: &'a str) -> Result<Self, ApiError> {
         if let Some(secret) = credential.strip_prefix(ROOT_PREFIX) {
             return Ok(Self::Root { secret });
         }

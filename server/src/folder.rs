@@ -9,12 +9,14 @@ use std::{
 
 use thiserror::Error;
 
+use crate::deployment::MARKER;
+
 /// The database's file.
 pub(crate) const DATABASE: &str = "stagedoor.sqlite";
 /// The file that is locked. It stays: who removed it would lock another than who has it open.
 const LOCK: &str = "stagedoor.lock";
 /// The file of `stagedoor dev`.
-const DEV: &str = "dev.json";
+pub(crate) const DEV: &str = "dev.json";
 /// What SQLite puts behind its file's name, for the files beside it.
 const SQLITE_SUFFIXES: [&str; 4] = ["", "-wal", "-shm", "-journal"];
 /// What others may do with a file: none of this.
@@ -102,9 +104,30 @@ impl DataFolder {
         path.join(DATABASE).is_file()
     }
 
+    /// Puts everything in it into a folder of its own beside, which it returns, so that the next start begins again.
+    pub fn set_aside(&self, name: &str) -> Result<PathBuf, FolderError> {
+        let aside = self.path.join(name);
+        DirBuilder::new().mode(0o700).create(&aside).map_err(at(&aside))?;
+        for file in SQLITE_SUFFIXES.map(|suffix| format!("{DATABASE}{suffix}")) {
+            put(&self.path.join(&file), &aside.join(&file))?;
+        }
+        for file in [DEV, MARKER] {
+            put(&self.path.join(file), &aside.join(file))?;
+        }
+        Ok(aside)
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+}
+
+/// Moves a file, if it is there.
+fn put(from: &Path, to: &Path) -> Result<(), FolderError> {
+    match fs::rename(from, to) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at(from)(error)),
+        _ => Ok(()),
     }
 }
 

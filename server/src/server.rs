@@ -1,9 +1,9 @@
 //! The whole server: opens the store, tells the relay of its apps, closes. First room, before `router`.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use stagedoor_bus::{Actor, AppLife, Bus, Event, StoreRequest};
-use stagedoor_token::AppId;
+use stagedoor_token::{AppId, KeyState};
 use stagedoor_wire::rate::Rate;
 use thiserror::Error;
 use tokio::{
@@ -12,8 +12,9 @@ use tokio::{
 };
 
 use crate::{
-    caller::{ROOT_PREFIX, Scope},
+    caller::{Presented, ROOT_PREFIX, Scope},
     config::Config,
+    deployment::NotTheDatabase,
     doors::{Doors, News},
     error::ApiError,
     folder::{DataFolder, FolderError},
@@ -50,6 +51,14 @@ pub enum OpenError {
     /// The database.
     #[error("the data folder is not usable: {0}")]
     Store(String),
+    /// What lies in the data folder is not the database that was there.
+    #[error("the data folder {folder}: {why}", folder = folder.display())]
+    NotTheDatabase {
+        /// Which.
+        folder: PathBuf,
+        /// What it is, and what to do.
+        why: NotTheDatabase,
+    },
     /// The root credential, which does not count if it was shown.
     #[error("the root credential was not made: {0}")]
     Root(String),
@@ -76,6 +85,16 @@ pub enum NotReady {
     /// The disk has less room than it must have, or the audit trail has none left.
     #[error("what must be recorded cannot be: the disk or the audit trail is full")]
     Unrecordable,
+}
+
+/// What of an app can be used now.
+pub struct Usable {
+    /// The id of the key that signs.
+    pub kid: String,
+    /// Its secret, base64url without padding.
+    pub secret: String,
+    /// The app's roles, the lowest rank first.
+    pub roles: Vec<String>,
 }
 
 /// The server.
@@ -204,6 +223,27 @@ impl Server {
         Ok(created)
     }
 
+    /// What signs an app's tokens, and the roles that they can name, now; `None` if the app is not there.
+    pub async fn usable(&self, app: u32) -> Result<Option<Usable>, OpenError> {
+        let keys = self.state.store.keys(AppId(app)).await.map_err(ApiError::from)?;
+        let current = keys.into_iter().find(|key| key.state == KeyState::Current);
+        let directory = self.state.bus.directory();
+        let (Some(key), Some(app)) = (current, directory.app(AppId(app))) else { return Ok(None) };
+        let mut roles: Vec<_> =
+            app.roles.iter().map(|role| (role.grants().rank, role.name().to_string())).collect();
+        roles.sort();
+        let roles = roles.into_iter().map(|(_, role)| role).collect();
+        Ok(Some(Usable { kid: key.kid, secret: secret::encode(&key.secret), roles }))
+    }
+
+    /// Whether a credential is one of the API's, now.
+    pub async fn knows(&self, credential: &str) -> bool {
+        match Presented::parse(credential) {
+            Ok(presented) => presented.caller(&self.state).await.is_ok(),
+            Err(_) => false,
+        }
+    }
+
     /// Whether the store can be read and written. While writes fail, one is tried now and then.
     pub async fn ready(&self) -> Result<(), NotReady> {
         if let Err(error) = self.state.store.writable().await {
@@ -250,7 +290,13 @@ fn own_record(app: AppLife, kind: &str) -> Record {
 }
 
 async fn open_store(folder: DataFolder, wait: Duration) -> Result<Store, OpenError> {
-    Store::open(folder, wait).await.map_err(|error| OpenError::Store(error.to_string()))
+    let path = folder.path().to_owned();
+    let store = Store::open(folder, wait).await.map_err(|error| match error {
+        StoreError::NotTheDatabase(why) => OpenError::NotTheDatabase { folder: path, why },
+        error => OpenError::Store(error.to_string()),
+    })?;
+    note(&store).await;
+    Ok(store)
 }
 
 async fn set_root(
@@ -271,7 +317,16 @@ async fn set_root(
     // Shown and not committed it is made again at the next start; committed and not shown it would be lost.
     show(&format!("{ROOT_PREFIX}{secret}"))
         .map_err(|error| OpenError::Root(format!("it could not be shown: {error}")))?;
-    tx.commit().await.map(drop).map_err(failed)
+    tx.commit().await.map(drop).map_err(failed)?;
+    note(store).await;
+    Ok(())
+}
+
+/// Marks the folder with what its database has. One that lags behind finds less, and nothing that is not so.
+async fn note(store: &Store) {
+    if let Err(error) = store.mark().await {
+        tracing::warn!(%error, "what the folder has was not noted");
+    }
 }
 
 async fn tell_apps(state: &State) -> Result<(), OpenError> {
@@ -297,6 +352,7 @@ async fn forget(state: Arc<State>) {
             Err(error) => tracing::warn!(%error, "revocations that are over were not let go of"),
         }
         if settled_ms.abs_diff(noted_ms) >= SETTLED_NOTED_MS {
+            note(&state.store).await;
             match state.store.note_settled(settled_ms).await {
                 Ok(()) => noted_ms = settled_ms,
                 Err(error) => tracing::warn!(%error, "the settled time was not noted"),

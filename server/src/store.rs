@@ -7,6 +7,7 @@ pub(crate) mod audit;
 pub(crate) mod author;
 pub(crate) mod clock;
 pub(crate) mod credentials;
+pub(crate) mod deployment;
 mod health;
 pub(crate) mod ledger;
 pub(crate) mod replies;
@@ -17,14 +18,17 @@ pub(crate) mod write;
 use std::{borrow::Cow, fs::OpenOptions, os::unix::fs::OpenOptionsExt, sync::Arc, time::Duration};
 
 use sqlx::{
-    ConnectOptions, SqlitePool,
+    ConnectOptions, SqliteConnection, SqlitePool,
     migrate::{Migration, MigrationType, Migrator},
     sqlite::{
         SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
     },
 };
 
-use crate::folder::{DATABASE, DataFolder};
+use crate::{
+    deployment::{Marker, NotTheDatabase, decide},
+    folder::{DATABASE, DEV, DataFolder},
+};
 use health::Reason;
 use write::{Statement, Writer};
 
@@ -45,6 +49,9 @@ pub(crate) enum StoreError {
     /// Its file.
     #[error("the database's file: {0}")]
     File(#[from] std::io::Error),
+    /// What lies in the folder is not what was there.
+    #[error(transparent)]
+    NotTheDatabase(#[from] NotTheDatabase),
     /// A row that this version did not write.
     #[error("a row of {0} does not read")]
     Row(&'static str),
@@ -91,14 +98,22 @@ pub(crate) struct Store {
     pool: SqlitePool,
     writer: Writer,
     /// This process's for as long as anybody has the store.
-    _folder: Arc<DataFolder>,
+    folder: Arc<DataFolder>,
 }
 
 impl Store {
     /// Opens the database, makes it if it is not there, and brings its schema up to date. `wait` is how long a write
-    /// waits: for others of this process, and as long for other processes.
+    /// waits: for others of this process, and as long for other processes. A database that is not the one that the
+    /// folder had is refused.
     pub(crate) async fn open(folder: DataFolder, wait: Duration) -> Result<Self, StoreError> {
         let file = folder.path().join(DATABASE);
+        let marker = Marker::read(folder.path())?;
+        let has_dev_file = folder.path().join(DEV).is_file();
+        decide(marker.as_ref(), has_dev_file, &deployment::found(&file).await?)?;
+        if marker.is_none() {
+            // From here on what is found without a root credential is a start that was broken off.
+            Marker::default().write(folder.path())?;
+        }
         OpenOptions::new().create(true).append(true).mode(0o600).open(&file)?;
         let options = SqliteConnectOptions::new()
             .filename(&file)
@@ -108,13 +123,21 @@ impl Store {
             .busy_timeout(wait)
             .foreign_keys(true);
         let mut connection = options.connect().await?;
-        Migrator::with_migrations(migrations()).run_direct(None, &mut connection, false).await?;
+        migrate(&mut connection).await?;
+        match deployment::open(&mut connection).await {
+            Ok(()) => {}
+            // A marked folder is known again; a disk that is full is no reason to serve nobody.
+            Err(error) if marker.is_some() => {
+                tracing::warn!(%error, "that the database is open was not noted");
+            }
+            Err(error) => return Err(error.into()),
+        }
         // Nothing is written but in a transaction of the writer's.
         let readers = options.clone().pragma("query_only", "ON");
         let pool = SqlitePoolOptions::new().max_connections(READERS_MAX).acquire_timeout(wait);
         let pool = pool.connect_with(readers).await?;
         let writer = Writer::new(options, connection, wait);
-        Ok(Self { pool, writer, _folder: Arc::new(folder) })
+        Ok(Self { pool, writer, folder: Arc::new(folder) })
     }
 
     /// Whether the database can be read.
@@ -124,6 +147,9 @@ impl Store {
 
     /// Lets go of the database, its log written back.
     pub(crate) async fn close(&self) {
+        if let Err(error) = self.mark().await {
+            tracing::warn!(%error, "what the folder has was not noted");
+        }
         self.pool.close().await;
         self.writer.close().await;
     }
@@ -137,6 +163,12 @@ impl Store {
     async fn all(&self, statement: Statement<'_>) -> Result<Vec<SqliteRow>, StoreError> {
         Ok(statement.fetch_all(&self.pool).await?)
     }
+}
+
+/// Brings a database's schema up to date.
+pub(crate) async fn migrate(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    let migrator = Migrator::with_migrations(migrations());
+    Ok(migrator.run_direct(None, connection, false).await?)
 }
 
 fn migrations() -> Vec<Migration> {
@@ -153,6 +185,7 @@ fn migrations() -> Vec<Migration> {
         migration(6, "acts", include_str!("../migrations/0006_acts.sql")),
         migration(8, "clock", include_str!("../migrations/0008_clock.sql")),
         migration(9, "audit_whole", include_str!("../migrations/0009_audit_whole.sql")),
+        migration(10, "deployment", include_str!("../migrations/0010_deployment.sql")),
     ]
 }
 

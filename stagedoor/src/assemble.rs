@@ -76,8 +76,9 @@ pub(crate) async fn start(config: &Config) -> anyhow::Result<Running> {
     let mode = mode(&config.listen.unix_mode).context("listen.unix_mode")?;
     let (bus, Ends { commands, events, stores }) = LocalBus::new();
     let server = Server::open(config.server.clone(), bus.clone(), events, stores).await?;
-    let public = bind(&config.listen.address, mode).await?;
-    let operations = bind(&config.listen.operations, mode).await?;
+    let public = bind(&config.listen.address, mode, ("listen.address", "--listen")).await?;
+    let operations =
+        bind(&config.listen.operations, mode, ("listen.operations", "--operations")).await?;
     let (stop, stopped) = watch::channel(None);
     let (end, ended) = watch::channel(None);
     let proxies = Proxies {

@@ -3,8 +3,11 @@
 
 mod app;
 mod audit;
+mod backup;
 mod bench;
+mod failure;
 mod http;
+mod print;
 mod revoke;
 mod role;
 mod room;
@@ -12,6 +15,8 @@ mod root;
 mod serve;
 mod settings;
 mod stay;
+mod sure;
+mod time;
 mod token;
 
 use std::{
@@ -24,15 +29,18 @@ use std::{
 
 use anyhow::Context;
 use clap::{CommandFactory, Parser, Subcommand};
-use serde_json::Value;
-use stagedoor_server::{FolderError, OpenError};
 
-use crate::config::{Config, ConfigError};
+use self::{
+    failure::{Failure, tell_usage, usage},
+    print::print,
+};
+use crate::config::Config;
 
 /// Access tokens for real-time rooms, and the relay that enforces them.
 ///
-/// Exit codes: 0 done; 1 refused, not found or failed; 2 usage or configuration; 3 the server cannot be
-/// reached; 4 another process has the data folder.
+/// Durations are written as 90s, 15m, 1h30m or 7d; a number alone is seconds. Exit codes: 0 done; 1 refused, not
+/// found or failed; 2 usage or configuration; 3 the server cannot be reached; 4 another process has the data folder.
+/// With --json errors are JSON as well, on standard error.
 #[derive(Debug, Parser)]
 #[command(name = "stagedoor", version, propagate_version = true)]
 struct Cli {
@@ -69,6 +77,10 @@ enum Command {
     /// The operator's root credential, on the machine itself.
     #[command(subcommand)]
     Root(root::Root),
+    /// Write the whole database into one file, also while a server runs.
+    Backup(backup::BackupArguments),
+    /// Make a data folder of a backup.
+    Restore(backup::RestoreArguments),
     /// Load a server and measure it: fan-out, rooms, latency, logins, slow readers, memory.
     Bench(bench::Bench),
     /// Check and print the configuration.
@@ -83,69 +95,19 @@ enum Command {
     Openapi,
 }
 
-/// What a command came to, if not well.
-#[derive(Debug)]
-enum Failure {
-    /// Refused, not found or failed.
-    Refused(anyhow::Error),
-    /// Usage or configuration.
-    Usage(anyhow::Error),
-    /// The server cannot be reached.
-    Unreachable(anyhow::Error),
-    /// Another process has the data folder.
-    InUse(anyhow::Error),
-}
-
-impl From<anyhow::Error> for Failure {
-    fn from(error: anyhow::Error) -> Self {
-        let is_in_use = error.chain().any(|cause| {
-            let folder = match cause.downcast_ref() {
-                Some(OpenError::Folder(folder)) => Some(folder),
-                _ => cause.downcast_ref(),
-            };
-            matches!(folder, Some(FolderError::InUse { .. }))
-        });
-        if is_in_use { Self::InUse(error) } else { Self::Refused(error) }
-    }
-}
-
-impl From<std::io::Error> for Failure {
-    fn from(error: std::io::Error) -> Self {
-        Self::Refused(error.into())
-    }
-}
-
-impl From<serde_json::Error> for Failure {
-    fn from(error: serde_json::Error) -> Self {
-        Self::Refused(error.into())
-    }
-}
-
-impl From<ConfigError> for Failure {
-    fn from(error: ConfigError) -> Self {
-        Self::Usage(error.into())
-    }
-}
-
 type Done = Result<(), Failure>;
-
-fn usage(message: &str) -> Failure {
-    Failure::Usage(anyhow::anyhow!("{message}"))
-}
 
 /// Runs the command line.
 pub fn run() -> ExitCode {
-    let cli = Cli::parse();
-    let (code, error) = match dispatch(cli) {
-        Ok(()) => return ExitCode::SUCCESS,
-        Err(Failure::Refused(error)) => (1, error),
-        Err(Failure::Usage(error)) => (2, error),
-        Err(Failure::Unreachable(error)) => (3, error),
-        Err(Failure::InUse(error)) => (4, error),
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return ExitCode::from(tell_usage(&error)),
     };
-    // Nothing is left to be done when standard error is gone too.
-    let _ = writeln!(std::io::stderr(), "stagedoor: {error:#}");
-    ExitCode::from(code)
+    let json = cli.json;
+    match dispatch(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => ExitCode::from(failure.tell(json)),
+    }
 }
 
 fn dispatch(cli: Cli) -> Done {
@@ -155,27 +117,29 @@ fn dispatch(cli: Cli) -> Done {
     };
     match cli.command {
         Command::Dev(arguments) => {
-            let config = config(&arguments.flags())?;
-            serve::dev(&config, json)
+            let config = config(&arguments.flags())?.on_this_machine()?;
+            serve::dev(&config, arguments.is_fresh(), json)
         }
-        Command::Serve(arguments) => serve::serve(&config(&arguments.flags())?),
+        Command::Serve(arguments) => serve::serve(&config(&arguments.flags())?.on_this_machine()?),
         Command::Token(command) => token::run(command, json),
         Command::App(command) => app::run(command, json),
         Command::Audit(command) => audit::run(&command, json),
         Command::Role(command) => role::run(&command, json),
         Command::Revoke(command) => revoke::run(&command, json),
         Command::Room(command) => room::run(command, json),
-        Command::Root(command) => root::run(command, &config(&BTreeMap::new())?, json),
+        Command::Root(command) => root::run(command, &config(&BTreeMap::new())?.unlooked(), json),
+        Command::Backup(arguments) => {
+            backup::backup(arguments, &config(&BTreeMap::new())?.unlooked(), json)
+        }
+        Command::Restore(arguments) => {
+            backup::restore(arguments, &config(&BTreeMap::new())?.unlooked(), json)
+        }
         Command::Bench(arguments) => bench::run(&arguments, json),
         Command::Config(command) => settings::run(&command, config(&BTreeMap::new())),
         Command::Completions { shell } => {
-            clap_complete::generate(
-                shell,
-                &mut Cli::command(),
-                "stagedoor",
-                &mut std::io::stdout(),
-            );
-            Ok(())
+            let mut text = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "stagedoor", &mut text);
+            Ok(std::io::stdout().write_all(&text)?)
         }
         Command::Openapi => Ok(write!(std::io::stdout(), "{}", stagedoor_server::openapi())?),
     }
@@ -199,61 +163,6 @@ fn secret(file: Option<&PathBuf>, variable: &str, what: &str) -> Result<String, 
         })?,
     };
     Ok(text.trim().to_owned())
-}
-
-/// Prints a value: as JSON, or for people.
-fn print(value: &Value, json: bool) -> Done {
-    let mut out = std::io::stdout();
-    if json {
-        writeln!(out, "{value}")?;
-        return Ok(());
-    }
-    let Some(items) = value.get("items").and_then(Value::as_array) else {
-        return Ok(write!(out, "{}", lines(value, 0))?);
-    };
-    let Some(first) = items.first().and_then(Value::as_object) else {
-        return Ok(writeln!(out, "none")?);
-    };
-    let names: Vec<&String> = first.keys().collect();
-    let mut rows = vec![names.iter().map(|name| (*name).clone()).collect::<Vec<_>>()];
-    rows.extend(
-        items.iter().map(|item| names.iter().map(|name| plain(&item[name.as_str()])).collect()),
-    );
-    let widths: Vec<usize> = (0..names.len())
-        .map(|at| rows.iter().map(|row| row[at].chars().count()).max().unwrap_or(0))
-        .collect();
-    for row in rows {
-        let cells: Vec<String> =
-            row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
-        writeln!(out, "{}", cells.join("  ").trim_end())?;
-    }
-    if let Some(next) = value.get("next").filter(|next| !next.is_null()) {
-        writeln!(out, "more: --after {}", plain(next))?;
-    }
-    Ok(())
-}
-
-fn plain(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Null => "-".into(),
-        Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(","),
-        other => other.to_string(),
-    }
-}
-
-fn lines(value: &Value, depth: usize) -> String {
-    let Some(object) = value.as_object() else { return format!("{}\n", plain(value)) };
-    let mut out = String::new();
-    for (name, value) in object {
-        let indent = "  ".repeat(depth);
-        if value.is_object() {
-            out += &format!("{indent}{name}\n{}", lines(value, depth + 1));
-        } else {
-            out += &format!("{indent}{name:<14} {}\n", plain(value));
-        }
-    }
-    out
 }
 
 #[cfg(test)]

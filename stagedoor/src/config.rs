@@ -1,6 +1,12 @@
 //! File, environment and flags become one configuration, the later stronger. Last room of the binary. An
 //! unknown name is refused wherever it stands.
 
+mod bounds;
+mod check;
+mod fault;
+mod sources;
+mod warnings;
+
 use std::{
     collections::BTreeMap,
     ffi::OsStr,
@@ -8,16 +14,14 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use stagedoor_relay::{ClientAddress, Network};
-use thiserror::Error;
-use toml::{Table, Value};
+use stagedoor_relay::{ClientAddress, Network, TlsFiles};
 
-use crate::sockets::{Address, mode};
+use self::{fault::Origins, sources::Sources};
+pub use self::{
+    fault::{ConfigError, Fault},
+    warnings::unknown_variables,
+};
 
-/// The prefix of environment variables that set a value: `STAGEDOOR_LISTEN__ADDRESS`.
-const PREFIX: &str = "STAGEDOOR_";
-/// Between the levels of a name in the environment.
-const LEVEL: &str = "__";
 /// Read if it is there and no other file is named.
 pub const FILE: &str = "stagedoor.toml";
 
@@ -113,33 +117,6 @@ impl Default for Listen {
     }
 }
 
-impl Listen {
-    fn check(&self) -> Result<(), ConfigError> {
-        let refused = |name, why: &str| Err(ConfigError::Value { name, why: why.into() });
-        let parsed = |name, text: &str| {
-            let why = |error| ConfigError::Value { name, why: format!("`{text}` is {error}") };
-            text.parse::<Address>().map_err(why)
-        };
-        let address = parsed("listen.address", &self.address)?;
-        parsed("listen.operations", &self.operations)?;
-        if mode(&self.unix_mode).is_none() {
-            return refused("listen.unix_mode", "octal digits, such as 0660");
-        }
-        match (self.client_address, self.trusted_proxies.is_empty(), address) {
-            (ClientAddress::Peer, false, _) => refused(
-                "listen.trusted_proxies",
-                "proxies are believed only with `client_address` other than `peer`",
-            ),
-            (
-                ClientAddress::XForwardedFor | ClientAddress::Forwarded | ClientAddress::ProxyV2,
-                true,
-                Address::Host(_),
-            ) => refused("listen.client_address", "`trusted_proxies` must name the proxies"),
-            _ => Ok(()),
-        }
-    }
-}
-
 impl Default for Http {
     fn default() -> Self {
         Self {
@@ -158,115 +135,58 @@ impl Default for Log {
     }
 }
 
-/// Why there is no configuration.
-#[derive(Debug, Error)]
-pub enum ConfigError {
-    /// The file cannot be read.
-    #[error("{file}: {source}", file = file.display())]
-    File {
-        /// Which.
-        file: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The file does not read as a configuration.
-    #[error("{file}: {source}", file = file.display())]
-    Toml {
-        /// Which.
-        file: PathBuf,
-        /// Where and why.
-        source: Box<toml::de::Error>,
-    },
-    /// File, environment and flags together do not.
-    #[error("{0}")]
-    Merged(Box<toml::de::Error>),
-    /// A variable of ours that is no text.
-    #[error("{name}: the value is not UTF-8")]
-    Variable {
-        /// Its name.
-        name: String,
-    },
-    /// A value that makes no sense.
-    #[error("{name}: {why}")]
-    Value {
-        /// Its name.
-        name: &'static str,
-        /// Why not.
-        why: String,
-    },
+/// A configuration that makes sense by itself.
+#[derive(Debug)]
+pub struct Loaded {
+    config: Config,
+    origins: Origins,
 }
 
-fn set(table: &mut Table, path: &[String], value: Value) {
-    if let [last] = path {
-        table.insert(last.clone(), value);
-    } else if let [first, rest @ ..] = path {
-        let below = table.entry(first.clone()).or_insert_with(|| Value::Table(Table::new()));
-        if let Value::Table(below) = below {
-            set(below, rest, value);
-        }
+impl Loaded {
+    /// The configuration, whatever files this machine has.
+    pub fn unlooked(self) -> Config {
+        self.config
     }
-}
 
-/// A number or a truth value where the text is one, else the text.
-fn value_of(text: &str) -> Value {
-    text.parse::<i64>()
-        .map(Value::Integer)
-        .or_else(|_| text.parse::<bool>().map(Value::Boolean))
-        .unwrap_or_else(|_| match text.strip_prefix('[') {
-            Some(_) => toml::from_str::<Table>(&format!("v = {text}"))
-                .ok()
-                .and_then(|mut table| table.remove("v"))
-                .unwrap_or_else(|| Value::String(text.into())),
-            None => Value::String(text.into()),
-        })
+    /// The configuration, if the files that it names are there and are what they should be.
+    pub fn on_this_machine(self) -> Result<Config, ConfigError> {
+        let faults = check::files(&self.config, &self.origins);
+        if faults.is_empty() { Ok(self.config) } else { Err(ConfigError::Faults(faults)) }
+    }
 }
 
 impl Config {
     /// Puts a file, environment variables and flags (`listen.address` and the like) together. Variables of
-    /// others may be anything, also no UTF-8.
+    /// others may be anything, also no UTF-8. The error has every fault that was found.
     pub fn load(
         file: Option<&Path>,
         environment: impl IntoIterator<Item = (impl AsRef<OsStr>, impl AsRef<OsStr>)>,
         flags: &BTreeMap<String, String>,
-    ) -> Result<Self, ConfigError> {
+    ) -> Result<Loaded, ConfigError> {
         let named = file.map(Path::to_owned);
         let file = named.or_else(|| Path::new(FILE).exists().then(|| FILE.into()));
-        let mut table = Table::new();
+        let mut sources = Sources::default();
         if let Some(file) = file {
-            let text = std::fs::read_to_string(&file)
-                .map_err(|source| ConfigError::File { file: file.clone(), source })?;
-            let toml = |source| ConfigError::Toml { file: file.clone(), source: Box::new(source) };
-            toml::from_str::<Self>(&text).map_err(toml)?;
-            table = toml::from_str(&text).map_err(toml)?;
+            sources.file(&file)?;
         }
-        for (name, value) in environment {
-            let name = name.as_ref().to_str().and_then(|name| name.strip_prefix(PREFIX));
-            let Some(name) = name.filter(|name| name.contains(LEVEL)) else { continue };
-            let not_text = || ConfigError::Variable { name: format!("{PREFIX}{name}") };
-            let value = value.as_ref().to_str().ok_or_else(not_text)?;
-            let path: Vec<String> = name.split(LEVEL).map(str::to_ascii_lowercase).collect();
-            set(&mut table, &path, value_of(value));
+        sources.environment(environment)?;
+        sources.flags(flags);
+        let config = sources.config()?;
+        let faults = check::faults(&config, &sources.origins);
+        if faults.is_empty() {
+            Ok(Loaded { config, origins: sources.origins })
+        } else {
+            Err(ConfigError::Faults(faults))
         }
-        for (name, value) in flags {
-            let path: Vec<String> = name.split('.').map(ToOwned::to_owned).collect();
-            set(&mut table, &path, value_of(value));
-        }
-        let config: Self =
-            Value::Table(table).try_into().map_err(|error| ConfigError::Merged(Box::new(error)))?;
-        config.check()?;
-        Ok(config)
     }
 
-    fn check(&self) -> Result<(), ConfigError> {
-        self.listen.check()?;
-        if self.relay.cookie.is_some() && self.relay.origins.is_empty() {
-            let why = "a cookie counts only from pages of `relay.origins`, which is empty".into();
-            return Err(ConfigError::Value { name: "relay.cookie", why });
-        }
-        let filter = tracing_subscriber::EnvFilter::try_new(&self.log.level);
-        filter
-            .map(drop)
-            .map_err(|error| ConfigError::Value { name: "log.level", why: error.to_string() })
+    /// The defaults, and an example of each setting that has none.
+    pub(crate) fn full() -> Self {
+        let mut config = Self::default();
+        config.relay.tls =
+            Some(TlsFiles { cert: PathBuf::from("cert.pem"), key: PathBuf::from("key.pem") });
+        config.relay.cookie = Some("seat".into());
+        config
     }
 }
 
@@ -291,7 +211,7 @@ mod tests {
         let loaded =
             Config::load(Some(&dir), pairs(environment), &pairs(flags).into_iter().collect());
         std::fs::remove_file(&dir).expect("it was there");
-        loaded.map_err(|error| error.to_string())
+        loaded.map(Loaded::unlooked).map_err(|error| error.to_string())
     }
 
     #[test]

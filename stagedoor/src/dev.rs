@@ -6,7 +6,7 @@ use std::{
     io::{ErrorKind, Write},
     net::SocketAddr,
     os::unix::fs::OpenOptionsExt,
-    path::Path,
+    path::{Path, PathBuf},
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -14,7 +14,7 @@ use anyhow::Context;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use stagedoor_server::{Scope, Server};
+use stagedoor_server::{DataFolder, Scope, Server, Usable};
 use stagedoor_token::{AppId, Claims, Key, KeyState, mint};
 
 /// The file in the data folder.
@@ -34,27 +34,86 @@ pub(crate) struct Kept {
     root: Option<String>,
 }
 
-/// Reads what an earlier start made, or makes it. The root credential is kept before it counts.
-pub(crate) async fn keep(server: &Server, data_dir: &Path) -> anyhow::Result<Kept> {
-    let kept = match read(data_dir)? {
-        Some(kept) => kept,
-        None => {
+/// What is shown: what is remembered, and the roles of the two tokens.
+pub(crate) struct Shown {
+    kept: Kept,
+    /// Of the host's token: `host`, or the highest; `None` of an app without roles.
+    host: Option<String>,
+    /// Of the audience's: `audience`, or the lowest.
+    audience: Option<String>,
+}
+
+/// Reads what an earlier start made, or makes it; what does not work any more is made again. The root credential is
+/// kept before it counts.
+pub(crate) async fn keep(server: &Server, data_dir: &Path) -> anyhow::Result<Shown> {
+    let earlier = read(data_dir)?;
+    let usable = match &earlier {
+        Some(kept) => server.usable(kept.app).await?,
+        None => None,
+    };
+    let (kept, usable) = match (earlier, usable) {
+        (Some(kept), Some(usable)) => (again(server, data_dir, kept, &usable).await?, usable),
+        (earlier, _) => {
+            let root = earlier.and_then(|kept| kept.root);
             let app = server.create_app("dev").await?;
             let api_key = server.create_api_key(app.app, "dev", &Scope::ALL).await?.api_key;
             let (kid, secret) = (app.key.kid, app.key.secret);
-            let kept = Kept { app: app.app, kid, secret, api_key, root: None };
+            let kept = Kept { app: app.app, kid, secret, api_key, root };
             write(data_dir, &kept)?;
-            kept
+            let usable = server.usable(kept.app).await?.context("the app is gone already")?;
+            (kept, usable)
         }
     };
-    let mut with_root = Kept { root: kept.root.clone(), ..kept };
+    let mut kept = Kept { root: kept.root.clone(), ..kept };
     server
         .first_root(|root| {
-            with_root.root = Some(root.into());
-            write(data_dir, &with_root)
+            kept.root = Some(root.into());
+            write(data_dir, &kept)
         })
         .await?;
-    Ok(with_root)
+    let role = |wanted: &str, other: Option<&String>| {
+        let has = usable.roles.iter().any(|role| role == wanted);
+        if has { Some(wanted.to_owned()) } else { other.cloned() }
+    };
+    let (host, audience) =
+        (role("host", usable.roles.last()), role("audience", usable.roles.first()));
+    Ok(Shown { kept, host, audience })
+}
+
+/// What an earlier start made, with the key that signs now and an API key that opens.
+async fn again(
+    server: &Server,
+    data_dir: &Path,
+    kept: Kept,
+    usable: &Usable,
+) -> anyhow::Result<Kept> {
+    let has_key = kept.kid == usable.kid;
+    let has_api_key = server.knows(&kept.api_key).await;
+    if has_key && has_api_key {
+        return Ok(kept);
+    }
+    let mut kept = Kept { kid: usable.kid.clone(), secret: usable.secret.clone(), ..kept };
+    if !has_api_key {
+        kept.api_key = server.create_api_key(kept.app, "dev", &Scope::ALL).await?.api_key;
+    }
+    write(data_dir, &kept)?;
+    Ok(kept)
+}
+
+/// Whether a folder is one that `dev` made, or has nothing in it yet.
+pub(crate) fn is_ours(data_dir: &Path) -> bool {
+    let has_entries = std::fs::read_dir(data_dir).is_ok_and(|mut entries| entries.next().is_some());
+    data_dir.join(FILE).is_file() || !has_entries
+}
+
+/// Puts what an earlier `dev` made aside, and says where.
+pub(crate) fn begin_again(data_dir: &Path) -> anyhow::Result<Option<PathBuf>> {
+    if !data_dir.join(FILE).is_file() {
+        return Ok(None);
+    }
+    let now_s = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+    let folder = DataFolder::open(data_dir)?;
+    Ok(Some(folder.set_aside(&format!("before-{now_s}"))?))
 }
 
 /// Puts another root credential into the file, if it is there.
@@ -126,19 +185,24 @@ fn token(kept: &Kept, user: &str, role: &str) -> anyhow::Result<String> {
 
 /// What the developer sees: lines for people, or one line of JSON.
 pub(crate) fn show(
-    kept: &Kept,
+    shown: &Shown,
     http: SocketAddr,
     operations: SocketAddr,
     tls: bool,
     json: bool,
 ) -> anyhow::Result<String> {
-    let host = token(kept, "host-1", "host")?;
-    let audience = token(kept, "audience-1", "audience")?;
+    let Shown { kept, host: host_role, audience: audience_role } = shown;
+    let of = |user: &str, role: &Option<String>| {
+        role.as_deref().map(|role| token(kept, user, role)).transpose()
+    };
+    let host = of("host-1", host_role)?;
+    let audience = of("audience-1", audience_role)?;
     let (web, socket) = if tls { ("https", "wss") } else { ("http", "ws") };
     let url = format!("{web}://{http}");
     let connect = format!("{socket}://{http}{}", stagedoor_wire::CONNECT_PATH);
     let Kept { app, kid, secret, api_key, root } = kept;
-    let body = format!(r#"{{"room":"{ROOM}","user":"anna","role":"audience"}}"#);
+    let role = audience_role.as_deref().unwrap_or("audience");
+    let body = format!(r#"{{"room":"{ROOM}","user":"anna","role":"{role}"}}"#);
     let curl = format!(
         "curl -sS {url}/v1/apps/{app}/tokens -H 'Authorization: Bearer {api_key}' \
          -H 'Content-Type: application/json' -d '{body}'"
@@ -146,12 +210,19 @@ pub(crate) fn show(
     if json {
         let value = json!({
             "app": app, "kid": kid, "secret": secret, "api_key": api_key, "root": root, "room": ROOM,
-            "host_token": host, "audience_token": audience, "url": url, "connect": connect,
+            "host_token": host, "host_role": host_role, "audience_token": audience,
+            "audience_role": audience_role, "url": url, "connect": connect,
             "operations": format!("http://{operations}"), "curl": curl,
         });
         return Ok(format!("{value}\n"));
     }
     let root = root.as_deref().unwrap_or("(shown once; `stagedoor root reset` makes another)");
+    let tokens =
+        [(host, host_role), (audience, audience_role)].into_iter().map(|token| match token {
+            (Some(token), Some(role)) => format!("{:<15} {token}\n\n", format!("{role} token")),
+            _ => String::new(),
+        });
+    let tokens: String = tokens.collect();
     Ok(format!(
         "Stagedoor is up. For development: the secrets below are kept in the data folder.\n\n\
          open            {url}/\n\
@@ -162,8 +233,7 @@ pub(crate) fn show(
          secret          {secret}\n\
          API key         {api_key}\n\
          root credential {root}\n\n\
-         host token      {host}\n\n\
-         audience token  {audience}\n\n\
+         {tokens}\
          Mint another:\n  {curl}\n\n\
          For the walk-through of the README, in another terminal:\n  \
          export STAGEDOOR_URL={url} STAGEDOOR_API_KEY={api_key} APP={app} KID={kid} STAGEDOOR_SECRET={secret}\n\n"

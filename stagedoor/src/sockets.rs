@@ -20,6 +20,8 @@ use tokio::net::{TcpListener, UnixListener};
 
 /// Before the path of a unix socket.
 const UNIX: &str = "unix:";
+/// The longest path of a unix socket, in bytes: `sun_path` and its ending 0.
+pub(crate) const UNIX_PATH_BYTES_MAX: usize = 107;
 /// Connections that the system keeps until they are accepted.
 const BACKLOG: i32 = 1_024;
 
@@ -36,6 +38,36 @@ pub(crate) enum Address {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("neither a host and a port, such as 127.0.0.1:7880, nor unix: and a path")]
 pub(crate) struct AddressError;
+
+impl Address {
+    /// The port; `None` of a file and of port 0, which the system exchanges.
+    pub(crate) fn port(&self) -> Option<u16> {
+        let Self::Host(host) = self else { return None };
+        host.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).filter(|port| *port > 0)
+    }
+
+    /// Whether two sockets cannot both be had: one file, or one port where an address of the one may be of the other.
+    pub(crate) fn meets(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Unix(one), Self::Unix(other)) => one == other,
+            (Self::Host(one), Self::Host(two)) => {
+                let addresses = (one.parse::<SocketAddr>(), two.parse::<SocketAddr>());
+                let is_apart = matches!(addresses, (Ok(one), Ok(other)) if one.ip() != other.ip()
+                    && !one.ip().is_unspecified() && !other.ip().is_unspecified());
+                self.port().is_some() && self.port() == other.port() && !is_apart
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Whether a host and a port are this machine's alone.
+pub(crate) fn is_loopback(host: &str) -> bool {
+    match host.parse::<SocketAddr>() {
+        Ok(address) => address.ip().is_loopback(),
+        Err(_) => host.rsplit_once(':').is_some_and(|(host, _)| host == "localhost"),
+    }
+}
 
 impl FromStr for Address {
     type Err = AddressError;
@@ -107,12 +139,26 @@ impl Drop for SocketFile {
 }
 
 /// Listens. Of a host with several addresses the first that can be had is used. `mode` says who may connect to a
-/// unix socket.
-pub(crate) async fn bind(address: &str, mode: u32) -> anyhow::Result<Bound> {
-    let cannot = || format!("cannot listen on {address}");
+/// unix socket; `setting` and `flag` are where another address can be given.
+pub(crate) async fn bind(
+    address: &str,
+    mode: u32,
+    (setting, flag): (&str, &str),
+) -> anyhow::Result<Bound> {
+    let cannot = || format!("cannot listen on {address} (`{setting}`)");
+    let busy = |error: io::Error| match error.kind() {
+        io::ErrorKind::AddrInUse => anyhow::anyhow!(
+            "another program listens there, perhaps another Stagedoor; end it, or give another address by {flag} or \
+             `{setting}`"
+        ),
+        io::ErrorKind::PermissionDenied => anyhow::anyhow!(
+            "this user may not; give a port above 1023 by {flag} or `{setting}`, or the capability CAP_NET_BIND_SERVICE"
+        ),
+        _ => error.into(),
+    };
     match address.parse().with_context(cannot)? {
         Address::Host(host) => {
-            let tcp = TcpListener::bind(&host).await.with_context(cannot)?;
+            let tcp = TcpListener::bind(&host).await.map_err(busy).with_context(cannot)?;
             let at = At::Tcp(tcp.local_addr()?);
             Ok(Bound { listening: Listening::Tcp(tcp), at, file: None })
         }
@@ -165,27 +211,29 @@ mod tests {
         );
     }
 
+    const PLACE: (&str, &str) = ("listen.address", "--listen");
+
     #[tokio::test]
     async fn a_unix_socket_has_its_mode_and_goes_with_its_listener() {
         let folder = std::env::temp_dir().join(format!("stagedoor-socket-{}", std::process::id()));
         fs::create_dir_all(&folder).expect("a folder");
         let path = folder.join("s.sock");
         let address = format!("unix:{}", path.display());
-        let bound = bind(&address, 0o600).await.expect("it listens");
+        let bound = bind(&address, 0o600, PLACE).await.expect("it listens");
         let mode = fs::metadata(&path).expect("the file").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         assert_eq!(bound.at.to_string(), address);
-        let taken = bind(&address, 0o600).await.err().expect("taken");
+        let taken = bind(&address, 0o600, PLACE).await.err().expect("taken");
         assert!(format!("{taken:#}").contains("listens there already"), "{taken:#}");
         // Left behind by a process that was killed.
         let Bound { listening, file, .. } = bound;
         drop(listening);
         std::mem::forget(file);
         assert!(path.exists());
-        drop(bind(&address, 0o600).await.expect("what was left is replaced"));
+        drop(bind(&address, 0o600, PLACE).await.expect("what was left is replaced"));
         assert!(!path.exists());
         fs::write(&path, "mine").expect("a file");
-        assert!(bind(&address, 0o600).await.is_err());
+        assert!(bind(&address, 0o600, PLACE).await.is_err());
         assert_eq!(fs::read_to_string(&path).expect("the file"), "mine");
         fs::remove_dir_all(&folder).expect("it was there");
     }

@@ -2,10 +2,18 @@
 
 #[path = "cli/audit.rs"]
 mod audit;
+#[path = "cli/backups.rs"]
+mod backups;
+#[path = "cli/bad_configs.rs"]
+mod bad_configs;
 #[path = "cli/configs.rs"]
 mod configs;
+#[path = "cli/dev.rs"]
+mod dev;
 #[path = "cli/operators.rs"]
 mod operators;
+#[path = "cli/people.rs"]
+mod people;
 #[path = "cli/process.rs"]
 mod process;
 #[path = "cli/revocations.rs"]
@@ -89,12 +97,17 @@ impl Dev {
     }
 
     fn start_in(data: &Path, variables: &[(&str, &str)]) -> Result<Self> {
+        Self::start_with(data, &[], variables)
+    }
+
+    fn start_with(data: &Path, more: &[&str], variables: &[(&str, &str)]) -> Result<Self> {
         std::fs::create_dir_all(data)?;
         let errors = data.join("stderr.log");
         let mut child = Command::new(binary()?)
             .args(["dev", "--json", "--listen", "127.0.0.1:0", "--operations", "127.0.0.1:0"])
             .arg("--data")
             .arg(data)
+            .args(more)
             .envs(variables.iter().copied())
             .stdout(Stdio::piped())
             .stderr(std::fs::File::create(&errors)?)

@@ -9,9 +9,9 @@ use crate::{
 
 /// Builds and starts Stagedoor for development.
 pub(crate) fn dev(arguments: &[String]) -> bool {
-    let mut cargo = command("cargo", &["run", "--quiet", "--package", "stagedoor", "--", "dev"]);
+    let mut cargo = command("cargo", &["run", "--package", "stagedoor", "--", "dev"]);
     cargo.args(arguments);
-    say("building; the first time takes a few minutes");
+    say("building Stagedoor and what it is made of; the first time takes a few minutes");
     cargo.status().is_ok_and(|status| status.success())
 }
 

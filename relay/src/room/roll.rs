@@ -7,6 +7,7 @@ use stagedoor_token::Grants;
 use stagedoor_wire::member::Member;
 
 use super::{Occupant, Room};
+use crate::standing::Standing;
 
 impl Room {
     /// A user's seats, oldest first.
@@ -67,6 +68,11 @@ impl Room {
                 .asks
                 .get(&occupant.member.user)
                 .and_then(|ask| ask.wants.as_ref().map(|wants| wants.role.to_string())),
+            muted: inner
+                .standings
+                .get(&occupant.member.user)
+                .map(Standing::muted)
+                .unwrap_or_default(),
         });
         let members = page.by_ref().take(limit).collect();
         let more = page.next().is_some();

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::{Extension, Json, extract::State as Has, http::HeaderMap, response::Response};
 use serde::Serialize;
+use stagedoor_bus::{Answer, Command};
 use stagedoor_token::{AppId, KeyState};
 use utoipa::ToSchema;
 
@@ -29,6 +30,17 @@ pub(crate) struct KeyView {
     state: &'static str,
     /// When it was made, Unix milliseconds.
     created_ms: u64,
+}
+
+/// A key that was retired.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct KeyRetired {
+    /// The key.
+    #[serde(flatten)]
+    key: KeyView,
+    /// Live seats whose tokens it signed. They go on until their tokens end; a revocation of the key closes them.
+    /// `null` where no relay answered.
+    seats: Option<usize>,
 }
 
 /// A new key.
@@ -180,15 +192,15 @@ pub(crate) async fn rotate(
     Ok(Json(Rotated { current, retiring, created }))
 }
 
-/// Retires a key: its tokens open nothing any more. The current key is rotated first.
+/// Retires a key: its tokens open nothing any more. The current key is rotated first. Live seats go on.
 #[utoipa::path(post, path = "/v1/apps/{app}/keys/{kid}/retire", tag = "keys",
     params(("app" = u32, Path), ("kid" = String, Path)),
-    responses((status = 200, body = KeyView), (status = "4XX", body = Problem)))]
+    responses((status = 200, body = KeyRetired), (status = "4XX", body = Problem)))]
 pub(crate) async fn retire(
     Has(state): Has<Arc<State>>,
     by: By,
     At((app, kid)): At<(AppId, String)>,
-) -> Result<Json<KeyView>, ApiError> {
+) -> Result<Json<KeyRetired>, ApiError> {
     by.caller.may(app, Scope::AppsAdmin)?;
     let mut tx = state.store.begin().await?;
     let key = tx.keys(app).await?.into_iter().find(|key| key.kid == kid);
@@ -203,5 +215,10 @@ pub(crate) async fn retire(
     tx.change_key(&key.kid, KeyState::Retired).await?;
     tx.add_record(record(&by, app, "key.retire", &key.kid)).await?;
     state.commit_app(tx, app).await?;
-    Ok(Json(KeyRow { state: KeyState::Retired, ..key }.into()))
+    let held = state.bus.command(Command::Held { app, kid: key.kid.clone() }).await;
+    let seats = match held {
+        Ok(Answer::Done { seats }) => Some(seats),
+        _ => None,
+    };
+    Ok(Json(KeyRetired { key: KeyRow { state: KeyState::Retired, ..key }.into(), seats }))
 }

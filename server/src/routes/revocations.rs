@@ -80,6 +80,11 @@ pub(crate) struct RevocationCreated {
     /// The revocation.
     #[serde(flatten)]
     revocation: RevocationView,
+    /// What is done to live seats that it hits.
+    #[schema(value_type = Object)]
+    then: Then,
+    /// For how long their members may bring another token first, in seconds.
+    margin_s: u32,
     /// Live seats that it touched; `null` only in a repeated answer, where the relay had not acted yet.
     seats: Option<usize>,
 }
@@ -207,7 +212,7 @@ async fn store(
     mut tx: Tx,
     entry: Revocation,
     also: Option<Record>,
-    once: Option<&Once>,
+    once: Option<(&Once, u32, &Then)>,
 ) -> Result<RevocationRow, ApiError> {
     let app = entry.app;
     // Counted apart: what kicks and logins put on the list, tokens' ids, must never be in a ban's way.
@@ -226,9 +231,10 @@ async fn store(
     if let Some(record) = also {
         tx.add_record(record.detail(&format!("ban generation={generation}"))).await?;
     }
-    if let Some(once) = once {
+    if let Some((once, margin_s, then)) = once {
         // As long as nobody knows of seats, which comes only after.
-        let created = RevocationCreated { revocation: row.clone().into(), seats: None };
+        let revocation = row.clone().into();
+        let created = RevocationCreated { revocation, then: then.clone(), margin_s, seats: None };
         once.keep(&mut tx, &created, NO_SECRET).await?;
     }
     state.doors.commit(tx, app, News::Revoked(row.entry.clone())).await?;
@@ -316,9 +322,9 @@ pub(crate) async fn create(
         return Ok(kept);
     }
     let Act { entry, margin_s, then } = new.act(&state, app, state.unix_s())?;
-    let row = store(&state, &by, tx, entry, None, Some(&once)).await?;
-    let seats = act_on_seats(&state, &by, &row, margin_s, then).await?;
-    let created = RevocationCreated { revocation: row.into(), seats: Some(seats) };
+    let row = store(&state, &by, tx, entry, None, Some((&once, margin_s, &then))).await?;
+    let seats = act_on_seats(&state, &by, &row, margin_s, then.clone()).await?;
+    let created = RevocationCreated { revocation: row.into(), then, margin_s, seats: Some(seats) };
     if !once.has_key() {
         return Ok((StatusCode::CREATED, Json(created)).into_response());
     }

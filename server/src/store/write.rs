@@ -63,7 +63,7 @@ impl Writer {
 
     pub(super) async fn close(&self) {
         let Some(mut connection) = self.place.lock().await.take() else { return };
-        if let Err(error) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").await {
+        if let Err(error) = super::deployment::closed(&mut connection).await {
             tracing::warn!(%error, "the database's log was not written back");
         }
         // It goes with the process anyway.

@@ -1,14 +1,19 @@
-//! `app create|change|list|delete|audit|keys|api-keys`, of `cli`.
+//! `app create|change|list|show|delete|audit|keys|api-keys`, of `cli`.
 
-use clap::{Args, Subcommand};
+use std::io::Write;
+
+use clap::{Args, Subcommand, builder::PossibleValuesParser};
 use hyper::Method;
 use serde_json::{Value, json};
+use stagedoor_server::Scope;
 
 use super::{
     Done,
     audit::{self, Which},
     http::{Api, Paging, segment},
     print,
+    sure::Sure,
+    time::Span,
 };
 
 #[derive(Debug, Args)]
@@ -40,22 +45,29 @@ enum AppCommand {
         /// For people.
         #[arg(long)]
         name: Option<String>,
-        /// Tokens live so long unless asked otherwise, in seconds.
-        #[arg(long)]
-        ttl_default: Option<u64>,
-        /// Tokens live at most so long, in seconds.
-        #[arg(long)]
-        ttl_max: Option<u64>,
+        /// Tokens live so long unless asked otherwise.
+        #[arg(long, value_name = "DURATION")]
+        ttl_default: Option<Span>,
+        /// Tokens live at most so long.
+        #[arg(long, value_name = "DURATION")]
+        ttl_max: Option<Span>,
         /// As of `create`.
         #[arg(long, value_name = "POLICY", value_parser = second_login)]
         second_login: Option<Value>,
     },
     /// List apps.
     List(Paging),
+    /// One app: its name, how long its tokens live, what a second login does.
+    Show {
+        /// The AppID.
+        app: u32,
+    },
     /// Delete an app and its keys (root credential).
     Delete {
         /// The AppID.
         app: u32,
+        #[command(flatten)]
+        sure: Sure,
     },
     /// List the app's audit trail, newest first.
     Audit {
@@ -91,12 +103,17 @@ enum Keys {
         /// The AppID.
         app: u32,
     },
-    /// A key's tokens open nothing any more.
+    /// A key's tokens open nothing any more. Says how many live seats they hold, which go on until they end.
     Retire {
         /// The AppID.
         app: u32,
         /// The key id.
         kid: String,
+        /// Close those seats as well.
+        #[arg(long)]
+        close: bool,
+        #[command(flatten)]
+        sure: Sure,
     },
 }
 
@@ -116,13 +133,12 @@ enum ApiKeys {
         /// For people.
         #[arg(long)]
         name: String,
-        /// `tokens:mint`, `tokens:revoke`, `rooms:read`, `rooms:moderate`, `apps:admin`; may be given more
-        /// than once.
-        #[arg(long = "scope", required = true)]
+        /// What it may do; may be given more than once.
+        #[arg(long = "scope", required = true, value_parser = scopes())]
         scopes: Vec<String>,
-        /// For how long, in seconds; for ever unless given.
-        #[arg(long)]
-        expires_in: Option<u64>,
+        /// For how long; without an end unless given.
+        #[arg(long, value_name = "DURATION")]
+        expires_in: Option<Span>,
     },
     /// Give an API key another secret.
     Rotate {
@@ -130,6 +146,8 @@ enum ApiKeys {
         app: u32,
         /// Its id.
         id: String,
+        #[command(flatten)]
+        sure: Sure,
     },
     /// Delete an API key.
     Delete {
@@ -137,6 +155,8 @@ enum ApiKeys {
         app: u32,
         /// Its id.
         id: String,
+        #[command(flatten)]
+        sure: Sure,
     },
 }
 
@@ -148,6 +168,34 @@ fn second_login(text: &str) -> Result<Value, std::convert::Infallible> {
     })
 }
 
+/// The scopes that an API key can have.
+fn scopes() -> PossibleValuesParser {
+    Scope::ALL.map(Scope::as_str).into()
+}
+
+fn seconds(span: Option<Span>) -> Option<u64> {
+    span.map(|span| span.s)
+}
+
+/// Retires a key, and closes the seats of its tokens by a revocation, once nobody gets in by them any more.
+fn retire(api: &Api, app: u32, kid: &str, close: bool, json: bool) -> Done {
+    let path = format!("/v1/apps/{app}");
+    let retire = format!("{path}/keys/{}/retire", segment(kid));
+    let mut answer = api.ask(&Method::POST, &retire, None)?;
+    if close {
+        let revocation = json!({"target": {"key": kid}, "reason": "the key is retired"});
+        let revoked = api.ask(&Method::POST, &format!("{path}/revocations"), Some(&revocation))?;
+        answer["closed"] = revoked["seats"].clone();
+    }
+    print(&answer, json)?;
+    let seats = answer["seats"].as_u64().unwrap_or(0);
+    if seats > 0 && !close && !json {
+        let hint = "live seats go on until their tokens end; with --close they are closed";
+        writeln!(std::io::stderr(), "{seats} {hint}")?;
+    }
+    Ok(())
+}
+
 /// Runs one.
 pub(super) fn run(app: App, json: bool) -> Done {
     let (method, path, body) = match app.command {
@@ -157,13 +205,19 @@ pub(super) fn run(app: App, json: bool) -> Done {
         }
         AppCommand::Change { app, name, ttl_default, ttl_max, second_login } => {
             let body = json!({
-                "name": name, "ttl_s_default": ttl_default, "ttl_s_max": ttl_max,
+                "name": name, "ttl_s_default": seconds(ttl_default), "ttl_s_max": seconds(ttl_max),
                 "second_login": second_login,
             });
             (Method::PATCH, format!("/v1/apps/{app}"), Some(body))
         }
         AppCommand::List(paging) => (Method::GET, format!("/v1/apps{}", paging.query()), None),
-        AppCommand::Delete { app } => (Method::DELETE, format!("/v1/apps/{app}"), None),
+        AppCommand::Show { app } => (Method::GET, format!("/v1/apps/{app}"), None),
+        AppCommand::Delete { app, sure } => {
+            sure.confirm(&format!(
+                "app {app} goes, with its keys, API keys, roles and revocations"
+            ))?;
+            (Method::DELETE, format!("/v1/apps/{app}"), None)
+        }
         AppCommand::Audit { app, which, paging } => {
             let path = audit::path(&format!("/v1/apps/{app}/audit"), &which, &paging);
             (Method::GET, path, None)
@@ -175,20 +229,24 @@ pub(super) fn run(app: App, json: bool) -> Done {
         AppCommand::Keys(Keys::Rotate { app }) => {
             (Method::POST, format!("/v1/apps/{app}/keys/rotate"), None)
         }
-        AppCommand::Keys(Keys::Retire { app, kid }) => {
-            (Method::POST, format!("/v1/apps/{app}/keys/{}/retire", segment(&kid)), None)
+        AppCommand::Keys(Keys::Retire { app: of, kid, close, sure }) => {
+            let and = if close { ", and their live seats are closed" } else { "" };
+            sure.confirm(&format!("tokens that key {kid} signed open nothing any more{and}"))?;
+            return retire(&app.api, of, &kid, close, json);
         }
         AppCommand::ApiKeys(ApiKeys::List { app, paging }) => {
             (Method::GET, format!("/v1/apps/{app}/api-keys{}", paging.query()), None)
         }
         AppCommand::ApiKeys(ApiKeys::Create { app, name, scopes, expires_in }) => {
-            let body = json!({"name": name, "scopes": scopes, "expires_in_s": expires_in});
+            let body = json!({"name": name, "scopes": scopes, "expires_in_s": seconds(expires_in)});
             (Method::POST, format!("/v1/apps/{app}/api-keys"), Some(body))
         }
-        AppCommand::ApiKeys(ApiKeys::Rotate { app, id }) => {
+        AppCommand::ApiKeys(ApiKeys::Rotate { app, id, sure }) => {
+            sure.confirm(&format!("the secret that API key {id} has now opens nothing any more"))?;
             (Method::POST, format!("/v1/apps/{app}/api-keys/{}/rotate", segment(&id)), None)
         }
-        AppCommand::ApiKeys(ApiKeys::Delete { app, id }) => {
+        AppCommand::ApiKeys(ApiKeys::Delete { app, id, sure }) => {
+            sure.confirm(&format!("API key {id} goes, and opens nothing any more"))?;
             (Method::DELETE, format!("/v1/apps/{app}/api-keys/{}", segment(&id)), None)
         }
     };

@@ -18,7 +18,12 @@ use stagedoor_load::{
 use stagedoor_token::AppId;
 
 use self::own::Own;
-use super::{Done, Failure, token::key_of, usage};
+use super::{
+    Done, Failure,
+    time::{Span, TimeError},
+    token::key_of,
+    usage,
+};
 
 #[derive(Debug, Args)]
 #[command(
@@ -54,9 +59,9 @@ struct At {
     /// Worker threads of the server that is started; cores of the one that runs.
     #[arg(long, global = true, default_value_t = 1)]
     workers: u32,
-    /// How long the server may be silent before the run ends with an error, in seconds.
-    #[arg(long, global = true, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=600))]
-    patience: u64,
+    /// How long the server may be silent before the run ends with an error; at most 10m.
+    #[arg(long, global = true, value_name = "DURATION", default_value = "20s", value_parser = patience)]
+    patience: Span,
     /// Write a page with charts.
     #[arg(long, global = true, value_name = "FILE")]
     report: Option<PathBuf>,
@@ -171,20 +176,37 @@ struct Frames {
 
 #[derive(Debug, Args)]
 struct Time {
-    /// How long is measured, in seconds.
-    #[arg(long, default_value_t = 5.0)]
+    /// How long is measured: a duration such as 90s; a number alone is seconds, also a part of one.
+    #[arg(long = "time", alias = "seconds", value_name = "DURATION", default_value = "5s", value_parser = seconds)]
     seconds: f64,
 }
 
 /// The longest measurement: no run goes on for ever.
 const SECONDS_MAX: f64 = 3_600.0;
 
+/// Seconds, or a duration.
+fn seconds(text: &str) -> Result<f64, TimeError> {
+    match text.parse() {
+        Ok(seconds) => Ok(seconds),
+        Err(_) => text.parse().map(|span: Span| span.get().as_secs_f64()),
+    }
+}
+
+/// The longest patience.
+const PATIENCE_S_MAX: u64 = 600;
+
+fn patience(text: &str) -> anyhow::Result<Span> {
+    let span: Span = text.parse()?;
+    anyhow::ensure!((1..=PATIENCE_S_MAX).contains(&span.s), "it is 1s to 10m");
+    Ok(span)
+}
+
 impl Time {
     fn get(&self) -> Result<Duration, Failure> {
         if self.seconds > 0.0 && self.seconds <= SECONDS_MAX {
             Ok(Duration::from_secs_f64(self.seconds))
         } else {
-            Err(usage("--seconds is above 0, and at most 3600"))
+            Err(usage("--time is above 0, and at most 1h"))
         }
     }
 }
@@ -257,8 +279,16 @@ fn running(at: &At, url: &str) -> Result<Target, Failure> {
         dialect: Dialect::Stagedoor(Minter::new(key)),
         process: at.server_pid.map(Process),
         cores: at.workers,
-        patience: Duration::from_secs(at.patience),
+        patience: at.patience.get(),
     })
+}
+
+/// How long a run that a signal broke waits to be ended by it.
+const SIGNAL_PATIENCE: Duration = Duration::from_secs(5);
+
+fn is_interrupted(error: &LoadError) -> bool {
+    matches!(error, LoadError::Connect { error, .. } | LoadError::Io { error }
+        if error.kind() == std::io::ErrorKind::Interrupted)
 }
 
 /// Runs one.
@@ -268,12 +298,16 @@ pub(super) fn run(bench: &Bench, json: bool) -> Done {
         Some(url) => (running(&bench.at, url)?, None),
         None => {
             let own = Own::start(bench.at.workers)?;
-            (own.target(Duration::from_secs(bench.at.patience))?, Some(own))
+            (own.target(bench.at.patience.get())?, Some(own))
         }
     };
     let mut bar = show::Bar::default();
     let outcome = scenario.run(&target, &mut |progress| bar.show(progress));
     bar.clear();
+    if own.is_some() && outcome.as_ref().is_err_and(is_interrupted) {
+        // A signal came in the middle of a system call; the thread that heard it ends the process.
+        std::thread::park_timeout(SIGNAL_PATIENCE);
+    }
     drop(own);
     let outcome = outcome.map_err(failure)?;
     show::outcome(&outcome, json)?;

@@ -1,6 +1,6 @@
 //! A small client of the HTTP API, of `cli`. One request a connection.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use clap::Args;
@@ -18,7 +18,7 @@ use tokio::{
 };
 use tokio_rustls::TlsConnector;
 
-use super::{Failure, secret, usage};
+use super::{Failure, failure::ApiRefusal, secret, usage};
 
 #[derive(Debug, Args)]
 pub(super) struct Api {
@@ -67,6 +67,31 @@ impl Paging {
     }
 }
 
+/// How long a server that is asked by the way may take.
+const GLANCE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What a server says, where the environment names one and a credential for it; `None` where none does, or it does not
+/// answer at once. For what is good to know and not needed.
+pub(super) fn glance(path: &str) -> Option<Value> {
+    let url = std::env::var("STAGEDOOR_URL").ok()?;
+    let api_key = std::env::var("STAGEDOOR_API_KEY").ok()?;
+    let ca_file = std::env::var_os("STAGEDOOR_CA_FILE").map(PathBuf::from);
+    let uri: Uri = url.parse().ok()?;
+    let api = Api { url, ca_file, api_key_file: None };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
+    let asked = runtime.block_on(async {
+        let asked = async {
+            let link = api.link(&uri).await?;
+            send(link, &uri, api_key.trim(), &Method::GET, path, None).await
+        };
+        tokio::time::timeout(GLANCE_TIMEOUT, asked).await
+    });
+    // A name that is still looked up is not waited for.
+    runtime.shutdown_background();
+    let (status, answer) = asked.ok()?.ok()?;
+    if status.is_success() { serde_json::from_slice(&answer).ok() } else { None }
+}
+
 impl Api {
     /// Asks, and waits for the answer; a refusal is an error with its code.
     pub(super) fn ask(
@@ -97,8 +122,14 @@ impl Api {
         if status.is_success() {
             return Ok(value);
         }
-        let text = |name: &str| value[name].as_str().unwrap_or_default().to_owned();
-        Err(Failure::Refused(anyhow::anyhow!("{status}: {}: {}", text("code"), text("detail"))))
+        let text = |name: &str| value[name].as_str().map(ToOwned::to_owned);
+        let refusal = ApiRefusal {
+            status,
+            code: text("code").unwrap_or_default(),
+            detail: text("detail").unwrap_or_default(),
+            field: text("field"),
+        };
+        Err(Failure::Refused(refusal.into()))
     }
 }
 

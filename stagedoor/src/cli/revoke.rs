@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 use super::{
     Done, Failure,
     http::{Api, Paging},
-    print, usage,
+    print,
+    time::{Span, When, now_s},
+    usage,
 };
 
 #[derive(Debug, Args)]
@@ -91,12 +93,12 @@ struct How {
     /// Refuse whatever token comes, and mint none.
     #[arg(long)]
     ban: bool,
-    /// When the ban ends, Unix seconds; for good unless given.
-    #[arg(long, value_name = "UNIX_S", requires = "ban")]
-    until: Option<u64>,
-    /// For how long members may bring another token first, in seconds.
-    #[arg(long, value_name = "SECONDS", conflicts_with = "ban")]
-    margin: Option<u32>,
+    /// When the ban ends: 1h from now, or 2027-01-31T18:00:00Z; for good unless given.
+    #[arg(long, value_name = "TIME", requires = "ban")]
+    until: Option<When>,
+    /// For how long members may bring another token first.
+    #[arg(long, value_name = "DURATION", conflicts_with = "ban")]
+    margin: Option<Span>,
     /// Live seats go on with this role; they are closed unless given.
     #[arg(long, value_name = "ROLE", conflicts_with = "ban")]
     demote: Option<String>,
@@ -116,8 +118,8 @@ pub(super) fn run(revoke: &Revoke, json: bool) -> Done {
             let body = json!({
                 "target": target.json()?,
                 "ban": ban,
-                "ends_at": until,
-                "margin_s": margin,
+                "ends_at": until.map(|until| until.unix_s(now_s())),
+                "margin_s": margin.map(|margin| margin.s),
                 "then": then,
                 "reason": reason,
             });

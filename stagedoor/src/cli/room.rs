@@ -9,6 +9,7 @@ use super::{
     Done, Failure,
     http::{Api, Paging, segment},
     print,
+    time::{When, now_s},
 };
 
 #[derive(Debug, Args)]
@@ -54,9 +55,9 @@ enum RoomCommand {
         room: String,
         /// The user.
         user: String,
-        /// When the ban ends, Unix seconds; for good unless given.
-        #[arg(long, value_name = "UNIX_S")]
-        until: Option<u64>,
+        /// When the ban ends: 1h from now, or 2027-01-31T18:00:00Z; for good unless given.
+        #[arg(long, value_name = "TIME")]
+        until: Option<When>,
         /// Why, for people and the audit trail.
         #[arg(long)]
         reason: Option<String>,
@@ -153,7 +154,7 @@ pub(super) fn run(room: Room, json: bool) -> Done {
             (Method::POST, member(app, &room, &user, "kick"), None)
         }
         RoomCommand::Ban { app, room, user, until, reason } => {
-            let body = json!({"ban": true, "ends_at": until, "reason": reason});
+            let body = json!({"ban": true, "ends_at": until.map(|until| until.unix_s(now_s())), "reason": reason});
             (Method::POST, member(app, &room, &user, "kick"), Some(body))
         }
         RoomCommand::Role { app, room, user, role } => {

@@ -7,7 +7,7 @@ use clap::Subcommand;
 use serde_json::json;
 use stagedoor_server::{DataFolder, Server};
 
-use super::Done;
+use super::{Done, sure::Sure};
 use crate::{config::Config, dev};
 
 #[derive(Debug, Subcommand)]
@@ -18,13 +18,16 @@ pub(super) enum Root {
         /// The data folder.
         #[arg(long, value_name = "FOLDER")]
         data: Option<PathBuf>,
+        #[command(flatten)]
+        sure: Sure,
     },
 }
 
 /// Runs it.
 pub(super) fn run(command: Root, config: &Config, json: bool) -> Done {
-    let Root::Reset { data } = command;
+    let Root::Reset { data, sure } = command;
     let data = data.unwrap_or_else(|| config.server.data_dir.clone());
+    sure.confirm("the root credential that there is opens nothing any more")?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let done: anyhow::Result<()> = runtime.block_on(async {
         ensure!(DataFolder::has_database(&data), "{}: there is no database", data.display());

@@ -14,7 +14,7 @@ use tracing_subscriber::EnvFilter;
 use super::{Done, Failure, usage};
 use crate::{
     assemble::{Running, start},
-    config::{Config, LogFormat},
+    config::{Config, LogFormat, unknown_variables},
     dev,
 };
 
@@ -39,6 +39,9 @@ pub(super) struct ServeArguments {
 pub(super) struct DevArguments {
     #[command(flatten)]
     serve: ServeArguments,
+    /// Begin again: what an earlier `dev` made is put aside, into a folder below the data folder.
+    #[arg(long)]
+    fresh: bool,
 }
 
 impl ServeArguments {
@@ -57,6 +60,10 @@ impl ServeArguments {
 }
 
 impl DevArguments {
+    pub(super) fn is_fresh(&self) -> bool {
+        self.fresh
+    }
+
     pub(super) fn flags(&self) -> BTreeMap<String, String> {
         self.serve.flags()
     }
@@ -78,6 +85,16 @@ fn log(config: &Config) {
 
 fn run(config: &Config, serve: impl AsyncFnOnce(&Config) -> Done) -> Done {
     log(config);
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        data = %config.server.data_dir.display(),
+        tls = config.relay.tls.is_some(),
+        "stagedoor starts"
+    );
+    let variables = unknown_variables(std::env::vars_os().map(|(name, _)| name));
+    for warning in variables.into_iter().chain(config.warnings()) {
+        tracing::warn!("{warning}");
+    }
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     if config.listen.workers > 0 {
         builder.worker_threads(config.listen.workers);
@@ -107,11 +124,21 @@ pub(super) fn serve(config: &Config) -> Done {
 }
 
 /// `dev`.
-pub(super) fn dev(config: &Config, json: bool) -> Done {
+pub(super) fn dev(config: &Config, fresh: bool, json: bool) -> Done {
     if config.listen.address.starts_with("unix:") {
         return Err(usage("`dev` prints URLs: it listens on a host and a port"));
     }
+    let data = &config.server.data_dir;
+    if fresh && !dev::is_ours(data) {
+        let data = data.display();
+        return Err(usage(&format!(
+            "{data} has no dev.json: `dev` did not make it, and does not begin again there"
+        )));
+    }
     run(config, async |config| {
+        if let Some(aside) = fresh.then(|| dev::begin_again(data)).transpose()?.flatten() {
+            tracing::info!(aside = %aside.display(), "begins again; what was there is put aside");
+        }
         let signals = Signals::hear()?;
         let running = start(config).await?;
         let kept = dev::keep(&running.server, &config.server.data_dir).await?;

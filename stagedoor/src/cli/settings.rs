@@ -6,7 +6,7 @@ use clap::Subcommand;
 use toml::Value;
 
 use super::{Done, Failure};
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, Loaded, unknown_variables};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Settings {
@@ -21,47 +21,58 @@ pub(super) enum Settings {
 }
 
 /// Runs one.
-pub(super) fn run(command: &Settings, config: Result<Config, ConfigError>) -> Done {
+pub(super) fn run(command: &Settings, config: Result<Loaded, ConfigError>) -> Done {
     let mut out = std::io::stdout();
     match command {
         Settings::Check => {
-            config?;
+            let config = config?.on_this_machine()?;
+            let variables = unknown_variables(std::env::vars_os().map(|(name, _)| name));
+            for warning in variables.into_iter().chain(config.warnings()) {
+                writeln!(std::io::stderr(), "warning: {warning}")?;
+            }
             writeln!(out, "the configuration is good")?;
         }
         Settings::Print { effective } => {
-            let config = if *effective { config? } else { Config::default() };
+            let config = if *effective { config?.unlooked() } else { Config::default() };
             write!(out, "{}", render(&config)?)?;
         }
     }
     Ok(())
 }
 
-/// Every setting as TOML, each under the words that document it.
+/// Every setting as TOML, each under the words that document it. One that is not set is a comment with an example.
 fn render(config: &Config) -> Result<String, Failure> {
     let documented = documented();
-    let root = Value::try_from(config).map_err(|error| Failure::Refused(error.into()))?;
+    let value = |config| Value::try_from(config).map_err(|error| Failure::Refused(error.into()));
     let mut out = String::new();
-    section(&mut out, "", &root, &documented);
-    if config.relay.tls.is_none() {
-        out += "\n# PEM files; without this section the port speaks plain HTTP.\n# [relay.tls]\n# cert = \"cert.pem\"\n# key = \"key.pem\"\n";
-    }
+    let (full, set) = (value(&Config::full())?, value(config)?);
+    section(&mut out, "", &full, Some(&set), &documented);
     Ok(out)
 }
 
-fn section(out: &mut String, path: &str, value: &Value, documented: &BTreeMap<String, String>) {
-    let Some(table) = value.as_table() else { return };
+fn section(
+    out: &mut String,
+    path: &str,
+    full: &Value,
+    set: Option<&Value>,
+    documented: &BTreeMap<String, String>,
+) {
+    let Some(table) = full.as_table() else { return };
+    let mark = |is_set: bool| if is_set { "" } else { "# " };
     if table.values().any(|value| !value.is_table()) {
-        *out += &format!("\n[{path}]\n");
+        *out += &format!("\n{}[{path}]\n", mark(set.is_some()));
     }
-    for (name, value) in table.iter().filter(|(_, value)| !value.is_table()) {
+    let of = |name: &str| set.and_then(|set| set.get(name));
+    for (name, example) in table.iter().filter(|(_, value)| !value.is_table()) {
         if let Some(words) = documented.get(name) {
             *out += &format!("# {words}\n");
         }
-        *out += &format!("{name} = {value}\n");
+        let value = of(name);
+        *out += &format!("{}{name} = {}\n", mark(value.is_some()), value.unwrap_or(example));
     }
-    for (name, value) in table.iter().filter(|(_, value)| value.is_table()) {
+    for (name, example) in table.iter().filter(|(_, value)| value.is_table()) {
         let below = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-        section(out, &below, value, documented);
+        section(out, &below, example, of(name), documented);
     }
 }
 
@@ -71,6 +82,7 @@ fn documented() -> BTreeMap<String, String> {
         include_str!("../config.rs"),
         include_str!("../../../server/src/config.rs"),
         include_str!("../../../relay/src/relay.rs"),
+        include_str!("../../../relay/src/tls.rs"),
         include_str!("../../../sdk/rust/wire/src/limits.rs"),
     ];
     let mut out = BTreeMap::new();

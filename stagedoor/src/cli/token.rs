@@ -1,10 +1,6 @@
 //! `token mint|verify|inspect`, of `cli`. Without a server: a key's secret is all it takes.
 
-use std::{
-    path::PathBuf,
-    sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::{io::Write, path::PathBuf, sync::Arc};
 
 use anyhow::Context;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -17,15 +13,23 @@ use stagedoor_token::{
     mint, seat, verify,
 };
 
-use super::{Done, Failure, print, secret, stay::Stay, usage};
+use super::{
+    Done, Failure,
+    http::glance,
+    print, secret,
+    stay::Stay,
+    time::{Span, now_s},
+    usage,
+};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Token {
-    /// Mint a token with a key's secret.
+    /// Mint a token with a key's secret. Where STAGEDOOR_URL and STAGEDOOR_API_KEY are given that server is asked
+    /// whether the app still signs with the key and has the role; if not, a warning says so.
     #[command(
         after_help = "Example:\n  stagedoor token mint --app 7 --kid k_1 --secret-file key.txt --room lobby --user anna --role host"
     )]
-    Mint(Mint),
+    Mint(Box<Mint>),
     /// Verify a token with a key's secret: exit 0 when it is good, 1 when it is refused.
     #[command(
         after_help = "Example:\n  stagedoor token verify --app 7 --kid k_1 --secret-file key.txt < token.txt"
@@ -65,9 +69,9 @@ pub(super) struct Mint {
     /// The role.
     #[arg(long)]
     role: String,
-    /// How long it lives, in seconds.
-    #[arg(long, default_value_t = 3_600)]
-    ttl: u64,
+    /// How long it lives.
+    #[arg(long, value_name = "DURATION", default_value = "1h")]
+    ttl: Span,
     /// Narrows the role: JSON in the form of spec/roles.md.
     #[arg(long, value_name = "JSON")]
     grants: Option<String>,
@@ -119,10 +123,6 @@ pub(super) struct Verify {
     roles: AppRoles,
 }
 
-fn now_s() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |passed| passed.as_secs())
-}
-
 fn key(arguments: &KeyArguments) -> Result<Key, Failure> {
     key_of(arguments.app, &arguments.kid, arguments.secret_file.as_ref())
 }
@@ -149,10 +149,49 @@ fn token(file: Option<&PathBuf>) -> Result<String, Failure> {
 /// Runs one.
 pub(super) fn run(command: Token, json: bool) -> Done {
     match command {
-        Token::Mint(arguments) => minted(arguments, json),
+        Token::Mint(arguments) => minted(*arguments, json),
         Token::Verify(arguments) => verified(&arguments, json),
         Token::Inspect { token_file } => inspected(&token(token_file.as_ref())?, json),
     }
+}
+
+/// What the app's server would say against a token: of its key, and of its role. Nothing, where none can be asked.
+fn doubts(app: AppId, kid: &str, role: &str) -> Vec<String> {
+    let mut all = Vec::new();
+    if let Some(keys) = glance(&format!("/v1/apps/{app}/keys")) {
+        let keys = keys["items"].as_array().cloned().unwrap_or_default();
+        let state = |key: &Value| key["state"].as_str().unwrap_or_default().to_owned();
+        let current = keys.iter().find(|key| state(key) == "current");
+        let current = current.and_then(|key| key["kid"].as_str()).unwrap_or("none");
+        match keys.iter().find(|key| key["kid"] == *kid).map(state).as_deref() {
+            Some("current") => {}
+            Some(state @ ("retiring" | "next")) => all.push(format!(
+                "key {kid} is {state}: the app signs with {current}, and the door takes this token while {kid} is not \
+                 retired"
+            )),
+            Some(state) => all.push(format!(
+                "key {kid} is {state}: the door refuses this token; the app signs with {current}"
+            )),
+            None => all.push(format!(
+                "app {app} has no key {kid}: the door refuses this token; the app signs with {current}"
+            )),
+        }
+    }
+    if let Some(set) = glance(&format!("/v1/apps/{app}/roles")) {
+        let roles: Vec<&str> = set["roles"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|role| role["role"].as_str())
+            .collect();
+        if !roles.contains(&role) {
+            let roles = roles.join(", ");
+            all.push(format!(
+                "app {app} has no role `{role}`: the door refuses this token; its roles are {roles}"
+            ));
+        }
+    }
+    all
 }
 
 fn minted(arguments: Mint, json: bool) -> Done {
@@ -172,7 +211,15 @@ fn minted(arguments: Mint, json: bool) -> Done {
         grants,
         name: arguments.name,
         meta: arguments.meta,
-        ..Claims::new(key.app(), &arguments.room, &arguments.user, role, &jti, now_s, arguments.ttl)
+        ..Claims::new(
+            key.app(),
+            &arguments.room,
+            &arguments.user,
+            role,
+            &jti,
+            now_s,
+            arguments.ttl.s,
+        )
     };
     let claims = arguments.stay.of(claims, now_s)?;
     // No server is asked, so what its door would refuse is refused here.
@@ -183,6 +230,9 @@ fn minted(arguments: Mint, json: bool) -> Done {
         MintError::Refused(fault) => refused(fault),
         MintError::KeyNotCurrent => error.into(),
     })?;
+    for doubt in doubts(claims.app, &arguments.key.kid, &claims.role) {
+        writeln!(std::io::stderr(), "warning: {doubt}")?;
+    }
     if json {
         print(&json!({"token": token, "jti": jti, "exp": claims.exp}), true)
     } else {

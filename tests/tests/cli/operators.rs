@@ -21,7 +21,7 @@ fn apps_and_keys_are_made_listed_rotated_and_taken_away() -> Result<()> {
     assert_eq!(next["state"], "next");
     let rotated = dev.ok("root", &["app", "keys", "rotate", "77"])?;
     assert_eq!((&rotated["current"], &rotated["retiring"]), (&next["kid"], &json!(first)));
-    dev.ok("root", &["app", "keys", "retire", "77", first])?;
+    dev.ok("root", &["app", "keys", "retire", "77", first, "--yes"])?;
     let keys = dev.ok("root", &["app", "keys", "list", "77"])?;
     let mut states: Vec<&str> = keys["items"]
         .as_array()
@@ -33,8 +33,8 @@ fn apps_and_keys_are_made_listed_rotated_and_taken_away() -> Result<()> {
     assert_eq!(states, ["current", "retired"]);
     assert!(!keys.to_string().contains("secret"), "{keys}");
     let plain = dev.run_as(dev.text("root"), &["app", "keys", "list", "77"])?;
-    assert!(plain.out.starts_with("created_ms") && plain.out.contains("retired"), "{}", plain.out);
-    dev.ok("root", &["app", "delete", "77"])?;
+    assert!(plain.out.starts_with("kid") && plain.out.contains("retired"), "{}", plain.out);
+    dev.ok("root", &["app", "delete", "77", "--yes"])?;
     let gone = dev.run_as(dev.text("root"), &["app", "keys", "list", "77"])?;
     assert_eq!(gone.code, 1);
     assert!(gone.err.contains("app_unknown"), "{}", gone.err);
@@ -55,13 +55,13 @@ fn api_keys_are_made_with_scopes_rotated_and_deleted() -> Result<()> {
     let refused = dev.run_as(reader, &["room", "kick", &app, "lobby", "ben"])?;
     assert_eq!(refused.code, 1);
     assert!(refused.err.contains("403"), "{}", refused.err);
-    let rotated = dev.ok("root", &["app", "api-keys", "rotate", &app, id])?;
+    let rotated = dev.ok("root", &["app", "api-keys", "rotate", &app, id, "--yes"])?;
     let renewed = rotated["api_key"].as_str().context("another")?;
     assert_eq!(dev.run_as(reader, &["room", "list", &app])?.code, 1);
     assert_eq!(dev.run_as(renewed, &["room", "list", &app])?.code, 0);
     let listed = dev.ok("root", &["app", "api-keys", "list", &app])?;
     assert!(!listed.to_string().contains(renewed));
-    dev.ok("root", &["app", "api-keys", "delete", &app, id])?;
+    dev.ok("root", &["app", "api-keys", "delete", &app, id, "--yes"])?;
     assert_eq!(dev.run_as(renewed, &["room", "list", &app])?.code, 1);
     Ok(())
 }

@@ -40,7 +40,7 @@ fn each_target_is_revoked_listed_and_lifted() -> Result<()> {
         assert_eq!((&made["target"], &made["ban"]), (target, &json!(false)));
         assert_eq!(made["generation"], nth as u64 + 1);
     }
-    let banned = ["revoke", "add", &app, "--user", "ben", "--ban", "--until", "4000000000"];
+    let banned = ["revoke", "add", &app, "--user", "ben", "--ban", "--until", "@4000000000"];
     assert_eq!(dev.ok("api_key", &banned)?["ends_at"], 4_000_000_000_u64);
     let softly = ["--margin", "30", "--demote", "audience", "--reason", "lost laptop"];
     let mut add = vec!["revoke", "add", &app, "--user", "carl"];
@@ -65,7 +65,7 @@ fn what_cannot_be_meant_is_not_asked() -> Result<()> {
         vec!["--user", "anna", "--role", "host"],
         vec!["--room", "main", "--key", "k1"],
         vec!["--role", "host", "--app"],
-        vec!["--user", "anna", "--until", "4000000000"],
+        vec!["--user", "anna", "--until", "@4000000000"],
         vec!["--user", "anna", "--ban", "--margin", "3"],
         vec!["--user", "anna", "--ban", "--demote", "audience"],
     ] {

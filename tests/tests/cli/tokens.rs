@@ -40,7 +40,7 @@ fn what_is_said_of_the_stay_is_in_the_token() -> Result<()> {
     let jkt = "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I";
     let mut arguments = BEN.to_vec();
     arguments.extend(["--once", "--max-stay", "3600", "--at-exp", "demote:audience"]);
-    arguments.extend(["--until", "publish=60", "--until", "moderate=90", "--jkt", jkt]);
+    arguments.extend(["--until", "publish=60s", "--until", "moderate=90s", "--jkt", jkt]);
     let minted = token(&dev, "mint", &arguments, "")?;
     assert_eq!((minted.code, minted.err.as_str()), (0, ""));
     let verified = token(&dev, "verify", &["--json"], &minted.out)?.json()?;
@@ -58,7 +58,7 @@ fn what_is_said_of_the_stay_is_in_the_token() -> Result<()> {
     let verified = token(&dev, "verify", &["--json"], &minted.out)?.json()?;
     assert_eq!(verified["claims"]["at_exp"], json!({"grace": 300}));
     let mut twice = BEN.to_vec();
-    twice.extend(["--until", "set=1", "--until", "set=2"]);
+    twice.extend(["--until", "set=1s", "--until", "set=2s"]);
     let refused = token(&dev, "mint", &twice, "")?;
     assert_eq!(refused.code, 2);
     assert!(refused.err.contains("`set` twice"), "{}", refused.err);
@@ -138,9 +138,9 @@ fn what_the_door_would_refuse_is_not_minted_offline() -> Result<()> {
         ("host", ["--at-exp", "grace:soon"], 2, "--at-exp"),
         ("host", ["--at-exp", "never"], 2, "--at-exp"),
         ("host", ["--max-stay", "0"], 1, "max_stay_invalid"),
-        ("host", ["--until", "publish=3601"], 1, "until_invalid"),
+        ("host", ["--until", "publish=3601s"], 1, "until_invalid"),
         ("host", ["--until", "publish"], 2, "--until"),
-        ("host", ["--until", "presence=1"], 2, "presence"),
+        ("host", ["--until", "presence=1s"], 2, "presence"),
         ("host", ["--jkt", "short"], 2, "--jkt"),
     ] {
         let mut arguments = vec!["--room", "lobby", "--user", "ben", "--role", role];

@@ -4,6 +4,7 @@
 use std::{
     path::PathBuf,
     process::{Child, Command, Stdio},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -14,18 +15,19 @@ use stagedoor_load::{
     server::{self, Told},
 };
 
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
+use tokio::signal::unix::{SignalKind, signal};
+
 use crate::cli::Failure;
 
 /// The server; ended with its folder when dropped.
 pub(super) struct Own {
     child: Child,
+    id: ServerId,
     folder: PathBuf,
     told: Told,
     workers: u32,
 }
-
-/// The exit code of a program that was interrupted, as shells have it.
-const INTERRUPTED: i32 = 130;
 
 fn has_taskset() -> bool {
     let mut taskset = Command::new("taskset");
@@ -49,15 +51,40 @@ fn pinned(workers: u32, program: PathBuf) -> Command {
     command
 }
 
-/// Whoever interrupts the run leaves no folder behind; the server gets the signal itself.
-fn clear_on_signal(folder: PathBuf) -> anyhow::Result<()> {
+/// The process of the server, once there is one, until it is gone.
+type ServerId = Arc<Mutex<Option<Pid>>>;
+
+fn held(id: &ServerId) -> MutexGuard<'_, Option<Pid>> {
+    id.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whatever signal ends the run, no server and no folder is left behind.
+fn end_on_signal(folder: PathBuf, server: ServerId) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut heard = {
+        let _inside = runtime.enter();
+        [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()]
+            .map(|kind| signal(kind).map(|heard| (kind, heard)))
+    };
     std::thread::Builder::new().name("signals".into()).spawn(move || {
-        if runtime.block_on(tokio::signal::ctrl_c()).is_ok() {
-            // Its last file may come a moment later; the folder of temporary files is cleared some day.
-            let _ = std::fs::remove_dir_all(&folder);
-            std::process::exit(INTERRUPTED);
+        let [Ok(first), Ok(second), Ok(third)] = &mut heard else { return };
+        let kind = runtime.block_on(async {
+            tokio::select! {
+                _ = first.1.recv() => first.0,
+                _ = second.1.recv() => second.0,
+                _ = third.1.recv() => third.0,
+            }
+        });
+        // Held to the end: the run breaks when its server is gone, and must not end the process first.
+        let mut id = held(&server);
+        if let Some(server) = id.take() {
+            // It may have ended by itself.
+            let _ = kill_process(server, Signal::KILL);
+            let _ = waitpid(Some(server), WaitOptions::empty());
         }
+        let _ = std::fs::remove_dir_all(&folder);
+        // As shells have it.
+        std::process::exit(128 + kind.as_raw_value());
     })?;
     Ok(())
 }
@@ -73,15 +100,22 @@ impl Own {
         let name = format!("stagedoor-bench-{}", URL_SAFE_NO_PAD.encode(id));
         let folder = std::env::temp_dir().join(name);
         std::fs::create_dir(&folder).with_context(|| folder.display().to_string())?;
-        clear_on_signal(folder.clone())?;
+        let id = ServerId::default();
+        end_on_signal(folder.clone(), id.clone())?;
         let mut command = pinned(workers, std::env::current_exe()?);
         server::set_up_by_nothing(&mut command);
         server::dev(&mut command, &folder, workers);
-        let mut child = command.spawn().context("the server")?;
+        let mut child = {
+            let mut id = held(&id);
+            let child = command.spawn().context("the server")?;
+            *id = Some(Pid::from_child(&child));
+            child
+        };
         let told = Told::hear(&mut child);
         match told {
-            Ok(told) => Ok(Self { child, folder, told, workers }),
+            Ok(told) => Ok(Self { child, id, folder, told, workers }),
             Err(error) => {
+                held(&id).take();
                 // It may have ended by itself.
                 let _ = child.kill();
                 let _ = child.wait();
@@ -99,6 +133,7 @@ impl Own {
 
 impl Drop for Own {
     fn drop(&mut self) {
+        held(&self.id).take();
         // It may have ended by itself, and its folder with it.
         let _ = self.child.kill();
         let _ = self.child.wait();

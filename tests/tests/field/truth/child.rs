@@ -69,7 +69,9 @@ impl Setting {
         let mut child = command.spawn()?;
         let mut line = String::new();
         BufReader::new(child.stdout.take().context("its output")?).read_line(&mut line).await?;
-        let told = serde_json::from_str(&line).with_context(|| format!("it said {line:?}"))?;
+        let told = serde_json::from_str(&line).with_context(|| {
+            format!("it said {line:?}: {}", std::fs::read_to_string(&log).unwrap_or_default())
+        })?;
         Ok(Process { child, told, log })
     }
 }

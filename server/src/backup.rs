@@ -1,0 +1,308 @@
+//! The whole database in one file, taken while a server runs, and a data folder made of such a file. A file is there
+//! whole and checked, or not at all.
+
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions},
+    io::{self, ErrorKind},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use sqlx::{Connection, Executor, Row, SqliteConnection};
+use thiserror::Error;
+
+use crate::{
+    deployment::{Found, Ours},
+    folder::{DATABASE, DataFolder, FolderError},
+    record::unix_ms,
+    store::{
+        StoreError,
+        deployment::{BACKUP, LIVE, connected, found},
+        migrate,
+    },
+};
+
+/// How far a restored app's generation is raised at least: no app revokes so much between a backup and its end.
+const GENERATIONS: i64 = 1 << 32;
+/// How long a copy waits for somebody who has the database for himself.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Why there is no backup, or nothing was restored. What was there stays as it was.
+#[derive(Debug, Error)]
+pub enum BackupError {
+    /// A file of that name.
+    #[error("{0} is there already; a backup overwrites nothing")]
+    Exists(PathBuf),
+    /// Nothing to back up.
+    #[error("{0}: there is no database; name the data folder by --data")]
+    NoDatabase(PathBuf),
+    /// Nothing to restore.
+    #[error("{file} is no backup: {why}")]
+    NoBackup {
+        /// The file.
+        file: PathBuf,
+        /// Why not.
+        why: String,
+    },
+    /// A folder with something in it.
+    #[error("{0} is not empty; restore into a folder that is, or is not there yet")]
+    NotEmpty(PathBuf),
+    /// The copy is damaged.
+    #[error("{file} is damaged: {why}")]
+    Damaged {
+        /// The file.
+        file: PathBuf,
+        /// What SQLite found.
+        why: String,
+    },
+    /// The data folder.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// The system refused.
+    #[error("{file}: {source}", file = file.display())]
+    Io {
+        /// What.
+        file: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The database.
+    #[error("{0}")]
+    Store(String),
+}
+
+impl From<StoreError> for BackupError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error.to_string())
+    }
+}
+
+impl From<sqlx::Error> for BackupError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::from(StoreError::from(error))
+    }
+}
+
+/// A backup that was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BackupMade {
+    /// When: what was acknowledged before is in it. Unix milliseconds.
+    pub taken_ms: u64,
+    /// How large it is.
+    pub bytes: u64,
+    /// Apps in it.
+    pub apps: u64,
+    /// Audit records in it.
+    pub records: u64,
+}
+
+/// A data folder that was made of a backup.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restored {
+    /// When the backup was taken, Unix milliseconds; `None` of a file that a stopped server left.
+    pub taken_ms: Option<u64>,
+    /// When the newest record in it was made, Unix milliseconds.
+    pub newest_ms: Option<u64>,
+    /// Apps in it.
+    pub apps: u64,
+    /// Audit records in it.
+    pub records: u64,
+}
+
+/// A file that goes unless it is kept.
+struct Temporary(PathBuf);
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        for suffix in ["", "-journal", "-wal", "-shm"] {
+            // Most of them are not there.
+            let _ = fs::remove_file(beside(&self.0, suffix));
+        }
+    }
+}
+
+fn beside(file: &Path, suffix: &str) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+fn io_at(file: &Path) -> impl FnOnce(io::Error) -> BackupError {
+    let file = file.to_owned();
+    move |source| BackupError::Io { file, source }
+}
+
+/// An empty file that only its owner reads.
+fn create(file: &Path) -> Result<File, BackupError> {
+    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);
+    made.map_err(io_at(file))
+}
+
+/// The folder that a file lies in.
+fn folder_of(file: &Path) -> &Path {
+    file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Gives a file its name, where none has it, and waits until that is on disk.
+fn keep(temporary: &Path, file: &Path) -> Result<(), BackupError> {
+    File::open(temporary).and_then(|opened| opened.sync_all()).map_err(io_at(temporary))?;
+    match fs::hard_link(temporary, file) {
+        Ok(()) => {}
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            return Err(BackupError::Exists(file.into()));
+        }
+        // Some file systems have no links.
+        Err(_) if !file.exists() => fs::rename(temporary, file).map_err(io_at(file))?,
+        Err(error) => return Err(io_at(file)(error)),
+    }
+    let folder = folder_of(file);
+    File::open(folder).and_then(|opened| opened.sync_all()).map_err(io_at(folder))
+}
+
+async fn count(connection: &mut SqliteConnection, sql: &'static str) -> Result<u64, BackupError> {
+    let number: i64 = connection.fetch_one(sql).await?.try_get(0)?;
+    Ok(u64::try_from(number).unwrap_or(0))
+}
+
+/// Whether every page, index and reference is whole.
+async fn check(connection: &mut SqliteConnection, file: &Path) -> Result<(), BackupError> {
+    let damaged = |why: String| BackupError::Damaged { file: file.into(), why };
+    for sql in ["PRAGMA integrity_check(1)", "PRAGMA foreign_key_check"] {
+        for row in connection.fetch_all(sql).await.map_err(|error| damaged(error.to_string()))? {
+            let found: String = row.try_get(0)?;
+            if found != "ok" {
+                return Err(damaged(found));
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn set(connection: &mut SqliteConnection, sql: String) -> Result<(), BackupError> {
+    connection.execute(sqlx::AssertSqlSafe(sql)).await?;
+    Ok(())
+}
+
+/// Writes what the data folder's database has into a file, which must not be there. A server may run meanwhile: what it
+/// acknowledged before is in it.
+pub async fn backup(data_dir: &Path, file: &Path) -> Result<BackupMade, BackupError> {
+    if file.symlink_metadata().is_ok() {
+        return Err(BackupError::Exists(file.into()));
+    }
+    let database = data_dir.join(DATABASE);
+    match found(&database).await? {
+        Found::Ours(Ours { has_root: true, .. }) => {}
+        Found::Foreign(why) => return Err(BackupError::Store(why)),
+        _ => return Err(BackupError::NoDatabase(data_dir.into())),
+    }
+    let temporary = Temporary(beside(file, &format!(".partial-{}", std::process::id())));
+    drop(create(&temporary.0)?);
+    let taken_ms = unix_ms();
+    let mut live = connected(&database).await?;
+    set(&mut live, format!("PRAGMA busy_timeout = {}", BUSY_TIMEOUT.as_millis())).await?;
+    let into = temporary.0.to_str().ok_or_else(|| {
+        io_at(file)(io::Error::new(ErrorKind::InvalidInput, "the name is not UTF-8"))
+    })?;
+    let copied = sqlx::query("VACUUM INTO ?").bind(into.to_owned()).execute(&mut live).await;
+    // The server goes on with it.
+    let _ = live.close().await;
+    copied?;
+    let mut copy = connected(&temporary.0).await?;
+    copy.execute("PRAGMA journal_mode = DELETE").await?;
+    set(&mut copy, format!("PRAGMA application_id = {BACKUP}")).await?;
+    copy.execute("CREATE TABLE backup (taken_ms INTEGER NOT NULL) STRICT").await?;
+    set(&mut copy, format!("INSERT INTO backup (taken_ms) VALUES ({taken_ms})")).await?;
+    check(&mut copy, &temporary.0).await?;
+    let made = BackupMade {
+        taken_ms,
+        bytes: fs::metadata(&temporary.0).map_err(io_at(&temporary.0))?.len(),
+        apps: count(&mut copy, "SELECT COUNT(*) FROM apps").await?,
+        records: count(&mut copy, "SELECT COUNT(*) FROM audit").await?,
+    };
+    copy.close().await?;
+    keep(&temporary.0, file)?;
+    Ok(made)
+}
+
+/// An empty folder, made if it is not there.
+fn empty(folder: &Path) -> Result<(), BackupError> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(io_at(folder))?;
+    let mut entries = fs::read_dir(folder).map_err(io_at(folder))?;
+    if entries.next().is_some() { Err(BackupError::NotEmpty(folder.into())) } else { Ok(()) }
+}
+
+/// Makes a data folder of a backup; it must be empty, or not there. Each app's generation is raised beyond any that it
+/// can have given since, so that revocations go on hitting tokens that were minted after the backup.
+pub async fn restore(file: &Path, folder: &Path) -> Result<Restored, BackupError> {
+    let no_backup = |why: &str| BackupError::NoBackup { file: file.into(), why: why.into() };
+    for suffix in ["-wal", "-journal"] {
+        if beside(file, suffix).exists() {
+            return Err(no_backup("its log lies beside it; take one by `stagedoor backup`"));
+        }
+    }
+    let is_there = file.try_exists().map_err(io_at(file))?;
+    if !is_there {
+        return Err(io_at(file)(ErrorKind::NotFound.into()));
+    }
+    empty(folder)?;
+    // Looked at as a copy: SQLite writes beside what it opens.
+    let temporary = Temporary(folder.join(format!("{DATABASE}.restoring")));
+    let mut from = File::open(file).map_err(io_at(file))?;
+    let mut to = create(&temporary.0)?;
+    io::copy(&mut from, &mut to).map_err(io_at(&temporary.0))?;
+    drop(to);
+    let is_backup = match found(&temporary.0)
+        .await
+        .map_err(|error| no_backup(&error.to_string()))?
+    {
+        Found::Backup => true,
+        Found::Ours(ours) if ours.is_open || !ours.has_root => {
+            return Err(no_backup(
+                "it was copied while a server had it, without what is in its log; take one by `stagedoor backup`",
+            ));
+        }
+        Found::Ours(_) => false,
+        Found::Nothing | Found::Empty => return Err(no_backup("it is empty")),
+        Found::Foreign(why) => return Err(no_backup(&why)),
+    };
+    let mut copy = connected(&temporary.0).await?;
+    check(&mut copy, file).await?;
+    migrate(&mut copy).await?;
+    let restored = put_right(&mut copy, is_backup).await?;
+    copy.close().await?;
+    let taken = DataFolder::open(folder)?;
+    keep(&temporary.0, &taken.path().join(DATABASE))?;
+    Ok(restored)
+}
+
+/// Makes of a copy the database of a deployment of its own.
+async fn put_right(copy: &mut SqliteConnection, is_backup: bool) -> Result<Restored, BackupError> {
+    let mut tx = copy.begin().await?;
+    let taken_ms = match is_backup {
+        true => Some(count(&mut tx, "SELECT taken_ms FROM backup").await?),
+        false => None,
+    };
+    let newest =
+        tx.fetch_one("SELECT MAX(at_ms) FROM audit").await?.try_get::<Option<i64>, _>(0)?;
+    let restored = Restored {
+        taken_ms,
+        newest_ms: newest.and_then(|newest| u64::try_from(newest).ok()),
+        apps: count(&mut tx, "SELECT COUNT(*) FROM apps").await?,
+        records: count(&mut tx, "SELECT COUNT(*) FROM audit").await?,
+    };
+    // By time, so that the second restoration of one backup lies beyond the first; microseconds, so that no app revokes
+    // as fast; and by a step, where the calendar is behind.
+    let raised = "UPDATE apps SET generation = MAX(generation + ?, ?)";
+    let now_us = i64::try_from(unix_ms().saturating_mul(1_000)).unwrap_or(i64::MAX);
+    sqlx::query(raised).bind(GENERATIONS).bind(now_us).execute(&mut *tx).await?;
+    tx.execute("DROP TABLE IF EXISTS backup").await?;
+    tx.execute("UPDATE deployment SET name = lower(hex(randomblob(16))), is_open = 0").await?;
+    let record = "INSERT INTO audit (at_ms, kind, code, actor, actor_kind, detail) VALUES (?, 'store.restore', 'ok', 'system', 'system', ?)";
+    let detail = taken_ms.map(|taken_ms| format!("taken_ms={taken_ms}"));
+    let at_ms = i64::try_from(unix_ms()).unwrap_or(i64::MAX);
+    sqlx::query(record).bind(at_ms).bind(detail).execute(&mut *tx).await?;
+    tx.execute(sqlx::AssertSqlSafe(format!("PRAGMA application_id = {LIVE}"))).await?;
+    tx.commit().await?;
+    Ok(restored)
+}

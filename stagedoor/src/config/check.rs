@@ -1,0 +1,235 @@
+//! Settings that are of their types and make no sense, alone or together; of `config`. Pure, but for what looks at the
+//! files of this machine.
+
+use std::path::Path;
+
+use stagedoor_relay::{ClientAddress, TlsError};
+use toml::Value;
+
+use super::{
+    Config, Listen,
+    bounds::{AT_MOST, BOUNDS},
+    fault::{Fault, Origins},
+};
+use crate::sockets::{Address, UNIX_PATH_BYTES_MAX, mode};
+
+/// Words for how much is logged.
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+
+/// What is wrong.
+pub(super) fn faults(config: &Config, origins: &Origins) -> Vec<Fault> {
+    let mut all = Vec::new();
+    numbers(config, origins, &mut all);
+    let mut say = |name: &str, why: String| all.push(origins.fault(name, why));
+    listen(&config.listen, &mut say);
+    let is_on_unix = matches!(config.listen.address.parse(), Ok(Address::Unix(_)));
+    if config.relay.tls.is_some() && is_on_unix {
+        say("relay.tls", "no TLS is spoken on a unix socket; take the section out, or write a host and a port as \
+                          `listen.address`".into());
+    }
+    if let Some(cookie) = &config.relay.cookie {
+        if !is_cookie_name(cookie) {
+            let why = "is no name of a cookie; write letters, digits, - and _, such as seat";
+            say("relay.cookie", format!("`{cookie}` {why}"));
+        }
+        if config.relay.origins.is_empty() {
+            say(
+                "relay.cookie",
+                "a cookie counts only from pages of `relay.origins`, which is empty; write the \
+                                 origins of your pages there, such as [\"https://example.com\"]"
+                    .into(),
+            );
+        }
+    }
+    if config.server.data_dir.as_os_str().is_empty() {
+        say("server.data_dir", "a folder has a name; write one, such as data".into());
+    }
+    if let Err(why) = level(&config.log.level) {
+        say("log.level", why);
+    }
+    all
+}
+
+/// The value of a number by its name.
+fn number(root: &Value, name: &str) -> Option<u64> {
+    let value = name.split('.').try_fold(root, |value, name| value.get(name))?;
+    value.as_integer().and_then(|number| u64::try_from(number).ok())
+}
+
+fn numbers(config: &Config, origins: &Origins, all: &mut Vec<Fault>) {
+    let Ok(root) = Value::try_from(config) else {
+        return all.push(origins.fault("", "a number is above 9223372036854775807"));
+    };
+    let before = all.len();
+    for (name, least, most) in BOUNDS {
+        // One that was not kept is above what is kept.
+        if number(&root, name).is_none_or(|number| number < *least || number > *most) {
+            let value = number(&root, name).map(|value| format!(", not {value}"));
+            let why = format!("write a number from {least} to {most}{}", value.unwrap_or_default());
+            all.push(origins.fault(name, why));
+        }
+    }
+    if all.len() > before {
+        return;
+    }
+    for (low, high) in AT_MOST {
+        let (Some(low_is), Some(high_is)) = (number(&root, low), number(&root, high)) else {
+            continue;
+        };
+        if low_is > high_is && (origins.is_set(low) || !origins.is_set(high)) {
+            let why = format!(
+                "{low_is} is above `{high}`, which is {high_is}; write at most {high_is}, or more there"
+            );
+            all.push(origins.fault(low, why));
+        } else if low_is > high_is {
+            let why = format!(
+                "{high_is} is below `{low}`, which is {low_is}; write at least {low_is}, or less there"
+            );
+            all.push(origins.fault(high, why));
+        }
+    }
+}
+
+fn listen(listen: &Listen, say: &mut impl FnMut(&str, String)) {
+    let mut parsed = |name: &str, text: &str| match text.parse::<Address>() {
+        Ok(Address::Unix(path)) if path.as_os_str().len() > UNIX_PATH_BYTES_MAX => {
+            say(
+                name,
+                format!(
+                    "the path is longer than a unix socket may have; write one of at most {UNIX_PATH_BYTES_MAX} bytes"
+                ),
+            );
+            None
+        }
+        Ok(address) => Some(address),
+        Err(error) => {
+            say(name, format!("`{text}` is {error}"));
+            None
+        }
+    };
+    let address = parsed("listen.address", &listen.address);
+    let operations = parsed("listen.operations", &listen.operations);
+    if let (Some(address), Some(operations)) = (&address, &operations)
+        && address.meets(operations)
+    {
+        let why = match operations.port() {
+            Some(port) => {
+                let other = if port == 7881 { 7882 } else { 7881 };
+                format!(
+                    "port {port} is that of `listen.address`; write another port, such as 127.0.0.1:{other}"
+                )
+            }
+            None => "the file is that of `listen.address`; write another one".into(),
+        };
+        say("listen.operations", why);
+    }
+    if mode(&listen.unix_mode).is_none() {
+        say(
+            "listen.unix_mode",
+            format!("`{}` is no mode; write octal digits, such as 0660", listen.unix_mode),
+        );
+    }
+    match (listen.client_address, listen.trusted_proxies.is_empty(), address) {
+        (ClientAddress::Peer, false, _) => say(
+            "listen.trusted_proxies",
+            "proxies are believed only with another `client_address` than `peer`; write client_address = \
+             \"x-forwarded-for\", \"forwarded\" or \"proxy-v2\""
+                .into(),
+        ),
+        (_, true, Some(Address::Host(_))) if listen.client_address != ClientAddress::Peer => say(
+            "listen.client_address",
+            "nobody is believed: `trusted_proxies` is empty; write the addresses of your proxies there, such as \
+             [\"10.0.0.4\"]"
+                .into(),
+        ),
+        _ => {}
+    }
+}
+
+/// What RFC 6265 lets a cookie be called.
+fn is_cookie_name(name: &str) -> bool {
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !name.is_empty() && name.bytes().all(is_token)
+}
+
+/// Whether a filter of the log is one, and each of its levels. `EnvFilter` takes a word that is no level for the name
+/// of a module, and logs nothing else.
+fn level(text: &str) -> Result<(), String> {
+    let remedy = format!(
+        "write {} or trace, or a filter such as info,stagedoor_relay=debug",
+        LEVELS[..5].join(", ")
+    );
+    for directive in text.split(',').map(str::trim) {
+        let level = directive.rsplit_once('=').map_or(directive, |(_, level)| level);
+        let is_span = level.ends_with(']') || level.ends_with('}');
+        if !is_span && !LEVELS.iter().any(|known| level.eq_ignore_ascii_case(known)) {
+            return Err(format!("`{level}` is no level; {remedy}"));
+        }
+    }
+    let filter = tracing_subscriber::EnvFilter::try_new(text);
+    filter.map(drop).map_err(|error| format!("{error}; {remedy}"))
+}
+
+/// What of it this machine has not, or has otherwise.
+pub(super) fn files(config: &Config, origins: &Origins) -> Vec<Fault> {
+    let mut all = Vec::new();
+    if let Some(tls) = &config.relay.tls {
+        match tls.check() {
+            Ok(()) => {}
+            Err(TlsError::Cert(why)) => all.push(origins.fault("relay.tls.cert", why)),
+            Err(TlsError::Key(why)) => all.push(origins.fault("relay.tls.key", why)),
+            Err(error) => all.push(origins.fault("relay.tls", error.to_string())),
+        }
+    }
+    let data = &config.server.data_dir;
+    if Path::new(data).is_file() {
+        let why = format!("`{}` is a file; write a folder", data.display());
+        all.push(origins.fault("server.data_dir", why));
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn names(section: &str, value: &Value, all: &mut BTreeSet<String>) {
+        for (name, value) in value.as_table().into_iter().flatten() {
+            let name = super::super::fault::joined(section, name);
+            match value {
+                Value::Table(_) => names(&name, value, all),
+                Value::Integer(_) => drop(all.insert(name)),
+                _ => {}
+            }
+        }
+    }
+
+    #[test]
+    fn every_number_has_bounds_and_its_default_lies_within() {
+        let root = Value::try_from(Config::default()).expect("a configuration");
+        let mut all = BTreeSet::new();
+        names("", &root, &mut all);
+        let bounded: BTreeSet<String> = BOUNDS.iter().map(|(name, ..)| (*name).into()).collect();
+        assert_eq!(all, bounded);
+        assert_eq!(faults(&Config::default(), &Origins::default()), []);
+    }
+
+    #[test]
+    fn a_filter_has_levels_that_are_ones() {
+        for good in [
+            "info",
+            "WARN",
+            "off",
+            "info,stagedoor_relay=debug",
+            "stagedoor=trace",
+            "info,a[b{c=1}]=warn",
+        ] {
+            assert_eq!(level(good), Ok(()), "{good}");
+        }
+        for bad in ["", "loud", "info,loud", "info,stagedoor=loud", "a=b=c", "info,"] {
+            assert!(level(bad).is_err(), "{bad}");
+        }
+    }
+}
