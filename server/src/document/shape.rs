@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use stagedoor_token::{Limits, caps::SECOND_LOGIN_ALLOW_MAX, key::KID_BYTES_MAX};
+
 use crate::config::Config;
 
 /// Gives every integer the bounds of its type: what does not fit is refused, so the document says so. An unsigned
@@ -40,18 +42,58 @@ fn bounded(schema: &mut Map<String, Value>) {
     schema.entry("maximum").or_insert(max.into());
 }
 
-/// Limits of the configuration.
+/// Limits of the configuration, and of names in tokens and rooms.
 pub(super) fn limits(document: &mut Value, config: &Config) {
     let schemas = &mut document["components"]["schemas"];
+    let of = Limits::DEFAULT;
+    for (place, bytes_max) in [
+        ("/NewToken/properties/room", of.room_bytes_max),
+        ("/NewToken/properties/user", of.user_bytes_max),
+        ("/UserInRoom/properties/room", of.room_bytes_max),
+        ("/UserInRoom/properties/user", of.user_bytes_max),
+        ("/RoleInRoom/properties/room", of.room_bytes_max),
+        ("/Target/oneOf/0/properties/jti", of.jti_bytes_max),
+        ("/Target/oneOf/1/properties/user", of.user_bytes_max),
+        ("/Target/oneOf/3/properties/room", of.room_bytes_max),
+        ("/Target/oneOf/6/properties/key", KID_BYTES_MAX),
+    ] {
+        schemas.pointer_mut(place).into_iter().for_each(|schema| text(schema, bytes_max));
+    }
+    for place in [
+        "/NewToken/properties/role",
+        "/NewMemberRole/properties/role",
+        "/RoleInRoom/properties/role",
+        "/Target/oneOf/5/properties/role",
+        "/Then/oneOf/1/properties/demote",
+        "/AtExp/oneOf/1/properties/demote",
+    ] {
+        if let Some(schema) = schemas.pointer_mut(place) {
+            schema["pattern"] = "^[a-z0-9_-]{1,32}$".into();
+        }
+    }
+    for name in ["Target", "Then", "To", "SecondLogin", "AtExp"] {
+        let forms = schemas[name]["oneOf"].as_array_mut().into_iter().flatten();
+        forms.filter(|form| form["type"] == "object").for_each(closed);
+    }
+    schemas["NewMessage"]["properties"]["topic"]["pattern"] = "^[0-9A-Za-z_.:-]{1,64}$".into();
+    for name in ["UserInRoom", "RoleInRoom", "Until", "Confirmation"] {
+        closed(&mut schemas[name]);
+    }
+    for (place, min, max) in [
+        ("/SecondLogin/oneOf/2/properties/allow", 2, SECOND_LOGIN_ALLOW_MAX.into()),
+        ("/AtExp/oneOf/2/properties/grace", 1, of.grace_s_max),
+    ] {
+        if let Some(schema) = schemas.pointer_mut(place) {
+            (schema["minimum"], schema["maximum"]) = (min.into(), max.into());
+        }
+    }
     for name in ["NewApp", "AppChange", "NewApiKey"] {
         let field = &mut schemas[name]["properties"]["name"];
-        field["minLength"] = 1.into();
-        field["maxLength"] = config.name_bytes_max.into();
+        text(field, config.name_bytes_max);
     }
     for (schema, field) in [("NewRevocation", "reason"), ("Removal", "reason")] {
         let field = &mut schemas[schema]["properties"][field];
-        field["minLength"] = 1.into();
-        field["maxLength"] = config.revocation_reason_bytes_max.into();
+        text(field, config.revocation_reason_bytes_max);
     }
     for (schema, field, max) in [
         ("NewApp", "ttl_s_max", config.ttl_s_max),
@@ -73,6 +115,20 @@ pub(super) fn limits(document: &mut Value, config: &Config) {
         }
     }
 }
+
+/// A text without control characters. Its limit is in bytes, of which a character may have several.
+fn text(schema: &mut Value, bytes_max: usize) {
+    schema["minLength"] = 1.into();
+    schema["maxLength"] = bytes_max.into();
+    schema["pattern"] = NO_CONTROL.into();
+}
+
+/// An object without further fields.
+fn closed(schema: &mut Value) {
+    schema["additionalProperties"] = false.into();
+}
+
+const NO_CONTROL: &str = r"^[^\u0000-\u001f\u007f-\u009f]+$";
 
 /// Names what stands in a generic schema as it stands among the components: a generator makes one type of it.
 pub(super) fn references(document: &mut Value) {
@@ -119,8 +175,8 @@ pub(super) fn idempotency_key() -> Value {
 pub(super) fn if_match() -> Value {
     json!({
         "name": "If-Match", "in": "header", "required": false,
-        "description": "The `ETag` of what is to be changed; refused with 412 `etag_mismatch` if it is another one now.",
-        "schema": { "type": "string", "pattern": r#"^(\*|"[!#-~]*")$"# },
+        "description": "The `ETag` of what is to be changed; refused with 412 `etag_mismatch` if it is another one now. `*` and a list of tags are taken too.",
+        "schema": { "type": "string", "pattern": r#"^"[0-9]+-[0-9]+"$"# },
     })
 }
 

@@ -90,7 +90,7 @@ pub(crate) struct NewMemberRole {
 #[serde(deny_unknown_fields)]
 pub(crate) struct MutedKinds {
     /// Kinds of streams: `audio`, `video`, `screen`, `data`; all of them unless given.
-    #[schema(value_type = Option<Vec<forms::Kind>>)]
+    #[schema(min_items = 1, value_type = Option<Vec<forms::Kind>>)]
     kinds: Option<Vec<Kind>>,
 }
 
