@@ -301,6 +301,35 @@ mod tests {
     }
 
     #[test]
+    fn a_number_of_time_has_the_suffix_of_its_unit() {
+        let document: Value = serde_json::from_str(&crate::openapi()).expect("JSON");
+        let mut told = 0;
+        for (name, schema) in document["components"]["schemas"].as_object().expect("schemas") {
+            for (field, of) in schema["properties"].as_object().into_iter().flatten() {
+                let words = of["description"].as_str().unwrap_or_default();
+                if !of["type"].to_string().contains("integer") {
+                    continue;
+                }
+                // Claims are as RFC 7519 has them.
+                let is_claim = matches!(field.as_str(), "exp" | "max_stay") || name == "Until";
+                let is_moment_s = field.ends_with("_at") || matches!(field.as_str(), "at" | "now");
+                let good = if words.contains("Unix milliseconds") {
+                    field.ends_with("_ms")
+                } else if words.contains("Unix seconds") {
+                    is_claim || is_moment_s
+                } else if words.contains("seconds") {
+                    is_claim || field.ends_with("_s") || field.starts_with("ttl_s_")
+                } else {
+                    continue;
+                };
+                assert!(good, "{name}.{field}: {words}");
+                told += 1;
+            }
+        }
+        assert!(told > 15);
+    }
+
+    #[test]
     fn every_code_in_the_source_is_in_the_table() {
         let mut texts = Vec::new();
         walk(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut texts);
@@ -309,7 +338,7 @@ mod tests {
             .split("code: \"")
             .skip(1)
             .filter_map(|rest| rest.split('"').next())
-            .filter(|code| *code != "ok")
+            .filter(|code| !matches!(*code, "" | "ok"))
             .collect();
         let table: BTreeSet<&str> = codes().map(|(code, _)| code).collect();
         let missing: Vec<&&str> = written.difference(&table).collect();

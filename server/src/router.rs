@@ -38,7 +38,7 @@ const REQUEST_ID_BYTES_MAX: usize = 64;
         title = "Stagedoor",
         description = "Room tokens, apps, keys, rooms. Every refusal is a problem body (RFC 9457) with a stable `code`; \
                        `spec/codes.md` says what each means and what to change. A refusal of what is no HTTP request (400, 414, 431) is a problem too.\n\n\
-                       Times: a field that ends in `_ms` is a moment in Unix milliseconds, one that ends in `_at` a moment in Unix seconds, \
+                       Times: a field that ends in `_ms` is a moment in Unix milliseconds, one that ends in `_at` a moment in Unix seconds (so are `at` and `now`), \
                        one that ends in `_s` or begins with `ttl_s` a length in seconds; `iat`, `nbf`, `exp` and `max_stay` are claims of a token and as RFC 7519 has them.\n\n\
                        `null` in a body means as much as leaving the field out, except in a `PATCH`, where what is left out stays as it is and `null` is refused.\n\n\
                        `Idempotency-Key` is honoured by each operation that lists it; every other `POST` and `PATCH` refuses it with 400 `idempotency_unsupported`.",
