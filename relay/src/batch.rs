@@ -31,6 +31,8 @@ pub(crate) struct Batch {
     first: Bytes,
     more: VecDeque<Bytes>,
     bytes: usize,
+    /// All that it was ever given.
+    given: u64,
     /// Whether the first piece was begun.
     half: bool,
 }
@@ -40,6 +42,7 @@ impl Batch {
     pub(crate) fn push(&mut self, piece: Bytes) {
         if !piece.is_empty() {
             self.bytes += piece.len();
+            self.given += piece.len() as u64;
             if self.first.is_empty() {
                 self.first = piece;
             } else {
@@ -53,8 +56,25 @@ impl Batch {
         self.bytes
     }
 
+    /// How much it was ever given, in bytes.
+    pub(crate) fn given(&self) -> u64 {
+        self.given
+    }
+
+    /// How much of that does not wait any more.
+    pub(crate) fn taken(&self) -> u64 {
+        self.given - self.bytes as u64
+    }
+
+    #[inline]
     fn advance(&mut self, mut written: usize) {
         self.bytes -= written;
+        // All is written, mostly, and was one piece.
+        if self.bytes == 0 && self.more.is_empty() {
+            self.half = false;
+            self.first = Bytes::new();
+            return;
+        }
         while !self.first.is_empty() {
             if self.first.len() > written {
                 self.half |= written > 0;
@@ -184,6 +204,7 @@ mod tests {
         batch.forget_unbegun();
         assert_eq!(batch.bytes(), 3);
         batch.advance(3);
+        assert_eq!((batch.given(), batch.taken()), (11, 11));
         batch.push(Bytes::from_static(b"third"));
         batch.forget_unbegun();
         assert_eq!(batch.bytes(), 0);

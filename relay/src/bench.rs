@@ -2,6 +2,8 @@
 //! room: nothing of the relay uses it. One room, one member that publishes, and members that subscribe, each
 //! with a mailbox and a batch as a connection has them; no socket, no task. A runtime must be entered.
 
+mod leaving;
+
 use std::{
     io,
     pin::Pin,
@@ -18,6 +20,7 @@ use stagedoor_wire::{
 };
 use tokio::io::AsyncWrite;
 
+pub use self::leaving::Leaving;
 use crate::{
     batch::Batch,
     door::Admission,
@@ -71,7 +74,7 @@ impl Stage {
         let subscribers = (0..subscribers).map(|number| {
             let mailbox = Arc::<Mailbox>::default();
             let mut seat = take(&shared, &format!("subscriber-{number}"), &mailbox)?;
-            seat.subscribe(vec!["*".parse::<Pattern>().map_err(text)?], &[]);
+            seat.subscribe(vec!["*".parse::<Pattern>().map_err(text)?], &[], drop);
             Ok(Subscriber { seat, mailbox, mail: Mail::default(), batch: Batch::default() })
         });
         let subscribers = subscribers.collect::<Result<_, String>>()?;
@@ -133,8 +136,17 @@ impl Stage {
 }
 
 fn take(shared: &Arc<Shared>, user: &str, mailbox: &Arc<Mailbox>) -> Result<Seat, String> {
+    take_in(shared, "lobby", user, mailbox)
+}
+
+fn take_in(
+    shared: &Arc<Shared>,
+    room: &str,
+    user: &str,
+    mailbox: &Arc<Mailbox>,
+) -> Result<Seat, String> {
     let role = "host".parse().map_err(text)?;
-    let claims = Claims::new(AppId(7), "lobby", user, role, "t-1", 1_700_000_000, 600);
+    let claims = Claims::new(AppId(7), room, user, role, "t-1", 1_700_000_000, 600);
     let admission = Admission {
         claims,
         kid: "k".into(),

@@ -42,6 +42,10 @@ use crate::{
 
 /// Requests before `login` that are answered, before the connection is closed.
 const STRAY_REQUESTS_MAX: u8 = 8;
+/// Requests of one turn may cost so much, in bytes read and answered, before others go first.
+const REQUESTS_BYTES_A_TURN: usize = 32_768;
+/// What each of them costs besides.
+const REQUEST_BYTES: usize = 128;
 /// What tungstenite keeps for a frame that has not come whole; it grows with a frame that needs it.
 const FRAME_BUFFER_BYTES: usize = 128;
 
@@ -64,6 +68,10 @@ pub(crate) struct Connection {
     /// Whether the socket may hold something: it gave something last, or has woken the task since it had
     /// nothing.
     unread: bool,
+    /// Whether requests were read that are to be taken in a later turn.
+    held: bool,
+    /// What requests of this turn have cost, in bytes read and answered.
+    spent_bytes: usize,
     /// Whether what was read last published something.
     published: bool,
     /// Whether the task has let the others go first since it wrote.
@@ -138,7 +146,7 @@ impl Connection {
         let limits = &shared.limits;
         let bytes_max = limits.handshake_bytes_max;
         let until = now + Duration::from_millis(limits.login_timeout_ms);
-        let connected = shared.connected(mailbox.clone());
+        let connected = shared.connected(&mailbox);
         let mut io = io;
         io.unread(ahead);
         Self {
@@ -158,6 +166,8 @@ impl Connection {
             stood_back: false,
             telling: false,
             unread: true,
+            held: false,
+            spent_bytes: 0,
             timer: timer.sleep,
             armed: timer.until,
             settled: false,
@@ -220,6 +230,13 @@ impl Connection {
     }
 
     fn poll_read(&mut self) -> Poll<Flow> {
+        self.spent_bytes = 0;
+        if std::mem::take(&mut self.held) {
+            self.settled = false;
+            self.heard_at = Instant::now();
+            self.take_messages();
+            return Poll::Ready(Ok(()));
+        }
         let mut buffer = tap::borrow();
         let mut read = ReadBuf::new(&mut buffer);
         let mut cx = Context::from_waker(&self.stirring);
@@ -240,10 +257,18 @@ impl Connection {
         self.ws.get_mut().fill(buffer, n);
         self.take_messages();
         if let Some(rest) = self.ws.get_mut().empty() {
-            // Behind a login that waits; else nothing is left.
+            // Behind a login that waits, or behind requests that cost enough for one turn; else nothing is left.
             self.io.unread(rest);
+            self.unread = true;
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// Whether the requests of this turn have cost so much that the others wait for a later one: for others to
+    /// go first, or for the peer to take its answers.
+    fn holds(&self) -> bool {
+        self.spent_bytes >= REQUESTS_BYTES_A_TURN
+            || (self.spent_bytes > 0 && self.batch.bytes() >= self.shared.limits.outbox_bytes_max)
     }
 
     /// Takes what tungstenite holds, as far as it may be taken now.
@@ -261,8 +286,17 @@ impl Connection {
             self.phase,
             Phase::Closing { .. } | Phase::Stranger { pending: Some(_), .. }
         ) {
+            if self.holds() {
+                self.held = true;
+                return;
+            }
             match self.ws.read() {
-                Ok(Message::Text(text)) => self.take_text(&text),
+                Ok(Message::Text(text)) => {
+                    let before = self.batch.bytes();
+                    self.take_text(&text);
+                    let answered = self.batch.bytes().saturating_sub(before);
+                    self.spent_bytes += REQUEST_BYTES + text.len() + answered;
+                }
                 Ok(Message::Binary(frame)) => self.take_frame(&frame),
                 Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => {}
                 Ok(Message::Close(_)) => {

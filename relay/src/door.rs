@@ -96,6 +96,9 @@ pub enum Denied {
     /// The token or the address logged in, or was refused, too often.
     #[error("too many logins with this token or from this address; try again later")]
     RateExceeded,
+    /// The process has no memory left.
+    #[error("the relay has as much memory as it may")]
+    MemoryFull,
     /// The relay is going away.
     #[error("the relay is going away")]
     Closing,
@@ -242,6 +245,7 @@ impl Denied {
             Self::RoleFull => "role_full",
             Self::SeatHeld => "seat_held",
             Self::RateExceeded => "rate_exceeded",
+            Self::MemoryFull => "memory_exceeded",
             Self::Closing => "closing",
             Self::Store => "store_unavailable",
         }
@@ -267,6 +271,7 @@ impl Denied {
                 | Self::SeatHeld
                 | Self::RateExceeded
                 | Self::Closing
+                | Self::MemoryFull
                 | Self::Store
         )
     }
@@ -322,6 +327,7 @@ impl Denied {
             Self::RoleFull => Close::RoleFull,
             Self::SeatHeld => Close::SeatHeld,
             Self::RateExceeded => Close::RateExceeded,
+            Self::MemoryFull => Close::MemoryExceeded,
             Self::Closing => Close::Closing,
             Self::Store => Close::StoreUnavailable,
         }

@@ -257,13 +257,13 @@ impl<E: Clone> Feed<E> {
 }
 
 impl<E: Clone> Feed<E> {
-    /// Hands out the rest of what is due to a place that ends before `end`. `false` if some of it is not kept
-    /// any more.
-    pub(crate) fn read_out(&self, place: &Place, end: u64, out: impl FnMut(Bytes)) -> bool {
+    /// Hands out what is due to a place before `end`, also while the reader's grants are becoming others.
+    /// `false` if some of it is not kept any more.
+    pub(crate) fn read_out(&self, place: &mut Place, end: u64, out: impl FnMut(Bytes)) -> bool {
         let mut inner = self.lock();
         let kept = place.seq >= inner.log.first() || place.seq >= end;
         if kept {
-            inner.log.read_before(place.seq, end, out);
+            place.seq = inner.log.read_before(place.seq, end, out).max(place.seq);
         }
         kept
     }

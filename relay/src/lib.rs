@@ -33,11 +33,12 @@
 //! 27. [`encode`]: the bytes of a server's WebSocket frame.
 //! 28. [`tls`]: certificates, and their renewal while running.
 //! 29. [`io`]: a connection with or without TLS.
-//! 30. [`clients`]: whose connection and whose request it is, and whether there is a place for it.
-//! 31. [`forwarded`]: what trusted proxies say of their clients in heads. Pure.
-//! 32. [`proxy_header`]: what they say in front of a connection.
-//! 33. [`addresses`]: how many connections there are from each address.
-//! 34. [`metrics`]: what the relay counts.
+//! 30. [`memory`]: whether the process has too much memory for anybody new.
+//! 31. [`clients`]: whose connection and whose request it is, and whether there is a place for it.
+//! 32. [`forwarded`]: what trusted proxies say of their clients in heads. Pure.
+//! 33. [`proxy_header`]: what they say in front of a connection.
+//! 34. [`addresses`]: how many connections there are from each address.
+//! 35. [`metrics`]: what the relay counts.
 //!
 //! Outside of the list, and only with the feature `bench`: `bench`, the hot paths laid open to those who
 //! count their instructions.
@@ -63,6 +64,7 @@ mod log;
 mod login;
 mod login_rates;
 mod mail;
+mod memory;
 mod metrics;
 mod pass;
 mod proof;

@@ -13,6 +13,8 @@ use crate::encode::{self, HEADER_BYTES_MAX};
 /// An open buffer of this size is sealed before the next frame, so that pieces stay small enough to
 /// be let go one by one.
 const SEGMENT_BYTES: usize = 65_536;
+/// The most that is set apart for what is to come: a segment, and the frame that goes over its size.
+const USUAL_BYTES_MAX: usize = SEGMENT_BYTES + SEGMENT_BYTES / 8;
 
 /// How much a log keeps.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +55,8 @@ pub(crate) struct Log {
     open: BytesMut,
     open_ends: Vec<u32>,
     open_at_ms: u64,
+    /// How much was sealed last, at most a segment.
+    usual_bytes: usize,
     next: u64,
     bytes: usize,
     keyframe: Option<u64>,
@@ -66,6 +70,7 @@ impl Log {
             open: BytesMut::new(),
             open_ends: Vec::new(),
             open_at_ms: 0,
+            usual_bytes: 0,
             next: 0,
             bytes: 0,
             keyframe: None,
@@ -111,7 +116,13 @@ impl Log {
             self.seal();
         }
         let before = self.open.len();
-        self.open.reserve(payload.len() + HEADER_BYTES_MAX);
+        let bytes = payload.len() + HEADER_BYTES_MAX;
+        if before == 0 {
+            // What comes is mostly as large as what came: so it grows into place once, not by halves.
+            self.open.reserve(bytes.max(self.usual_bytes));
+        } else {
+            self.open.reserve(bytes);
+        }
         encode::put_header(&mut self.open, first_byte, payload.len());
         self.open.put_slice(payload);
         self.bytes += self.open.len() - before;
@@ -138,6 +149,7 @@ impl Log {
             false => std::mem::take(&mut self.open_ends),
         };
         let bytes = self.open.split().freeze();
+        self.usual_bytes = (bytes.len() + HEADER_BYTES_MAX).min(USUAL_BYTES_MAX);
         self.segments.push_back(Segment { bytes, first, ends, at_ms: self.open_at_ms });
     }
 

@@ -10,11 +10,10 @@ use std::{
     time::Instant,
 };
 
-use bytes::Bytes;
 use smallvec::SmallVec;
 use stagedoor_wire::close::Close;
 
-use crate::{room::Regranted, stream::Stream};
+use crate::room::Letter;
 
 /// A connection's mailbox. With the counts of who holds it, it is one line of the processor's cache: each
 /// frame to each member comes by here twice.
@@ -24,7 +23,7 @@ use crate::{room::Regranted, stream::Stream};
 #[derive(Debug)]
 pub(crate) struct Mailbox {
     inner: Mutex<Inner>,
-    /// Changes of the member's grants that began, and of whose letters the reader has not taken notice.
+    /// Letters, and changes of the member's grants that began, of which the reader has not taken notice.
     changes: AtomicU32,
     stirred: AtomicBool,
 }
@@ -59,7 +58,8 @@ enum Lies {
 #[derive(Debug, Default)]
 struct Rest {
     mail: Mail,
-    letters: Vec<Regranted>,
+    letters: Vec<Letter>,
+    letters_bytes: usize,
 }
 
 impl Inner {
@@ -85,11 +85,6 @@ impl Inner {
 pub(crate) struct Mail {
     /// Feeds that have something new, by the number of the reader's cursor.
     pub(crate) ready: SmallVec<[u32; 4]>,
-    /// Streams that began and that a pattern of the reader's matches.
-    pub(crate) found: Vec<Arc<Stream>>,
-    /// Frames for this connection alone.
-    pub(crate) private: Vec<Bytes>,
-    private_bytes: usize,
     /// Somebody's order to close.
     pub(crate) order: Option<Order>,
 }
@@ -105,26 +100,13 @@ pub(crate) struct Order {
 
 impl Mail {
     fn is_empty(&self) -> bool {
-        self.ready.is_empty()
-            && self.found.is_empty()
-            && self.private.is_empty()
-            && self.order.is_none()
+        self.ready.is_empty() && self.order.is_none()
     }
 }
 
 impl Mailbox {
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Whoever put into the empty mailbox woke its reader; until that has taken, nobody else need.
-    fn put(&self, put: impl FnOnce(&mut Mail)) {
-        let mut inner = self.lock();
-        let idle = inner.lies == Lies::Nothing;
-        put(inner.mail());
-        if idle {
-            inner.wake();
-        }
     }
 
     /// A feed has something new for the cursor of this number.
@@ -139,51 +121,58 @@ impl Mailbox {
         }
     }
 
-    /// A stream began that a pattern of the reader's matches.
-    pub(crate) fn found(&self, stream: Arc<Stream>) {
-        self.put(|mail| mail.found.push(stream));
-    }
-
-    /// A frame for this connection alone. Over the bound the connection is closed instead.
-    pub(crate) fn private(&self, frame: Bytes, bytes_max: usize) {
-        self.put(|mail| {
-            mail.private_bytes += frame.len();
-            if mail.private_bytes > bytes_max {
-                mail.order.get_or_insert(Order { close: Close::Slow, at: Instant::now() });
-            } else {
-                mail.private.push(frame);
-            }
-        });
-    }
-
     /// The member's grants are about to become others: nothing that is appended to a log from here on may be
     /// read before the letter is. To be called under the room's lock.
     pub(crate) fn change_begins(&self) {
         self.changes.fetch_add(1, Ordering::Release);
     }
 
-    /// Whether a change began of which the reader does not know yet.
+    /// Whether there is, or will be at once, a letter of which the reader does not know yet.
     pub(crate) fn is_changing(&self) -> bool {
         self.changes.load(Ordering::Acquire) > 0
     }
 
-    /// The member's grants became others. To be called under the room's lock, so that letters lie in the
-    /// order of what they tell.
-    pub(crate) fn regranted(&self, letter: Regranted) {
+    /// The letter of a change that began. To be called under the room's lock, so that letters lie in the order
+    /// of what they tell. Over the bound the connection is closed, and the letter lies there still: until it
+    /// is read, the reader is held.
+    pub(crate) fn changed(&self, letter: Letter, bytes_max: usize) {
+        self.lay(letter, bytes_max, true);
+    }
+
+    /// A letter that nothing announced: nothing that is appended to a log from here on is read before it. To
+    /// be called under the room's lock, unless it is an answer. Over the bound the connection is closed instead.
+    pub(crate) fn told(&self, letter: Letter, bytes_max: usize) {
+        self.lay(letter, bytes_max, false);
+    }
+
+    fn lay(&self, letter: Letter, bytes_max: usize, was_announced: bool) {
         let mut inner = self.lock();
-        inner.rest.get_or_insert_default().letters.push(letter);
+        let rest = inner.rest.get_or_insert_default();
+        rest.letters_bytes += letter.bytes();
+        let fits = rest.letters_bytes <= bytes_max;
+        if fits && !was_announced {
+            self.change_begins();
+        }
+        if fits || was_announced {
+            rest.letters.push(letter);
+        }
+        if !fits {
+            let slow = Order { close: Close::Slow, at: Instant::now() };
+            inner.mail().order.get_or_insert(slow);
+        }
         inner.wake();
     }
 
-    /// Takes the letters about the member's grants, oldest first. Costs next to nothing when there are none,
-    /// so that it can be asked before each request.
-    pub(crate) fn letters(&self) -> Vec<Regranted> {
+    /// Takes the letters, oldest first. Costs next to nothing when there are none, so that it can be asked
+    /// before each request.
+    pub(crate) fn letters(&self) -> Vec<Letter> {
         if !self.is_changing() {
             return Vec::new();
         }
         let mut inner = self.lock();
         let Some(rest) = &mut inner.rest else { return Vec::new() };
         self.changes.fetch_sub(rest.letters.len() as u32, Ordering::Relaxed);
+        rest.letters_bytes = 0;
         std::mem::take(&mut rest.letters)
     }
 
@@ -231,8 +220,6 @@ impl Mailbox {
     /// `waker`.
     pub(crate) fn take(&self, into: &mut Mail, all: bool, waker: &Waker) -> Option<Order> {
         into.ready.clear();
-        into.found.clear();
-        into.private.clear();
         let mut inner = self.lock();
         let inner = &mut *inner;
         if !inner.waker.as_ref().is_some_and(|old| old.will_wake(waker)) {
@@ -252,9 +239,6 @@ impl Mailbox {
                 let mail = &mut rest.mail;
                 if all {
                     into.ready.extend(mail.ready.drain(..));
-                    into.found.append(&mut mail.found);
-                    into.private.append(&mut mail.private);
-                    mail.private_bytes = 0;
                 }
                 let order = mail.order.take();
                 if mail.is_empty() {

@@ -10,7 +10,7 @@ use std::{
 use http::{HeaderMap, HeaderValue, Response, request::Parts};
 use serde::{Deserialize, Serialize};
 use stagedoor_bus::{Asked, Bus};
-use stagedoor_wire::{close::Close, limits::Limits};
+use stagedoor_wire::limits::Limits;
 use tokio::sync::mpsc;
 
 use crate::{
@@ -21,7 +21,6 @@ use crate::{
     forwarded::Proxies,
     io::{Io, Socket},
     listener::{Listener, Listening, OtherHttp},
-    mail::Order,
     shared::Shared,
     tls::{Tls, TlsError, TlsFiles},
     upgrade::{self, Opening},
@@ -29,8 +28,6 @@ use crate::{
 
 /// How often certificate files are looked at.
 const TLS_CHECK_INTERVAL: Duration = Duration::from_secs(10);
-/// How often a draining relay looks whether all have left.
-const DRAIN_CHECK_INTERVAL: Duration = Duration::from_millis(20);
 
 /// How a relay is set up.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -135,27 +132,15 @@ impl Relay {
     }
 
     async fn drain(&self) {
-        self.shared.drain();
         let limits = &self.shared.limits;
-        let mailboxes = self.shared.mailboxes();
         let grace = Duration::from_millis(limits.drain_grace_ms);
-        let now = Instant::now();
-        for (at, mailbox) in mailboxes.iter().enumerate() {
-            let wait = grace.mul_f64(at as f64 / mailboxes.len() as f64);
-            mailbox.order(Order { close: Close::Closing, at: now + wait });
-        }
-        let end = now + grace + Duration::from_millis(limits.close_timeout_ms);
-        while self.shared.connection_count() > 0 && Instant::now() < end {
-            tokio::time::sleep(DRAIN_CHECK_INTERVAL).await;
-            // One that was in its handshake when the others were told.
-            for mailbox in self
-                .shared
-                .mailboxes()
-                .iter()
-                .filter(|late| !mailboxes.iter().any(|told| Arc::ptr_eq(told, late)))
-            {
-                mailbox.close(Close::Closing);
-            }
+        let patience = grace + Duration::from_millis(limits.close_timeout_ms);
+        self.shared.drain(Instant::now(), grace);
+        if tokio::time::timeout(patience, self.shared.emptied()).await.is_err() {
+            tracing::warn!(
+                left = self.shared.connection_count(),
+                "connections did not end in time"
+            );
         }
     }
 
@@ -201,7 +186,11 @@ impl Relay {
         let (rooms, seats) = self.shared.rooms.count();
         let streams: usize =
             self.shared.rooms.all().iter().map(|room| room.summary().streams as usize).sum();
+        let memory = &self.shared.memory;
+        let used = memory.used(self.shared.clock.now_ms());
         let gauges = [
+            ("memory_bytes", "Memory of the process.", used as usize),
+            ("memory_bytes_max", "Above that nobody new is let in.", memory.max() as usize),
             ("connections_open", "WebSocket connections open.", self.shared.connection_count()),
             ("sockets_open", "Connections of every kind open.", self.clients.connections()),
             ("rooms_open", "Rooms open.", rooms),

@@ -5,6 +5,8 @@
 mod asks;
 mod entry;
 mod interests;
+mod letter;
+mod pages;
 mod people;
 mod presence;
 mod regrant;
@@ -14,7 +16,7 @@ mod story;
 mod views;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -33,14 +35,14 @@ use stagedoor_wire::{
 };
 use tokio::time::Instant;
 
-#[cfg(test)]
-pub(crate) use self::views::View;
 pub(crate) use self::{
     asks::{AskError, Wants},
     entry::{EnterError, Entering, Found, Gone},
+    letter::{Dues, Letter, News},
+    pages::{Lists, Rest, stream_bytes},
     regrant::{Act, RegrantError, Regranted, Switch},
     state::SetError,
-    views::{ViewPlace, may_subscribe, sees},
+    views::{View, ViewPlace, may_subscribe, sees},
 };
 use crate::{
     encode,
@@ -51,12 +53,19 @@ use crate::{
 };
 
 use self::{
-    interests::Interests, people::People, presence::Presence, state::State, story::Story,
+    asks::Ask,
+    interests::Interests,
+    people::People,
+    presence::{Batch, BatchMax, Presence},
+    state::State,
+    story::Story,
     views::Views,
 };
 
 /// The number of the cursor on the room's events; streams are numbered from 1.
 pub(crate) const EVENTS: u32 = 0;
+/// So many prefixes are tried at each stream; of more, those are looked up that the stream's name has.
+const PREFIXES_TRIED_MAX: usize = 8;
 
 /// What users were given in a room.
 pub(crate) type Standings = HashMap<String, Standing>;
@@ -92,7 +101,8 @@ struct Inner {
     /// How many there may be before those of which nothing is left are cleared away.
     standings_clear_at: usize,
     limits: Arc<Limits>,
-    asks: BTreeMap<String, Option<Wants>>,
+    asks: BTreeMap<String, Ask>,
+    last_ask: u64,
     /// The share of each stream.
     stream_bytes_max: usize,
     state: State,
@@ -226,8 +236,12 @@ impl Room {
         inner.streams.insert(number, Live { stream: stream.clone(), seat });
         inner.names.insert(name, number);
         self.share_memory(&mut inner, now_ms);
+        inner.introduce(user, now_ms);
         inner.views.tell_published(&stream, now_ms);
-        inner.interests.each(&stream.info.name, |mailbox| mailbox.found(stream.clone()));
+        let (dues, bytes_max) = (inner.dues(), self.limits.outbox_bytes_max);
+        inner.interests.each(&stream.info.name, |mailbox| {
+            mailbox.told(Letter::new(dues.clone(), News::Found(stream.clone())), bytes_max);
+        });
         Ok(stream)
     }
 
@@ -245,18 +259,19 @@ impl Room {
         own.is_some()
     }
 
-    /// Notes what a seat waits for, and returns the live streams that match.
+    /// Notes what a seat waits for, and returns the live streams that match, and how far the room's events
+    /// have told of their publishers.
     pub(crate) fn subscribe(
         &self,
         seat: u64,
         mailbox: &Arc<Mailbox>,
         patterns: &[Pattern],
-    ) -> Vec<Arc<Stream>> {
+    ) -> (Vec<Arc<Stream>>, Dues) {
         let mut inner = self.lock();
         for pattern in patterns {
             inner.interests.add(pattern, seat, mailbox);
         }
-        inner.matching(patterns)
+        (inner.matching(patterns), inner.dues())
     }
 
     /// The live streams that match.
@@ -296,7 +311,10 @@ impl Room {
             data: data.to_owned(),
             at_ms,
         };
-        let inner = self.lock();
+        let mut inner = self.lock();
+        if let Some(from) = from {
+            inner.introduce(&from.user, now_ms);
+        }
         match to {
             To::Room => {
                 inner.views.tell(now_ms, |_, n| Some(message(Some(n))));
@@ -309,10 +327,11 @@ impl Room {
                 Ok(inner.members.count_of(role))
             }
             To::User(user) => {
-                let frame = encode::json(&message(None));
+                let (frame, dues) = (encode::json(&message(None)), inner.dues());
                 let mut seats = 0;
                 for occupant in inner.members.seats(user) {
-                    occupant.mailbox.private(frame.clone(), self.limits.outbox_bytes_max);
+                    let letter = Letter::new(dues.clone(), News::Event(frame.clone()));
+                    occupant.mailbox.told(letter, self.limits.outbox_bytes_max);
                     seats += 1;
                 }
                 if seats > 0 { Ok(seats) } else { Err(UserUnknown) }
@@ -331,9 +350,16 @@ impl Room {
         let now_ms = self.clock.now_ms();
         let mut inner = self.lock();
         let version = inner.state.set(key, value, if_version, self.limits.state_keys_max)?;
+        inner.introduce(&by.member.user, now_ms);
         inner.views.tell(now_ms, |grants, n| {
             let by = sees(grants, &by.grants).then(|| by.member.user.clone());
-            Some(Event::State { n, key: key.clone(), value: value.to_owned(), version, by })
+            Some(Event::State {
+                n: Some(n),
+                key: key.clone(),
+                value: value.to_owned(),
+                version,
+                by,
+            })
         });
         Ok(version)
     }
@@ -378,10 +404,7 @@ impl Room {
         }
         let due = inner.told_at.map_or(now, |told| told + interval);
         if due <= now {
-            let (left, joined) = inner.presence.take(self.limits.presence_batch_members_max.max(1));
-            let count = inner.count();
-            inner.views.tell_presence(&left, &joined, count, now_ms);
-            inner.told_at = Some(now);
+            inner.tell_batch(None, now_ms);
         }
         if inner.presence.is_empty() {
             return;
@@ -428,19 +451,38 @@ impl Inner {
         self.members.len() as u32 - self.hidden
     }
 
+    /// Tells some of the joins and leaves that wait, those of `first` before all others.
+    fn tell_batch(&mut self, first: Option<&str>, now_ms: u64) {
+        let max = BatchMax {
+            members: self.limits.presence_batch_members_max.max(1),
+            bytes: self.limits.page_bytes_max,
+        };
+        let Batch { left, joined, .. } = self.presence.take(first, max);
+        let count = self.count();
+        self.views.tell_presence(&left, &joined, count, now_ms);
+        self.told_at = Some(Instant::now());
+    }
+
     fn matching(&self, patterns: &[Pattern]) -> Vec<Arc<Stream>> {
+        let (exact, prefixes): (Vec<&Pattern>, Vec<&Pattern>) =
+            patterns.iter().partition(|pattern| pattern.is_exact());
         let mut found = BTreeMap::new();
-        for pattern in patterns {
-            if pattern.is_exact() {
-                let name = StreamName::new(pattern.as_str()).ok();
-                let number = name.and_then(|name| self.names.get(&name));
-                let live = number.and_then(|number| self.streams.get(number));
-                found.extend(live.map(|live| (live.stream.info.stream, live.stream.clone())));
-            } else {
-                let matching =
-                    self.streams.values().filter(|live| pattern.matches(&live.stream.info.name));
-                found.extend(matching.map(|live| (live.stream.info.stream, live.stream.clone())));
-            }
+        let mut find =
+            |live: &Live| drop(found.insert(live.stream.info.stream, live.stream.clone()));
+        for pattern in exact {
+            let number = StreamName::new(pattern.as_str()).ok();
+            let number = number.and_then(|name| self.names.get(&name));
+            number.and_then(|number| self.streams.get(number)).into_iter().for_each(&mut find);
+        }
+        let live = self.streams.values();
+        if prefixes.len() <= PREFIXES_TRIED_MAX {
+            let matches = |name: &str| prefixes.iter().any(|prefix| prefix.matches(name));
+            live.filter(|live| matches(&live.stream.info.name)).for_each(&mut find);
+        } else {
+            let prefixes: HashSet<&str> =
+                prefixes.iter().map(|prefix| prefix.as_str().trim_end_matches('*')).collect();
+            let matches = |name: &str| (0..=name.len()).any(|end| prefixes.contains(&name[..end]));
+            live.filter(|live| matches(&live.stream.info.name)).for_each(&mut find);
         }
         found.into_values().collect()
     }
@@ -451,10 +493,5 @@ impl Inner {
             live.stream.feed.end(why);
             self.views.tell_unpublished(&live.stream, why, now_ms);
         }
-    }
-
-    fn streams_for(&self, grants: &Grants) -> Vec<StreamInfo> {
-        let live = self.streams.values().filter(|live| may_subscribe(grants, &live.stream));
-        live.map(|live| live.stream.info.clone()).collect()
     }
 }

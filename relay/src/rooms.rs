@@ -2,7 +2,7 @@
 //! with its last; rooms of different apps never meet, whatever their names.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, VecDeque},
     ops::Bound,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -16,12 +16,44 @@ use crate::room::{Room, Standings};
 
 type Name = (AppId, Arc<str>);
 
+/// What users were given in rooms that are closed, and until when it is kept.
+#[derive(Debug, Default)]
+struct Kept {
+    by_room: HashMap<Name, (u64, Standings)>,
+    /// The same times, earliest first; one of a room that is open again or was closed again means nothing.
+    ends: VecDeque<(u64, Name)>,
+}
+
+impl Kept {
+    /// Forgets what is over by `now_ms`. Looks at nothing else, so that closing a room costs the same however
+    /// many were closed before it.
+    fn forget_past(&mut self, now_ms: u64) {
+        while let Some((until_ms, name)) =
+            self.ends.pop_front_if(|(until_ms, _)| *until_ms <= now_ms)
+        {
+            if self.by_room.get(&name).is_some_and(|(kept_ms, _)| *kept_ms == until_ms) {
+                self.by_room.remove(&name);
+            }
+        }
+    }
+
+    fn keep(&mut self, name: Name, until_ms: u64, standings: Standings) {
+        self.ends.push_back((until_ms, name.clone()));
+        self.by_room.insert(name, (until_ms, standings));
+    }
+
+    fn take(&mut self, name: &Name) -> Standings {
+        // Mostly nothing is kept, and then no name is hashed.
+        let kept = if self.by_room.is_empty() { None } else { self.by_room.remove(name) };
+        kept.map(|(_, standings)| standings).unwrap_or_default()
+    }
+}
+
 /// The registry.
 #[derive(Debug, Default)]
 pub(crate) struct Rooms {
     rooms: Mutex<BTreeMap<Name, Arc<Room>>>,
-    /// What users were given in rooms that are closed, and until when it is kept.
-    kept: Mutex<HashMap<Name, (u64, Standings)>>,
+    kept: Mutex<Kept>,
     seats: Mutex<HashMap<AppId, usize>>,
     seat_ids: AtomicU64,
 }
@@ -31,7 +63,7 @@ impl Rooms {
         self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn kept(&self) -> MutexGuard<'_, HashMap<Name, (u64, Standings)>> {
+    fn kept(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -84,9 +116,7 @@ impl Rooms {
         match rooms.get(&key) {
             Some(room) if !gone.is_some_and(|gone| Arc::ptr_eq(gone, room)) => room.clone(),
             _ => {
-                let mut kept = self.kept();
-                let kept = if kept.is_empty() { None } else { kept.remove(&key) };
-                let room = make(kept.map(|(_, standings)| standings).unwrap_or_default());
+                let room = make(self.kept().take(&key));
                 rooms.insert(key, room.clone());
                 room
             }
@@ -105,9 +135,9 @@ impl Rooms {
         let mut rooms = self.lock();
         let key = (gone.app, gone.name.clone());
         let mut kept = self.kept();
-        kept.retain(|_, (until_ms, _)| *until_ms > now_ms);
+        kept.forget_past(now_ms);
         if !standings.is_empty() {
-            kept.insert(key.clone(), (until_ms, standings));
+            kept.keep(key.clone(), until_ms, standings);
         }
         drop(kept);
         if rooms.get(&key).is_some_and(|room| Arc::ptr_eq(room, gone)) {
@@ -132,5 +162,30 @@ impl Rooms {
     /// Every room.
     pub(crate) fn all(&self) -> Vec<Arc<Room>> {
         self.lock().values().cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::standing::Standing;
+
+    fn given() -> Standings {
+        Standings::from([("anna".into(), Standing::default())])
+    }
+
+    #[test]
+    fn standings_are_kept_until_the_room_opens_or_time_ends() {
+        let mut kept = Kept::default();
+        let name = |room: &str| (AppId(1), Arc::from(room));
+        for (room, until_ms) in [("a", 10), ("b", 20), ("a", 30)] {
+            kept.keep(name(room), until_ms, given());
+        }
+        kept.forget_past(20);
+        assert!(kept.take(&name("b")).is_empty(), "its time is over");
+        assert_eq!(kept.take(&name("a")).len(), 1, "it was closed again since");
+        assert!(kept.take(&name("a")).is_empty());
+        kept.forget_past(30);
+        assert!(kept.ends.is_empty() && kept.by_room.is_empty());
     }
 }

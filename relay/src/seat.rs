@@ -2,10 +2,14 @@
 //! `rooms`. Reads the logs it has cursors on into a batch, in order, and tells the member of every gap.
 //! Leaving is its `Drop`.
 
+mod pages;
 mod take;
 mod wanted;
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use serde_json::value::RawValue;
@@ -19,14 +23,18 @@ use stagedoor_wire::{
     request,
 };
 
-use self::wanted::{Names, Wanted};
+use self::{
+    pages::Pages,
+    wanted::{Names, Wanted},
+};
 use crate::{
     batch::Batch,
     encode,
     feed::{Part, Place, Read},
     mail::Mail,
     room::{
-        Act, EVENTS, Occupant, RegrantError, Regranted, Room, Switch, ViewPlace, may_subscribe,
+        Act, EVENTS, News, Occupant, RegrantError, Regranted, Room, Switch, ViewPlace,
+        may_subscribe,
     },
     shared::Shared,
     stream::Stream,
@@ -36,6 +44,8 @@ use crate::{
 #[repr(C)]
 pub(crate) struct Seat {
     ready: VecDeque<u32>,
+    /// What is still to be told of long lists; most have none.
+    pages: Option<Box<Pages>>,
     /// By the streams' numbers; most members have one.
     cursors: SmallVec<[StreamCursor; 1]>,
     shared: Arc<Shared>,
@@ -83,23 +93,55 @@ impl Seat {
         &self.me.grants
     }
 
-    /// Takes notice of all that was done to the member's grants; `out` takes what it is told. An error says
-    /// why the connection must close.
+    /// Reads the member's letters, each after what the room's events told before it; `out` takes what the member
+    /// is told. An error says why the connection must close.
     pub(crate) fn refresh(&mut self, mut out: impl FnMut(Bytes)) -> Result<(), Close> {
-        for Regranted { occupant, switch, told } in self.me.mailbox.letters() {
-            if let Some(Switch { end, events }) = switch {
-                let old = std::mem::replace(&mut self.events, events);
-                // That there may be something at the new place was perhaps told before the letter came.
-                self.ready.push_back(EVENTS);
-                let due = end.saturating_sub(old.place.seq);
-                if !old.view.feed.read_out(&old.place, end, &mut out) {
-                    return Err(Close::Slow);
+        for letter in self.me.mailbox.letters() {
+            let due = letter.due(&self.events.view);
+            match letter.what {
+                News::Event(frame) => {
+                    self.read_before(due, &mut out)?;
+                    out(frame);
                 }
-                self.shared.metrics.frames_out.add(due);
+                News::Found(stream) => {
+                    self.read_before(due, &mut out)?;
+                    if let Some(found) = self.attach_new(stream) {
+                        out(encode::json(&Private::Subscribed { streams: vec![found] }));
+                    }
+                }
+                News::Rest(rest) => {
+                    self.read_before(due, &mut out)?;
+                    self.tell_rest(Some(rest))?;
+                }
+                News::Regranted(Regranted { occupant, switch, told }) => {
+                    match switch {
+                        Some(Switch { end, events }) => {
+                            self.read_before(end, &mut out)?;
+                            self.events = events;
+                            // That there may be something at the new place was perhaps told before the letter
+                            // was read.
+                            self.ready.push_back(EVENTS);
+                        }
+                        None => self.read_before(due, &mut out)?,
+                    }
+                    out(told.unwrap_or_default());
+                    self.me = occupant;
+                    self.reattach(&mut out);
+                }
             }
-            out(told.unwrap_or_default());
-            self.me = occupant;
-            self.reattach(&mut out);
+        }
+        Ok(())
+    }
+
+    /// Reads the room's events before number `end`, whatever changes meanwhile.
+    fn read_before(&mut self, end: u64, out: impl FnMut(Bytes)) -> Result<(), Close> {
+        let ViewPlace { view, place } = &mut self.events;
+        let due = end.saturating_sub(place.seq);
+        if due > 0 {
+            if !view.feed.read_out(place, end, out) {
+                return Err(Close::Slow);
+            }
+            self.shared.metrics.frames_out.add(due);
         }
         Ok(())
     }
@@ -122,8 +164,7 @@ impl Seat {
         }
         let patterns: Vec<Pattern> = self.patterns.iter().cloned().collect();
         let live = self.room.matching(&patterns);
-        let streams: Vec<Subscribed> =
-            live.into_iter().filter_map(|stream| self.attach(stream, &[])).collect();
+        let streams = self.attach_some(live.into_iter().map(|stream| (stream, None)));
         if !streams.is_empty() {
             out(encode::json(&Private::Subscribed { streams }));
         }
@@ -134,17 +175,35 @@ impl Seat {
         self.shared.regrant(&self.room, &self.me.member.user, self.id, act)
     }
 
-    /// Adds patterns; the streams that match now and that the grants open, each with its place.
+    /// Adds patterns; the streams that match now and that the grants open, each with its place, as many as are
+    /// told at a time. `out` takes what
+    /// the room's events told before, of their publishers too.
     pub(crate) fn subscribe(
         &mut self,
         patterns: Vec<Pattern>,
         from: &[request::From],
+        mut out: impl FnMut(Bytes),
     ) -> Vec<Subscribed> {
-        let live = self.room.subscribe(self.id, &self.me.mailbox, &patterns);
+        let (live, dues) = self.room.subscribe(self.id, &self.me.mailbox, &patterns);
+        // What came meanwhile may have led to another view.
+        let read = self.refresh(&mut out);
+        let read = read.and_then(|()| self.read_before(dues.of(&self.events.view), &mut out));
+        if let Err(close) = read {
+            self.me.mailbox.close(close);
+        }
         patterns.into_iter().for_each(|pattern| {
             self.patterns.add(pattern);
         });
-        live.into_iter().filter_map(|stream| self.attach(stream, from)).collect()
+        let mut cursors = HashMap::new();
+        for from in from {
+            let cursor = Cursor { epoch: from.epoch, seq: from.seq };
+            cursors.entry(&from.stream).or_insert(cursor);
+        }
+        let with_cursor = |stream: Arc<Stream>| {
+            let cursor = cursors.get(&stream.info.name).copied();
+            (stream, cursor)
+        };
+        self.attach_some(live.into_iter().map(with_cursor))
     }
 
     /// Takes patterns back; cursors that no pattern holds any more end.
@@ -152,16 +211,19 @@ impl Seat {
         self.room.unsubscribe(self.id, patterns);
         let taken: Vec<&Pattern> =
             patterns.iter().filter(|pattern| self.patterns.remove(pattern)).collect();
-        for pattern in taken {
-            let lost = self.names.covered(pattern).filter(|(name, _)| !self.patterns.has(name));
-            let lost: Vec<u32> = lost.map(|(_, number)| *number).collect();
-            for number in lost {
-                self.detach(number);
-            }
+        let lost = |(name, _): &&(StreamName, u32)| !self.patterns.has(name);
+        // Of several patterns each might cover the same streams: then all are looked at, once.
+        let lost: Vec<u32> = match taken[..] {
+            [] => return,
+            [pattern] => self.names.covered(pattern).filter(lost).map(|(_, at)| *at).collect(),
+            _ => self.names.iter().filter(lost).map(|(_, at)| *at).collect(),
+        };
+        for number in lost {
+            self.detach(number);
         }
     }
 
-    fn attach(&mut self, stream: Arc<Stream>, from: &[request::From]) -> Option<Subscribed> {
+    fn attach(&mut self, stream: Arc<Stream>, resume: Option<Cursor>) -> Option<Subscribed> {
         let number = stream.info.stream;
         let at = self.cursors.partition_point(|cursor| cursor.stream.info.stream < number);
         let there = self.cursors.get(at).is_some_and(|cursor| cursor.stream.info.stream == number);
@@ -170,8 +232,6 @@ impl Seat {
         if there || own || !wanted || !may_subscribe(&self.me.grants, &stream) {
             return None;
         }
-        let resume = from.iter().find(|from| from.stream == stream.info.name);
-        let resume = resume.map(|from| Cursor { epoch: from.epoch, seq: from.seq });
         let (place, resumed) = stream.feed.join(&self.me.mailbox, number, stream.begin(), resume);
         let subscribed = Subscribed {
             info: stream.info.clone(),
@@ -200,14 +260,7 @@ impl Seat {
         batch: &mut Batch,
         bytes_max: usize,
     ) -> Result<bool, Close> {
-        if !mail.found.is_empty() {
-            let found: Vec<Subscribed> =
-                mail.found.drain(..).filter_map(|stream| self.attach_new(stream)).collect();
-            if !found.is_empty() {
-                batch.push(encode::json(&Private::Subscribed { streams: found }));
-            }
-        }
-        mail.private.drain(..).for_each(|frame| batch.push(frame));
+        let more_pages = self.pages.is_some() && self.turn_page(batch);
         if let [number] = mail.ready[..]
             && self.ready.is_empty()
             && batch.bytes() < bytes_max
@@ -215,7 +268,7 @@ impl Seat {
             // So it nearly always is, and nothing need be remembered.
             mail.ready.clear();
             if self.read(number, batch, bytes_max - batch.bytes())? == Left::Nothing {
-                return Ok(false);
+                return Ok(more_pages);
             }
             self.ready.push_back(number);
         }
@@ -230,7 +283,7 @@ impl Seat {
             }
             turns += usize::from(left == Left::More);
         }
-        Ok(!self.ready.is_empty())
+        Ok(more_pages || !self.ready.is_empty())
     }
 
     fn read(&mut self, number: u32, batch: &mut Batch, bytes_max: usize) -> Result<Left, Close> {
@@ -243,9 +296,8 @@ impl Seat {
 
     /// A stream that began after its pattern was given is read from its first frame.
     fn attach_new(&mut self, stream: Arc<Stream>) -> Option<Subscribed> {
-        let from =
-            request::From { stream: stream.info.name.clone(), epoch: stream.feed.epoch, seq: 0 };
-        let subscribed = self.attach(stream, &[from])?;
+        let first = Cursor { epoch: stream.feed.epoch, seq: 0 };
+        let subscribed = self.attach(stream, Some(first))?;
         Some(Subscribed { resumed: None, ..subscribed })
     }
 

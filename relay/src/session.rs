@@ -53,6 +53,7 @@ pub(crate) struct Session {
     /// Ends with the last renewal that waits for the store.
     renewing: Option<oneshot::Receiver<()>>,
     requests: Bucket,
+    bytes: Bucket,
     sends: Bucket,
     /// Until when the bytes that the member published are within `caps.bytes_per_s`.
     paid_until: Instant,
@@ -129,6 +130,7 @@ fn patterns(texts: &[String]) -> Result<Vec<Pattern>, Denial> {
 impl Session {
     pub(crate) fn new(shared: Arc<Shared>, seat: Seat, now: Instant) -> Self {
         let requests = Bucket::full(request_rate(&shared), now);
+        let bytes = Bucket::full(byte_rate(&shared), now);
         let sends = Bucket::full(send_rate(&shared, &seat), now);
         Self {
             seat,
@@ -136,6 +138,7 @@ impl Session {
             nonce: None,
             renewing: None,
             requests,
+            bytes,
             sends,
             paused: None,
             paid_until: now,
@@ -152,12 +155,16 @@ impl Session {
         if let Err(close) = self.seat.refresh(&mut answer) {
             return Next::Close(close);
         }
+        let rate = self.requests.take(request_rate(&self.shared), now);
+        let rate =
+            rate.and_then(|()| self.bytes.take_many(text.len(), byte_rate(&self.shared), now));
+        if let Err(wait) = rate {
+            let (id, op) = Request::head(text);
+            return self.throttle(op.unwrap_or("request"), id, wait, now, answer);
+        }
         let request = match Request::parse(text) {
             Ok(request) => request,
             Err(Refused { id, code, message }) => {
-                if let Err(wait) = self.requests.take(request_rate(&self.shared), now) {
-                    return self.throttle("request", id, wait, now, answer);
-                }
                 self.shared.metrics.requests_refused.one(code.as_str());
                 answer(refused(id, *Denial::new(code, message).0));
                 return Next::On;
@@ -165,19 +172,18 @@ impl Session {
         };
         self.shared.metrics.requests.one(request.op());
         let id = request.id();
-        let is_send = matches!(request, Request::Send(_));
-        let rate = self.requests.take(request_rate(&self.shared), now);
-        let rate = rate.and_then(|()| {
-            if is_send { self.sends.take(send_rate(&self.shared, &self.seat), now) } else { Ok(()) }
-        });
-        if let Err(wait) = rate {
+        if matches!(request, Request::Send(_))
+            && let Err(wait) = self.sends.take(send_rate(&self.shared, &self.seat), now)
+        {
             return self.throttle(request.op(), Some(id), wait, now, answer);
         }
-        self.refusals = 0;
+        self.refusals = self.refusals.saturating_sub(1);
         let leave = matches!(request, Request::Leave(_));
-        let carried_out = self.carry_out(request);
-        // What the request did to the member itself comes before its answer.
-        if let Err(close) = self.seat.refresh(&mut answer) {
+        let subscribes = matches!(request, Request::Subscribe(_));
+        let carried_out = self.carry_out(request, &mut answer);
+        // What the request did to the member itself comes before its answer. What came after the streams of a
+        // subscription were found comes after it.
+        if !subscribes && let Err(close) = self.seat.refresh(&mut answer) {
             return Next::Close(close);
         }
         match carried_out {
@@ -215,16 +221,24 @@ impl Session {
         Next::On
     }
 
-    /// The answer; none if it comes later.
-    fn carry_out(&mut self, request: Request) -> Result<Option<Bytes>, Denial> {
+    /// The answer; none if it comes later. `told` takes what the room's events told before it.
+    fn carry_out(
+        &mut self,
+        request: Request,
+        told: &mut dyn FnMut(Bytes),
+    ) -> Result<Option<Bytes>, Denial> {
         match request {
             Request::Renew(renew) => self.renew(&renew),
             Request::Moderate(moderate) => self.moderate(&moderate),
-            request => self.carry_out_now(request).map(Some),
+            request => self.carry_out_now(request, told).map(Some),
         }
     }
 
-    fn carry_out_now(&mut self, request: Request) -> Result<Bytes, Denial> {
+    fn carry_out_now(
+        &mut self,
+        request: Request,
+        told: &mut dyn FnMut(Bytes),
+    ) -> Result<Bytes, Denial> {
         match request {
             Request::Login(_) | Request::Renew(_) | Request::Moderate(_) => {
                 Err(Denial::new(ErrorCode::AlreadyLoggedIn, "the connection has its seat"))
@@ -240,7 +254,7 @@ impl Session {
                     ))
                 }
             }
-            Request::Subscribe(subscribe) => self.subscribe(&subscribe),
+            Request::Subscribe(subscribe) => self.subscribe(&subscribe, told),
             Request::Unsubscribe(request::Unsubscribe { id, streams, .. }) => {
                 self.seat.unsubscribe(&patterns(&streams)?);
                 Ok(ok(id, Done {}))
@@ -280,6 +294,12 @@ impl Session {
                 "`meta` is longer than `stream_meta_bytes_max`",
             ));
         }
+        if self.shared.memory.is_full(self.shared.clock.now_ms()) {
+            return Err(Denial::new(
+                ErrorCode::MemoryExceeded,
+                "the relay has as much memory as it may",
+            ));
+        }
         let publishing = Publishing {
             name: publish.stream,
             kind: publish.kind,
@@ -308,7 +328,14 @@ impl Session {
         Ok(ok(publish.id, published))
     }
 
-    fn subscribe(&mut self, subscribe: &request::Subscribe) -> Result<Bytes, Denial> {
+    fn subscribe(
+        &mut self,
+        subscribe: &request::Subscribe,
+        told: &mut dyn FnMut(Bytes),
+    ) -> Result<Bytes, Denial> {
+        if subscribe.streams.len() > self.shared.limits.subscriptions_per_member_max {
+            return Err(too_many_subscriptions());
+        }
         let wanted = patterns(&subscribe.streams)?;
         let grants = self.seat.grants();
         for pattern in &wanted {
@@ -323,10 +350,9 @@ impl Session {
         }
         let new = wanted.iter().filter(|pattern| !self.seat.patterns.contains(pattern)).count();
         if self.seat.patterns.len() + new > self.shared.limits.subscriptions_per_member_max {
-            let message = "the member has `subscriptions_per_member_max` subscriptions";
-            return Err(Denial::new(ErrorCode::SubscriptionsExceeded, message));
+            return Err(too_many_subscriptions());
         }
-        let streams = self.seat.subscribe(wanted, &subscribe.from);
+        let streams = self.seat.subscribe(wanted, &subscribe.from, told);
         Ok(ok(subscribe.id, SubscribedTo { streams }))
     }
 
@@ -420,6 +446,11 @@ impl Session {
     }
 }
 
+fn too_many_subscriptions() -> Denial {
+    let message = "a member has at most `subscriptions_per_member_max` subscriptions";
+    Denial::new(ErrorCode::SubscriptionsExceeded, message)
+}
+
 /// Whether a pattern could find a stream that these grants open.
 fn could_open(grants: &Grants, pattern: &Pattern) -> Result<(), Rule> {
     let overlaps = |allowed: &Pattern| {
@@ -439,6 +470,11 @@ fn send_rate(shared: &Shared, seat: &Seat) -> Rate {
     let limits = &shared.limits;
     let cap = seat.grants().caps.messages_per_s.map_or(u32::MAX, NonZero::get);
     Rate { per_s: limits.sends_per_s.min(cap), burst: limits.sends_burst.min(cap) }
+}
+
+fn byte_rate(shared: &Shared) -> Rate {
+    let limits = &shared.limits;
+    Rate { per_s: limits.control_bytes_per_s, burst: limits.control_bytes_burst }
 }
 
 fn request_rate(shared: &Shared) -> Rate {

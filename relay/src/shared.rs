@@ -3,20 +3,24 @@
 
 use std::{
     collections::HashMap,
+    pin::pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    time::{Duration, Instant},
 };
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use stagedoor_bus::{Bus, Clock, Event, Revocation, Target};
 use stagedoor_token::{AppId, Roles};
 use stagedoor_wire::{close::Close, limits::Limits};
+use tokio::sync::Notify;
 
 use crate::{
     login_rates::LoginRates,
-    mail::Mailbox,
+    mail::{Mailbox, Order},
+    memory::Memory,
     metrics::Metrics,
     room::{Act, Gone, Occupant, RegrantError, Room},
     rooms::Rooms,
@@ -36,11 +40,14 @@ pub(crate) struct Shared {
     /// Held while it is found out whether a token that logs in once did.
     pub(crate) once: Mutex<()>,
     pub(crate) metrics: Metrics,
+    pub(crate) memory: Memory,
     pub(crate) clock: Clock,
     draining: AtomicBool,
     epochs: AtomicU64,
     connection_ids: AtomicU64,
     connections: Mutex<HashMap<u64, Arc<Mailbox>>>,
+    /// Told when the last connection of a relay that goes away has ended.
+    emptied: Notify,
 }
 
 impl Shared {
@@ -50,6 +57,7 @@ impl Shared {
         cookie: Option<String>,
         bus: Arc<dyn Bus>,
     ) -> Self {
+        let memory = Memory::new(limits.memory_bytes_max);
         Self {
             login_rates: LoginRates::new(&limits),
             limits: Arc::new(limits),
@@ -61,10 +69,12 @@ impl Shared {
             metrics: Metrics::default(),
             clock: bus.clock().clone(),
             bus,
+            memory,
             draining: AtomicBool::new(false),
             epochs: AtomicU64::new(random_u32().into()),
             connection_ids: AtomicU64::new(0),
             connections: Mutex::default(),
+            emptied: Notify::new(),
         }
     }
 
@@ -83,9 +93,33 @@ impl Shared {
         self.draining.load(Ordering::Relaxed)
     }
 
-    /// From now on the relay is going away.
-    pub(crate) fn drain(&self) {
-        self.draining.store(true, Ordering::Relaxed);
+    /// From now on the relay is going away. Every connection is ordered to close within `grace`, one after the
+    /// other, and one that begins later closes at once.
+    pub(crate) fn drain(&self, now: Instant, grace: Duration) {
+        let mailboxes: Vec<Arc<Mailbox>> = {
+            // Under the lock under which connections begin: each is either among these or sees the flag.
+            let connections = self.connections();
+            self.draining.store(true, Ordering::Relaxed);
+            connections.values().cloned().collect()
+        };
+        let count = mailboxes.len().max(1) as f64;
+        for (at, mailbox) in mailboxes.iter().enumerate() {
+            let at = now + grace.mul_f64(at as f64 / count);
+            mailbox.order(Order { close: Close::Closing, at });
+        }
+    }
+
+    /// Waits until the last connection of a relay that goes away has ended.
+    pub(crate) async fn emptied(&self) {
+        loop {
+            let mut emptied = pin!(self.emptied.notified());
+            // From here on it is noticed, so what ended before the count is counted and what ends after it wakes.
+            emptied.as_mut().enable();
+            if self.connection_count() == 0 {
+                return;
+            }
+            emptied.await;
+        }
     }
 
     /// Removes a member from its room at once; as it was last. `None` if it is not there any more.
@@ -146,9 +180,16 @@ impl Shared {
     }
 
     /// Notes a connection for as long as what is returned lives.
-    pub(crate) fn connected(self: &Arc<Self>, mailbox: Arc<Mailbox>) -> Connected {
+    pub(crate) fn connected(self: &Arc<Self>, mailbox: &Arc<Mailbox>) -> Connected {
         let id = self.connection_ids.fetch_add(1, Ordering::Relaxed);
-        self.connections().insert(id, mailbox);
+        let is_late = {
+            let mut connections = self.connections();
+            connections.insert(id, mailbox.clone());
+            self.is_draining()
+        };
+        if is_late {
+            mailbox.close(Close::Closing);
+        }
         Connected { shared: self.clone(), id }
     }
 
@@ -191,11 +232,75 @@ pub(crate) struct Connected {
 
 impl Drop for Connected {
     fn drop(&mut self) {
-        self.shared.connections().remove(&self.id);
+        let is_last = {
+            let mut connections = self.shared.connections();
+            connections.remove(&self.id);
+            connections.is_empty()
+        };
+        if is_last && self.shared.is_draining() {
+            self.shared.emptied.notify_waiters();
+        }
     }
 }
 
 /// A number that nobody can guess; where the system has no randomness, the time.
 pub(crate) fn random_u32() -> u32 {
     getrandom::u32().unwrap_or_else(|_| Clock::start().unix_ms() as u32)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use stagedoor_bus::LocalBus;
+
+    use super::*;
+    use crate::mail::Mail;
+
+    fn shared() -> Arc<Shared> {
+        let (bus, _ends) = LocalBus::new();
+        Arc::new(Shared::new(Limits::default(), Vec::new(), None, bus))
+    }
+
+    fn ordered(mailbox: &Mailbox) -> Option<Order> {
+        mailbox.take(&mut Mail::default(), true, Waker::noop())
+    }
+
+    #[test]
+    fn drain_spreads_closes_and_later_connections_close_at_once() {
+        let (shared, now) = (shared(), Instant::now());
+        let mailboxes: Vec<Arc<Mailbox>> = (0..4).map(|_| Arc::default()).collect();
+        let connected: Vec<Connected> =
+            mailboxes.iter().map(|mailbox| shared.connected(mailbox)).collect();
+        shared.drain(now, Duration::from_secs(4));
+        let mut seconds: Vec<u64> = mailboxes
+            .iter()
+            .filter_map(|mailbox| ordered(mailbox))
+            .map(|order| order.at.duration_since(now).as_secs())
+            .collect();
+        seconds.sort_unstable();
+        assert_eq!(seconds, [0, 1, 2, 3]);
+        let late = Arc::<Mailbox>::default();
+        let _late = shared.connected(&late);
+        assert!(ordered(&late).is_some_and(|order| order.at <= Instant::now()));
+        drop(connected);
+    }
+
+    #[tokio::test]
+    async fn the_last_connection_that_ends_wakes_the_drain() {
+        let shared = shared();
+        let first = shared.connected(&Arc::default());
+        let second = shared.connected(&Arc::default());
+        shared.drain(Instant::now(), Duration::ZERO);
+        let waits = tokio::spawn({
+            let shared = shared.clone();
+            async move { shared.emptied().await }
+        });
+        drop(first);
+        tokio::task::yield_now().await;
+        assert!(!waits.is_finished());
+        drop(second);
+        let waited = tokio::time::timeout(Duration::from_secs(10), waits).await;
+        waited.expect("it is woken").expect("it ends");
+    }
 }

@@ -131,9 +131,9 @@ impl Stage {
         Caller { to: self.running.http, credential: self.running.root.clone().unwrap_or_default() }
     }
 
-    /// When the app was made, as the relay knows it.
-    pub fn since_ms(&self) -> u64 {
-        self.running.bus.directory().app(self.app).map_or(0, |app| app.since_ms)
+    /// When an app was made, as the relay knows it.
+    pub fn since_ms(&self, app: AppId) -> u64 {
+        self.running.bus.directory().app(app).map_or(0, |app| app.since_ms)
     }
 
     /// The address that clients connect to.

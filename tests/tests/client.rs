@@ -21,6 +21,8 @@ use stagedoor_token::{AtExp, Claims, Roles, SecondLogin, mint};
 
 #[path = "client/bound.rs"]
 mod bound;
+#[path = "client/lists.rs"]
+mod lists;
 #[path = "client/rights.rs"]
 mod rights;
 
@@ -313,7 +315,7 @@ async fn a_ticket_brings_a_lost_connection_back_and_where_it_is_used_a_token_doe
     let stage = Stage::start().await?;
     let app = App {
         id: stage.app,
-        since_ms: stage.since_ms(),
+        since_ms: stage.since_ms(stage.app),
         keys: vec![stage.key.clone()],
         roles: Roles::built_in(),
         second_login: Some(SecondLogin::Allow(16)),

@@ -4,7 +4,7 @@
 //!
 //! Faults put into the relay by hand, each of which it told within 20,000 operations: a mute that is told and
 //! not enforced, a given role kept for ever, a revocation passed over at the door, members of rank 0 who see
-//! everybody, a cursor kept after the right to subscribe was lost.
+//! everybody, a cursor kept after the right to subscribe was lost, joins told after what their members did.
 
 #[path = "oracle/acts.rs"]
 mod acts;
@@ -42,6 +42,8 @@ const EPISODE: usize = 1_000;
 const OPERATIONS: usize = 100_000;
 /// Relays at work at once.
 const LANES: usize = 8;
+/// How long joins and leaves wait in episodes in which they are told in batches.
+const BATCH_INTERVAL_MS: u64 = 30;
 /// How often a difference is looked for in fewer operations.
 const TRIES: usize = 200;
 
@@ -49,14 +51,21 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().and_then(|text| text.parse().ok())
 }
 
-async fn stage() -> Result<Stage> {
+async fn stage(batched: bool) -> Result<Stage> {
     Stage::with(|limits| {
-        // Nothing but grants refuses, and all is told at once.
+        // Nothing but grants refuses, and all is told at once; but in some episodes joins and leaves are told in
+        // batches, so that they wait while their members act, and all lists in small pages.
         limits.requests_per_s = 1_000_000;
         limits.requests_burst = 1_000_000;
         limits.sends_per_s = 1_000_000;
         limits.sends_burst = 1_000_000;
-        limits.presence_batch_interval_ms = 0;
+        limits.logins_burst = 1_000_000;
+        limits.address_logins_burst = 1_000_000;
+        limits.presence_batch_interval_ms = if batched { BATCH_INTERVAL_MS } else { 0 };
+        if batched {
+            limits.presence_batch_members_max = 2;
+            limits.page_bytes_max = 500;
+        }
         limits.token_expiring_notice_s = 0;
         limits.ping_interval_ms = 600_000;
         limits.stream_log_age_ms_max = 600_000;
@@ -65,19 +74,29 @@ async fn stage() -> Result<Stage> {
     .await
 }
 
+/// Whether the episode of a seed is played where joins and leaves are told in batches.
+fn is_batched(seed: u64) -> bool {
+    seed.is_multiple_of(4)
+}
+
 /// Operations on one app, drawn or given, until both sides differ.
-struct Play<'a> {
-    stage: &'a Stage,
-    ahead: &'a mut Duration,
+struct Play {
+    stage: Stage,
+    ahead: Duration,
+    batched: bool,
 }
 
 /// What was played up to a difference, and the difference.
 type Differs = (Vec<Op>, anyhow::Error);
 
-impl Play<'_> {
+impl Play {
+    async fn begin(batched: bool) -> Result<Self> {
+        Ok(Self { stage: stage(batched).await?, ahead: Duration::ZERO, batched })
+    }
+
     /// Plays an episode of a seed; how many operations it had.
     async fn drawn(&mut self, seed: u64, operations: usize) -> Result<Result<usize, Differs>> {
-        let mut episode = Episode::begin(self.stage, self.ahead).await?;
+        let mut episode = Episode::begin(&self.stage, &mut self.ahead, self.batched).await?;
         let mut draw = Gen::new(seed);
         let (roles, second_login) = draw.roles();
         let mut op = Op::Roles { roles, second_login, reapply: false };
@@ -94,7 +113,7 @@ impl Play<'_> {
 
     /// Plays these operations, looking at everybody after each; up to the difference, if there is one.
     async fn given(&mut self, operations: &[Op]) -> Result<Option<Differs>> {
-        let mut episode = Episode::begin(self.stage, self.ahead).await?;
+        let mut episode = Episode::begin(&self.stage, &mut self.ahead, self.batched).await?;
         episode.look_always();
         let mut played = Vec::new();
         for op in operations {
@@ -135,11 +154,10 @@ impl Play<'_> {
 }
 
 async fn lane(seeds: Vec<u64>, operations: usize) -> Result<usize> {
-    let stage = stage().await?;
-    let mut ahead = Duration::ZERO;
-    let mut play = Play { stage: &stage, ahead: &mut ahead };
+    let mut plays = [Play::begin(false).await?, Play::begin(true).await?];
     let mut done = 0;
     for seed in seeds {
+        let play = &mut plays[usize::from(is_batched(seed))];
         match play.drawn(seed, operations).await? {
             Ok(played) => done += played,
             Err(differs) => {

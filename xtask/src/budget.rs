@@ -17,6 +17,12 @@ const COUNTED: &str = "*::count::counted*";
 /// A count may be off its budget by this share either way.
 const TOLERANCE_PERCENT: u64 = 10;
 
+/// A path's count, and that of another which it may exceed by so much: what costs the same in small and large.
+const RATIOS_PERCENT: &[(&str, &str, u64)] = &[
+    ("drain_10_000_seats", "drain_1_000_seats", 150),
+    ("drain_50_000_seats", "drain_1_000_seats", 150),
+];
+
 const HEAD: &str = "\
 # Instructions that one run of each hot path takes, counted by valgrind in a release build on x86-64.
 # `cargo xtask budget` fails on a count that is more than 10 % off, and `cargo xtask budget --write` writes
@@ -176,6 +182,13 @@ fn faults(counts: &Counts, budgets: &Counts) -> Vec<String> {
             ));
         }
     }
+    for (large, small, percent) in RATIOS_PERCENT {
+        if let (Some(of_large), Some(of_small)) = (counts.get(*large), counts.get(*small))
+            && of_large * 100 > of_small * percent
+        {
+            faults.push(format!("{large} takes {of_large} instructions, {small} {of_small}"));
+        }
+    }
     let gone = budgets.keys().filter(|name| !counts.contains_key(*name));
     faults.extend(gone.map(|name| format!("{name} has a budget and is no path")));
     faults
@@ -199,6 +212,14 @@ mod tests {
             let of = |word| found.iter().filter(|fault| fault.contains(word)).count();
             assert_eq!((of("over its"), of("under its")), (over, under), "{count}");
             assert_eq!(found.len(), over + under);
+        }
+    }
+
+    #[test]
+    fn a_path_that_costs_more_the_larger_it_is_is_a_fault() {
+        for (large, found) in [(150, 0), (151, 1)] {
+            let counts = counts(&[("drain_1_000_seats", 100), ("drain_50_000_seats", large)]);
+            assert_eq!(faults(&counts, &counts).len(), found, "{large}");
         }
     }
 

@@ -27,6 +27,11 @@ pub(crate) fn repeat<S, T>(
     }
 }
 
+/// Runs a path once, over a state that it uses up.
+pub(crate) fn once<T>(path: impl FnOnce() -> T) -> T {
+    counted(path)
+}
+
 /// Runs a path that needs nothing before and leaves nothing.
 pub(crate) fn repeat_alone<T>(mut path: impl FnMut() -> T) {
     repeat(&mut (), |()| (), |()| path(), |(), _| ());

@@ -3,7 +3,7 @@
 //! two. No clock, no thread, the same inputs each time; hashes of random seeds stand only in what is not
 //! counted, or cost the same with any seed.
 //!
-//! In reading order: [`relay`] (append, gather, write), [`token`] (verify, seat, authorize), [`wire`]
+//! In reading order: [`relay`] (append, gather, write, drain), [`token`] (verify, seat, authorize), [`wire`]
 //! (decode), [`count`] (what is counted).
 
 mod count;
@@ -28,11 +28,17 @@ fn main() -> Result<()> {
         for (name, _) in paths {
             writeln!(out, "{name} {TIMES}")?;
         }
+        for (name, seats) in relay::DRAINS {
+            writeln!(out, "{name} {seats}")?;
+        }
         for (name, whole, part) in token::DIFFERENCES {
             writeln!(out, "{name} = {whole} - {part}")?;
         }
         return Ok(());
     };
+    if let Some((_, seats)) = relay::DRAINS.iter().find(|(name, _)| *name == wanted) {
+        return relay::drain(*seats);
+    }
     let (_, run) = paths.iter().find(|(name, _)| *name == wanted).context("no such path")?;
     run()
 }

@@ -2,10 +2,13 @@
 //! before `token`.
 
 use anyhow::{Result, ensure};
-use stagedoor_relay::bench::Stage;
+use stagedoor_relay::bench::{Leaving, Stage};
 use stagedoor_wire::frame::FrameHeader;
 
-use crate::{Path, count::repeat};
+use crate::{
+    Path,
+    count::{once, repeat},
+};
 
 /// The relay's paths.
 pub(crate) const PATHS: &[Path] = &[
@@ -18,6 +21,13 @@ pub(crate) const PATHS: &[Path] = &[
     ("write_1_piece", || write(1)),
     ("write_32_pieces", || write(32)),
 ];
+
+/// A relay that goes away with so many seats: what one of them costs.
+pub(crate) const DRAINS: &[(&str, usize)] =
+    &[("drain_1_000_seats", 1_000), ("drain_10_000_seats", 10_000), ("drain_50_000_seats", 50_000)];
+
+/// The size of a log's segment.
+const SEGMENT_BYTES: usize = 65_536;
 
 /// A frame for each stream, with the stream's number.
 type Frames = Vec<(u32, Vec<u8>)>;
@@ -46,8 +56,11 @@ fn append(frame_bytes: usize, subscribers: u32, waiting: bool) -> Result<()> {
         let (mut stage, frames) = stage(1, subscribers, frame_bytes)?;
         let (number, frame) = &frames[0];
         if !waiting {
-            // Whoever was told and has not read is busy, and is not told again.
-            ensure!(stage.append(*number, frame), "the stream ended");
+            // Whoever was told and has not read is busy, and is not told again. Where the first buffers of the log
+            // grow, in place or by copying, is the heap's affair and not the path's.
+            for _ in 0..2 * SEGMENT_BYTES / frame_bytes {
+                ensure!(stage.append(*number, frame), "the stream ended");
+            }
         }
         let mut taken = true;
         repeat(
@@ -104,6 +117,15 @@ fn write(pieces: u32) -> Result<()> {
             },
         );
         ensure!(fewest_bytes == frames.len() * 66, "wrote {fewest_bytes} bytes");
+        Ok(())
+    })
+}
+
+/// A relay goes away.
+pub(crate) fn drain(seats: usize) -> Result<()> {
+    in_runtime(|| {
+        let leaving = Leaving::new(seats).map_err(anyhow::Error::msg)?;
+        ensure!(once(|| leaving.drain()), "somebody is left");
         Ok(())
     })
 }

@@ -24,6 +24,7 @@ pub(crate) const PATHS: &[Path] = &[
     ("decode_set", || {
         request(r#"{"op":"set","id":6,"key":"slide","value":{"page":12},"if_version":41}"#)
     }),
+    ("refuse_65_kib", refuses),
 ];
 
 fn headers() -> Result<()> {
@@ -45,5 +46,17 @@ fn headers() -> Result<()> {
 fn request(text: &str) -> Result<()> {
     ensure!(Request::parse(text).is_ok(), "{text} is refused");
     repeat_alone(|| Request::parse(black_box(text)));
+    Ok(())
+}
+
+/// The dearest that a member can send: refused for what stands at its end.
+fn refuses() -> Result<()> {
+    let mut text = r#"{"op":"subscribe","id":7,"streams":["#.to_owned();
+    while text.len() < 65_530 {
+        text += r#""a","#;
+    }
+    text += "0]}";
+    ensure!(Request::parse(&text).is_err(), "it is taken");
+    repeat_alone(|| Request::parse(black_box(&text)));
     Ok(())
 }

@@ -102,6 +102,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_was_not_read_is_given_back() {
+        let mut tap = Tap::default();
+        let mut buffer = borrow();
+        buffer[..4].copy_from_slice(b"abcd");
+        tap.fill(buffer, 4);
+        let mut one = [0];
+        tap.read_exact(&mut one).expect("a byte is there");
+        assert_eq!(tap.empty().as_deref(), Some(&b"bcd"[..]));
+        assert!(tap.empty().is_none());
+    }
+
+    #[test]
     fn what_came_behind_the_login_is_not_an_end() {
         let read = |bytes: usize| {
             let mut tap = Tap::default();

@@ -3,12 +3,12 @@
 
 use std::{
     future::Future,
-    pin::Pin,
+    pin::{Pin, pin},
     task::{Context, Poll},
     time::Instant,
 };
 
-use tokio::io::AsyncWrite;
+use tokio::{io::AsyncWrite, task::yield_now};
 use tracing::Span;
 
 use super::{Connection, Flow, Over, Phase};
@@ -69,7 +69,7 @@ impl Connection {
             self.settled = false;
             self.go_on_with_login();
         }
-        if self.unread
+        if (self.unread || self.held)
             && !full
             && self.reads()
             && let Poll::Ready(flow) = self.poll_read()
@@ -97,6 +97,12 @@ impl Connection {
         {
             flow?;
             again = true;
+        }
+        if again && self.held {
+            // Others go first, those too whose sockets the runtime has not looked at yet. That it wakes the task
+            // then is all that is wanted of this future.
+            let _ = pin!(yield_now()).poll(cx);
+            return Ok(false);
         }
         Ok(again)
     }

@@ -3,6 +3,8 @@ use std::{
     task::Wake,
 };
 
+use bytes::Bytes;
+
 use super::*;
 
 #[derive(Default)]
@@ -77,14 +79,30 @@ fn a_mailbox_is_one_line_of_the_cache() {
 }
 
 #[test]
-fn private_frames_over_the_bound_order_a_close() {
+fn letters_over_the_bound_order_a_close() {
     let mailbox = Mailbox::default();
     let mut mail = Mail::default();
-    mailbox.private(Bytes::from_static(&[0; 60]), 100);
-    mailbox.private(Bytes::from_static(&[0; 60]), 100);
+    let letter = || Letter::answer(Bytes::from_static(&[0; 60]));
+    let bytes_max = letter().bytes() * 3 / 2;
+    mailbox.told(letter(), bytes_max);
+    assert!(mailbox.is_changing() && mailbox.letters().len() == 1 && !mailbox.is_changing());
+    for _ in 0..2 {
+        mailbox.told(letter(), bytes_max);
+    }
     let order = mailbox.take(&mut mail, true, Waker::noop());
-    assert_eq!(mail.private.len(), 1);
     assert_eq!(order.map(|order| order.close), Some(Close::Slow));
+    assert_eq!(mailbox.letters().len(), 1, "the second was not kept");
+    assert!(!mailbox.is_changing());
+}
+
+#[test]
+fn an_announced_letter_is_kept_over_the_bound() {
+    let mailbox = Mailbox::default();
+    mailbox.change_begins();
+    mailbox.changed(Letter::answer(Bytes::from_static(&[0; 60])), 1);
+    let order = mailbox.take(&mut Mail::default(), true, Waker::noop());
+    assert_eq!(order.map(|order| order.close), Some(Close::Slow));
+    assert_eq!(mailbox.letters().len(), 1);
 }
 
 #[test]

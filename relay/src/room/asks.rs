@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use stagedoor_token::{Action, Decision, Grants, RoleName, Verb, authorize};
 use stagedoor_wire::event::{Asked, Event, Outcome};
 
-use super::{Inner, Occupant, Room};
+use super::{Inner, Letter, News, Occupant, Room};
 use crate::encode;
 
 type Private = Event<Box<RawValue>>;
@@ -17,6 +17,15 @@ type Private = Event<Box<RawValue>>;
 pub(crate) struct Wants {
     pub(crate) role: RoleName,
     pub(crate) rank: u16,
+}
+
+/// What a user asks for.
+#[derive(Clone, Debug)]
+pub(super) struct Ask {
+    /// How many asks there were in the room before it, and one.
+    pub(super) serial: u64,
+    /// A role, or admission.
+    pub(super) wants: Option<Wants>,
 }
 
 /// Why somebody does not ask.
@@ -43,6 +52,11 @@ pub(super) fn decides(grants: &Grants, asker: &Grants, wants: Option<&Wants>) ->
     authorize(grants, &action) == Decision::Allowed
 }
 
+/// Whether one who has `grants` decides what anybody asks for.
+pub(super) fn decides_any(grants: &Grants) -> bool {
+    grants.moderate.contains(Verb::Promote) || grants.moderate.contains(Verb::Admit)
+}
+
 pub(super) fn asked(asker: &Occupant, wants: Option<&Wants>) -> Asked {
     Asked { member: asker.member.clone(), wants: wants.map(|wants| wants.role.to_string()) }
 }
@@ -63,8 +77,8 @@ impl Room {
     pub(crate) fn unask(&self, asker: &Occupant) -> Result<(), AskError> {
         let mut inner = self.lock();
         match inner.asks.get(&asker.member.user) {
-            Some(Some(_)) => {
-                inner.withdraw(asker);
+            Some(Ask { wants: Some(_), .. }) => {
+                inner.withdraw(asker, self.clock.now_ms());
                 Ok(())
             }
             _ => Err(AskError::Unknown),
@@ -74,66 +88,65 @@ impl Room {
     /// Refuses what a member asks for; whether it had waited for admission.
     pub(crate) fn decline(&self, asker: &Occupant) -> Result<bool, AskError> {
         let mut inner = self.lock();
-        let wants = inner.asks.get(&asker.member.user).cloned().ok_or(AskError::Unknown)?;
-        inner.settle(asker, Outcome::Declined);
-        Ok(wants.is_none())
+        let ask = inner.asks.get(&asker.member.user).cloned().ok_or(AskError::Unknown)?;
+        inner.settle(asker, Outcome::Declined, self.clock.now_ms());
+        Ok(ask.wants.is_none())
     }
 
     /// What a user asks for, if it does: a role, or admission.
     pub(crate) fn asks(&self, user: &str) -> Option<Option<Wants>> {
-        self.lock().asks.get(user).cloned()
+        self.lock().asks.get(user).map(|ask| ask.wants.clone())
     }
 
     /// Whether one who has `grants` may know of a user because it decides what that user asks for.
     pub(crate) fn decides(&self, grants: &Grants, asker: &Occupant) -> bool {
         let inner = self.lock();
-        let wants = inner.asks.get(&asker.member.user);
-        wants.is_some_and(|wants| decides(grants, &asker.grants, wants.as_ref()))
+        let ask = inner.asks.get(&asker.member.user);
+        ask.is_some_and(|ask| decides(grants, &asker.grants, ask.wants.as_ref()))
     }
 
     pub(super) fn begin_ask(&self, inner: &mut Inner, asker: &Arc<Occupant>, wants: Option<Wants>) {
         let event = Private::Asked { ask: asked(asker, wants.as_ref()) };
-        inner.tell_deciders(asker, wants.as_ref(), &event);
-        inner.asks.insert(asker.member.user.clone(), wants);
+        inner.tell_deciders(asker, wants.as_ref(), &event, self.clock.now_ms());
+        inner.last_ask += 1;
+        let ask = Ask { serial: inner.last_ask, wants };
+        inner.asks.insert(asker.member.user.clone(), ask);
     }
 }
 
 impl Inner {
-    fn tell_deciders(&self, asker: &Occupant, wants: Option<&Wants>, event: &Private) {
-        let frame = encode::json(event);
+    fn tell_deciders(
+        &mut self,
+        asker: &Occupant,
+        wants: Option<&Wants>,
+        event: &Private,
+        now_ms: u64,
+    ) {
+        self.introduce(&asker.member.user, now_ms);
+        let (frame, dues) = (encode::json(event), self.dues());
         let staff = self.members.staff();
         for decider in staff.filter(|decider| decides(&decider.grants, &asker.grants, wants)) {
-            decider.mailbox.private(frame.clone(), self.limits.outbox_bytes_max);
+            let letter = Letter::new(dues.clone(), News::Event(frame.clone()));
+            decider.mailbox.told(letter, self.limits.outbox_bytes_max);
         }
-    }
-
-    /// What those ask for of whom one with `grants` decides.
-    pub(super) fn asks_for(&self, grants: &Grants) -> Vec<Asked> {
-        if !grants.moderate.contains(Verb::Promote) && !grants.moderate.contains(Verb::Admit) {
-            return Vec::new();
-        }
-        let all = self.asks.iter().filter_map(|(user, wants)| {
-            let asker = self.members.get(user)?;
-            decides(grants, &asker.grants, wants.as_ref()).then(|| asked(asker, wants.as_ref()))
-        });
-        all.collect()
     }
 
     /// Ends an ask, if there is one, and tells who asked and those who may decide.
-    pub(super) fn settle(&mut self, asker: &Occupant, outcome: Outcome) {
-        if let Some(wants) = self.asks.remove(&asker.member.user) {
+    pub(super) fn settle(&mut self, asker: &Occupant, outcome: Outcome, now_ms: u64) {
+        if let Some(Ask { wants, .. }) = self.asks.remove(&asker.member.user) {
             let event = Private::AskEnded { user: asker.member.user.clone(), outcome };
-            self.tell_deciders(asker, wants.as_ref(), &event);
+            self.tell_deciders(asker, wants.as_ref(), &event, now_ms);
             if outcome != Outcome::Withdrawn {
-                asker.mailbox.private(encode::json(&event), self.limits.outbox_bytes_max);
+                let letter = Letter::new(self.dues(), News::Event(encode::json(&event)));
+                asker.mailbox.told(letter, self.limits.outbox_bytes_max);
             }
         }
     }
 
     /// Ends an ask because its member takes it back or leaves.
-    pub(super) fn withdraw(&mut self, asker: &Occupant) {
+    pub(super) fn withdraw(&mut self, asker: &Occupant, now_ms: u64) {
         if self.asks.contains_key(&asker.member.user) {
-            self.settle(asker, Outcome::Withdrawn);
+            self.settle(asker, Outcome::Withdrawn, now_ms);
         }
     }
 }

@@ -3,19 +3,18 @@
 
 use std::sync::Arc;
 
-use serde_json::value::RawValue;
 use stagedoor_bus::Event;
 use stagedoor_token::{Fault, Grants, Pattern, Roles, SecondLogin};
 use stagedoor_wire::{
     close::Close,
-    event::Asked,
-    member::{Cursor, Member, StreamInfo},
-    reply::StateEntry,
+    member::{Cursor, Member},
 };
 
 use tokio::time::Instant;
 
-use super::{Inner, Occupant, Room, Standings, ViewPlace, is_hidden, presence::Change};
+use super::{
+    Inner, Occupant, Room, Standings, ViewPlace, is_hidden, pages::Lists, presence::Change,
+};
 use crate::{
     mail::Mailbox,
     pass::Pass,
@@ -44,10 +43,7 @@ pub(crate) struct Found {
     /// Its place in its view.
     pub(crate) events: ViewPlace,
     pub(crate) count: u32,
-    pub(crate) members: Vec<Member>,
-    pub(crate) streams: Vec<StreamInfo>,
-    pub(crate) state: Vec<StateEntry<Box<RawValue>>>,
-    pub(crate) asks: Vec<Asked>,
+    pub(crate) lists: Lists,
     /// Whether its reading of the room's events goes on where the cursor that it brought says.
     pub(crate) resumed: bool,
 }
@@ -112,6 +108,8 @@ impl Room {
         let (events, resumed) = ViewPlace::join(view, &me.mailbox, resume);
         let grants = me.grants.clone();
         let before = inner.members.get(&me.member.user).cloned();
+        // The lists of the answer.
+        inner.presence.is_listed();
         inner.members.insert(me.clone());
         // Into a quiet room one comes alone, mostly: then nothing need be collected.
         let at_once = before.is_none() && self.tells_at_once(&inner);
@@ -123,10 +121,7 @@ impl Room {
         let found = Found {
             events,
             count: inner.count(),
-            members: inner.members.page(&grants, None, self.limits.members_page_max).0,
-            streams: inner.streams_for(&grants),
-            state: if me.waiting { Vec::new() } else { inner.state.list() },
-            asks: inner.asks_for(&grants),
+            lists: inner.lists(&me),
             resumed,
             me: me.clone(),
         };
@@ -297,11 +292,7 @@ impl Inner {
         self.hidden -= hidden(before);
         let count = self.count();
         match (before.map(Change::of), after.as_ref().map(Change::of)) {
-            (None, Some(after)) => {
-                if let Some(left) = self.presence.joined(after) {
-                    self.views.tell_presence(&[left], &[], count, now_ms);
-                }
-            }
+            (None, Some(after)) => self.presence.joined(after),
             (Some(before), None) => self.presence.left(before),
             (Some(before), Some(after)) => {
                 if !self.presence.changed(&after) {
@@ -334,7 +325,7 @@ impl Inner {
             self.end_stream(number, why, now_ms);
         }
         if self.members.get(user).is_none() {
-            self.withdraw(&occupant);
+            self.withdraw(&occupant, now_ms);
         }
         self.views.leave(&occupant, now_ms);
         Some(occupant)

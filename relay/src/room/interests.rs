@@ -1,7 +1,10 @@
-//! Which seats wait for which stream names. Of `room`. A stream that begins looks its name up once and
-//! tries each distinct prefix once, however many members hold it. Knows no grants.
+//! Which seats wait for which stream names. Of `room`. A stream that begins looks up its name and its
+//! prefixes, however many patterns there are. Knows no grants.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use stagedoor_token::Pattern;
 
@@ -14,40 +17,89 @@ type Seats = HashMap<u64, Arc<Mailbox>>;
 #[derive(Debug, Default)]
 pub(super) struct Interests {
     exact: HashMap<String, Seats>,
-    prefix: HashMap<Pattern, Seats>,
+    /// By what comes before the `*`.
+    prefix: HashMap<String, Seats>,
 }
 
 impl Interests {
+    fn of(&mut self, pattern: &Pattern) -> &mut HashMap<String, Seats> {
+        if pattern.is_exact() { &mut self.exact } else { &mut self.prefix }
+    }
+
     pub(super) fn add(&mut self, pattern: &Pattern, seat: u64, mailbox: &Arc<Mailbox>) {
-        let seats = if pattern.is_exact() {
-            self.exact.entry(pattern.as_str().to_owned()).or_default()
-        } else {
-            self.prefix.entry(pattern.clone()).or_default()
-        };
+        let key = pattern.as_str().trim_end_matches('*');
+        let seats = self.of(pattern).entry(key.to_owned()).or_default();
         seats.insert(seat, mailbox.clone());
     }
 
     pub(super) fn remove(&mut self, pattern: &Pattern, seat: u64) {
-        if pattern.is_exact() {
-            if let Some(seats) = self.exact.get_mut(pattern.as_str()) {
-                seats.remove(&seat);
-                if seats.is_empty() {
-                    self.exact.remove(pattern.as_str());
-                }
-            }
-        } else if let Some(seats) = self.prefix.get_mut(pattern) {
+        let key = pattern.as_str().trim_end_matches('*');
+        let by_key = self.of(pattern);
+        if let Some(seats) = by_key.get_mut(key) {
             seats.remove(&seat);
             if seats.is_empty() {
-                self.prefix.remove(pattern);
+                by_key.remove(key);
             }
         }
     }
 
-    /// Calls `tell` for each seat that waits for `name`; for one that does by two patterns, twice.
+    /// Calls `tell` for each seat that waits for `name`, once.
     pub(super) fn each(&self, name: &str, mut tell: impl FnMut(&Arc<Mailbox>)) {
-        let prefixes = self.prefix.iter().filter(|(pattern, _)| pattern.matches(name));
-        for seats in self.exact.get(name).into_iter().chain(prefixes.map(|(_, seats)| seats)) {
-            seats.values().for_each(&mut tell);
+        let mut found: Vec<&Seats> = self.exact.get(name).into_iter().collect();
+        if self.prefix.len() <= name.len() {
+            let matching = self.prefix.iter().filter(|(prefix, _)| name.starts_with(&***prefix));
+            found.extend(matching.map(|(_, seats)| seats));
+        } else {
+            // Names are ASCII.
+            found.extend((0..=name.len()).filter_map(|end| self.prefix.get(&name[..end])));
+        }
+        if let [seats] = found[..] {
+            return seats.values().for_each(tell);
+        }
+        let mut told = HashSet::new();
+        for (seat, mailbox) in found.into_iter().flatten() {
+            if told.insert(*seat) {
+                tell(mailbox);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn each_seat_whose_pattern_matches_is_told_once(
+            patterns in prop::collection::vec(("[ab]{0,3}\\*|[ab]{1,4}", 0_u64..4), 0..24),
+            removed: prop::sample::Index,
+            name in "[ab]{1,4}",
+        ) {
+            let mut interests = Interests::default();
+            let mailboxes: Vec<Arc<Mailbox>> = (0..4).map(|_| Arc::default()).collect();
+            let mut left: Vec<(Pattern, u64)> = Vec::new();
+            for (text, seat) in patterns {
+                let pattern: Pattern = text.parse().expect("a pattern");
+                interests.add(&pattern, seat, &mailboxes[seat as usize]);
+                if !left.contains(&(pattern.clone(), seat)) {
+                    left.push((pattern, seat));
+                }
+            }
+            if !left.is_empty() {
+                let (pattern, seat) = left.remove(removed.index(left.len()));
+                interests.remove(&pattern, seat);
+            }
+            let mut told = [0; 4];
+            interests.each(&name, |mailbox| {
+                let seat = mailboxes.iter().position(|other| Arc::ptr_eq(other, mailbox));
+                told[seat.expect("one of them")] += 1;
+            });
+            for seat in 0..4 {
+                let waits = left.iter().any(|(pattern, of)| *of == seat && pattern.matches(&name));
+                prop_assert_eq!(told[seat as usize], u32::from(waits), "{}", seat);
+            }
         }
     }
 }

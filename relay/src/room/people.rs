@@ -13,7 +13,11 @@ use std::{
 use stagedoor_token::{Grants, Verbs};
 use stagedoor_wire::member::Member;
 
-use super::{Occupant, sees};
+use super::{
+    Occupant,
+    pages::{fitting, member_bytes},
+    sees,
+};
 
 /// A member in the order of user ids.
 #[derive(Clone, Debug)]
@@ -213,12 +217,13 @@ impl People {
         faces + others.filter(|other| *other.grants.role == *role).count()
     }
 
-    /// The members after a user that one with `grants` may see, a page, and the user to go on after.
+    /// The members after a user that one with `grants` may see, a page of so many and so many bytes, and the
+    /// user to go on after.
     pub(super) fn page(
         &self,
         grants: &Grants,
         after: Option<&str>,
-        limit: usize,
+        (limit, bytes_max): (usize, usize),
     ) -> (Vec<Member>, Option<String>) {
         let seen = self.by_look.iter().filter(|alike| sees(grants, &alike.grants));
         let mut heads: Vec<_> =
@@ -232,9 +237,11 @@ impl People {
             let (_, at) = first?;
             heads[at].next().map(|member| &member.0)
         });
-        let members: Vec<Member> =
-            page.by_ref().take(limit).map(|occupant| occupant.member.clone()).collect();
-        let next = page.next().and_then(|_| members.last().map(|member| member.user.clone()));
+        let members = page.by_ref().take(limit).map(|occupant| &occupant.member);
+        let (members, more) = fitting(members, bytes_max, true, |member| member_bytes(member));
+        let members: Vec<Member> = members.into_iter().cloned().collect();
+        let more = more || page.next().is_some();
+        let next = members.last().filter(|_| more).map(|member| member.user.clone());
         (members, next)
     }
 }
@@ -299,6 +306,7 @@ mod tests {
             goes in prop::collection::vec("[a-f]{1,2}", 0..20),
             viewer in role(),
             limit in 1_usize..5,
+            bytes_max in 0_usize..1_000,
         ) {
             let mut people = People::default();
             for (user, role) in &comes {
@@ -314,8 +322,10 @@ mod tests {
                 .collect();
             let (mut paged, mut after) = (Vec::new(), None);
             loop {
-                let (page, next) = people.page(&viewer, after.as_deref(), limit);
+                let (page, next) = people.page(&viewer, after.as_deref(), (limit, bytes_max));
                 prop_assert!(page.len() <= limit);
+                let bytes: usize = page.iter().map(member_bytes).sum();
+                prop_assert!(page.len() == 1 || bytes <= bytes_max);
                 paged.extend(page);
                 match next {
                     Some(next) => after = Some(next),

@@ -9,7 +9,7 @@ use std::{
 use stagedoor_token::Grants;
 use stagedoor_wire::member::Member;
 
-use super::Occupant;
+use super::{Occupant, pages::member_bytes};
 
 /// Places in the order that may be without meaning, before they are cleared away.
 const STALE_MAX: usize = 64;
@@ -25,147 +25,205 @@ impl Change {
     pub(super) fn of(member: &Arc<Occupant>) -> Self {
         Self { member: member.member.clone(), grants: member.grants.clone() }
     }
+
+    /// Whether nobody can tell it from another.
+    fn is_alike(&self, other: &Self) -> bool {
+        self.member == other.member && self.is_seen_alike(other)
+    }
+
+    /// Whether the same viewers see it as another.
+    fn is_seen_alike(&self, other: &Self) -> bool {
+        let (these, those) = (&self.grants, &other.grants);
+        these.role == those.role && these.presence.seen_by == those.presence.seen_by
+    }
 }
 
+/// What others are still to be told of one user: that it left, that it came, or first the one and then the
+/// other.
 #[derive(Debug, Default)]
-struct Queue {
-    order: VecDeque<String>,
-    waiting: HashMap<String, Change>,
+struct Pending {
+    left: Option<Told>,
+    /// As what somebody found it on a list, before all were told that it came; it is not that any more. One
+    /// for each look.
+    found: Vec<Change>,
+    joined: Option<Told>,
 }
 
-/// Joins and leaves that nobody was told of yet.
+/// That a user came, or left.
+#[derive(Debug)]
+struct Told {
+    change: Change,
+    /// How many changes there had been when it did.
+    number: u64,
+}
+
+impl Pending {
+    fn joined_bytes(&self) -> usize {
+        self.joined.as_ref().map_or(0, |joined| member_bytes(&joined.change.member))
+    }
+
+    fn was_found(&mut self, change: Change) {
+        if !self.found.iter().any(|found| found.is_seen_alike(&change)) {
+            self.found.push(change);
+        }
+    }
+}
+
+/// How much is told at a time, of leaves and of joins each.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct BatchMax {
+    pub(super) members: usize,
+    /// Of a list of members as JSON; one member always fits.
+    pub(super) bytes: usize,
+}
+
+/// What is told at a time: first who left, then who came.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    pub(super) left: Vec<Change>,
+    pub(super) joined: Vec<Change>,
+    joined_bytes: usize,
+}
+
+/// Joins and leaves that not all were told of yet.
 #[derive(Debug, Default)]
 pub(super) struct Presence {
-    joined: Queue,
-    left: Queue,
+    order: VecDeque<String>,
+    pending: HashMap<String, Pending>,
+    /// How many changes there were.
+    changes: u64,
+    /// How many of them there had been when somebody last read a list of members.
+    listed: u64,
 }
 
-impl Queue {
-    fn push(&mut self, change: Change) {
-        let user = change.member.user.clone();
-        if self.waiting.insert(user.clone(), change).is_none() {
-            self.order.push_back(user);
-        }
+impl Batch {
+    fn is_full(&self, max: BatchMax) -> bool {
+        self.left.len() >= max.members
+            || self.joined.len() >= max.members
+            || self.joined_bytes >= max.bytes
     }
 
-    /// Takes a change back. Its place in the order stays, without meaning, until there are more such than
-    /// others: so that this costs the same however many wait.
-    fn cancel(&mut self, user: &str) -> Option<Change> {
-        let change = self.waiting.remove(user)?;
-        if self.order.len() > 2 * self.waiting.len() + STALE_MAX {
-            let waiting = &self.waiting;
-            self.order.retain(|user| waiting.contains_key(user));
-        }
-        Some(change)
+    /// Whether what is pending of a user is no more than is told at a time.
+    fn fits(&self, pending: &Pending, max: BatchMax) -> bool {
+        let bytes = pending.joined_bytes();
+        bytes == 0 || self.joined.is_empty() || self.joined_bytes + bytes <= max.bytes
     }
 
-    fn take(&mut self, max: usize) -> Vec<Change> {
-        let mut taken = Vec::new();
-        while taken.len() < max
-            && let Some(user) = self.order.pop_front()
-        {
-            taken.extend(self.waiting.remove(&user));
-        }
-        taken
+    fn add(&mut self, pending: Pending) {
+        self.joined_bytes += pending.joined_bytes();
+        self.left.extend(pending.left.map(|left| left.change));
+        self.left.extend(pending.found);
+        self.joined.extend(pending.joined.map(|joined| joined.change));
     }
 }
 
 impl Presence {
-    /// A member came. If it had left and nobody was told, and it is the same to every viewer, nothing
-    /// happened; if it is not the same, what has to be told first is returned.
-    pub(super) fn joined(&mut self, change: Change) -> Option<Change> {
-        let left = self.left.cancel(&change.member.user);
-        let same = left.as_ref().is_some_and(|left| {
-            left.member == change.member
-                && left.grants.presence.seen_by == change.grants.presence.seen_by
-        });
-        if same {
-            return None;
+    fn of(&mut self, user: &str) -> &mut Pending {
+        if !self.pending.contains_key(user) {
+            self.order.push_back(user.to_owned());
         }
-        self.joined.push(change);
-        left
+        self.pending.entry(user.to_owned()).or_default()
+    }
+
+    /// Takes back what is pending of a user. Its place in the order stays, without meaning, until there are
+    /// more such than others: so that this costs the same however many wait.
+    fn cancel(&mut self, user: &str) -> Option<Pending> {
+        let pending = self.pending.remove(user)?;
+        if self.order.len() > 2 * self.pending.len() + STALE_MAX {
+            let pending = &self.pending;
+            // A user that is pending again has a later place as well: the first counts, then it is gone.
+            self.order.retain(|user| pending.contains_key(user));
+        }
+        Some(pending)
+    }
+
+    /// Somebody reads a list of members, and so learns what not all were told yet.
+    pub(super) fn is_listed(&mut self) {
+        self.listed = self.changes;
+    }
+
+    fn told(&mut self, change: Change) -> Told {
+        self.changes += 1;
+        Told { change, number: self.changes }
+    }
+
+    /// A member came. If it had left, nobody knows, and it is the same to every viewer, nothing happened.
+    pub(super) fn joined(&mut self, change: Change) {
+        let joined = self.told(change);
+        self.comes(joined);
+    }
+
+    fn comes(&mut self, joined: Told) {
+        let (listed, change) = (self.listed, &joined.change);
+        let pending = self.of(&change.member.user);
+        let left = pending.left.as_ref();
+        let as_before =
+            left.is_some_and(|left| left.number > listed && left.change.is_alike(change));
+        if as_before && pending.found.is_empty() {
+            drop(self.cancel(&change.member.user));
+        } else {
+            pending.joined = Some(joined);
+        }
     }
 
     /// A member that is still to be told as having come is another now. `false` if everybody was told.
     pub(super) fn changed(&mut self, change: &Change) -> bool {
-        let waiting = self.joined.waiting.get_mut(&change.member.user);
-        waiting.map(|waiting| *waiting = change.clone()).is_some()
+        let Some(pending) = self.pending.get_mut(&change.member.user) else { return false };
+        let Some(old) = pending.joined.take() else { return false };
+        let mut joined = Told { change: change.clone(), number: old.number };
+        if old.number <= self.listed && !old.change.is_seen_alike(change) {
+            pending.was_found(old.change);
+            self.changes += 1;
+            joined.number = self.changes;
+        }
+        self.comes(joined);
+        true
     }
 
-    /// A member left. If nobody was told that it came, nothing happened.
+    /// A member left. If nobody knows that it came, nothing happened.
     pub(super) fn left(&mut self, change: Change) {
-        if self.joined.cancel(&change.member.user).is_none() {
-            self.left.push(change);
+        let left = self.told(change);
+        let (listed, user) = (self.listed, &left.change.member.user);
+        let pending = self.of(user);
+        match pending.joined.take() {
+            Some(joined) if joined.number <= listed => pending.was_found(joined.change),
+            Some(_) if pending.left.is_none() && pending.found.is_empty() => {
+                drop(self.cancel(user));
+            }
+            Some(_) => {}
+            None => pending.left = Some(left),
         }
     }
 
-    /// At most `max` who left and `max` who came, oldest first.
-    pub(super) fn take(&mut self, max: usize) -> (Vec<Change>, Vec<Change>) {
-        (self.left.take(max), self.joined.take(max))
+    /// Whether something is pending of this user.
+    pub(super) fn waits_for(&self, user: &str) -> bool {
+        !self.pending.is_empty() && self.pending.contains_key(user)
+    }
+
+    /// What is told next: what is pending of `first`, if somebody has to know of that one now, and then those
+    /// that wait longest.
+    pub(super) fn take(&mut self, first: Option<&str>, max: BatchMax) -> Batch {
+        let mut batch = Batch::default();
+        if let Some(pending) = first.and_then(|first| self.cancel(first)) {
+            batch.add(pending);
+        }
+        while !batch.is_full(max)
+            && let Some(user) = self.order.front()
+        {
+            match self.pending.get(user) {
+                Some(pending) if !batch.fits(pending, max) => break,
+                Some(_) => self.pending.remove(user).into_iter().for_each(|some| batch.add(some)),
+                None => {}
+            }
+            self.order.pop_front();
+        }
+        batch
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.joined.waiting.is_empty() && self.left.waiting.is_empty()
+        self.pending.is_empty()
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use stagedoor_token::Roles;
-
-    fn change(user: &str, role: &str) -> Change {
-        let grants = Roles::built_in().get(role).expect("a built-in role").grants().clone();
-        let member = Member { user: user.into(), role: role.into(), name: None, meta: None };
-        Change { member, grants }
-    }
-
-    fn users(changes: &[Change]) -> Vec<&str> {
-        changes.iter().map(|change| change.member.user.as_str()).collect()
-    }
-
-    #[test]
-    fn who_came_and_went_is_not_told() {
-        let mut presence = Presence::default();
-        presence.joined(change("anna", "host"));
-        presence.left(change("anna", "host"));
-        assert!(presence.is_empty());
-        presence.left(change("bob", "host"));
-        assert!(presence.joined(change("bob", "host")).is_none());
-        assert!(presence.is_empty());
-    }
-
-    #[test]
-    fn who_comes_back_changed_is_told_as_leaving_first() {
-        let mut presence = Presence::default();
-        presence.left(change("bob", "host"));
-        let told_first = presence.joined(change("bob", "observer")).expect("the old one left");
-        assert_eq!(told_first.member.role, "host");
-        assert_eq!(users(&presence.take(9).1), ["bob"]);
-    }
-
-    #[test]
-    fn those_who_come_and_go_for_ever_leave_nothing_behind() {
-        let mut presence = Presence::default();
-        for n in 0..10_000 {
-            let user = format!("u{}", n % 700);
-            presence.joined(change(&user, "host"));
-            presence.left(change(&user, "host"));
-        }
-        assert!(presence.is_empty());
-        assert!(presence.joined.order.len() <= STALE_MAX, "{}", presence.joined.order.len());
-        presence.joined(change("u1", "host"));
-        assert_eq!(users(&presence.take(9).1), ["u1"]);
-    }
-
-    #[test]
-    fn a_batch_is_bounded_and_keeps_the_order() {
-        let mut presence = Presence::default();
-        for user in ["c", "a", "b"] {
-            presence.joined(change(user, "host"));
-        }
-        assert_eq!(users(&presence.take(2).1), ["c", "a"]);
-        assert_eq!(users(&presence.take(2).1), ["b"]);
-        assert!(presence.is_empty());
-    }
-}
+mod tests;

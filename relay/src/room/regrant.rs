@@ -13,7 +13,7 @@ use stagedoor_wire::{
     member::Member,
 };
 
-use super::{Inner, Occupant, Room, ViewPlace, asks, grant_kind, sees};
+use super::{Inner, Letter, News, Occupant, Room, ViewPlace, grant_kind, sees};
 use crate::{
     encode,
     pass::Pass,
@@ -152,17 +152,23 @@ impl Room {
         });
         let told = (!same).then(|| act.why(old, new.grants.rank)).flatten();
         let told = told.map(|why| told_to_itself(&new, why, by));
+        if let (Some(by), true) = (by, told.is_some()) {
+            inner.introduce(&by.member.user, now_ms);
+        }
         new.mailbox.change_begins();
+        let dues = inner.dues();
         let switch = if same {
             inner.members.replace(&new);
             None
         } else {
             self.exchange(&mut inner, old, &new, epoch, now_ms)
         };
+        let letter = Regranted { occupant: new.clone(), switch, told };
+        let letter = Letter::new(dues, News::Regranted(letter));
+        new.mailbox.changed(letter, self.limits.outbox_bytes_max);
         if !matches!(act, Act::Renew(_)) || !same {
             self.settle_ask(&mut inner, old, &new);
         }
-        new.mailbox.regranted(Regranted { occupant: new.clone(), switch, told });
         self.tell_presence(&mut inner, now_ms);
         Ok(new)
     }
@@ -209,32 +215,25 @@ impl Room {
         switch
     }
 
-    /// What a member asked for may be given now, and it may decide what others ask for.
+    /// What a member asked for may be given now, and it may learn more: what others ask for, and what it finds.
     fn settle_ask(&self, inner: &mut Inner, old: &Occupant, new: &Arc<Occupant>) {
-        let given = inner.asks.get(&new.member.user).is_some_and(|wants| match wants {
+        let given = inner.asks.get(&new.member.user).is_some_and(|ask| match &ask.wants {
             Some(wants) => wants.role == new.grants.role,
             // The wait of another seat of the user's goes on.
             None => !inner.members.seats(&new.member.user).any(|seat| seat.waiting),
         });
         if given {
-            inner.settle(new, Outcome::Accepted);
+            inner.settle(new, Outcome::Accepted, self.clock.now_ms());
         }
         if new.waiting && !old.waiting {
             self.begin_ask(inner, new, None);
         }
-        let news: Vec<Bytes> = inner
-            .asks
-            .iter()
-            .filter_map(|(user, wants)| {
-                let (asker, wants) = (inner.members.get(user)?, wants.as_ref());
-                let now = asks::decides(&new.grants, &asker.grants, wants);
-                let before = asks::decides(&old.grants, &asker.grants, wants);
-                let ask = asks::asked(asker, wants);
-                (now && !before).then(|| encode::json(&Event::<Box<RawValue>>::Asked { ask }))
-            })
-            .collect();
-        for frame in news {
-            new.mailbox.private(frame, self.limits.outbox_bytes_max);
+        let (asks, rest) = inner.lists_anew(old, new);
+        let asked = |ask| News::Event(encode::json(&Event::<Box<RawValue>>::Asked { ask }));
+        let news = asks.into_iter().map(asked).chain(rest.map(News::Rest));
+        let dues = inner.dues();
+        for what in news {
+            new.mailbox.told(Letter::new(dues.clone(), what), self.limits.outbox_bytes_max);
         }
     }
 }

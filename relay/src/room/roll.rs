@@ -30,8 +30,10 @@ impl Room {
         grants: &Grants,
         after: Option<&str>,
     ) -> (u32, Vec<Member>, Option<String>) {
-        let inner = self.lock();
-        let (members, next) = inner.members.page(grants, after, self.limits.members_page_max);
+        let mut inner = self.lock();
+        inner.presence.is_listed();
+        let max = (self.limits.members_page_max, self.limits.page_bytes_max);
+        let (members, next) = inner.members.page(grants, after, max);
         (inner.count(), members, next)
     }
 
@@ -64,7 +66,7 @@ impl Room {
             wants: inner
                 .asks
                 .get(&occupant.member.user)
-                .and_then(|wants| wants.as_ref().map(|wants| wants.role.to_string())),
+                .and_then(|ask| ask.wants.as_ref().map(|wants| wants.role.to_string())),
         });
         let members = page.by_ref().take(limit).collect();
         let more = page.next().is_some();

@@ -1,9 +1,17 @@
 //! The room's shared state: keys with versions, changed by compare-and-set. Of `room`. Pure.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Bound};
 
 use serde_json::value::RawValue;
 use stagedoor_wire::{name::StateKey, reply::StateEntry};
+
+use super::pages::{ENTRY_BYTES, fitting};
+
+/// A version and a value.
+type Entry = (u64, Box<RawValue>);
+
+/// An entry with its key.
+pub(super) type Keyed = (StateKey, StateEntry<Box<RawValue>>);
 
 /// Why a key was not set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +26,7 @@ pub(crate) enum SetError {
 /// again never gets a version that it had.
 #[derive(Debug, Default)]
 pub(super) struct State {
-    entries: BTreeMap<StateKey, (u64, Box<RawValue>)>,
+    entries: BTreeMap<StateKey, Entry>,
     version: u64,
 }
 
@@ -48,20 +56,45 @@ impl State {
         Ok(self.version)
     }
 
-    /// Every key.
-    pub(super) fn list(&self) -> Vec<StateEntry<Box<RawValue>>> {
-        let entries = self.entries.iter().map(|(key, (version, value))| StateEntry {
-            key: key.to_string(),
-            value: value.clone(),
-            version: *version,
-        });
-        entries.collect()
+    /// The version of the newest change.
+    pub(super) fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// The keys after one, at versions up to another, as many as fit; and whether there are more.
+    pub(super) fn page(
+        &self,
+        after: Option<&StateKey>,
+        until: u64,
+        bytes_max: usize,
+        must_go_on: bool,
+    ) -> (Vec<Keyed>, bool) {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let entries = self.entries.range((from, Bound::Unbounded));
+        let entries = entries.filter(|(_, (version, _))| *version <= until);
+        let bytes =
+            |(key, (_, value)): &(&StateKey, &Entry)| ENTRY_BYTES + key.len() + value.get().len();
+        let (page, more) = fitting(entries, bytes_max, must_go_on, bytes);
+        let owned = |(key, (version, value)): (&StateKey, &Entry)| {
+            let entry =
+                StateEntry { key: key.to_string(), value: value.clone(), version: *version };
+            (key.clone(), entry)
+        };
+        (page.into_iter().map(owned).collect(), more)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    fn list(state: &State) -> Vec<StateEntry<Box<RawValue>>> {
+        let (all, more) = state.page(None, u64::MAX, usize::MAX, false);
+        assert!(!more);
+        all.into_iter().map(|(_, entry)| entry).collect()
+    }
 
     fn raw(text: &str) -> Box<RawValue> {
         RawValue::from_string(text.into()).expect("JSON")
@@ -75,7 +108,7 @@ mod tests {
         assert_eq!(state.set(&key, &raw("1"), Some(0), 9), Ok(1));
         assert_eq!(state.set(&key, &raw("2"), Some(0), 9), Err(SetError::Conflict(1)));
         assert_eq!(state.set(&key, &raw("2"), Some(1), 9), Ok(2));
-        assert_eq!(state.list()[0].version, 2);
+        assert_eq!(list(&state)[0].version, 2);
     }
 
     #[test]
@@ -84,7 +117,7 @@ mod tests {
         let mut state = State::default();
         assert_eq!(state.set(&key, &raw("1"), None, 9), Ok(1));
         assert_eq!(state.set(&key, &raw("null"), None, 9), Ok(2));
-        assert!(state.list().is_empty());
+        assert!(list(&state).is_empty());
         assert_eq!(state.set(&key, &raw("1"), Some(0), 9), Ok(3));
     }
 
@@ -100,5 +133,56 @@ mod tests {
         let gone = StateKey::new("a").expect("a key");
         assert!(state.set(&gone, &raw("null"), None, 2).is_ok());
         assert!(state.set(&key, &raw("1"), None, 2).is_ok());
+    }
+
+    proptest! {
+        /// However its keys change while somebody reads it page by page, who takes pages and events in order
+        /// ends with the state.
+        #[test]
+        fn pages_and_events_in_order_make_the_state(
+            before in prop::collection::vec(("[a-f]", 0..4_u8), 0..12),
+            during in prop::collection::vec(("[a-f]", 0..4_u8, any::<bool>()), 0..24),
+            bytes_max in 0_usize..1_000,
+        ) {
+            let key = |name: &str| StateKey::new(name).expect("a key");
+            let value = |n: u8| raw(&if n == 0 { "null".to_owned() } else { n.to_string() });
+            let mut state = State::default();
+            for (name, n) in before {
+                state.set(&key(&name), &value(n), None, 99).expect("it is set");
+            }
+            let until = state.version();
+            let (mut client, mut after, mut more) = (BTreeMap::new(), None, true);
+            let mut pages = during.iter().filter(|(.., turns)| *turns).count();
+            let mut turn = |state: &State, client: &mut BTreeMap<StateKey, (u64, String)>| {
+                if more {
+                    let (page, rest) = state.page(after.as_ref(), until, bytes_max, true);
+                    assert!(page.len() == 1 || page.len() * ENTRY_BYTES <= bytes_max);
+                    after = page.last().map(|(key, _)| key.clone());
+                    more = rest;
+                    for (key, entry) in page {
+                        let told = (entry.version, entry.value.get().to_owned());
+                        assert!(client.insert(key, told).is_none(), "each is told once");
+                    }
+                }
+                more
+            };
+            for (name, n, turns) in during {
+                let (key, value) = (key(&name), value(n));
+                let version = state.set(&key, &value, None, 99).expect("it is set");
+                match n {
+                    0 => drop(client.remove(&key)),
+                    _ => drop(client.insert(key, (version, value.get().to_owned()))),
+                }
+                pages -= usize::from(turns);
+                if turns {
+                    turn(&state, &mut client);
+                }
+            }
+            prop_assert_eq!(pages, 0);
+            while turn(&state, &mut client) {}
+            let is = state.entries.iter();
+            let is = is.map(|(key, (version, value))| (key.clone(), (*version, value.get().into())));
+            prop_assert_eq!(client, is.collect::<BTreeMap<_, (u64, String)>>());
+        }
     }
 }

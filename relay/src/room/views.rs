@@ -142,7 +142,6 @@ impl Views {
     }
 
     /// All of them.
-    #[cfg(test)]
     pub(super) fn all(&self) -> impl Iterator<Item = &Arc<View>> {
         self.0.iter().map(|held| &held.view)
     }
@@ -177,7 +176,9 @@ impl Views {
                 let seen = changes.iter().filter(|change| sees(&view.grants, &change.grants));
                 seen.map(|change| change.member.clone()).collect()
             };
-            let users: Vec<String> = seen(left).into_iter().map(|member| member.user).collect();
+            let mut users: Vec<String> = seen(left).into_iter().map(|member| member.user).collect();
+            // Of one that left as what it was and as what it was to become.
+            users.dedup();
             if !users.is_empty() {
                 view.append(&Event::Left { n: view.feed.next(), users, count }, now_ms);
             }
@@ -228,7 +229,8 @@ impl Views {
     /// Tells that a stream began, those that may subscribe to it.
     pub(super) fn tell_published(&self, stream: &Stream, now_ms: u64) {
         self.tell(now_ms, |grants, n| {
-            may_subscribe(grants, stream).then(|| Event::Published { n, info: stream.info.clone() })
+            may_subscribe(grants, stream)
+                .then(|| Event::Published { n: Some(n), info: stream.info.clone() })
         });
     }
 

@@ -17,7 +17,7 @@ use crate::{
     encode,
     mail::Mailbox,
     pass::Pass,
-    room::{EnterError, Entering, Found, Room},
+    room::{EnterError, Entering, Found, Lists, Room},
     shared::Shared,
 };
 
@@ -30,6 +30,9 @@ impl Seat {
     ) -> Result<(), Denied> {
         if shared.is_draining() {
             return Err(Denied::Closing);
+        }
+        if shared.memory.is_full(shared.clock.now_ms()) {
+            return Err(Denied::MemoryFull);
         }
         let Admission { claims, kid, roles, second_login, .. } = admission;
         if shared.rooms.is_full(claims.app, shared.limits.connections_per_app_max) {
@@ -56,6 +59,9 @@ impl Seat {
         if shared.is_draining() {
             return Err(Denied::Closing);
         }
+        if shared.memory.is_full(shared.clock.now_ms()) {
+            return Err(Denied::MemoryFull);
+        }
         let life = admission.life();
         let Admission { claims, kid, roles, second_login, .. } = admission;
         let app = claims.app;
@@ -67,7 +73,8 @@ impl Seat {
         let (room, found) = enter(shared, life, &name, &entering, &roles, resume)
             .inspect_err(|_| shared.rooms.give_seat(app))?;
         shared.metrics.seats.add(1);
-        let Found { me, events, count, members, streams, state, asks, resumed } = found;
+        let Found { me, events, count, lists, resumed } = found;
+        let Lists { members, next, streams, state, asks, rest } = lists;
         let answer = LoggedIn {
             app: app.0,
             room: room.name.to_string(),
@@ -79,15 +86,17 @@ impl Seat {
             pong_timeout_ms: shared.limits.pong_timeout_ms,
             count,
             members,
+            next,
             streams,
             state,
             events: Cursor { epoch: events.view.feed.epoch, seq: events.place.seq },
             resumed: resume.map(|_| resumed),
             waiting: me.waiting,
             asks,
+            more: rest.is_some(),
             ticket: None,
         };
-        let seat = Self {
+        let mut seat = Self {
             shared: shared.clone(),
             room,
             id,
@@ -98,9 +107,12 @@ impl Seat {
             patterns: Wanted::default(),
             own: Vec::new(),
             ready: VecDeque::new(),
+            pages: None,
             app,
             reason: "lost",
         };
+        // It is the first.
+        let _ = seat.tell_rest(rest);
         Ok((seat, answer))
     }
 }

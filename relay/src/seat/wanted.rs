@@ -1,7 +1,7 @@
 //! What a seat subscribes to, and which of its cursors a pattern covers. Of `seat`. Names are found by
 //! text, so that one subscription costs the same among thousands as among few. Knows no grants.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use stagedoor_token::Pattern;
 use stagedoor_wire::name::StreamName;
@@ -10,8 +10,13 @@ use stagedoor_wire::name::StreamName;
 #[derive(Debug, Default)]
 pub(crate) struct Wanted {
     exact: HashSet<Pattern>,
-    /// Few: each is tried.
-    prefixes: Vec<Pattern>,
+    /// By what comes before their `*`.
+    prefixes: HashMap<Box<str>, Pattern>,
+}
+
+/// What comes before a pattern's `*`.
+fn prefix(pattern: &Pattern) -> &str {
+    pattern.as_str().trim_end_matches('*')
 }
 
 impl Wanted {
@@ -30,13 +35,19 @@ impl Wanted {
         if pattern.is_exact() {
             self.exact.contains(pattern)
         } else {
-            self.prefixes.contains(pattern)
+            self.prefixes.contains_key(prefix(pattern))
         }
     }
 
-    /// Whether one of them stands for `name`.
+    /// Whether one of them stands for `name`. Costs no more than the name is long, however many there are.
     pub(crate) fn has(&self, name: &StreamName) -> bool {
-        self.prefixes.iter().any(|prefix| prefix.matches(name)) || self.names(name)
+        let any = if self.prefixes.len() <= name.len() {
+            self.prefixes.values().any(|prefix| prefix.matches(name))
+        } else {
+            // Names are ASCII.
+            (0..=name.len()).any(|end| self.prefixes.contains_key(&name[..end]))
+        };
+        any || self.names(name)
     }
 
     fn names(&self, name: &StreamName) -> bool {
@@ -49,11 +60,7 @@ impl Wanted {
         if pattern.is_exact() {
             return self.exact.insert(pattern);
         }
-        let new = !self.prefixes.contains(&pattern);
-        if new {
-            self.prefixes.push(pattern);
-        }
-        new
+        self.prefixes.insert(prefix(&pattern).into(), pattern).is_none()
     }
 
     /// Takes one back; `false` if it is not there.
@@ -61,13 +68,12 @@ impl Wanted {
         if pattern.is_exact() {
             return self.exact.remove(pattern);
         }
-        let at = self.prefixes.iter().position(|prefix| prefix == pattern);
-        at.map(|at| self.prefixes.swap_remove(at)).is_some()
+        self.prefixes.remove(prefix(pattern)).is_some()
     }
 
     /// Each of them.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Pattern> {
-        self.exact.iter().chain(&self.prefixes)
+        self.exact.iter().chain(self.prefixes.values())
     }
 }
 
@@ -85,14 +91,18 @@ impl Names {
         self.0.remove(&(name, number));
     }
 
+    /// Each of them.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &(StreamName, u32)> {
+        self.0.iter()
+    }
+
     /// Those that a pattern stands for; looks at no others.
     pub(crate) fn covered<'a>(
         &'a self,
         pattern: &'a Pattern,
     ) -> impl Iterator<Item = &'a (StreamName, u32)> {
-        let begin = pattern.as_str().trim_end_matches('*');
         // None for `*`, which stands for all.
-        let first = StreamName::new(begin).ok().map(|name| (name, 0));
+        let first = StreamName::new(prefix(pattern)).ok().map(|name| (name, 0));
         let from = first.map_or(std::ops::Bound::Unbounded, std::ops::Bound::Included);
         let range = self.0.range((from, std::ops::Bound::Unbounded));
         range.take_while(|(name, _)| pattern.matches(name))
@@ -146,7 +156,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_wanted_and_covered_is_what_the_patterns_match(
-            texts in prop::collection::hash_set("[ab.]{0,3}\\*|[ab.]{1,3}", 0..8),
+            texts in prop::collection::hash_set("[ab.]{0,3}\\*|[ab.]{1,3}", 0..16),
             streams in prop::collection::vec("[ab.]{1,4}", 0..12),
         ) {
             let mut wanted = Wanted::default();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::{Denial, Session, label, refused};
-use crate::{mail::Mailbox, shared::Shared};
+use crate::{mail::Mailbox, room::Letter, shared::Shared};
 
 /// Where it goes.
 pub(super) struct Later {
@@ -29,6 +29,6 @@ impl Later {
             shared.metrics.requests_refused.one(label(&refusal.code));
             refused(Some(id), *refusal)
         });
-        mailbox.private(frame, shared.limits.outbox_bytes_max);
+        mailbox.told(Letter::answer(frame), shared.limits.outbox_bytes_max);
     }
 }

@@ -123,7 +123,7 @@ async fn who_came_back_to_wait_has_its_streams_and_its_patterns_again_once_admit
     let roles = Roles::from_json(&serde_json::to_string(&roles)?)?.into();
     let app = App {
         id: stage.app,
-        since_ms: stage.since_ms(),
+        since_ms: stage.since_ms(stage.app),
         keys: vec![stage.key.clone()],
         roles,
         second_login: None,

@@ -55,6 +55,13 @@ fn met() -> Result<BTreeMap<String, String>> {
             add(code.trim_matches('`'), format!("upgrade {status}"));
         }
     }
+    let login = WIRE.split("A refused login or `renew` answers").nth(1).context("the paragraph")?;
+    let login = login.split("Other requests").next().unwrap_or_default();
+    for code in login.split('`').skip(1).step_by(2) {
+        if !matches!(code, "token.md" | "nonce") {
+            add(code, "login".into());
+        }
+    }
     Refusal::ALL.iter().for_each(|refusal| add(refusal.code(), "token".into()));
     ErrorCode::ALL.iter().for_each(|code| add(code.as_str(), "wire".into()));
     Close::ALL.iter().for_each(|close| add(close.reason(), format!("close {}", close.code())));

@@ -20,6 +20,10 @@ pub(crate) struct Client {
     pub(crate) heard: Vec<String>,
     /// Whom it sees, by what it was told.
     pub(crate) sees: BTreeMap<String, String>,
+    /// Whom it was told something of before it was told of them, with what.
+    pub(crate) strangers: Vec<(String, String)>,
+    /// The answer to its login, while that is not whole.
+    listing: Option<Value>,
     pub(crate) closed: Option<Closed>,
 }
 
@@ -60,8 +64,9 @@ pub(crate) fn grants(value: &Value) -> Result<String> {
 impl Client {
     pub(crate) async fn connect(to: SocketAddr, base: u64) -> Result<Self> {
         let socket = Member::connect(to).await?;
-        let (heard, sees) = Default::default();
-        Ok(Self { socket, next_id: 1, base, heard, sees, closed: None })
+        let (heard, sees, strangers) = Default::default();
+        let listing = None;
+        Ok(Self { socket, next_id: 1, base, heard, sees, strangers, listing, closed: None })
     }
 
     async fn say(&mut self, message: Message) {
@@ -102,10 +107,55 @@ impl Client {
         self.answer(id).await
     }
 
+    /// Logs in; the answer, with what follows of long lists unless it is closed before.
+    pub(crate) async fn log_in(&mut self, login: Value) -> Result<Option<Value>> {
+        let Some(mut answer) = self.ask(login).await? else { return Ok(None) };
+        let ok = &answer["ok"];
+        let (more, after) = (ok["more"] == true, ok["next"].clone());
+        if more {
+            self.listing = Some(ok.clone());
+            while self.listing.as_ref().is_some_and(|listing| listing["more"] == true) {
+                ensure!(self.hear().await?.is_none(), "an answer to nothing that was asked");
+                if self.closed.is_some() {
+                    return Ok(Some(answer));
+                }
+            }
+            answer["ok"] = self.listing.take().unwrap_or_default();
+        }
+        if !after.is_null() {
+            let Some(rest) = self.members_after(after).await? else { return Ok(Some(answer)) };
+            let members = answer["ok"]["members"].as_array_mut().context("members")?;
+            members.extend(rest["members"].as_array().cloned().unwrap_or_default());
+        }
+        Ok(Some(answer))
+    }
+
+    /// Whom it sees, with the count: all pages of it.
+    pub(crate) async fn members(&mut self) -> Result<Option<Value>> {
+        self.members_after(Value::Null).await
+    }
+
+    async fn members_after(&mut self, mut after: Value) -> Result<Option<Value>> {
+        let mut all = Vec::new();
+        loop {
+            let request = match after.is_null() {
+                true => json!({"op": "members"}),
+                false => json!({"op": "members", "after": after}),
+            };
+            let Some(answer) = self.ask(request).await? else { return Ok(None) };
+            let page = &answer["ok"];
+            all.extend(page["members"].as_array().cloned().unwrap_or_default());
+            after = page["next"].clone();
+            if after.is_null() {
+                return Ok(Some(json!({"members": all, "count": page["count"]})));
+            }
+        }
+    }
+
     /// Everything due is heard when this is done: what the first answer overtook comes before the second.
     pub(crate) async fn fence(&mut self) -> Result<Option<Value>> {
-        self.ask(json!({"op": "members"})).await?;
-        Ok(self.ask(json!({"op": "members"})).await?.map(|answer| answer["ok"].clone()))
+        self.members().await?;
+        self.members().await
     }
 
     /// Hears for so long; whether anything came.
@@ -126,13 +176,59 @@ impl Client {
             Some(Heard::Frame(number, _, payload)) => {
                 self.heard.push(format!("frame {number} {}", String::from_utf8_lossy(&payload)));
             }
-            Some(Heard::Control(value)) if value.get("re").is_some() => return Ok(Some(value)),
-            Some(Heard::Control(value)) => self.event(&value)?,
+            Some(Heard::Control(value)) if value.get("re").is_some() => {
+                // That of a login comes with its members.
+                if value["ok"].get("members").is_none() {
+                    self.meet(&value["ok"]);
+                }
+                return Ok(Some(value));
+            }
+            Some(Heard::Control(value)) => {
+                if value["ev"] != "joined" && value["ev"] != "left" {
+                    self.meet(&value);
+                }
+                self.event(&value)?;
+            }
         }
         Ok(None)
     }
 
+    /// Takes notice of whom a message names.
+    fn meet(&mut self, said: &Value) {
+        let streams = said["streams"].as_array().into_iter().flatten();
+        let named = streams.map(|stream| &stream["user"]);
+        let named = named.chain([&said["user"], &said["from"]["user"], &said["by"]]);
+        for user in named.filter_map(Value::as_str) {
+            if !self.sees.contains_key(user) {
+                self.strangers.push((user.into(), said.to_string()));
+            }
+        }
+    }
+
+    /// Takes what completes the answer to its login.
+    fn list(&mut self, event: &Value) -> bool {
+        let Some(listing) = &mut self.listing else { return false };
+        let field = match event["ev"].as_str() {
+            Some("listed") => {
+                listing["more"] = false.into();
+                return true;
+            }
+            Some("published") => "streams",
+            Some("state") => "state",
+            Some("asked") => "asks",
+            _ => return false,
+        };
+        if listing[field].is_null() {
+            listing[field] = json!([]);
+        }
+        let list = listing[field].as_array_mut().filter(|_| event.get("n").is_none());
+        list.map(|list| list.push(event.clone())).is_some()
+    }
+
     fn event(&mut self, event: &Value) -> Result<()> {
+        if self.list(event) {
+            return Ok(());
+        }
         let word = |field: &str| text(event, field);
         let told = match &*word("ev") {
             "joined" => {
@@ -178,6 +274,7 @@ impl Client {
                 let words = grants(&event["grants"])?;
                 format!("grants_changed {} by {}: {words}", word("why"), word("by"))
             }
+            "listed" => "listed".into(),
             "asked" => asked(event),
             "ask_ended" => format!("ask_ended {} {}", word("user"), word("outcome")),
             "token_expired" => {

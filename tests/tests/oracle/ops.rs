@@ -161,4 +161,14 @@ impl Op {
             _ => None,
         }
     }
+
+    /// The connection that logs in, where one does.
+    pub(crate) fn newcomer(&self) -> Option<usize> {
+        match self {
+            Self::Login { client, .. }
+            | Self::Guest { client, .. }
+            | Self::Ticket { client, .. } => Some(*client),
+            _ => None,
+        }
+    }
 }

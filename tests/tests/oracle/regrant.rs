@@ -129,6 +129,9 @@ impl World {
         if changed || !matches!(act, Act::Renew(_)) {
             settle_asks(place, &old, &new, out);
         }
+        if old.waiting && !new.waiting {
+            tell_found(place, &new, out);
+        }
         Ok(changed)
     }
 
@@ -372,6 +375,17 @@ fn found(place: &Room, seat: &Seat) -> Value {
         "waiting": seat.waiting,
         "asks": asks,
     })
+}
+
+/// Who waited and does so no longer is told what it would have found.
+fn tell_found(place: &Room, new: &Seat, out: &mut super::world::Out) {
+    for stream in place.streams.values().filter(|stream| new.may_read(stream)) {
+        out.tell(new.client, format!("published {}", stream.words()));
+    }
+    for (key, (value, version)) in &place.state {
+        out.tell(new.client, format!("state {key} {value} {version} by nobody"));
+    }
+    out.tell(new.client, "listed".into());
 }
 
 /// Streams of a member that it may not publish any more end; of too many, the newest.

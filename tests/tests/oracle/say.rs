@@ -104,7 +104,7 @@ impl Episode<'_> {
                 let roles = Roles::from_json(&serde_json::to_string(roles)?)?.into();
                 let second_login = second_login.clone().map(serde_json::from_value).transpose()?;
                 let keys = self.keys[..2].to_vec();
-                let since_ms = self.stage.since_ms();
+                let since_ms = self.stage.since_ms(app);
                 bus.put_app(App { id: app, since_ms, keys, roles, second_login }).await?;
                 if !reapply {
                     return Ok(json!({"ok": {}}));

@@ -60,12 +60,14 @@ async fn log_in(settings: &Settings, memory: &mut Memory, pass: Pass) -> Seated 
         .await
         .map_err(|error| (error, None))?;
     let (token, key, room) = (token.clone(), key.clone(), room.clone());
-    let (mut connection, seat) =
+    let (mut connection, mut seat) =
         Connection::log_in(socket, token, key, pass, room, memory.events).await?;
     let (ping_interval_ms, pong_timeout_ms) = (seat.ping_interval_ms, seat.pong_timeout_ms);
     connection.silence =
         Silence::new(ping_interval_ms, pong_timeout_ms, settings.silence_max, Instant::now());
+    // Before anything else is heard: its ticket may be needed already.
     memory.seated(&seat);
+    connection.take_rest(&mut seat).await.map_err(|error| (error, None))?;
     Ok((connection, seat))
 }
 

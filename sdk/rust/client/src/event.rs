@@ -79,7 +79,8 @@ pub struct Frame {
 /// What a reconnect came to.
 #[derive(Clone, Debug)]
 pub struct Reconnected {
-    /// The seat: members, streams and state are the truth now.
+    /// The seat: streams and state are the truth now, and so are members, or the first page of them
+    /// ([`Room::members`](crate::Room::members) has the others).
     pub seat: LoggedIn<Value>,
     /// Whether the room's events went on without a gap.
     pub events_resumed: bool,

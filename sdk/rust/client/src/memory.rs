@@ -114,10 +114,10 @@ impl Memory {
         let n = match event {
             Event::Joined { n, .. }
             | Event::Left { n, .. }
-            | Event::Published { n, .. }
             | Event::Unpublished { n, .. }
-            | Event::State { n, .. }
             | Event::RoleChanged { n, .. }
+            | Event::Published { n: Some(n), .. }
+            | Event::State { n: Some(n), .. }
             | Event::Message { n: Some(n), .. } => *n,
             _ => return,
         };
@@ -167,6 +167,8 @@ impl Memory {
 
 #[cfg(test)]
 mod tests {
+    use stagedoor_wire::name::StateKey;
+
     use super::*;
 
     fn found(number: u32, name: &str, seq: u64, resumed: Option<bool>) -> Subscribed {
@@ -208,6 +210,11 @@ mod tests {
         memory.event(&Event::Left { n: 4, users: vec![], count: 0 });
         memory.event(&Event::Throttled { op: "send".into(), retry_ms: 1 });
         assert_eq!(memory.events, Some(Cursor { epoch: 1, seq: 5 }));
+        let key = StateKey::new("k").expect("a key");
+        let page = Event::State { n: None, key, value: Value::Null, version: 1, by: None };
+        memory.event(&page);
+        memory.event(&Event::Listed {});
+        assert_eq!(memory.events, Some(Cursor { epoch: 1, seq: 5 }), "pages are not numbered");
         memory.event(&Event::RoleChanged { n: 7, user: "anna".into(), role: "host".into() });
         assert_eq!(memory.events, Some(Cursor { epoch: 1, seq: 8 }));
     }

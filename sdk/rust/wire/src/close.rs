@@ -75,6 +75,8 @@ table! {
     SeatHeld = 4105, "seat_held";
     /// The use of a token that logs in once cannot be stored now.
     StoreUnavailable = 4106, "store_unavailable";
+    /// The process has more memory than it may.
+    MemoryExceeded = 4107, "memory_exceeded";
     /// The token is not one of this deployment's, or not well-formed. Says no more to strangers.
     TokenInvalid = 4200, "token_invalid";
     /// The token's life is over.

@@ -70,6 +70,8 @@ codes! {
     TooLarge = "too_large";
     /// The store takes nothing now; nothing was done.
     StoreUnavailable = "store_unavailable";
+    /// The process has more memory than it may; try again later.
+    MemoryExceeded = "memory_exceeded";
     /// Too many requests or messages; `retry_ms` says when to try again.
     RateLimited = "rate_limited";
 }

@@ -1,7 +1,8 @@
 //! What the relay says unasked (`spec/wire.md` §Events). After `reply`, before `frame`.
 //!
 //! Events of the room carry `n`, their number in the member's view of the room's log: the cursor that
-//! `login` takes as `resume`. Events of this connection alone carry none.
+//! `login` takes as `resume`. Events of this connection alone carry none, and neither do those that complete the
+//! answer to its login.
 
 use serde::{Deserialize, Serialize};
 
@@ -35,10 +36,12 @@ pub enum Event<D> {
         /// Members in the room now, hidden ones aside.
         count: u32,
     },
-    /// A stream began that the member may subscribe to.
+    /// A stream began that the member may subscribe to. Without `n`: it lives, and the answer to the login had
+    /// no room for it.
     Published {
         /// Number in the room's log.
-        n: u64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        n: Option<u64>,
         /// The stream.
         #[serde(flatten)]
         info: StreamInfo,
@@ -72,10 +75,11 @@ pub enum Event<D> {
         /// When the relay took it, Unix milliseconds.
         at_ms: u64,
     },
-    /// A key of the room's state changed.
+    /// A key of the room's state changed. Without `n`: so it is, and the answer to the login had no room for it.
     State {
         /// Number in the room's log.
-        n: u64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        n: Option<u64>,
         /// The key.
         key: StateKey,
         /// The new value; `null` when it was removed.
@@ -86,6 +90,8 @@ pub enum Event<D> {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<String>,
     },
+    /// All that the answer to the login had no room for was told.
+    Listed {},
     /// Patterns of this member's subscriptions found new streams; their frames follow.
     Subscribed {
         /// The streams.

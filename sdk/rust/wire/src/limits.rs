@@ -54,11 +54,15 @@ limits! {
     requests_per_s: u32 = 50;
     /// Requests above the rate that one connection may make at once.
     requests_burst: u32 = 200;
+    /// Bytes of control messages a second of one connection.
+    control_bytes_per_s: u32 = 524_288;
+    /// Bytes above the rate that one connection may send at once.
+    control_bytes_burst: u32 = 4_194_304;
     /// Messages a second of one connection.
     sends_per_s: u32 = 10;
     /// Messages above the rate that one connection may send at once.
     sends_burst: u32 = 20;
-    /// Requests refused for their rate in a row before the connection is closed.
+    /// Requests refused for their rate, beyond those carried out, before the connection is closed.
     rate_refusals_max: u32 = 500;
     /// Logins a second with one token.
     logins_per_s: u32 = 5;
@@ -88,6 +92,8 @@ limits! {
     events_log_bytes_max: usize = 262_144;
     /// Events that a room keeps for each view of it, by age.
     events_log_age_ms_max: u64 = 60_000;
+    /// Memory of the process, above which nobody new is let in; 0: three quarters of what there is.
+    memory_bytes_max: u64 = 0;
     /// Answers and messages to one member that wait to be written.
     outbox_bytes_max: usize = 262_144;
     /// What one connection takes from the logs at a time.
@@ -98,6 +104,8 @@ limits! {
     presence_batch_members_max: usize = 100;
     /// Members in the answer to `login` and in one page of `members`.
     members_page_max: usize = 100;
+    /// Members, streams, keys of the state or asks told at a time, in bytes.
+    page_bytes_max: usize = 32_768;
     /// A connection that said nothing for so long is asked.
     ping_interval_ms: u64 = 15_000;
     /// How long the peer may take to say anything after that.

@@ -1,4 +1,4 @@
-//! What a rate means here: a bucket that refills up to a burst, and from which each act takes one. After
+//! What a rate means here: a bucket that refills up to a burst, and from which each act takes what it costs. After
 //! `name`, before `limits`. Pure: the caller says what time it is.
 
 use std::{
@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Refills at a rate up to a burst; each act takes one.
+/// Refills at a rate up to a burst; each act takes what it costs.
 #[derive(Clone, Copy, Debug)]
 pub struct Bucket {
     left: f32,
@@ -36,14 +36,21 @@ impl Bucket {
 
     /// Takes one, or says how long to wait for it.
     pub fn take(&mut self, rate: Rate, now: Instant) -> Result<(), Duration> {
+        self.take_many(1, rate, now)
+    }
+
+    /// Takes so many, or as many as the bucket can hold, or says how long to wait for them.
+    pub fn take_many(&mut self, many: usize, rate: Rate, now: Instant) -> Result<(), Duration> {
+        let burst = rate.burst.max(1) as f32;
+        let cost = (many as f32).min(burst);
         let passed = now.saturating_duration_since(self.at).as_secs_f32();
         self.at = now;
-        self.left = (self.left + passed * rate.per_s as f32).min(rate.burst.max(1) as f32);
-        if self.left >= 1.0 {
-            self.left -= 1.0;
+        self.left = (self.left + passed * rate.per_s as f32).min(burst);
+        if self.left >= cost {
+            self.left -= cost;
             return Ok(());
         }
-        let wait_s = (1.0 - self.left) / rate.per_s.max(1) as f32;
+        let wait_s = (cost - self.left) / rate.per_s.max(1) as f32;
         Err(Duration::from_secs_f32(wait_s))
     }
 }
@@ -89,5 +96,16 @@ mod tests {
             let address: IpAddr = address.parse().expect("an address");
             assert_eq!(source(address).to_string(), under);
         }
+    }
+
+    #[test]
+    fn what_costs_more_waits_longer_and_nothing_waits_for_ever() {
+        let rate = Rate { per_s: 100, burst: 1_000 };
+        let start = Instant::now();
+        let mut bucket = Bucket::full(rate, start);
+        assert!(bucket.take_many(5_000, rate, start).is_ok(), "as much as there can be");
+        let wait = bucket.take_many(500, rate, start).expect_err("it is empty");
+        assert_eq!(wait.as_secs(), 5);
+        assert!(bucket.take_many(500, rate, start + wait).is_ok());
     }
 }

@@ -91,11 +91,14 @@ pub struct LoggedIn<D> {
     pub pong_timeout_ms: u64,
     /// Members in the room, hidden ones aside.
     pub count: u32,
-    /// The members that this one may see: the first `members_page_max` of them.
+    /// The members that this one may see: the first page of them.
     pub members: Vec<Member>,
-    /// The live streams that this member may subscribe to.
+    /// Give it as `after` to `members` for the next page; absent when there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+    /// The live streams that this member may subscribe to, as many as fit.
     pub streams: Vec<StreamInfo>,
-    /// The room's state.
+    /// The room's state, as much as fits.
     pub state: Vec<StateEntry<D>>,
     /// Where the room's events go on.
     pub events: Cursor,
@@ -106,9 +109,12 @@ pub struct LoggedIn<D> {
     /// Whether the member waits for admission: until then it may do nothing.
     #[serde(default, skip_serializing_if = "is_false")]
     pub waiting: bool,
-    /// What others ask for and this member may decide.
+    /// What others ask for and this member may decide, as much as fits.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub asks: Vec<Asked>,
+    /// Whether the rest of streams, state and asks follows in events, and `listed` after the last of them.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub more: bool,
     /// For a token of `once`: what logs in next time, in place of the token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ticket: Option<String>,
@@ -173,7 +179,7 @@ pub struct Published {
 /// `ok` of `subscribe`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SubscribedTo {
-    /// The streams that match now; those to come are told by `subscribed` events.
+    /// The streams that match now, as many as fit; others and those to come are told by `subscribed` events.
     pub streams: Vec<Subscribed>,
 }
 
@@ -196,7 +202,7 @@ pub struct Pong {
 pub struct MembersPage {
     /// Members in the room, hidden ones aside.
     pub count: u32,
-    /// At most `members_page_max`, by user id in byte order.
+    /// At most `members_page_max` and `page_bytes_max`, by user id in byte order.
     pub members: Vec<Member>,
     /// Give it as `after` for the next page; absent on the last.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -6,7 +6,7 @@ mod parse;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-pub use self::parse::Refused;
+pub use self::parse::{LIST_ITEMS_MAX, Refused};
 use crate::{
     member::{Cursor, Delivery, Kind},
     name::{StateKey, StreamName, Topic},
@@ -197,9 +197,10 @@ pub struct Subscribe {
     /// Chosen by the member; the answer carries it.
     pub id: u64,
     /// Stream names, or prefixes followed by one `*`.
+    #[serde(deserialize_with = "parse::list")]
     pub streams: Vec<String>,
     /// Where the member stopped reading on an earlier connection.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "parse::list", skip_serializing_if = "Vec::is_empty")]
     pub from: Vec<From>,
 }
 
@@ -278,7 +279,11 @@ pub struct Moderate {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
     /// What `mute` and `unmute` are about; absent: every kind.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "parse::optional_list",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub kinds: Option<Vec<Kind>>,
     /// How long a `ban` is, in seconds; absent: for good.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -389,6 +394,7 @@ pub struct Unsubscribe {
     /// Chosen by the member; the answer carries it.
     pub id: u64,
     /// The patterns as they were given to `subscribe`.
+    #[serde(deserialize_with = "parse::list")]
     pub streams: Vec<String>,
 }
 

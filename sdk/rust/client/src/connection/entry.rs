@@ -3,21 +3,29 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use stagedoor_wire::{
+    event::Event,
     member::Cursor,
-    reply::{LoggedIn, Published, SubscribedTo},
+    reply::{LoggedIn, Published, StateEntry, SubscribedTo},
     request::{self, Request, op},
 };
+use tokio::time::timeout;
 
 use super::{Connection, lost};
 use crate::{
-    error::ConnectError, heard::End, memory::Memory, proof::ProofKey, renewal::Renewal,
-    silence::Silence, socket::Socket, token::Token,
+    error::ConnectError,
+    heard::{End, Said, broke},
+    memory::Memory,
+    proof::ProofKey,
+    renewal::Renewal,
+    silence::Silence,
+    socket::Socket,
+    token::Token,
 };
 
 /// What logs in.
@@ -97,6 +105,31 @@ impl Connection {
             }
             Err(error) => Err((error, None)),
         }
+    }
+
+    /// Hears what completes the seat's long lists; what else comes meanwhile is kept.
+    pub(crate) async fn take_rest(
+        &mut self,
+        seat: &mut LoggedIn<Value>,
+    ) -> Result<(), ConnectError> {
+        // The relay asks whoever says nothing, and that is heard, too.
+        let silence_max = Duration::from_millis(seat.ping_interval_ms + seat.pong_timeout_ms);
+        while seat.more {
+            let heard = timeout(silence_max, self.hear()).await;
+            match heard.unwrap_or_else(|_| Err(broke())).map_err(lost)? {
+                Said::Event(event) => match *event {
+                    Event::Published { n: None, info } => seat.streams.push(info),
+                    Event::State { n: None, key, value, version, .. } => {
+                        seat.state.push(StateEntry { key: key.to_string(), value, version });
+                    }
+                    Event::Asked { ask } => seat.asks.push(ask),
+                    Event::Listed {} => seat.more = false,
+                    other => self.early.push_back(Said::Event(Box::new(other))),
+                },
+                other => self.early.push_back(other),
+            }
+        }
+        Ok(())
     }
 
     async fn close_code(&mut self) -> Option<u16> {

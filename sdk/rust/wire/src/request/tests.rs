@@ -68,6 +68,30 @@ fn what_is_no_request_is_refused_with_its_id() {
 }
 
 #[test]
+fn a_list_is_read_to_its_limit_and_no_further() {
+    for (items, fits) in [(LIST_ITEMS_MAX, true), (LIST_ITEMS_MAX + 1, false)] {
+        let streams = ["\"a\""].repeat(items).join(",");
+        for op in ["subscribe", "unsubscribe"] {
+            let text = format!(r#"{{"op":"{op}","id":1,"streams":[{streams}]}}"#);
+            assert_eq!(Request::parse(&text).is_ok(), fits, "{op} {items}");
+        }
+        let kinds = ["\"audio\""].repeat(items).join(",");
+        let text = format!(r#"{{"op":"moderate","id":1,"verb":"mute","kinds":[{kinds}]}}"#);
+        assert_eq!(Request::parse(&text).is_ok(), fits, "kinds {items}");
+    }
+    let text = r#"{"op":"moderate","id":1,"verb":"mute","kinds":null}"#;
+    assert!(Request::parse(text).is_ok(), "as before");
+}
+
+#[test]
+fn id_and_op_are_read_wherever_they_stand() {
+    let far = format!(r#"{{"data":"{}","op":"send","to":"room","id":7}}"#, "x".repeat(60_000));
+    assert_eq!(Request::head(&far), (Some(7), Some("send")));
+    assert_eq!(Request::head(r#"{"op":"fly","id":8}"#), (Some(8), None));
+    assert_eq!(Request::head("fly"), (None, None));
+}
+
+#[test]
 fn a_login_and_a_renewal_do_not_show_their_token() {
     let login = Request::parse(r#"{"op":"login","id":1,"token":"secret-token"}"#).expect("a login");
     assert!(!format!("{login:?}").contains("secret-token"));
