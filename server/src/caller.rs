@@ -50,6 +50,17 @@ impl Scope {
         Self::AppsAdmin,
     ];
 
+    /// What it allows.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::TokensMint => "mint and verify tokens",
+            Self::TokensRevoke => "revoke tokens, ban, and lift either",
+            Self::RoomsRead => "see rooms, members and streams",
+            Self::RoomsModerate => "kick, ban, mute, give roles, close, message",
+            Self::AppsAdmin => "change the app, its keys, API keys and roles; read its audit trail",
+        }
+    }
+
     /// The scope as it is written.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -1,5 +1,5 @@
 //! What holds for every operation of the API, whoever carries it out: an act is refused while it could not be
-//! recorded, and a missing scope is recorded, in the app's trail if the credential is the app's.
+//! recorded, or with an idempotency key that it would ignore, and a missing scope is recorded, in the app's trail if the credential is the app's.
 
 use std::sync::Arc;
 
@@ -11,13 +11,25 @@ use axum::{
 };
 use stagedoor_token::AppId;
 
-use crate::{act::By, error::Problem, state::State};
+use crate::{
+    act::By,
+    error::{ApiError, Problem},
+    idempotency,
+    state::State,
+};
 
 /// Passes a request on, and records that its caller lacks the scope for it.
 pub(crate) async fn guard(Has(state): Has<Arc<State>>, request: Request, next: Next) -> Response {
     let is_act = !matches!(*request.method(), Method::GET | Method::HEAD);
     if is_act && let Err(error) = state.recorder.may_record() {
         return error.into_response();
+    }
+    let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
+    if idempotency::is_unsupported(request.method(), route, request.headers()) {
+        let detail =
+            "this operation makes nothing that could be made once; leave `Idempotency-Key` out"
+                .into();
+        return ApiError::Malformed { code: "idempotency_unsupported", detail }.into_response();
     }
     let asked = Asked::of(&request, &state);
     let response = next.run(request).await;

@@ -3,11 +3,12 @@
 
 use axum::{
     Json,
-    http::{HeaderMap, StatusCode},
+    http::{HeaderMap, Method, StatusCode},
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use crate::{
     caller::Caller,
@@ -18,6 +19,36 @@ use crate::{
     store::{replies::Kept, write::Tx},
     under_way::UnderWay,
 };
+
+/// What a creation is answered with.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Created<T> {
+    /// What was made.
+    #[serde(flatten)]
+    created: T,
+    /// Whether this is the answer to a request that was made before with this key. A secret that it showed is `null`
+    /// then.
+    replayed: bool,
+}
+
+impl<T: Serialize> Created<T> {
+    /// The first answer.
+    pub(crate) fn first(created: T) -> Result<Response, ApiError> {
+        let created = Self { created, replayed: false };
+        Ok((StatusCode::CREATED, Json(created)).into_response())
+    }
+}
+
+/// Where a creation happens once for each key. Every other act refuses a key, which it could not honour.
+pub(crate) const CREATIONS: [&str; 4] =
+    ["/v1/apps", "/v1/apps/{app}/keys", "/v1/apps/{app}/api-keys", "/v1/apps/{app}/revocations"];
+
+/// Whether a request has a key, and its operation would not honour it. What a method repeats by itself needs none.
+pub(crate) fn is_unsupported(method: &Method, route: &str, headers: &HeaderMap) -> bool {
+    let needs_key = matches!(*method, Method::POST | Method::PATCH);
+    let is_creation = *method == Method::POST && CREATIONS.contains(&route);
+    needs_key && !is_creation && headers.contains_key("idempotency-key")
+}
 
 /// The longest key, in bytes.
 const KEY_BYTES_MAX: usize = 128;
@@ -80,7 +111,8 @@ impl Once {
                 detail: "the key was used with another request".into(),
             });
         }
-        let body: Value = serde_json::from_str(&kept.body).map_err(|_| ApiError::Internal)?;
+        let mut body: Value = serde_json::from_str(&kept.body).map_err(|_| ApiError::Internal)?;
+        body["replayed"] = true.into();
         let status = StatusCode::from_u16(kept.status).map_err(|_| ApiError::Internal)?;
         Ok(Some((status, [("idempotency-replayed", "true")], Json(body)).into_response()))
     }
@@ -92,9 +124,8 @@ impl Once {
         created: &impl Serialize,
         secret: &str,
     ) -> Result<Response, ApiError> {
-        let created = serde_json::to_value(created).map_err(|_| ApiError::Internal)?;
         if let Some(Keyed { under_way, request_hash }) = &self.keyed {
-            let mut public = created.clone();
+            let mut public = serde_json::to_value(created).map_err(|_| ApiError::Internal)?;
             if let Some(field) = public.pointer_mut(secret) {
                 *field = Value::Null;
             }
@@ -103,6 +134,6 @@ impl Once {
             let (caller, key) = under_way.name();
             tx.keep(caller, key, &kept, unix_ms(), self.since_ms).await?;
         }
-        Ok((StatusCode::CREATED, Json(created)).into_response())
+        Created::first(created)
     }
 }

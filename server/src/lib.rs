@@ -6,34 +6,36 @@
 //! 1. [`server`]: the whole: opens the store, tells the relay of its apps, closes.
 //! 2. [`backup`]: the whole database in one file, and back.
 //! 3. [`router`]: which path goes where; limits, request ids, rates.
-//! 4. [`guard`]: what holds for every operation, whoever carries it out.
-//! 5. [`routes`]: one file for each resource.
-//! 6. [`act`]: an act that began is carried through.
-//! 7. [`idempotency`]: a creation asked twice happens once.
-//! 8. [`caller`]: who asks, and may they.
-//! 9. [`issue`]: the one decision whether, and with what, a token is minted. Pure.
-//! 10. [`role_set`]: an app's roles read and changed. Pure.
-//! 11. [`state`]: what every request has in common.
-//! 12. [`storer`]: stores what the relay asks for before it answers.
-//! 13. [`recorder`]: the audit trail's one writer.
-//! 14. [`revoker`]: what is revoked is loaded at the start, and let go of when it is over.
-//! 15. [`error`]: every refusal, and the only file with status codes.
-//! 16. [`doors`]: what the doors know is what is stored.
-//! 17. [`store`]: the database.
-//! 18. [`deployment`]: whether what lies in the folder is what was there.
-//! 19. [`record`]: what is recorded.
-//! 20. [`folder`]: the data folder, which one process has.
-//! 21. [`under_way`]: acts and creations that began and are not done.
-//! 22. [`secret`]: secrets made, hashed and compared.
-//! 23. [`rates`]: rates by name.
-//! 24. [`metrics`]: what the server counts.
-//! 25. [`config`]: how the server is set up; every limit by name.
+//! 4. [`document`]: the OpenAPI document. Pure.
+//! 5. [`guard`]: what holds for every operation, whoever carries it out.
+//! 6. [`routes`]: one file for each resource.
+//! 7. [`act`]: an act that began is carried through.
+//! 8. [`idempotency`]: a creation asked twice happens once.
+//! 9. [`caller`]: who asks, and may they.
+//! 10. [`issue`]: the one decision whether, and with what, a token is minted. Pure.
+//! 11. [`role_set`]: an app's roles read and changed. Pure.
+//! 12. [`state`]: what every request has in common.
+//! 13. [`storer`]: stores what the relay asks for before it answers.
+//! 14. [`recorder`]: the audit trail's one writer.
+//! 15. [`revoker`]: what is revoked is loaded at the start, and let go of when it is over.
+//! 16. [`error`]: every refusal, and the only file with status codes.
+//! 17. [`doors`]: what the doors know is what is stored.
+//! 18. [`store`]: the database.
+//! 19. [`deployment`]: whether what lies in the folder is what was there.
+//! 20. [`record`]: what is recorded.
+//! 21. [`folder`]: the data folder, which one process has.
+//! 22. [`under_way`]: acts and creations that began and are not done.
+//! 23. [`secret`]: secrets made, hashed and compared.
+//! 24. [`rates`]: rates by name.
+//! 25. [`metrics`]: what the server counts.
+//! 26. [`config`]: how the server is set up; every limit by name.
 
 mod act;
 mod backup;
 mod caller;
 pub mod config;
 mod deployment;
+mod document;
 mod doors;
 mod error;
 mod folder;

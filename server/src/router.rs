@@ -13,15 +13,14 @@ use axum::{
 };
 use stagedoor_bus::Text;
 use stagedoor_wire::rate;
-use utoipa::{
-    OpenApi,
-    openapi::{ContentBuilder, Ref, ResponseBuilder},
-};
+use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     act::{RequestId, carry_through},
     caller::Presented,
+    config::Config,
+    document::document,
     error::{ApiError, Problem, with_request_id},
     guard::guard,
     record::Record,
@@ -37,9 +36,13 @@ const REQUEST_ID_BYTES_MAX: usize = 64;
 #[openapi(
     info(
         title = "Stagedoor",
-        description = "Room tokens, apps, keys, rooms. Every refusal is a problem body (RFC 9457) with a stable `code`. \
-                       Send `Authorization: Bearer` with an API key or the operator's root credential.",
-        license(name = "MIT OR Apache-2.0")
+        description = "Room tokens, apps, keys, rooms. Every refusal is a problem body (RFC 9457) with a stable `code`; \
+                       `spec/codes.md` says what each means and what to change. A refusal of what is no HTTP request (400, 414, 431) is a problem too.\n\n\
+                       Times: a field that ends in `_ms` is a moment in Unix milliseconds, one that ends in `_at` a moment in Unix seconds (so are `at` and `now`), \
+                       one that ends in `_s` or begins with `ttl_s` a length in seconds; `iat`, `nbf`, `exp` and `max_stay` are claims of a token and as RFC 7519 has them.\n\n\
+                       `null` in a body means as much as leaving the field out, except in a `PATCH`, where what is left out stays as it is and `null` is refused.\n\n\
+                       `Idempotency-Key` is honoured by each operation that lists it; every other `POST` and `PATCH` refuses it with 400 `idempotency_unsupported`.",
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
     ),
     components(schemas(Problem))
 )]
@@ -77,36 +80,16 @@ fn api() -> OpenApiRouter<Arc<State>> {
         .routes(routes!(audit::list_all))
 }
 
-/// What every operation may answer.
-fn with_unavailable(mut document: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
-    let problem = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
-    let response = ResponseBuilder::new()
-        .description(
-            "The store cannot be written or read now (`store_unavailable`), or no relay answers \
-             (`relay_unavailable`); `Retry-After` says when to try again.",
-        )
-        .content("application/problem+json", problem)
-        .build();
-    for item in document.paths.paths.values_mut() {
-        let operations =
-            [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch];
-        for operation in operations.into_iter().flatten() {
-            operation.responses.responses.insert("503".into(), response.clone().into());
-        }
-    }
-    document
-}
-
 /// The OpenAPI document of this version, as pretty JSON with a newline at its end.
 pub fn openapi() -> String {
-    let document = with_unavailable(api().into_openapi());
-    document.to_pretty_json().unwrap_or_default() + "\n"
+    let document = document(&api().into_openapi(), &Config::default());
+    serde_json::to_string_pretty(&document).unwrap_or_default() + "\n"
 }
 
 /// Every path of the server.
 pub(crate) fn router(state: Arc<State>) -> Router {
-    let (api, document) = api().split_for_parts();
-    let document = Arc::new(with_unavailable(document));
+    let (api, handlers) = api().split_for_parts();
+    let document = Arc::new(document(&handlers, &state.config));
     api.route_layer(from_fn_with_state(state.clone(), guard))
         .route_layer(from_fn_with_state(state.clone(), carry_through))
         .route_layer(from_fn_with_state(state.clone(), authenticate))

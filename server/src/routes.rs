@@ -6,6 +6,7 @@ pub(crate) mod apps;
 pub(crate) mod audit;
 mod body;
 mod etag;
+pub(crate) mod forms;
 pub(crate) mod keys;
 pub(crate) mod pages;
 pub(crate) mod revocations;
@@ -21,7 +22,7 @@ use axum::{
     },
     http::request::Parts,
 };
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 use stagedoor_token::AppId;
 use utoipa::{IntoParams, ToSchema};
 
@@ -84,6 +85,11 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
     }
 }
 
+/// A field of a `PATCH` that is there: `null` is no value of it.
+fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(value: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(value).map(Some)
+}
+
 /// Which page.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -105,6 +111,8 @@ pub(crate) struct Page<T> {
 }
 
 const PAGE_ENTRIES_DEFAULT: u32 = 50;
+/// Digits of the largest number of 64 bits.
+const DIGITS_MAX: usize = 20;
 
 /// How many entries a page has.
 fn page_limit(config: &Config, limit: Option<u32>) -> Result<u32, ApiError> {
@@ -128,6 +136,22 @@ impl<T> Page<T> {
         let next = items.last().filter(|_| more).map(name);
         Self { items, next }
     }
+}
+
+/// A number in digits alone; one beyond all numbers is as good as the largest.
+fn number(digits: &str) -> Option<u64> {
+    let is_number = (1..=DIGITS_MAX).contains(&digits.len())
+        && digits.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| digits.parse().unwrap_or(u64::MAX))
+}
+
+/// The number in an `after`.
+fn number_after(after: Option<&str>) -> Result<Option<u64>, ApiError> {
+    let malformed = ApiError::Malformed {
+        code: "query_invalid",
+        detail: "`after` is the `next` of a page: a number".into(),
+    };
+    after.map_or(Ok(None), |after| number(after).map(Some).ok_or(malformed))
 }
 
 fn app_unknown() -> ApiError {

@@ -9,7 +9,10 @@ use std::{
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use crate::member::{PATIENCE, http};
+use crate::{
+    contract,
+    member::{PATIENCE, http},
+};
 
 /// An answer.
 #[derive(Clone, Debug)]
@@ -64,11 +67,10 @@ impl Caller {
         let text = http(self.to, &request).await?;
         let (head, body) = text.split_once("\r\n\r\n").context("an answer")?;
         let status = head.split(' ').nth(1).context("a status")?.parse()?;
-        Ok(Answer {
-            status,
-            head: head.into(),
-            body: serde_json::from_str(body).unwrap_or(Value::Null),
-        })
+        let body = serde_json::from_str(body).unwrap_or(Value::Null);
+        let answer = Answer { status, head: head.into(), body };
+        contract::check(method, path, &answer)?;
+        Ok(answer)
     }
 
     /// A request as it goes over the socket.

@@ -1,10 +1,11 @@
 //! The harness of the end-to-end tests: a whole Stagedoor in this process on ports of its own, and a
 //! member that speaks the wire by hand, so that tests see every byte that the relay says.
 //!
-//! In reading order: [`stage`], [`http`], [`member`]; and [`binary`].
+//! In reading order: [`stage`], [`http`], `contract`, [`member`]; and [`binary`].
 
 pub mod binary;
-pub mod http;
+mod contract;
+mod http;
 pub mod member;
 pub mod stage;
 

@@ -4,6 +4,10 @@
 mod apps;
 #[path = "http/callers.rs"]
 mod callers;
+#[path = "http/codes.rs"]
+mod codes;
+#[path = "http/contract.rs"]
+mod contract;
 #[path = "http/revocations.rs"]
 mod revocations;
 #[path = "http/roles.rs"]

@@ -1,4 +1,5 @@
-//! What tests and benchmarks need that is not Rust: Python with PyJWT, Node with jose, ffmpeg, nginx, HAProxy and
+//! What tests and benchmarks need that is not Rust: Python with PyJWT, openapi-python-client
+//! and schemathesis, Node with jose and redocly, ffmpeg, nginx, HAProxy and
 //! Caddy, valgrind, cargo-deny; Bun and nats-server. After `budget`, before `links`. Installs from the ordinary registries; what
 //! cannot be had is said, and the tests that need it fail by themselves.
 
@@ -21,7 +22,9 @@ fn debian(steps: &mut Steps, program: &str, argument: &str, packages: &[&str]) {
     install.extend(packages);
     let mut install = command("apt-get", &install);
     install.env("DEBIAN_FRONTEND", "noninteractive");
-    if !steps.run("apt-get update", update) || !steps.run(&format!("install {program}"), install) {
+    if !steps.prepare("apt-get update", update)
+        || !steps.prepare(&format!("install {program}"), install)
+    {
         steps.not_here(program, "it could not be installed; install it by hand");
     }
 }
@@ -40,13 +43,13 @@ pub(crate) fn everything(steps: &mut Steps) {
     let (venv_text, requirements_text) =
         (venv.display().to_string(), requirements.display().to_string());
     if !python.exists() {
-        steps.run("make a Python environment", command("python3", &["-m", "venv", &venv_text]));
+        steps.prepare("make a Python environment", command("python3", &["-m", "venv", &venv_text]));
     }
     let pip = command(
         &python.display().to_string(),
         &["-m", "pip", "install", "-q", "-r", &requirements_text],
     );
-    steps.run("install PyJWT", pip);
+    steps.prepare("install PyJWT, openapi-python-client, schemathesis", pip);
     let package = root().join("tests/interop/package.json");
     if std::fs::copy(package, interop().join("package.json")).is_ok() {
         let into = interop().display().to_string();
@@ -59,7 +62,7 @@ pub(crate) fn everything(steps: &mut Steps) {
             "--prefix",
             &into,
         ];
-        steps.run("install jose", command("npm", &arguments));
+        steps.prepare("install jose, redocly", command("npm", &arguments));
     }
 }
 
@@ -143,7 +146,7 @@ pub(crate) fn cargo_tool(steps: &mut Steps, name: &str, version: &str) -> Option
             "--root",
             &into,
         ];
-        steps.run(&format!("install {name}"), command("cargo", &arguments));
+        steps.prepare(&format!("install {name}"), command("cargo", &arguments));
     }
     bin.join(name).exists().then_some(bin)
 }

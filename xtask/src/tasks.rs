@@ -15,6 +15,10 @@ pub(crate) fn dev(arguments: &[String]) -> bool {
     cargo.status().is_ok_and(|status| status.success())
 }
 
+/// Steps of `checks`, and those that `test` has besides.
+const CHECKS: usize = 6;
+const TESTS: usize = 7;
+
 fn checks(steps: &mut Steps) {
     steps.run("formatting", command("cargo", &["fmt", "--all", "--check"]));
     let clippy = ["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"];
@@ -47,14 +51,14 @@ fn dependencies(steps: &mut Steps) {
 
 /// `cargo xtask check`.
 pub(crate) fn check() -> bool {
-    let mut steps = Steps::default();
+    let mut steps = Steps::of(CHECKS);
     checks(&mut steps);
     steps.finish()
 }
 
 /// `cargo xtask test`.
 pub(crate) fn test() -> bool {
-    let mut steps = Steps::default();
+    let mut steps = Steps::of(CHECKS + TESTS);
     checks(&mut steps);
     install::everything(&mut steps);
     steps.run(
@@ -72,7 +76,10 @@ fn tests(steps: &mut Steps) {
     match install::cargo_tool(steps, "cargo-nextest", "0.9.151") {
         Some(bin) => {
             let program = bin.join("cargo-nextest").display().to_string();
-            steps.run("tests", command(&program, &["nextest", "run", "--workspace"]));
+            let others = ["nextest", "run", "--workspace", "-E", "not binary(openapi)"];
+            steps.run("tests", command(&program, &others));
+            let openapi = ["nextest", "run", "--package", "stagedoor-tests", "--test", "openapi"];
+            steps.run("redocly, a generated client, schemathesis", command(&program, &openapi));
         }
         None => {
             steps.not_here("time limits of tests", "cargo-nextest could not be installed");

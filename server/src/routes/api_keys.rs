@@ -18,8 +18,8 @@ use crate::{
     caller::{API_KEY_PREFIX, Caller, Scope, scopes_of},
     config::Config,
     doors::News,
-    error::{ApiError, Problem},
-    idempotency::Once,
+    error::ApiError,
+    idempotency::{Created, Once},
     record::{Record, unix_ms},
     secret,
     state::State,
@@ -33,6 +33,7 @@ pub(crate) struct NewApiKey {
     /// For people.
     pub(crate) name: String,
     /// What it may do.
+    #[schema(min_items = 1)]
     pub(crate) scopes: Vec<Scope>,
     /// For how long, in seconds, at most the server's `api_key_expires_s_max`; without an end unless given.
     pub(crate) expires_in_s: Option<u64>,
@@ -62,7 +63,8 @@ pub struct ApiKeyCreated {
     pub id: String,
     /// What it may do.
     pub scopes: Vec<Scope>,
-    /// The credential, for `Authorization: Bearer`. Shown this once.
+    /// The credential, for `Authorization: Bearer`. Shown this once: `null` in a replay.
+    #[schema(value_type = Option<String>, required = true)]
     pub api_key: String,
     /// When it ends, Unix milliseconds.
     pub expires_ms: Option<u64>,
@@ -146,8 +148,8 @@ fn record(by: &By, app: AppId, kind: &str, id: &str) -> Record {
 
 /// Makes an API key; nobody gives another more than it has itself.
 #[utoipa::path(post, path = "/v1/apps/{app}/api-keys", tag = "api keys", request_body = NewApiKey,
-    params(("app" = u32, Path), ("Idempotency-Key" = Option<String>, Header, description = "Asked again with it, nothing is made twice.")),
-    responses((status = 201, body = ApiKeyCreated), (status = "4XX", body = Problem)))]
+    params(("app" = u32, Path)),
+    responses((status = 201, body = Created<ApiKeyCreated>)))]
 pub(crate) async fn create(
     Has(state): Has<Arc<State>>,
     by: By,
@@ -172,7 +174,7 @@ pub(crate) async fn create(
 
 /// Lists API keys by id.
 #[utoipa::path(get, path = "/v1/apps/{app}/api-keys", tag = "api keys", params(("app" = u32, Path), Paging),
-    responses((status = 200, body = Page<ApiKeyView>), (status = "4XX", body = Problem)))]
+    responses((status = 200, body = Page<ApiKeyView>)))]
 pub(crate) async fn list(
     Has(state): Has<Arc<State>>,
     Extension(caller): Extension<Caller>,
@@ -190,7 +192,7 @@ pub(crate) async fn list(
 /// Gives an API key another secret; the old one is void at once.
 #[utoipa::path(post, path = "/v1/apps/{app}/api-keys/{id}/rotate", tag = "api keys",
     params(("app" = u32, Path), ("id" = String, Path)),
-    responses((status = 200, body = ApiKeyCreated), (status = "4XX", body = Problem)))]
+    responses((status = 200, body = ApiKeyCreated)))]
 pub(crate) async fn rotate(
     Has(state): Has<Arc<State>>,
     by: By,
@@ -211,7 +213,7 @@ pub(crate) async fn rotate(
 /// Deletes an API key: void at once.
 #[utoipa::path(delete, path = "/v1/apps/{app}/api-keys/{id}", tag = "api keys",
     params(("app" = u32, Path), ("id" = String, Path)),
-    responses((status = 204), (status = "4XX", body = Problem)))]
+    responses((status = 204)))]
 pub(crate) async fn delete(
     Has(state): Has<Arc<State>>,
     by: By,

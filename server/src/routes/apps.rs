@@ -13,16 +13,16 @@ use stagedoor_token::{AppId, KeyState, SecondLogin};
 use utoipa::ToSchema;
 
 use super::{
-    Asked, At, Body, Page, Paging, app_in, app_row, app_unknown, check_name, etag::IfMatch, keys,
-    page_limit,
+    Asked, At, Body, Page, Paging, app_in, app_row, app_unknown, check_name, etag::IfMatch, forms,
+    given, keys, number_after, page_limit,
 };
 use crate::{
     act::By,
     caller::{Caller, Scope},
     config::Config,
     doors::News,
-    error::{ApiError, Problem},
-    idempotency::Once,
+    error::ApiError,
+    idempotency::{Created, Once},
     record::unix_ms,
     secret,
     state::State,
@@ -36,14 +36,17 @@ pub(crate) struct NewApp {
     /// For people.
     name: String,
     /// The AppID, not 0; random unless given.
+    #[schema(minimum = 1)]
     id: Option<u32>,
     /// Tokens live so long unless asked otherwise, in seconds.
+    #[schema(minimum = 1)]
     ttl_s_default: Option<u64>,
     /// Tokens live at most so long, in seconds.
+    #[schema(minimum = 1)]
     ttl_s_max: Option<u64>,
     /// What happens when a user who has a seat in a room logs in again, where the role says nothing:
     /// `"reject"`, `"replace"` or `{"allow":n}`; `replace` unless given.
-    #[schema(value_type = Option<serde_json::Value>)]
+    #[schema(value_type = Option<forms::SecondLogin>)]
     second_login: Option<SecondLogin>,
 }
 
@@ -60,18 +63,25 @@ impl NewApp {
     }
 }
 
-/// What changes of an app; what is absent stays.
+/// What changes of an app; what is absent stays, and `null` is refused.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AppChange {
     /// For people.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = String, required = false)]
     name: Option<String>,
     /// Tokens live so long unless asked otherwise, in seconds.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = u64, required = false, minimum = 1)]
     ttl_s_default: Option<u64>,
     /// Tokens live at most so long, in seconds.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = u64, required = false, minimum = 1)]
     ttl_s_max: Option<u64>,
     /// What happens at second logins, where the role says nothing.
-    #[schema(value_type = Option<serde_json::Value>)]
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = forms::SecondLogin, required = false)]
     second_login: Option<SecondLogin>,
 }
 
@@ -89,7 +99,7 @@ pub(crate) struct AppView {
     /// When it was made, Unix milliseconds.
     created_ms: u64,
     /// What happens at second logins, where the role says nothing.
-    #[schema(value_type = serde_json::Value)]
+    #[schema(value_type = forms::SecondLogin)]
     second_login: SecondLogin,
 }
 
@@ -173,8 +183,7 @@ pub(crate) async fn make(
 
 /// Makes an app with its first key, whose secret is shown this once.
 #[utoipa::path(post, path = "/v1/apps", tag = "apps", request_body = NewApp,
-    params(("Idempotency-Key" = Option<String>, Header, description = "Asked again with it, nothing is made twice.")),
-    responses((status = 201, body = AppCreated), (status = "4XX", body = Problem)))]
+    responses((status = 201, body = Created<AppCreated>)))]
 pub(crate) async fn create(
     Has(state): Has<Arc<State>>,
     by: By,
@@ -199,16 +208,15 @@ pub(crate) async fn create(
 
 /// Lists apps by AppID: all of them for the operator, its own for an API key.
 #[utoipa::path(get, path = "/v1/apps", tag = "apps", params(Paging),
-    responses((status = 200, body = Page<AppView>), (status = "4XX", body = Problem)))]
+    responses((status = 200, body = Page<AppView>)))]
 pub(crate) async fn list(
     Has(state): Has<Arc<State>>,
     Extension(caller): Extension<Caller>,
     Asked(paging): Asked<Paging>,
 ) -> Result<Json<Page<AppView>>, ApiError> {
     let limit = page_limit(&state.config, paging.limit)?;
-    let malformed =
-        |_| ApiError::Malformed { code: "query_invalid", detail: "`after` is an AppID".into() };
-    let after = paging.after.map_or(Ok(0), |after| after.parse()).map_err(malformed)?;
+    let after = number_after(paging.after.as_deref())?.unwrap_or(0);
+    let after = u32::try_from(after).unwrap_or(u32::MAX);
     let _looks = state.doors.look_at_all().await;
     let rows = match &caller {
         Caller::Root => state.store.apps(after, limit + 1).await?,
@@ -220,8 +228,7 @@ pub(crate) async fn list(
 
 /// One app.
 #[utoipa::path(get, path = "/v1/apps/{app}", tag = "apps", params(("app" = u32, Path)),
-    responses((status = 200, body = AppView, headers(("ETag" = String, description = "For `If-Match` of a change."))),
-        (status = "4XX", body = Problem)))]
+    responses((status = 200, body = AppView)))]
 pub(crate) async fn show(
     Has(state): Has<Arc<State>>,
     Extension(caller): Extension<Caller>,
@@ -235,9 +242,8 @@ pub(crate) async fn show(
 /// Changes an app. With `If-Match` only if it is still what the caller saw; without, what is absent from the request
 /// stays as it is at that moment.
 #[utoipa::path(patch, path = "/v1/apps/{app}", tag = "apps", request_body = AppChange,
-    params(("app" = u32, Path), ("If-Match" = Option<String>, Header, description = "The `ETag` of what is to be changed; refused with 412 `etag_mismatch` if it is another one now.")),
-    responses((status = 200, body = AppView, headers(("ETag" = String, description = "For `If-Match` of a change."))),
-        (status = "4XX", body = Problem)))]
+    params(("app" = u32, Path)),
+    responses((status = 200, body = AppView)))]
 pub(crate) async fn change(
     Has(state): Has<Arc<State>>,
     by: By,
@@ -265,15 +271,18 @@ pub(crate) async fn change(
 }
 
 /// Deletes an app with its keys: none of its tokens opens a room any more.
-#[utoipa::path(delete, path = "/v1/apps/{app}", tag = "apps", params(("app" = u32, Path)),
-    responses((status = 204), (status = "4XX", body = Problem)))]
+#[utoipa::path(delete, path = "/v1/apps/{app}", tag = "apps",
+    params(("app" = u32, Path)),
+    responses((status = 204)))]
 pub(crate) async fn delete(
     Has(state): Has<Arc<State>>,
     by: By,
     At(app): At<AppId>,
+    seen: IfMatch,
 ) -> Result<StatusCode, ApiError> {
     by.caller.is_root()?;
     let mut tx = state.store.begin().await?;
+    seen.check(&tag(&app_in(&mut tx, app).await?))?;
     if !tx.delete_app(app).await? {
         return Err(app_unknown());
     }

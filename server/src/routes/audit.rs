@@ -8,10 +8,10 @@ use stagedoor_bus::ActorKind;
 use stagedoor_token::AppId;
 use utoipa::IntoParams;
 
-use super::{Asked, At, Page, app_row, page_limit};
+use super::{Asked, At, Page, app_row, forms, number, number_after, page_limit};
 use crate::{
     caller::{Caller, Scope},
-    error::{ApiError, Problem},
+    error::ApiError,
     state::State,
     store::audit::{Filter, OfApp, RecordRow},
 };
@@ -19,11 +19,12 @@ use crate::{
 /// Which records.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Which {
     /// Entries at most; 50 unless asked.
     limit: Option<u32>,
     /// The `next` of the page before.
-    after: Option<i64>,
+    after: Option<String>,
     /// Only of this kind.
     kind: Option<String>,
     /// Only with this code.
@@ -37,6 +38,7 @@ pub(crate) struct Which {
     /// Only by this actor.
     actor: Option<String>,
     /// Only by actors of this kind: `root`, `api_key`, `user`, `relay` or `system`.
+    #[param(value_type = Option<forms::ActorKind>, inline)]
     actor_kind: Option<String>,
     /// Only from this time on, Unix milliseconds.
     from_ms: Option<i64>,
@@ -47,13 +49,15 @@ pub(crate) struct Which {
 /// Which records of the whole trail.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct WhichOfAll {
     /// Only of this AppID, also of apps that had it before; `none`: of no app.
+    #[param(pattern = "^(none|[0-9]{1,10})$")]
     app: Option<String>,
     /// Entries at most; 50 unless asked.
     limit: Option<u32>,
     /// The `next` of the page before.
-    after: Option<i64>,
+    after: Option<String>,
     /// Only of this kind.
     kind: Option<String>,
     /// Only with this code.
@@ -67,6 +71,7 @@ pub(crate) struct WhichOfAll {
     /// Only by this actor.
     actor: Option<String>,
     /// Only by actors of this kind: `root`, `api_key`, `user`, `relay` or `system`.
+    #[param(value_type = Option<forms::ActorKind>, inline)]
     actor_kind: Option<String>,
     /// Only from this time on, Unix milliseconds.
     from_ms: Option<i64>,
@@ -83,6 +88,12 @@ fn kind_of(text: &str) -> Result<ActorKind, ApiError> {
     ActorKind::named(text).ok_or_else(|| malformed(unknown))
 }
 
+/// Before which record a page begins.
+fn before(after: Option<&str>, newest: i64) -> Result<i64, ApiError> {
+    let after = number_after(after)?.map(|after| i64::try_from(after).unwrap_or(i64::MAX));
+    Ok(after.unwrap_or(i64::MAX).min(newest + 1))
+}
+
 async fn page(
     state: &State,
     limit: Option<u32>,
@@ -95,7 +106,7 @@ async fn page(
 
 /// Lists an app's records, newest first.
 #[utoipa::path(get, path = "/v1/apps/{app}/audit", tag = "audit", params(("app" = u32, Path), Which),
-    responses((status = 200, body = Page<RecordRow>), (status = "4XX", body = Problem)))]
+    responses((status = 200, body = Page<RecordRow>)))]
 pub(crate) async fn list(
     Has(state): Has<Arc<State>>,
     Extension(caller): Extension<Caller>,
@@ -112,7 +123,7 @@ pub(crate) async fn list(
     let Which { limit, after, kind, code, room, user, jti, actor, actor_kind, from_ms, to_ms } =
         which;
     let actor_kind = actor_kind.as_deref().map(kind_of).transpose()?;
-    let before = Some(after.map_or(newest + 1, |after| after.min(newest + 1)));
+    let before = Some(before(after.as_deref(), newest)?);
     let filter =
         Filter { app, before, kind, code, room, user, jti, actor, actor_kind, from_ms, to_ms };
     page(&state, limit, filter).await
@@ -120,7 +131,7 @@ pub(crate) async fn list(
 
 /// Lists all records, newest first, also those of no app and of deleted apps. For the operator alone.
 #[utoipa::path(get, path = "/v1/audit", tag = "audit", params(WhichOfAll),
-    responses((status = 200, body = Page<RecordRow>), (status = "4XX", body = Problem)))]
+    responses((status = 200, body = Page<RecordRow>)))]
 pub(crate) async fn list_all(
     Has(state): Has<Arc<State>>,
     Extension(caller): Extension<Caller>,
@@ -130,7 +141,11 @@ pub(crate) async fn list_all(
     let app = match which.app.as_deref() {
         None => OfApp::Any,
         Some("none") => OfApp::Nobody,
-        Some(id) => OfApp::Id(id.parse().map_err(|_| malformed("`app` is an AppID, or `none`"))?),
+        // What is larger than any AppID is nobody's, as 0 is.
+        Some(id) => {
+            let id = number(id).ok_or_else(|| malformed("`app` is an AppID, or `none`"))?;
+            OfApp::Id(u32::try_from(id).unwrap_or(0))
+        }
     };
     let actor_kind = which.actor_kind.as_deref().map(kind_of).transpose()?;
     let newest = {
@@ -139,7 +154,7 @@ pub(crate) async fn list_all(
     };
     let filter = Filter {
         app,
-        before: Some(which.after.map_or(newest + 1, |after| after.min(newest + 1))),
+        before: Some(before(which.after.as_deref(), newest)?),
         kind: which.kind,
         code: which.code,
         room: which.room,

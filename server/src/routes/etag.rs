@@ -39,16 +39,21 @@ impl IfMatch {
             if left == "*" {
                 return (fields.len() == 1).then_some(Self::Any);
             }
-            loop {
+            // Elements of a list may be empty, and a list as well (RFC 9110 §5.6.1.2).
+            while !left.is_empty() {
+                if let Some(rest) = left.strip_prefix(',') {
+                    left = rest.trim_start();
+                    continue;
+                }
                 let strong = left.strip_prefix("W/").unwrap_or(left);
                 let is_weak = strong.len() < left.len();
                 let (tag, rest) = strong.strip_prefix('"')?.split_once('"')?;
                 if !is_weak {
                     tags.push(tag.to_owned());
                 }
-                match rest.trim_start() {
-                    "" => break,
-                    rest => left = rest.strip_prefix(',')?.trim_start(),
+                left = rest.trim_start();
+                if !(left.is_empty() || left.starts_with(',')) {
+                    return None;
                 }
             }
         }
@@ -93,11 +98,12 @@ mod tests {
             (&["W/\"a\""], tags(&[])),
             (&["W/\"a\", \"b\""], tags(&["b"])),
             (&["\"\""], tags(&[""])),
-            (&[""], None),
+            (&[""], tags(&[])),
+            (&[", ,\"a\",,\"b\","], tags(&["a", "b"])),
             (&["a"], None),
             (&["\"a"], None),
             (&["\"a\" \"b\""], None),
-            (&["\"a\","], None),
+            (&["\"a\","], tags(&["a"])),
             (&["*", "\"a\""], None),
         ] {
             assert_eq!(read(fields), read_as, "{fields:?}");

@@ -13,8 +13,8 @@ use crate::{
     act::By,
     caller::{Caller, Scope},
     config::Config,
-    error::{ApiError, Problem},
-    idempotency::Once,
+    error::ApiError,
+    idempotency::{Created, Once},
     record::{Record, unix_ms},
     secret,
     state::State,
@@ -50,7 +50,8 @@ pub struct KeyCreated {
     pub kid: String,
     /// `current` or `next`.
     pub state: &'static str,
-    /// 32 bytes as base64url without padding; the bytes are the HMAC key. Shown this once.
+    /// 32 bytes as base64url without padding; the bytes are the HMAC key. Shown this once: `null` in a replay.
+    #[schema(value_type = Option<String>, required = true)]
     pub secret: String,
 }
 
@@ -80,7 +81,7 @@ pub(crate) fn make(app: AppId, state: KeyState) -> Result<(KeyRow, KeyCreated), 
 
 /// Lists an app's keys, oldest first.
 #[utoipa::path(get, path = "/v1/apps/{app}/keys", tag = "keys", params(("app" = u32, Path)),
-    responses((status = 200, body = Page<KeyView>), (status = "4XX", body = Problem)))]
+    responses((status = 200, body = Page<KeyView>)))]
 pub(crate) async fn list(
     Has(state): Has<Arc<State>>,
     Extension(caller): Extension<Caller>,
@@ -114,8 +115,8 @@ fn record(by: &By, app: AppId, kind: &str, kid: &str) -> Record {
 
 /// Makes the next key: every relay verifies with it at once, nobody signs with it yet.
 #[utoipa::path(post, path = "/v1/apps/{app}/keys", tag = "keys",
-    params(("app" = u32, Path), ("Idempotency-Key" = Option<String>, Header, description = "Asked again with it, nothing is made twice.")),
-    responses((status = 201, body = KeyCreated), (status = "4XX", body = Problem)))]
+    params(("app" = u32, Path)),
+    responses((status = 201, body = Created<KeyCreated>)))]
 pub(crate) async fn create(
     Has(state): Has<Arc<State>>,
     by: By,
@@ -160,7 +161,7 @@ pub(crate) struct Rotated {
 /// Rotates: the next key becomes current (one is made if there is none), the current one retires: it
 /// still verifies.
 #[utoipa::path(post, path = "/v1/apps/{app}/keys/rotate", tag = "keys", params(("app" = u32, Path)),
-    responses((status = 200, body = Rotated), (status = "4XX", body = Problem)))]
+    responses((status = 200, body = Rotated)))]
 pub(crate) async fn rotate(
     Has(state): Has<Arc<State>>,
     by: By,
@@ -195,7 +196,7 @@ pub(crate) async fn rotate(
 /// Retires a key: its tokens open nothing any more. The current key is rotated first. Live seats go on.
 #[utoipa::path(post, path = "/v1/apps/{app}/keys/{kid}/retire", tag = "keys",
     params(("app" = u32, Path), ("kid" = String, Path)),
-    responses((status = 200, body = KeyRetired), (status = "4XX", body = Problem)))]
+    responses((status = 200, body = KeyRetired)))]
 pub(crate) async fn retire(
     Has(state): Has<Arc<State>>,
     by: By,

@@ -6,20 +6,22 @@ use axum::{
     Extension, Json,
     extract::State as Has,
     http::{HeaderMap, StatusCode},
-    response::{IntoResponse, Response},
+    response::Response,
 };
 use serde::{Deserialize, Serialize};
 use stagedoor_bus::{ActorKind, Answer, Command, Revocation, Target, Then};
 use stagedoor_token::{AppId, Fault, Limits, Refusal, RoleName};
 use utoipa::ToSchema;
 
-use super::{Asked, At, Body, Page, Paging, app_in, app_row, app_unknown, page_limit};
+use super::{
+    Asked, At, Body, Page, Paging, app_in, app_row, app_unknown, forms, number_after, page_limit,
+};
 use crate::{
     act::By,
     caller::{Caller, Scope},
     doors::News,
-    error::{ApiError, Problem},
-    idempotency::{NO_SECRET, Once},
+    error::ApiError,
+    idempotency::{Created, NO_SECRET, Once},
     record::Record,
     recorder::of_revocation,
     state::State,
@@ -32,7 +34,7 @@ use crate::{
 pub(crate) struct NewRevocation {
     /// `{"jti":…}`, `{"user":…}`, `{"room_user":{"room":…,"user":…}}`, `{"room":…}`,
     /// `{"room_role":{"room":…,"role":…}}`, `{"role":…}`, `{"key":…}` (its id), or `"app"`.
-    #[schema(value_type = Object)]
+    #[schema(value_type = forms::Target)]
     target: Target,
     /// Whether whatever token comes is refused, and none is minted; else only tokens from before are hit.
     ban: Option<bool>,
@@ -43,7 +45,7 @@ pub(crate) struct NewRevocation {
     margin_s: Option<u32>,
     /// What is done to live seats: `"close"`, or `{"demote":…}` to a role, which is not for a ban; close
     /// unless given.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<forms::Then>)]
     then: Option<Then>,
     /// Why, for people and the audit trail.
     reason: Option<String>,
@@ -55,7 +57,7 @@ pub(crate) struct RevocationView {
     /// Its number: the generation of the app that it began. Tokens of an earlier one are hit.
     generation: u64,
     /// What it is about.
-    #[schema(value_type = Object)]
+    #[schema(value_type = forms::Target)]
     target: Target,
     /// Whether it hits whatever token comes.
     ban: bool,
@@ -70,7 +72,7 @@ pub(crate) struct RevocationView {
     /// Who made it: an API key's id, a user id, `root`, or `relay` for a token that is used up.
     actor: String,
     /// What kind of actor: `root`, `api_key`, `user` or `relay`; `null` in entries of older servers.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<forms::ActorKind>)]
     actor_kind: Option<ActorKind>,
 }
 
@@ -305,8 +307,8 @@ async fn keep(
 
 /// Revokes: the doors refuse what it hits before it is answered, and live seats are acted on.
 #[utoipa::path(post, path = "/v1/apps/{app}/revocations", tag = "revocations", request_body = NewRevocation,
-    params(("app" = u32, Path), ("Idempotency-Key" = Option<String>, Header, description = "Asked again with it, nothing is made twice.")),
-    responses((status = 201, body = RevocationCreated), (status = "4XX", body = Problem)))]
+    params(("app" = u32, Path)),
+    responses((status = 201, body = Created<RevocationCreated>)))]
 pub(crate) async fn create(
     Has(state): Has<Arc<State>>,
     by: By,
@@ -326,16 +328,16 @@ pub(crate) async fn create(
     let seats = act_on_seats(&state, &by, &row, margin_s, then.clone()).await?;
     let created = RevocationCreated { revocation: row.into(), then, margin_s, seats: Some(seats) };
     if !once.has_key() {
-        return Ok((StatusCode::CREATED, Json(created)).into_response());
+        return Created::first(&created);
     }
     // The first kept answer, without the seats, is good enough where this one cannot be written.
     let kept = keep(&state, &once, app, &created).await;
-    Ok(kept.unwrap_or_else(|_| (StatusCode::CREATED, Json(created)).into_response()))
+    kept.or_else(|_| Created::first(&created))
 }
 
 /// Lists revocations that are not over, newest first.
 #[utoipa::path(get, path = "/v1/apps/{app}/revocations", tag = "revocations", params(("app" = u32, Path), Paging),
-    responses((status = 200, body = Page<RevocationView>), (status = "4XX", body = Problem)))]
+    responses((status = 200, body = Page<RevocationView>)))]
 pub(crate) async fn list(
     Has(state): Has<Arc<State>>,
     Extension(caller): Extension<Caller>,
@@ -346,9 +348,7 @@ pub(crate) async fn list(
     let _look = state.doors.look(app).await;
     app_row(&state, app).await?;
     let limit = page_limit(&state.config, paging.limit)?;
-    let malformed =
-        |_| ApiError::Malformed { code: "query_invalid", detail: "`after` is a number".into() };
-    let before = paging.after.map_or(Ok(u64::MAX), |after| after.parse()).map_err(malformed)?;
+    let before = number_after(paging.after.as_deref())?.unwrap_or(u64::MAX);
     let rows = state.store.revocations(app, before, state.unix_s(), limit + 1).await?;
     let items = rows.into_iter().map(RevocationView::from).collect();
     Ok(Json(Page::cut(items, limit, |entry: &RevocationView| entry.generation.to_string())))
@@ -357,7 +357,7 @@ pub(crate) async fn list(
 /// Lifts a revocation: tokens that no other one hits are good again. Seats that it closed stay closed.
 #[utoipa::path(delete, path = "/v1/apps/{app}/revocations/{generation}", tag = "revocations",
     params(("app" = u32, Path), ("generation" = u64, Path)),
-    responses((status = 204), (status = "4XX", body = Problem)))]
+    responses((status = 204)))]
 pub(crate) async fn lift(
     Has(state): Has<Arc<State>>,
     by: By,

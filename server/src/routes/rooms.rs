@@ -14,13 +14,13 @@ use stagedoor_wire::{member::StreamInfo, name::Topic, request::To};
 use utoipa::ToSchema;
 
 use super::{
-    Asked, At, Body, MaybeBody, Page, Paging, page_limit,
+    Asked, At, Body, MaybeBody, Page, Paging, forms, page_limit,
     revocations::{self, NewRevocation},
 };
 use crate::{
     act::By,
     caller::{Caller, Scope},
-    error::{ApiError, Problem},
+    error::ApiError,
     record::Record,
     state::State,
 };
@@ -30,7 +30,7 @@ use crate::{
 pub(crate) struct RoomView {
     /// Its name, members, streams, and since when it is there.
     #[serde(flatten)]
-    #[schema(value_type = Object)]
+    #[schema(value_type = forms::RoomSummary)]
     summary: RoomSummary,
 }
 
@@ -38,13 +38,13 @@ pub(crate) struct RoomView {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct RoomDetailView {
     /// Its name, members, streams, and since when it is there.
-    #[schema(value_type = Object)]
+    #[schema(value_type = forms::RoomSummary)]
     summary: RoomSummary,
     /// A page of its members, by user id.
-    #[schema(value_type = Vec<Object>)]
+    #[schema(value_type = Vec<forms::Seated>)]
     members: Vec<Seated>,
     /// Its live streams.
-    #[schema(value_type = Vec<Object>)]
+    #[schema(value_type = Vec<forms::StreamInfo>)]
     streams: Vec<StreamInfo>,
     /// Give it as `after` for more members; `null` on the last page.
     next: Option<String>,
@@ -55,13 +55,13 @@ pub(crate) struct RoomDetailView {
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewMessage {
     /// `"room"`, `{"role":…}` or `{"user":…}`.
-    #[schema(value_type = Object)]
+    #[schema(value_type = forms::To)]
     to: To,
     /// What it is about.
     #[schema(value_type = Option<String>)]
     topic: Option<Topic>,
     /// Any JSON.
-    #[schema(value_type = Object)]
+    #[schema(value_type = serde_json::Value)]
     data: Box<RawValue>,
 }
 
@@ -90,7 +90,7 @@ pub(crate) struct NewMemberRole {
 #[serde(deny_unknown_fields)]
 pub(crate) struct MutedKinds {
     /// Kinds of streams: `audio`, `video`, `screen`, `data`; all of them unless given.
-    #[schema(value_type = Option<Vec<String>>)]
+    #[schema(min_items = 1, value_type = Option<Vec<forms::Kind>>)]
     kinds: Option<Vec<Kind>>,
 }
 
@@ -129,7 +129,7 @@ fn touched(answer: &Answer) -> Result<Touched, ApiError> {
 
 /// Lists the app's rooms by name.
 #[utoipa::path(get, path = "/v1/apps/{app}/rooms", tag = "rooms", params(("app" = u32, Path), Paging),
-    responses((status = 200, body = Page<RoomView>), (status = "4XX", body = Problem)))]
+    responses((status = 200, body = Page<RoomView>)))]
 pub(crate) async fn list(
     Has(state): Has<Arc<State>>,
     Extension(caller): Extension<Caller>,
@@ -151,7 +151,7 @@ pub(crate) async fn list(
 /// One room: its members, a page at a time, and its streams.
 #[utoipa::path(get, path = "/v1/apps/{app}/rooms/{room}", tag = "rooms",
     params(("app" = u32, Path), ("room" = String, Path), Paging),
-    responses((status = 200, body = RoomDetailView), (status = "4XX", body = Problem)))]
+    responses((status = 200, body = RoomDetailView)))]
 pub(crate) async fn show(
     Has(state): Has<Arc<State>>,
     Extension(caller): Extension<Caller>,
@@ -207,7 +207,7 @@ fn of_room(by: &By, kind: &str, app: AppId, room: &str) -> Record {
 /// user who is not there is kept out too.
 #[utoipa::path(post, path = "/v1/apps/{app}/rooms/{room}/members/{user}/kick", tag = "rooms",
     params(("app" = u32, Path), ("room" = String, Path), ("user" = String, Path)), request_body = Option<Removal>,
-    responses((status = 200, body = Touched), (status = "4XX", body = Problem)))]
+    responses((status = 200, body = Touched)))]
 pub(crate) async fn kick(
     Has(state): Has<Arc<State>>,
     by: By,
@@ -234,7 +234,7 @@ pub(crate) async fn kick(
 /// Gives a member another role, for this stay and the next logins of its token.
 #[utoipa::path(post, path = "/v1/apps/{app}/rooms/{room}/members/{user}/role", tag = "rooms",
     params(("app" = u32, Path), ("room" = String, Path), ("user" = String, Path)), request_body = NewMemberRole,
-    responses((status = 200, body = Touched), (status = "4XX", body = Problem)))]
+    responses((status = 200, body = Touched)))]
 pub(crate) async fn assign(
     Has(state): Has<Arc<State>>,
     by: By,
@@ -271,7 +271,7 @@ async fn set_muted(
 /// Mutes a member: its streams of these kinds are not passed on.
 #[utoipa::path(post, path = "/v1/apps/{app}/rooms/{room}/members/{user}/mute", tag = "rooms",
     params(("app" = u32, Path), ("room" = String, Path), ("user" = String, Path)), request_body = Option<MutedKinds>,
-    responses((status = 200, body = Touched), (status = "4XX", body = Problem)))]
+    responses((status = 200, body = Touched)))]
 pub(crate) async fn mute(
     Has(state): Has<Arc<State>>,
     by: By,
@@ -284,7 +284,7 @@ pub(crate) async fn mute(
 /// Lets a member's streams of these kinds be passed on again.
 #[utoipa::path(post, path = "/v1/apps/{app}/rooms/{room}/members/{user}/unmute", tag = "rooms",
     params(("app" = u32, Path), ("room" = String, Path), ("user" = String, Path)), request_body = Option<MutedKinds>,
-    responses((status = 200, body = Touched), (status = "4XX", body = Problem)))]
+    responses((status = 200, body = Touched)))]
 pub(crate) async fn unmute(
     Has(state): Has<Arc<State>>,
     by: By,
@@ -309,7 +309,7 @@ async fn settle(
 /// Gives a member what it asks for: admission, or the role for which it raised its hand.
 #[utoipa::path(post, path = "/v1/apps/{app}/rooms/{room}/members/{user}/admit", tag = "rooms",
     params(("app" = u32, Path), ("room" = String, Path), ("user" = String, Path)),
-    responses((status = 200, body = Touched), (status = "4XX", body = Problem)))]
+    responses((status = 200, body = Touched)))]
 pub(crate) async fn admit(
     Has(state): Has<Arc<State>>,
     by: By,
@@ -321,7 +321,7 @@ pub(crate) async fn admit(
 /// Refuses what a member asks for; one that waits for admission is removed.
 #[utoipa::path(post, path = "/v1/apps/{app}/rooms/{room}/members/{user}/decline", tag = "rooms",
     params(("app" = u32, Path), ("room" = String, Path), ("user" = String, Path)),
-    responses((status = 200, body = Touched), (status = "4XX", body = Problem)))]
+    responses((status = 200, body = Touched)))]
 pub(crate) async fn decline(
     Has(state): Has<Arc<State>>,
     by: By,
@@ -333,7 +333,7 @@ pub(crate) async fn decline(
 /// Closes a room for everybody.
 #[utoipa::path(delete, path = "/v1/apps/{app}/rooms/{room}", tag = "rooms",
     params(("app" = u32, Path), ("room" = String, Path)),
-    responses((status = 200, body = Touched), (status = "4XX", body = Problem)))]
+    responses((status = 200, body = Touched)))]
 pub(crate) async fn close(
     Has(state): Has<Arc<State>>,
     by: By,
@@ -346,7 +346,7 @@ pub(crate) async fn close(
 /// Messages members of a room in the app's own name.
 #[utoipa::path(post, path = "/v1/apps/{app}/rooms/{room}/messages", tag = "rooms", request_body = NewMessage,
     params(("app" = u32, Path), ("room" = String, Path)),
-    responses((status = 202, body = Touched), (status = "4XX", body = Problem)))]
+    responses((status = 202, body = Touched)))]
 pub(crate) async fn message(
     Has(state): Has<Arc<State>>,
     by: By,

@@ -12,12 +12,12 @@ use stagedoor_token::{
 };
 use utoipa::ToSchema;
 
-use super::{At, Body, app_row};
+use super::{At, Body, app_row, forms};
 use crate::{
     act::By,
     caller::Scope,
     doors::key_of,
-    error::{ApiError, Problem},
+    error::ApiError,
     issue::{Issued, Lives, NotIssued, Stay, Terms, Wanted, bearer, issue},
     secret,
     state::State,
@@ -28,15 +28,18 @@ use crate::{
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewToken {
     /// The room, 1 to 128 bytes.
+    #[schema(example = "lobby")]
     room: String,
     /// The user id, 1 to 64 bytes.
+    #[schema(example = "anna")]
     user: String,
     /// A role of the app.
+    #[schema(example = "audience")]
     role: String,
     /// How long it lives, in seconds; the app's `ttl_s_default` unless given.
     ttl_s: Option<u64>,
     /// Narrows the role, in the form of `spec/roles.md`.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<forms::Grants>)]
     grants: Option<Box<RawValue>>,
     /// Shown to others.
     name: Option<String>,
@@ -45,15 +48,16 @@ pub(crate) struct NewToken {
     /// Whether it logs in once.
     once: Option<bool>,
     /// What its end does to a live seat: `"close"`, `{"demote":role}` or `{"grace":seconds}`.
-    #[schema(value_type = Option<serde_json::Value>)]
+    #[schema(value_type = Option<forms::AtExp>)]
     at_exp: Option<Box<RawValue>>,
     /// The longest stay in a seat, in seconds, 1 to 4294967295.
+    #[schema(minimum = 1, maximum = 4_294_967_295_u64)]
     max_stay: Option<u64>,
     /// When `publish`, `subscribe`, `send`, `set` or `moderate` end before the token, Unix seconds.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<forms::Until>)]
     until: Option<Box<RawValue>>,
     /// The key that whoever logs in must prove to hold: `{"jkt":thumbprint}`.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<forms::Confirmation>)]
     cnf: Option<Box<RawValue>>,
 }
 
@@ -112,7 +116,7 @@ pub(crate) struct TokenCreated {
     /// How long that is from now.
     expires_in_s: u64,
     /// What it allows.
-    #[schema(value_type = Object)]
+    #[schema(value_type = forms::Grants)]
     grants: Arc<Grants>,
 }
 
@@ -143,7 +147,7 @@ pub(crate) struct TokenAnswer {
     #[schema(value_type = Option<Object>)]
     claims: Option<Claims>,
     /// What it allows.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<forms::Grants>)]
     grants: Option<Arc<Grants>>,
     /// How long it still lives; negative when it is over.
     seconds_left: Option<i64>,
@@ -177,7 +181,7 @@ async fn mint(state: &State, app: AppId, new: NewToken) -> Result<Issued, ApiErr
 
 /// Mints a token. It is answered once its record is in the audit trail.
 #[utoipa::path(post, path = "/v1/apps/{app}/tokens", tag = "tokens", params(("app" = u32, Path)), request_body = NewToken,
-    responses((status = 201, body = TokenCreated), (status = "4XX", body = Problem)))]
+    responses((status = 201, body = TokenCreated)))]
 pub(crate) async fn create(
     Has(state): Has<Arc<State>>,
     by: By,
@@ -207,7 +211,7 @@ pub(crate) async fn create(
 
 /// Says everything about a token: whether the door would take it, why not, what it allows.
 #[utoipa::path(post, path = "/v1/apps/{app}/tokens/verify", tag = "tokens", params(("app" = u32, Path)),
-    request_body = TokenQuestion, responses((status = 200, body = TokenAnswer), (status = "4XX", body = Problem)))]
+    request_body = TokenQuestion, responses((status = 200, body = TokenAnswer)))]
 pub(crate) async fn explain(
     Has(state): Has<Arc<State>>,
     by: By,

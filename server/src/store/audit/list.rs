@@ -28,7 +28,7 @@ pub(crate) struct RecordRow {
     /// The actor: an API key's id, a user id, `root`, `relay` or `system`.
     pub actor: Option<String>,
     /// What kind of actor: `root`, `api_key`, `user`, `relay` or `system`; `null` in records of older versions.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<crate::routes::forms::ActorKind>)]
     pub actor_kind: Option<ActorKind>,
     /// The room.
     pub room: Option<String>,
