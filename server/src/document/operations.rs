@@ -174,8 +174,11 @@ pub(super) const OPERATIONS: &[Operation] = &[
     row("audit_list_all", Needs::Root, &[]),
 ];
 
+/// Whether a form can be wrong in this way.
+type When = fn(&Form) -> bool;
+
 /// Codes that an operation's form tells.
-pub(super) const SHAPE: &[(fn(&Form) -> bool, &[&str])] = &[
+pub(super) const SHAPE: &[(When, &[&str])] = &[
     (
         |_| true,
         &[
