@@ -14,36 +14,38 @@
 //! 8. [`session`]: one member's requests, decided and carried out in its room.
 //! 9. [`login`]: the door asked, the seat taken, both told.
 //! 10. [`removal`]: a user kicked or banned, once that is stored.
-//! 11. [`door`]: the one decision whether a token opens a room.
-//! 12. [`proof`]: the proof that a member holds the key to which its token is bound. Pure.
-//! 13. [`tickets`]: what logs in again in place of a token that logs in once.
-//! 14. [`shared`]: what every connection of the relay has in common.
-//! 15. [`seat`]: a member's place in a room: its cursors, its mail; leaving is its `Drop`.
-//! 16. [`rooms`]: every room by app and name.
-//! 17. [`room`]: members, presence, events, streams and state of one room.
-//! 18. [`standing`]: what a user was given in a room beside its token, and what results of both. Pure.
-//! 19. [`pass`]: what of a token counts in the seat that it opened.
-//! 20. [`stream`]: one published stream.
-//! 21. [`feed`]: a log that many read, and who of them waits for more.
-//! 22. [`log`]: frames in order, bounded by bytes and age. Pure.
-//! 23. [`mail`]: the wake-up handle by which rooms and streams reach a connection.
-//! 24. [`batch`]: what goes to the socket next, in few writes.
-//! 25. [`head`]: the head of a request for the relay's path. Pure.
-//! 26. [`encode`]: the bytes of a server's WebSocket frame.
-//! 27. [`tls`]: certificates, and their renewal while running.
-//! 28. [`io`]: a connection with or without TLS.
-//! 29. [`memory`]: whether the process has too much memory for anybody new.
-//! 30. [`clients`]: whose connection and whose request it is, and whether there is a place for it.
-//! 31. [`forwarded`]: what trusted proxies say of their clients in heads. Pure.
-//! 32. [`proxy_header`]: what they say in front of a connection.
-//! 33. [`addresses`]: how many connections there are from each address.
-//! 34. [`origin`]: web pages that may connect, as browsers name them. Pure.
-//! 35. [`metrics`]: what the relay counts.
+//! 11. [`admission`]: those who wait let in, many by one request.
+//! 12. [`door`]: the one decision whether a token opens a room.
+//! 13. [`proof`]: the proof that a member holds the key to which its token is bound. Pure.
+//! 14. [`tickets`]: what logs in again in place of a token that logs in once.
+//! 15. [`shared`]: what every connection of the relay has in common.
+//! 16. [`seat`]: a member's place in a room: its cursors, its mail; leaving is its `Drop`.
+//! 17. [`rooms`]: every room by app and name.
+//! 18. [`room`]: members, presence, events, streams and state of one room.
+//! 19. [`standing`]: what a user was given in a room beside its token, and what results of both. Pure.
+//! 20. [`pass`]: what of a token counts in the seat that it opened.
+//! 21. [`stream`]: one published stream.
+//! 22. [`feed`]: a log that many read, and who of them waits for more.
+//! 23. [`log`]: frames in order, bounded by bytes and age. Pure.
+//! 24. [`mail`]: the wake-up handle by which rooms and streams reach a connection.
+//! 25. [`batch`]: what goes to the socket next, in few writes.
+//! 26. [`head`]: the head of a request for the relay's path. Pure.
+//! 27. [`encode`]: the bytes of a server's WebSocket frame.
+//! 28. [`tls`]: certificates, and their renewal while running.
+//! 29. [`io`]: a connection with or without TLS.
+//! 30. [`memory`]: whether the process has too much memory for anybody new.
+//! 31. [`clients`]: whose connection and whose request it is, and whether there is a place for it.
+//! 32. [`forwarded`]: what trusted proxies say of their clients in heads. Pure.
+//! 33. [`proxy_header`]: what they say in front of a connection.
+//! 34. [`addresses`]: how many connections there are from each address.
+//! 35. [`origin`]: web pages that may connect, as browsers name them. Pure.
+//! 36. [`metrics`]: what the relay counts.
 //!
 //! Outside of the list, and only with the feature `bench`: `bench`, the hot paths laid open to those who
 //! count their instructions.
 
 mod addresses;
+mod admission;
 mod answer;
 mod batch;
 #[cfg(feature = "bench")]
