@@ -23,7 +23,7 @@ use crate::{
     caller::Presented,
     error::{ApiError, Problem, with_request_id},
     recorder,
-    routes::{api_keys, apps, audit, keys, pages, revocations, roles, rooms, tokens},
+    routes::{admission, api_keys, apps, audit, keys, pages, revocations, roles, rooms, tokens},
     secret,
     state::State,
     store::audit::Record,
@@ -71,6 +71,7 @@ fn api() -> OpenApiRouter<Arc<State>> {
         .routes(routes!(rooms::unmute))
         .routes(routes!(rooms::admit))
         .routes(routes!(rooms::decline))
+        .routes(routes!(admission::admit_many))
         .routes(routes!(rooms::message))
         .routes(routes!(audit::list))
 }

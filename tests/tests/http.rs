@@ -16,3 +16,5 @@ mod seats;
 mod survival;
 #[path = "http/tokens.rs"]
 mod tokens;
+#[path = "http/waiting.rs"]
+mod waiting;
