@@ -6,9 +6,10 @@ use stagedoor_token::AppId;
 use thiserror::Error;
 
 use crate::{
+    actor::By,
     clock::Clock,
     command::{Answer, Command},
-    directory::{App, Directory},
+    directory::{App, AppLife, Directory},
     event::Event,
     revocation::{Revocation, Target},
     revocations::Revocations,
@@ -52,11 +53,12 @@ pub trait Bus: Send + Sync + 'static {
     fn revoke(&self, revocation: &Revocation);
 
     /// Asks the server to store revocations of one app, all or none, in somebody's name. The doors go by them
-    /// from now on, until it is known whether they are stored; then for good, or not any more.
-    fn store(&self, revocations: Vec<Revocation>, by: &str) -> Storing;
+    /// from now on, until it is known whether they are stored; then for good, or not any more. Nothing is
+    /// stored of an app that is not there any more, or that was made again.
+    fn store(&self, app: AppLife, revocations: Vec<Revocation>, by: By) -> Storing;
 
     /// The same of what holds already: the doors know it for good, and it is tried until it is stored.
-    fn store_due(&self, revocations: Vec<Revocation>, by: &str) -> Storing;
+    fn store_due(&self, app: AppLife, revocations: Vec<Revocation>, by: By) -> Storing;
 
     /// Tells every door that a revocation of a target is lifted; `left` are those of the same target that
     /// still stand.
@@ -70,4 +72,8 @@ pub trait Bus: Send + Sync + 'static {
 
     /// Tells the server what happened, without waiting.
     fn tell(&self, event: Event);
+
+    /// Takes the number of events that were dropped and that no [`Event::Dropped`] told of yet: for the end, when
+    /// no event comes that would bring it along.
+    fn take_dropped(&self) -> u64;
 }

@@ -10,7 +10,10 @@ use stagedoor_wire::{
     request::To,
 };
 
-use crate::revocation::{Revocation, Then};
+use crate::{
+    actor::Actor,
+    revocation::{Revocation, Then},
+};
 
 /// One command.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -44,6 +47,8 @@ pub enum Command {
         room: String,
         /// The user.
         user: String,
+        /// Who asked, for the event.
+        by: Actor,
     },
     /// Closes a room for everybody. Answered with [`Answer::Done`].
     CloseRoom {
@@ -86,8 +91,8 @@ pub enum Command {
         user: String,
         /// The role.
         role: RoleName,
-        /// Who asked, for the event: an API key's id or `root`.
-        by: String,
+        /// Who asked, for the event.
+        by: Actor,
     },
     /// Mutes a member's streams, or lets them speak again. Answered with [`Answer::Done`].
     Mute {

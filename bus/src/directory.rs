@@ -1,24 +1,44 @@
-//! What the relay must know of each app to decide at the door: keys, roles, what a second login does. Last
-//! room of the bus. A snapshot is never changed in place: a new one replaces it.
+//! What the relay must know of each app to decide at the door: keys, roles, whether it is open. After `event`,
+//! before `actor`. A snapshot is never changed in place: a new one replaces it.
 
 use std::{
     collections::HashMap,
     sync::{Arc, PoisonError, RwLock},
 };
 
+use serde::{Deserialize, Serialize};
 use stagedoor_token::{AppId, Key, KeySet, Roles, SecondLogin};
+
+/// One app from its making to its deletion. An app made again under an AppID that was free is another one, and
+/// nothing of the old one is its.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct AppLife {
+    /// The AppID.
+    pub id: AppId,
+    /// When it was made, Unix milliseconds.
+    pub since_ms: u64,
+}
 
 /// One app as the door sees it.
 #[derive(Clone, Debug)]
 pub struct App {
     /// The AppID.
     pub id: AppId,
+    /// When it was made, Unix milliseconds.
+    pub since_ms: u64,
     /// Every key that is not forgotten, the retired ones too, so that the log can say `key_retired`.
     pub keys: Vec<Key>,
     /// The app's roles.
     pub roles: Arc<Roles>,
     /// What happens when a user who has a seat in a room logs in again, where the role says nothing.
     pub second_login: Option<SecondLogin>,
+}
+
+impl App {
+    /// The app, as what is recorded of it names it.
+    pub fn life(&self) -> AppLife {
+        AppLife { id: self.id, since_ms: self.since_ms }
+    }
 }
 
 /// One moment of the whole directory. Cheap to hold for the length of one decision.

@@ -1,11 +1,12 @@
 //! What the relay tells the server, for the audit trail and for usage. After `command`, before
-//! `directory`. Carries ids and codes; never a token. Texts are shared, since what is told often is told of
-//! what lives on.
+//! `store`. Carries ids and codes; never a token. Texts are shared, since what is told often is told of
+//! what lives on; those that no token proved are of the form that a record may hold, or left out.
 
 use std::{borrow::Cow, sync::Arc};
 
 use serde::{Deserialize, Serialize};
-use stagedoor_token::AppId;
+
+use crate::{actor::Actor, directory::AppLife, text::Text};
 
 /// One event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,7 +14,7 @@ pub enum Event {
     /// The door let a member in.
     Seated {
         /// The app.
-        app: AppId,
+        app: AppLife,
         /// The room.
         room: Arc<str>,
         /// The user.
@@ -30,20 +31,20 @@ pub enum Event {
         /// The exact code, also where the client was told less.
         code: Cow<'static, str>,
         /// The app.
-        app: Option<AppId>,
+        app: Option<AppLife>,
         /// The room.
-        room: Option<Arc<str>>,
+        room: Option<Text>,
         /// The user.
-        user: Option<Arc<str>>,
+        user: Option<Text>,
         /// The token's id.
-        jti: Option<Arc<str>>,
+        jti: Option<Text>,
         /// The peer's address.
         peer: Arc<str>,
     },
     /// A seat was given up.
     Left {
         /// The app.
-        app: AppId,
+        app: AppLife,
         /// The room.
         room: Arc<str>,
         /// The user.
@@ -52,28 +53,32 @@ pub enum Event {
         jti: Arc<str>,
         /// The close reason, or `lost` when the connection broke.
         reason: Cow<'static, str>,
+        /// The peer's address.
+        peer: Arc<str>,
         /// How long the seat was held, in milliseconds.
         held_ms: u64,
     },
     /// A member did, or was refused, an act of moderation.
     Moderated {
         /// The app.
-        app: AppId,
+        app: AppLife,
         /// The room.
         room: Arc<str>,
-        /// Who.
+        /// The user who did it.
         by: Arc<str>,
+        /// The address of that user's peer.
+        peer: Arc<str>,
         /// The verb.
         verb: Cow<'static, str>,
-        /// On whom.
-        user: Option<Arc<str>>,
+        /// On whom; none too if what was named cannot be a user.
+        user: Option<Text>,
         /// `ok`, or the code that refused.
         code: Cow<'static, str>,
     },
     /// A member brought a new token to its seat.
     Renewed {
         /// The app.
-        app: AppId,
+        app: AppLife,
         /// The room.
         room: Arc<str>,
         /// The user.
@@ -82,15 +87,36 @@ pub enum Event {
         jti: Arc<str>,
         /// The id of the one before.
         old_jti: Arc<str>,
+        /// The peer's address.
+        peer: Arc<str>,
+    },
+    /// A member brought a new token to its seat that did not renew it. The seat goes on as it was.
+    RenewRefused {
+        /// The exact code, also where the client was told less.
+        code: Cow<'static, str>,
+        /// The app.
+        app: AppLife,
+        /// The room.
+        room: Arc<str>,
+        /// The user.
+        user: Arc<str>,
+        /// The id of the token that has the seat.
+        jti: Arc<str>,
+        /// The new token's id, if a signature proved it.
+        new_jti: Option<Text>,
+        /// The peer's address.
+        peer: Arc<str>,
     },
     /// A member made a token for a guest.
     Invited {
         /// The app.
-        app: AppId,
+        app: AppLife,
         /// The room.
         room: Arc<str>,
-        /// Who.
+        /// The user who invited.
         by: Arc<str>,
+        /// The address of that user's peer.
+        peer: Arc<str>,
         /// The guest.
         user: Arc<str>,
         /// The guest's role.
@@ -101,7 +127,7 @@ pub enum Event {
     /// A member has another role.
     RoleChanged {
         /// The app.
-        app: AppId,
+        app: AppLife,
         /// The room.
         room: Arc<str>,
         /// The user.
@@ -109,19 +135,21 @@ pub enum Event {
         /// The new role.
         role: Arc<str>,
         /// Who gave it.
-        by: Arc<str>,
+        by: Actor,
+        /// The address of that member's peer, if it was one.
+        peer: Option<Arc<str>>,
     },
     /// A room's first member came.
     RoomOpened {
         /// The app.
-        app: AppId,
+        app: AppLife,
         /// The room.
         room: Arc<str>,
     },
     /// A room's last member left.
     RoomClosed {
         /// The app.
-        app: AppId,
+        app: AppLife,
         /// The room.
         room: Arc<str>,
     },

@@ -8,11 +8,14 @@
 //! 4. [`event`]: what the relay tells the server.
 //! 5. [`store`]: what the relay asks the server to store before it answers.
 //! 6. [`directory`]: what the relay must know of each app to decide at the door.
-//! 7. [`revocations`]: the list of what is revoked, as the door reads it.
-//! 8. [`revocation`]: what a revocation says, and of what token.
-//! 9. [`clock`]: the one clock of both.
-//! 10. `siphash`: what a text is known by in a list that does not keep it.
+//! 7. [`actor`]: who did something.
+//! 8. [`text`]: a text that an event or a record may hold.
+//! 9. [`revocations`]: the list of what is revoked, as the door reads it.
+//! 10. [`revocation`]: what a revocation says, and of what token.
+//! 11. [`clock`]: the one clock of both.
+//! 12. `siphash`: what a text is known by in a list that does not keep it.
 
+pub mod actor;
 pub mod bus;
 pub mod clock;
 pub mod command;
@@ -23,13 +26,16 @@ pub mod revocation;
 pub mod revocations;
 mod siphash;
 pub mod store;
+pub mod text;
 
+pub use actor::{Actor, ActorKind, By};
 pub use bus::{Bus, BusError, BusFuture};
 pub use clock::Clock;
 pub use command::{Answer, Command};
-pub use directory::{App, Directory};
+pub use directory::{App, AppLife, Directory};
 pub use event::Event;
 pub use local::{Asked, Ends, LocalBus};
 pub use revocation::{Bearer, Hit, Revocation, Target, Then};
 pub use revocations::{Held, REVOCATION_KEPT_S, Revocations};
 pub use store::{Change, StoreRequest, Stored, Storing};
+pub use text::Text;

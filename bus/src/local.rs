@@ -14,10 +14,11 @@ use tokio::sync::{mpsc, oneshot};
 use stagedoor_token::AppId;
 
 use crate::{
+    actor::By,
     bus::{Bus, BusError, BusFuture},
     clock::Clock,
     command::{Answer, Command},
-    directory::{App, Directory, Newest},
+    directory::{App, AppLife, Directory, Newest},
     event::Event,
     revocation::{Revocation, Target},
     revocations::Revocations,
@@ -107,15 +108,15 @@ impl Bus for LocalBus {
         self.revocations.add(revocation);
     }
 
-    fn store(&self, revocations: Vec<Revocation>, by: &str) -> Storing {
+    fn store(&self, app: AppLife, revocations: Vec<Revocation>, by: By) -> Storing {
         let held = revocations.iter().map(|entry| Revocations::hold(&self.revocations, entry));
         let held = held.collect();
-        self.stores.put(Change::Revoke(revocations), by.into(), false, held)
+        self.stores.put(app, Change::Revoke(revocations), by, false, held)
     }
 
-    fn store_due(&self, revocations: Vec<Revocation>, by: &str) -> Storing {
+    fn store_due(&self, app: AppLife, revocations: Vec<Revocation>, by: By) -> Storing {
         revocations.iter().for_each(|entry| self.revocations.add(entry));
-        self.stores.put(Change::Revoke(revocations), by.into(), true, Vec::new())
+        self.stores.put(app, Change::Revoke(revocations), by, true, Vec::new())
     }
 
     fn lift(&self, app: AppId, target: &Target, left: &[Revocation]) {
@@ -149,15 +150,25 @@ impl Bus for LocalBus {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
+
+    fn take_dropped(&self) -> u64 {
+        self.dropped.swap(0, Ordering::Relaxed)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::STORES_WAITING_MAX;
+    use crate::{actor::Actor, store::STORES_WAITING_MAX};
+
+    const APP: AppLife = AppLife { id: AppId(1), since_ms: 1 };
+
+    fn host() -> By {
+        By { actor: Actor::User("host".into()), peer: None }
+    }
 
     fn opened(room: &str) -> Event {
-        Event::RoomOpened { app: AppId(1), room: room.into() }
+        Event::RoomOpened { app: APP, room: room.into() }
     }
 
     #[tokio::test]
@@ -185,6 +196,8 @@ mod tests {
         for _ in 0..2 {
             assert_eq!(ends.events.recv().await, Some(opened("r")));
         }
+        assert_eq!((bus.take_dropped(), bus.take_dropped()), (3, 0), "and taken once");
+        bus.dropped.store(3, Ordering::Relaxed);
         bus.tell(opened("last"));
         let mut seen = Vec::new();
         while let Ok(event) = ends.events.try_recv() {
@@ -222,19 +235,19 @@ mod tests {
     #[tokio::test]
     async fn the_doors_go_by_what_is_to_be_stored_until_that_is_known() {
         let (bus, mut ends) = LocalBus::new();
-        let storing = bus.store(vec![ban("anna", 9), ban("ben", 9)], "host");
+        let storing = bus.store(APP, vec![ban("anna", 9), ban("ben", 9)], host());
         assert!(is_banned(&bus, "anna") && is_banned(&bus, "ben") && !is_banned(&bus, "carl"));
         ends.stores.recv().await.expect("a request").failed();
         assert_eq!(storing.await.expect_err("refused"), BusError::StoreUnavailable);
         assert!(!is_banned(&bus, "anna") && !is_banned(&bus, "ben"));
 
         bus.revoke(&ban("anna", 7));
-        let storing = bus.store(vec![ban("anna", 9)], "host");
+        let storing = bus.store(APP, vec![ban("anna", 9)], host());
         ends.stores.recv().await.expect("a request").failed();
         drop(storing);
         assert!(is_banned(&bus, "anna"), "what was stored before stands");
         drop(ends);
-        let refused = bus.store(vec![ban("ben", 9)], "host").await;
+        let refused = bus.store(APP, vec![ban("ben", 9)], host()).await;
         assert_eq!(refused.expect_err("nobody is there"), BusError::StoreUnavailable);
         assert!(!is_banned(&bus, "ben"));
     }
@@ -243,9 +256,9 @@ mod tests {
     async fn what_was_stored_and_is_not_kept_is_lifted() {
         let (bus, mut ends) = LocalBus::new();
         for (nth, kept) in [true, false, false].into_iter().enumerate() {
-            let storing = bus.store(vec![ban("anna", 9)], "once");
+            let storing = bus.store(APP, vec![ban("anna", 9)], By::outside(Actor::Relay));
             let request = ends.stores.recv().await.expect("a request");
-            assert_eq!((&*request.by, request.is_due), ("once", false));
+            assert_eq!((&request.by.actor, request.is_due), (&Actor::Relay, false));
             if nth == 2 {
                 drop(storing);
                 request.stored(vec![3]);
@@ -257,7 +270,7 @@ mod tests {
             let lift = ends.stores.try_recv().ok();
             assert_eq!(lift.is_none(), kept);
             let Some(lift) = lift else { continue };
-            assert_eq!((&lift.change, lift.is_due), (&Change::Lift(AppId(1), vec![3]), true));
+            assert_eq!((&lift.change, lift.app, lift.is_due), (&Change::Lift(vec![3]), APP, true));
         }
     }
 
@@ -265,11 +278,11 @@ mod tests {
     async fn requests_over_the_bound_are_refused_and_due_ones_are_taken() {
         let (bus, ends) = LocalBus::new();
         let mut storing: Vec<Storing> =
-            (0..STORES_WAITING_MAX).map(|_| bus.store(vec![ban("anna", 9)], "host")).collect();
-        let refused = bus.store(vec![ban("ben", 9)], "host").await;
+            (0..STORES_WAITING_MAX).map(|_| bus.store(APP, vec![ban("anna", 9)], host())).collect();
+        let refused = bus.store(APP, vec![ban("ben", 9)], host()).await;
         assert_eq!(refused.expect_err("full"), BusError::StoreUnavailable);
         assert!(!is_banned(&bus, "ben"));
-        storing.push(bus.store_due(vec![ban("ben", 9)], "host"));
+        storing.push(bus.store_due(APP, vec![ban("ben", 9)], host()));
         assert!(is_banned(&bus, "ben"));
         drop(ends);
         for storing in storing {

@@ -5,14 +5,14 @@
 use std::{
     future::Future,
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll},
 };
 
-use stagedoor_token::AppId;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{bus::BusError, revocation::Revocation, revocations::Held};
+use crate::{
+    actor::By, bus::BusError, directory::AppLife, revocation::Revocation, revocations::Held,
+};
 
 /// Requests that wait for the store, at most; further ones are refused.
 pub const STORES_WAITING_MAX: usize = 4_096;
@@ -22,10 +22,12 @@ pub const FOLLOWING_MAX: usize = 4_096;
 /// What the server is asked to store.
 #[derive(Debug)]
 pub struct StoreRequest {
+    /// Of which app.
+    pub app: AppLife,
     /// What.
     pub change: Change,
-    /// In whose name: a user, `once`, or `api`.
-    pub by: Arc<str>,
+    /// In whose name.
+    pub by: By,
     /// Whether it is tried until it is stored, because it holds already.
     pub is_due: bool,
     answer: Option<oneshot::Sender<Result<Stored, BusError>>>,
@@ -36,23 +38,18 @@ pub struct StoreRequest {
 /// A change of what is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// Revocations of one app, all or none.
+    /// Revocations, all or none.
     Revoke(Vec<Revocation>),
     /// Revocations, by their numbers, that were for nothing.
-    Lift(AppId, Vec<u64>),
+    Lift(Vec<u64>),
 }
 
 impl StoreRequest {
     /// It is stored, and the doors know. `generations` are the revocations' numbers, in their order.
     pub fn stored(self, generations: Vec<u64>) {
-        let Self { change, by, answer, queue, held, .. } = self;
+        let Self { app, change, by, answer, queue, held, .. } = self;
         drop(held);
-        let lift = match change {
-            Change::Revoke(revocations) => {
-                revocations.first().map(|first| (first.app, generations))
-            }
-            Change::Lift(..) => None,
-        };
+        let lift = matches!(change, Change::Revoke(_)).then_some((app, generations));
         // Who asked and is gone needs it no more: dropped, it is lifted.
         let _ = answer.map(|answer| answer.send(Ok(Stored { lift, by, queue })));
     }
@@ -71,8 +68,8 @@ impl StoreRequest {
 #[derive(Debug)]
 #[must_use = "dropped, the revocations are lifted again"]
 pub struct Stored {
-    lift: Option<(AppId, Vec<u64>)>,
-    by: Arc<str>,
+    lift: Option<(AppLife, Vec<u64>)>,
+    by: By,
     queue: StoreQueue,
 }
 
@@ -86,7 +83,7 @@ impl Stored {
     pub fn lift(mut self) -> Storing {
         match self.lift.take() {
             Some((app, generations)) => {
-                self.queue.put(Change::Lift(app, generations), self.by.clone(), true, Vec::new())
+                self.queue.put(app, Change::Lift(generations), self.by.clone(), true, Vec::new())
             }
             None => Storing(None),
         }
@@ -96,8 +93,8 @@ impl Stored {
 impl Drop for Stored {
     fn drop(&mut self) {
         if let Some((app, generations)) = self.lift.take() {
-            let lift = Change::Lift(app, generations);
-            drop(self.queue.put(lift, self.by.clone(), true, Vec::new()));
+            let lift = Change::Lift(generations);
+            drop(self.queue.put(app, lift, self.by.clone(), true, Vec::new()));
         }
     }
 }
@@ -133,14 +130,15 @@ impl StoreQueue {
     /// Puts a request; one that finds no room is answered at once.
     pub(crate) fn put(
         &self,
+        app: AppLife,
         change: Change,
-        by: Arc<str>,
+        by: By,
         is_due: bool,
         held: Vec<Held>,
     ) -> Storing {
         let (answer, answered) = oneshot::channel();
         let (answer, queue) = (Some(answer), self.clone());
-        let request = StoreRequest { change, by, is_due, answer, queue, held };
+        let request = StoreRequest { app, change, by, is_due, answer, queue, held };
         let kept_free = if is_due { 0 } else { FOLLOWING_MAX };
         let put = self.0.capacity() > kept_free && self.0.try_send(request).is_ok();
         Storing(put.then_some(answered))

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use stagedoor_bus::{Answer, Asked, Command, Event, Revocation, Target, Then};
+use stagedoor_bus::{Actor, Answer, Asked, By, Command, Event, Revocation, Target, Then};
 use stagedoor_token::{AppId, Kinds};
 use stagedoor_wire::close::Close;
 
@@ -17,10 +17,13 @@ use crate::{
 /// Carries out one command, and answers it: what must be stored first, later.
 pub(crate) fn answer(shared: &Arc<Shared>, Asked { command, answer: to }: Asked) {
     let answered = match command {
-        Command::Kick { app, room, user } => match kick(shared, app, &room, &user) {
+        Command::Kick { app, room, user, by } => match kick(shared, app, (&room, &user), by) {
             Ok(removal) => {
                 tokio::spawn(async move {
-                    let done = removal.carry_out().await;
+                    let done = match removal.stored().await {
+                        Ok(stored) => stored.carry_out().await,
+                        Err(error) => Err(error),
+                    };
                     // Whoever asked may have given up meanwhile.
                     let _ = to.send(match done {
                         Ok(()) => Answer::Done { seats: 1 },
@@ -37,9 +40,14 @@ pub(crate) fn answer(shared: &Arc<Shared>, Asked { command, answer: to }: Asked)
     let _ = to.send(answered);
 }
 
-fn kick(shared: &Arc<Shared>, app: AppId, room: &str, user: &str) -> Result<Removal, Answer> {
+fn kick(
+    shared: &Arc<Shared>,
+    app: AppId,
+    (room, user): (&str, &str),
+    by: Actor,
+) -> Result<Removal, Answer> {
     let room = shared.rooms.get(app, room).ok_or(Answer::RoomUnknown)?;
-    Removal::kick(shared, &room, user, "api").ok_or(Answer::UserUnknown)
+    Removal::kick(shared, &room, user, By::outside(by)).ok_or(Answer::UserUnknown)
 }
 
 fn carry_out(shared: &Shared, command: Command) -> Answer {
@@ -58,7 +66,7 @@ fn carry_out(shared: &Shared, command: Command) -> Answer {
         // It is answered when it is stored.
         Command::Kick { .. } => Answer::StoreUnavailable,
         Command::CloseRoom { app, room } => match find(app, &room) {
-            Some(room) => Answer::Done { seats: shared.close(&room) },
+            Some(room) => Answer::Done { seats: shared.close(&room, None) },
             None => Answer::RoomUnknown,
         },
         Command::Message { app, room, to, topic, data } => match find(app, &room) {
@@ -77,11 +85,12 @@ fn carry_out(shared: &Shared, command: Command) -> Answer {
                     return Answer::RoleRefused;
                 }
                 let told = Event::RoleChanged {
-                    app,
+                    app: room.app_life(),
                     room: room.name.clone(),
                     user: user.as_str().into(),
                     role: role.text(),
-                    by: by.into(),
+                    by,
+                    peer: None,
                 };
                 let answer = regrant(shared, &room, &user, &Act::Give(role));
                 if matches!(answer, Answer::Done { .. }) {

@@ -147,9 +147,14 @@ fn take_in(
 ) -> Result<Seat, String> {
     let role = "host".parse().map_err(text)?;
     let claims = Claims::new(AppId(7), room, user, role, "t-1", 1_700_000_000, 600);
-    let admission =
-        Admission { claims, kid: "k".into(), roles: Roles::built_in(), second_login: None };
-    let taken = Seat::take(shared, admission, mailbox, None);
+    let admission = Admission {
+        claims,
+        kid: "k".into(),
+        roles: Roles::built_in(),
+        second_login: None,
+        since_ms: 0,
+    };
+    let taken = Seat::take(shared, admission, mailbox, "peer".into(), None);
     taken.map(|(seat, _)| seat).map_err(text)
 }
 

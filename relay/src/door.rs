@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Deserialize;
-use stagedoor_bus::{Bearer, Directory, Revocations};
+use stagedoor_bus::{AppLife, Bearer, Directory, Revocations};
 use stagedoor_token::{
     Claims, Fault, Field, Refusal, Roles, Rule, SecondLogin, seat, verify_with_key,
 };
@@ -46,6 +46,15 @@ pub struct Admission {
     pub roles: Arc<Roles>,
     /// What the app says of second logins.
     pub second_login: Option<SecondLogin>,
+    /// When the app was made, Unix milliseconds.
+    pub since_ms: u64,
+}
+
+impl Admission {
+    /// The app, as it was at the door.
+    pub(crate) fn life(&self) -> AppLife {
+        AppLife { id: self.claims.app, since_ms: self.since_ms }
+    }
 }
 
 /// Why the door stayed shut (`spec/wire.md` §Connecting, in that order).
@@ -84,6 +93,9 @@ pub enum Denied {
     /// The user has no seat left.
     #[error("the user holds as many seats in the room as it may")]
     SeatHeld,
+    /// The token or the address logged in, or was refused, too often.
+    #[error("too many logins with this token or from this address; try again later")]
+    RateExceeded,
     /// The process has no memory left.
     #[error("the relay has as much memory as it may")]
     MemoryFull,
@@ -184,7 +196,8 @@ fn admit(
     is_alive(revocations, &bearer_of(&claims, &kid), now_s)?;
     let app = directory.app(claims.app).ok_or(Refusal::KeyUnknown)?;
     seat(&claims, &app.roles).map_err(Denied::Token)?;
-    Ok(Admission { kid, claims, roles: app.roles.clone(), second_login: app.second_login })
+    let (roles, since_ms) = (app.roles.clone(), app.since_ms);
+    Ok(Admission { kid, claims, roles, second_login: app.second_login, since_ms })
 }
 
 /// What a revocation is looked up by.
@@ -231,6 +244,7 @@ impl Denied {
             Self::RoomFull => "room_full",
             Self::RoleFull => "role_full",
             Self::SeatHeld => "seat_held",
+            Self::RateExceeded => "rate_exceeded",
             Self::MemoryFull => "memory_exceeded",
             Self::Closing => "closing",
             Self::Store => "store_unavailable",
@@ -243,6 +257,23 @@ impl Denied {
             Self::Token(fault) => fault.public_code(),
             _ => self.code(),
         }
+    }
+
+    /// Whether it counts as a failure of the address and the token that came: not where a place was missing,
+    /// nor where a proof is asked for, which is a step of a login.
+    pub(crate) fn is_failure(self) -> bool {
+        !matches!(
+            self,
+            Self::Proof(ProofError::Required)
+                | Self::AppFull
+                | Self::RoomFull
+                | Self::RoleFull
+                | Self::SeatHeld
+                | Self::RateExceeded
+                | Self::Closing
+                | Self::MemoryFull
+                | Self::Store
+        )
     }
 
     /// What the client is told, for people.
@@ -295,6 +326,7 @@ impl Denied {
             Self::RoomFull => Close::RoomFull,
             Self::RoleFull => Close::RoleFull,
             Self::SeatHeld => Close::SeatHeld,
+            Self::RateExceeded => Close::RateExceeded,
             Self::MemoryFull => Close::MemoryExceeded,
             Self::Closing => Close::Closing,
             Self::Store => Close::StoreUnavailable,
@@ -302,7 +334,7 @@ impl Denied {
     }
 
     /// The status of a refused handshake: 401 where another token of the same holder may help, 403 where
-    /// the token is good and still does not open this, 503 where time helps.
+    /// the token is good and still does not open this, 429 where it came too often, 503 where time helps.
     pub fn status(self) -> http::StatusCode {
         match (self, self.close().next()) {
             (Self::RoomMismatch | Self::UserMismatch | Self::Banned, _) => {
@@ -311,6 +343,7 @@ impl Denied {
             (Self::Token(_), _) if self.close() == Close::TokenRefused => {
                 http::StatusCode::FORBIDDEN
             }
+            (Self::RateExceeded, _) => http::StatusCode::TOO_MANY_REQUESTS,
             (_, Next::Token) => http::StatusCode::UNAUTHORIZED,
             _ => http::StatusCode::SERVICE_UNAVAILABLE,
         }

@@ -6,16 +6,18 @@ use std::{
     pin::Pin,
     sync::{Arc, PoisonError},
     task::{Context, Poll, ready},
+    time::Instant,
 };
 
 use serde_json::value::RawValue;
-use stagedoor_bus::{Event as Told, Storing};
+use stagedoor_bus::{Actor, App, AppLife, By, Event as Told, Storing, Text};
 use stagedoor_token::{AppId, Claims, Roles};
 use stagedoor_wire::{member::Cursor, reply::LoggedIn};
 
 use crate::{
     addresses::Peer,
     door::{Admission, Denied, Presented, Proven, bearer_of, door, door_again, is_alive},
+    login_rates::TooOften,
     mail::Mailbox,
     room::{Act, RegrantError, Room},
     seat::Seat,
@@ -54,7 +56,9 @@ pub(crate) fn log_in(
 ) -> Result<Seated, NotSeated> {
     let Arrival { peer, presented, by_ticket, resume } = arrival;
     let token = (!by_ticket).then_some(presented.token);
-    let taken = ask_the_door(shared, arrival).and_then(|admission| {
+    let let_in =
+        ask_the_door(shared, arrival).and_then(|admission| not_too_often(shared, peer, admission));
+    let taken = let_in.and_then(|admission| {
         if !admission.claims.once {
             return take_seat(shared, mailbox, peer, admission, resume).map(Ok);
         }
@@ -65,10 +69,13 @@ pub(crate) fn log_in(
         let waiting = Waiting::begin(shared, mailbox, arrival, admission)?;
         Ok(Err(NotSeated::Waits(Box::new(waiting))))
     });
-    taken.unwrap_or_else(|denied| {
-        refused(shared, peer, token, denied);
-        Err(NotSeated::Denied(denied))
-    })
+    taken.unwrap_or_else(|denied| Err(NotSeated::Denied(refused(shared, peer, token, denied))))
+}
+
+fn not_too_often(shared: &Shared, peer: Peer, admission: Admission) -> Result<Admission, Denied> {
+    let Claims { app, jti, .. } = &admission.claims;
+    let counted = shared.login_rates.login(peer.ip(), *app, jti, Instant::now());
+    counted.map(|()| admission).map_err(|TooOften| Denied::RateExceeded)
 }
 
 fn ask_the_door(shared: &Shared, arrival: Arrival<'_>) -> Result<Admission, Denied> {
@@ -91,8 +98,8 @@ fn take_seat(
     resume: Option<Cursor>,
 ) -> Result<Seated, Denied> {
     let (roles, once) = (admission.roles.clone(), admission.claims.once);
-    let (mut seat, answer) = Seat::take(shared, admission, mailbox, resume)?;
-    told(shared, peer, &seat);
+    let (mut seat, answer) = Seat::take(shared, admission, mailbox, peer.text(), resume)?;
+    seated(&seat);
     is_still_good(shared, &seat.room, &seat.me.member.user, seat.id, &roles, once)
         .inspect_err(|denied| seat.reason = denied.close().reason())?;
     Ok((seat, answer))
@@ -132,6 +139,7 @@ impl Use {
     /// be kept, or the token is as good as before.
     pub(crate) fn begin(
         shared: &Arc<Shared>,
+        app: AppLife,
         claims: &Claims,
         kid: &str,
     ) -> Result<(Self, Storing), Denied> {
@@ -142,7 +150,7 @@ impl Use {
         let begun = Self { shared: shared.clone(), number };
         is_alive(&shared.bus.revocations(), &bearer_of(claims, kid), now_s)?;
         let revocation = of_token(claims.app, &claims.jti, now_s, "once");
-        Ok((begun, shared.bus.store(vec![revocation], "once")))
+        Ok((begun, shared.bus.store(app, vec![revocation], By::outside(Actor::Relay))))
     }
 
     /// Ends the use, once the seat is there for everybody to act on. An error says that the token was revoked
@@ -186,7 +194,8 @@ impl Waiting {
     ) -> Result<Self, Denied> {
         // Most that would be refused a seat is refused it before anything is written.
         Seat::would_be_taken(shared, &admission, mailbox)?;
-        let (begun, storing) = Use::begin(shared, &admission.claims, &admission.kid)?;
+        let Admission { claims, kid, .. } = &admission;
+        let (begun, storing) = Use::begin(shared, admission.life(), claims, kid)?;
         Ok(Self {
             shared: shared.clone(),
             mailbox: mailbox.clone(),
@@ -210,8 +219,7 @@ impl Waiting {
     }
 
     fn refuse(&self, denied: Denied) -> Poll<Result<Seated, Denied>> {
-        refused(&self.shared, self.peer, Some(&self.token), denied);
-        Poll::Ready(Err(denied))
+        Poll::Ready(Err(refused(&self.shared, self.peer, Some(&self.token), denied)))
     }
 }
 
@@ -245,35 +253,38 @@ impl Future for Waiting {
     }
 }
 
-fn told(shared: &Shared, peer: Peer, seat: &Seat) {
+/// Says in the log whose seat it is; the room told the bus.
+fn seated(seat: &Seat) {
     let span = tracing::Span::current();
     span.record("app", seat.room.app.0).record("room", &*seat.room.name);
     span.record("user", &*seat.me.member.user);
     tracing::debug!("seated");
-    shared.bus.tell(Told::Seated {
-        app: seat.room.app,
-        room: seat.room.name.clone(),
-        user: seat.user.clone(),
-        role: seat.me.grants.role.text(),
-        jti: seat.me.pass.jti.clone(),
-        peer: peer.text(),
-    });
 }
 
-/// Tells of a refused login with a token, or without one.
-fn refused(shared: &Shared, peer: Peer, token: Option<&str>, denied: Denied) {
-    shared.metrics.logins_refused.one(denied.code());
-    tracing::debug!(code = denied.code(), "login refused");
+/// Tells of a refused login with a token, or without one; gives the refusal that the client is told: another
+/// where there were too many.
+fn refused(shared: &Shared, peer: Peer, token: Option<&str>, denied: Denied) -> Denied {
     let proven = token.map(|token| Proven::of(token, denied)).unwrap_or_default();
     let Proven { app, room, user, jti } = proven;
+    let app = app.map(AppId);
+    let token = app.zip(jti.as_deref());
+    let counted = if denied.is_failure() {
+        shared.login_rates.refusal(peer.ip(), token, Instant::now())
+    } else {
+        Ok(())
+    };
+    let denied = counted.map_or(Denied::RateExceeded, |()| denied);
+    shared.metrics.logins_refused.one(denied.code());
+    tracing::debug!(code = denied.code(), "login refused");
     shared.bus.tell(Told::Refused {
         code: denied.code().into(),
-        app: app.map(AppId),
-        room: room.map(Into::into),
-        user: user.map(Into::into),
-        jti: jti.map(Into::into),
+        app: app.and_then(|app| shared.bus.directory().app(app).map(App::life)),
+        room: room.and_then(Text::room),
+        user: user.and_then(Text::user),
+        jti: jti.and_then(Text::jti),
         peer: peer.text(),
     });
+    denied
 }
 
 /// Whether what the door decided still holds now that the seat is there for everybody to act on: what was

@@ -4,7 +4,7 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use stagedoor_bus::{BusError, Revocation, Storing, Target};
+use stagedoor_bus::{BusError, By, Revocation, Storing, Target};
 use stagedoor_wire::close::Close;
 
 use crate::{
@@ -17,8 +17,17 @@ pub(crate) struct Removal {
     shared: Arc<Shared>,
     room: Arc<Room>,
     user: String,
-    by: String,
+    by: By,
     storing: Storing,
+    what: What,
+}
+
+/// A removal that is stored.
+pub(crate) struct StoredRemoval {
+    shared: Arc<Shared>,
+    room: Arc<Room>,
+    user: String,
+    by: By,
     what: What,
 }
 
@@ -32,12 +41,7 @@ enum What {
 
 impl Removal {
     /// A kick. `None` if the user is not there.
-    pub(crate) fn kick(
-        shared: &Arc<Shared>,
-        room: &Arc<Room>,
-        user: &str,
-        by: &str,
-    ) -> Option<Self> {
+    pub(crate) fn kick(shared: &Arc<Shared>, room: &Arc<Room>, user: &str, by: By) -> Option<Self> {
         let members = room.seats(user);
         if members.is_empty() {
             return None;
@@ -54,7 +58,7 @@ impl Removal {
         shared: &Arc<Shared>,
         room: &Arc<Room>,
         user: &str,
-        by: &str,
+        by: By,
         for_s: Option<u64>,
     ) -> Self {
         let now_s = shared.clock.unix_s();
@@ -73,20 +77,27 @@ impl Removal {
     fn new(
         shared: &Arc<Shared>,
         room: &Arc<Room>,
-        (user, by): (&str, &str),
+        (user, by): (&str, By),
         revocations: Vec<Revocation>,
         what: What,
     ) -> Self {
-        let storing = shared.bus.store(revocations, by);
+        let storing = shared.bus.store(room.app_life(), revocations, by.clone());
         let (shared, room) = (shared.clone(), room.clone());
-        Self { shared, room, user: user.into(), by: by.into(), storing, what }
+        Self { shared, room, user: user.into(), by, storing, what }
     }
 
-    /// Waits until it is stored, then closes the seats. An error says that it cannot be stored: then nothing was
-    /// done.
-    pub(crate) async fn carry_out(self) -> Result<(), BusError> {
+    /// Waits until it is stored. An error says that it cannot be: then nothing was done.
+    pub(crate) async fn stored(self) -> Result<StoredRemoval, BusError> {
         let Self { shared, room, user, by, storing, what } = self;
         storing.await?.keep();
+        Ok(StoredRemoval { shared, room, user, by, what })
+    }
+}
+
+impl StoredRemoval {
+    /// Closes the seats. An error says that not all that follows of it can be stored.
+    pub(crate) async fn carry_out(self) -> Result<(), BusError> {
+        let Self { shared, room, user, by, what } = self;
         let later = match &what {
             What::User => {
                 shared.put_all_out(&room, &user, Close::Banned);
@@ -99,7 +110,7 @@ impl Removal {
         }
         later.iter().for_each(|jti| shared.tickets.forget(room.app, jti));
         let revocations = tokens(&shared, &room, later.iter().map(String::as_str));
-        shared.bus.store_due(revocations, &by).await?.keep();
+        shared.bus.store_due(room.app_life(), revocations, by).await?.keep();
         Ok(())
     }
 }

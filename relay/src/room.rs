@@ -12,6 +12,7 @@ mod presence;
 mod regrant;
 mod roll;
 mod state;
+mod story;
 mod views;
 
 use std::{
@@ -21,7 +22,7 @@ use std::{
 };
 
 use serde_json::value::RawValue;
-use stagedoor_bus::Clock;
+use stagedoor_bus::{Actor, AppLife, Bus, By, Clock};
 use stagedoor_token::{
     Action, AppId, Decision, Grants, Kind as GrantKind, Pattern, Rule, authorize,
 };
@@ -57,6 +58,7 @@ use self::{
     people::People,
     presence::{Batch, BatchMax, Presence},
     state::State,
+    story::Story,
     views::Views,
 };
 
@@ -76,11 +78,14 @@ pub(crate) struct Room {
     since_ms: u64,
     clock: Clock,
     limits: Arc<Limits>,
+    story: Story,
     inner: Mutex<Inner>,
 }
 
 #[derive(Debug, Default)]
 struct Inner {
+    /// Whether a member ever came.
+    opened: bool,
     closed: bool,
     members: People,
     hidden: u32,
@@ -112,10 +117,23 @@ pub(crate) struct Occupant {
     pub(crate) waiting: bool,
     pub(crate) mailbox: Arc<Mailbox>,
     pub(crate) pass: Arc<Pass>,
+    /// Its user id, as it is told to the server.
+    pub(crate) user: Arc<str>,
+    /// Its peer's address, as it is told to the server.
+    pub(crate) peer: Arc<str>,
     /// When it came, Unix milliseconds.
     pub(crate) since_ms: u64,
+    /// The same on the monotonic clock.
+    pub(crate) began_ms: u64,
     /// When the stay began that its token may bound, Unix milliseconds.
     pub(crate) stay_ms: u64,
+}
+
+impl Occupant {
+    /// As it is named where it did something.
+    pub(crate) fn by(&self) -> By {
+        By { actor: Actor::User(self.user.clone()), peer: Some(self.peer.clone()) }
+    }
 }
 
 #[derive(Debug)]
@@ -156,15 +174,22 @@ pub(crate) struct UserUnknown;
 impl Room {
     /// A room without members; `standings` is what users were given in an earlier one of its name.
     pub(crate) fn new(
-        app: AppId,
+        app: AppLife,
         name: Arc<str>,
         clock: Clock,
         limits: Arc<Limits>,
         standings: Standings,
+        bus: Arc<dyn Bus>,
     ) -> Arc<Self> {
         let since_ms = clock.unix_ms();
         let inner = Mutex::new(Inner { standings, limits: limits.clone(), ..Inner::default() });
-        Arc::new(Self { app, name, since_ms, clock, limits, inner })
+        let story = Story { app, room: name.clone(), bus };
+        Arc::new(Self { app: app.id, name, since_ms, clock, limits, story, inner })
+    }
+
+    /// The app whose room it is.
+    pub(crate) fn app_life(&self) -> AppLife {
+        self.story.app
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

@@ -14,7 +14,6 @@ use std::{
 use bytes::Bytes;
 use serde_json::value::RawValue;
 use smallvec::SmallVec;
-use stagedoor_bus::Event as Told;
 use stagedoor_token::{AppId, Grants, Pattern};
 use stagedoor_wire::{
     close::Close,
@@ -58,10 +57,6 @@ pub(crate) struct Seat {
     pub(crate) patterns: Wanted,
     pub(crate) own: Vec<Arc<Stream>>,
     app: AppId,
-    /// When it was taken, on the monotonic clock: the calendar may jump meanwhile.
-    began_ms: u64,
-    /// Whose it is, as it is told.
-    pub(crate) user: Arc<str>,
     /// Why the seat is given up, once that is known.
     pub(crate) reason: &'static str,
 }
@@ -401,19 +396,11 @@ fn ended(stream: &Stream, seq: u64, reason: Ended) -> Bytes {
 impl Drop for Seat {
     fn drop(&mut self) {
         let patterns: Vec<Pattern> = self.patterns.iter().cloned().collect();
-        if self.room.leave(&self.me.member.user, self.id, &patterns) {
-            self.shared.gone(&self.room);
+        if self.room.leave(&self.me.member.user, self.id, &patterns, self.reason) {
+            self.shared.forget(&self.room);
         }
         // The room knows the seat no more, so no further letter comes.
         self.me.mailbox.clear();
         self.shared.rooms.give_seat(self.app);
-        self.shared.bus.tell(Told::Left {
-            app: self.app,
-            room: self.room.name.clone(),
-            user: self.user.clone(),
-            jti: self.me.pass.jti.clone(),
-            reason: self.reason.into(),
-            held_ms: self.shared.clock.now_ms().saturating_sub(self.began_ms),
-        });
     }
 }

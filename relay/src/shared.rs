@@ -18,6 +18,7 @@ use stagedoor_wire::{close::Close, limits::Limits};
 use tokio::sync::Notify;
 
 use crate::{
+    login_rates::LoginRates,
     mail::{Mailbox, Order},
     memory::Memory,
     metrics::Metrics,
@@ -36,6 +37,7 @@ pub(crate) struct Shared {
     pub(crate) bus: Arc<dyn Bus>,
     pub(crate) rooms: Rooms,
     pub(crate) tickets: Tickets,
+    pub(crate) login_rates: LoginRates,
     /// Held while it is found out whether a token that logs in once did.
     pub(crate) once: Mutex<()>,
     pub(crate) metrics: Metrics,
@@ -58,6 +60,7 @@ impl Shared {
     ) -> Self {
         let memory = Memory::new(limits.memory_bytes_max);
         Self {
+            login_rates: LoginRates::new(&limits),
             limits: Arc::new(limits),
             origins,
             cookie,
@@ -129,7 +132,7 @@ impl Shared {
     ) -> Option<Arc<Occupant>> {
         let Gone { member, closed } = room.put_out(member, close)?;
         if closed {
-            self.gone(room);
+            self.forget(room);
         }
         Some(member)
     }
@@ -164,23 +167,17 @@ impl Shared {
         self.bus.directory().app(app).map(|app| app.roles.clone()).unwrap_or_default()
     }
 
-    /// Closes a room at once; how many seats it had.
-    pub(crate) fn close(&self, room: &Arc<Room>) -> usize {
-        let seats = room.close();
-        self.gone(room);
+    /// Closes a room at once, and tells of the member's act that did it, if one did; how many seats it had.
+    pub(crate) fn close(&self, room: &Arc<Room>, act: Option<Event>) -> usize {
+        let seats = room.close(act);
+        self.forget(room);
         seats
     }
 
-    /// Forgets a room that is empty and closed, and that nobody was told of.
+    /// Forgets a room that is empty and closed.
     pub(crate) fn forget(&self, room: &Arc<Room>) {
         let now_ms = self.clock.now_ms();
         self.rooms.forget(room, now_ms, now_ms + self.limits.standing_keep_ms);
-    }
-
-    /// Forgets a room that is empty and closed.
-    pub(crate) fn gone(&self, room: &Arc<Room>) {
-        self.forget(room);
-        self.bus.tell(Event::RoomClosed { app: room.app, room: room.name.clone() });
     }
 
     /// Notes a connection for as long as what is returned lives.

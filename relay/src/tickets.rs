@@ -1,4 +1,4 @@
-//! What logs in again in place of a token that logs in once. After `proof`, before `shared`. A ticket is good
+//! What logs in again in place of a token that logs in once. After `proof`, before `login_rates`. A ticket is good
 //! for one login, which gives the next one; the list keeps no ticket, only what each hashes to.
 
 use std::{

@@ -5,13 +5,14 @@ use std::{net::SocketAddr, sync::Arc};
 use axum::{
     body::{Bytes, HttpBody},
     extract::{FromRequest, FromRequestParts, Request, State as Has},
-    http::{Method, request::Parts},
+    http::{Extensions, Method, request::Parts},
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use stagedoor_bus::{Bus, Text};
 use stagedoor_token::AppId;
 
-use crate::{caller::Caller, error::ApiError, recorder, state::State, store::audit::Record};
+use crate::{caller::Caller, error::ApiError, record::Record, state::State};
 
 /// A request's id, the caller's or ours.
 #[derive(Clone, Debug)]
@@ -20,33 +21,46 @@ pub(crate) struct RequestId(pub(crate) String);
 /// The caller, as the audit trail names it.
 pub(crate) struct By {
     pub(crate) caller: Caller,
-    request_id: Option<Arc<str>>,
-    peer: Option<Arc<str>>,
+    request_id: Option<Text>,
+    peer: Option<Text>,
+    bus: Arc<dyn Bus>,
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for By {
+impl FromRequestParts<Arc<State>> for By {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
-        let found = &parts.extensions;
-        let peer =
-            found.get::<SocketAddr>().map(|peer| peer.ip().to_canonical().to_string().into());
-        let request_id = found.get::<RequestId>().map(|RequestId(id)| id.as_str().into());
+    async fn from_request_parts(parts: &mut Parts, state: &Arc<State>) -> Result<Self, ApiError> {
         // The router finds out before anything is routed.
-        let caller = found.get::<Caller>().cloned().ok_or(ApiError::Internal)?;
-        Ok(Self { caller, request_id, peer })
+        Self::of(&parts.extensions, state).ok_or(ApiError::Internal)
     }
 }
 
 impl By {
-    /// A record of what was asked in an app and is done.
+    /// The caller of a request, once the router has found out who it is.
+    pub(crate) fn of(found: &Extensions, state: &State) -> Option<Self> {
+        let (caller, bus) = (found.get::<Caller>().cloned()?, state.bus.clone());
+        let peer = found.get::<SocketAddr>().map(|peer| peer.ip().to_canonical().to_string());
+        let request_id = found.get::<RequestId>().and_then(|RequestId(id)| Text::id(id.as_str()));
+        Some(Self { caller, request_id, peer: peer.and_then(Text::peer), bus })
+    }
+
+    /// A record of what was asked, in no app's trail.
+    pub(crate) fn record_of_none(&self, kind: &str) -> Record {
+        let (peer, request_id) = (self.peer.clone(), self.request_id.clone());
+        Record { actor: Some(self.caller.actor()), peer, request_id, ..Record::now(kind, "ok") }
+    }
+
+    /// A record of what was asked in an app and is done, in the trail in which it belongs.
     pub(crate) fn record(&self, app: AppId, kind: &str) -> Record {
-        Record {
-            app: Some(app.0),
-            actor: Some(self.caller.id().into()),
-            request_id: self.request_id.clone(),
-            peer: self.peer.clone(),
-            ..recorder::now(kind, "ok")
+        self.file(self.record_of_none(kind), app)
+    }
+
+    /// Puts a record into an app's trail, if there is such an app and the credential is good for it; else the
+    /// operator alone reads it.
+    pub(crate) fn file(&self, record: Record, app: AppId) -> Record {
+        match self.bus.directory().app(app).filter(|_| self.caller.is_of(app)) {
+            Some(known) => record.of_app(known.life()),
+            None => record.detail(&format!("app={app}")),
         }
     }
 }
@@ -81,4 +95,37 @@ pub(crate) async fn carry_through(
         answer
     });
     act.await.unwrap_or_else(|_panicked| ApiError::Internal.into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use stagedoor_bus::{App, AppLife, LocalBus};
+    use stagedoor_token::Roles;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_record_is_in_an_apps_trail_only_by_a_credential_that_is_good_for_it() {
+        let (bus, _ends) = LocalBus::new();
+        for id in [1, 2] {
+            let (id, keys) = (AppId(id), Vec::new());
+            let app = App { id, since_ms: 7, keys, roles: Roles::built_in(), second_login: None };
+            bus.put_app(app).await.expect("told");
+        }
+        let by = |caller| By { caller, request_id: None, peer: None, bus: bus.clone() };
+        let key = by(Caller::ApiKey { id: "a".into(), app: AppId(1), scopes: Vec::new() });
+        let root = by(Caller::Root);
+        for (by, app, filed) in [
+            (&key, 1, Some(1)),
+            (&key, 2, None),
+            (&key, 3, None),
+            (&root, 2, Some(2)),
+            (&root, 3, None),
+        ] {
+            let record = by.record(AppId(app), "k");
+            let life = filed.map(|id| AppLife { id: AppId(id), since_ms: 7 });
+            assert_eq!(record.app, life, "{:?} {app}", by.caller);
+            assert_eq!(record.detail.is_some(), filed.is_none());
+        }
+    }
 }

@@ -3,6 +3,7 @@
 
 use axum::http::{HeaderMap, header};
 use serde::{Deserialize, Serialize};
+use stagedoor_bus::Actor;
 use stagedoor_token::AppId;
 use utoipa::ToSchema;
 
@@ -81,6 +82,22 @@ impl Caller {
         match self {
             Self::Root => "root",
             Self::ApiKey { id, .. } => id,
+        }
+    }
+
+    /// As what it does names it.
+    pub(crate) fn actor(&self) -> Actor {
+        match self {
+            Self::Root => Actor::Root,
+            Self::ApiKey { id, .. } => Actor::ApiKey(id.as_str().into()),
+        }
+    }
+
+    /// Whether its credential is good for an app at all.
+    pub(crate) fn is_of(&self, app: AppId) -> bool {
+        match self {
+            Self::Root => true,
+            Self::ApiKey { app: own, .. } => *own == app,
         }
     }
 

@@ -80,6 +80,54 @@ config! {
     idempotency_s: u64 = 86_400;
     /// For how long the audit trail is kept, in days.
     audit_keep_days: u64 = 90;
+    /// How large the audit trail may be, in bytes; of a larger one the oldest records are deleted.
+    audit_bytes_max: u64 = 4_294_967_296;
+    /// For how long what one source repeats is counted before the count is written, in seconds; 0: everything is
+    /// written.
+    audit_repeat_window_s: u64 = 60;
+    /// How often the very same act of one source is written in a window before it is counted. Refusals are written
+    /// once.
+    audit_repeats_written: u32 = 10;
+    /// Sources whose repeats are counted each by itself; refusals of further ones are counted together.
+    audit_sources_max: usize = 4_096;
+    /// Below so many free bytes on the disk what must be recorded is refused; 0: never.
+    disk_free_bytes_min: u64 = 16_777_216;
     /// Audit records that may wait for the database.
     audit_waiting_max: usize = 8_192;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bounds_of_the_audit_trail_are_those_of_the_spec() {
+        let spec = include_str!("../../spec/audit.md");
+        let table = spec.split("## Bounds").nth(1).expect("the spec has the section");
+        let rows: Vec<String> = table
+            .lines()
+            .filter(|line| line.starts_with("| `"))
+            .map(|line| line.split('|').take(3).collect::<Vec<_>>().join("|"))
+            .collect();
+        let Config {
+            audit_keep_days,
+            audit_bytes_max,
+            audit_repeat_window_s,
+            audit_repeats_written,
+            audit_sources_max,
+            audit_waiting_max,
+            disk_free_bytes_min,
+            ..
+        } = Config::default();
+        let ours = [
+            ("audit_keep_days", audit_keep_days),
+            ("audit_bytes_max", audit_bytes_max),
+            ("audit_repeat_window_s", audit_repeat_window_s),
+            ("audit_repeats_written", audit_repeats_written.into()),
+            ("audit_sources_max", audit_sources_max as u64),
+            ("audit_waiting_max", audit_waiting_max as u64),
+            ("disk_free_bytes_min", disk_free_bytes_min),
+        ];
+        assert_eq!(rows, ours.map(|(name, value)| format!("| `{name}` | {value} ")));
+    }
 }

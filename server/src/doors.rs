@@ -118,7 +118,8 @@ pub(crate) fn app_of(
 ) -> Result<App, StoreError> {
     let roles = roles.map_or_else(|| Ok(Roles::built_in()), |set| roles_of(set).map(Arc::new))?;
     let keys = keys.iter().filter_map(key_of).collect();
-    Ok(App { id: row.id, keys, roles, second_login: row.second_login })
+    let since_ms = row.created_ms;
+    Ok(App { id: row.id, since_ms, keys, roles, second_login: row.second_login })
 }
 
 /// A row's roles.

@@ -12,8 +12,9 @@ use serde_json::Value;
 use crate::{
     caller::Caller,
     error::ApiError,
+    record::unix_ms,
     secret,
-    state::{State, unix_ms},
+    state::State,
     store::{replies::Kept, write::Tx},
     under_way::UnderWay,
 };

@@ -5,25 +5,27 @@
 //!
 //! 1. [`server`]: the whole: opens the store, tells the relay of its apps, closes.
 //! 2. [`router`]: which path goes where; limits, request ids, rates.
-//! 3. [`routes`]: one file for each resource.
-//! 4. [`act`]: an act that began is carried through.
-//! 5. [`idempotency`]: a creation asked twice happens once.
-//! 6. [`caller`]: who asks, and may they.
-//! 7. [`issue`]: the one decision whether, and with what, a token is minted. Pure.
-//! 8. [`role_set`]: an app's roles read and changed. Pure.
-//! 9. [`state`]: what every request has in common.
-//! 10. [`storer`]: stores what the relay asks for before it answers.
-//! 11. [`recorder`]: the audit trail's one writer.
-//! 12. [`revoker`]: what is revoked is loaded at the start, and let go of when it is over.
-//! 13. [`error`]: every refusal, and the only file with status codes.
-//! 14. [`doors`]: what the doors know is what is stored.
-//! 15. [`store`]: the database.
-//! 16. [`folder`]: the data folder, which one process has.
-//! 17. [`under_way`]: acts and creations that began and are not done.
-//! 18. [`secret`]: secrets made, hashed and compared.
-//! 19. [`rates`]: rates by name.
-//! 20. [`metrics`]: what the server counts.
-//! 21. [`config`]: how the server is set up; every limit by name.
+//! 3. [`guard`]: what holds for every operation, whoever carries it out.
+//! 4. [`routes`]: one file for each resource.
+//! 5. [`act`]: an act that began is carried through.
+//! 6. [`idempotency`]: a creation asked twice happens once.
+//! 7. [`caller`]: who asks, and may they.
+//! 8. [`issue`]: the one decision whether, and with what, a token is minted. Pure.
+//! 9. [`role_set`]: an app's roles read and changed. Pure.
+//! 10. [`state`]: what every request has in common.
+//! 11. [`storer`]: stores what the relay asks for before it answers.
+//! 12. [`recorder`]: the audit trail's one writer.
+//! 13. [`revoker`]: what is revoked is loaded at the start, and let go of when it is over.
+//! 14. [`error`]: every refusal, and the only file with status codes.
+//! 15. [`doors`]: what the doors know is what is stored.
+//! 16. [`store`]: the database.
+//! 17. [`record`]: what is recorded.
+//! 18. [`folder`]: the data folder, which one process has.
+//! 19. [`under_way`]: acts and creations that began and are not done.
+//! 20. [`secret`]: secrets made, hashed and compared.
+//! 21. [`rates`]: rates by name.
+//! 22. [`metrics`]: what the server counts.
+//! 23. [`config`]: how the server is set up; every limit by name.
 
 mod act;
 mod caller;
@@ -31,10 +33,12 @@ pub mod config;
 mod doors;
 mod error;
 mod folder;
+mod guard;
 mod idempotency;
 mod issue;
 mod metrics;
 mod rates;
+mod record;
 mod recorder;
 mod revoker;
 mod role_set;

@@ -42,7 +42,7 @@ impl Revoker {
 
 #[cfg(test)]
 mod tests {
-    use stagedoor_bus::{LocalBus, REVOCATION_KEPT_S, Revocation, Target};
+    use stagedoor_bus::{Actor, LocalBus, REVOCATION_KEPT_S, Revocation, Target};
 
     use super::*;
     use crate::{
@@ -79,7 +79,7 @@ mod tests {
     /// Its number; `None` where the app is not there.
     async fn add(store: &Store, doors: &Doors, entry: Revocation) -> Option<u64> {
         let mut tx = store.begin().await.expect("begun");
-        let mut row = RevocationRow::new(entry, "root");
+        let mut row = RevocationRow::new(entry, &Actor::Root);
         row.entry.generation = tx.add_revocation(&row).await.expect("an answer")?;
         let (app, generation) = (row.entry.app, row.entry.generation);
         doors.commit(tx, app, News::Revoked(row.entry)).await.expect("added");

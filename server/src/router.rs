@@ -11,6 +11,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
+use stagedoor_bus::Text;
 use stagedoor_wire::rate;
 use utoipa::{
     OpenApi,
@@ -22,11 +23,11 @@ use crate::{
     act::{RequestId, carry_through},
     caller::Presented,
     error::{ApiError, Problem, with_request_id},
-    recorder,
+    guard::guard,
+    record::Record,
     routes::{admission, api_keys, apps, audit, keys, pages, revocations, roles, rooms, tokens},
     secret,
     state::State,
-    store::audit::Record,
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -74,6 +75,7 @@ fn api() -> OpenApiRouter<Arc<State>> {
         .routes(routes!(admission::admit_many))
         .routes(routes!(rooms::message))
         .routes(routes!(audit::list))
+        .routes(routes!(audit::list_all))
 }
 
 /// What every operation may answer.
@@ -106,7 +108,8 @@ pub fn openapi() -> String {
 pub(crate) fn router(state: Arc<State>) -> Router {
     let (api, document) = api().split_for_parts();
     let document = Arc::new(with_unavailable(document));
-    api.route_layer(from_fn_with_state(state.clone(), carry_through))
+    api.route_layer(from_fn_with_state(state.clone(), guard))
+        .route_layer(from_fn_with_state(state.clone(), carry_through))
         .route_layer(from_fn_with_state(state.clone(), authenticate))
         .route("/v1/openapi.json", get(move || async move { Json(document.as_ref().clone()) }))
         .route("/", get(pages::front))
@@ -178,7 +181,7 @@ async fn authenticate(Has(state): Has<Arc<State>>, mut request: Request, next: N
     let caller = match caller {
         Ok(caller) => caller,
         Err(error @ ApiError::Unauthenticated { .. }) => {
-            return failed(&state, error, id, request.extensions()).await.into_response();
+            return failed(&state, error, id, request.extensions()).into_response();
         }
         Err(ours) => return ours.into_response(),
     };
@@ -201,12 +204,7 @@ async fn authenticate(Has(state): Has<Arc<State>>, mut request: Request, next: N
 }
 
 /// Counts a failed authentication, of an address and of a credential's id; within their rates it is recorded.
-async fn failed(
-    state: &State,
-    error: ApiError,
-    id: Option<&str>,
-    extensions: &Extensions,
-) -> ApiError {
+fn failed(state: &State, error: ApiError, id: Option<&str>, extensions: &Extensions) -> ApiError {
     let peer = extensions.get::<SocketAddr>().map(|peer| peer.ip().to_canonical());
     let address = peer.map_or_else(|| "unknown".into(), |peer| rate::source(peer).to_string());
     let of_address = state.refusals.take(&address);
@@ -214,8 +212,8 @@ async fn failed(
     if let Err(wait) = of_address.and(of_id) {
         return ApiError::RateLimited { retry_s: wait.as_secs() + 1 };
     }
-    let peer = peer.map(|peer| peer.to_string().into());
-    let request_id = extensions.get::<RequestId>().map(|RequestId(id)| id.as_str().into());
-    let record = Record { peer, request_id, ..recorder::now("caller", error.code()) };
-    state.recorder.record(record).await.err().unwrap_or(error)
+    let peer = peer.and_then(|peer| Text::peer(peer.to_string()));
+    let request_id = extensions.get::<RequestId>().and_then(|RequestId(id)| Text::id(id.as_str()));
+    state.recorder.refused(Record { peer, request_id, ..Record::now("caller", error.code()) });
+    error
 }

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use stagedoor_bus::{Bus, Event, StoreRequest};
+use stagedoor_bus::{Actor, AppLife, Bus, Event, StoreRequest};
 use stagedoor_token::AppId;
 use stagedoor_wire::rate::Rate;
 use thiserror::Error;
@@ -19,7 +19,8 @@ use crate::{
     folder::{DataFolder, FolderError},
     metrics::Metrics,
     rates::Buckets,
-    recorder::{self, Recorder, listen},
+    record::{Record, unix_ms},
+    recorder::{Bounds, Gate, Listener, Recorder, Repeats, keep},
     revoker::Revoker,
     router,
     routes::{
@@ -27,19 +28,16 @@ use crate::{
         apps::{self, AppCreated, NewApp},
     },
     secret,
-    state::{State, unix_ms},
-    store::{Store, StoreError, audit::Record},
+    state::State,
+    store::{Store, StoreError},
     storer::Storer,
     under_way::Acts,
 };
 
-/// How often old audit records are looked for.
-const PRUNE_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long each part of closing may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How far the settled time goes on before it is noted again.
 const SETTLED_NOTED_MS: u64 = 10 * 60 * 1_000;
-const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 /// Apps that are told to the relay at a time.
 const APPS_AT_A_TIME: u32 = 500;
 
@@ -75,6 +73,9 @@ pub enum NotReady {
     /// Reads fail.
     #[error("the store does not answer")]
     Unreadable,
+    /// The disk has less room than it must have, or the audit trail has none left.
+    #[error("what must be recorded cannot be: the disk or the audit trail is full")]
+    Unrecordable,
 }
 
 /// The server.
@@ -103,17 +104,22 @@ impl Server {
             clock.settled_at(settled_ms);
         }
         let metrics = Arc::new(Metrics::default());
-        let (recorder, writer) =
-            Recorder::start(store.clone(), metrics.clone(), config.audit_waiting_max.max(1));
+        let gate = Arc::<Gate>::default();
+        let (recorder, refusals, writer) = Recorder::start(
+            store.clone(),
+            metrics.clone(),
+            gate.clone(),
+            config.audit_waiting_max.max(1),
+        );
         let doors = Arc::new(Doors::new(bus.clone(), metrics.clone()));
         let revoker = Revoker::new(store.clone(), bus.clone());
-        let refusals = Rate { per_s: config.refusals_per_s, burst: config.refusals_burst };
+        let failures = Rate { per_s: config.refusals_per_s, burst: config.refusals_burst };
         let state = Arc::new(State {
             requests: Buckets::of_known(Rate {
                 per_s: config.rate_per_s,
                 burst: config.rate_burst,
             }),
-            refusals: Buckets::bounded(refusals, config.rates_kept_max),
+            refusals: Buckets::bounded(failures, config.rates_kept_max),
             acts: Acts::new(config.acts_under_way_max),
             marks: Arc::default(),
             doors,
@@ -127,12 +133,16 @@ impl Server {
         state.revoker.load().await.map_err(ApiError::from)?;
         tell_apps(&state).await?;
         let (close_storer, closing) = oneshot::channel();
-        let storer = Storer::new(state.store.clone(), state.doors.clone());
+        let storer = Storer::new(state.store.clone(), state.doors.clone(), gate.clone());
         let storing = tokio::spawn(storer.serve(stores, closing));
         let (close_listener, closing) = oneshot::channel();
-        let listening = tokio::spawn(listen(events, recorder, metrics, closing));
+        let (bus, repeats) = (state.bus.clone(), Repeats::new(&state.config));
+        let listener = Listener { events, refusals, recorder, metrics, bus, repeats };
+        let listening = tokio::spawn(listener.listen(closing));
         let ending = vec![(close_storer, storing), (close_listener, listening)];
-        let tasks = vec![tokio::spawn(prune(state.clone())), tokio::spawn(forget(state.clone()))];
+        let clock = state.bus.clock().clone();
+        let keeping = keep(state.store.clone(), gate, Bounds::of(&state.config), clock);
+        let tasks = vec![tokio::spawn(keeping), tokio::spawn(forget(state.clone()))];
         Ok(Self { state, tasks, ending, writer })
     }
 
@@ -168,7 +178,10 @@ impl Server {
     pub async fn create_app(&self, name: &str) -> Result<AppCreated, OpenError> {
         let mut tx = self.state.store.begin().await.map_err(ApiError::from)?;
         let created = apps::make(&self.state.config, &mut tx, &NewApp::named(name)).await?;
-        self.state.commit_app(tx, AppId(created.app)).await?;
+        let app = AppId(created.app);
+        let row = tx.app(app).await.map_err(ApiError::from)?.ok_or(ApiError::Internal)?;
+        tx.add_record(own_record(row.life(), "app.create")).await.map_err(ApiError::from)?;
+        self.state.commit_app(tx, app).await?;
         Ok(created)
     }
 
@@ -182,6 +195,10 @@ impl Server {
         let new = NewApiKey { name: name.into(), scopes: scopes.to_vec(), expires_in_s: None };
         let mut tx = self.state.store.begin().await.map_err(ApiError::from)?;
         let created = api_keys::make(&self.state.config, &mut tx, AppId(app), &new).await?;
+        let row = tx.app(AppId(app)).await.map_err(ApiError::from)?.ok_or(ApiError::Internal)?;
+        let record = own_record(row.life(), "api_key.create");
+        let record = record.detail(&format!("api_key={}", created.id));
+        tx.add_record(record).await.map_err(ApiError::from)?;
         let done = self.state.doors.commit(tx, AppId(app), News::Nothing).await;
         done.map_err(ApiError::from)?;
         Ok(created)
@@ -193,6 +210,9 @@ impl Server {
             let reason =
                 error.reason().map_or_else(|| "a fault".into(), |reason| reason.to_string());
             return Err(NotReady::Unwritable(reason));
+        }
+        if self.state.recorder.may_record().is_err() {
+            return Err(NotReady::Unrecordable);
         }
         if self.state.store.answers().await { Ok(()) } else { Err(NotReady::Unreadable) }
     }
@@ -224,6 +244,11 @@ impl Server {
     }
 }
 
+/// A record of what the process itself does in an app.
+fn own_record(app: AppLife, kind: &str) -> Record {
+    Record { actor: Some(Actor::System), ..Record::now(kind, "ok").of_app(app) }
+}
+
 async fn open_store(folder: DataFolder, wait: Duration) -> Result<Store, OpenError> {
     Store::open(folder, wait).await.map_err(|error| OpenError::Store(error.to_string()))
 }
@@ -241,7 +266,7 @@ async fn set_root(
     let mut tx = store.begin().await.map_err(failed)?;
     tx.set_root(&secret::hash(secret.as_bytes()), unix_ms()).await.map_err(failed)?;
     let kind = if anew { "root.reset" } else { "root.create" };
-    let record = Record { actor: Some("local".into()), ..recorder::now(kind, "ok") };
+    let record = Record { actor: Some(Actor::System), ..Record::now(kind, "ok") };
     tx.add_record(record).await.map_err(failed)?;
     // Shown and not committed it is made again at the next start; committed and not shown it would be lost.
     show(&format!("{ROOT_PREFIX}{secret}"))
@@ -259,18 +284,6 @@ async fn tell_apps(state: &State) -> Result<(), OpenError> {
             state.bus.revocations().raise(app.id, app.generation);
             state.tell_app(app).await?;
         }
-    }
-}
-
-async fn prune(state: Arc<State>) {
-    loop {
-        let kept_ms = state.config.audit_keep_days.saturating_mul(DAY_MS);
-        let before_ms = state.bus.clock().settled_ms().saturating_sub(kept_ms);
-        match state.store.prune(before_ms).await {
-            Ok(records) => tracing::debug!(records, "old audit records deleted"),
-            Err(error) => tracing::warn!(%error, "old audit records were not deleted"),
-        }
-        tokio::time::sleep(PRUNE_INTERVAL).await;
     }
 }
 

@@ -1,9 +1,6 @@
 //! What every request has in common. After `role_set`, before `recorder`.
 
-use std::{
-    sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::sync::Arc;
 
 use stagedoor_bus::Bus;
 use stagedoor_token::AppId;
@@ -33,12 +30,6 @@ pub(crate) struct State {
     pub(crate) doors: Arc<Doors>,
     pub(crate) acts: Acts,
     pub(crate) marks: Arc<Marks>,
-}
-
-/// Milliseconds since the Unix epoch, for what only notes when it happened; what is decided by time asks
-/// [`State::unix_ms`].
-pub(crate) fn unix_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |passed| passed.as_millis() as u64)
 }
 
 impl State {

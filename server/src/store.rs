@@ -4,6 +4,7 @@
 
 pub(crate) mod apps;
 pub(crate) mod audit;
+pub(crate) mod author;
 pub(crate) mod clock;
 pub(crate) mod credentials;
 mod health;
@@ -151,12 +152,39 @@ fn migrations() -> Vec<Migration> {
         migration(5, "audit_by_id", include_str!("../migrations/0005_audit_by_id.sql")),
         migration(6, "acts", include_str!("../migrations/0006_acts.sql")),
         migration(8, "clock", include_str!("../migrations/0008_clock.sql")),
+        migration(9, "audit_whole", include_str!("../migrations/0009_audit_whole.sql")),
     ]
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+
+    impl Store {
+        /// Refuses that audit records are deleted, or not any more.
+        pub(crate) async fn refuse_deletes(&self, refuse: bool) {
+            self.refuse("DELETE", refuse).await;
+        }
+
+        /// Refuses that audit records are added, or not any more.
+        pub(crate) async fn refuse_inserts(&self, refuse: bool) {
+            self.refuse("INSERT", refuse).await;
+        }
+
+        async fn refuse(&self, what: &str, refuse: bool) {
+            let sql = if refuse {
+                format!(
+                    "CREATE TRIGGER no_{what} BEFORE {what} ON audit
+                     BEGIN SELECT RAISE(ABORT, 'refused'); END"
+                )
+            } else {
+                format!("DROP TRIGGER no_{what}")
+            };
+            let mut tx = self.begin().await.expect("begun");
+            tx.execute(sqlx::query(sqlx::AssertSqlSafe(sql))).await.expect("a trigger");
+            drop(tx.commit().await.expect("committed"));
+        }
+    }
 
     /// An empty store, and its folder.
     pub(crate) async fn opened() -> (Store, tempfile::TempDir) {

@@ -4,7 +4,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use stagedoor_bus::{Change, Revocation, StoreRequest};
+use stagedoor_bus::{By, Change, Revocation, StoreRequest, Text};
 use stagedoor_token::AppId;
 use tokio::{
     sync::{mpsc, oneshot},
@@ -13,10 +13,10 @@ use tokio::{
 
 use crate::{
     doors::{Doors, News, NotDone},
-    recorder::{closed, of_revocation},
+    record::Record,
+    recorder::{Gate, closed, of_revocation},
     store::{
         Store, StoreError,
-        audit::Record,
         ledger::{Entry, Written},
         revocations::RevocationRow,
     },
@@ -37,6 +37,8 @@ const BEGIN_TIMEOUT: Duration = Duration::from_secs(2);
 pub(crate) struct Storer {
     store: Store,
     doors: Arc<Doors>,
+    /// Shut, nothing more is promised.
+    gate: Arc<Gate>,
     /// What holds already and is not written yet, oldest first.
     due: Vec<StoreRequest>,
     retry_at: Instant,
@@ -44,8 +46,9 @@ pub(crate) struct Storer {
 }
 
 impl Storer {
-    pub(crate) fn new(store: Store, doors: Arc<Doors>) -> Self {
-        Self { store, doors, due: Vec::new(), retry_at: Instant::now(), pause: RETRY_PAUSE }
+    pub(crate) fn new(store: Store, doors: Arc<Doors>, gate: Arc<Gate>) -> Self {
+        let (due, retry_at, pause) = (Vec::new(), Instant::now(), RETRY_PAUSE);
+        Self { store, doors, gate, due, retry_at, pause }
     }
 
     /// Goes on until it is told to close and nothing waits any more.
@@ -72,7 +75,9 @@ impl Storer {
         let (due, asked): (Vec<_>, Vec<_>) = requests.into_iter().partition(|asked| asked.is_due);
         self.due.extend(due);
         // Apart, so that nobody who waits is refused for what is tried again.
-        if !asked.is_empty()
+        if !self.gate.is_open() {
+            asked.into_iter().for_each(StoreRequest::failed);
+        } else if !asked.is_empty()
             && let Err(failed) = self.write(asked).await
         {
             failed.into_iter().for_each(StoreRequest::failed);
@@ -92,7 +97,7 @@ impl Storer {
 
     /// Writes requests and answers them; gives back what could not be written.
     async fn write(&mut self, requests: Vec<StoreRequest>) -> Result<(), Vec<StoreRequest>> {
-        let written = match self.commit(requests.iter().map(entry).collect()).await {
+        let written = match self.commit(&requests).await {
             Ok(written) => written,
             Err(error) => {
                 let count = requests.len();
@@ -112,12 +117,13 @@ impl Storer {
         Ok(())
     }
 
-    /// Writes entries and their records, and tells the doors.
-    async fn commit(&self, entries: Vec<Entry>) -> Result<Vec<Written>, NotDone> {
+    /// Writes what is asked for and its records, and tells the doors.
+    async fn commit(&self, requests: &[StoreRequest]) -> Result<Vec<Written>, NotDone> {
         let begun = timeout(BEGIN_TIMEOUT, self.store.begin()).await;
         let mut tx = begun.map_err(|_| StoreError::busy())??;
-        let written = tx.write_entries(entries).await?;
-        tx.add_records(written.iter().flat_map(records).collect()).await?;
+        let written = tx.write_entries(requests.iter().map(entry).collect()).await?;
+        let asked = requests.iter().zip(&written);
+        tx.add_records(asked.flat_map(|(request, done)| records(request, done)).collect()).await?;
         self.doors.commit_all(tx, written.iter().flat_map(news).collect()).await?;
         Ok(written)
     }
@@ -135,17 +141,22 @@ impl Storer {
 }
 
 fn entry(request: &StoreRequest) -> Entry {
-    let row = |entry: &Revocation| RevocationRow::new(entry.clone(), &request.by);
+    let row = |entry: &Revocation| RevocationRow::new(entry.clone(), &request.by.actor);
     match &request.change {
-        Change::Revoke(revocations) => Entry::Revoke(revocations.iter().map(row).collect()),
-        Change::Lift(app, generations) => {
-            Entry::Lift(*app, generations.clone(), request.by.clone())
+        Change::Revoke(revocations) => {
+            Entry::Revoke(request.app, revocations.iter().map(row).collect())
         }
+        Change::Lift(generations) => Entry::Lift(request.app, generations.clone()),
     }
 }
 
-fn records(written: &Written) -> Vec<Record> {
-    let of = |kind, row: &RevocationRow| of_revocation(kind, row, row.actor.as_str().into(), "");
+fn records(request: &StoreRequest, written: &Written) -> Vec<Record> {
+    let of = |kind, row: &RevocationRow| {
+        let By { actor, peer } = request.by.clone();
+        let (actor, peer) = (Some(actor), peer.and_then(Text::peer));
+        let record = Record { actor, peer, ..Record::now(kind, "ok") };
+        of_revocation(record.of_app(request.app), row)
+    };
     match written {
         Written::Revoked(rows) => {
             rows.iter().flatten().map(|row| of("revocation.add", row)).collect()

@@ -2,6 +2,7 @@
 //! Parses and prints; every decision is made elsewhere.
 
 mod app;
+mod audit;
 mod bench;
 mod http;
 mod revoke;
@@ -57,6 +58,8 @@ enum Command {
     Token(token::Token),
     /// Apps, their keys and their API keys, over the HTTP API.
     App(app::App),
+    /// List the whole audit trail, newest first (root credential), over the HTTP API.
+    Audit(audit::Audit),
     /// An app's roles, their versions, and files of them, over the HTTP API.
     Role(role::Role),
     /// Revoke tokens and ban, over the HTTP API.
@@ -158,6 +161,7 @@ fn dispatch(cli: Cli) -> Done {
         Command::Serve(arguments) => serve::serve(&config(&arguments.flags())?),
         Command::Token(command) => token::run(command, json),
         Command::App(command) => app::run(command, json),
+        Command::Audit(command) => audit::run(&command, json),
         Command::Role(command) => role::run(&command, json),
         Command::Revoke(command) => revoke::run(&command, json),
         Command::Room(command) => room::run(command, json),

@@ -7,6 +7,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::hmac;
 use serde_json::Value;
 use stagedoor::{Config, Running, assemble};
+use stagedoor_bus::Bus as _;
 use stagedoor_token::{AppId, Claims, Key, KeyState, mint};
 use stagedoor_wire::limits::Limits;
 use tempfile::TempDir;
@@ -128,6 +129,11 @@ impl Stage {
     /// The operator.
     pub fn operator(&self) -> Caller {
         Caller { to: self.running.http, credential: self.running.root.clone().unwrap_or_default() }
+    }
+
+    /// When an app was made, as the relay knows it.
+    pub fn since_ms(&self, app: AppId) -> u64 {
+        self.running.bus.directory().app(app).map_or(0, |app| app.since_ms)
     }
 
     /// The address that clients connect to.

@@ -1,5 +1,7 @@
 //! The command line, as its users run it: the built binary against a running Stagedoor.
 
+#[path = "cli/audit.rs"]
+mod audit;
 #[path = "cli/configs.rs"]
 mod configs;
 #[path = "cli/operators.rs"]

@@ -315,6 +315,7 @@ async fn a_ticket_brings_a_lost_connection_back_and_where_it_is_used_a_token_doe
     let stage = Stage::start().await?;
     let app = App {
         id: stage.app,
+        since_ms: stage.since_ms(stage.app),
         keys: vec![stage.key.clone()],
         roles: Roles::built_in(),
         second_login: Some(SecondLogin::Allow(16)),

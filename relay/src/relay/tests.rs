@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::SinkExt;
 use serde_json::json;
-use stagedoor_bus::{Command, Revocation, Target, Then};
+use stagedoor_bus::{Actor, Command, Revocation, Target, Then};
 use stagedoor_wire::{limits::Limits, request::To};
 use tokio::{runtime::Handle, task::yield_now, time::timeout};
 use tokio_tungstenite::tungstenite::Message;
@@ -159,7 +159,8 @@ fn revoke(hall: &Hall, ban: bool) {
 #[tokio::test]
 async fn a_kicked_seat_is_freed_with_what_it_had_not_read() {
     ends_at_once("kick", |hall| {
-        hall.command(Command::Kick { app: APP, room: ROOM.into(), user: "bob".into() });
+        let (room, user, by) = (ROOM.into(), "bob".into(), Actor::Root);
+        hall.command(Command::Kick { app: APP, room, user, by });
     })
     .await;
 }

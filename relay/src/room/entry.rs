@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use stagedoor_bus::Event;
 use stagedoor_token::{Fault, Grants, Pattern, Roles, SecondLogin};
 use stagedoor_wire::{
     close::Close,
@@ -29,6 +30,8 @@ pub(crate) struct Entering {
     pub(crate) member: Member,
     pub(crate) pass: Arc<Pass>,
     pub(crate) mailbox: Arc<Mailbox>,
+    /// Its peer's address.
+    pub(crate) peer: Arc<str>,
     /// What the app says of second logins, where the role says nothing.
     pub(crate) second_login: Option<SecondLogin>,
 }
@@ -96,7 +99,9 @@ impl Room {
         let Place { me, gives_way, standing } = self.place(&inner, entering, roles)?;
         inner.note(&me.member.user, standing, &self.clock);
         for old in gives_way {
-            inner.remove(&old.member.user, old.seat, Ended::Replaced, now_ms);
+            if inner.remove(&old.member.user, old.seat, Ended::Replaced, now_ms).is_some() {
+                self.story.left(&old, Close::Replaced.reason(), now_ms);
+            }
             old.mailbox.close(Close::Replaced);
         }
         let view = inner.views.enter(&me, epoch, &self.limits, now_ms);
@@ -130,6 +135,10 @@ impl Room {
         } else {
             self.tell_presence(&mut inner, now_ms);
         }
+        if !std::mem::replace(&mut inner.opened, true) {
+            self.story.opened();
+        }
+        self.story.seated(&me);
         Ok(found)
     }
 
@@ -146,7 +155,7 @@ impl Room {
         entering: &Entering,
         roles: &Roles,
     ) -> Result<Place, EnterError> {
-        let Entering { seat, member, pass, mailbox, second_login } = entering;
+        let Entering { seat, member, pass, mailbox, peer, second_login } = entering;
         let now_ms = self.clock.unix_ms();
         let mut standing = inner.standings.get(&member.user).cloned().unwrap_or_default();
         standing.meet(pass);
@@ -169,19 +178,34 @@ impl Room {
             waiting,
             mailbox: mailbox.clone(),
             pass: pass.clone(),
+            user: member.user.as_str().into(),
+            peer: peer.clone(),
             since_ms: now_ms,
+            began_ms: self.clock.now_ms(),
             stay_ms,
         };
         Ok(Place { me: Arc::new(me), gives_way, standing })
     }
 
-    /// Takes a seat's member out, if the seat is still the user's. `true` if the room is empty now, and
-    /// with that closed.
-    pub(crate) fn leave(self: &Arc<Self>, user: &str, seat: u64, patterns: &[Pattern]) -> bool {
-        self.depart(user, seat, patterns).is_some_and(|gone| gone.closed)
+    /// Takes a seat's member out, if the seat is still the user's, and tells why. `true` if the room is empty
+    /// now, and with that closed.
+    pub(crate) fn leave(
+        self: &Arc<Self>,
+        user: &str,
+        seat: u64,
+        patterns: &[Pattern],
+        reason: &'static str,
+    ) -> bool {
+        self.depart(user, seat, patterns, reason).is_some_and(|gone| gone.closed)
     }
 
-    fn depart(self: &Arc<Self>, user: &str, seat: u64, patterns: &[Pattern]) -> Option<Gone> {
+    fn depart(
+        self: &Arc<Self>,
+        user: &str,
+        seat: u64,
+        patterns: &[Pattern],
+        reason: &'static str,
+    ) -> Option<Gone> {
         let now_ms = self.clock.now_ms();
         let mut inner = self.lock();
         for pattern in patterns {
@@ -189,10 +213,12 @@ impl Room {
         }
         let before = inner.members.get(user).cloned();
         let member = inner.take_out(user, seat, Ended::Left, now_ms)?;
+        self.story.left(&member, reason, now_ms);
         let empty = inner.members.is_empty();
         if empty {
             // Nobody is left to be told.
             (inner.closed, inner.hidden) = (true, 0);
+            self.story.closed();
         } else {
             inner.show(before.as_ref(), user, now_ms);
             self.tell_presence(&mut inner, now_ms);
@@ -205,21 +231,29 @@ impl Room {
     pub(crate) fn put_out(self: &Arc<Self>, occupant: &Occupant, close: Close) -> Option<Gone> {
         let Occupant { seat, member, mailbox, .. } = occupant;
         // In this order: a connection that closes gives its seat up by itself, on another thread at once.
-        let gone = self.depart(&member.user, *seat, &[])?;
+        let gone = self.depart(&member.user, *seat, &[], close.reason())?;
         mailbox.close(close);
         Some(gone)
     }
 
-    /// Closes the room for everybody; how many seats it closed.
-    pub(crate) fn close(&self) -> usize {
+    /// Closes the room for everybody, and tells first what did it, if a member's act did; how many seats it
+    /// closed. A room that is closed stays as it is.
+    pub(crate) fn close(&self, act: Option<Event>) -> usize {
         let now_ms = self.clock.now_ms();
         let mut inner = self.lock();
-        inner.closed = true;
+        if std::mem::replace(&mut inner.closed, true) {
+            return 0;
+        }
+        act.into_iter().for_each(|act| self.story.act(act));
         inner.standings.clear();
         let seats: Vec<Arc<Occupant>> = inner.members.every_seat().cloned().collect();
         for occupant in &seats {
             inner.remove(&occupant.member.user, occupant.seat, Ended::Left, now_ms);
+            self.story.left(occupant, Close::RoomClosed.reason(), now_ms);
             occupant.mailbox.close(Close::RoomClosed);
+        }
+        if inner.opened {
+            self.story.closed();
         }
         seats.len()
     }

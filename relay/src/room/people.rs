@@ -267,7 +267,10 @@ mod tests {
                 &mut Claims::new(AppId(1), "r", user, grants_role, "t", 0, 60),
                 "k".into(),
             )),
+            user: user.into(),
+            peer: "peer".into(),
             since_ms: 0,
+            began_ms: 0,
             stay_ms: 0,
         })
     }

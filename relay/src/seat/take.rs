@@ -4,8 +4,8 @@ use std::{collections::VecDeque, sync::Arc};
 
 use serde_json::value::RawValue;
 use smallvec::SmallVec;
-use stagedoor_bus::Event as Told;
-use stagedoor_token::{AppId, Claims, Grants, Role, Roles, SecondLogin};
+use stagedoor_bus::{App, AppLife};
+use stagedoor_token::{Claims, Grants, Refusal, Role, Roles, SecondLogin};
 use stagedoor_wire::{
     member::{Cursor, Member},
     reply::LoggedIn,
@@ -34,12 +34,17 @@ impl Seat {
         if shared.memory.is_full(shared.clock.now_ms()) {
             return Err(Denied::MemoryFull);
         }
-        let Admission { claims, kid, roles, second_login } = admission;
+        let Admission { claims, kid, roles, second_login, .. } = admission;
         if shared.rooms.is_full(claims.app, shared.limits.connections_per_app_max) {
             return Err(Denied::AppFull);
         }
         let Some(room) = shared.rooms.get(claims.app, &claims.room) else { return Ok(()) };
-        let (_, entering) = entering(0, claims.clone(), kid.clone(), mailbox, *second_login);
+        if room.app_life() != admission.life() {
+            // It gives way to a new one, or the seat is refused.
+            return Ok(());
+        }
+        let claims = (claims.clone(), kid.clone());
+        let (_, entering) = entering(0, claims, mailbox, Arc::default(), *second_login);
         room.would_take(&entering, roles).map_err(denied)
     }
 
@@ -48,6 +53,7 @@ impl Seat {
         shared: &Arc<Shared>,
         admission: Admission,
         mailbox: &Arc<Mailbox>,
+        peer: Arc<str>,
         resume: Option<Cursor>,
     ) -> Result<(Self, LoggedIn<Box<RawValue>>), Denied> {
         if shared.is_draining() {
@@ -56,15 +62,15 @@ impl Seat {
         if shared.memory.is_full(shared.clock.now_ms()) {
             return Err(Denied::MemoryFull);
         }
-        let Admission { claims, kid, roles, second_login } = admission;
+        let life = admission.life();
+        let Admission { claims, kid, roles, second_login, .. } = admission;
         let app = claims.app;
         if !shared.rooms.take_seat(app, shared.limits.connections_per_app_max) {
             return Err(Denied::AppFull);
         }
         let id = shared.rooms.seat_id();
-        let (name, entering) = entering(id, claims, kid, mailbox, second_login);
-        let user: Arc<str> = entering.member.user.as_str().into();
-        let (room, found) = enter(shared, app, name, &entering, &roles, resume)
+        let (name, entering) = entering(id, (claims, kid), mailbox, peer, second_login);
+        let (room, found) = enter(shared, life, &name, &entering, &roles, resume)
             .inspect_err(|_| shared.rooms.give_seat(app))?;
         shared.metrics.seats.add(1);
         let Found { me, events, count, lists, resumed } = found;
@@ -103,8 +109,6 @@ impl Seat {
             ready: VecDeque::new(),
             pages: None,
             app,
-            began_ms: shared.clock.now_ms(),
-            user,
             reason: "lost",
         };
         // It is the first.
@@ -116,9 +120,9 @@ impl Seat {
 /// Who comes, and the name of its room.
 fn entering(
     seat: u64,
-    mut claims: Claims,
-    kid: Arc<str>,
+    (mut claims, kid): (Claims, Arc<str>),
     mailbox: &Arc<Mailbox>,
+    peer: Arc<str>,
     second_login: Option<SecondLogin>,
 ) -> (Arc<str>, Entering) {
     let pass = Arc::new(Pass::of(&mut claims, kid));
@@ -129,7 +133,7 @@ fn entering(
         meta: claims.meta,
     };
     let mailbox = mailbox.clone();
-    (claims.room.into(), Entering { seat, member, pass, mailbox, second_login })
+    (claims.room.into(), Entering { seat, member, pass, mailbox, peer, second_login })
 }
 
 fn denied(error: EnterError) -> Denied {
@@ -149,8 +153,8 @@ fn told(grants: &Arc<Grants>, roles: &Roles) -> Box<RawValue> {
 
 fn enter(
     shared: &Arc<Shared>,
-    app: AppId,
-    name: Arc<str>,
+    app: AppLife,
+    name: &Arc<str>,
     entering: &Entering,
     roles: &Roles,
     resume: Option<Cursor>,
@@ -158,18 +162,24 @@ fn enter(
     let mut gone = None;
     loop {
         let mut opened = false;
-        let room = shared.rooms.find_or(app, &name, gone.as_ref(), |standings| {
+        let room = shared.rooms.find_or(app.id, name, gone.as_ref(), |standings| {
             opened = true;
             let (clock, limits) = (shared.clock.clone(), shared.limits.clone());
-            Room::new(app, name.clone(), clock, limits, standings)
+            Room::new(app, name.clone(), clock, limits, standings, shared.bus.clone())
         });
-        match room.enter(entering, roles, resume, shared.epoch()) {
-            Ok(found) => {
-                if opened {
-                    shared.bus.tell(Told::RoomOpened { app, room: name });
-                }
-                return Ok((room, found));
+        if room.app_life() != app {
+            let now = shared.bus.directory().app(app.id).map(App::life);
+            if now == Some(room.app_life()) {
+                // The app was made again since the door let this member in.
+                return Err(Refusal::KeyUnknown.into());
             }
+            // Of an app that had this AppID before.
+            shared.close(&room, None);
+            gone = Some(room);
+            continue;
+        }
+        match room.enter(entering, roles, resume, shared.epoch()) {
+            Ok(found) => return Ok((room, found)),
             Err(EnterError::Closed) => gone = Some(room),
             Err(error) => {
                 if opened && room.close_empty() {

@@ -1,6 +1,6 @@
 //! Those who wait let in, many by one request. Of `session`. Told to the bus as if each had been admitted alone.
 
-use stagedoor_bus::Event as Told;
+use stagedoor_bus::{Event as Told, Text};
 use stagedoor_token::{Action, Verb as GrantVerb};
 use stagedoor_wire::{
     reply::Admitted,
@@ -19,11 +19,12 @@ impl Session {
         let admission = admit(&self.shared, room, moderate.users.as_deref(), Some(me));
         for member in &admission.admitted {
             self.shared.bus.tell(Told::Moderated {
-                app: room.app,
+                app: room.app_life(),
                 room: room.name.clone(),
-                by: self.seat.user.clone(),
+                by: me.user.clone(),
+                peer: me.peer.clone(),
                 verb: Verb::Admit.as_str().into(),
-                user: Some(member.member.user.as_str().into()),
+                user: Text::user(member.user.clone()),
                 code: "ok".into(),
             });
         }

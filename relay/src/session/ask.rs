@@ -74,9 +74,10 @@ impl Session {
         };
         let token = mint(&claims, key).map_err(refused)?;
         self.shared.bus.tell(Told::Invited {
-            app: room.app,
+            app: room.app_life(),
             room: room.name.clone(),
-            by: self.seat.user.clone(),
+            by: me.user.clone(),
+            peer: me.peer.clone(),
             user: user.as_str().into(),
             role: invite.role.as_str().into(),
             jti: jti.as_str().into(),

@@ -4,7 +4,7 @@
 use std::{borrow::Cow, sync::Arc};
 
 use bytes::Bytes;
-use stagedoor_bus::Event as Told;
+use stagedoor_bus::{Event as Told, Text};
 use stagedoor_token::{Action, Grants, Kinds, RoleName, Verb as GrantVerb};
 use stagedoor_wire::{
     close::Close,
@@ -73,32 +73,51 @@ fn check_fields(moderate: &Moderate) -> Result<(), Denial> {
 
 impl Session {
     pub(super) fn moderate(&mut self, moderate: &Moderate) -> Result<Option<Bytes>, Denial> {
-        let (app, room, by) =
-            (self.seat.room.app, self.seat.room.name.clone(), self.seat.user.clone());
-        let verb = moderate.verb.as_str().into();
-        let user = moderate.user.as_deref().map(Into::into);
-        let told = move |code| Told::Moderated { app, room, by, verb, user, code };
         match self.try_moderate(moderate) {
             Ok(Acted::Done) => {
-                self.shared.bus.tell(told("ok".into()));
+                // The room told that it was closed before what followed of it.
+                if moderate.verb != Verb::Close {
+                    self.shared.bus.tell(self.moderated(moderate)("ok".into()));
+                }
                 Ok(Some(ok(moderate.id, Done {})))
             }
             Ok(Acted::Admitted(admitted)) => Ok(Some(ok(moderate.id, admitted))),
             Ok(Acted::Storing(removal)) => {
-                let later = self.later(moderate.id);
+                let (later, told) = (self.later(moderate.id), self.moderated(moderate));
                 tokio::spawn(async move {
-                    let done = removal.carry_out().await.map_err(|_| store_unavailable());
-                    later.shared.bus.tell(told(code(&done)));
+                    let bus = later.shared.bus.clone();
+                    let done = match removal.stored().await {
+                        Ok(stored) => {
+                            // Before what follows of it: the seats' ends, and perhaps the room's.
+                            bus.tell(told("ok".into()));
+                            stored.carry_out().await.map_err(|_| store_unavailable())
+                        }
+                        Err(_) => {
+                            let denial = store_unavailable();
+                            bus.tell(told(denial.0.code.clone()));
+                            Err(denial)
+                        }
+                    };
                     let id = later.id;
                     later.answer(done.map(|()| ok(id, Done {})));
                 });
                 Ok(None)
             }
             Err(denial) => {
-                self.shared.bus.tell(told(denial.0.code.clone()));
+                self.shared.bus.tell(self.moderated(moderate)(denial.0.code.clone()));
                 Err(denial)
             }
         }
+    }
+
+    /// What is told of it, once its code is known.
+    fn moderated(&self, moderate: &Moderate) -> impl FnOnce(Cow<'static, str>) -> Told + use<> {
+        let (room, me) = (&self.seat.room, &self.seat.me);
+        let (app, room) = (room.app_life(), room.name.clone());
+        let (by, peer) = (me.user.clone(), me.peer.clone());
+        let verb = moderate.verb.as_str().into();
+        let user = moderate.user.as_deref().and_then(Text::user);
+        move |code| Told::Moderated { app, room, by, peer, verb, user, code }
     }
 
     fn try_moderate(&mut self, moderate: &Moderate) -> Result<Acted, Denial> {
@@ -108,7 +127,8 @@ impl Session {
         }
         let Some(user) = &moderate.user else {
             self.allow(&Action::Moderate { verb: GrantVerb::Close, target_rank: None })?;
-            self.shared.close(&self.seat.room);
+            let act = self.moderated(moderate)("ok".into());
+            self.shared.close(&self.seat.room, Some(act));
             return Ok(Acted::Done);
         };
         loop {
@@ -141,7 +161,7 @@ impl Session {
 
     fn act(&self, moderate: &Moderate, target: &Arc<Occupant>) -> Result<Acted, Failed> {
         let (shared, room) = (&self.shared, &self.seat.room);
-        let me = &self.seat.me.member.user;
+        let me = self.seat.me.by();
         let user = &target.member.user;
         let kinds = || match &moderate.kinds {
             Some(kinds) => kinds.iter().map(|kind| grant_kind(*kind)).collect(),
@@ -169,11 +189,12 @@ impl Session {
                 let role = self.assigned(moderate, &target.grants)?;
                 self.regrant(target, &Act::Give(role))?;
                 shared.bus.tell(Told::RoleChanged {
-                    app: room.app,
+                    app: room.app_life(),
                     room: room.name.clone(),
-                    user: user.as_str().into(),
+                    user: target.user.clone(),
                     role: moderate.role.as_deref().unwrap_or_default().into(),
-                    by: self.seat.user.clone(),
+                    by: me.actor,
+                    peer: me.peer,
                 });
                 Ok(())
             }
@@ -223,10 +244,6 @@ enum Acted {
     Admitted(Admitted),
     /// It is done when it is stored.
     Storing(Removal),
-}
-
-fn code(done: &Result<(), Denial>) -> Cow<'static, str> {
-    done.as_ref().map_or_else(|Denial(refusal)| refusal.code.clone(), |()| "ok".into())
 }
 
 fn store_unavailable() -> Denial {

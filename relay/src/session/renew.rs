@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use stagedoor_bus::{Event as Told, Storing};
+use stagedoor_bus::{Event as Told, Storing, Text};
 use stagedoor_token::Roles;
 use stagedoor_wire::{code::ErrorCode, reply::Renewed, request::Renew};
 use tokio::{
@@ -14,12 +14,12 @@ use tokio::{
 
 use super::{Denial, Session, ok};
 use crate::{
-    door::{Admission, Denied, Presented, door},
+    door::{Admission, Denied, Presented, Proven, door},
     encode,
     login::{Use, is_still_good},
     pass::Pass,
     proof::ProofError,
-    room::{Act, RegrantError, Room},
+    room::{Act, Occupant, RegrantError, Room},
     shared::{Shared, nonce},
 };
 
@@ -54,14 +54,12 @@ impl Session {
     pub(super) fn renew(&mut self, renew: &Renew) -> Result<Option<Bytes>, Denial> {
         // Whatever comes of it: a nonce is good for one try.
         let asked = self.nonce.take();
-        let refused = |denied: Denied| {
-            self.shared.metrics.logins_refused.one(denied.code());
-            Denial::denied(denied)
-        };
         let (renewal, storing) = match self.admit(renew, asked.as_deref()) {
             Ok(admitted) => admitted,
             Err(denied) => {
-                let mut denial = refused(denied);
+                let new_jti = Proven::of(&renew.token, denied).jti.and_then(Text::jti);
+                refused(&self.shared, &self.seat.room, &self.seat.me, new_jti, denied);
+                let mut denial = Denial::denied(denied);
                 if denied == Denied::Proof(ProofError::Required) {
                     self.nonce = nonce();
                     denial.0.nonce.clone_from(&self.nonce);
@@ -74,7 +72,7 @@ impl Session {
         };
         let before = self.renewing.take_if(|before| is_under_way(before));
         if storing.is_none() && before.is_none() {
-            return renewal.carry_out().map(Some).map_err(refused);
+            return renewal.carry_out().map(Some).map_err(Denial::denied);
         }
         let (done, renewing) = oneshot::channel();
         self.renewing = Some(renewing);
@@ -84,16 +82,12 @@ impl Session {
                 // It says that it is done by going away.
                 let _ = before.await;
             }
-            let shared = renewal.shared.clone();
             let answer = match storing {
                 Some(storing) => renewal.carry_out_stored(storing).await,
                 None => renewal.carry_out(),
             };
             drop(done);
-            later.answer(answer.map_err(|denied| {
-                shared.metrics.logins_refused.one(denied.code());
-                Denial::denied(denied)
-            }));
+            later.answer(answer.map_err(Denial::denied));
         });
         Ok(None)
     }
@@ -114,12 +108,13 @@ impl Session {
         };
         let (directory, now_s) = (shared.bus.directory(), shared.clock.unix_s());
         let admission = door(presented, &directory, &shared.bus.revocations(), now_s)?;
-        let Admission { mut claims, kid, roles, .. } = admission;
-        if claims.app != seat.room.app {
+        let app = admission.life();
+        if app != seat.room.app_life() {
             return Err(Denied::RoomMismatch);
         }
+        let Admission { mut claims, kid, roles, .. } = admission;
         let (begun, storing) = if claims.once {
-            let (begun, storing) = Use::begin(shared, &claims, &kid)?;
+            let (begun, storing) = Use::begin(shared, app, &claims, &kid)?;
             (Some(begun), Some(storing))
         } else {
             (None, None)
@@ -127,7 +122,7 @@ impl Session {
         let renewal = Renewal {
             shared: shared.clone(),
             room: seat.room.clone(),
-            user: seat.user.clone(),
+            user: seat.me.user.clone(),
             seat: seat.id,
             id: renew.id,
             pass: Arc::new(Pass::of(&mut claims, kid)),
@@ -141,7 +136,7 @@ impl Session {
 impl Renewal {
     /// Waits until the token's use is stored. One that opened nothing is good again.
     async fn carry_out_stored(self, storing: Storing) -> Result<Bytes, Denied> {
-        let stored = storing.await.map_err(|_| Denied::Store)?;
+        let Ok(stored) = storing.await else { return Err(self.refuse(Denied::Store)) };
         match self.carry_out() {
             Ok(answer) => {
                 stored.keep();
@@ -155,28 +150,42 @@ impl Renewal {
         }
     }
 
+    /// Tells that it is refused, while the seat is there: with it ends what is told of it.
+    fn refuse(&self, denied: Denied) -> Denied {
+        let Self { shared, room, user, seat, pass, .. } = self;
+        match room.sitting(user, *seat) {
+            Some(me) => refused(shared, room, &me, Text::jti(pass.jti.clone()), denied),
+            None => shared.metrics.logins_refused.one(denied.code()),
+        }
+        denied
+    }
+
     fn carry_out(&self) -> Result<Bytes, Denied> {
         let Self { shared, room, user, seat, id, pass, roles, begun } = self;
-        let old = room.sitting(user, *seat).ok_or(Denied::Closing)?;
+        let old = room.sitting(user, *seat).ok_or_else(|| self.refuse(Denied::Closing))?;
         let renewed = shared.regrant(room, user, *seat, &Act::Renew(pass.clone()));
-        renewed.map_err(|error| match error {
-            RegrantError::RoleFull => Denied::RoleFull,
-            RegrantError::Refused(refusal) => Denied::Token(refusal),
-            RegrantError::Changed => Denied::Closing,
+        renewed.map_err(|error| {
+            self.refuse(match error {
+                RegrantError::RoleFull => Denied::RoleFull,
+                RegrantError::Refused(refusal) => Denied::Token(refusal),
+                RegrantError::Changed => Denied::Closing,
+            })
         })?;
         let good = is_still_good(shared, room, user, *seat, roles, begun.is_some());
         let good = good.and_then(|()| begun.as_ref().map_or(Ok(()), Use::end));
         let me = room.sitting(user, *seat).unwrap_or(old.clone());
         if let Err(denied) = good {
+            let denied = self.refuse(denied);
             shared.put_out(room, &me, denied.close());
             return Err(denied);
         }
         shared.bus.tell(Told::Renewed {
-            app: room.app,
+            app: room.app_life(),
             room: room.name.clone(),
             user: user.clone(),
             jti: pass.jti.clone(),
             old_jti: old.pass.jti.clone(),
+            peer: old.peer.clone(),
         });
         let answer = Renewed {
             role: me.member.role.clone(),
@@ -186,4 +195,18 @@ impl Renewal {
         };
         Ok(ok(*id, answer))
     }
+}
+
+/// Counts and tells of a refused renewal of a seat.
+fn refused(shared: &Shared, room: &Room, me: &Occupant, new_jti: Option<Text>, denied: Denied) {
+    shared.metrics.logins_refused.one(denied.code());
+    shared.bus.tell(Told::RenewRefused {
+        code: denied.code().into(),
+        app: room.app_life(),
+        room: room.name.clone(),
+        user: me.user.clone(),
+        jti: me.pass.jti.clone(),
+        new_jti,
+        peer: me.peer.clone(),
+    });
 }

@@ -1,70 +1,16 @@
-//! What the relay tells, as records, of `recorder`.
+//! What the relay tells, as records, of `recorder`. Pure.
 
-use std::{borrow::Cow, sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc};
 
-use stagedoor_bus::{Event, Target};
-use stagedoor_token::AppId;
-use tokio::{
-    sync::{mpsc, oneshot},
-    time::timeout,
-};
+use stagedoor_bus::{Actor, AppLife, Event, Target, Text};
 
-use super::{Recorder, now};
-use crate::{
-    metrics::Metrics,
-    store::{audit::Record, revocations::RevocationRow},
-};
-
-/// Events that are made records of in one go.
-const EVENTS_AT_ONCE_MAX: usize = 2_048;
-/// How long nobody looks for further events, so that in a storm not each of them wakes the listener.
-const EVENTS_PAUSE: Duration = Duration::from_millis(10);
-
-/// Records what the relay tells, until it is told to close and nothing waits any more.
-pub(crate) async fn listen(
-    mut events: mpsc::Receiver<Event>,
-    recorder: Recorder,
-    metrics: Arc<Metrics>,
-    mut closing: oneshot::Receiver<()>,
-) {
-    let mut told = Vec::new();
-    let mut words = Words::default();
-    loop {
-        tokio::select! {
-            // In this order: what happened just before the end is recorded.
-            biased;
-            _ = events.recv_many(&mut told, EVENTS_AT_ONCE_MAX) => {}
-            () = closed(&mut closing) => {}
-        }
-        if told.is_empty() {
-            return;
-        }
-        let mut records = Vec::with_capacity(told.len());
-        words.at_ms = crate::state::unix_ms() as i64;
-        for event in told.drain(..) {
-            if let Event::Dropped { events } = event {
-                metrics.dropped(events);
-            }
-            records.push(of_event(event, &mut words));
-        }
-        recorder.hand_in(records).await;
-        // It ends at once when there is no time left.
-        let _ = timeout(EVENTS_PAUSE, closed(&mut closing)).await;
-    }
-}
-
-/// Waits until it is time to close; asked again it answers again.
-pub(crate) async fn closed(closing: &mut oneshot::Receiver<()>) {
-    if !closing.is_terminated() {
-        // The sender says it by going away.
-        let _ = closing.await;
-    }
-}
+use super::{gap, repeats::Class};
+use crate::{record::Record, store::revocations::RevocationRow};
 
 /// When records are made, and the words that most of them hold: each is made once, since there are few.
 #[derive(Default)]
-struct Words {
-    at_ms: i64,
+pub(super) struct Words {
+    pub(super) at_ms: i64,
     known: Vec<(&'static str, Arc<str>)>,
 }
 
@@ -79,124 +25,131 @@ impl Words {
         text
     }
 
-    fn record(&mut self, kind: &'static str, code: Cow<'static, str>) -> Record {
-        let (kind, code) = (self.word(kind.into()), self.word(code));
+    fn record(&mut self, kind: &'static str, code: impl Into<Cow<'static, str>>) -> Record {
+        let (kind, code) = (self.word(kind.into()), self.word(code.into()));
         Record { at_ms: self.at_ms, kind, code, ..Record::default() }
     }
 
-    fn ok(&mut self, kind: &'static str) -> Record {
-        self.record(kind, "ok".into())
+    fn of_room(
+        &mut self,
+        kind: &'static str,
+        code: impl Into<Cow<'static, str>>,
+        (app, room): (AppLife, Arc<str>),
+        about: About,
+    ) -> Record {
+        let About { by, user, role, jti, peer, detail } = about;
+        Record {
+            app: Some(app),
+            actor: by,
+            room: Text::room(room),
+            user,
+            role: role.and_then(Text::role),
+            jti: jti.and_then(Text::jti),
+            peer: peer.and_then(Text::peer),
+            detail: detail.and_then(Text::detail),
+            ..self.record(kind, code)
+        }
+    }
+
+    /// An event as a record, and how it is told whether it is a repeat.
+    pub(super) fn of_event(&mut self, event: Event) -> (Record, Class) {
+        match event {
+            Event::Seated { app, room, user, role, jti, peer } => {
+                let about = About { role: Some(role), ..About::seat(user, jti, peer) };
+                (self.of_room("door", "ok", (app, room), about), Class::Act)
+            }
+            Event::Refused { code, app, room, user, jti, peer } => {
+                let peer = Text::peer(peer);
+                (Record { app, room, user, jti, peer, ..self.record("door", code) }, Class::Refusal)
+            }
+            Event::Left { app, room, user, jti, reason, peer, held_ms } => {
+                let detail = Some(format!("held_ms={held_ms}"));
+                let about = About { detail, ..About::seat(user, jti, peer) };
+                (self.of_room("seat.left", reason, (app, room), about), Class::Act)
+            }
+            Event::Moderated { app, room, by, peer, verb, user, code } => {
+                let class = if code == "ok" { Class::Act } else { Class::Refusal };
+                let about = About { user, ..About::by(Actor::User(by), Some(peer)) };
+                let record = self.of_room("", code, (app, room), about);
+                (Record { kind: format!("moderate.{verb}").into(), ..record }, class)
+            }
+            Event::Renewed { app, room, user, jti, old_jti, peer } => {
+                let detail = Some(format!("old_jti={old_jti}"));
+                let about = About { detail, ..About::seat(user, jti, peer) };
+                (self.of_room("seat.renewed", "ok", (app, room), about), Class::Act)
+            }
+            Event::RenewRefused { code, app, room, user, jti, new_jti, peer } => {
+                let detail = new_jti.map(|jti| format!("new_jti={}", &*jti));
+                let about = About { detail, ..About::seat(user, jti, peer) };
+                (self.of_room("seat.renew_refused", code, (app, room), about), Class::Refusal)
+            }
+            Event::Invited { app, room, by, peer, user, role, jti } => {
+                let (user, role, jti) = (Text::user(user), Some(role), Some(jti));
+                let about = About { user, role, jti, ..About::by(Actor::User(by), Some(peer)) };
+                (self.of_room("seat.invited", "ok", (app, room), about), Class::Single)
+            }
+            Event::RoleChanged { app, room, user, role, by, peer } => {
+                let (user, role) = (Text::user(user), Some(role));
+                let about = About { user, role, ..About::by(by, peer) };
+                (self.of_room("seat.role", "ok", (app, room), about), Class::Act)
+            }
+            Event::RoomOpened { app, room } => {
+                (self.of_room("room.opened", "ok", (app, room), About::default()), Class::Act)
+            }
+            Event::RoomClosed { app, room } => {
+                (self.of_room("room.closed", "ok", (app, room), About::default()), Class::Act)
+            }
+            Event::ClockJumped { by_ms } => {
+                let detail = Text::detail(format!("by_ms={by_ms}"));
+                (Record { detail, ..self.record("clock.jumped", "jumped") }, Class::Single)
+            }
+            Event::Dropped { events } => (gap(events), Class::Single),
+        }
     }
 }
 
-fn of_event(event: Event, words: &mut Words) -> Record {
-    match event {
-        Event::Seated { app, room, user, role, jti, peer } => Record {
-            app: Some(app.0),
-            room: Some(room),
-            user: Some(user),
-            role: Some(role),
-            jti: Some(jti),
-            peer: Some(peer),
-            ..words.ok("door")
-        },
-        Event::Refused { code, app, room, user, jti, peer } => Record {
-            app: app.map(|app| app.0),
-            room,
-            user,
-            jti,
-            peer: Some(peer),
-            ..words.record("door", code)
-        },
-        Event::Left { app, room, user, jti, reason, held_ms } => Record {
-            app: Some(app.0),
-            room: Some(room),
-            user: Some(user),
-            jti: Some(jti),
-            detail: Some(format!("held_ms={held_ms}").into()),
-            ..words.record("seat.left", reason)
-        },
-        Event::Moderated { app, room, by, verb, user, code } => Record {
-            app: Some(app.0),
-            room: Some(room),
-            user,
-            actor: Some(by),
-            ..now(&format!("moderate.{verb}"), &code)
-        },
-        Event::Renewed { app, room, user, jti, old_jti } => Record {
-            app: Some(app.0),
-            room: Some(room),
-            user: Some(user),
-            jti: Some(jti),
-            detail: Some(format!("old_jti={old_jti}").into()),
-            ..words.ok("seat.renewed")
-        },
-        Event::Invited { app, room, by, user, role, jti } => Record {
-            app: Some(app.0),
-            room: Some(room),
-            user: Some(user),
-            role: Some(role),
-            jti: Some(jti),
-            actor: Some(by),
-            ..words.ok("seat.invited")
-        },
-        Event::RoleChanged { app, room, user, role, by } => Record {
-            app: Some(app.0),
-            room: Some(room),
-            user: Some(user),
-            role: Some(role),
-            actor: Some(by),
-            ..words.ok("seat.role")
-        },
-        Event::RoomOpened { app, room } => of_room(app, room, words.ok("room.opened")),
-        Event::RoomClosed { app, room } => of_room(app, room, words.ok("room.closed")),
-        Event::ClockJumped { by_ms } => {
-            let detail = Some(format!("by_ms={by_ms}").into());
-            Record { detail, ..words.record("clock.jumped", "jumped".into()) }
-        }
-        Event::Dropped { events } => {
-            let detail = Some(format!("events={events}").into());
-            Record { detail, ..words.record("events.dropped", "dropped".into()) }
-        }
+/// What a record of a room says of whom.
+#[derive(Default)]
+struct About {
+    by: Option<Actor>,
+    user: Option<Text>,
+    role: Option<Arc<str>>,
+    jti: Option<Arc<str>>,
+    peer: Option<Arc<str>>,
+    detail: Option<String>,
+}
+
+impl About {
+    fn seat(user: Arc<str>, jti: Arc<str>, peer: Arc<str>) -> Self {
+        Self { user: Text::user(user), jti: Some(jti), peer: Some(peer), ..Self::default() }
+    }
+
+    fn by(by: Actor, peer: Option<Arc<str>>) -> Self {
+        Self { by: Some(by), peer, ..Self::default() }
     }
 }
 
-fn of_room(app: AppId, room: Arc<str>, record: Record) -> Record {
-    Record { app: Some(app.0), room: Some(room), ..record }
-}
-
-/// A record of what was done with a revocation; `more` goes into its detail.
-pub(crate) fn of_revocation(
-    kind: &str,
-    row: &RevocationRow,
-    actor: Arc<str>,
-    more: &str,
-) -> Record {
+/// The record of something that was done with a revocation.
+pub(crate) fn of_revocation(record: Record, row: &RevocationRow) -> Record {
     let entry = &row.entry;
-    let mut record = Record { app: Some(entry.app.0), actor: Some(actor), ..now(kind, "ok") };
-    let mut detail = format!("generation={}", entry.generation);
-    match entry.target.clone() {
-        Target::Jti(jti) => record.jti = Some(jti.into()),
-        Target::User(user) => record.user = Some(user.into()),
-        Target::RoomUser { room, user } => {
-            (record.room, record.user) = (Some(room.into()), Some(user.into()));
-        }
-        Target::Room(room) => record.room = Some(room.into()),
-        Target::RoomRole { room, role } => {
-            (record.room, record.role) = (Some(room.into()), Some(role.into()));
-        }
-        Target::Role(role) => record.role = Some(role.into()),
-        Target::Key(kid) => detail += &format!(" kid={kid}"),
-        Target::App => detail += " app",
+    let record = record.detail(&format!("generation={}", entry.generation));
+    let record = match &entry.target {
+        Target::Jti(jti) => record.jti(jti),
+        Target::User(user) => record.user(user),
+        Target::RoomUser { room, user } => record.room(room).user(user),
+        Target::Room(room) => record.room(room),
+        Target::RoomRole { room, role } => record.room(room).role(role),
+        Target::Role(role) => record.role(role),
+        Target::Key(kid) => record.detail(&format!("kid={kid}")),
+        Target::App => record.detail("app"),
+    };
+    let record = match (entry.ban, entry.ends_s) {
+        (true, Some(ends_s)) => record.detail(&format!("ban until={ends_s}")),
+        (true, None) => record.detail("ban"),
+        (false, _) => record,
+    };
+    match &entry.reason {
+        Some(reason) => record.detail(&format!("reason={reason}")),
+        None => record,
     }
-    match (entry.ban, entry.ends_s) {
-        (true, Some(ends_s)) => detail += &format!(" ban until={ends_s}"),
-        (true, None) => detail += " ban",
-        (false, _) => {}
-    }
-    detail += more;
-    if let Some(reason) = &entry.reason {
-        detail += &format!(" reason={reason}");
-    }
-    Record { detail: Some(detail.into()), ..record }
 }

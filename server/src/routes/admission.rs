@@ -15,7 +15,6 @@ use crate::{
     caller::Scope,
     error::{ApiError, Problem},
     state::State,
-    store::audit::Record,
 };
 
 /// Whom to let in: `users`, or `all`.
@@ -65,23 +64,18 @@ pub(crate) async fn admit_many(
     Body(admission): Body<Admission>,
 ) -> Result<Json<Admitted>, ApiError> {
     let users = admission.whom()?;
-    let record = Record { room: Some(room.as_str().into()), ..by.record(app, "room.admit") };
-    let done = match by.caller.may(app, Scope::RoomsModerate) {
-        Ok(()) => {
-            // While nothing can be recorded nothing is asked.
-            state.store.writable().await?;
-            ask(&state, Command::Admit { app, room, users }).await
-        }
-        Err(error) => Err(error),
-    };
-    let record = match &done {
+    by.caller.may(app, Scope::RoomsModerate)?;
+    let record = by.record(app, "room.admit").room(&room);
+    // While nothing can be recorded nothing is asked.
+    state.store.writable().await?;
+    let done = ask(&state, Command::Admit { app, room, users }).await;
+    match &done {
         Ok(Admitted { admitted, waiting }) => {
-            let detail = format!("admitted={admitted} waiting={waiting}");
-            Record { detail: Some(detail.into()), ..record }
+            let record = record.detail(&format!("admitted={admitted} waiting={waiting}"));
+            state.recorder.record(record).await?;
         }
-        Err(error) => Record { code: error.code().into(), ..record },
-    };
-    state.recorder.record(record).await?;
+        Err(error) => state.recorder.refused(record.with_code(error.code())),
+    }
     done.map(Json)
 }
 

@@ -20,9 +20,10 @@ use crate::{
     doors::News,
     error::{ApiError, Problem},
     idempotency::Once,
+    record::{Record, unix_ms},
     secret,
-    state::{State, unix_ms},
-    store::{audit::Record, credentials::ApiKeyRow, write::Tx},
+    state::State,
+    store::{credentials::ApiKeyRow, write::Tx},
 };
 
 /// A new API key.
@@ -140,7 +141,7 @@ pub(crate) async fn make(
 }
 
 fn record(by: &By, app: AppId, kind: &str, id: &str) -> Record {
-    Record { detail: Some(format!("api_key={id}").into()), ..by.record(app, kind) }
+    by.record(app, kind).detail(&format!("api_key={id}"))
 }
 
 /// Makes an API key; nobody gives another more than it has itself.

@@ -23,8 +23,9 @@ use crate::{
     doors::News,
     error::{ApiError, Problem},
     idempotency::Once,
+    record::unix_ms,
     secret,
-    state::{State, unix_ms},
+    state::State,
     store::{apps::AppRow, write::Tx},
 };
 
@@ -188,7 +189,9 @@ pub(crate) async fn create(
     }
     let created = make(&state.config, &mut tx, &new).await?;
     let app = AppId(created.app);
-    tx.add_record(by.record(app, "app.create")).await?;
+    // The doors do not know it yet.
+    let life = app_in(&mut tx, app).await?.life();
+    tx.add_record(by.record_of_none("app.create").of_app(life)).await?;
     let answer = once.keep(&mut tx, &created, "/key/secret").await?;
     state.commit_app(tx, app).await?;
     Ok(answer)

@@ -1,24 +1,24 @@
-//! The audit trail, of `routes`.
+//! The audit trail, of `routes`: of one app, and all of it for the operator.
 
 use std::sync::Arc;
 
 use axum::{Extension, Json, extract::State as Has};
 use serde::Deserialize;
+use stagedoor_bus::ActorKind;
 use stagedoor_token::AppId;
 use utoipa::IntoParams;
 
-use super::{Asked, At, Page, page_limit};
+use super::{Asked, At, Page, app_row, page_limit};
 use crate::{
     caller::{Caller, Scope},
     error::{ApiError, Problem},
     state::State,
-    store::audit::{Filter, Record},
+    store::audit::{Filter, OfApp, RecordRow},
 };
 
 /// Which records.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
 pub(crate) struct Which {
     /// Entries at most; 50 unless asked.
     limit: Option<u32>,
@@ -32,27 +32,123 @@ pub(crate) struct Which {
     room: Option<String>,
     /// Only of this user.
     user: Option<String>,
+    /// Only of the token of this id.
+    jti: Option<String>,
+    /// Only by this actor.
+    actor: Option<String>,
+    /// Only by actors of this kind: `root`, `api_key`, `user`, `relay` or `system`.
+    actor_kind: Option<String>,
+    /// Only from this time on, Unix milliseconds.
+    from_ms: Option<i64>,
+    /// Only before this time, Unix milliseconds.
+    to_ms: Option<i64>,
 }
 
-/// Lists records, newest first.
+/// Which records of the whole trail.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WhichOfAll {
+    /// Only of this AppID, also of apps that had it before; `none`: of no app.
+    app: Option<String>,
+    /// Entries at most; 50 unless asked.
+    limit: Option<u32>,
+    /// The `next` of the page before.
+    after: Option<i64>,
+    /// Only of this kind.
+    kind: Option<String>,
+    /// Only with this code.
+    code: Option<String>,
+    /// Only of this room.
+    room: Option<String>,
+    /// Only of this user.
+    user: Option<String>,
+    /// Only of the token of this id.
+    jti: Option<String>,
+    /// Only by this actor.
+    actor: Option<String>,
+    /// Only by actors of this kind: `root`, `api_key`, `user`, `relay` or `system`.
+    actor_kind: Option<String>,
+    /// Only from this time on, Unix milliseconds.
+    from_ms: Option<i64>,
+    /// Only before this time, Unix milliseconds.
+    to_ms: Option<i64>,
+}
+
+fn malformed(detail: &'static str) -> ApiError {
+    ApiError::Malformed { code: "query_invalid", detail: detail.into() }
+}
+
+fn kind_of(text: &str) -> Result<ActorKind, ApiError> {
+    let unknown = "`actor_kind` is `root`, `api_key`, `user`, `relay` or `system`";
+    ActorKind::named(text).ok_or_else(|| malformed(unknown))
+}
+
+async fn page(
+    state: &State,
+    limit: Option<u32>,
+    filter: Filter,
+) -> Result<Json<Page<RecordRow>>, ApiError> {
+    let limit = page_limit(&state.config, limit)?;
+    let records = state.store.records(&filter, limit + 1).await?;
+    Ok(Json(Page::cut(records, limit, |record: &RecordRow| record.id.to_string())))
+}
+
+/// Lists an app's records, newest first.
 #[utoipa::path(get, path = "/v1/apps/{app}/audit", tag = "audit", params(("app" = u32, Path), Which),
-    responses((status = 200, body = Page<Record>), (status = "4XX", body = Problem)))]
+    responses((status = 200, body = Page<RecordRow>), (status = "4XX", body = Problem)))]
 pub(crate) async fn list(
     Has(state): Has<Arc<State>>,
     Extension(caller): Extension<Caller>,
     At(app): At<AppId>,
     Asked(which): Asked<Which>,
-) -> Result<Json<Page<Record>>, ApiError> {
+) -> Result<Json<Page<RecordRow>>, ApiError> {
     caller.may(app, Scope::AppsAdmin)?;
-    let limit = page_limit(&state.config, which.limit)?;
     // Of what the doors know by now. The page itself may take long, and nobody may wait for it.
-    let newest = {
+    let (app, newest) = {
         let _look = state.doors.look(app).await;
+        let app = OfApp::Life(app_row(&state, app).await?.life());
+        (app, state.store.newest_record().await?)
+    };
+    let Which { limit, after, kind, code, room, user, jti, actor, actor_kind, from_ms, to_ms } =
+        which;
+    let actor_kind = actor_kind.as_deref().map(kind_of).transpose()?;
+    let before = Some(after.map_or(newest + 1, |after| after.min(newest + 1)));
+    let filter =
+        Filter { app, before, kind, code, room, user, jti, actor, actor_kind, from_ms, to_ms };
+    page(&state, limit, filter).await
+}
+
+/// Lists all records, newest first, also those of no app and of deleted apps. For the operator alone.
+#[utoipa::path(get, path = "/v1/audit", tag = "audit", params(WhichOfAll),
+    responses((status = 200, body = Page<RecordRow>), (status = "4XX", body = Problem)))]
+pub(crate) async fn list_all(
+    Has(state): Has<Arc<State>>,
+    Extension(caller): Extension<Caller>,
+    Asked(which): Asked<WhichOfAll>,
+) -> Result<Json<Page<RecordRow>>, ApiError> {
+    caller.is_root()?;
+    let app = match which.app.as_deref() {
+        None => OfApp::Any,
+        Some("none") => OfApp::Nobody,
+        Some(id) => OfApp::Id(id.parse().map_err(|_| malformed("`app` is an AppID, or `none`"))?),
+    };
+    let actor_kind = which.actor_kind.as_deref().map(kind_of).transpose()?;
+    let newest = {
+        let _looks = state.doors.look_at_all().await;
         state.store.newest_record().await?
     };
-    let before = which.after.map_or(newest + 1, |after| after.min(newest + 1));
-    let Which { kind, code, room, user, .. } = which;
-    let filter = Filter { before: Some(before), kind, code, room, user };
-    let records = state.store.records(app, &filter, limit + 1).await?;
-    Ok(Json(Page::cut(records, limit, |record: &Record| record.id.to_string())))
+    let filter = Filter {
+        app,
+        before: Some(which.after.map_or(newest + 1, |after| after.min(newest + 1))),
+        kind: which.kind,
+        code: which.code,
+        room: which.room,
+        user: which.user,
+        jti: which.jti,
+        actor: which.actor,
+        actor_kind,
+        from_ms: which.from_ms,
+        to_ms: which.to_ms,
+    };
+    page(&state, which.limit, filter).await
 }

@@ -14,12 +14,10 @@ use crate::{
     config::Config,
     error::{ApiError, Problem},
     idempotency::Once,
+    record::{Record, unix_ms},
     secret,
-    state::{State, unix_ms},
-    store::{
-        apps::{KeyRow, state_text},
-        audit::Record,
-    },
+    state::State,
+    store::apps::{KeyRow, state_text},
 };
 
 /// A key, without its secret.
@@ -99,7 +97,7 @@ fn check_room(config: &Config, keys: &[KeyRow]) -> Result<(), ApiError> {
 }
 
 fn record(by: &By, app: AppId, kind: &str, kid: &str) -> Record {
-    Record { detail: Some(format!("kid={kid}").into()), ..by.record(app, kind) }
+    by.record(app, kind).detail(&format!("kid={kid}"))
 }
 
 /// Makes the next key: every relay verifies with it at once, nobody signs with it yet.

@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::{Deserialize, Serialize};
-use stagedoor_bus::{Answer, Command, Revocation, Target, Then};
+use stagedoor_bus::{ActorKind, Answer, Command, Revocation, Target, Then};
 use stagedoor_token::{AppId, Fault, Limits, Refusal, RoleName};
 use utoipa::ToSchema;
 
@@ -20,9 +20,10 @@ use crate::{
     doors::News,
     error::{ApiError, Problem},
     idempotency::{NO_SECRET, Once},
+    record::Record,
     recorder::of_revocation,
     state::State,
-    store::{audit::Record, revocations::RevocationRow, write::Tx},
+    store::{revocations::RevocationRow, write::Tx},
 };
 
 /// What is to be revoked.
@@ -66,8 +67,11 @@ pub(crate) struct RevocationView {
     over_at: Option<u64>,
     /// Why.
     reason: Option<String>,
-    /// Who made it: an API key's id, `root`, or a user.
+    /// Who made it: an API key's id, a user id, `root`, or `relay` for a token that is used up.
     actor: String,
+    /// What kind of actor: `root`, `api_key`, `user` or `relay`; `null` in entries of older servers.
+    #[schema(value_type = Option<String>)]
+    actor_kind: Option<ActorKind>,
 }
 
 /// A revocation just made.
@@ -91,7 +95,8 @@ impl From<RevocationRow> for RevocationView {
             ends_at: entry.ends_s,
             over_at: over_s,
             reason: entry.reason,
-            actor,
+            actor: actor.id,
+            actor_kind: actor.kind,
         }
     }
 }
@@ -214,13 +219,12 @@ async fn store(
             detail: "the app has `revocations_per_app_max` revoked targets of this kind; revoke a wider one",
         });
     }
-    let mut row = RevocationRow::new(entry, by.caller.id());
+    let mut row = RevocationRow::new(entry, &by.caller.actor());
     let generation = tx.add_revocation(&row).await?.ok_or_else(app_unknown)?;
     row.entry.generation = generation;
     tx.add_record(of_row(by, "revocation.add", &row)).await?;
     if let Some(record) = also {
-        let detail = Some(format!("ban generation={generation}").into());
-        tx.add_record(Record { detail, ..record }).await?;
+        tx.add_record(record.detail(&format!("ban generation={generation}"))).await?;
     }
     if let Some(once) = once {
         // As long as nobody knows of seats, which comes only after.
@@ -233,9 +237,7 @@ async fn store(
 
 /// A record of what was done with a revocation.
 fn of_row(by: &By, kind: &str, row: &RevocationRow) -> Record {
-    let Record { app, code, room, user, role, jti, detail, .. } =
-        of_revocation(kind, row, by.caller.id().into(), "");
-    Record { app, code, room, user, role, jti, detail, ..by.record(row.entry.app, kind) }
+    of_revocation(by.record(row.entry.app, kind), row)
 }
 
 /// Has the relay act on live seats; how many those were. It is recorded if there were some, or if the relay did not
@@ -260,7 +262,7 @@ async fn act_on_seats(
         Err(error) => (error.code(), format!("generation={generation}")),
     };
     let record = by.record(row.entry.app, "revocation.seats");
-    let record = Record { code: code.into(), detail: Some(detail.into()), ..record };
+    let record = record.with_code(code).detail(&detail);
     // What is done is done, and has a record of its own.
     let _ = state.recorder.record(record).await;
     seats

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{Extension, Json, extract::State as Has};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use stagedoor_bus::{Answer, Command};
+use stagedoor_bus::{ActorKind, Answer, Command};
 use stagedoor_token::{AppId, Role, Roles};
 use utoipa::{IntoParams, ToSchema};
 
@@ -15,9 +15,10 @@ use crate::{
     caller::{Caller, Scope},
     doors::roles_of,
     error::{ApiError, Problem},
+    record::unix_ms,
     role_set,
-    state::{State, unix_ms},
-    store::{audit::Record, roles::RoleSetRow, write::Tx},
+    state::State,
+    store::{author::Author, roles::RoleSetRow, write::Tx},
 };
 
 /// Of what a change is made.
@@ -72,6 +73,9 @@ pub(crate) struct RolesView {
     created_ms: Option<u64>,
     /// Who made it: an API key's id or `root`.
     actor: Option<String>,
+    /// What kind of actor: `root` or `api_key`; `null` in versions of older servers.
+    #[schema(value_type = Option<String>)]
+    actor_kind: Option<ActorKind>,
     /// Templates by name, every field written out.
     #[schema(value_type = Vec<Object>)]
     roles: Vec<Role>,
@@ -99,6 +103,9 @@ pub(crate) struct VersionView {
     created_ms: u64,
     /// Who made it.
     actor: String,
+    /// What kind of actor: `root` or `api_key`; `null` in versions of older servers.
+    #[schema(value_type = Option<String>)]
+    actor_kind: Option<ActorKind>,
     /// Names of its roles.
     roles: Vec<String>,
 }
@@ -106,7 +113,7 @@ pub(crate) struct VersionView {
 /// A version's roles, and who made them.
 struct Set {
     version: u64,
-    made: Option<(u64, String)>,
+    made: Option<(u64, Author)>,
     roles: Roles,
 }
 
@@ -121,9 +128,11 @@ impl Set {
     }
 
     fn view(self) -> RolesView {
-        let (created_ms, actor) = self.made.unzip();
+        let (created_ms, author) = self.made.unzip();
+        let (actor, actor_kind) = author.map(|author| (author.id, author.kind)).unzip();
+        let actor_kind = actor_kind.flatten();
         let roles = self.roles.iter().cloned().collect();
-        RolesView { version: self.version, created_ms, actor, roles, seats: None }
+        RolesView { version: self.version, created_ms, actor, actor_kind, roles, seats: None }
     }
 }
 
@@ -186,15 +195,14 @@ impl Change {
             version,
             roles: role_set::write(roles.iter())?,
             created_ms: unix_ms(),
-            actor: by.caller.id().into(),
+            actor: Author::of(&by.caller.actor()),
         };
-        let record = |kind: &str, detail: String| Record {
-            role: role.map(Into::into),
-            detail: Some(detail.into()),
-            ..by.record(app, kind)
+        let record = |kind: &str, detail: &str| {
+            let record = by.record(app, kind).detail(detail);
+            role.map_or(record.clone(), |role| record.role(role))
         };
         self.tx.add_role_set(&row, state.config.role_versions_max).await?;
-        self.tx.add_record(record("roles.change", format!("version={version}"))).await?;
+        self.tx.add_record(record("roles.change", &format!("version={version}"))).await?;
         state.commit_app(self.tx, app).await?;
         let view = Set { version, made: Some((row.created_ms, row.actor)), roles }.view();
         if !self.reapply {
@@ -205,7 +213,7 @@ impl Change {
             Ok(seats) => ("ok", format!("version={version} seats={seats}")),
             Err(error) => (error.code(), format!("version={version}")),
         };
-        let record = Record { code: code.into(), ..record("roles.reapply", told) };
+        let record = record("roles.reapply", &told).with_code(code);
         state.recorder.record(record).await?;
         Ok(Json(RolesView { seats: Some(seats?), ..view }))
     }
@@ -321,7 +329,13 @@ pub(crate) async fn versions(
     let view = |row: RoleSetRow| {
         let roles = roles_of(&row)?.iter().map(|role| role.name().to_string()).collect();
         let RoleSetRow { version, created_ms, actor, .. } = row;
-        Ok::<_, ApiError>(VersionView { version, created_ms, actor, roles })
+        Ok::<_, ApiError>(VersionView {
+            version,
+            created_ms,
+            actor: actor.id,
+            actor_kind: actor.kind,
+            roles,
+        })
     };
     let items = rows.into_iter().map(view).collect::<Result<Vec<_>, _>>()?;
     Ok(Json(Page::cut(items, limit, |version: &VersionView| version.version.to_string())))

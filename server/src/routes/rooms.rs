@@ -21,8 +21,8 @@ use crate::{
     act::By,
     caller::{Caller, Scope},
     error::{ApiError, Problem},
+    record::Record,
     state::State,
-    store::audit::Record,
 };
 
 /// A room.
@@ -182,31 +182,25 @@ async fn act(
     record: Record,
     command: Command,
 ) -> Result<Touched, ApiError> {
-    let done = match by.caller.may(app, Scope::RoomsModerate) {
-        Ok(()) => {
-            state.store.writable().await?;
-            match state.bus.command(command).await {
-                Ok(answer) => touched(&answer),
-                Err(error) => Err(error.into()),
-            }
-        }
-        Err(error) => Err(error),
+    by.caller.may(app, Scope::RoomsModerate)?;
+    state.store.writable().await?;
+    let done = match state.bus.command(command).await {
+        Ok(answer) => touched(&answer),
+        Err(error) => Err(error.into()),
     };
-    if matches!(done, Err(ApiError::StoreUnavailable)) {
-        // Neither can the record be stored.
-        return done;
+    match &done {
+        Ok(_) => state.recorder.record(record).await?,
+        Err(error) => state.recorder.refused(record.with_code(error.code())),
     }
-    let code = done.as_ref().map_or_else(ApiError::code, |_| "ok").into();
-    state.recorder.record(Record { code, ..record }).await?;
     done
 }
 
 fn of_member(by: &By, kind: &str, app: AppId, room: &str, user: &str) -> Record {
-    Record { user: Some(user.into()), ..of_room(by, kind, app, room) }
+    of_room(by, kind, app, room).user(user)
 }
 
 fn of_room(by: &By, kind: &str, app: AppId, room: &str) -> Record {
-    Record { room: Some(room.into()), ..by.record(app, kind) }
+    by.record(app, kind).room(room)
 }
 
 /// Removes a user from a room: its token does not get back in. With `ban` no token of the user does, and a
@@ -228,7 +222,7 @@ pub(crate) async fn kick(
             let field = if ends_at.is_some() { "ends_at" } else { "reason" };
             return Err(ApiError::Invalid { code: "revocation_invalid", detail }.at(field));
         }
-        let command = Command::Kick { app, room, user };
+        let command = Command::Kick { app, room, user, by: by.caller.actor() };
         return act(&state, &by, app, record, command).await.map(Json);
     }
     by.caller.may(app, Scope::RoomsModerate)?;
@@ -249,8 +243,8 @@ pub(crate) async fn assign(
 ) -> Result<Json<Touched>, ApiError> {
     let role: RoleName = role.parse().map_err(ApiError::from)?;
     let record = of_member(&by, "room.role", app, &room, &user);
-    let record = Record { role: Some(role.text()), ..record };
-    let asked_by = by.caller.id().to_owned();
+    let record = record.role(&role);
+    let asked_by = by.caller.actor();
     let command = Command::Assign { app, room, user, role, by: asked_by };
     act(&state, &by, app, record, command).await.map(Json)
 }
@@ -269,7 +263,7 @@ async fn set_muted(
     }
     let record = of_member(by, if muted { "room.mute" } else { "room.unmute" }, app, &room, &user);
     let names: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
-    let record = Record { detail: Some(format!("kinds={}", names.join(",")).into()), ..record };
+    let record = record.detail(&format!("kinds={}", names.join(",")));
     let command = Command::Mute { app, room, user, kinds, muted };
     act(state, by, app, record, command).await
 }

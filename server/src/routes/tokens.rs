@@ -21,7 +21,6 @@ use crate::{
     issue::{Issued, Lives, NotIssued, Stay, Terms, Wanted, bearer, issue},
     secret,
     state::State,
-    store::audit::Record,
 };
 
 /// What the token is to say.
@@ -185,23 +184,20 @@ pub(crate) async fn create(
     At(app): At<AppId>,
     Body(new): Body<NewToken>,
 ) -> Result<(StatusCode, Json<TokenCreated>), ApiError> {
-    let mut record = Record {
-        room: Some(new.room.chars().take(128).collect::<String>().into()),
-        user: Some(new.user.chars().take(64).collect::<String>().into()),
-        role: Some(new.role.chars().take(32).collect::<String>().into()),
-        ..by.record(app, "token.mint")
-    };
-    let issued = match by.caller.may(app, Scope::TokensMint) {
-        Ok(()) => mint(&state, app, new).await,
-        Err(error) => Err(error),
-    };
+    let allowed = by.caller.may(app, Scope::TokensMint);
+    allowed.inspect_err(|error| state.metrics.mint(error.code()))?;
+    let record = by.record(app, "token.mint");
+    let record = record.room(&new.room).user(&new.user).role(&new.role);
+    let issued = mint(&state, app, new).await;
     state.metrics.mint(issued.as_ref().map_or_else(ApiError::code, |_| "ok"));
-    match &issued {
-        Ok(issued) => record.jti = Some(issued.claims.jti.as_str().into()),
-        Err(error) => record.code = error.code().into(),
-    }
-    state.recorder.record(record).await?;
-    let Issued { token, claims, grants } = issued?;
+    let Issued { token, claims, grants } = match issued {
+        Ok(issued) => issued,
+        Err(error) => {
+            state.recorder.refused(record.with_code(error.code()));
+            return Err(error);
+        }
+    };
+    state.recorder.record(record.jti(&claims.jti)).await?;
     let expires_in_s = claims.exp - claims.iat;
     Ok((
         StatusCode::CREATED,
@@ -228,13 +224,10 @@ pub(crate) async fn explain(
         }
         answer
     };
-    let claims = answer.claims.as_ref();
-    let record = Record {
-        code: answer.code.into(),
-        room: claims.map(|claims| claims.room.as_str().into()),
-        user: claims.map(|claims| claims.user.as_str().into()),
-        jti: claims.map(|claims| claims.jti.as_str().into()),
-        ..by.record(app, "token.verify")
+    let record = by.record(app, "token.verify").with_code(answer.code);
+    let record = match &answer.claims {
+        Some(Claims { room, user, jti, .. }) => record.room(room).user(user).jti(jti),
+        None => record,
     };
     state.recorder.record(record).await?;
     Ok(Json(answer))

@@ -1,6 +1,7 @@
 //! Apps and their keys, of `store`.
 
 use sqlx::{Row, sqlite::SqliteRow};
+use stagedoor_bus::AppLife;
 use stagedoor_token::{AppId, KeyState, SecondLogin};
 
 use super::{
@@ -25,6 +26,11 @@ pub(crate) struct AppRow {
 }
 
 impl AppRow {
+    /// The app, as what is recorded of it names it.
+    pub(crate) fn life(&self) -> AppLife {
+        AppLife { id: self.id, since_ms: self.created_ms }
+    }
+
     /// An app for tests.
     #[cfg(test)]
     pub(crate) fn sample(id: u32) -> Self {

@@ -29,7 +29,7 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
-    use crate::store::{audit::Record, tests::opened};
+    use crate::{record::Record, store::tests::opened};
 
     #[tokio::test]
     async fn the_settled_time_is_the_one_noted_last_else_the_trails() {

@@ -1,29 +1,26 @@
 //! Revocations that somebody waits for, of `store`: all that wait are one transaction, in few statements.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, LazyLock},
-};
+use std::{collections::BTreeMap, sync::LazyLock};
 
 use sqlx::{Arguments, error::BoxDynError, sqlite::SqliteArguments};
-use stagedoor_bus::Revocation;
-use stagedoor_token::AppId;
+use stagedoor_bus::{ActorKind, AppLife, Revocation};
 
 use super::{
     StoreError,
     apps::unsigned,
+    bound,
     revocations::{RevocationRow, far, text_of},
     signed,
     write::Tx,
 };
 
-const COLUMNS: usize = 9;
+const COLUMNS: usize = 10;
 
 /// Statements by how many rows they insert, largest first: each is a trip to the database's thread, and of few
 /// sizes it stays prepared.
 static INSERTS: LazyLock<[(usize, String); 3]> = LazyLock::new(|| {
     let row = format!("({})", ["?"; COLUMNS].join(","));
-    let columns = "app, generation, target, at_s, ban, ends_s, over_s, reason, actor";
+    let columns = "app, generation, target, at_s, ban, ends_s, over_s, reason, actor, actor_kind";
     [64, 8, 1].map(|rows| {
         (
             rows,
@@ -36,15 +33,15 @@ static INSERTS: LazyLock<[(usize, String); 3]> = LazyLock::new(|| {
 #[derive(Clone, Debug)]
 pub(crate) enum Entry {
     /// Revocations of one app, which are numbered in their order.
-    Revoke(Vec<RevocationRow>),
-    /// Revocations of an app, by their numbers, in somebody's name.
-    Lift(AppId, Vec<u64>, Arc<str>),
+    Revoke(AppLife, Vec<RevocationRow>),
+    /// Revocations of an app, by their numbers.
+    Lift(AppLife, Vec<u64>),
 }
 
 /// What was written of an entry.
 #[derive(Clone, Debug)]
 pub(crate) enum Written {
-    /// The revocations with their numbers; `None` where the app is not there any more.
+    /// The revocations with their numbers; `None` where the app is not there any more, or was made again.
     Revoked(Option<Vec<RevocationRow>>),
     /// Those that were there, each with what still stands of its target.
     Lifted(Vec<(RevocationRow, Vec<Revocation>)>),
@@ -57,24 +54,25 @@ impl Tx {
         mut entries: Vec<Entry>,
     ) -> Result<Vec<Written>, StoreError> {
         let mut numbers = self.first_numbers(&mut entries).await?;
-        let rows =
-            entries.iter_mut().filter_map(revoked).flat_map(|rows| number(rows, &mut numbers));
+        let rows = entries.iter_mut().filter_map(revoked);
+        let rows = rows.flat_map(|(app, rows)| number(rows, numbers.get_mut(&app)));
         let rows: Vec<RevocationRow> = rows.cloned().collect();
         // Before anything is lifted: what is left of its target is told to the doors.
         self.insert_revocations(&rows).await?;
         let mut all_written = Vec::with_capacity(entries.len());
         for entry in entries {
             all_written.push(match entry {
-                Entry::Revoke(rows) => {
+                Entry::Revoke(_, rows) => {
                     let there = rows.first().is_some_and(|row| row.entry.generation > 0);
                     Written::Revoked(there.then_some(rows))
                 }
-                Entry::Lift(app, generations, by) => {
+                Entry::Lift(app, generations) => {
                     let mut lifted = Vec::new();
-                    for generation in generations {
-                        lifted.extend(self.lift_revocation(app, generation).await?);
+                    // Of an app that was made again the numbers are others'.
+                    let there = self.app(app.id).await?.is_some_and(|row| row.life() == app);
+                    for generation in generations.into_iter().filter(|_| there) {
+                        lifted.extend(self.lift_revocation(app.id, generation).await?);
                     }
-                    lifted.iter_mut().for_each(|(row, _)| row.actor = by.to_string());
                     Written::Lifted(lifted)
                 }
             });
@@ -86,17 +84,19 @@ impl Tx {
     async fn first_numbers(
         &mut self,
         entries: &mut [Entry],
-    ) -> Result<BTreeMap<AppId, u64>, StoreError> {
-        let mut counts = BTreeMap::<AppId, u64>::new();
-        for row in entries.iter_mut().filter_map(revoked).flatten() {
-            *counts.entry(row.entry.app).or_default() += 1;
+    ) -> Result<BTreeMap<AppLife, u64>, StoreError> {
+        let mut counts = BTreeMap::<AppLife, u64>::new();
+        for (app, rows) in entries.iter_mut().filter_map(revoked) {
+            *counts.entry(app).or_default() += rows.len() as u64;
         }
         let mut first = BTreeMap::new();
         for (app, count) in counts {
             let raise = sqlx::query(
-                "UPDATE apps SET generation = generation + ? WHERE id = ? RETURNING generation",
+                "UPDATE apps SET generation = generation + ? WHERE id = ? AND created_ms = ?
+                 RETURNING generation",
             );
-            let raise = raise.bind(signed(count, "revocations")?).bind(i64::from(app.0));
+            let raise = raise.bind(signed(count, "revocations")?);
+            let raise = raise.bind(i64::from(app.id.0)).bind(bound(app.since_ms));
             if let Some(raised) = self.optional(raise).await? {
                 first.insert(app, unsigned(&raised, "generation")? - count + 1);
             }
@@ -126,11 +126,7 @@ impl Tx {
 }
 
 /// Gives revocations of one app their numbers; none of them where the app is not there.
-fn number<'a>(
-    rows: &'a mut [RevocationRow],
-    numbers: &mut BTreeMap<AppId, u64>,
-) -> &'a [RevocationRow] {
-    let next = rows.first().and_then(|row| numbers.get_mut(&row.entry.app));
+fn number<'a>(rows: &'a mut [RevocationRow], next: Option<&mut u64>) -> &'a [RevocationRow] {
     let Some(next) = next else { return &[] };
     for row in &mut *rows {
         row.entry.generation = *next;
@@ -139,9 +135,9 @@ fn number<'a>(
     rows
 }
 
-fn revoked(entry: &mut Entry) -> Option<&mut Vec<RevocationRow>> {
+fn revoked(entry: &mut Entry) -> Option<(AppLife, &mut Vec<RevocationRow>)> {
     match entry {
-        Entry::Revoke(rows) => Some(rows),
+        Entry::Revoke(app, rows) => Some((*app, rows)),
         Entry::Lift(..) => None,
     }
 }
@@ -167,6 +163,7 @@ fn bind(
     values.add(far(entry.ends_s))?;
     values.add(far(*over_s))?;
     values.add(entry.reason.clone())?;
-    values.add(actor.clone())?;
+    values.add(actor.id.clone())?;
+    values.add(actor.kind.map(ActorKind::as_str))?;
     Ok(())
 }

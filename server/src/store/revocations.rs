@@ -2,12 +2,13 @@
 //! is added and, when lifted or when no token that it could hit is alive, deleted; never changed.
 
 use sqlx::{Row, sqlite::SqliteRow};
-use stagedoor_bus::{REVOCATION_KEPT_S, Revocation, Target};
+use stagedoor_bus::{Actor, REVOCATION_KEPT_S, Revocation, Target};
 use stagedoor_token::AppId;
 
 use super::{
     Store, StoreError,
     apps::{app_id, unsigned},
+    author::{Author, author},
     bound,
     write::Tx,
 };
@@ -18,16 +19,16 @@ pub(crate) struct RevocationRow {
     pub(crate) entry: Revocation,
     /// When it falls away, Unix seconds; a ban for good never does.
     pub(crate) over_s: Option<u64>,
-    /// Who made it: an API key's id, `root`, or a user.
-    pub(crate) actor: String,
+    /// Who made it.
+    pub(crate) actor: Author,
 }
 
 impl RevocationRow {
     /// An entry as it is to be stored.
-    pub(crate) fn new(entry: Revocation, actor: &str) -> Self {
+    pub(crate) fn new(entry: Revocation, actor: &Actor) -> Self {
         let kept_until_s = entry.at_s.saturating_add(REVOCATION_KEPT_S);
         let over_s = if entry.ban { entry.ends_s } else { Some(kept_until_s) };
-        Self { entry, over_s, actor: actor.into() }
+        Self { entry, over_s, actor: Author::of(actor) }
     }
 }
 
@@ -51,7 +52,7 @@ fn revocation_row(row: &SqliteRow) -> Result<RevocationRow, StoreError> {
         ban: row.try_get::<i64, _>("ban")? != 0,
         reason: row.try_get("reason")?,
     };
-    Ok(RevocationRow { entry, over_s: seconds(row, "over_s")?, actor: row.try_get("actor")? })
+    Ok(RevocationRow { entry, over_s: seconds(row, "over_s")?, actor: author(row)? })
 }
 
 /// A time to be kept; one that does not fit is further off than anybody lives to see.

@@ -2,11 +2,13 @@
 //! let go; never changed. An app without one has the built-in roles, which are version 0.
 
 use sqlx::{Row, sqlite::SqliteRow};
+use stagedoor_bus::ActorKind;
 use stagedoor_token::AppId;
 
 use super::{
     Store, StoreError,
     apps::{app_id, unsigned},
+    author::{Author, author},
     bound, signed,
     write::{Statement, Tx},
 };
@@ -19,7 +21,7 @@ pub(crate) struct RoleSetRow {
     /// A JSON array of templates.
     pub(crate) roles: String,
     pub(crate) created_ms: u64,
-    pub(crate) actor: String,
+    pub(crate) actor: Author,
 }
 
 fn role_set_row(row: &SqliteRow) -> Result<RoleSetRow, StoreError> {
@@ -28,7 +30,7 @@ fn role_set_row(row: &SqliteRow) -> Result<RoleSetRow, StoreError> {
         version: unsigned(row, "version")?,
         roles: row.try_get("roles")?,
         created_ms: unsigned(row, "created_ms")?,
-        actor: row.try_get("actor")?,
+        actor: author(row)?,
     })
 }
 
@@ -95,10 +97,12 @@ impl Tx {
     ) -> Result<(), StoreError> {
         let (app, version) = (i64::from(set.app.0), signed(set.version, "role_sets")?);
         let insert = sqlx::query(
-            "INSERT INTO role_sets (app, version, roles, created_ms, actor) VALUES (?, ?, ?, ?, ?)",
+            "INSERT INTO role_sets (app, version, roles, created_ms, actor, actor_kind)
+             VALUES (?, ?, ?, ?, ?, ?)",
         );
         let insert = insert.bind(app).bind(version).bind(&set.roles);
-        let insert = insert.bind(signed(set.created_ms, "role_sets")?).bind(&set.actor);
+        let insert = insert.bind(signed(set.created_ms, "role_sets")?).bind(&set.actor.id);
+        let insert = insert.bind(set.actor.kind.map(ActorKind::as_str));
         self.execute(insert).await?;
         let delete = sqlx::query("DELETE FROM role_sets WHERE app = ? AND version <= ?");
         let delete = delete.bind(app).bind(version - i64::from(versions_max.max(1)));
@@ -108,6 +112,8 @@ impl Tx {
 
 #[cfg(test)]
 mod tests {
+    use stagedoor_bus::Actor;
+
     use super::*;
     use crate::store::{apps::AppRow, tests::opened};
 
@@ -122,7 +128,7 @@ mod tests {
                 version,
                 roles: "[]".into(),
                 created_ms: 0,
-                actor: "root".into(),
+                actor: Author::of(&Actor::Root),
             };
             tx.add_role_set(&set, 2).await.expect("added");
         }

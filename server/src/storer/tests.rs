@@ -1,8 +1,14 @@
-use stagedoor_bus::{Bearer, Bus, BusError, Ends, LocalBus, Storing, Target};
+use stagedoor_bus::{
+    Actor, ActorKind, AppLife, Bearer, Bus, BusError, Ends, LocalBus, Storing, Target,
+};
 use stagedoor_token::AppId;
 
 use super::*;
-use crate::store::{apps::AppRow, audit::Filter, tests::opened};
+use crate::store::{
+    apps::AppRow,
+    audit::{Filter, OfApp},
+    tests::opened,
+};
 
 const NOW_S: u64 = 1_700_000_000;
 
@@ -24,7 +30,7 @@ impl Scene {
         drop(tx.commit().await.expect("committed"));
         let (bus, ends) = LocalBus::new();
         let doors = Doors::new(bus.clone(), Arc::default());
-        let storer = Storer::new(store.clone(), Arc::new(doors));
+        let storer = Storer::new(store.clone(), Arc::new(doors), Arc::default());
         Self { store, bus, ends, storer, _folder: folder }
     }
 
@@ -56,6 +62,14 @@ impl Scene {
     }
 }
 
+fn life(app: u32) -> AppLife {
+    AppRow::sample(app).life()
+}
+
+fn host() -> By {
+    By { actor: Actor::User("host".into()), peer: Some("192.0.2.1:80".into()) }
+}
+
 fn ban(app: u32, user: &str) -> Revocation {
     Revocation {
         app: AppId(app),
@@ -76,9 +90,9 @@ async fn what_waits_at_once_is_numbered_recorded_and_known() {
         let app = 1 + n % 2;
         let of_user = |more| ban(app, &format!("u{n}{more}"));
         let revocations = (0..=n % 3).map(of_user).collect();
-        storing.push(scene.bus.store(revocations, "host"));
+        storing.push(scene.bus.store(life(app), revocations, host()));
     }
-    let nowhere = scene.bus.store(vec![ban(3, "u")], "host");
+    let nowhere = scene.bus.store(life(3), vec![ban(3, "u")], host());
     scene.store().await;
     for storing in storing {
         storing.await.expect("stored").keep();
@@ -91,10 +105,15 @@ async fn what_waits_at_once_is_numbered_recorded_and_known() {
             stored.iter().filter(|row| row.entry.app == AppId(app)).collect();
         let numbers: Vec<u64> = of_app.iter().map(|row| row.entry.generation).collect();
         assert_eq!(numbers, (1..=of_app.len() as u64).collect::<Vec<_>>());
-        let filter = Filter { kind: Some("revocation.add".into()), ..Filter::default() };
-        let records = scene.store.records(AppId(app), &filter, 1_000).await.expect("records");
+        let (kind, app) = (Some("revocation.add".into()), OfApp::Life(life(app)));
+        let filter = Filter { kind, app, ..Filter::default() };
+        let records = scene.store.records(&filter, 1_000).await.expect("records");
         assert_eq!(records.len(), of_app.len());
-        assert!(records.iter().all(|record| record.actor.as_deref() == Some("host")));
+        for record in records {
+            assert_eq!(record.actor.as_deref(), Some("host"));
+            assert_eq!(record.actor_kind, Some(ActorKind::User));
+            assert_eq!(record.peer.as_deref(), Some("192.0.2.1:80"));
+        }
     }
     assert_eq!(stored.len(), 34 + 33 * 2 + 33 * 3);
 }
@@ -102,8 +121,7 @@ async fn what_waits_at_once_is_numbered_recorded_and_known() {
 #[tokio::test]
 async fn what_is_lifted_leaves_what_else_is_said_of_its_target() {
     let mut scene = Scene::with_apps(1).await;
-    let storing =
-        [scene.bus.store(vec![ban(1, "anna")], "a"), scene.bus.store(vec![ban(1, "anna")], "b")];
+    let storing = [(); 2].map(|()| scene.bus.store(life(1), vec![ban(1, "anna")], host()));
     scene.store().await;
     for (storing, left) in storing.into_iter().zip([1, 0]) {
         let lifting = storing.await.expect("stored").lift();
@@ -117,14 +135,14 @@ async fn what_is_lifted_leaves_what_else_is_said_of_its_target() {
 async fn what_is_due_is_tried_until_it_is_stored_and_holds_meanwhile() {
     let mut scene = Scene::with_apps(1).await;
     let first = scene.store.begin().await.expect("another is first");
-    let due = scene.bus.store_due(vec![ban(1, "anna")], "host");
-    let asked = scene.bus.store(vec![ban(1, "ben")], "host");
+    let due = scene.bus.store_due(life(1), vec![ban(1, "anna")], host());
+    let asked = scene.bus.store(life(1), vec![ban(1, "ben")], host());
     scene.store().await;
     assert_eq!(asked.await.expect_err("refused"), BusError::StoreUnavailable);
     assert!(scene.is_banned(1, "anna") && !scene.is_banned(1, "ben"));
     drop(first);
     // Before its time nothing is tried again, and what comes is not held up by it.
-    let asked = scene.bus.store(vec![ban(1, "carl")], "host");
+    let asked = scene.bus.store(life(1), vec![ban(1, "carl")], host());
     scene.storer.retry_at = Instant::now() + Duration::from_secs(60);
     scene.store().await;
     asked.await.expect("stored").keep();
@@ -135,4 +153,38 @@ async fn what_is_due_is_tried_until_it_is_stored_and_holds_meanwhile() {
     let users: Vec<String> =
         scene.stored().await.iter().map(|row| format!("{:?}", row.entry.target)).collect();
     assert_eq!(users, [r#"User("carl")"#, r#"User("anna")"#]);
+}
+
+#[tokio::test]
+async fn nothing_is_stored_of_an_app_that_was_made_again() {
+    let mut scene = Scene::with_apps(1).await;
+    let before = AppLife { since_ms: life(1).since_ms + 1, ..life(1) };
+    let of_old = scene.bus.store(before, vec![ban(1, "anna")], host());
+    let of_new = scene.bus.store(life(1), vec![ban(1, "ben")], host());
+    scene.store().await;
+    assert_eq!(of_old.await.expect_err("another app"), BusError::StoreUnavailable);
+    of_new.await.expect("stored").keep();
+    assert!(!scene.is_banned(1, "anna") && scene.is_banned(1, "ben"));
+    let lift = Entry::Lift(before, vec![1]);
+    let mut tx = scene.store.begin().await.expect("begun");
+    let written = tx.write_entries(vec![lift]).await.expect("written");
+    drop(tx.commit().await.expect("committed"));
+    assert!(matches!(&written[..], [Written::Lifted(rows)] if rows.is_empty()));
+    assert_eq!(scene.stored().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_trail_that_may_not_grow_refuses_what_is_asked_and_not_what_holds() {
+    let mut scene = Scene::with_apps(1).await;
+    scene.storer.gate.disk_is_low(true);
+    let asked = scene.bus.store(life(1), vec![ban(1, "anna")], host());
+    let due = scene.bus.store_due(life(1), vec![ban(1, "ben")], host());
+    scene.store().await;
+    assert_eq!(asked.await.expect_err("refused"), BusError::StoreUnavailable);
+    due.await.expect("stored").keep();
+    assert!(!scene.is_banned(1, "anna") && scene.is_banned(1, "ben"));
+    scene.storer.gate.disk_is_low(false);
+    let asked = scene.bus.store(life(1), vec![ban(1, "anna")], host());
+    scene.store().await;
+    asked.await.expect("stored").keep();
 }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::{
     Done,
+    audit::{self, Which},
     http::{Api, Paging, segment},
     print,
 };
@@ -56,10 +57,12 @@ enum AppCommand {
         /// The AppID.
         app: u32,
     },
-    /// List the audit trail, newest first.
+    /// List the app's audit trail, newest first.
     Audit {
         /// The AppID.
         app: u32,
+        #[command(flatten)]
+        which: Which,
         #[command(flatten)]
         paging: Paging,
     },
@@ -161,8 +164,9 @@ pub(super) fn run(app: App, json: bool) -> Done {
         }
         AppCommand::List(paging) => (Method::GET, format!("/v1/apps{}", paging.query()), None),
         AppCommand::Delete { app } => (Method::DELETE, format!("/v1/apps/{app}"), None),
-        AppCommand::Audit { app, paging } => {
-            (Method::GET, format!("/v1/apps/{app}/audit{}", paging.query()), None)
+        AppCommand::Audit { app, which, paging } => {
+            let path = audit::path(&format!("/v1/apps/{app}/audit"), &which, &paging);
+            (Method::GET, path, None)
         }
         AppCommand::Keys(Keys::List { app }) => (Method::GET, format!("/v1/apps/{app}/keys"), None),
         AppCommand::Keys(Keys::Create { app }) => {

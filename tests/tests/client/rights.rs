@@ -121,7 +121,13 @@ async fn who_came_back_to_wait_has_its_streams_and_its_patterns_again_once_admit
         role["waits"] = true.into();
     }
     let roles = Roles::from_json(&serde_json::to_string(&roles)?)?.into();
-    let app = App { id: stage.app, keys: vec![stage.key.clone()], roles, second_login: None };
+    let app = App {
+        id: stage.app,
+        since_ms: stage.since_ms(stage.app),
+        keys: vec![stage.key.clone()],
+        roles,
+        second_login: None,
+    };
     stage.running.bus.put_app(app).await?;
     revoke_first(&stage).await?;
     let there = back(&mut events).await?;

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
-use stagedoor_bus::{self as bus, App, Bus, Command};
+use stagedoor_bus::{self as bus, Actor, App, Bus, Command};
 use stagedoor_tests::member::PATIENCE;
 use stagedoor_token::{Claims, Roles, mint};
 use stagedoor_wire::{name::Topic, request};
@@ -108,7 +108,8 @@ impl Episode<'_> {
                 let roles = Roles::from_json(&serde_json::to_string(roles)?)?.into();
                 let second_login = second_login.clone().map(serde_json::from_value).transpose()?;
                 let keys = self.keys[..2].to_vec();
-                bus.put_app(App { id: app, keys, roles, second_login }).await?;
+                let since_ms = self.stage.since_ms(app);
+                bus.put_app(App { id: app, since_ms, keys, roles, second_login }).await?;
                 if !reapply {
                     return Ok(json!({"ok": {}}));
                 }
@@ -116,7 +117,7 @@ impl Episode<'_> {
             }
             Op::Assign { room, user, role } => {
                 let role = role.parse().context("a role's name")?;
-                let (room, user, by) = (room.clone(), user.clone(), "oracle".into());
+                let (room, user, by) = (room.clone(), user.clone(), Actor::System);
                 Command::Assign { app, room, user, role, by }
             }
             Op::Mute { room, user, kinds, muted } => {
@@ -124,7 +125,7 @@ impl Episode<'_> {
                 Command::Mute { app, room: room.clone(), user: user.clone(), kinds, muted: *muted }
             }
             Op::Kick { room, user } => {
-                Command::Kick { app, room: room.clone(), user: user.clone() }
+                Command::Kick { app, room: room.clone(), user: user.clone(), by: Actor::System }
             }
             Op::CloseRoom { room } => Command::CloseRoom { app, room: room.clone() },
             Op::Admit { room, users, .. } => Command::Admit {

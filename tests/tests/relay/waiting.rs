@@ -25,7 +25,9 @@ async fn stage(
 async fn set_roles(stage: &Stage, roles: &[Value]) -> Result<()> {
     let roles = Roles::from_json(&serde_json::to_string(roles)?)?.into();
     let keys = vec![stage.key.clone()];
-    Ok(stage.running.bus.put_app(App { id: stage.app, keys, roles, second_login: None }).await?)
+    let (id, since_ms) = (stage.app, stage.since_ms(stage.app));
+    let app = App { id, since_ms, keys, roles, second_login: None };
+    Ok(stage.running.bus.put_app(app).await?)
 }
 
 /// The role of this name.
@@ -153,8 +155,9 @@ async fn who_may_not_admit_admits_nobody_by_a_list() -> Result<()> {
     assert_eq!(waiting[0].code(json!({"op": "unask"})).await?, "ask_unknown");
     let backend = stage.backend(&[Scope::AppsAdmin]).await?;
     let path = format!("/v1/apps/{}/audit?kind=moderate.admit", stage.app);
-    let records = backend.records(&path, 3).await?;
-    assert!(records.iter().all(|record| record["code"] == "moderate_denied"), "{records:?}");
+    // The first refusal; those that follow are counted.
+    let records = backend.records(&path, 1).await?;
+    assert_eq!(records[0]["code"], "moderate_denied", "{records:?}");
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use std::{
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use stagedoor_bus::{App, Asked, Bus, Command, Ends, Event, LocalBus, StoreRequest};
+use stagedoor_bus::{Actor, App, Asked, Bus, Command, Ends, Event, LocalBus, StoreRequest};
 use stagedoor_token::{AppId, Claims, Key, KeyState, Kind, Roles, mint};
 use stagedoor_wire::{CONNECT_PATH, SUBPROTOCOL, limits::Limits, request::To};
 use tokio::{
@@ -60,7 +60,7 @@ impl Hall {
         let (bus, Ends { commands, events, stores }) = LocalBus::new();
         let key = Key::hs256(APP, "k1", &[7; 32], KeyState::Current).expect("a key");
         let (id, keys, roles) = (APP, vec![key.clone()], Roles::built_in());
-        bus.put_app(App { id, keys, roles, second_login: None }).await.expect("a bus");
+        bus.put_app(App { id, since_ms: 1, keys, roles, second_login: None }).await.expect("a bus");
         let config = Config { limits, ..Config::default() };
         let relay = Relay::new(config, Proxies::default(), bus).expect("a relay");
         let shared = relay.shared.clone();
@@ -121,7 +121,7 @@ impl Hall {
 
     pub(super) fn assign(&self, user: &str, role: &str) {
         let (room, user, role) = (ROOM.into(), user.into(), role.parse().expect("a role"));
-        self.command(Command::Assign { app: APP, room, user, role, by: "api".into() });
+        self.command(Command::Assign { app: APP, room, user, role, by: Actor::Root });
     }
 
     /// Sends 10,000 bytes.

@@ -67,7 +67,7 @@ table! {
     LoginTimeout = 4101, "login_timeout";
     /// The room holds as many members as it may.
     RoomFull = 4102, "room_full";
-    /// Too many requests, after notices.
+    /// Too many requests, after notices; or too many logins with one token or from one address.
     RateExceeded = 4103, "rate_exceeded";
     /// The role has as many members in the room as it may.
     RoleFull = 4104, "role_full";

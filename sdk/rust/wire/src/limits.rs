@@ -64,6 +64,14 @@ limits! {
     sends_burst: u32 = 20;
     /// Requests refused for their rate, beyond those carried out, before the connection is closed.
     rate_refusals_max: u32 = 500;
+    /// Logins a second with one token.
+    logins_per_s: u32 = 5;
+    /// Logins above the rate that may be made at once with one token.
+    logins_burst: u32 = 50;
+    /// Logins a second from one address; refused ones are counted apart, by the same rate.
+    address_logins_per_s: u32 = 100;
+    /// Logins above the rate that may be made at once from one address.
+    address_logins_burst: u32 = 2_000;
     /// Live streams of one room.
     streams_per_room_max: usize = 1_000;
     /// `meta` of a stream.

@@ -34,6 +34,8 @@ impl Served {
             command.env(format!("STAGEDOOR_SERVER__{name}"), "1000000");
         }
         command.env("STAGEDOOR_SERVER__KEYS_PER_APP_MAX", "1000000");
+        // Its disk may be small, and is full when it is full.
+        command.env("STAGEDOOR_SERVER__DISK_FREE_BYTES_MIN", "0");
         command.env("STAGEDOOR_RELAY__LIMITS__DRAIN_GRACE_MS", "100");
         let mut child =
             command.stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true).spawn()?;

@@ -209,8 +209,8 @@ impl Case {
     }
 
     async fn records(&self) -> Result<usize> {
-        let path = format!("/audit?kind={}&code=ok&limit=200", self.kind);
-        let (_, page) = self.see(&path).await?;
+        let path = format!("/v1/audit?app={}&kind={}&code=ok&limit=200", self.app, self.kind);
+        let page = self.root.get(200, "GET", &path, None).await?;
         Ok(page["items"].as_array().map_or(0, Vec::len))
     }
 

@@ -1,0 +1,118 @@
+//! Who did something. After `directory`, before `text`. An id alone does not say: a user may be named as an API key or as the
+//! operator is, so an actor has a kind.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+/// What kind of actor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ActorKind {
+    /// The operator, by the root credential.
+    Root,
+    /// A backend, by an API key.
+    ApiKey,
+    /// A member of a room, by its user id.
+    User,
+    /// The relay, by a rule of its own, such as that a token of `once` is used up.
+    Relay,
+    /// The process itself, such as at its first start.
+    System,
+}
+
+impl ActorKind {
+    /// Every kind.
+    pub const ALL: [Self; 5] = [Self::Root, Self::ApiKey, Self::User, Self::Relay, Self::System];
+
+    /// The kind as it is written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Root => "root",
+            Self::ApiKey => "api_key",
+            Self::User => "user",
+            Self::Relay => "relay",
+            Self::System => "system",
+        }
+    }
+
+    /// The kind that a text names.
+    pub fn named(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+}
+
+/// Who did something.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Actor {
+    /// The operator.
+    Root,
+    /// A backend: the id of its API key.
+    ApiKey(Arc<str>),
+    /// A member: its user id.
+    User(Arc<str>),
+    /// The relay.
+    Relay,
+    /// The process.
+    System,
+}
+
+impl Actor {
+    /// Its kind.
+    pub fn kind(&self) -> ActorKind {
+        match self {
+            Self::Root => ActorKind::Root,
+            Self::ApiKey(_) => ActorKind::ApiKey,
+            Self::User(_) => ActorKind::User,
+            Self::Relay => ActorKind::Relay,
+            Self::System => ActorKind::System,
+        }
+    }
+
+    /// Its id; an actor of which there is one is named as its kind.
+    pub fn id(&self) -> &str {
+        match self {
+            Self::ApiKey(id) | Self::User(id) => id,
+            one => one.kind().as_str(),
+        }
+    }
+}
+
+/// Who did something, and from where.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct By {
+    /// Who.
+    pub actor: Actor,
+    /// The peer's address, of a member.
+    pub peer: Option<Arc<str>>,
+}
+
+impl By {
+    /// Somebody who is in no room.
+    pub fn outside(actor: Actor) -> Self {
+        Self { actor, peer: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_are_written_as_they_are_serialized_and_read_back() {
+        for kind in ActorKind::ALL {
+            let json = serde_json::to_value(kind).expect("JSON");
+            assert_eq!(json, kind.as_str());
+            assert_eq!(ActorKind::named(kind.as_str()), Some(kind));
+        }
+        assert_eq!(ActorKind::named("king"), None);
+    }
+
+    #[test]
+    fn a_user_named_root_is_another_actor_than_the_operator() {
+        let user = Actor::User("root".into());
+        assert_eq!(user.id(), Actor::Root.id());
+        assert_ne!((user.kind(), &user), (ActorKind::Root, &Actor::Root));
+    }
+}

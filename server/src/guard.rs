@@ -1,0 +1,53 @@
+//! What holds for every operation of the API, whoever carries it out: an act is refused while it could not be
+//! recorded, and a missing scope is recorded, in the app's trail if the credential is the app's.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{MatchedPath, Request, State as Has},
+    http::Method,
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use stagedoor_token::AppId;
+
+use crate::{act::By, error::Problem, state::State};
+
+/// Passes a request on, and records that its caller lacks the scope for it.
+pub(crate) async fn guard(Has(state): Has<Arc<State>>, request: Request, next: Next) -> Response {
+    let is_act = !matches!(*request.method(), Method::GET | Method::HEAD);
+    if is_act && let Err(error) = state.recorder.may_record() {
+        return error.into_response();
+    }
+    let asked = Asked::of(&request, &state);
+    let response = next.run(request).await;
+    let problem = response.extensions().get::<Problem>();
+    if problem.is_some_and(|problem| problem.code == "scope_missing")
+        && let Some(Asked { by, operation, app }) = asked
+    {
+        let record = by.record_of_none("caller").with_code("scope_missing").detail(&operation);
+        state.recorder.refused(match app {
+            Some(app) => by.file(record, app),
+            None => record,
+        });
+    }
+    response
+}
+
+/// What was asked, as far as a refusal needs it.
+struct Asked {
+    by: By,
+    operation: String,
+    app: Option<AppId>,
+}
+
+impl Asked {
+    fn of(request: &Request, state: &State) -> Option<Self> {
+        let by = By::of(request.extensions(), state)?;
+        let route = request.extensions().get::<MatchedPath>()?.as_str();
+        let operation = format!("{} {route}", request.method());
+        let app = request.uri().path().split('/').nth(3);
+        let app = app.filter(|_| route.starts_with("/v1/apps/{app}"));
+        Some(Self { by, operation, app: app.and_then(|app| app.parse().ok()).map(AppId) })
+    }
+}

@@ -1,0 +1,146 @@
+//! What is recorded. After `store`, before `secret`. A record holds texts within the bounds of what they name,
+//! and an app only where its caller was proven for it. What is not of its form is left out; its length is noted.
+
+use std::{
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use stagedoor_bus::{Actor, AppLife, Text};
+
+/// Milliseconds since the Unix epoch, for what only notes when it happened; what is decided by time asks the clock of
+/// the bus.
+pub(crate) fn unix_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |passed| passed.as_millis() as u64)
+}
+
+/// One record, to be written. Ids, never a token or a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Record {
+    /// When, Unix milliseconds.
+    pub(crate) at_ms: i64,
+    /// In whose trail it is; none: the operator alone reads it.
+    pub(crate) app: Option<AppLife>,
+    /// What happened: one of few words.
+    pub(crate) kind: Arc<str>,
+    /// `ok`, or the code that refused: one of few words.
+    pub(crate) code: Arc<str>,
+    pub(crate) actor: Option<Actor>,
+    pub(crate) room: Option<Text>,
+    pub(crate) user: Option<Text>,
+    pub(crate) role: Option<Text>,
+    pub(crate) jti: Option<Text>,
+    pub(crate) peer: Option<Text>,
+    pub(crate) request_id: Option<Text>,
+    pub(crate) detail: Option<Text>,
+    /// For how many events it stands.
+    pub(crate) count: u64,
+}
+
+impl Default for Record {
+    fn default() -> Self {
+        Self {
+            at_ms: 0,
+            app: None,
+            kind: "".into(),
+            code: "".into(),
+            actor: None,
+            room: None,
+            user: None,
+            role: None,
+            jti: None,
+            peer: None,
+            request_id: None,
+            detail: None,
+            count: 1,
+        }
+    }
+}
+
+impl Record {
+    /// Of something that happened now. Kinds and codes are words of the program's.
+    pub(crate) fn now(kind: &str, code: &str) -> Self {
+        Self { at_ms: unix_ms() as i64, kind: kind.into(), code: code.into(), ..Self::default() }
+    }
+
+    /// In this app's trail.
+    pub(crate) fn of_app(self, app: AppLife) -> Self {
+        Self { app: Some(app), ..self }
+    }
+
+    /// With another code.
+    pub(crate) fn with_code(self, code: &str) -> Self {
+        Self { code: code.into(), ..self }
+    }
+
+    /// About this room.
+    pub(crate) fn room(mut self, room: &str) -> Self {
+        self.room = Text::room(room);
+        let kept = self.room.is_some();
+        self.noted(kept, "room", room)
+    }
+
+    /// About this user.
+    pub(crate) fn user(mut self, user: &str) -> Self {
+        self.user = Text::user(user);
+        let kept = self.user.is_some();
+        self.noted(kept, "user", user)
+    }
+
+    /// About this role.
+    pub(crate) fn role(mut self, role: &str) -> Self {
+        self.role = Text::role(role);
+        let kept = self.role.is_some();
+        self.noted(kept, "role", role)
+    }
+
+    /// About the token of this id.
+    pub(crate) fn jti(mut self, jti: &str) -> Self {
+        self.jti = Text::jti(jti);
+        let kept = self.jti.is_some();
+        self.noted(kept, "jti", jti)
+    }
+
+    /// With more in words.
+    pub(crate) fn detail(mut self, more: &str) -> Self {
+        let all = match &self.detail {
+            Some(detail) => Text::detail(format!("{} {more}", &**detail)),
+            None => Text::detail(more),
+        };
+        match all {
+            Some(all) => self.detail = Some(all),
+            // What is there already stays; of the rest its length.
+            None if !more.is_empty() && more.len() > 32 => {
+                return self.detail(&format!("detail_bytes={}", more.len()));
+            }
+            None => {}
+        }
+        self
+    }
+
+    fn noted(self, kept: bool, what: &str, text: &str) -> Self {
+        if kept { self } else { self.detail(&format!("{what}_bytes={}", text.len())) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_of_its_form_is_left_out_and_its_length_noted() {
+        let long = "x".repeat(60_000);
+        let record = Record::now("room.kick", "ok").room(&long).user("a\nb").role("host").jti("");
+        assert_eq!((&record.room, &record.user, &record.jti), (&None, &None, &None));
+        assert_eq!(record.role.as_deref(), Some("host"));
+        assert_eq!(record.detail.as_deref(), Some("room_bytes=60000 user_bytes=3 jti_bytes=0"));
+    }
+
+    #[test]
+    fn a_detail_that_is_too_long_is_its_length() {
+        let record = Record::now("k", "ok").detail("kid=k1").detail(&"x".repeat(600));
+        assert_eq!(record.detail.as_deref(), Some("kid=k1 detail_bytes=600"));
+        let full = Record::now("k", "ok").detail(&"x".repeat(512)).detail("more");
+        assert_eq!(full.detail.as_deref().map(str::len), Some(512));
+    }
+}

@@ -1,0 +1,251 @@
+//! The task that writes, of `recorder`.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use tokio::{
+    sync::mpsc,
+    time::{Instant, timeout_at},
+};
+
+use super::{Committed, Gate, gap};
+use crate::{
+    metrics::Metrics,
+    record::Record,
+    store::{Store, audit::Trail},
+};
+
+/// A transaction that has so many records takes no more.
+const TRANSACTION_RECORDS_MAX: usize = 4_096;
+/// How long records that nobody waits for wait for others.
+const TRANSACTION_WAIT: Duration = Duration::from_millis(50);
+/// How long a gap waits at most for records that it can be written with.
+const GAP_WAIT: Duration = Duration::from_secs(1);
+
+/// What waits to be written: in the channels, and taken from them for the next transaction.
+pub(super) struct Waiting {
+    asked: mpsc::Receiver<(Record, Committed)>,
+    told: mpsc::Receiver<Vec<Record>>,
+    /// As they came, so that none is moved.
+    batches: Vec<Vec<Record>>,
+    /// How many records are in them.
+    records: usize,
+    /// For how many events those stand that nobody waits for.
+    told_events: u64,
+    committed: Vec<Committed>,
+}
+
+impl Waiting {
+    pub(super) fn new(
+        asked: mpsc::Receiver<(Record, Committed)>,
+        told: mpsc::Receiver<Vec<Record>>,
+    ) -> Self {
+        let (batches, committed) = (Vec::new(), Vec::new());
+        Self { asked, told, batches, records: 0, told_events: 0, committed }
+    }
+
+    fn take_asked(&mut self, (record, committed): (Record, Committed)) {
+        self.records += 1;
+        self.batches.push(vec![record]);
+        self.committed.push(committed);
+    }
+
+    fn take_told(&mut self, records: Vec<Record>) {
+        self.told_events += records.iter().map(|record| record.count).sum::<u64>();
+        self.records += records.len();
+        self.batches.push(records);
+    }
+
+    /// Waits for more, and takes what is there; `false` if nothing comes any more.
+    async fn take(&mut self) -> bool {
+        tokio::select! {
+            Some(asked) = self.asked.recv() => self.take_asked(asked),
+            Some(records) = self.told.recv() => self.take_told(records),
+            else => return false,
+        }
+        while self.records < TRANSACTION_RECORDS_MAX
+            && let Ok(asked) = self.asked.try_recv()
+        {
+            self.take_asked(asked);
+        }
+        true
+    }
+
+    /// Takes a transaction's records. Those that nobody waits for wait a moment for more, so that a storm of
+    /// logins is few transactions; who waits for its commit ends this at once.
+    async fn transaction(&mut self, wait: Duration) -> bool {
+        if !self.take().await {
+            return false;
+        }
+        let end = Instant::now() + wait;
+        while self.committed.is_empty() && self.records < TRANSACTION_RECORDS_MAX {
+            if !matches!(timeout_at(end, self.take()).await, Ok(true)) {
+                break;
+            }
+        }
+        true
+    }
+}
+
+/// Writes until every recorder is gone.
+pub(super) async fn write(
+    mut waiting: Waiting,
+    store: Store,
+    metrics: Arc<Metrics>,
+    gate: Arc<Gate>,
+) {
+    let mut trail = store.trail();
+    // Events that were told and could not be written.
+    let mut lost = 0;
+    loop {
+        let more = waiting.transaction(TRANSACTION_WAIT);
+        let goes_on = if lost > 0 {
+            // The gap is written also if nothing more comes.
+            tokio::time::timeout(GAP_WAIT, more).await.unwrap_or(true)
+        } else {
+            more.await
+        };
+        lost = write_one(&mut waiting, &mut trail, &metrics, &gate, lost).await;
+        if !goes_on {
+            break;
+        }
+    }
+    if lost > 0 {
+        tracing::error!(events = lost, "events were not recorded");
+    }
+}
+
+/// Writes what was taken, and the gap before it; how many events are not written then.
+async fn write_one(
+    waiting: &mut Waiting,
+    trail: &mut Trail,
+    metrics: &Metrics,
+    gate: &Gate,
+    lost: u64,
+) -> u64 {
+    let mut records = std::mem::take(&mut waiting.batches);
+    let told = std::mem::take(&mut waiting.told_events);
+    let count = std::mem::take(&mut waiting.records);
+    // Whoever waits learns that it failed where its sender is dropped unused.
+    let committed = std::mem::take(&mut waiting.committed);
+    if records.is_empty() && lost == 0 {
+        return 0;
+    }
+    if !gate.is_open() {
+        metrics.dropped(told);
+        return lost + told;
+    }
+    if lost > 0 {
+        records.insert(0, vec![gap(lost)]);
+    }
+    let kinds = kinds(&records);
+    match trail.add(records).await {
+        Ok(()) => {
+            kinds.iter().for_each(|(kind, n)| metrics.audit(kind, *n));
+            for committed in committed {
+                // Who asked may be gone; the record stays.
+                let _ = committed.send(());
+            }
+            0
+        }
+        Err(error) => {
+            tracing::warn!(%error, records = count, "audit records were not written");
+            metrics.dropped(told);
+            lost + told
+        }
+    }
+}
+
+fn kinds(records: &[Vec<Record>]) -> BTreeMap<Arc<str>, u64> {
+    let mut kinds = BTreeMap::<Arc<str>, u64>::new();
+    for record in records.iter().flatten() {
+        match kinds.get_mut(&record.kind) {
+            Some(of_kind) => *of_kind += 1,
+            None => drop(kinds.insert(record.kind.clone(), 1)),
+        }
+    }
+    kinds
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{sync::oneshot, time::timeout};
+
+    use super::{super::channels, *};
+    use crate::store::{audit::Filter, tests::opened};
+
+    #[tokio::test]
+    async fn a_transaction_ends_with_who_waits_for_its_commit_or_when_nothing_more_comes() {
+        let (recorder, _refusals, mut waiting) = channels(Arc::default(), 8);
+        let (committed, _done) = oneshot::channel();
+        let told = || vec![Record::now("door", "ok")];
+
+        recorder.hand_in(told()).await;
+        recorder.hand_in(told()).await;
+        assert!(waiting.transaction(TRANSACTION_WAIT).await);
+        assert_eq!((waiting.records, waiting.committed.len()), (2, 0));
+
+        waiting.records = 0;
+        let mint = Record::now("token.mint", "ok");
+        recorder.asked.send((mint, committed)).await.expect("it hears");
+        let at_once =
+            timeout(Duration::from_secs(10), waiting.transaction(Duration::from_secs(3_600))).await;
+        assert_eq!(at_once, Ok(true), "who waits for its commit does not wait for others");
+        assert_eq!((waiting.records, waiting.committed.len()), (1, 1));
+
+        recorder.hand_in(told()).await;
+        assert!(waiting.take().await, "the mint is not held up");
+        assert_eq!(waiting.records, 2);
+        drop(recorder);
+        assert!(!waiting.transaction(TRANSACTION_WAIT).await);
+    }
+
+    #[tokio::test]
+    async fn what_is_not_written_is_a_gap_of_exactly_its_number() {
+        let (store, _folder) = opened().await;
+        let (gate, metrics) = (Arc::<Gate>::default(), Metrics::default());
+        let (recorder, _refusals, mut waiting) = channels(gate.clone(), 8);
+        let (mut trail, mut lost) = (store.trail(), 0);
+        for (is_low, count, left) in
+            [(false, 1, 0), (true, 1, 2), (true, 20, 42), (false, 3, 0), (false, 4, 0)]
+        {
+            gate.disk_is_low(is_low);
+            let mint = recorder.record(Record::now("token.mint", "ok"));
+            if is_low {
+                assert!(mint.await.is_err(), "what must be recorded is refused");
+            }
+            let told = Record { count, ..Record::now("door", "ok") };
+            recorder.hand_in(vec![told; 2]).await;
+            assert!(waiting.take().await);
+            lost = write_one(&mut waiting, &mut trail, &metrics, &gate, lost).await;
+            assert_eq!(lost, left);
+        }
+        let records = store.records(&Filter::default(), 99).await.expect("the records");
+        let of =
+            |kind: &str| records.iter().filter(|r| r.kind == kind).map(|r| r.count).sum::<u64>();
+        assert_eq!((of("door"), of("events.dropped")), (2 + 6 + 8, 42));
+    }
+
+    #[tokio::test]
+    async fn what_the_store_refuses_is_a_gap_as_well() {
+        let (store, _folder) = opened().await;
+        let (gate, metrics) = (Arc::<Gate>::default(), Metrics::default());
+        let (recorder, _refusals, mut waiting) = channels(gate.clone(), 8);
+        let (committed, done) = oneshot::channel();
+        let mut trail = store.trail();
+        store.refuse_inserts(true).await;
+        let mint = Record::now("token.mint", "ok");
+        recorder.asked.send((mint, committed)).await.expect("it hears");
+        recorder.hand_in(vec![Record::now("door", "ok"); 5]).await;
+        while waiting.records < 6 {
+            assert!(waiting.take().await);
+        }
+        let lost = write_one(&mut waiting, &mut trail, &metrics, &gate, 0).await;
+        assert_eq!(lost, 5, "who waited was told, and has no gap");
+        assert!(done.await.is_err());
+        store.refuse_inserts(false).await;
+        let lost = write_one(&mut waiting, &mut trail, &metrics, &gate, lost).await;
+        assert_eq!(lost, 0, "the gap is written by itself");
+        let records = store.records(&Filter::default(), 99).await.expect("the records");
+        assert_eq!((records.len(), &*records[0].kind, records[0].count), (1, "events.dropped", 5));
+    }
+}

@@ -1,0 +1,188 @@
+//! Records as they are read, of `audit`.
+
+use serde::Serialize;
+use sqlx::{Row, sqlite::SqliteRow};
+use stagedoor_bus::{ActorKind, AppLife};
+use utoipa::ToSchema;
+
+use super::{Store, StoreError, bound};
+
+/// One record. Ids, never a token or a secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Record)]
+pub(crate) struct RecordRow {
+    /// Its number; rises.
+    pub id: i64,
+    /// When, Unix milliseconds.
+    pub at_ms: i64,
+    /// The AppID; `null` where no app was proven.
+    pub app: Option<u32>,
+    /// When the app was made, Unix milliseconds: an app made again under its AppID is another one.
+    pub app_since_ms: Option<u64>,
+    /// What happened, such as `token.mint`, `door`, `key.rotate`.
+    pub kind: String,
+    /// `ok`, or the code that refused.
+    pub code: String,
+    /// For how many events it stands: what one source repeats is written once, and then counted.
+    pub count: u64,
+    /// The actor: an API key's id, a user id, `root`, `relay` or `system`.
+    pub actor: Option<String>,
+    /// What kind of actor: `root`, `api_key`, `user`, `relay` or `system`; `null` in records of older versions.
+    #[schema(value_type = Option<String>)]
+    pub actor_kind: Option<ActorKind>,
+    /// The room.
+    pub room: Option<String>,
+    /// The user.
+    pub user: Option<String>,
+    /// The role.
+    pub role: Option<String>,
+    /// The token's id.
+    pub jti: Option<String>,
+    /// The peer's address.
+    pub peer: Option<String>,
+    /// The HTTP request's id.
+    pub request_id: Option<String>,
+    /// More, where there is more.
+    pub detail: Option<String>,
+}
+
+/// Of which app.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) enum OfApp {
+    /// Whatever app, or none.
+    #[default]
+    Any,
+    /// Of no app.
+    Nobody,
+    /// Of this AppID, also of apps that had it before.
+    Id(u32),
+    /// Of this app alone.
+    Life(AppLife),
+}
+
+/// What to list.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Filter {
+    pub(crate) app: OfApp,
+    pub(crate) before: Option<i64>,
+    pub(crate) kind: Option<String>,
+    pub(crate) code: Option<String>,
+    pub(crate) room: Option<String>,
+    pub(crate) user: Option<String>,
+    pub(crate) jti: Option<String>,
+    pub(crate) actor: Option<String>,
+    pub(crate) actor_kind: Option<ActorKind>,
+    pub(crate) from_ms: Option<i64>,
+    pub(crate) to_ms: Option<i64>,
+}
+
+/// Records from before there was `app_since` are of the app that was there.
+const OF_LIFE: &str = "app = ?1 AND (app_since = ?2 OR (app_since IS NULL AND at_ms >= ?2))";
+
+impl OfApp {
+    fn condition(self) -> (&'static str, Option<i64>, Option<i64>) {
+        match self {
+            Self::Any => ("?1 IS NULL AND ?2 IS NULL", None, None),
+            Self::Nobody => ("app IS NULL AND ?1 IS NULL AND ?2 IS NULL", None, None),
+            Self::Id(id) => ("app = ?1 AND ?2 IS NULL", Some(i64::from(id)), None),
+            Self::Life(AppLife { id, since_ms }) => {
+                (OF_LIFE, Some(i64::from(id.0)), Some(bound(since_ms)))
+            }
+        }
+    }
+}
+
+fn record(row: &SqliteRow) -> Result<RecordRow, StoreError> {
+    let unsigned = |name: &str| -> Result<Option<u64>, StoreError> {
+        let value: Option<i64> = row.try_get(name)?;
+        value.map(u64::try_from).transpose().map_err(|_| StoreError::Row("audit"))
+    };
+    let app: Option<i64> = row.try_get("app")?;
+    let kind: Option<&str> = row.try_get("actor_kind")?;
+    Ok(RecordRow {
+        id: row.try_get("id")?,
+        at_ms: row.try_get("at_ms")?,
+        app: app.and_then(|app| u32::try_from(app).ok()),
+        app_since_ms: unsigned("app_since")?,
+        kind: row.try_get("kind")?,
+        code: row.try_get("code")?,
+        count: unsigned("count")?.unwrap_or(1),
+        actor: row.try_get("actor")?,
+        actor_kind: kind.and_then(ActorKind::named),
+        room: row.try_get("room")?,
+        user: row.try_get("user_id")?,
+        role: row.try_get("role")?,
+        jti: row.try_get("jti")?,
+        peer: row.try_get("peer")?,
+        request_id: row.try_get("request_id")?,
+        detail: row.try_get("detail")?,
+    })
+}
+
+impl Store {
+    /// The number of the newest record; 0 if there is none.
+    pub(crate) async fn newest_record(&self) -> Result<i64, StoreError> {
+        let query = sqlx::query("SELECT MAX(id) AS newest FROM audit");
+        let row = self.optional(query).await?;
+        let newest = row.map(|row| row.try_get::<Option<i64>, _>("newest")).transpose()?.flatten();
+        Ok(newest.unwrap_or(0))
+    }
+
+    /// Records, newest first.
+    pub(crate) async fn records(
+        &self,
+        filter: &Filter,
+        limit: u32,
+    ) -> Result<Vec<RecordRow>, StoreError> {
+        let (condition, id, since) = filter.app.condition();
+        let sql = format!(
+            "SELECT * FROM audit WHERE {condition} AND (?3 IS NULL OR id < ?3) AND (?4 IS NULL OR kind = ?4)
+             AND (?5 IS NULL OR code = ?5) AND (?6 IS NULL OR room = ?6) AND (?7 IS NULL OR user_id = ?7)
+             AND (?8 IS NULL OR jti = ?8) AND (?9 IS NULL OR actor = ?9)
+             AND (?10 IS NULL OR actor_kind = ?10) AND (?11 IS NULL OR at_ms >= ?11)
+             AND (?12 IS NULL OR at_ms < ?12) ORDER BY id DESC LIMIT ?13"
+        );
+        // Of four texts of the program's.
+        let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id).bind(since);
+        let query = query.bind(filter.before).bind(&filter.kind).bind(&filter.code);
+        let query = query.bind(&filter.room).bind(&filter.user).bind(&filter.jti);
+        let query = query.bind(&filter.actor).bind(filter.actor_kind.map(ActorKind::as_str));
+        let query = query.bind(filter.from_ms).bind(filter.to_ms).bind(i64::from(limit));
+        self.all(query).await?.iter().map(record).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use stagedoor_token::AppId;
+
+    use super::*;
+    use crate::{record::Record, store::tests::opened};
+
+    #[tokio::test]
+    async fn an_app_shows_its_own_records_and_those_of_before_the_upgrade() {
+        let (store, _folder) = opened().await;
+        let life = |since_ms| AppLife { id: AppId(1), since_ms };
+        let at = |at_ms| Record { at_ms, ..Record::now("k", "ok") };
+        let records = vec![at(50).of_app(life(10)), at(60).of_app(life(40)), at(70)];
+        store.trail().add(vec![records]).await.expect("kept");
+        for at_ms in [39, 40] {
+            let sql = "INSERT INTO audit (at_ms, app, kind, code) VALUES (?, 1, 'old', 'ok')";
+            let mut tx = store.begin().await.expect("begun");
+            tx.execute(sqlx::query(sql).bind(at_ms)).await.expect("kept");
+            drop(tx.commit().await.expect("committed"));
+        }
+        for (app, times) in [
+            (OfApp::Any, vec![40, 39, 70, 60, 50]),
+            (OfApp::Nobody, vec![70]),
+            (OfApp::Id(1), vec![40, 39, 60, 50]),
+            (OfApp::Id(2), vec![]),
+            (OfApp::Life(life(40)), vec![40, 60]),
+        ] {
+            let filter = Filter { app, ..Filter::default() };
+            let found = store.records(&filter, 9).await.expect("the records");
+            let found: Vec<i64> = found.iter().map(|record| record.at_ms).collect();
+            assert_eq!(found, times, "{app:?}");
+        }
+    }
+}

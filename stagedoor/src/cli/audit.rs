@@ -1,0 +1,113 @@
+//! `audit`, of `cli`: the whole trail, for the operator; and which records of it, also for `app audit`.
+
+use clap::Args;
+use hyper::Method;
+
+use super::{
+    Done,
+    http::{Api, Paging, segment},
+    print,
+};
+
+#[derive(Debug, Args)]
+pub(super) struct Audit {
+    #[command(flatten)]
+    api: Api,
+    /// Only of this AppID, also of apps that had it before; `none`: of no app.
+    #[arg(long)]
+    app: Option<String>,
+    #[command(flatten)]
+    which: Which,
+    #[command(flatten)]
+    paging: Paging,
+}
+
+/// Which records.
+#[derive(Debug, Args)]
+pub(super) struct Which {
+    /// Only of this kind.
+    #[arg(long)]
+    kind: Option<String>,
+    /// Only with this code.
+    #[arg(long)]
+    code: Option<String>,
+    /// Only of this room.
+    #[arg(long)]
+    room: Option<String>,
+    /// Only of this user.
+    #[arg(long)]
+    user: Option<String>,
+    /// Only of the token of this id.
+    #[arg(long)]
+    jti: Option<String>,
+    /// Only by this actor.
+    #[arg(long)]
+    actor: Option<String>,
+    /// Only by actors of this kind: `root`, `api_key`, `user`, `relay` or `system`.
+    #[arg(long)]
+    actor_kind: Option<String>,
+    /// Only from this time on, Unix milliseconds.
+    #[arg(long)]
+    from_ms: Option<u64>,
+    /// Only before this time, Unix milliseconds.
+    #[arg(long)]
+    to_ms: Option<u64>,
+}
+
+impl Which {
+    /// As the end of a query: each part begins with `&`.
+    pub(super) fn query(&self) -> String {
+        let number = |number: Option<u64>| number.map(|number| number.to_string());
+        let texts = [
+            ("kind", self.kind.clone()),
+            ("code", self.code.clone()),
+            ("room", self.room.clone()),
+            ("user", self.user.clone()),
+            ("jti", self.jti.clone()),
+            ("actor", self.actor.clone()),
+            ("actor_kind", self.actor_kind.clone()),
+            ("from_ms", number(self.from_ms)),
+            ("to_ms", number(self.to_ms)),
+        ];
+        parts(texts)
+    }
+}
+
+/// The parts of a query that are given.
+fn parts<const N: usize>(texts: [(&str, Option<String>); N]) -> String {
+    let given = texts.into_iter().filter_map(|(name, text)| Some((name, text?)));
+    given.map(|(name, text)| format!("&{name}={}", segment(&text))).collect()
+}
+
+/// A path with its query.
+pub(super) fn path(path: &str, which: &Which, paging: &Paging) -> String {
+    with_query(path, &(which.query() + &paging.query().replace('?', "&")))
+}
+
+fn with_query(path: &str, parts: &str) -> String {
+    match parts.strip_prefix('&') {
+        Some(parts) => format!("{path}?{parts}"),
+        None => path.to_owned(),
+    }
+}
+
+/// Runs it.
+pub(super) fn run(audit: &Audit, json: bool) -> Done {
+    let app = parts([("app", audit.app.clone())]);
+    let query = app + &audit.which.query() + &audit.paging.query().replace('?', "&");
+    let answer = audit.api.ask(&Method::GET, &with_query("/v1/audit", &query), None)?;
+    print(&answer, json)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_has_what_is_given_and_no_more() {
+        let room = Some("a b&c".to_owned());
+        assert_eq!(parts([("room", room), ("user", None)]), "&room=a%20b%26c");
+        assert_eq!(with_query("/v1/audit", "&a=1&b=2"), "/v1/audit?a=1&b=2");
+        assert_eq!(with_query("/v1/audit", ""), "/v1/audit");
+    }
+}

@@ -1,0 +1,203 @@
+//! Who did what: actors have a kind, and each act of the API says who, from where and in which request.
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use stagedoor_server::Scope;
+use stagedoor_tests::{Caller, Stage};
+
+use super::{all, counted, in_time, trail_of};
+
+const SPEC: &str = include_str!("../../../../spec/audit.md");
+const OPENAPI: &str = include_str!("../../../../spec/openapi.json");
+
+/// A body that each operation takes; none for the others.
+fn body_of(operation: &str) -> Option<Value> {
+    Some(match operation {
+        "post /v1/apps" => json!({"name": "x"}),
+        "patch /v1/apps/{app}" => json!({"name": "x"}),
+        "post /v1/apps/{app}/api-keys" => json!({"name": "x", "scopes": ["rooms:read"]}),
+        "put /v1/apps/{app}/roles" => json!({"roles": [{"role": "x", "rank": 1}]}),
+        "put /v1/apps/{app}/roles/{role}" => json!({"template": {"role": "role", "rank": 1}}),
+        "post /v1/apps/{app}/tokens" => json!({"room": "r", "user": "u", "role": "host"}),
+        "post /v1/apps/{app}/tokens/verify" => json!({"token": "x"}),
+        "post /v1/apps/{app}/revocations" => json!({"target": {"user": "u"}}),
+        "post /v1/apps/{app}/rooms/{room}/members/{user}/role" => json!({"role": "host"}),
+        "post /v1/apps/{app}/rooms/{room}/messages" => json!({"to": "room", "data": 1}),
+        _ => return None,
+    })
+}
+
+/// Every operation of the API that needs a scope: its name, method and path in an app.
+fn operations(app: u32) -> Result<Vec<(String, String, String)>> {
+    let document: Value = serde_json::from_str(OPENAPI)?;
+    let mut found = Vec::new();
+    for (template, operations) in document["paths"].as_object().context("paths")? {
+        let named = [("{app}", &*app.to_string()), ("{room}", "lobby"), ("{user}", "anna")];
+        let numbers = [("{generation}", "1"), ("{version}", "1")];
+        let path = named
+            .into_iter()
+            .chain(numbers)
+            .fold(template.clone(), |path, (name, value)| path.replace(name, value));
+        let path = path.replace(['{', '}'], "");
+        for method in operations.as_object().context("methods")?.keys() {
+            // An API key's own app is all that it lists.
+            if (method.as_str(), template.as_str()) != ("get", "/v1/apps") {
+                found.push((format!("{method} {template}"), method.to_uppercase(), path.clone()));
+            }
+        }
+    }
+    Ok(found)
+}
+
+#[tokio::test]
+async fn every_missing_scope_is_recorded() -> Result<()> {
+    in_time(async {
+        let stage = Stage::start().await?;
+        let operator = stage.operator();
+        let (reader, minter) =
+            (stage.backend(&[Scope::RoomsRead]).await?, stage.backend(&[Scope::TokensMint]).await?);
+        let operations = operations(stage.app.0)?;
+        assert!(operations.len() > 30, "{}", operations.len());
+        for (operation, method, path) in &operations {
+            let reads = method == "GET" && path.contains("/rooms");
+            let caller = if reads { &minter } else { &reader };
+            let answer = caller.ask(method, path, body_of(operation).as_ref()).await?;
+            assert_eq!(answer.problem(), (403, "scope_missing"), "{operation}: {}", answer.body);
+        }
+        let count = operations.len() as u64;
+        let records = counted(&operator, "/v1/audit?code=scope_missing", count).await?;
+        for (operation, _, path) in &operations {
+            let found = records.iter().find(|record| {
+                let detail = record["detail"].as_str().unwrap_or_default();
+                detail.to_lowercase() == operation.to_lowercase()
+            });
+            let record = found.with_context(|| format!("{operation} is not recorded"))?;
+            assert_eq!(record["actor_kind"], "api_key");
+            assert_eq!(record["peer"], "127.0.0.1");
+            assert!(record["request_id"].is_string() && record["actor"].is_string());
+            let own = path.contains(&stage.app.0.to_string());
+            assert_eq!(record["app"], if own { json!(stage.app.0) } else { Value::Null });
+        }
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn each_act_says_who_from_where_and_in_which_request() -> Result<()> {
+    in_time(async {
+        let stage = Stage::start().await?;
+        let (backend, operator) = (stage.backend(&Scope::ALL).await?, stage.operator());
+        let _anna = stage.join("lobby", "anna", "host").await?;
+        let mut made = Vec::new();
+        for (operation, method, path) in operations(stage.app.0)? {
+            let is_end = operation == "delete /v1/apps/{app}";
+            if method == "GET" || is_end {
+                continue;
+            }
+            let caller = if operation == "post /v1/apps" { &operator } else { &backend };
+            let fields = format!("X-Request-Id: act-{}\r\n", made.len());
+            let body = body_of(&operation).map(|body| body.to_string());
+            let answer = caller.ask_with(&method, &path, &fields, body.as_deref()).await?;
+            if answer.status < 300 {
+                made.push((operation, format!("act-{}", made.len())));
+            }
+        }
+        assert!(made.len() >= 12, "{made:?}");
+        let records = all(&operator, "/v1/audit?from_ms=0").await?;
+        let kinds = SPEC.split("## Kinds").nth(1).and_then(|text| text.split("\n## ").next());
+        let kinds = kinds.context("the spec has the section")?;
+        for record in &records {
+            let kind = record["kind"].as_str().context("a kind")?;
+            assert!(kinds.contains(&format!("`{kind}`")), "{kind} is not in the spec");
+        }
+        for (operation, request) in made {
+            let found = records.iter().find(|record| record["request_id"] == *request);
+            let record = found.with_context(|| format!("{operation} has no record"))?;
+            let root = operation == "post /v1/apps";
+            assert_eq!(record["actor_kind"], if root { "root" } else { "api_key" }, "{operation}");
+            assert_eq!(record["peer"], "127.0.0.1", "{operation}");
+        }
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_user_named_root_is_not_the_operator() -> Result<()> {
+    in_time(async {
+        let stage = Stage::start().await?;
+        let (backend, operator) = (stage.backend(&Scope::ALL).await?, stage.operator());
+        let mut root = stage.join("lobby", "root", "host").await?;
+        let _ben = stage.join("lobby", "ben", "audience").await?;
+        root.ok(json!({"op": "moderate", "verb": "ban", "user": "ben"})).await?;
+        let revoke = format!("/v1/apps/{}/revocations", stage.app);
+        let target = json!({"target": {"user": "carl"}});
+        operator.get(201, "POST", &revoke, Some(&target)).await?;
+        let target = json!({"target": {"user": "dora"}});
+        let made = backend.get(201, "POST", &revoke, Some(&target)).await?;
+        assert_eq!(made["actor_kind"], "api_key");
+        let by = |kind: &str| trail_of(&stage, &format!("kind=revocation.add&actor_kind={kind}"));
+        for (kind, actor, user) in [("user", "root", "ben"), ("root", "root", "carl")] {
+            let records = counted(&backend, &by(kind), 1).await?;
+            assert_eq!((&records[0]["actor"], &records[0]["user"]), (&json!(actor), &json!(user)));
+        }
+        let listed = backend.get(200, "GET", &revoke, None).await?;
+        let mut kinds: Vec<&str> =
+            (0..3).filter_map(|n| listed["items"][n]["actor_kind"].as_str()).collect();
+        // What a member does is stored beside what the API does, in whichever order.
+        kinds.sort_unstable();
+        assert_eq!(kinds, ["api_key", "root", "user"]);
+        Ok(())
+    })
+    .await
+}
+
+async fn change_roles(stage: &Stage, caller: &Caller, name: &str) -> Result<()> {
+    let path = format!("/v1/apps/{}/roles/{name}", stage.app);
+    let role = json!({"template": {"role": name, "rank": 1}});
+    let answer = caller.ask("PUT", &path, Some(&role)).await?;
+    anyhow::ensure!(answer.status < 300, "{}", answer.body);
+    Ok(())
+}
+
+#[tokio::test]
+async fn versions_of_roles_say_what_kind_of_actor_made_them() -> Result<()> {
+    in_time(async {
+        let stage = Stage::start().await?;
+        let (backend, operator) = (stage.backend(&Scope::ALL).await?, stage.operator());
+        change_roles(&stage, &backend, "x").await?;
+        change_roles(&stage, &operator, "y").await?;
+        let versions = format!("/v1/apps/{}/roles/versions", stage.app);
+        let versions = backend.get(200, "GET", &versions, None).await?;
+        let kind = |n: usize| versions["items"][n]["actor_kind"].clone();
+        assert_eq!((kind(0), kind(1)), (json!("root"), json!("api_key")));
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_kick_of_the_api_is_recorded_as_its_keys() -> Result<()> {
+    in_time(async {
+        let stage = Stage::start().await?;
+        let backend = stage.backend(&Scope::ALL).await?;
+        let _anna = stage.join("lobby", "anna", "host").await?;
+        let member = format!("/v1/apps/{}/rooms/lobby/members/anna", stage.app);
+        let role = json!({"role": "speaker"});
+        backend.get(200, "POST", &format!("{member}/role"), Some(&role)).await?;
+        backend.get(200, "POST", &format!("{member}/kick"), None).await?;
+        let key = backend.credential.split('_').nth(1).context("an id")?;
+        for kind in ["revocation.add", "room.kick", "seat.role", "room.role"] {
+            let path = trail_of(&stage, &format!("kind={kind}"));
+            let records = counted(&backend, &path, 1).await?;
+            assert_eq!(
+                (&records[0]["actor"], &records[0]["actor_kind"]),
+                (&json!(key), &json!("api_key")),
+                "{kind}"
+            );
+        }
+        Ok(())
+    })
+    .await
+}
