@@ -126,6 +126,16 @@ pub enum Command {
         /// Whether it is accepted.
         accept: bool,
     },
+    /// Lets members in that wait for admission, as many as one request may. Answered with
+    /// [`Answer::Admitted`].
+    Admit {
+        /// Whose.
+        app: AppId,
+        /// The room.
+        room: String,
+        /// The users; those who do not wait are passed over. All who wait unless given.
+        users: Option<Vec<String>>,
+    },
     /// Gives the seats of an app what its roles say now. Answered with [`Answer::Done`]: those whose grants
     /// changed.
     Reapply {
@@ -150,6 +160,13 @@ pub enum Answer {
     Done {
         /// Seats closed or changed, or seats that the message was for.
         seats: usize,
+    },
+    /// Members were let in.
+    Admitted {
+        /// How many.
+        admitted: usize,
+        /// How many of those whom it was about still wait.
+        waiting: usize,
     },
     /// There is no such room.
     RoomUnknown,

@@ -8,6 +8,7 @@ use stagedoor_token::{AppId, Kinds};
 use stagedoor_wire::close::Close;
 
 use crate::{
+    admission::{Admission, admit},
     removal::Removal,
     room::{Act, Occupant, RegrantError, Room},
     shared::Shared,
@@ -110,6 +111,13 @@ fn carry_out(shared: &Shared, command: Command) -> Answer {
         },
         Command::Settle { app, room, user, accept } => match find(app, &room) {
             Some(room) => settle(shared, &room, &user, accept),
+            None => Answer::RoomUnknown,
+        },
+        Command::Admit { app, room, users } => match find(app, &room) {
+            Some(room) => {
+                let Admission { admitted, waiting } = admit(shared, &room, users.as_deref(), None);
+                Answer::Admitted { admitted: admitted.len(), waiting }
+            }
             None => Answer::RoomUnknown,
         },
         Command::Reapply { app } => Answer::Done { seats: reapply(shared, app) },

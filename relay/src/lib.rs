@@ -14,37 +14,39 @@
 //! 8. [`session`]: one member's requests, decided and carried out in its room.
 //! 9. [`login`]: the door asked, the seat taken, both told.
 //! 10. [`removal`]: a user kicked or banned, once that is stored.
-//! 11. [`door`]: the one decision whether a token opens a room.
-//! 12. [`proof`]: the proof that a member holds the key to which its token is bound. Pure.
-//! 13. [`tickets`]: what logs in again in place of a token that logs in once.
-//! 14. [`login_rates`]: how often one token and one address may log in.
-//! 15. [`shared`]: what every connection of the relay has in common.
-//! 16. [`seat`]: a member's place in a room: its cursors, its mail; leaving is its `Drop`.
-//! 17. [`rooms`]: every room by app and name.
-//! 18. [`room`]: members, presence, events, streams and state of one room.
-//! 19. [`standing`]: what a user was given in a room beside its token, and what results of both. Pure.
-//! 20. [`pass`]: what of a token counts in the seat that it opened.
-//! 21. [`stream`]: one published stream.
-//! 22. [`feed`]: a log that many read, and who of them waits for more.
-//! 23. [`log`]: frames in order, bounded by bytes and age. Pure.
-//! 24. [`mail`]: the wake-up handle by which rooms and streams reach a connection.
-//! 25. [`batch`]: what goes to the socket next, in few writes.
-//! 26. [`head`]: the head of a request for the relay's path. Pure.
-//! 27. [`encode`]: the bytes of a server's WebSocket frame.
-//! 28. [`tls`]: certificates, and their renewal while running.
-//! 29. [`io`]: a connection with or without TLS.
-//! 30. [`memory`]: whether the process has too much memory for anybody new.
-//! 31. [`clients`]: whose connection and whose request it is, and whether there is a place for it.
-//! 32. [`forwarded`]: what trusted proxies say of their clients in heads. Pure.
-//! 33. [`proxy_header`]: what they say in front of a connection.
-//! 34. [`addresses`]: how many connections there are from each address.
-//! 35. [`origin`]: web pages that may connect, as browsers name them. Pure.
-//! 36. [`metrics`]: what the relay counts.
+//! 11. [`admission`]: those who wait let in, many by one request.
+//! 12. [`door`]: the one decision whether a token opens a room.
+//! 13. [`proof`]: the proof that a member holds the key to which its token is bound. Pure.
+//! 14. [`tickets`]: what logs in again in place of a token that logs in once.
+//! 15. [`login_rates`]: how often one token and one address may log in.
+//! 16. [`shared`]: what every connection of the relay has in common.
+//! 17. [`seat`]: a member's place in a room: its cursors, its mail; leaving is its `Drop`.
+//! 18. [`rooms`]: every room by app and name.
+//! 19. [`room`]: members, presence, events, streams and state of one room.
+//! 20. [`standing`]: what a user was given in a room beside its token, and what results of both. Pure.
+//! 21. [`pass`]: what of a token counts in the seat that it opened.
+//! 22. [`stream`]: one published stream.
+//! 23. [`feed`]: a log that many read, and who of them waits for more.
+//! 24. [`log`]: frames in order, bounded by bytes and age. Pure.
+//! 25. [`mail`]: the wake-up handle by which rooms and streams reach a connection.
+//! 26. [`batch`]: what goes to the socket next, in few writes.
+//! 27. [`head`]: the head of a request for the relay's path. Pure.
+//! 28. [`encode`]: the bytes of a server's WebSocket frame.
+//! 29. [`tls`]: certificates, and their renewal while running.
+//! 30. [`io`]: a connection with or without TLS.
+//! 31. [`memory`]: whether the process has too much memory for anybody new.
+//! 32. [`clients`]: whose connection and whose request it is, and whether there is a place for it.
+//! 33. [`forwarded`]: what trusted proxies say of their clients in heads. Pure.
+//! 34. [`proxy_header`]: what they say in front of a connection.
+//! 35. [`addresses`]: how many connections there are from each address.
+//! 36. [`origin`]: web pages that may connect, as browsers name them. Pure.
+//! 37. [`metrics`]: what the relay counts.
 //!
 //! Outside of the list, and only with the feature `bench`: `bench`, the hot paths laid open to those who
 //! count their instructions.
 
 mod addresses;
+mod admission;
 mod answer;
 mod batch;
 #[cfg(feature = "bench")]

@@ -39,7 +39,7 @@ pub(crate) use self::{
     asks::{AskError, Wants},
     entry::{EnterError, Entering, Found, Gone},
     letter::{Dues, Letter, News},
-    pages::{Lists, Rest, stream_bytes},
+    pages::{Lists, Rest, member_bytes, stream_bytes},
     regrant::{Act, RegrantError, Regranted, Switch},
     state::SetError,
     views::{View, ViewPlace, may_subscribe, sees},
@@ -53,7 +53,7 @@ use crate::{
 };
 
 use self::{
-    asks::Ask,
+    asks::Asks,
     interests::Interests,
     people::People,
     presence::{Batch, BatchMax, Presence},
@@ -101,8 +101,7 @@ struct Inner {
     /// How many there may be before those of which nothing is left are cleared away.
     standings_clear_at: usize,
     limits: Arc<Limits>,
-    asks: BTreeMap<String, Ask>,
-    last_ask: u64,
+    asks: Asks,
     /// The share of each stream.
     stream_bytes_max: usize,
     state: State,

@@ -1,6 +1,7 @@
 //! One member's requests, decided by its grants and carried out in its room. After `connection`, before
 //! `login`. Every request gets exactly one answer; nothing here reads or writes a socket.
 
+mod admit;
 mod ask;
 mod later;
 mod moderate;

@@ -24,7 +24,7 @@ use crate::{
     error::{ApiError, Problem, with_request_id},
     guard::guard,
     record::Record,
-    routes::{api_keys, apps, audit, keys, pages, revocations, roles, rooms, tokens},
+    routes::{admission, api_keys, apps, audit, keys, pages, revocations, roles, rooms, tokens},
     secret,
     state::State,
 };
@@ -75,6 +75,7 @@ fn api() -> OpenApiRouter<Arc<State>> {
         .routes(routes!(rooms::unmute))
         .routes(routes!(rooms::admit))
         .routes(routes!(rooms::decline))
+        .routes(routes!(admission::admit_many))
         .routes(routes!(rooms::message))
         .routes(routes!(audit::list))
         .routes(routes!(audit::list_all))

@@ -1,6 +1,7 @@
 //! One file for each resource. After `router`, before `idempotency`. Parses, asks, answers; every decision
 //! is made further down.
 
+pub(crate) mod admission;
 pub(crate) mod api_keys;
 pub(crate) mod apps;
 pub(crate) mod audit;

@@ -20,3 +20,5 @@ mod seats;
 mod survival;
 #[path = "http/tokens.rs"]
 mod tokens;
+#[path = "http/waiting.rs"]
+mod waiting;

@@ -4,7 +4,8 @@
 //!
 //! Faults put into the relay by hand, each of which it told within 20,000 operations: a mute that is told and
 //! not enforced, a given role kept for ever, a revocation passed over at the door, members of rank 0 who see
-//! everybody, a cursor kept after the right to subscribe was lost, joins told after what their members did.
+//! everybody, a cursor kept after the right to subscribe was lost, joins told after what their members did, members
+//! admitted by a list about whom the one that asked may not decide.
 
 #[path = "oracle/acts.rs"]
 mod acts;

@@ -18,3 +18,5 @@ mod seat;
 mod stolen;
 #[path = "relay/streams.rs"]
 mod streams;
+#[path = "relay/waiting.rs"]
+mod waiting;

@@ -71,7 +71,7 @@ struct Place {
 pub(crate) enum EnterError {
     /// It is on its way out; a new one of its name takes its place.
     Closed,
-    /// `room_members_max`, or `asks_max` of those who wait.
+    /// `room_members_max`.
     Full,
     /// `caps.members_max` of the role.
     RoleFull,
@@ -162,9 +162,6 @@ impl Room {
         let stay_ms = standing.stay(pass, now_ms);
         let effective = standing.effective(pass, roles, now_ms / 1_000);
         let Effective { grants, waiting } = effective.map_err(EnterError::Refused)?;
-        if waiting && inner.asks.len() >= self.limits.asks_max {
-            return Err(EnterError::Full);
-        }
         let policy = grants.second_login.or(*second_login).unwrap_or(SecondLogin::Replace);
         let gives_way = gives_way(inner, &member.user, &pass.jti, policy)?;
         if gives_way.is_empty() && inner.members.seats_len() >= self.limits.room_members_max {

@@ -78,7 +78,7 @@ fn text_bytes(text: &str) -> usize {
 }
 
 /// How long a member is in JSON, at most.
-pub(super) fn member_bytes(member: &Member) -> usize {
+pub(crate) fn member_bytes(member: &Member) -> usize {
     let Member { user, role, name, meta } = member;
     let texts = [Some(user), Some(role), name.as_ref(), meta.as_ref()];
     ENTRY_BYTES + texts.into_iter().flatten().map(|text| text_bytes(text)).sum::<usize>()
@@ -134,10 +134,8 @@ impl Inner {
         asks: &'a Asks,
     ) -> impl Iterator<Item = Asked> + 'a {
         let Asks { after, until, known_by } = asks;
-        let from = after.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
         let decides_any = asks::decides_any(grants);
-        let all =
-            self.asks.range::<str, _>((from, Bound::Unbounded)).take_while(move |_| decides_any);
+        let all = self.asks.after(after.as_deref()).take_while(move |_| decides_any);
         all.filter(|(_, ask)| ask.serial <= *until).filter_map(move |(user, ask)| {
             let (asker, wants) = (self.members.get(user)?, ask.wants.as_ref());
             let decides = |grants: &Grants| asks::decides(grants, &asker.grants, wants);
@@ -167,7 +165,7 @@ impl Inner {
             let after = state.last().map(|(key, _)| key.clone());
             rest.state = Some(State { after, until: self.state.version() });
         }
-        let mut all = Asks { after: None, until: self.last_ask, known_by: None };
+        let mut all = Asks { after: None, until: self.asks.last(), known_by: None };
         let (asks, more) = fitting(self.asks_between(grants, &all), bytes_max, false, asked_bytes);
         if more {
             all.after = asks.last().map(|ask| ask.member.user.clone());
@@ -197,7 +195,7 @@ impl Inner {
             rest.listed = true;
         }
         let known_by = Some(before.grants.clone());
-        let mut all = Asks { after: None, until: self.last_ask, known_by };
+        let mut all = Asks { after: None, until: self.asks.last(), known_by };
         let asks = self.asks_between(&me.grants, &all);
         let (asks, more) = fitting(asks, self.limits.page_bytes_max, false, asked_bytes);
         if more {

@@ -9,7 +9,7 @@ use stagedoor_token::{Action, Grants, Kinds, RoleName, Verb as GrantVerb};
 use stagedoor_wire::{
     close::Close,
     code::ErrorCode,
-    reply::Done,
+    reply::{Admitted, Done},
     request::{Moderate, Verb},
 };
 
@@ -43,12 +43,21 @@ fn unknown() -> Denial {
     Denial::new(ErrorCode::UserUnknown, "no such user is in the room")
 }
 
+fn admits_many(moderate: &Moderate) -> bool {
+    moderate.users.is_some() || moderate.all
+}
+
 fn check_fields(moderate: &Moderate) -> Result<(), Denial> {
     let verb = moderate.verb;
     let gives = matches!(verb, Verb::Promote | Verb::Demote);
     let mutes = matches!(verb, Verb::Mute | Verb::Unmute);
-    if (verb == Verb::Close) == moderate.user.is_some() {
-        return Err(invalid("every verb but `close` names a `user`"));
+    let named = [moderate.user.is_some(), moderate.users.is_some(), moderate.all];
+    let named = named.into_iter().filter(|named| *named).count();
+    if named != usize::from(verb != Verb::Close) {
+        return Err(invalid("every verb but `close` names a `user`, or `admit` `users` or `all`"));
+    }
+    if verb != Verb::Admit && admits_many(moderate) {
+        return Err(invalid("only `admit` names `users` or `all`"));
     }
     if gives != moderate.role.is_some() {
         return Err(invalid("`promote` and `demote`, and no others, name a `role`"));
@@ -72,6 +81,7 @@ impl Session {
                 }
                 Ok(Some(ok(moderate.id, Done {})))
             }
+            Ok(Acted::Admitted(admitted)) => Ok(Some(ok(moderate.id, admitted))),
             Ok(Acted::Storing(removal)) => {
                 let (later, told) = (self.later(moderate.id), self.moderated(moderate));
                 tokio::spawn(async move {
@@ -112,6 +122,9 @@ impl Session {
 
     fn try_moderate(&mut self, moderate: &Moderate) -> Result<Acted, Denial> {
         check_fields(moderate)?;
+        if admits_many(moderate) {
+            return self.admit_many(moderate).map(Acted::Admitted);
+        }
         let Some(user) = &moderate.user else {
             self.allow(&Action::Moderate { verb: GrantVerb::Close, target_rank: None })?;
             let act = self.moderated(moderate)("ok".into());
@@ -227,6 +240,8 @@ impl Session {
 /// What an act came to.
 enum Acted {
     Done,
+    /// Those who waited were let in; the bus was told.
+    Admitted(Admitted),
     /// It is done when it is stored.
     Storing(Removal),
 }

@@ -169,6 +169,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         MODERATE,
         &["room_unknown", "user_unknown", "ask_unknown", "relay_unavailable"],
     ),
+    row("rooms_admit_many", MODERATE, &["room_unknown", "relay_unavailable"]),
     row("rooms_message", MODERATE, &["room_unknown", "user_unknown", "relay_unavailable"]),
     row("audit_list", ADMIN, &["app_unknown"]),
     row("audit_list_all", Needs::Root, &[]),

@@ -104,7 +104,7 @@ pub(crate) struct Touched {
     generation: Option<u64>,
 }
 
-fn room_unknown() -> ApiError {
+pub(super) fn room_unknown() -> ApiError {
     ApiError::NotFound { code: "room_unknown", detail: "there is no such room now" }
 }
 

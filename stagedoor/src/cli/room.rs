@@ -77,8 +77,9 @@ enum RoomCommand {
     Mute(Muted),
     /// Let a member's streams be passed on again.
     Unmute(Muted),
-    /// Give a member what it asks for: admission, or the role for which it raised its hand.
-    Admit(Asking),
+    /// Give a member what it asks for: admission, or the role for which it raised its hand. Several users, or
+    /// `--all`: let those of them in who wait.
+    Admit(Admitted),
     /// Refuse what a member asks for; one that waits for admission is removed.
     Decline(Asking),
     /// Close a room for everybody.
@@ -116,6 +117,20 @@ struct Asking {
     room: String,
     /// The user.
     user: String,
+}
+
+#[derive(Debug, Args)]
+struct Admitted {
+    /// The AppID.
+    app: u32,
+    /// The room.
+    room: String,
+    /// The user, or several.
+    #[arg(value_name = "USER", required_unless_present = "all", conflicts_with = "all")]
+    users: Vec<String>,
+    /// Everybody who waits.
+    #[arg(long)]
+    all: bool,
 }
 
 #[derive(Debug, Args)]
@@ -166,9 +181,13 @@ pub(super) fn run(room: Room, json: bool) -> Done {
         RoomCommand::Unmute(muted) => {
             (Method::POST, member(muted.app, &muted.room, &muted.user, "unmute"), muted.body())
         }
-        RoomCommand::Admit(Asking { app, room, user }) => {
-            (Method::POST, member(app, &room, &user, "admit"), None)
-        }
+        RoomCommand::Admit(Admitted { app, room, users, all }) => match &users[..] {
+            [user] => (Method::POST, member(app, &room, user, "admit"), None),
+            _ => {
+                let body = if all { json!({"all": true}) } else { json!({"users": users}) };
+                (Method::POST, path(app, &room) + "/admit", Some(body))
+            }
+        },
         RoomCommand::Decline(Asking { app, room, user }) => {
             (Method::POST, member(app, &room, &user, "decline"), None)
         }

@@ -90,6 +90,7 @@ pub(super) const BOUNDS: &[(&str, u64, u64)] = &[
     ("relay.limits.drain_grace_ms", 0, DAY_MS),
     ("relay.limits.standing_keep_ms", 0, DAY_MS),
     ("relay.limits.asks_max", 0, MILLION),
+    ("relay.limits.admits_at_once_max", 1, MILLION),
     ("relay.limits.socket_send_buffer_bytes", 0, GIB),
 ];
 

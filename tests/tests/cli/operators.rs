@@ -120,6 +120,45 @@ async fn rooms_are_shown_messaged_and_closed_and_members_removed() -> Result<()>
     Ok(())
 }
 
+/// A member that waits in the lobby.
+async fn waiting(dev: &Dev, user: &str) -> Result<Member> {
+    let app = dev.app();
+    let mut arguments = vec!["token", "mint", "--json", "--app", &app, "--kid", dev.text("kid")];
+    arguments.extend(["--room", "lobby", "--user", user, "--role", "audience"]);
+    arguments.extend(["--grants", r#"{"waits":true}"#]);
+    let secret = [("STAGEDOOR_SECRET", dev.text("secret"))];
+    let minted = run_with(&arguments, &secret, "")?.json()?;
+    let mut member = Member::connect(dev.address("url")?).await?;
+    let seated = member.log_in(minted["token"].as_str().context("a token")?).await?;
+    assert_eq!(seated["waiting"], true);
+    Ok(member)
+}
+
+#[tokio::test]
+async fn who_waits_is_admitted_alone_by_a_list_or_with_all() -> Result<()> {
+    let dev = Dev::start()?;
+    let app = dev.app();
+    let mut members = Vec::new();
+    for user in ["ada", "ben", "cem", "dan", "eve"] {
+        members.push(waiting(&dev, user).await?);
+    }
+    let admit = |whom: &[&'static str]| [&["room", "admit", &app, "lobby"], whom].concat();
+    let alone = dev.ok("api_key", &admit(&["ada"]))?;
+    assert_eq!(alone, json!({"seats": 1}));
+    let list = dev.ok("api_key", &admit(&["ben", "cem", "nobody"]))?;
+    assert_eq!(list, json!({"admitted": 2, "waiting": 0}));
+    let all = dev.ok("api_key", &admit(&["--all"]))?;
+    assert_eq!(all, json!({"admitted": 2, "waiting": 0}));
+    for member in &mut members {
+        assert_eq!(member.event("grants_changed").await?["why"], "admitted");
+    }
+    for whom in [&[][..], &["ada", "--all"]] {
+        let refused = dev.run_as(dev.text("api_key"), &admit(whom))?;
+        assert_eq!(refused.code, 2, "{whom:?} {}", refused.err);
+    }
+    Ok(())
+}
+
 #[test]
 fn each_way_to_fail_has_its_exit_code() -> Result<()> {
     let dev = Dev::start()?;

@@ -6,7 +6,7 @@ use stagedoor_bus::{App, Bus};
 use stagedoor_client::{Client, ClientEvent, Event, Events, Kind, Publish, Room, Token, Why};
 use stagedoor_server::Scope;
 use stagedoor_tests::Stage;
-use stagedoor_token::Roles;
+use stagedoor_token::{Roles, mint};
 
 use super::{back, grants_changed, source, until};
 
@@ -143,6 +143,31 @@ async fn who_came_back_to_wait_has_its_streams_and_its_patterns_again_once_admit
     assert_eq!(subscribed(&mut events).await?, "slides");
     slides.send("page one", true).await?;
     assert_eq!(frame(&mut events).await?, ("slides".into(), b"page one".to_vec()));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_client_admits_a_list_and_then_all() -> Result<()> {
+    let stage = Stage::start().await?;
+    let (anna, mut heard) = host(&stage).await?;
+    let mut waiting = Vec::new();
+    for user in ["ada", "ben", "cem"] {
+        let mut claims = stage.claims("lobby", user, "audience")?;
+        claims.grants = serde_json::from_value(json!({"waits": true})).ok();
+        let token = Token::fixed(mint(&claims, &stage.key)?);
+        waiting.push(Client::new(stage.url(), token).connect().await?);
+        until(&mut heard, |event| {
+            matches!(event, ClientEvent::Room(Event::Asked { .. })).then_some(())
+        })
+        .await?;
+    }
+    let list = anna.admit_many(&["ben", "nobody"]).await?;
+    assert_eq!((list.admitted, list.waiting), (1, 0));
+    let all = anna.admit_all().await?;
+    assert_eq!((all.admitted, all.waiting), (2, 0));
+    for (_, events) in &mut waiting {
+        assert_eq!(grants_changed(events).await?.0, Why::Admitted);
+    }
     Ok(())
 }
 

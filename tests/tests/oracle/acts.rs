@@ -69,6 +69,7 @@ impl World {
             }
             Op::Kick { room, user } => self.api_kick(room, user),
             Op::CloseRoom { room } => self.api_close(room),
+            Op::Admit { client: None, room, users } => self.admit(room, None, users.as_ref()),
             Op::Message { room, to, data } => self.api_message(room, to, data),
             Op::Revoke { entry, margin, then } => {
                 Ok(json!({"seats": self.revoke(entry, *margin, then)}))
@@ -265,6 +266,7 @@ impl World {
                 let given = (role.as_deref(), kinds.as_ref(), *for_s);
                 self.moderate(&room, &me, verb, &target, given)
             }
+            Op::Admit { users, .. } => self.admit(&room, Some(&me), users.as_ref()),
             _ => Err(no("nobody")),
         }
     }

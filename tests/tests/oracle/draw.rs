@@ -1,13 +1,14 @@
 //! Operations are drawn: by a seed, with an eye on the model so that most of them mean something. Of the
 //! oracle, after `dice`.
 
+mod roles;
+
 use std::collections::BTreeSet;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{
     dice::Dice,
-    law::{Grants, Texts},
     ops::{CLIENTS, Op, To},
     regrant::STEP_S,
     world::{AtExp, Revocation, Room, Target, Then, Token, World},
@@ -57,119 +58,6 @@ impl Gen {
                 return end;
             }
         }
-    }
-
-    fn role(&mut self, name: &str) -> Grants {
-        let dice = &mut self.dice;
-        let mut role = Grants { role: name.into(), ..Grants::default() };
-        role.rank = (dice.below(5) * 10) as u16;
-        role.publish.streams = dice.patterns(&STREAMS);
-        role.publish.kinds = dice.some(&KINDS, 75);
-        role.publish.streams_max = dice.below(5) as u32;
-        role.subscribe.streams = dice.patterns(&STREAMS);
-        role.subscribe.from = dice.patterns(&ROLES);
-        role.send.room = dice.percent(60);
-        role.send.roles = dice.patterns(&ROLES);
-        role.send.users = dice.patterns(&ROLES);
-        role.set = dice.patterns(&KEYS);
-        role.moderate = if dice.percent(70) { dice.some(&VERBS, 70) } else { Texts::new() };
-        role.presence.sees = dice.patterns(&ROLES);
-        role.presence.seen_by = dice.patterns(&ROLES);
-        role.ask = dice.patterns(&ROLES);
-        role.invite = dice.patterns(&ROLES);
-        role.waits = !self.several && dice.percent(10);
-        if dice.percent(25) {
-            let seconds = [json!("reject"), json!("replace"), json!({"allow": 2})];
-            let seconds = if self.several { &seconds[1..] } else { &seconds[..2] };
-            role.second_login = Some(dice.of(seconds).clone());
-        }
-        if dice.percent(15) {
-            role.caps.insert("members_max".into(), 1 + dice.below(3) as u32);
-        }
-        if dice.percent(20) {
-            role.caps.insert("frame_bytes_max".into(), 24);
-        }
-        role
-    }
-
-    pub(crate) fn roles(&mut self) -> (Vec<Grants>, Option<Value>) {
-        let mut roles: Vec<Grants> = ROLES.iter().map(|name| self.role(name)).collect();
-        // One that is above all, so that something happens.
-        roles[0].rank = 50;
-        roles[0].moderate = VERBS.iter().map(|verb| (*verb).into()).collect();
-        if self.dice.percent(15) {
-            let at = self.dice.below(ROLES.len());
-            roles.remove(at);
-        }
-        let app = (self.several && self.dice.percent(60)).then(|| json!({"allow": 2}));
-        (roles, app)
-    }
-
-    /// A narrowing, mostly one that lies within the role.
-    fn narrowing(&mut self, role: &Grants) -> Value {
-        let dice = &mut self.dice;
-        let mut out = json!({});
-        let all = serde_json::to_value(role).unwrap_or_default();
-        let names = |field: &str| -> &[&str] {
-            match field {
-                "streams" => &STREAMS,
-                "set" => &KEYS,
-                "kinds" => &KINDS,
-                "moderate" => &VERBS,
-                _ => &ROLES,
-            }
-        };
-        for (section, field) in [
-            ("publish", "streams"),
-            ("publish", "kinds"),
-            ("subscribe", "streams"),
-            ("subscribe", "from"),
-            ("send", "roles"),
-            ("send", "users"),
-            ("presence", "sees"),
-            ("presence", "seen_by"),
-            ("", "set"),
-            ("", "moderate"),
-            ("", "ask"),
-            ("", "invite"),
-        ] {
-            if !dice.percent(15) {
-                continue;
-            }
-            let place = if section.is_empty() { &all } else { &all[section] };
-            let own: Vec<&str> =
-                place[field].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-            let plain = field == "kinds" || field == "moderate";
-            let given = if dice.percent(4) {
-                if plain { dice.some(names(field), 40) } else { dice.patterns(names(field)) }
-            } else if own == ["*"] && dice.percent(60) {
-                dice.patterns(names(field))
-            } else {
-                dice.some(&own, 60)
-            };
-            if section.is_empty() {
-                out[field] = json!(given);
-            } else {
-                out[section][field] = json!(given);
-            }
-        }
-        if dice.percent(10) {
-            out["publish"]["streams_max"] =
-                dice.below(role.publish.streams_max as usize + 1).into();
-        }
-        if dice.percent(10) {
-            out["send"]["room"] = (role.send.room && dice.percent(50)).into();
-        }
-        if !self.several && dice.percent(3) {
-            out["waits"] = true.into();
-        }
-        if dice.percent(4) {
-            out["second_login"] = "reject".into();
-        }
-        if dice.percent(4) {
-            out["caps"]["frame_bytes_max"] = 20.into();
-        }
-        out
     }
 
     /// A token for a user, mostly a good one.
@@ -301,6 +189,12 @@ impl Gen {
         Op::Moderate { client, verb, user, role, kinds, for_s }
     }
 
+    /// A list of users to let in, or all, by a member or by the backend.
+    fn admit(&mut self, client: Option<usize>) -> Op {
+        let users = self.dice.percent(60).then(|| self.dice.some(&USERS, 50));
+        Op::Admit { client, room: self.dice.text(&ROOMS), users }
+    }
+
     fn frame(&mut self, world: &World, client: usize) -> Option<Op> {
         let (room, id) = world.sits(client)?;
         let room = &world.rooms[&room];
@@ -369,6 +263,7 @@ impl Gen {
             }
             11 => Op::Kick { room, user },
             12 if self.dice.percent(20) => Op::CloseRoom { room },
+            15 => self.admit(None),
             12..=14 => {
                 let (to, data) = (self.to(), format!("m{}", self.serial()));
                 Op::Message { room, to, data }
@@ -487,6 +382,7 @@ impl Gen {
                 let (role, once) = (self.dice.text(&ROLES), self.dice.percent(20));
                 Op::Invite { client, role, ttl, once: once && !self.several }
             }
+            906..=914 => self.admit(Some(client)),
             _ => self.moderate(world, client),
         })
     }

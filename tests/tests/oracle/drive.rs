@@ -261,7 +261,7 @@ impl<'a> Episode<'a> {
             "streams" => list(client::stream),
             "asks" => list(client::asked),
             "exp" => from_base(&ok[field]).into(),
-            "waiting" => ok[field].as_bool().unwrap_or(false).into(),
+            "waiting" if op.newcomer().is_some() => ok[field].as_bool().unwrap_or(false).into(),
             "ticket" => ok[field].is_string().into(),
             "state" => {
                 let entries = ok[field].as_array().into_iter().flatten();

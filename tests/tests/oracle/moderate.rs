@@ -92,6 +92,26 @@ impl World {
         Ok(json!({}))
     }
 
+    /// Lets those in who wait, of a list or all, as far as one may: the backend all of them.
+    pub(crate) fn admit(&mut self, room: &str, me: Option<&Seat>, users: Option<&Texts>) -> Done {
+        let place = self.rooms.get(room).ok_or(no("room_unknown"))?;
+        if me.is_some_and(|me| !me.grants.moderate.contains("admit")) {
+            return Err(denied("moderate_denied")("moderate"));
+        }
+        let named = |user: &String| users.is_none_or(|users| users.contains(user));
+        let may = |seat: &&Seat| me.is_none_or(|me| Room::decides(&me.grants, &seat.grants, None));
+        let asks = place.asks.iter().filter(|(user, wants)| wants.is_none() && named(user));
+        let waiting = asks.filter_map(|(user, _)| place.face(user)).filter(may);
+        let waiting: Vec<u64> = waiting.map(|seat| seat.id).collect();
+        let of_all = waiting.len();
+        let admitted = waiting.into_iter().filter(|id| {
+            // Others of the user's seats there are none: of users who have several, nobody waits.
+            self.regrant(room, *id, &Act::Admit, me).is_ok()
+        });
+        let admitted = admitted.count();
+        Ok(json!({"admitted": admitted, "waiting": of_all - admitted}))
+    }
+
     fn decline(&mut self, room: &str, target: &Seat) -> Done {
         let Some(place) = self.rooms.get_mut(room) else { return Err(no("nobody")) };
         let wants = place.asks.get(&target.user).cloned().ok_or(no("ask_unknown"))?;

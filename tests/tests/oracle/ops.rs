@@ -104,6 +104,13 @@ pub(crate) enum Op {
         kinds: Option<Texts>,
         for_s: Option<i64>,
     },
+    /// Many are let in: of a room by the app's backend, where no client asks.
+    Admit {
+        client: Option<usize>,
+        room: String,
+        /// All who wait unless given.
+        users: Option<Texts>,
+    },
     Roles {
         roles: Vec<Grants>,
         second_login: Option<Value>,
@@ -158,6 +165,7 @@ impl Op {
             | Self::Unask { client }
             | Self::Invite { client, .. }
             | Self::Moderate { client, .. } => Some(*client),
+            Self::Admit { client, .. } => *client,
             _ => None,
         }
     }

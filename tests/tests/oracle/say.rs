@@ -92,6 +92,10 @@ impl Episode<'_> {
                 let request = with(request, "kinds", kinds.clone());
                 with(request, "for_s", *for_s)
             }
+            Op::Admit { users, .. } => {
+                let request = json!({"op": "moderate", "verb": "admit", "all": users.is_none()});
+                with(request, "users", users.clone())
+            }
             _ => bail!("{op:?} is no request"),
         })
     }
@@ -124,6 +128,11 @@ impl Episode<'_> {
                 Command::Kick { app, room: room.clone(), user: user.clone(), by: Actor::System }
             }
             Op::CloseRoom { room } => Command::CloseRoom { app, room: room.clone() },
+            Op::Admit { room, users, .. } => Command::Admit {
+                app,
+                room: room.clone(),
+                users: users.clone().map(|users| users.into_iter().collect()),
+            },
             Op::Message { room, to, data } => Command::Message {
                 app,
                 room: room.clone(),
@@ -145,6 +154,9 @@ impl Episode<'_> {
         };
         Ok(match bus.command(command).await? {
             bus::Answer::Done { seats } => json!({"ok": {"seats": seats}}),
+            bus::Answer::Admitted { admitted, waiting } => {
+                json!({"ok": {"admitted": admitted, "waiting": waiting}})
+            }
             bus::Answer::RoomUnknown => json!({"error": {"code": "room_unknown"}}),
             bus::Answer::UserUnknown => json!({"error": {"code": "user_unknown"}}),
             bus::Answer::RoleRefused => json!({"error": {"code": "role_refused"}}),

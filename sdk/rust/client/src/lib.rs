@@ -85,7 +85,7 @@ pub use stagedoor_wire::{
     event::{Asked, Ended, Event, Outcome, Why},
     member::{Delivery, Kind, Member, StreamInfo, Subscribed},
     name::{NameError, StateKey, StreamName, Topic},
-    reply::{Invited, LoggedIn, MembersPage, Pong, Refusal, Renewed, StateEntry},
+    reply::{Admitted, Invited, LoggedIn, MembersPage, Pong, Refusal, Renewed, StateEntry},
     request::To,
 };
 pub use token::Token;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 use stagedoor_wire::{
     member::Kind,
-    reply::Invited,
+    reply::{Admitted, Invited},
     request::{self, Request, Verb, op},
 };
 
@@ -18,6 +18,8 @@ fn act(verb: Verb, user: Option<&str>) -> request::Moderate {
         id: 0,
         verb,
         user: user.map(ToOwned::to_owned),
+        users: None,
+        all: false,
         role: None,
         kinds: None,
         for_s: None,
@@ -122,6 +124,20 @@ impl Room {
     /// Lets a member in that waits.
     pub async fn admit(&self, user: &str) -> Result<(), AskError> {
         self.moderate(act(Verb::Admit, Some(user))).await
+    }
+
+    /// Lets members in that wait; those who do not are passed over. One request admits a limited number: as long
+    /// as the answer says that some still wait, and that some were admitted, ask again for the rest.
+    pub async fn admit_many(&self, users: &[&str]) -> Result<Admitted, AskError> {
+        let users = Some(users.iter().map(|user| (*user).to_owned()).collect());
+        let admit = request::Moderate { users, ..act(Verb::Admit, None) };
+        self.request(Request::Moderate(admit)).await
+    }
+
+    /// Lets everybody in who waits and whom the member may admit, as [`Room::admit_many`] does.
+    pub async fn admit_all(&self) -> Result<Admitted, AskError> {
+        let admit = request::Moderate { all: true, ..act(Verb::Admit, None) };
+        self.request(Request::Moderate(admit)).await
     }
 
     /// Refuses what a member asked for; who waits for admission is removed.

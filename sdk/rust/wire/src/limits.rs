@@ -120,8 +120,10 @@ limits! {
     drain_grace_ms: u64 = 10_000;
     /// How long what moderators gave users is kept after the room's last member left.
     standing_keep_ms: u64 = 300_000;
-    /// Members of a room that ask for something at once.
+    /// Members of a room that ask for a role at once.
     asks_max: usize = 1_000;
+    /// Members that one request admits, at most.
+    admits_at_once_max: usize = 1_000;
     /// The kernel's send buffer of a connection; 0 leaves it to the kernel.
     socket_send_buffer_bytes: usize = 262_144;
 }

@@ -209,6 +209,15 @@ pub struct MembersPage {
     pub next: Option<String>,
 }
 
+/// `ok` of `moderate` that admits `users`, or `all`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Admitted {
+    /// How many were let in.
+    pub admitted: u32,
+    /// How many of those named, or of all whom the member may admit, still wait.
+    pub waiting: u32,
+}
+
 /// `ok` of whatever has nothing to add.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct Done {}

@@ -276,9 +276,19 @@ pub struct Moderate {
     pub id: u64,
     /// The act.
     pub verb: Verb,
-    /// On whom; not given where the act is on the room.
+    /// On whom; not given where the act is on the room, or on `users` or `all`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
+    /// Those whom `admit` lets in.
+    #[serde(
+        default,
+        deserialize_with = "parse::optional_list",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub users: Option<Vec<String>>,
+    /// `admit` lets everybody in who waits.
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "is_false")]
+    pub all: bool,
     /// The role that `promote` and `demote` give.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,

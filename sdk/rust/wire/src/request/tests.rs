@@ -23,6 +23,8 @@ const GOOD: &[&str] = &[
     r#"{"op":"moderate","id":8,"verb":"mute","user":"bob","kinds":["audio"]}"#,
     r#"{"op":"moderate","id":8,"verb":"promote","user":"bob","role":"speaker"}"#,
     r#"{"op":"moderate","id":8,"verb":"ban","user":"bob","for_s":60}"#,
+    r#"{"op":"moderate","id":8,"verb":"admit","users":["bob","eve"]}"#,
+    r#"{"op":"moderate","id":8,"verb":"admit","all":true}"#,
     r#"{"op":"ask","id":8,"role":"speaker"}"#,
     r#"{"op":"unask","id":8}"#,
     r#"{"op":"invite","id":8,"role":"audience","ttl_s":60}"#,
@@ -78,6 +80,9 @@ fn a_list_is_read_to_its_limit_and_no_further() {
         let kinds = ["\"audio\""].repeat(items).join(",");
         let text = format!(r#"{{"op":"moderate","id":1,"verb":"mute","kinds":[{kinds}]}}"#);
         assert_eq!(Request::parse(&text).is_ok(), fits, "kinds {items}");
+        let users = ["\"bob\""].repeat(items).join(",");
+        let text = format!(r#"{{"op":"moderate","id":1,"verb":"admit","users":[{users}]}}"#);
+        assert_eq!(Request::parse(&text).is_ok(), fits, "users {items}");
     }
     let text = r#"{"op":"moderate","id":1,"verb":"mute","kinds":null}"#;
     assert!(Request::parse(text).is_ok(), "as before");

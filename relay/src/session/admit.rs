@@ -1,0 +1,36 @@
+//! Those who wait let in, many by one request. Of `session`. Told to the bus as if each had been admitted alone.
+
+use stagedoor_bus::{Event as Told, Text};
+use stagedoor_token::{Action, Verb as GrantVerb};
+use stagedoor_wire::{
+    reply::Admitted,
+    request::{Moderate, Verb},
+};
+
+use super::{Denial, Session};
+use crate::admission::admit;
+
+impl Session {
+    /// Admits a list of users, or all whom the member may admit. Those of the list who do not wait, or of whom
+    /// it may not know, are passed over.
+    pub(super) fn admit_many(&mut self, moderate: &Moderate) -> Result<Admitted, Denial> {
+        self.allow(&Action::Moderate { verb: GrantVerb::Admit, target_rank: None })?;
+        let (room, me) = (&self.seat.room, &self.seat.me);
+        let admission = admit(&self.shared, room, moderate.users.as_deref(), Some(me));
+        for member in &admission.admitted {
+            self.shared.bus.tell(Told::Moderated {
+                app: room.app_life(),
+                room: room.name.clone(),
+                by: me.user.clone(),
+                peer: me.peer.clone(),
+                verb: Verb::Admit.as_str().into(),
+                user: Text::user(member.user.clone()),
+                code: "ok".into(),
+            });
+        }
+        Ok(Admitted {
+            admitted: admission.admitted.len() as u32,
+            waiting: admission.waiting as u32,
+        })
+    }
+}
