@@ -59,8 +59,8 @@ pub(crate) async fn admit_many(
     At((app, room)): At<(AppId, String)>,
     Body(admission): Body<Admission>,
 ) -> Result<Json<Admitted>, ApiError> {
-    let users = admission.whom()?;
     by.caller.may(app, Scope::RoomsModerate)?;
+    let users = admission.whom()?;
     let record = by.record(app, "room.admit").room(&room);
     // While nothing can be recorded nothing is asked.
     state.store.writable().await?;

@@ -45,7 +45,7 @@ async fn join(stage: &Stage, name: &str, role: &str, count: usize) -> Result<Vec
     Ok(all)
 }
 
-fn admit(whom: Value) -> Value {
+fn admit(whom: &Value) -> Value {
     let mut request = json!({"op": "moderate", "verb": "admit"});
     for (field, value) in whom.as_object().into_iter().flatten() {
         request[field] = value.clone();
@@ -104,14 +104,14 @@ async fn a_host_admits_a_list_and_then_all() -> Result<()> {
     let mut anna = stage.join("lobby", "anna", "host").await?;
     let mut waiting = join(&stage, "a", "audience", 5).await?;
     let list = json!({"users": ["a-3", "nobody", "a-1", "anna", "a-3"]});
-    let told = anna.ok(admit(list.clone())).await?;
+    let told = anna.ok(admit(&list)).await?;
     assert_eq!(told, json!({"admitted": 2, "waiting": 0}));
     for at in [3, 1] {
         assert_eq!(waiting[at].event("grants_changed").await?["why"], "admitted", "{at}");
     }
-    let again = anna.ok(admit(list)).await?;
+    let again = anna.ok(admit(&list)).await?;
     assert_eq!(again, json!({"admitted": 0, "waiting": 0}), "they wait no longer");
-    let all = anna.ok(admit(json!({"all": true}))).await?;
+    let all = anna.ok(admit(&json!({"all": true}))).await?;
     assert_eq!(all, json!({"admitted": 3, "waiting": 0}));
     for at in [0, 2, 4] {
         assert_eq!(waiting[at].event("grants_changed").await?["why"], "admitted", "{at}");
@@ -144,12 +144,12 @@ async fn who_may_not_admit_admits_nobody_by_a_list() -> Result<()> {
     let mut waiting = join(&stage, "a", "audience", 2).await?;
     let mut carla = stage.join("lobby", "carla", "cohost").await?;
     for whom in [json!({"users": ["a-0"]}), json!({"all": true}), json!({"users": []})] {
-        assert_eq!(carla.code(admit(whom.clone())).await?, "moderate_denied", "{whom}");
+        assert_eq!(carla.code(admit(&whom)).await?, "moderate_denied", "{whom}");
     }
     // One of no higher rank has the right, and nobody whom it might let in.
     let mut equal = stage.join("lobby", "eve", "speaker").await?;
     for whom in [json!({"users": ["a-0", "a-1"]}), json!({"all": true})] {
-        let told = equal.ok(admit(whom.clone())).await?;
+        let told = equal.ok(admit(&whom)).await?;
         assert_eq!(told, json!({"admitted": 0, "waiting": 0}), "{whom}");
     }
     assert_eq!(waiting[0].code(json!({"op": "unask"})).await?, "ask_unknown");
@@ -175,16 +175,16 @@ async fn admit_names_one_of_user_users_and_all() -> Result<()> {
         json!({"users": [1]}),
         json!({"users": vec!["b"; 2_001]}),
     ] {
-        assert_eq!(anna.code(admit(whom.clone())).await?, "request_invalid", "{whom}");
+        assert_eq!(anna.code(admit(&whom)).await?, "request_invalid", "{whom}");
     }
     for verb in ["kick", "mute", "decline", "close"] {
         for whom in [json!({"users": ["bob"]}), json!({"all": true})] {
-            let mut request = admit(whom.clone());
+            let mut request = admit(&whom);
             request["verb"] = verb.into();
             assert_eq!(anna.code(request).await?, "request_invalid", "{verb} {whom}");
         }
     }
-    let all = anna.ok(admit(json!({"users": vec!["b"; 2_000]}))).await?;
+    let all = anna.ok(admit(&json!({"users": vec!["b"; 2_000]}))).await?;
     assert_eq!(all, json!({"admitted": 0, "waiting": 0}));
     Ok(())
 }
@@ -195,11 +195,11 @@ async fn one_request_admits_so_many_and_says_how_many_wait() -> Result<()> {
     let mut anna = stage.join("lobby", "anna", "host").await?;
     let waiting = join(&stage, "a", "audience", 5).await?;
     let users: Vec<String> = (0..4).map(|at| format!("a-{at}")).collect();
-    let told = anna.ok(admit(json!({"users": users}))).await?;
+    let told = anna.ok(admit(&json!({"users": users}))).await?;
     assert_eq!(told, json!({"admitted": 2, "waiting": 2}), "of the list");
-    let told = anna.ok(admit(json!({"all": true}))).await?;
+    let told = anna.ok(admit(&json!({"all": true}))).await?;
     assert_eq!(told, json!({"admitted": 2, "waiting": 1}));
-    let told = anna.ok(admit(json!({"all": true}))).await?;
+    let told = anna.ok(admit(&json!({"all": true}))).await?;
     assert_eq!(told, json!({"admitted": 1, "waiting": 0}));
     assert_eq!(waiting.len(), 5);
     Ok(())
@@ -225,7 +225,7 @@ async fn admitting_all_closes_nobody_for_being_slow() -> Result<()> {
     }
     let (mut admitted, mut requests) = (0, 0);
     loop {
-        let told = anna.ok(admit(json!({"all": true}))).await?;
+        let told = anna.ok(admit(&json!({"all": true}))).await?;
         admitted += told["admitted"].as_u64().context("a number")?;
         requests += 1;
         assert!(admitted + told["waiting"].as_u64().context("a number")? == MEMBERS as u64);
@@ -266,9 +266,9 @@ async fn those_for_whom_their_role_has_no_place_wait_on() -> Result<()> {
     // With the role that they were given, what their tokens name is theirs again.
     changed.retain(|role| role["role"] != "foyer");
     set_roles(&stage, &changed).await?;
-    let told = anna.ok(admit(json!({"all": true}))).await?;
+    let told = anna.ok(admit(&json!({"all": true}))).await?;
     assert_eq!(told, json!({"admitted": 1, "waiting": 1}));
-    let named = anna.ok(admit(json!({"users": ["s-0", "s-1"]}))).await?;
+    let named = anna.ok(admit(&json!({"users": ["s-0", "s-1"]}))).await?;
     assert_eq!(named, json!({"admitted": 0, "waiting": 1}));
     while speakers[0].event("grants_changed").await?["role"] != "speaker" {}
     assert_eq!(speakers[1].code(json!({"op": "unask"})).await?, "ask_unknown", "it waits");

@@ -21,7 +21,7 @@ pub(crate) enum Leaves {
 }
 
 /// Every mutating operation, its kind of audit record, and what it leaves behind.
-pub(crate) const OPERATIONS: [(&str, &str, Leaves); 25] = [
+pub(crate) const OPERATIONS: [(&str, &str, Leaves); 26] = [
     ("POST /v1/apps", "app.create", Leaves::Change),
     ("PATCH /v1/apps/{app}", "app.change", Leaves::Change),
     ("DELETE /v1/apps/{app}", "app.delete", Leaves::Change),
@@ -38,6 +38,7 @@ pub(crate) const OPERATIONS: [(&str, &str, Leaves); 25] = [
     ("DELETE /v1/apps/{app}/roles/{role}", "roles.change", Leaves::Change),
     ("POST /v1/apps/{app}/roles/versions/{version}/restore", "roles.change", Leaves::Change),
     ("DELETE /v1/apps/{app}/rooms/{room}", "room.close", Leaves::InRoom),
+    ("POST /v1/apps/{app}/rooms/{room}/admit", "room.admit", Leaves::InRoom),
     ("POST /v1/apps/{app}/rooms/{room}/members/{user}/admit", "room.admit", Leaves::InRoom),
     ("POST /v1/apps/{app}/rooms/{room}/members/{user}/decline", "room.decline", Leaves::InRoom),
     ("POST /v1/apps/{app}/rooms/{room}/members/{user}/kick", "room.kick", Leaves::InRoom),
@@ -164,6 +165,9 @@ impl Case {
             "role" => self.body = Some(json!({"role": "audience"})),
             "messages" => self.body = Some(json!({"to": "room", "data": 1})),
             _ => {}
+        }
+        if self.operation.ends_with("{room}/admit") {
+            self.body = Some(json!({"all": true}));
         }
         for (user, role) in [("other", "host"), ("u", role)] {
             let mut member = Member::connect(self.root.to).await?;

@@ -21,6 +21,7 @@ fn body_of(operation: &str) -> Option<Value> {
         "post /v1/apps/{app}/tokens" => json!({"room": "r", "user": "u", "role": "host"}),
         "post /v1/apps/{app}/tokens/verify" => json!({"token": "x"}),
         "post /v1/apps/{app}/revocations" => json!({"target": {"user": "u"}}),
+        "post /v1/apps/{app}/rooms/{room}/admit" => json!({"all": true}),
         "post /v1/apps/{app}/rooms/{room}/members/{user}/role" => json!({"role": "host"}),
         "post /v1/apps/{app}/rooms/{room}/messages" => json!({"to": "room", "data": 1}),
         _ => return None,
