@@ -204,10 +204,14 @@ pub(super) fn run(app: App, json: bool) -> Done {
             (Method::POST, "/v1/apps".into(), Some(body))
         }
         AppCommand::Change { app, name, ttl_default, ttl_max, second_login } => {
-            let body = json!({
+            let mut body = json!({
                 "name": name, "ttl_s_default": seconds(ttl_default), "ttl_s_max": seconds(ttl_max),
                 "second_login": second_login,
             });
+            // What is not named stays; `null` would be refused.
+            body.as_object_mut()
+                .into_iter()
+                .for_each(|body| body.retain(|_, value| !value.is_null()));
             (Method::PATCH, format!("/v1/apps/{app}"), Some(body))
         }
         AppCommand::List(paging) => (Method::GET, format!("/v1/apps{}", paging.query()), None),

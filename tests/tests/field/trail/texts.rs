@@ -53,7 +53,9 @@ async fn a_record_holds_no_text_longer_than_what_it_names() -> Result<()> {
         let role = json!({"role": "host"});
         backend.ask("POST", &format!("{member}/role"), Some(&role)).await?;
         backend.ask("DELETE", &format!("/v1/apps/{}/rooms/{name}", stage.app), None).await?;
-        counted(&backend, &trail_of(&stage, "kind=moderate.admit"), 1).await?;
+        for kind in ["moderate.kick", "moderate.admit", "room.kick"] {
+            counted(&backend, &trail_of(&stage, &format!("kind={kind}")), 1).await?;
+        }
         let records = all(&backend, &trail_of(&stage, "")).await?;
         assert!(records.iter().any(|record| record["kind"] == "moderate.kick"));
         assert!(records.iter().any(|record| record["kind"] == "room.kick"));
