@@ -83,7 +83,7 @@ pub(crate) struct RevocationCreated {
     #[serde(flatten)]
     revocation: RevocationView,
     /// What is done to live seats that it hits.
-    #[schema(value_type = Object)]
+    #[schema(value_type = forms::Then)]
     then: Then,
     /// For how long their members may bring another token first, in seconds.
     margin_s: u32,
