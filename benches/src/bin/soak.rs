@@ -13,7 +13,7 @@ use std::{
 use anyhow::{Context, Result};
 use clap::Parser;
 use stagedoor_benches::soak::{
-    attack::{Known, attack},
+    attack::{Kind, Known, attack},
     raw::{request, web_socket},
     stage::Stage,
     webinar::{Noticed, Webinar},
@@ -35,6 +35,9 @@ struct Arguments {
     /// Attack it; without this the webinar runs alone, for comparison.
     #[arg(long)]
     attack: bool,
+    /// Only in this way, to find out what each costs.
+    #[arg(long, requires = "attack")]
+    only: Option<Kind>,
     /// How long, in seconds.
     #[arg(long, default_value_t = 600)]
     seconds: u64,
@@ -60,11 +63,12 @@ fn line(what: &'static str, measured: String, good: bool) -> Line {
 /// Attacks from a thread of its own, so that the attackers' work does not delay those who measure.
 fn attack_beside(
     known: Known,
+    only: Option<Kind>,
     stop: watch::Receiver<bool>,
 ) -> std::thread::JoinHandle<Result<u64>> {
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        Ok(runtime.block_on(attack(Arc::new(known), stop)).count())
+        Ok(runtime.block_on(attack(Arc::new(known), only, stop)).count())
     })
 }
 
@@ -136,7 +140,7 @@ async fn soak(arguments: &Arguments) -> Result<Vec<Line>> {
             api_key: stage.api_key.clone(),
             minter: stage.minter.clone(),
         };
-        attack_beside(known, stopped)
+        attack_beside(known, arguments.only, stopped)
     });
     tokio::time::sleep(Duration::from_secs(arguments.seconds)).await;
     // Without an attack nobody listens.

@@ -57,8 +57,9 @@ const KINDS: [(Kind, u32); 12] = [
     (Kind::HostileWords, 50),
 ];
 
-#[derive(Clone, Copy, Debug)]
-enum Kind {
+/// A kind of attack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Kind {
     /// A request head that never ends.
     HalfHead,
     /// A body that never comes.
@@ -96,11 +97,18 @@ impl Tries {
     }
 }
 
-/// Attacks until it is told to stop; how often it tried.
-pub async fn attack(known: Arc<Known>, stop: watch::Receiver<bool>) -> Arc<Tries> {
+/// Attacks in every way, or in one alone, until it is told to stop; how often it tried.
+pub async fn attack(
+    known: Arc<Known>,
+    only: Option<Kind>,
+    stop: watch::Receiver<bool>,
+) -> Arc<Tries> {
     let tries = Arc::<Tries>::default();
     let mut kinds = JoinSet::new();
     for (at, (kind, per_s)) in KINDS.into_iter().enumerate() {
+        if only.is_some_and(|only| only != kind) {
+            continue;
+        }
         let from = FIRST_ADDRESS + at as u8;
         kinds.spawn(one_kind(known.clone(), kind, per_s, from, tries.clone(), stop.clone()));
     }
