@@ -4,10 +4,10 @@ use std::{path::Path, sync::Arc};
 
 use anyhow::{Context, Result};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
-use rustls::{ClientConfig, RootCertStore, pki_types::CertificateDer};
+use rustls::ClientConfig;
 use stagedoor_client::{Client, Kind, Publish, Token};
 use stagedoor_relay::TlsFiles;
-use stagedoor_tests::Stage;
+use stagedoor_tests::{Stage, trusting};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -19,14 +19,7 @@ fn pair(folder: &Path) -> Result<(TlsFiles, Arc<ClientConfig>)> {
     let files = TlsFiles { cert: folder.join("cert.pem"), key: folder.join("key.pem") };
     std::fs::write(&files.cert, cert.pem())?;
     std::fs::write(&files.key, signing_key.serialize_pem())?;
-    let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from(cert.der().to_vec()))?;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok((files, Arc::new(config)))
+    Ok((files, trusting(cert.der().clone())?))
 }
 
 #[tokio::test]

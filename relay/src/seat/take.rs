@@ -28,12 +28,7 @@ impl Seat {
         admission: &Admission,
         mailbox: &Arc<Mailbox>,
     ) -> Result<(), Denied> {
-        if shared.is_draining() {
-            return Err(Denied::Closing);
-        }
-        if shared.memory.is_full(shared.clock.now_ms()) {
-            return Err(Denied::MemoryFull);
-        }
+        takes_anybody(shared)?;
         let Admission { claims, kid, roles, second_login, .. } = admission;
         if shared.rooms.is_full(claims.app, shared.limits.connections_per_app_max) {
             return Err(Denied::AppFull);
@@ -56,12 +51,7 @@ impl Seat {
         peer: Arc<str>,
         resume: Option<Cursor>,
     ) -> Result<(Self, LoggedIn<Box<RawValue>>), Denied> {
-        if shared.is_draining() {
-            return Err(Denied::Closing);
-        }
-        if shared.memory.is_full(shared.clock.now_ms()) {
-            return Err(Denied::MemoryFull);
-        }
+        takes_anybody(shared)?;
         let life = admission.life();
         let Admission { claims, kid, roles, second_login, .. } = admission;
         let app = claims.app;
@@ -115,6 +105,17 @@ impl Seat {
         let _ = seat.tell_rest(rest);
         Ok((seat, answer))
     }
+}
+
+/// Whether anybody new is let in now.
+fn takes_anybody(shared: &Shared) -> Result<(), Denied> {
+    if shared.is_draining() {
+        return Err(Denied::Closing);
+    }
+    if shared.memory.is_full(shared.clock.now_ms()) {
+        return Err(Denied::MemoryFull);
+    }
+    Ok(())
 }
 
 /// Who comes, and the name of its room.

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde_json::json;
-use stagedoor_tests::{Heard, Stage};
+use stagedoor_tests::{Heard, Stage, raw_to};
 use stagedoor_token::mint;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpSocket, TcpStream},
+    net::TcpStream,
 };
 
 #[tokio::test]
@@ -29,17 +29,7 @@ async fn a_connection_does_not_outlive_its_token_and_is_told_before() -> Result<
 
 /// A raw socket in its seat that answers nothing by itself.
 async fn raw(stage: &Stage, user: &str) -> Result<TcpStream> {
-    let socket = TcpSocket::new_v4()?;
-    socket.set_recv_buffer_size(4_096)?;
-    let mut tcp = socket.connect(stage.running.http).await?;
-    let token = stage.token("lobby", user, "audience")?;
-    let head = format!(
-        "GET /v1/connect HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
-         Sec-WebSocket-Protocol: stagedoor.v1\r\nAuthorization: Bearer {token}\r\n\r\n"
-    );
-    tcp.write_all(head.as_bytes()).await?;
-    Ok(tcp)
+    raw_to(stage.running.http, &stage.token("lobby", user, "audience")?).await
 }
 
 #[tokio::test]

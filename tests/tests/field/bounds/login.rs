@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use stagedoor_tests::{Heard, Member, Stage, member::PATIENCE};
+use stagedoor_tests::{Heard, Member, Stage, member::PATIENCE, raw_to};
 use stagedoor_token::mint;
 use stagedoor_wire::limits::Limits;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 
-use super::{child::Child, raw::raw_to};
+use super::child::Child;
 
 /// Rates that stand in nobody's way, and members that may be silent.
 fn no_rates(limits: &mut Limits) {

@@ -1,14 +1,8 @@
 //! A member on a bare socket, which reads nothing by itself.
 
-use std::net::SocketAddr;
-
 use anyhow::{Context, Result, ensure};
-use stagedoor_tests::{Stage, member::PATIENCE};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpSocket, TcpStream},
-    time::timeout,
-};
+use stagedoor_tests::{Stage, member::PATIENCE, raw_to};
+use tokio::{io::AsyncReadExt, net::TcpStream, time::timeout};
 
 /// Reads until a text has come.
 pub(crate) async fn read_until(tcp: &mut TcpStream, text: &str) -> Result<()> {
@@ -28,20 +22,6 @@ pub(crate) async fn read_until(tcp: &mut TcpStream, text: &str) -> Result<()> {
 /// A member that has asked for its seat and read no answer; its kernel takes little.
 pub(crate) async fn raw(stage: &Stage, room: &str, user: &str, role: &str) -> Result<TcpStream> {
     raw_to(stage.running.http, &stage.token(room, user, role)?).await
-}
-
-/// The same, of any Stagedoor.
-pub(crate) async fn raw_to(to: SocketAddr, token: &str) -> Result<TcpStream> {
-    let socket = TcpSocket::new_v4()?;
-    socket.set_recv_buffer_size(4_096)?;
-    let mut tcp = socket.connect(to).await?;
-    let head = format!(
-        "GET /v1/connect HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
-         Sec-WebSocket-Protocol: stagedoor.v1\r\nAuthorization: Bearer {token}\r\n\r\n"
-    );
-    tcp.write_all(head.as_bytes()).await?;
-    Ok(tcp)
 }
 
 /// A short text as a frame of a client, masked with zeros.

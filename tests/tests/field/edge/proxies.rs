@@ -14,7 +14,7 @@ use rustls::ClientConfig;
 use serde_json::{Value, json};
 use stagedoor_relay::{ClientAddress, TlsFiles};
 use stagedoor_server::Scope;
-use stagedoor_tests::{Caller, Stage, member::PATIENCE};
+use stagedoor_tests::{Caller, Stage, member::PATIENCE, trusting};
 use stagedoor_wire::SUBPROTOCOL;
 use tempfile::TempDir;
 use tokio::{
@@ -62,14 +62,7 @@ fn certificates(folder: &Path) -> Result<Arc<ClientConfig>> {
     std::fs::write(folder.join("cert.pem"), &cert)?;
     std::fs::write(folder.join("key.pem"), &key)?;
     std::fs::write(folder.join("both.pem"), format!("{cert}{key}"))?;
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add(made.cert.der().clone())?;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(Arc::new(config))
+    trusting(made.cert.der().clone())
 }
 
 /// A shipped file, with what is the test's own in it. Each of `own` must be there.

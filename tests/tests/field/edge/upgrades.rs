@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use stagedoor_relay::TlsFiles;
-use stagedoor_tests::{Member, Stage};
+use stagedoor_tests::{Member, Stage, trusting};
 use stagedoor_wire::SUBPROTOCOL;
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt},
@@ -176,12 +176,5 @@ fn certificate(folder: &std::path::Path) -> Result<(TlsFiles, Arc<rustls::Client
     let files = TlsFiles { cert: folder.join("cert.pem"), key: folder.join("key.pem") };
     std::fs::write(&files.cert, made.cert.pem())?;
     std::fs::write(&files.key, made.signing_key.serialize_pem())?;
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add(made.cert.der().clone())?;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok((files, Arc::new(config)))
+    Ok((files, trusting(made.cert.der().clone())?))
 }

@@ -3,15 +3,13 @@
 use std::{
     fs::{self, File},
     path::Path,
-    sync::Arc,
     time::SystemTime,
 };
 
 use anyhow::{Context, Result, ensure};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
-use rustls::{ClientConfig, RootCertStore, pki_types::CertificateDer};
 use stagedoor_relay::TlsFiles;
-use stagedoor_tests::Stage;
+use stagedoor_tests::{Stage, trusting};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
@@ -34,14 +32,7 @@ fn pair(folder: &Path, modified: SystemTime) -> Result<(TlsFiles, TlsConnector)>
     let files = TlsFiles { cert: folder.join("cert.pem"), key: folder.join("key.pem") };
     write(&files.cert, &cert.pem(), modified)?;
     write(&files.key, &signing_key.serialize_pem(), modified)?;
-    let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from(cert.der().to_vec()))?;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok((files, TlsConnector::from(Arc::new(config))))
+    Ok((files, TlsConnector::from(trusting(cert.der().clone())?)))
 }
 
 async fn is_trusted(stage: &Stage, by: &TlsConnector) -> Result<bool> {
