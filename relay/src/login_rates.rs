@@ -16,8 +16,8 @@ use stagedoor_wire::{
     rate::{Bucket, Rate, source},
 };
 
-/// Sources of which a table knows the rate, twice: those that came since it was full, and those before. A source
-/// that is forgotten begins again with a full bucket, as one does that stayed away for so long.
+/// Sources of which a table knows the rate, twice: those that came since it was last full or old, and those before.
+/// A source that is forgotten begins again with a full bucket, as one does that stayed away for so long.
 const SOURCES_MAX: usize = 65_536;
 
 /// Whether it was too often.
@@ -88,19 +88,24 @@ impl LoginRates {
     }
 }
 
-/// Buckets by a source's hash, in a bounded place.
+/// Buckets by a source's hash, in a bounded place. A bucket that would be full again takes no place for long.
 #[derive(Debug, Default)]
 struct Sources {
     newer: HashMap<u64, Bucket>,
     older: HashMap<u64, Bucket>,
+    /// When `newer` was last empty.
+    begun: Option<Instant>,
 }
 
 impl Sources {
     fn take(&mut self, source: u64, rate: Rate, now: Instant) -> Result<(), TooOften> {
-        if self.newer.len() >= SOURCES_MAX && !self.newer.contains_key(&source) {
+        let age = now.saturating_duration_since(*self.begun.get_or_insert(now));
+        let is_full = self.newer.len() >= SOURCES_MAX && !self.newer.contains_key(&source);
+        if is_full || age > rate.refill() {
             self.older = std::mem::take(&mut self.newer);
+            self.begun = Some(now);
         }
-        let Self { newer, older } = self;
+        let Self { newer, older, .. } = self;
         let bucket = newer
             .entry(source)
             .or_insert_with(|| older.remove(&source).unwrap_or_else(|| Bucket::full(rate, now)));
@@ -168,5 +173,33 @@ mod tests {
         let last = 5 * SOURCES_MAX as u64 - 1;
         assert!(sources.take(last, rate, now).is_err(), "who came last is known");
         assert!(sources.take(0, rate, now).is_ok(), "who came first is forgotten");
+    }
+
+    #[test]
+    fn a_source_whose_bucket_is_full_again_takes_no_place() {
+        let (mut sources, start) = (Sources::default(), Instant::now());
+        let rate = Rate { per_s: 1, burst: 10 };
+        for second in 0..600 {
+            for n in 0..50 {
+                let now = start + Duration::from_secs(second);
+                assert!(sources.take(second * 50 + n, rate, now).is_ok());
+            }
+        }
+        let known = sources.newer.len() + sources.older.len();
+        assert!(known <= 50 * 23, "{known} of the last 600 seconds are known");
+    }
+
+    #[test]
+    fn no_source_is_forgotten_before_its_bucket_is_full() {
+        let (mut sources, start) = (Sources::default(), Instant::now());
+        let rate = Rate { per_s: 1, burst: 10 };
+        let mut taken = 0;
+        for second in 0..100 {
+            let now = start + Duration::from_secs(second);
+            assert!(sources.take(2, rate, now).is_ok());
+            let tries = if second % 4 == 0 { 20 } else { 0 };
+            taken += (0..tries).filter(|_| sources.take(1, rate, now).is_ok()).count();
+        }
+        assert!(taken <= 10 + 100, "{taken} in 100 seconds");
     }
 }

@@ -33,9 +33,11 @@ use health::Reason;
 use write::{Statement, Writer};
 
 /// Pages that a connection keeps, in KiB: what is written is mostly at the end, and the system keeps the file.
-const CACHE_KIB: u32 = 512;
+const CACHE_KIB: u32 = 256;
 /// Connections that read.
 const READERS_MAX: u32 = 8;
+/// How long a reader that nobody needs stays open: each has a thread and pages of its own.
+const READER_IDLE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Why the store failed.
 #[derive(Debug, thiserror::Error)]
@@ -135,6 +137,7 @@ impl Store {
         // Nothing is written but in a transaction of the writer's.
         let readers = options.clone().pragma("query_only", "ON");
         let pool = SqlitePoolOptions::new().max_connections(READERS_MAX).acquire_timeout(wait);
+        let pool = pool.idle_timeout(READER_IDLE_TIMEOUT).min_connections(1);
         let pool = pool.connect_with(readers).await?;
         let writer = Writer::new(options, connection, wait);
         Ok(Self { pool, writer, folder: Arc::new(folder) })

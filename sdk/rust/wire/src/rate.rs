@@ -22,6 +22,13 @@ pub struct Rate {
     pub burst: u32,
 }
 
+impl Rate {
+    /// The time in which an empty bucket fills.
+    pub fn refill(self) -> Duration {
+        Duration::from_secs_f64(f64::from(self.burst.max(1)) / f64::from(self.per_s.max(1)))
+    }
+}
+
 impl Bucket {
     /// A full bucket.
     pub fn full(rate: Rate, now: Instant) -> Self {
