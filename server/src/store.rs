@@ -121,7 +121,9 @@ impl Store {
             .pragma("cache_size", format!("-{CACHE_KIB}"))
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(wait)
-            .foreign_keys(true);
+            .foreign_keys(true)
+            // A statement says nothing that the one who made it does not log.
+            .disable_statement_logging();
         let mut connection = options.connect().await?;
         migrate(&mut connection).await?;
         match deployment::open(&mut connection).await {
