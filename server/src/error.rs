@@ -32,7 +32,8 @@ pub(crate) struct Problem {
     /// The field of the body that it is about, as a path: `grants.publish.streams[0]`.
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<String>,
-    /// The request's id, as in `X-Request-Id`.
+    /// The request's id, as in `X-Request-Id`; not of what was no request.
+    #[schema(required = false)]
     request_id: String,
     /// For the log: the room that it is about, where the path does not say so.
     #[serde(skip)]
