@@ -85,6 +85,8 @@ impl Asks {
 pub(crate) enum AskError {
     /// `asks_max`.
     Full,
+    /// Another seat of the user waits for admission.
+    Waits,
     /// Nothing is asked for.
     Unknown,
 }
@@ -118,6 +120,10 @@ impl Room {
     pub(crate) fn ask(&self, asker: &Arc<Occupant>, wants: Wants) -> Result<(), AskError> {
         let mut inner = self.lock();
         let user = &asker.member.user;
+        // The wait would be lost, and nobody would be asked to let that seat in any more.
+        if inner.asks.get(user).is_some_and(|ask| ask.wants.is_none()) {
+            return Err(AskError::Waits);
+        }
         if !inner.asks.has_place(user, self.limits.asks_max) {
             return Err(AskError::Full);
         }

@@ -36,6 +36,10 @@ impl Session {
         let wants = Wants { role: role.name().clone(), rank: role.grants().rank };
         match self.seat.room.ask(&self.seat.me, wants) {
             Ok(()) => Ok(ok(ask.id, Done {})),
+            Err(AskError::Waits) => {
+                let other = "another seat of this user waits for admission";
+                Err(Denial::new(ErrorCode::AsksExceeded, other))
+            }
             Err(_) => Err(Denial::new(ErrorCode::AsksExceeded, "the room has `asks_max` of them")),
         }
     }
@@ -43,9 +47,7 @@ impl Session {
     pub(super) fn unask(&mut self, id: u64) -> Result<Bytes, Denial> {
         match self.seat.room.unask(&self.seat.me) {
             Ok(()) => Ok(ok(id, Done {})),
-            Err(AskError::Full | AskError::Unknown) => {
-                Err(Denial::new(ErrorCode::AskUnknown, "the member asks for nothing"))
-            }
+            Err(_) => Err(Denial::new(ErrorCode::AskUnknown, "the member asks for nothing")),
         }
     }
 
