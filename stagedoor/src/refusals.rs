@@ -1,5 +1,5 @@
 //! Requests that no path answers: those that no parser reads, and those that name no host. Problems (RFC 9457), as
-//! everything else that is refused. Pure.
+//! everything else that is refused. Pure, but for its line of the log.
 
 use axum::{
     body::Body,
