@@ -1,6 +1,6 @@
-//! The hot paths laid open to those who count their instructions; only with the feature `bench`. Outermost
-//! room: nothing of the relay uses it. One room, one member that publishes, and members that subscribe, each
-//! with a mailbox and a batch as a connection has them; no socket, no task. A runtime must be entered.
+//! The hot paths laid open to those who count their instructions; only with the feature `bench`. Nothing of
+//! the relay uses it. One room, one member that publishes, and members that subscribe, each with a mailbox
+//! and a batch as a connection has them; no socket, no task. A runtime must be entered.
 
 mod leaving;
 
@@ -22,14 +22,14 @@ use tokio::io::AsyncWrite;
 
 pub use self::leaving::Leaving;
 use crate::{
-    batch::Batch,
     door::Admission,
-    feed::Untold,
-    mail::{Mail, Mailbox},
+    log::feed::Untold,
+    log::mailbox::{Mail, Mailbox},
+    log::stream::Wish,
+    net::outbox::Batch,
     room::Publishing,
-    seat::Seat,
+    session::seat::Seat,
     shared::Shared,
-    stream::Wish,
 };
 
 /// A room in which frames pass.

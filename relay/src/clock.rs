@@ -1,5 +1,5 @@
-//! Watches the calendar. After `answer`, before `listener`. Seats wait by the monotonic clock for
-//! times of the calendar; when that moves they must reckon again, whatever they do meanwhile.
+//! Watches the calendar. Seats wait by the monotonic clock for times of the calendar; when that moves they
+//! must reckon again, whatever they do meanwhile.
 
 use std::time::Duration;
 

@@ -1,11 +1,11 @@
-//! One task, one socket: reads, asks the session, gathers, writes. After `handshake`, before `session`.
-//! It never waits for another member, and never leaves a frame half written with another inside.
+//! One task, one socket: reads, asks the session, gathers, writes. It never waits for another member, and
+//! never leaves a frame half written with another inside.
 
+mod deadlines;
 mod frames;
-mod hours;
 mod login;
-mod tap;
 mod turn;
+mod ws_io;
 
 use std::{
     cell::RefCell,
@@ -30,13 +30,13 @@ use tokio_tungstenite::tungstenite::{
 use tracing::Span;
 
 pub(crate) use self::login::Begin;
-use self::{hours::Told, login::Pending, tap::Tap};
+use self::{deadlines::Told, login::Pending, ws_io::Tap};
 use crate::{
-    addresses::Peer,
-    batch::Batch,
-    encode,
-    io::Io,
-    mail::{Mail, Mailbox, Order},
+    log::encode,
+    log::mailbox::{Mail, Mailbox, Order},
+    net::addresses::Peer,
+    net::io::Io,
+    net::outbox::Batch,
     session::{Next, Session, Taken},
     shared::{Connected, Shared},
 };
@@ -238,18 +238,18 @@ impl Connection {
             self.take_messages();
             return Poll::Ready(Ok(()));
         }
-        let mut buffer = tap::borrow();
+        let mut buffer = ws_io::borrow();
         let mut read = ReadBuf::new(&mut buffer);
         let mut cx = Context::from_waker(&self.stirring);
         let polled = Pin::new(&mut self.io).poll_read(&mut cx, &mut read);
         let n = read.filled().len();
         self.unread = polled.is_ready();
         if !matches!(polled, Poll::Ready(Ok(()))) || n == 0 {
-            tap::give_back(buffer);
+            ws_io::give_back(buffer);
             return polled.map(|_| Err(Over));
         }
         if matches!(self.phase, Phase::Closing { .. }) {
-            tap::give_back(buffer);
+            ws_io::give_back(buffer);
             return Poll::Ready(Ok(()));
         }
         self.settled = false;

@@ -1,5 +1,9 @@
-//! The door: the one decision whether a token opens a room. After `removal`, before `shared`; called for
-//! the handshake's token and for `login` alike. Pure: the directory and the time are given.
+//! The door: the one decision whether a token opens a room, called for the handshake's token and for `login`
+//! alike. Pure: the directory and the time are given.
+
+pub(crate) mod login_rates;
+pub(crate) mod proof;
+pub(crate) mod tickets;
 
 use std::sync::Arc;
 
@@ -15,10 +19,7 @@ use stagedoor_wire::{
 };
 use thiserror::Error;
 
-use crate::{
-    proof::{self, ProofError},
-    tickets::Ticket,
-};
+use crate::{door::proof::ProofError, door::tickets::Ticket};
 
 /// What a client brings to the door.
 #[derive(Clone, Copy)]

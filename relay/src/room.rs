@@ -1,18 +1,20 @@
-//! A room: members, presence, events, streams and state. After `rooms`, before `stream`. It knows a
-//! member by a mailbox and by grants, never by a connection. Each act holds the room's lock for a moment;
-//! frames never need it.
+//! A room: members, presence, events, streams and state. It knows a member by a mailbox and by grants, never
+//! by a connection. Each act holds the room's lock for a moment; frames never need it.
 
-mod asks;
+mod change;
 mod entry;
+mod inbox;
 mod interests;
-mod letter;
+pub(crate) mod overrides;
 mod pages;
-mod people;
 mod presence;
-mod regrant;
-mod roll;
+mod queries;
+pub(crate) mod registry;
+mod requests;
+mod roster;
+pub(crate) mod seat_token;
 mod state;
-mod story;
+mod trail;
 mod views;
 
 use std::{
@@ -36,29 +38,29 @@ use stagedoor_wire::{
 use tokio::time::Instant;
 
 pub(crate) use self::{
-    asks::{AskError, Wants},
+    change::{Act, RegrantError, Regranted, Switch},
     entry::{EnterError, Entering, Found, Gone},
-    letter::{Dues, Letter, News},
+    inbox::{Dues, Letter, News},
     pages::{Lists, Rest, member_bytes, stream_bytes},
-    regrant::{Act, RegrantError, Regranted, Switch},
+    requests::{AskError, Wants},
     state::SetError,
     views::{View, ViewPlace, may_subscribe, sees},
 };
 use crate::{
-    encode,
-    mail::Mailbox,
-    pass::Pass,
-    standing::Standing,
-    stream::{Ended, Stream, Wish},
+    log::encode,
+    log::mailbox::Mailbox,
+    log::stream::{Ended, Stream, Wish},
+    room::overrides::Standing,
+    room::seat_token::Pass,
 };
 
 use self::{
-    asks::Asks,
     interests::Interests,
-    people::People,
     presence::{Batch, BatchMax, Presence},
+    requests::Asks,
+    roster::People,
     state::State,
-    story::Story,
+    trail::Story,
     views::Views,
 };
 

@@ -1,11 +1,16 @@
-//! One member's requests, decided by its grants and carried out in its room. After `connection`, before
-//! `login`. Every request gets exactly one answer; nothing here reads or writes a socket.
+//! One member's requests, decided by its grants and carried out in its room. Every request gets exactly one
+//! answer; nothing here reads or writes a socket.
 
+pub(crate) mod admission;
 mod admit;
 mod ask;
 mod later;
+pub(crate) mod login;
 mod moderate;
+pub(crate) mod removal;
 mod renew;
+pub(crate) mod seat;
+mod subscriptions;
 
 use std::{
     borrow::Cow,
@@ -32,12 +37,12 @@ use stagedoor_wire::{
 use tokio::sync::oneshot;
 
 use crate::{
-    encode,
-    feed::Untold,
+    log::encode,
+    log::feed::Untold,
+    log::stream::Wish,
     room::{PublishError, Publishing, SetError, grant_kind, sees},
-    seat::Seat,
+    session::seat::Seat,
     shared::Shared,
-    stream::Wish,
 };
 
 /// A member's session. In this order, since what every turn looks at lies together.

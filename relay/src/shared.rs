@@ -1,5 +1,4 @@
-//! What every connection of the relay has in common. After `door`, before `seat`. Holds, and decides
-//! nothing.
+//! What every connection of the relay has in common. Holds, and decides nothing.
 
 use std::{
     collections::HashMap,
@@ -18,14 +17,14 @@ use stagedoor_wire::{close::Close, limits::Limits};
 use tokio::sync::Notify;
 
 use crate::{
-    login_rates::LoginRates,
-    mail::{Mailbox, Order},
+    door::login_rates::LoginRates,
+    door::tickets::Tickets,
+    log::mailbox::{Mailbox, Order},
     memory::Memory,
     metrics::Metrics,
-    origin::Origin,
+    net::origin::Origin,
+    room::registry::Rooms,
     room::{Act, Gone, Occupant, RegrantError, Room},
-    rooms::Rooms,
-    tickets::Tickets,
 };
 
 /// What connections share.
@@ -256,7 +255,7 @@ mod tests {
     use stagedoor_bus::LocalBus;
 
     use super::*;
-    use crate::mail::Mail;
+    use crate::log::mailbox::Mail;
 
     fn shared() -> Arc<Shared> {
         let (bus, _ends) = LocalBus::new();

@@ -1,4 +1,4 @@
-//! Into the seat, of `connection`: how it begins after its upgrade, and a `login` as the first message.
+//! Into the seat: how it begins after its upgrade, and a `login` as the first message.
 
 use std::{
     future::Future,
@@ -16,9 +16,9 @@ use stagedoor_wire::{
 
 use super::{Connection, Phase, STRAY_REQUESTS_MAX, Told, web_socket};
 use crate::{
+    door::proof::ProofError,
     door::{Denied, Presented},
-    login::{Arrival, NotSeated, Seated, Waiting, log_in},
-    proof::ProofError,
+    session::login::{Arrival, NotSeated, Seated, Waiting, log_in},
     session::{self, Session},
     shared::nonce,
 };

@@ -1,5 +1,5 @@
-//! One turn of a connection's task, of `connection`: what is read, gathered and written before it sleeps, and
-//! when it lets others go first.
+//! One turn of a connection's task: what is read, gathered and written before it sleeps, and when it lets
+//! others go first.
 
 use std::{
     future::Future,

@@ -1,5 +1,5 @@
-//! Coming and going. Of `room`. A member's place is decided here with what the room knows of its user: what
-//! it was given, and who sits there already.
+//! Coming and going. A member's place is decided here with what the room knows of its user: what it was
+//! given, and who sits there already.
 
 use std::sync::Arc;
 
@@ -16,10 +16,10 @@ use super::{
     Inner, Occupant, Room, Standings, ViewPlace, is_hidden, pages::Lists, presence::Change,
 };
 use crate::{
-    mail::Mailbox,
-    pass::Pass,
-    standing::{Effective, Standing},
-    stream::Ended,
+    log::mailbox::Mailbox,
+    log::stream::Ended,
+    room::overrides::{Effective, Standing},
+    room::seat_token::Pass,
 };
 
 /// Who comes.

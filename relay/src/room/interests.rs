@@ -1,5 +1,5 @@
-//! Which seats wait for which stream names. Of `room`. A stream that begins looks up its name and its
-//! prefixes, however many patterns there are. Knows no grants.
+//! Which seats wait for which stream names. A stream that begins looks up its name and its prefixes, however
+//! many patterns there are. Knows no grants.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -8,7 +8,7 @@ use std::{
 
 use stagedoor_token::Pattern;
 
-use crate::mail::Mailbox;
+use crate::log::mailbox::Mailbox;
 
 /// Seats by number, with the mailboxes that find them.
 type Seats = HashMap<u64, Arc<Mailbox>>;

@@ -1,6 +1,6 @@
-//! The room's lists, a page at a time. Of `room`. What a member finds at one moment (streams, state, asks) is
-//! told in pages of bounded size, as fast as it takes them: of what was there at that moment each thing once, as
-//! long as it is as it was; what came or changed since is told by events anyway. Holds no copy of a list.
+//! The room's lists, a page at a time. What a member finds at one moment (streams, state, asks) is told in
+//! pages of bounded size, as fast as it takes them: of what was there at that moment each thing once, as long
+//! as it is as it was; what came or changed since is told by events anyway. Holds no copy of a list.
 
 use std::{ops::Bound, sync::Arc};
 
@@ -14,8 +14,8 @@ use stagedoor_wire::{
     reply::StateEntry,
 };
 
-use super::{Inner, Occupant, Room, asks, may_subscribe};
-use crate::encode;
+use super::{Inner, Occupant, Room, may_subscribe, requests};
+use crate::log::encode;
 
 /// What an entry of a list takes besides its texts: names of fields, numbers, quotes.
 pub(super) const ENTRY_BYTES: usize = 160;
@@ -134,13 +134,13 @@ impl Inner {
         asks: &'a Asks,
     ) -> impl Iterator<Item = Asked> + 'a {
         let Asks { after, until, known_by } = asks;
-        let decides_any = asks::decides_any(grants);
+        let decides_any = requests::decides_any(grants);
         let all = self.asks.after(after.as_deref()).take_while(move |_| decides_any);
         all.filter(|(_, ask)| ask.serial <= *until).filter_map(move |(user, ask)| {
             let (asker, wants) = (self.members.get(user)?, ask.wants.as_ref());
-            let decides = |grants: &Grants| asks::decides(grants, &asker.grants, wants);
+            let decides = |grants: &Grants| requests::decides(grants, &asker.grants, wants);
             let known = known_by.as_deref().is_some_and(decides);
-            (decides(grants) && !known).then(|| asks::asked(asker, wants))
+            (decides(grants) && !known).then(|| requests::asked(asker, wants))
         })
     }
 

@@ -1,5 +1,5 @@
-//! Who came and who left since members were last told. Of `room`. Pure: keeps the order of arrival, lets
-//! those who came and went in between cancel out, and hands out a batch at a time.
+//! Who came and who left since members were last told. Pure: keeps the order of arrival, lets those who came
+//! and went in between cancel out, and hands out a batch at a time.
 
 use std::{
     collections::{HashMap, VecDeque},

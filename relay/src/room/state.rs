@@ -1,4 +1,4 @@
-//! The room's shared state: keys with versions, changed by compare-and-set. Of `room`. Pure.
+//! The room's shared state: keys with versions, changed by compare-and-set. Pure.
 
 use std::{collections::BTreeMap, ops::Bound};
 

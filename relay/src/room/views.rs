@@ -1,5 +1,5 @@
-//! The room's events as members of equal sight see them. Of `room`. Each view is one log: an event is
-//! encoded once a view, whoever reads it. Decides who sees what by the grants alone.
+//! The room's events as members of equal sight see them. Each view is one log: an event is encoded once a
+//! view, whoever reads it. Decides who sees what by the grants alone.
 
 use std::sync::Arc;
 
@@ -14,11 +14,11 @@ use serde_json::value::RawValue;
 
 use super::{EVENTS, Occupant, presence::Change};
 use crate::{
-    encode,
-    feed::{Begin, Feed, Place},
-    log::{Keep, Past},
-    mail::Mailbox,
-    stream::{Ended, Stream},
+    log::encode,
+    log::feed::{Begin, Feed, Place},
+    log::mailbox::Mailbox,
+    log::segments::{Keep, Past},
+    log::stream::{Ended, Stream},
 };
 
 /// One view.

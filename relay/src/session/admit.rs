@@ -1,4 +1,4 @@
-//! Those who wait let in, many by one request. Of `session`. Told to the bus as if each had been admitted alone.
+//! Those who wait let in, many by one request. Told to the bus as if each had been admitted alone.
 
 use stagedoor_bus::{Event as Told, Text};
 use stagedoor_token::{Action, Verb as GrantVerb};
@@ -8,7 +8,7 @@ use stagedoor_wire::{
 };
 
 use super::{Denial, Session};
-use crate::admission::admit;
+use crate::session::admission::admit;
 
 impl Session {
     /// Admits a list of users, or all whom the member may admit. Those of the list who do not wait, or of whom

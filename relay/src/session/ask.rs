@@ -1,5 +1,5 @@
-//! What members ask for, and whom they invite. Of `session`. A guest's token is signed with the app's own key,
-//! so the door treats it as any other.
+//! What members ask for, and whom they invite. A guest's token is signed with the app's own key, so the door
+//! treats it as any other.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;

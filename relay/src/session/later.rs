@@ -1,12 +1,12 @@
-//! An answer that comes when what was asked for is stored. Of `session`. The connection goes on meanwhile, and may
-//! be gone by then.
+//! An answer that comes when what was asked for is stored. The connection goes on meanwhile, and may be gone
+//! by then.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::{Denial, Session, label, refused};
-use crate::{mail::Mailbox, room::Letter, shared::Shared};
+use crate::{log::mailbox::Mailbox, room::Letter, shared::Shared};
 
 /// Where it goes.
 pub(super) struct Later {

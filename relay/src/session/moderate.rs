@@ -1,5 +1,5 @@
-//! Acts of moderation. Of `session`. Each is decided by the member's grants and the other's rank, and told to
-//! the bus whether it was done or refused.
+//! Acts of moderation. Each is decided by the member's grants and the other's rank, and told to the bus
+//! whether it was done or refused.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -15,8 +15,8 @@ use stagedoor_wire::{
 
 use super::{Denial, Session, ok};
 use crate::{
-    removal::Removal,
     room::{Act, Occupant, RegrantError, grant_kind, sees},
+    session::removal::Removal,
 };
 
 /// The verb as grants call it; to decline takes the right to accept.

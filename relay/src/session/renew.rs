@@ -1,5 +1,5 @@
-//! A new token for the same seat. Of `session`. The door decides, as at a login; then the seat goes on with
-//! what the new token says: at once, or, with a token that is good for once, when its use is stored.
+//! A new token for the same seat. The door decides, as at a login; then the seat goes on with what the new
+//! token says: at once, or, with a token that is good for once, when its use is stored.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,12 +14,12 @@ use tokio::{
 
 use super::{Denial, Session, ok};
 use crate::{
+    door::proof::ProofError,
     door::{Admission, Denied, Presented, Proven, door},
-    encode,
-    login::{Use, is_still_good},
-    pass::Pass,
-    proof::ProofError,
+    log::encode,
+    room::seat_token::Pass,
     room::{Act, Occupant, RegrantError, Room},
+    session::login::{Use, is_still_good},
     shared::{Shared, nonce},
 };
 

@@ -23,9 +23,9 @@ use tokio_tungstenite::{
 };
 
 use crate::{
-    answer::answer,
-    forwarded::Proxies,
-    mail::Mailbox,
+    commands::answer,
+    log::mailbox::Mailbox,
+    port::forwarded::Proxies,
     relay::{Config, Relay},
     room::{Occupant, Room, View},
     shared::Shared,

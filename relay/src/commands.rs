@@ -1,0 +1,254 @@
+//! The server's commands, carried out. The server checked the caller's right to ask; grants of members play
+//! no part here.
+
+use std::sync::Arc;
+
+use stagedoor_bus::{Actor, Answer, Asked, By, Command, Event, Revocation, Target, Then};
+use stagedoor_token::{AppId, Kinds};
+use stagedoor_wire::close::Close;
+
+use crate::{
+    room::{Act, Occupant, RegrantError, Room},
+    session::admission::{Admission, admit},
+    session::removal::Removal,
+    shared::Shared,
+};
+
+/// Carries out one command, and answers it: what must be stored first, later.
+pub(crate) fn answer(shared: &Arc<Shared>, Asked { command, answer: to }: Asked) {
+    let answered = match command {
+        Command::Kick { app, room, user, by } => match kick(shared, app, (&room, &user), by) {
+            Ok(removal) => {
+                tokio::spawn(async move {
+                    let done = match removal.stored().await {
+                        Ok(stored) => stored.carry_out().await,
+                        Err(error) => Err(error),
+                    };
+                    // Whoever asked may have given up meanwhile.
+                    let _ = to.send(match done {
+                        Ok(()) => Answer::Done { seats: 1 },
+                        Err(_) => Answer::StoreUnavailable,
+                    });
+                });
+                return;
+            }
+            Err(refused) => refused,
+        },
+        command => carry_out(shared, command),
+    };
+    // Whoever asked may have given up meanwhile.
+    let _ = to.send(answered);
+}
+
+fn kick(
+    shared: &Arc<Shared>,
+    app: AppId,
+    (room, user): (&str, &str),
+    by: Actor,
+) -> Result<Removal, Answer> {
+    let room = shared.rooms.get(app, room).ok_or(Answer::RoomUnknown)?;
+    Removal::kick(shared, &room, user, By::outside(by)).ok_or(Answer::UserUnknown)
+}
+
+fn carry_out(shared: &Shared, command: Command) -> Answer {
+    let find = |app, room: &str| shared.rooms.get(app, room);
+    match command {
+        Command::Rooms { app, after, limit } => {
+            let mut page = shared.rooms.page(app, after, limit);
+            let more = page.len() > limit;
+            page.truncate(limit);
+            Answer::Rooms { rooms: page.iter().map(|room| room.summary()).collect(), more }
+        }
+        Command::Room { app, room, after, limit } => match find(app, &room) {
+            Some(room) => Answer::Room(room.detail(after.as_deref(), limit)),
+            None => Answer::RoomUnknown,
+        },
+        // It is answered when it is stored.
+        Command::Kick { .. } => Answer::StoreUnavailable,
+        Command::CloseRoom { app, room } => match find(app, &room) {
+            Some(room) => Answer::Done { seats: shared.close(&room, None) },
+            None => Answer::RoomUnknown,
+        },
+        Command::Message { app, room, to, topic, data } => match find(app, &room) {
+            Some(room) => match room.send(None, &to, topic.as_ref(), &data) {
+                Ok(seats) => Answer::Done { seats },
+                Err(_) => Answer::UserUnknown,
+            },
+            None => Answer::RoomUnknown,
+        },
+        Command::Revoke { revocation, margin_s, then } => {
+            Answer::Done { seats: revoke(shared, &revocation, margin_s, &then) }
+        }
+        Command::Held { app, kid } => Answer::Done { seats: held(shared, app, &kid) },
+        Command::Assign { app, room, user, role, by } => match find(app, &room) {
+            Some(room) => {
+                if shared.roles(app).get(&role).is_none() {
+                    return Answer::RoleRefused;
+                }
+                let told = Event::RoleChanged {
+                    app: room.app_life(),
+                    room: room.name.clone(),
+                    user: user.as_str().into(),
+                    role: role.text(),
+                    by,
+                    peer: None,
+                };
+                let answer = regrant(shared, &room, &user, &Act::Give(role));
+                if matches!(answer, Answer::Done { .. }) {
+                    shared.bus.tell(told);
+                }
+                answer
+            }
+            None => Answer::RoomUnknown,
+        },
+        Command::Mute { app, room, user, kinds, muted } => match find(app, &room) {
+            Some(room) => {
+                let kinds: Kinds = kinds.into_iter().collect();
+                let act = if muted { Act::Mute(kinds) } else { Act::Unmute(kinds) };
+                regrant(shared, &room, &user, &act)
+            }
+            None => Answer::RoomUnknown,
+        },
+        Command::Settle { app, room, user, accept } => match find(app, &room) {
+            Some(room) => settle(shared, &room, &user, accept),
+            None => Answer::RoomUnknown,
+        },
+        Command::Admit { app, room, users } => match find(app, &room) {
+            Some(room) => {
+                let Admission { admitted, waiting } = admit(shared, &room, users.as_deref(), None);
+                Answer::Admitted { admitted: admitted.len(), waiting }
+            }
+            None => Answer::RoomUnknown,
+        },
+        Command::Reapply { app } => Answer::Done { seats: reapply(shared, app) },
+    }
+}
+
+/// Does something to whoever is in the place of that user.
+fn regrant(shared: &Shared, room: &Arc<Room>, user: &str, act: &Act) -> Answer {
+    loop {
+        let Some(member) = room.occupant(user) else { return Answer::UserUnknown };
+        let roles = shared.roles(room.app);
+        match room.regrant(&member, act, None, &roles, shared.epoch()) {
+            Ok(_) => {
+                room.regrant_others(user, member.seat, act, None, &roles, shared.epoch());
+                return Answer::Done { seats: 1 };
+            }
+            Err(RegrantError::Changed) => {}
+            Err(RegrantError::RoleFull | RegrantError::Refused(_)) => return Answer::RoleRefused,
+        }
+    }
+}
+
+/// Accepts or declines what a user asks for.
+fn settle(shared: &Shared, room: &Arc<Room>, user: &str, accept: bool) -> Answer {
+    let Some(member) = room.occupant(user) else { return Answer::UserUnknown };
+    match (room.asks(user), accept) {
+        (None, _) => Answer::AskUnknown,
+        (Some(Some(wants)), true) => regrant(shared, room, user, &Act::Give(wants.role)),
+        (Some(None), true) => regrant(shared, room, user, &Act::Admit),
+        (Some(_), false) => match room.decline(&member) {
+            Ok(true) => shared
+                .put_all_out(room, user, Close::Declined)
+                .map_or(Answer::UserUnknown, |()| Answer::Done { seats: 1 }),
+            Ok(false) => Answer::Done { seats: 1 },
+            Err(_) => Answer::AskUnknown,
+        },
+    }
+}
+
+/// The rooms of an app, or the one of that name.
+fn rooms(shared: &Shared, app: AppId, room: Option<&str>) -> Vec<Arc<Room>> {
+    match room {
+        Some(room) => shared.rooms.get(app, room).into_iter().collect(),
+        None => shared.rooms.page(app, None, usize::MAX),
+    }
+}
+
+/// Acts on the seats that a revocation hits; how many.
+fn revoke(shared: &Shared, revocation: &Revocation, margin_s: u32, then: &Then) -> usize {
+    if let Target::Jti(jti) = &revocation.target {
+        // The door passes over the id of a ticket's token, because its one login revoked it.
+        shared.tickets.forget(revocation.app, jti);
+    }
+    let mut seats = 0;
+    for room in rooms(shared, revocation.app, revocation.room()) {
+        for member in room.occupants() {
+            seats += usize::from(revoke_seat(shared, &room, member, revocation, margin_s, then));
+        }
+    }
+    seats
+}
+
+/// How many live seats have a token that a key signed.
+fn held(shared: &Shared, app: AppId, kid: &str) -> usize {
+    let of_key = |member: &Arc<Occupant>| *member.pass.kid == *kid;
+    let seats = |room: Arc<Room>| room.occupants().iter().filter(|member| of_key(member)).count();
+    rooms(shared, app, None).into_iter().map(seats).sum()
+}
+
+fn revoke_seat(
+    shared: &Shared,
+    room: &Arc<Room>,
+    member: Arc<Occupant>,
+    revocation: &Revocation,
+    margin_s: u32,
+    then: &Then,
+) -> bool {
+    let mut member = member;
+    loop {
+        let user = &member.member.user;
+        if !revocation.hits(&member.pass.bearer(room.app, &room.name, user)) {
+            return false;
+        }
+        let act = match then {
+            _ if margin_s > 0 && !revocation.ban => {
+                Act::Margin(shared.clock.unix_s() + u64::from(margin_s), then.clone())
+            }
+            Then::Demote(role) if !revocation.ban => Act::Revoked(role.clone()),
+            _ => {
+                let close = if revocation.ban { Close::Banned } else { Close::TokenRevoked };
+                return shared.put_out(room, &member, close).is_some();
+            }
+        };
+        let roles = shared.roles(room.app);
+        match room.regrant(&member, &act, None, &roles, shared.epoch()) {
+            Ok(_) => return true,
+            Err(RegrantError::Changed) => match room.sitting(user, member.seat) {
+                Some(now) => member = now,
+                None => return false,
+            },
+            Err(RegrantError::RoleFull | RegrantError::Refused(_)) => {
+                return shared.put_out(room, &member, Close::TokenRevoked).is_some();
+            }
+        }
+    }
+}
+
+/// Gives the seats of an app what its roles say now; how many have other grants than before.
+fn reapply(shared: &Shared, app: AppId) -> usize {
+    let mut seats = 0;
+    for room in rooms(shared, app, None) {
+        for member in room.occupants() {
+            seats += usize::from(reapply_seat(shared, &room, member));
+        }
+    }
+    seats
+}
+
+fn reapply_seat(shared: &Shared, room: &Arc<Room>, member: Arc<Occupant>) -> bool {
+    let mut member = member;
+    loop {
+        let roles = shared.roles(room.app);
+        match room.regrant(&member, &Act::Roles, None, &roles, shared.epoch()) {
+            Ok(new) => return new.grants != member.grants,
+            Err(RegrantError::Changed) => match room.sitting(&member.member.user, member.seat) {
+                Some(now) => member = now,
+                None => return false,
+            },
+            Err(RegrantError::RoleFull | RegrantError::Refused(_)) => {
+                return shared.put_out(room, &member, Close::TokenRefused).is_some();
+            }
+        }
+    }
+}
