@@ -30,13 +30,13 @@ pub(crate) fn look(shared: &Shared) {
         shared.bus.tell(Event::ClockJumped { by_ms });
     }
     if looked.moved {
-        stir(shared);
+        wake_all(shared);
     }
 }
 
 /// Lets every connection look at its own times.
-pub(crate) fn stir(shared: &Shared) {
+pub(crate) fn wake_all(shared: &Shared) {
     for mailbox in shared.mailboxes() {
-        mailbox.stir();
+        mailbox.mark_io_ready();
     }
 }

@@ -8,9 +8,8 @@ use stagedoor_token::{AppId, Kinds};
 use stagedoor_wire::close::Close;
 
 use crate::{
-    room::{Act, Occupant, RegrantError, Room},
-    session::admission::{Admission, admit},
-    session::removal::Removal,
+    room::{Failed, GrantChange, Occupant, Room},
+    session::{Admission, Removal, admit},
     shared::Shared,
 };
 
@@ -93,7 +92,7 @@ fn carry_out(shared: &Shared, command: Command) -> Answer {
                     by,
                     peer: None,
                 };
-                let answer = regrant(shared, &room, &user, &Act::Give(role));
+                let answer = change_grants(shared, &room, &user, &GrantChange::Give(role));
                 if matches!(answer, Answer::Done { .. }) {
                     shared.bus.tell(told);
                 }
@@ -104,8 +103,9 @@ fn carry_out(shared: &Shared, command: Command) -> Answer {
         Command::Mute { app, room, user, kinds, muted } => match find(app, &room) {
             Some(room) => {
                 let kinds: Kinds = kinds.into_iter().collect();
-                let act = if muted { Act::Mute(kinds) } else { Act::Unmute(kinds) };
-                regrant(shared, &room, &user, &act)
+                let change =
+                    if muted { GrantChange::Mute(kinds) } else { GrantChange::Unmute(kinds) };
+                change_grants(shared, &room, &user, &change)
             }
             None => Answer::RoomUnknown,
         },
@@ -124,32 +124,32 @@ fn carry_out(shared: &Shared, command: Command) -> Answer {
     }
 }
 
-/// Does something to whoever is in the place of that user.
-fn regrant(shared: &Shared, room: &Arc<Room>, user: &str, act: &Act) -> Answer {
-    loop {
-        let Some(member) = room.occupant(user) else { return Answer::UserUnknown };
-        let roles = shared.roles(room.app);
-        match room.regrant(&member, act, None, &roles, shared.epoch()) {
-            Ok(_) => {
-                room.regrant_others(user, member.seat, act, None, &roles, shared.epoch());
-                return Answer::Done { seats: 1 };
-            }
-            Err(RegrantError::Changed) => {}
-            Err(RegrantError::RoleFull | RegrantError::Refused(_)) => return Answer::RoleRefused,
-        }
-    }
+/// Changes the grants of a user, in each of its seats.
+fn change_grants(shared: &Shared, room: &Arc<Room>, user: &str, change: &GrantChange) -> Answer {
+    let changed = Room::change(
+        || room.occupant(user).ok_or(Answer::UserUnknown),
+        |member| {
+            let changed = shared.change_grants(room, member, change, None);
+            changed.map_err(|failed| failed.map(|_| Answer::RoleRefused))?;
+            shared.change_others(room, member, change, None);
+            Ok(Answer::Done { seats: 1 })
+        },
+    );
+    changed.unwrap_or_else(|refused| refused)
 }
 
 /// Accepts or declines what a user asks for.
 fn settle(shared: &Shared, room: &Arc<Room>, user: &str, accept: bool) -> Answer {
     let Some(member) = room.occupant(user) else { return Answer::UserUnknown };
-    match (room.asks(user), accept) {
+    match (room.request_of(user), accept) {
         (None, _) => Answer::AskUnknown,
-        (Some(Some(wants)), true) => regrant(shared, room, user, &Act::Give(wants.role)),
-        (Some(None), true) => regrant(shared, room, user, &Act::Admit),
+        (Some(Some(wants)), true) => {
+            change_grants(shared, room, user, &GrantChange::Give(wants.role))
+        }
+        (Some(None), true) => change_grants(shared, room, user, &GrantChange::Admit),
         (Some(_), false) => match room.decline(&member) {
             Ok(true) => shared
-                .put_all_out(room, user, Close::Declined)
+                .evict_all(room, user, Close::Declined)
                 .map_or(Answer::UserUnknown, |()| Answer::Done { seats: 1 }),
             Ok(false) => Answer::Done { seats: 1 },
             Err(_) => Answer::AskUnknown,
@@ -182,11 +182,12 @@ fn revoke(shared: &Shared, revocation: &Revocation, margin_s: u32, then: &Then) 
 
 /// How many live seats have a token that a key signed.
 fn held(shared: &Shared, app: AppId, kid: &str) -> usize {
-    let of_key = |member: &Arc<Occupant>| *member.pass.kid == *kid;
+    let of_key = |member: &Arc<Occupant>| *member.token.kid == *kid;
     let seats = |room: Arc<Room>| room.occupants().iter().filter(|member| of_key(member)).count();
     rooms(shared, app, None).into_iter().map(seats).sum()
 }
 
+/// Whether a revocation hits a seat, which is changed or evicted then.
 fn revoke_seat(
     shared: &Shared,
     room: &Arc<Room>,
@@ -195,34 +196,29 @@ fn revoke_seat(
     margin_s: u32,
     then: &Then,
 ) -> bool {
-    let mut member = member;
-    loop {
+    change_seat(room, member, |member| {
         let user = &member.member.user;
-        if !revocation.hits(&member.pass.bearer(room.app, &room.name, user)) {
-            return false;
+        if !revocation.hits(&member.token.bearer(room.app, &room.name, user)) {
+            return Ok(false);
         }
-        let act = match then {
+        let change = match then {
             _ if margin_s > 0 && !revocation.ban => {
-                Act::Margin(shared.clock.unix_s() + u64::from(margin_s), then.clone())
+                GrantChange::Margin(shared.clock.unix_s() + u64::from(margin_s), then.clone())
             }
-            Then::Demote(role) if !revocation.ban => Act::Revoked(role.clone()),
+            Then::Demote(role) if !revocation.ban => GrantChange::Revoked(role.clone()),
             _ => {
                 let close = if revocation.ban { Close::Banned } else { Close::TokenRevoked };
-                return shared.put_out(room, &member, close).is_some();
+                return Ok(shared.evict(room, member, close).is_some());
             }
         };
-        let roles = shared.roles(room.app);
-        match room.regrant(&member, &act, None, &roles, shared.epoch()) {
-            Ok(_) => return true,
-            Err(RegrantError::Changed) => match room.sitting(user, member.seat) {
-                Some(now) => member = now,
-                None => return false,
-            },
-            Err(RegrantError::RoleFull | RegrantError::Refused(_)) => {
-                return shared.put_out(room, &member, Close::TokenRevoked).is_some();
+        match shared.change_grants(room, member, &change, None) {
+            Ok(_) => Ok(true),
+            Err(Failed::Changed) => Err(Failed::Changed),
+            Err(Failed::Refused(_)) => {
+                Ok(shared.evict(room, member, Close::TokenRevoked).is_some())
             }
         }
-    }
+    })
 }
 
 /// Gives the seats of an app what its roles say now; how many have other grants than before.
@@ -237,18 +233,26 @@ fn reapply(shared: &Shared, app: AppId) -> usize {
 }
 
 fn reapply_seat(shared: &Shared, room: &Arc<Room>, member: Arc<Occupant>) -> bool {
-    let mut member = member;
-    loop {
-        let roles = shared.roles(room.app);
-        match room.regrant(&member, &Act::Roles, None, &roles, shared.epoch()) {
-            Ok(new) => return new.grants != member.grants,
-            Err(RegrantError::Changed) => match room.sitting(&member.member.user, member.seat) {
-                Some(now) => member = now,
-                None => return false,
-            },
-            Err(RegrantError::RoleFull | RegrantError::Refused(_)) => {
-                return shared.put_out(room, &member, Close::TokenRefused).is_some();
+    change_seat(room, member, |member| {
+        match shared.change_grants(room, member, &GrantChange::Roles, None) {
+            Ok(new) => Ok(new.grants != member.grants),
+            Err(Failed::Changed) => Err(Failed::Changed),
+            Err(Failed::Refused(_)) => {
+                Ok(shared.evict(room, member, Close::TokenRefused).is_some())
             }
         }
-    }
+    })
+}
+
+/// Does something to the member in a seat, beginning with the one given; what came of it, or `false` if the seat
+/// is gone.
+fn change_seat(
+    room: &Room,
+    member: Arc<Occupant>,
+    attempt: impl FnMut(&Arc<Occupant>) -> Result<bool, Failed<()>>,
+) -> bool {
+    let (user, seat) = (member.user.clone(), member.seat);
+    let mut found = Some(member);
+    let find = || found.take().or_else(|| room.sitting(&user, seat)).ok_or(());
+    Room::change(find, attempt).unwrap_or(false)
 }

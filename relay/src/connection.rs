@@ -30,13 +30,13 @@ use tokio_tungstenite::tungstenite::{
 use tracing::Span;
 
 pub(crate) use self::login::Begin;
-use self::{deadlines::Told, login::Pending, ws_io::Tap};
+use self::{deadlines::TokenTimers, login::Pending, ws_io::Tap};
 use crate::{
     log::encode,
     log::mailbox::{Mail, Mailbox, Order},
     net::addresses::Peer,
     net::io::Io,
-    net::outbox::Batch,
+    net::outbox::Outbox,
     session::{Next, Session, Taken},
     shared::{Connected, Shared},
 };
@@ -65,7 +65,7 @@ pub(crate) struct Connection {
     shared: Arc<Shared>,
     mailbox: Arc<Mailbox>,
     phase: Phase,
-    batch: Batch,
+    outbox: Outbox,
     /// Whether the socket may hold something: it gave something last, or has woken the task since it had
     /// nothing.
     unread: bool,
@@ -78,12 +78,12 @@ pub(crate) struct Connection {
     /// Whether the task has let the others go first since it wrote.
     stood_back: bool,
     /// Whether not all are told yet of what was published.
-    telling: bool,
+    waking: bool,
     /// Whether the timer is set for what comes next, and has not woken the task.
     settled: bool,
     io: Io,
     /// Of the mailbox, for the socket to read from and the timer.
-    stirring: Waker,
+    io_waker: Waker,
     armed: Instant,
     order: Option<Order>,
     /// When the socket last took some of what waits, or first refused it; none while it takes all.
@@ -108,8 +108,8 @@ enum Phase {
         pending: Option<Box<Pending>>,
     },
     /// A member.
-    Seated { session: Box<Session>, told: Told },
-    /// On the way out: what the batch holds is written, the peer's goodbye awaited.
+    Seated { session: Box<Session>, timers: TokenTimers },
+    /// On the way out: what the outbox holds is written, the peer's goodbye awaited.
     Closing {
         until: Instant,
         /// Whether the peer said goodbye: nothing more comes of it that anybody waits for.
@@ -155,17 +155,17 @@ impl Connection {
             ws: web_socket(Tap::default(), bytes_max),
             phase: Phase::Stranger { until, strays: 0, nonce: None, pending: None },
             peer,
-            stirring: Waker::from(mailbox.clone()),
+            io_waker: Waker::from(mailbox.clone()),
             mailbox,
             span: Span::current(),
-            batch: Batch::default(),
+            outbox: Outbox::default(),
             order: None,
             heard_at: now,
             pinged: false,
             stalled_at: None,
             published: false,
             stood_back: false,
-            telling: false,
+            waking: false,
             unread: true,
             held: false,
             spent_bytes: 0,
@@ -178,7 +178,7 @@ impl Connection {
     }
 
     fn push(&mut self, frame: Bytes) {
-        self.batch.push(frame);
+        self.outbox.push(frame);
     }
 
     /// Begins to close: the seat is given up at once, what is under way is written, then the close.
@@ -189,7 +189,7 @@ impl Connection {
         if self.leave(close.reason()) {
             self.shared.metrics.closes.one(close.reason());
             if seated && close.is_hurried() {
-                self.batch.forget_unbegun();
+                self.outbox.forget_unbegun();
             }
             self.push(encode::close(close.code(), close.reason()));
         }
@@ -198,7 +198,7 @@ impl Connection {
     /// Until when nothing is read, because the member published faster than its role may.
     fn paused(&self) -> Option<Instant> {
         match &self.phase {
-            Phase::Seated { session, .. } => session.paused,
+            Phase::Seated { session, .. } => session.paused(),
             _ => None,
         }
     }
@@ -206,7 +206,7 @@ impl Connection {
     /// Whether what came may be taken now.
     fn reads(&self) -> bool {
         match &self.phase {
-            Phase::Seated { session, .. } => session.paused.is_none(),
+            Phase::Seated { session, .. } => session.paused().is_none(),
             Phase::Stranger { pending, .. } => pending.is_none(),
             Phase::Closing { .. } => true,
         }
@@ -218,9 +218,8 @@ impl Connection {
         let closing = Phase::Closing { until, heard: false, shut: false };
         match std::mem::replace(&mut self.phase, closing) {
             Phase::Stranger { .. } => true,
-            Phase::Seated { mut session, .. } => {
-                session.untold.tell_all();
-                session.seat.reason = reason;
+            Phase::Seated { session, .. } => {
+                session.end(reason);
                 true
             }
             old @ Phase::Closing { .. } => {
@@ -240,7 +239,7 @@ impl Connection {
         }
         let mut buffer = ws_io::borrow();
         let mut read = ReadBuf::new(&mut buffer);
-        let mut cx = Context::from_waker(&self.stirring);
+        let mut cx = Context::from_waker(&self.io_waker);
         let polled = Pin::new(&mut self.io).poll_read(&mut cx, &mut read);
         let n = read.filled().len();
         self.unread = polled.is_ready();
@@ -269,7 +268,7 @@ impl Connection {
     /// go first, or for the peer to take its answers.
     fn holds(&self) -> bool {
         self.spent_bytes >= REQUESTS_BYTES_A_TURN
-            || (self.spent_bytes > 0 && self.batch.bytes() >= self.shared.limits.outbox_bytes_max)
+            || (self.spent_bytes > 0 && self.outbox.bytes() >= self.shared.limits.outbox_bytes_max)
     }
 
     /// Takes what tungstenite holds, as far as it may be taken now.
@@ -293,9 +292,9 @@ impl Connection {
             }
             match self.ws.read() {
                 Ok(Message::Text(text)) => {
-                    let before = self.batch.bytes();
+                    let before = self.outbox.bytes();
                     self.take_text(&text);
-                    let answered = self.batch.bytes().saturating_sub(before);
+                    let answered = self.outbox.bytes().saturating_sub(before);
                     self.spent_bytes += REQUEST_BYTES + text.len() + answered;
                 }
                 Ok(Message::Binary(frame)) => self.take_frame(&frame),
@@ -339,8 +338,8 @@ impl Connection {
             }
             Phase::Seated { session, .. } => {
                 let now = self.heard_at;
-                let batch = &mut self.batch;
-                match session.text(text, now, |frame| batch.push(frame)) {
+                let outbox = &mut self.outbox;
+                match session.text(text, now, |frame| outbox.push(frame)) {
                     Next::On => {}
                     Next::Leave => self.close(Close::Left),
                     Next::Close(close) => self.close(close),
@@ -354,16 +353,14 @@ impl Connection {
         let Phase::Seated { session, .. } = &mut self.phase else {
             return self.close(Close::ProtocolError);
         };
-        let cap = session.seat.grants().caps.frame_bytes_max;
-        let bytes_max = self.shared.limits.frame_bytes_max;
-        if frame.len() > cap.map_or(bytes_max, |cap| bytes_max.min(cap.get() as usize)) {
+        if frame.len() > session.frame_bytes_max() {
             return self.close(Close::TooLarge);
         }
         session.pace(frame.len(), self.heard_at);
         match FrameHeader::parse(frame) {
             Ok((header, _)) => {
                 self.published = true;
-                self.telling = true;
+                self.waking = true;
                 if session.data(header, frame, self.heard_at) == Taken::NotYours {
                     self.close(Close::StreamNotYours);
                 }
@@ -375,7 +372,7 @@ impl Connection {
         }
     }
 
-    /// Fills the batch from mailbox and logs; whether there may be more. From here on new mail wakes the
+    /// Fills the outbox from mailbox and logs; whether there may be more. From here on new mail wakes the
     /// task.
     fn gather(&mut self, cx: &Context<'_>) -> bool {
         MAIL.with_borrow_mut(|mail| self.gather_by(mail, cx))
@@ -383,7 +380,7 @@ impl Connection {
 
     fn gather_by(&mut self, mail: &mut Mail, cx: &Context<'_>) -> bool {
         let bytes_max = self.shared.limits.gather_bytes_max;
-        let room = self.batch.bytes() < bytes_max;
+        let room = self.outbox.bytes() < bytes_max;
         if let Some(order) = self.mailbox.take(mail, room, cx.waker()) {
             self.obey(order);
         }
@@ -391,13 +388,13 @@ impl Connection {
         if !room {
             return true;
         }
-        let batch = &mut self.batch;
+        let outbox = &mut self.outbox;
         let mut refreshed = Ok(());
         if self.mailbox.is_changing() {
             self.settled = false;
-            refreshed = session.seat.refresh(|frame| batch.push(frame));
+            refreshed = session.refresh(|frame| outbox.push(frame));
         }
-        let gathered = refreshed.and_then(|()| session.seat.gather(mail, batch, bytes_max));
+        let gathered = refreshed.and_then(|()| session.gather(mail, outbox, bytes_max));
         gathered.unwrap_or_else(|close| {
             self.close(close);
             false

@@ -1,9 +1,9 @@
 //! The door: the one decision whether a token opens a room, called for the handshake's token and for `login`
 //! alike. Pure: the directory and the time are given.
 
-pub(crate) mod login_rates;
-pub(crate) mod proof;
-pub(crate) mod tickets;
+mod login_rates;
+mod proof;
+mod tickets;
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Deserialize;
 use stagedoor_bus::{AppLife, Bearer, Directory, Revocations};
 use stagedoor_token::{
-    Claims, Fault, Field, Refusal, Roles, Rule, SecondLogin, seat, verify_with_key,
+    Claims, Fault, Field, Grants, Refusal, Roles, Rule, SecondLogin, seat, verify_with_key,
 };
 use stagedoor_wire::{
     close::{Close, Next},
@@ -19,7 +19,11 @@ use stagedoor_wire::{
 };
 use thiserror::Error;
 
-use crate::{door::proof::ProofError, door::tickets::Ticket};
+pub use self::proof::ProofError;
+pub(crate) use self::{
+    login_rates::{LoginRates, TooOften},
+    tickets::{Ticket, Tickets},
+};
 
 /// What a client brings to the door.
 #[derive(Clone, Copy)]
@@ -45,6 +49,8 @@ pub struct Admission {
     pub kid: Arc<str>,
     /// The app's roles, of which the token's is one.
     pub roles: Arc<Roles>,
+    /// What the token opens: its role, narrowed.
+    pub grants: Arc<Grants>,
     /// What the app says of second logins.
     pub second_login: Option<SecondLogin>,
     /// When the app was made, Unix milliseconds.
@@ -196,9 +202,9 @@ fn admit(
     }
     is_alive(revocations, &bearer_of(&claims, &kid), now_s)?;
     let app = directory.app(claims.app).ok_or(Refusal::KeyUnknown)?;
-    seat(&claims, &app.roles).map_err(Denied::Token)?;
+    let grants = seat(&claims, &app.roles).map_err(Denied::Token)?;
     let (roles, since_ms) = (app.roles.clone(), app.since_ms);
-    Ok(Admission { kid, claims, roles, second_login: app.second_login, since_ms })
+    Ok(Admission { kid, claims, roles, grants, second_login: app.second_login, since_ms })
 }
 
 /// What a revocation is looked up by.
@@ -301,9 +307,10 @@ impl Denied {
         }
     }
 
-    /// The answer to a `login` or `renew`.
-    pub fn refusal(self) -> reply::Refusal {
+    /// The answer to a `login` or `renew`; `nonce` is what a proof must contain, where one is asked for.
+    pub fn refusal(self, nonce: Option<Box<str>>) -> reply::Refusal {
         reply::Refusal {
+            nonce,
             field: self.field().map(|field| field.as_str().into()),
             rule: self.rule().map(Into::into),
             ..reply::Refusal::new(self.public_code(), self.message())

@@ -8,67 +8,86 @@
 //! 2. [`commands`]: the server's commands, carried out.
 //! 3. [`clock`]: watches the calendar, which seats follow.
 //! 4. [`port`]: from the shared port to a WebSocket.
-//! 5. [`port::listener`]: accepts and counts connections; TLS.
-//! 6. [`port::handshake`]: a connection's first request: an upgrade, or a request for the HTTP API.
-//! 7. [`port::upgrade`]: the one decision what an upgrade comes to, first request or later.
-//! 8. [`port::head`]: the head of a request for the relay's path. Pure.
-//! 9. [`port::clients`]: who a connection and a request come from, and whether there is a place for them.
-//! 10. [`port::forwarded`]: what trusted proxies say of their clients in heads. Pure.
-//! 11. [`port::proxy_header`]: what they say in front of a connection.
+//! 5. `port::listener`: accepts and counts connections; TLS.
+//! 6. `port::handshake`: a connection's first request: an upgrade, or a request for the HTTP API.
+//! 7. `port::upgrade`: the one decision what an upgrade comes to, first request or later.
+//! 8. `port::head`: the head of a request for the relay's path. Pure.
+//! 9. `port::clients`: who a connection and a request come from, and whether there is a place for them.
+//! 10. `port::forwarded`: what trusted proxies say of their clients in heads. Pure.
+//! 11. `port::proxy_header`: what they say in front of a connection.
 //! 12. [`connection`]: one task, one socket: reads, asks, gathers, writes.
-//! 13. [`connection::turn`]: what one turn of the task does.
-//! 14. [`connection::login`]: the login of a connection.
-//! 15. [`connection::deadlines`]: what a connection does by the clock.
-//! 16. [`connection::ws_io`]: what tungstenite reads from and writes to.
-//! 17. [`connection::frames`]: heads of a client's frames, judged as they pass. Pure.
+//! 13. `connection::turn`: what one turn of the task does.
+//! 14. `connection::login`: the login of a connection.
+//! 15. `connection::deadlines`: what a connection does by the clock.
+//! 16. `connection::ws_io`: what tungstenite reads from and writes to.
+//! 17. `connection::frames`: heads of a client's frames, judged as they pass. Pure.
 //! 18. [`session`]: one member's requests, decided and carried out in its room.
-//! 19. [`session::admit`]: those who wait let in, many by one request of a member.
-//! 20. [`session::ask`]: what members ask for, and whom they invite.
-//! 21. [`session::moderate`]: acts of moderation.
-//! 22. [`session::renew`]: a new token for the same seat.
-//! 23. [`session::later`]: an answer that comes when something is stored.
-//! 24. [`session::login`]: the door asked, the seat taken.
-//! 25. [`session::removal`]: a user kicked or banned, once that is stored.
-//! 26. [`session::admission`]: those who wait let in.
-//! 27. [`session::seat`]: a member's place in a room; leaving is its `Drop`.
-//! 28. [`session::seat::enter`]: a seat taken with what the door allowed.
-//! 29. [`session::seat::pages`]: what of long lists is still to be told to a seat.
-//! 30. [`session::subscriptions`]: what a seat subscribes to.
-//! 31. [`shared`]: what every connection of the relay has in common.
-//! 32. [`door`]: the one decision whether a token opens a room.
-//! 33. [`door::proof`]: the proof that a member holds the key to which its token is bound. Pure.
-//! 34. [`door::tickets`]: what logs in again in place of a token that logs in once.
-//! 35. [`door::login_rates`]: how often one token and one address may log in.
-//! 36. [`room`]: members, presence, events, streams and state of one room.
-//! 37. [`room::registry`]: every room by app and name.
-//! 38. [`room::entry`]: coming and going.
-//! 39. [`room::change`]: a member's grants change.
-//! 40. [`room::queries`]: who and what is in a room.
-//! 41. [`room::pages`]: the room's lists, a page at a time.
-//! 42. [`room::requests`]: what members ask for.
-//! 43. [`room::inbox`]: what a room has for one member alone.
-//! 44. [`room::views`]: the room's events as members of equal sight see them.
-//! 45. [`room::roster`]: the members of a room.
-//! 46. [`room::presence`]: joins and leaves that members were not told of yet. Pure.
-//! 47. [`room::interests`]: which seats wait for which stream names.
-//! 48. [`room::state`]: the room's shared state. Pure.
-//! 49. [`room::trail`]: what a room tells the audit trail.
-//! 50. [`room::overrides`]: what a user was given in a room beside its token. Pure.
-//! 51. [`room::seat_token`]: what of a token counts in its seat.
-//! 52. [`log`]: a stream is a log, a subscriber is a cursor.
-//! 53. [`log::stream`]: one published stream.
-//! 54. [`log::feed`]: a log that many read, and which of them wait for more.
-//! 55. [`log::segments`]: frames in order, bounded by bytes and age. Pure.
-//! 56. [`log::mailbox`]: the wake-up handle by which rooms and streams reach a connection.
-//! 57. [`log::encode`]: the bytes of a server's WebSocket frame.
-//! 58. [`net`]: bytes in and out.
-//! 59. [`net::outbox`]: what goes to the socket next, in few writes.
-//! 60. [`net::tls`]: certificates, and their renewal while running.
-//! 61. [`net::io`]: a connection with or without TLS.
-//! 62. [`net::addresses`]: how many connections there are from each address.
-//! 63. [`net::origin`]: web pages that may connect, as browsers name them. Pure.
-//! 64. [`memory`]: whether the process has too much memory for anybody new.
-//! 65. [`metrics`]: what the relay counts.
+//! 19. `session::streams`: requests about streams.
+//! 20. `session::messages`: requests about members and what they share.
+//! 21. `session::ask`: what members ask for, and whom they invite.
+//! 22. `session::moderate`: acts of moderation.
+//! 23. `session::admit`: many who wait let in by one request of a member.
+//! 24. `session::renew`: a new token for the same seat.
+//! 25. `session::requester`: the member as it makes requests.
+//! 26. `session::replies`: answers and refusals.
+//! 27. `session::rates`: how often and how much a member asks and publishes. Pure.
+//! 28. `session::login`: the door asked, the seat taken.
+//! 29. `session::removal`: a user kicked or banned, once that is stored.
+//! 30. `session::admission`: those who wait let in, many by one request.
+//! 31. `session::enter`: a seat is taken with what the door allowed.
+//! 32. `session::subscribe`: a seat subscribes to streams.
+//! 33. `session::grant_updates`: a seat takes notice of its letters.
+//! 34. `session::gather`: a seat reads its logs into an outbox.
+//! 35. `session::paging`: long lists go to a seat's outbox a page at a time.
+//! 36. `session::seat`: a member's place in a room; leaving is its `Drop`.
+//! 37. `session::list_pages`: what of long lists is still to be sent to a seat.
+//! 38. `session::cursors`: a seat's cursors, by number and by name.
+//! 39. `session::subscriptions`: what a seat subscribes to.
+//! 40. `session::own_streams`: the streams that a member publishes.
+//! 41. [`shared`]: what every connection of the relay has in common.
+//! 42. [`door`]: the one decision whether a token opens a room.
+//! 43. `door::proof`: the proof that a member holds the key to which its token is bound. Pure.
+//! 44. `door::tickets`: what logs in again in place of a token that logs in once.
+//! 45. `door::login_rates`: how often one token and one address may log in.
+//! 46. [`room`]: members, events, streams and state of one room.
+//! 47. `room::registry`: every room by app and name.
+//! 48. `room::entry`: coming and going.
+//! 49. `room::change`: a member's grants change.
+//! 50. `room::asking`: members ask for a role or wait for admission.
+//! 51. `room::publish`: streams begin, are found and end.
+//! 52. `room::messages`: messages between members, and the room's state.
+//! 53. `room::lists`: the room's lists, a page at a time.
+//! 54. `room::queries`: who and what is in a room.
+//! 55. `room::core`: the room itself: its registries under one lock.
+//! 56. `room::roster`: the members, by user and by who may see them.
+//! 57. `room::interests`: which seats wait for which stream names.
+//! 58. `room::inbox`: what a room has for one member alone.
+//! 59. `room::rest`: what of a room's lists is still to be sent to one member.
+//! 60. `room::streams`: the live streams, by number and by name.
+//! 61. `room::events`: what a room says to its members.
+//! 62. `room::views`: the room's events as members of equal sight see them.
+//! 63. `room::presence`: joins and leaves that wait to be said. Pure.
+//! 64. `room::requests`: what members ask for, and who decides it. Pure.
+//! 65. `room::state`: the room's shared state. Pure.
+//! 66. `room::paging`: how much of a list goes into one message. Pure.
+//! 67. `room::trail`: what a room reports to the server, which records it.
+//! 68. `room::member`: a member as its room knows it. Pure.
+//! 69. `room::overrides`: what a user was given in a room beside its token. Pure.
+//! 70. `room::seat_token`: what of a token counts in its seat. Pure.
+//! 71. [`log`]: a stream is a log, a subscriber is a cursor.
+//! 72. `log::stream`: one published stream.
+//! 73. `log::feed`: a log that many read, and which of them wait for more.
+//! 74. `log::segments`: frames in order, bounded by bytes and age. Pure.
+//! 75. `log::mailbox`: the wake-up handle by which feeds, rooms and timers reach a connection.
+//! 76. `log::encode`: the bytes of a server's WebSocket frame.
+//! 77. [`net`]: bytes in and out.
+//! 78. `net::outbox`: what goes to the socket next, in few writes.
+//! 79. `net::tls`: certificates, and their renewal while running.
+//! 80. `net::io`: a connection with or without TLS.
+//! 81. `net::addresses`: how many connections there are from each address.
+//! 82. `net::origin`: web pages that may connect, as browsers name them. Pure.
+//! 83. [`memory`]: whether the process has too much memory for new members.
+//! 84. [`metrics`]: what the relay counts.
 //!
 //! Outside of the list, and only with the feature `bench`: `bench`, the hot paths laid open to those who
 //! count their instructions.
@@ -90,7 +109,7 @@ mod room;
 mod session;
 mod shared;
 
-pub use door::{Admission, Denied, Presented, Proven, door, proof::ProofError};
+pub use door::{Admission, Denied, Presented, ProofError, Proven, door};
 pub use net::{
     addresses::Peer,
     io::{Io, Socket},

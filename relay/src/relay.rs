@@ -169,7 +169,7 @@ impl Relay {
         self.shared.clock.put(by_ms);
         clock::look(&self.shared);
         // Also where the watcher found the move first, and is still about it.
-        clock::stir(&self.shared);
+        clock::wake_all(&self.shared);
     }
 
     /// Puts the calendar forward.

@@ -12,7 +12,7 @@ use stagedoor_wire::limits::Limits;
 use super::take_in;
 use crate::{
     log::mailbox::{Mail, Mailbox},
-    session::seat::Seat,
+    session::Seat,
     shared::{Connected, Shared},
 };
 

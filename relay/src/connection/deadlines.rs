@@ -18,18 +18,16 @@ use tokio::task::unconstrained;
 use super::{Connection, Flow, Over, Phase};
 use crate::{
     log::encode,
-    room::seat_token::Pass,
-    room::{Act, RegrantError},
-    session::seat::Seat,
+    room::{ChangeError, GrantChange, Occupant, SeatToken},
 };
 
 /// No timer is set further ahead.
 const A_DAY_MS: u64 = 86_400_000;
 
 /// How far a member's token was followed through its hours. Times are of the calendar, Unix milliseconds.
-pub(super) struct Told {
+pub(super) struct TokenTimers {
     /// The token.
-    pass: Arc<Pass>,
+    token: Arc<SeatToken>,
     /// When its end is announced; never again once it was.
     notice_ms: u64,
     /// When privileges that end before it were last looked at.
@@ -45,21 +43,21 @@ pub(super) struct Told {
 /// What time asks of a seat.
 enum Due {
     Close(Close),
-    Tell(Event<Box<RawValue>>),
-    Regrant(Act),
+    Emit(Event<Box<RawValue>>),
+    Change(GrantChange),
 }
 
 fn ms(unix_s: u64) -> u64 {
     unix_s.saturating_mul(1_000)
 }
 
-impl Told {
-    pub(super) fn of(pass: &Arc<Pass>, limits: &Limits, now_ms: u64) -> Self {
-        let left_ms = ms(pass.exp).saturating_sub(now_ms);
+impl TokenTimers {
+    pub(super) fn of(token: &Arc<SeatToken>, limits: &Limits, now_ms: u64) -> Self {
+        let left_ms = ms(token.exp).saturating_sub(now_ms);
         let before_ms = (limits.token_expiring_notice_s * 1_000).min(left_ms / 3);
         Self {
-            pass: pass.clone(),
-            notice_ms: ms(pass.exp) - before_ms,
+            token: token.clone(),
+            notice_ms: ms(token.exp) - before_ms,
             looked_ms: now_ms,
             ended: false,
             revoked: false,
@@ -67,10 +65,10 @@ impl Told {
         }
     }
 
-    /// Follows another pass. Of the same token, revoked meanwhile, what its end did is not done again.
-    fn meet(&mut self, pass: &Arc<Pass>, limits: &Limits, now_ms: u64) {
-        let before = std::mem::replace(self, Self::of(pass, limits, now_ms));
-        if before.pass.jti == pass.jti && before.pass.exp == pass.exp {
+    /// Follows another token. Of the same token, revoked meanwhile, what its end did is not done again.
+    fn meet(&mut self, token: &Arc<SeatToken>, limits: &Limits, now_ms: u64) {
+        let before = std::mem::replace(self, Self::of(token, limits, now_ms));
+        if before.token.jti == token.jti && before.token.exp == token.exp {
             self.notice_ms = before.notice_ms;
             self.looked_ms = before.looked_ms;
             self.ended = before.ended;
@@ -78,9 +76,9 @@ impl Told {
     }
 
     /// When the next thing is due. Asked at every turn, so it is reckoned only when something changed.
-    fn due(&mut self, seat: &Seat, limits: &Limits, clock: &Clock) -> Instant {
+    fn due(&mut self, me: &Occupant, limits: &Limits, clock: &Clock) -> Instant {
         let moves = clock.moves();
-        let same = Arc::ptr_eq(&self.pass, &seat.me.pass);
+        let same = Arc::ptr_eq(&self.token, &me.token);
         if let Some((due, reckoned)) = self.due
             && same
             && reckoned == moves
@@ -89,25 +87,25 @@ impl Told {
         }
         let now_ms = clock.unix_ms();
         if !same {
-            self.meet(&seat.me.pass, limits, now_ms);
+            self.meet(&me.token, limits, now_ms);
         }
-        let left_ms = self.next_ms(seat).saturating_sub(now_ms).min(A_DAY_MS);
+        let left_ms = self.next_ms(me).saturating_sub(now_ms).min(A_DAY_MS);
         let due = Instant::now() + Duration::from_millis(left_ms);
         self.due = Some((due, moves));
         due
     }
 
     /// When the next thing is due.
-    fn next_ms(&self, seat: &Seat) -> u64 {
-        let pass = &self.pass;
-        let stay = pass.max_stay_s.map(|stay_s| seat.me.stay_ms + ms(stay_s.into()));
-        let until = pass.until.next(self.looked_ms / 1_000);
-        let end = match (&pass.at_exp, self.ended) {
-            (_, false) => Some(ms(pass.exp)),
-            (AtExp::Grace { s }, true) => Some(ms(pass.exp + u64::from(*s))),
+    fn next_ms(&self, me: &Occupant) -> u64 {
+        let token = &self.token;
+        let stay = token.max_stay_s.map(|stay_s| me.stay_ms + ms(stay_s.into()));
+        let until = token.until.next(self.looked_ms / 1_000);
+        let end = match (&token.at_exp, self.ended) {
+            (_, false) => Some(ms(token.exp)),
+            (AtExp::Grace { s }, true) => Some(ms(token.exp + u64::from(*s))),
             (_, true) => None,
         };
-        let revoked = match &pass.revoked {
+        let revoked = match &token.revoked {
             Some(_) if !self.revoked => Some(0),
             revoked => revoked.as_ref().map(|(until_s, _)| ms(*until_s)),
         };
@@ -116,51 +114,51 @@ impl Told {
     }
 
     /// What is due at `now_ms`, one thing at a time, the gravest first.
-    fn take(&mut self, seat: &Seat, now_ms: u64) -> Option<Due> {
+    fn take(&mut self, me: &Occupant, now_ms: u64) -> Option<Due> {
         let now = now_ms / 1_000;
-        let pass = self.pass.clone();
+        let token = self.token.clone();
         self.due = None;
-        let stay_ms = pass.max_stay_s.map(|stay_s| seat.me.stay_ms + ms(stay_s.into()));
+        let stay_ms = token.max_stay_s.map(|stay_s| me.stay_ms + ms(stay_s.into()));
         if stay_ms.is_some_and(|stay_ms| stay_ms <= now_ms) {
             return Some(Due::Close(Close::StayOver));
         }
-        if let Some((until, then)) = &pass.revoked {
+        if let Some((until, then)) = &token.revoked {
             if ms(*until) <= now_ms {
                 return Some(match then {
                     Then::Close => Due::Close(Close::TokenRevoked),
-                    Then::Demote(role) => Due::Regrant(Act::Revoked(role.clone())),
+                    Then::Demote(role) => Due::Change(GrantChange::Revoked(role.clone())),
                 });
             }
             if !std::mem::replace(&mut self.revoked, true) {
-                return Some(Due::Tell(Event::TokenRevoked { until: *until, now }));
+                return Some(Due::Emit(Event::TokenRevoked { until: *until, now }));
             }
         }
-        if ms(pass.exp) <= now_ms {
+        if ms(token.exp) <= now_ms {
             let begun = std::mem::replace(&mut self.ended, true);
             self.notice_ms = u64::MAX;
-            match &pass.at_exp {
+            match &token.at_exp {
                 AtExp::Close => return Some(Due::Close(Close::TokenExpired)),
                 AtExp::Grace { s } => {
-                    let until = pass.exp + u64::from(*s);
+                    let until = token.exp + u64::from(*s);
                     if ms(until) <= now_ms {
                         return Some(Due::Close(Close::TokenExpired));
                     }
                     if !begun {
-                        return Some(Due::Tell(Event::TokenExpired { until, now }));
+                        return Some(Due::Emit(Event::TokenExpired { until, now }));
                     }
                 }
-                AtExp::Demote(_) if !begun => return Some(Due::Regrant(Act::Time)),
+                AtExp::Demote(_) if !begun => return Some(Due::Change(GrantChange::Time)),
                 AtExp::Demote(_) => {}
             }
         }
-        let until = pass.until.next(self.looked_ms / 1_000);
+        let until = token.until.next(self.looked_ms / 1_000);
         if until.is_some_and(|until| until <= now) {
             self.looked_ms = now_ms;
-            return Some(Due::Regrant(Act::Time));
+            return Some(Due::Change(GrantChange::Time));
         }
         if self.notice_ms <= now_ms {
             self.notice_ms = u64::MAX;
-            return Some(Due::Tell(Event::TokenExpiring { exp: pass.exp, now }));
+            return Some(Due::Emit(Event::TokenExpiring { exp: token.exp, now }));
         }
         None
     }
@@ -173,12 +171,12 @@ impl Connection {
         let limits = &self.shared.limits;
         let phase = match &mut self.phase {
             Phase::Stranger { until, .. } | Phase::Closing { until, .. } => *until,
-            Phase::Seated { told, session, .. } => {
+            Phase::Seated { timers, session, .. } => {
                 let patience_ms =
                     limits.ping_interval_ms + if self.pinged { limits.pong_timeout_ms } else { 0 };
                 let heard = paused.unwrap_or(self.heard_at);
                 let heard = heard + Duration::from_millis(patience_ms);
-                heard.min(told.due(&session.seat, limits, &self.shared.clock))
+                heard.min(timers.due(session.me(), limits, &self.shared.clock))
             }
         };
         let write = self.stalled_at.map(|at| at + Duration::from_millis(limits.write_timeout_ms));
@@ -194,9 +192,8 @@ impl Connection {
             self.close(order.close);
         }
         if let Phase::Seated { session, .. } = &mut self.phase
-            && session.paused.is_some_and(|until| until <= now)
+            && session.resume(now)
         {
-            session.paused = None;
             self.heard_at = now;
         }
         let patience = Duration::from_millis(limits.write_timeout_ms);
@@ -209,14 +206,14 @@ impl Connection {
             Phase::Stranger { .. } => {}
             Phase::Closing { until, .. } if *until <= now => return Err(Over),
             Phase::Closing { .. } => {}
-            Phase::Seated { told, session } => {
-                let due = told.take(&session.seat, self.shared.clock.unix_ms());
+            Phase::Seated { timers, session } => {
+                let due = timers.take(session.me(), self.shared.clock.unix_ms());
                 match due {
                     Some(Due::Close(close)) => self.close(close),
-                    Some(Due::Tell(event)) => self.push(encode::json(&event)),
-                    Some(Due::Regrant(act)) => {
-                        if let Err(RegrantError::Refused(_) | RegrantError::RoleFull) =
-                            session.seat.regrant(&act)
+                    Some(Due::Emit(event)) => self.push(encode::json(&event)),
+                    Some(Due::Change(change)) => {
+                        if let Err(ChangeError::Token(_) | ChangeError::RoleFull) =
+                            session.change_grants(&change)
                         {
                             self.close(Close::TokenExpired);
                         }
@@ -256,7 +253,7 @@ impl Connection {
             self.timer.as_mut().reset(due.into());
         }
         // A timer that gives way to other tasks would not have taken notice of whom to wake.
-        let mut cx = Context::from_waker(&self.stirring);
+        let mut cx = Context::from_waker(&self.io_waker);
         if pin!(unconstrained(self.timer.as_mut())).poll(&mut cx).is_pending() {
             self.settled = true;
             return Poll::Pending;

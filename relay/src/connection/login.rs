@@ -10,16 +10,14 @@ use std::{
 use stagedoor_wire::{
     close::Close,
     code::ErrorCode,
-    reply::Refusal,
     request::{Login, Request},
 };
 
-use super::{Connection, Phase, STRAY_REQUESTS_MAX, Told, web_socket};
+use super::{Connection, Phase, STRAY_REQUESTS_MAX, TokenTimers, web_socket};
 use crate::{
-    door::proof::ProofError,
-    door::{Denied, Presented},
-    session::login::{Arrival, NotSeated, Seated, Waiting, log_in},
+    door::{Denied, Presented, ProofError},
     session::{self, Session},
+    session::{Arrival, NotSeated, Seated, Waiting, log_in},
     shared::nonce,
 };
 
@@ -50,7 +48,7 @@ impl Connection {
             Begin::Stranger => {}
             Begin::Seated(seated) => self.sit(0, *seated, None),
             Begin::Refused(denied) => {
-                self.push(session::refused(Some(0), denied.refusal()));
+                self.push(session::refused(Some(0), denied.refusal(None)));
                 self.close(denied.close());
             }
             Begin::Close(close) => self.close(close),
@@ -72,10 +70,10 @@ impl Connection {
             });
         }
         self.ws.get_mut().limit(limits.control_bytes_max, limits.frame_bytes_max);
-        let told = Told::of(&seat.me.pass, limits, self.shared.clock.unix_ms());
+        let timers = TokenTimers::of(&seat.me().token, limits, self.shared.clock.unix_ms());
         self.push(session::ok(id, answer));
         let session = Box::new(Session::new(self.shared.clone(), seat, now));
-        self.phase = Phase::Seated { session, told };
+        self.phase = Phase::Seated { session, timers };
     }
 
     pub(super) fn take_login(&mut self, text: &str, strays: u8) {
@@ -91,7 +89,7 @@ impl Connection {
             Err(refused) => (refused.id, refused.code, refused.message),
         };
         self.shared.metrics.requests_refused.one(code.as_str());
-        self.push(session::refused_with(id, code, &message));
+        self.push(session::refused(id, *session::refusal(code, message)));
         if strays >= STRAY_REQUESTS_MAX {
             self.close(Close::RateExceeded);
         }
@@ -133,7 +131,7 @@ impl Connection {
         if let Phase::Stranger { nonce, .. } = &mut self.phase {
             nonce.clone_from(&fresh);
         }
-        self.push(session::refused(Some(id), Refusal { nonce: fresh, ..denied.refusal() }));
+        self.push(session::refused(Some(id), denied.refusal(fresh)));
         // Who is asked for a proof may try again: that much counts as a stray request.
         if !asks {
             self.close(denied.close());
@@ -144,7 +142,7 @@ impl Connection {
     fn poll_login(&mut self) -> bool {
         let Phase::Stranger { pending, .. } = &mut self.phase else { return false };
         let Some(login) = pending else { return false };
-        let mut cx = Context::from_waker(&self.stirring);
+        let mut cx = Context::from_waker(&self.io_waker);
         let Poll::Ready(done) = Pin::new(&mut login.waiting).poll(&mut cx) else { return false };
         let Pending { id, login_bytes, .. } = **login;
         *pending = None;

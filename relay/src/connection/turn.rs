@@ -21,11 +21,11 @@ impl Connection {
         if matches!(self.phase, Phase::Closing { .. }) {
             self.io.end_follows();
         }
-        match self.batch.poll_write(Pin::new(&mut self.io), cx) {
+        match self.outbox.poll_write(Pin::new(&mut self.io), cx) {
             Poll::Ready(Ok(bytes)) => {
                 self.shared.metrics.writes.add(1);
                 self.shared.metrics.bytes_out.add(bytes as u64);
-                self.stalled_at = (self.batch.bytes() > 0).then(Instant::now);
+                self.stalled_at = (self.outbox.bytes() > 0).then(Instant::now);
                 Poll::Ready(Ok(()))
             }
             Poll::Ready(Err(_)) => Poll::Ready(Err(Over)),
@@ -41,7 +41,7 @@ impl Connection {
     fn poll_shut(&mut self, cx: &mut Context<'_>) -> Flow {
         if let Phase::Closing { shut, heard, .. } = &mut self.phase
             && !*shut
-            && self.batch.bytes() == 0
+            && self.outbox.bytes() == 0
         {
             if *heard && self.io.ends_by_drop() {
                 return Err(Over);
@@ -58,13 +58,13 @@ impl Connection {
     /// Who has published lets all others that are ready publish as well, and writes after them: so what
     /// many publish at once goes to each socket by one write.
     fn poll_once(&mut self, cx: &mut Context<'_>) -> Result<bool, Over> {
-        let full = self.batch.bytes() >= self.shared.limits.outbox_bytes_max;
+        let full = self.outbox.bytes() >= self.shared.limits.outbox_bytes_max;
         let mut again = false;
         // Socket and timer wake the task by way of the mailbox, which says so before it wakes: whoever wakes
         // last, a turn follows that finds it said. From then on the socket is asked in each turn that may
         // read, until it refuses. A refusal alone leaves our waker with it; so a turn that does not ask
         // leaves either that waker, or `unread`.
-        if self.mailbox.was_stirred() {
+        if self.mailbox.take_io_ready() {
             self.unread = true;
             self.settled = false;
             self.go_on_with_login();
@@ -85,11 +85,11 @@ impl Connection {
         }
         self.stood_back = false;
         let more = self.gather(cx);
-        if self.batch.bytes() > 0
+        if self.outbox.bytes() > 0
             && let Poll::Ready(flow) = self.poll_write(cx)
         {
             flow?;
-            again |= more || full || self.batch.bytes() > 0;
+            again |= more || full || self.outbox.bytes() > 0;
         }
         self.poll_shut(cx)?;
         if !self.settled
@@ -125,12 +125,12 @@ impl Connection {
     }
 
     /// Tells some of those who wait for what was published; the others when these have had their turns.
-    fn tell_some(&mut self, cx: &Context<'_>) {
-        self.telling = match &mut self.phase {
-            Phase::Seated { session, .. } => session.untold.tell_some(),
+    fn wake_some(&mut self, cx: &Context<'_>) {
+        self.waking = match &mut self.phase {
+            Phase::Seated { session, .. } => session.wake_some(),
             _ => false,
         };
-        if self.telling {
+        if self.waking {
             cx.waker().wake_by_ref();
         }
     }
@@ -149,8 +149,8 @@ impl Future for Connection {
             this.span = span;
             polled
         };
-        if this.telling {
-            this.tell_some(cx);
+        if this.waking {
+            this.wake_some(cx);
         }
         polled
     }

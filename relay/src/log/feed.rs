@@ -1,5 +1,5 @@
-//! A log that many read, and who of them waits for more. Appending costs one push and one wake-up for each
-//! reader that waits; a reader that is busy is not told twice.
+//! A log that many read, and which of its readers wait for more. Appending costs one push and one wake-up for
+//! each reader that waits; a busy reader is not woken twice. A cursor is a reader's place, given up by `Drop`.
 
 use std::{
     cell::RefCell,
@@ -8,20 +8,20 @@ use std::{
 };
 
 use bytes::Bytes;
-use stagedoor_wire::member::{Cursor, Delivery};
+use stagedoor_wire::member::{self, Delivery};
 
 use crate::{
     log::mailbox::Mailbox,
     log::segments::{Keep, Log},
 };
 
-/// Readers that are told in one go: few enough for the runtime's own queue of a thread, and for what is touched
-/// by telling them to be near still when they have their turns.
-const TOLD_AT_ONCE: usize = 128;
+/// Readers that are woken in one go: few enough for the runtime's own queue of a thread, and for what waking
+/// them touches to be in the caches still when they have their turns.
+const WAKES_AT_ONCE: usize = 128;
 
 thread_local! {
-    /// Room for those who are told, so that nothing is allocated anew.
-    static TOLD: RefCell<Untold> = const { RefCell::new(Untold(VecDeque::new())) };
+    /// Space for readers to be woken, so that an append allocates none.
+    static SPARE_WAKES: RefCell<PendingWakes> = const { RefCell::new(PendingWakes(VecDeque::new())) };
 }
 
 /// The feed; `E` says why it ended.
@@ -51,12 +51,27 @@ struct Reader {
     queued: bool,
 }
 
-/// A reader's place in a feed.
+/// What has a feed.
+pub(crate) trait HasFeed {
+    /// Why the feed ends.
+    type End: Clone;
+
+    /// The feed.
+    fn feed(&self) -> &Feed<Self::End>;
+}
+
+/// A reader's place in the feed of `L`. Dropping it gives the place up.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct Cursor<L: HasFeed> {
+    log: Arc<L>,
+    place: Place,
+}
+
+#[derive(Debug)]
+struct Place {
     slot: u32,
     /// The number of the next frame to read.
-    pub(crate) seq: u64,
+    seq: u64,
     /// A `media` reader that lost its place and waits for a keyframe.
     awaiting: bool,
 }
@@ -64,7 +79,7 @@ pub(crate) struct Place {
 /// What one reading came to.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Read<E> {
-    /// All was taken; the reader will be told when there is more.
+    /// All was taken; the reader is woken when there is more.
     Drained,
     /// The bound was reached; there is more.
     More,
@@ -72,7 +87,7 @@ pub(crate) enum Read<E> {
     Ended(E),
     /// The place was too old for a log whose delivery allows no loss.
     TooLate,
-    /// The reader's grants are becoming others: it may read on when it knows how.
+    /// The reader's grants are changing: it may read on when it knows how.
     Held,
 }
 
@@ -108,15 +123,15 @@ impl<E: Clone> Feed<E> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Appends a frame and notes who waits: to be told with the lock let go, since whoever is told begins to
-    /// read at once, on other threads too. `None` when the feed has ended.
+    /// Appends a frame and notes the readers that wait: to be woken once the lock is released, since they begin
+    /// to read at once, on other threads too. `None` when the feed has ended.
     pub(crate) fn append(
         &self,
         first_byte: u8,
         payload: &[u8],
         keyframe: bool,
         now_ms: u64,
-        untold: &mut Untold,
+        wakes: &mut PendingWakes,
     ) -> Option<u64> {
         let mut inner = self.lock();
         if inner.ended.is_some() {
@@ -124,30 +139,30 @@ impl<E: Clone> Feed<E> {
         }
         let Inner { log, keep, .. } = &mut *inner;
         let seq = log.append(first_byte, payload, keyframe, now_ms, keep);
-        inner.release(untold);
+        inner.release(wakes);
         Some(seq)
     }
 
-    /// Appends a frame and tells all who wait.
-    pub(crate) fn tell(&self, first_byte: u8, payload: &[u8], now_ms: u64) {
-        let mut untold = TOLD.take();
-        self.append(first_byte, payload, false, now_ms, &mut untold);
-        untold.tell_all();
-        TOLD.set(untold);
+    /// Appends a frame and wakes the readers that wait.
+    pub(crate) fn append_and_wake(&self, first_byte: u8, payload: &[u8], now_ms: u64) {
+        let mut wakes = SPARE_WAKES.take();
+        self.append(first_byte, payload, false, now_ms, &mut wakes);
+        wakes.wake_all();
+        SPARE_WAKES.set(wakes);
     }
 
-    /// Ends the feed, once; readers are told when they have read all.
+    /// Ends the feed, once; readers learn of it when they have read all.
     pub(crate) fn end(&self, why: E) -> bool {
         let mut inner = self.lock();
         if inner.ended.is_some() {
             return false;
         }
         inner.ended = Some(why);
-        let mut untold = TOLD.take();
-        inner.release(&mut untold);
+        let mut wakes = SPARE_WAKES.take();
+        inner.release(&mut wakes);
         drop(inner);
-        untold.tell_all();
-        TOLD.set(untold);
+        wakes.wake_all();
+        SPARE_WAKES.set(wakes);
         true
     }
 
@@ -169,14 +184,12 @@ impl<E: Clone> Feed<E> {
         log.trim(now_ms, keep);
     }
 
-    /// Takes a place. `resume` is a place of an earlier connection; the second part says whether reading
-    /// goes on exactly there. The reader is told of what lies there already.
-    pub(crate) fn join(
+    fn join(
         &self,
         mailbox: &Arc<Mailbox>,
         cursor: u32,
         begin: Begin,
-        resume: Option<Cursor>,
+        resume: Option<member::Cursor>,
     ) -> (Place, bool) {
         let mut inner = self.lock();
         let log = &inner.log;
@@ -209,17 +222,16 @@ impl<E: Clone> Feed<E> {
     }
 
     /// Gives a place up.
-    pub(crate) fn leave(&self, place: &Place) {
+    fn leave(&self, place: &Place) {
         let mut inner = self.lock();
         let mailbox = inner.readers[place.slot as usize].mailbox.take();
         inner.free.push(place.slot);
-        // What else lies in the mailbox may hold a place of this feed: it goes with the lock let go.
         drop(inner);
         drop(mailbox);
     }
 
-    /// Hands out what comes next for a place, about `bytes_max` of it.
-    pub(crate) fn read(
+    #[inline]
+    fn read(
         &self,
         place: &mut Place,
         delivery: Delivery,
@@ -257,9 +269,7 @@ impl<E: Clone> Feed<E> {
 }
 
 impl<E: Clone> Feed<E> {
-    /// Hands out what is due to a place before `end`, also while the reader's grants are becoming others.
-    /// `false` if some of it is not kept any more.
-    pub(crate) fn read_out(&self, place: &mut Place, end: u64, out: impl FnMut(Bytes)) -> bool {
+    fn read_out(&self, place: &mut Place, end: u64, out: impl FnMut(Bytes)) -> bool {
         let mut inner = self.lock();
         let kept = place.seq >= inner.log.first() || place.seq >= end;
         if kept {
@@ -269,34 +279,82 @@ impl<E: Clone> Feed<E> {
     }
 }
 
-/// Readers that wait no more and are still to be told; at the latest when it is dropped.
-#[derive(Debug, Default)]
-pub(crate) struct Untold(VecDeque<(Arc<Mailbox>, u32)>);
+impl<L: HasFeed> Cursor<L> {
+    /// Takes a place. `resume` is a place of an earlier connection; the second part says whether reading goes on
+    /// exactly there. The mailbox learns at once that the cursor `number` has something to read.
+    pub(crate) fn join(
+        log: Arc<L>,
+        mailbox: &Arc<Mailbox>,
+        number: u32,
+        begin: Begin,
+        resume: Option<member::Cursor>,
+    ) -> (Self, bool) {
+        let (place, resumed) = log.feed().join(mailbox, number, begin, resume);
+        (Self { log, place }, resumed)
+    }
 
-impl Untold {
-    /// Tells some; whether there are more.
-    pub(crate) fn tell_some(&mut self) -> bool {
-        for _ in 0..TOLD_AT_ONCE {
+    /// What it reads.
+    pub(crate) fn log(&self) -> &Arc<L> {
+        &self.log
+    }
+
+    /// The number of the next frame to read.
+    pub(crate) fn seq(&self) -> u64 {
+        self.place.seq
+    }
+
+    /// Hands out what comes next, about `bytes_max` of it.
+    #[inline]
+    pub(crate) fn read(
+        &mut self,
+        delivery: Delivery,
+        bytes_max: usize,
+        out: impl FnMut(Part),
+    ) -> Read<L::End> {
+        self.log.feed().read(&mut self.place, delivery, bytes_max, out)
+    }
+
+    /// Hands out what is due before `end`, also while the reader's grants are changing. `false` if some of it is
+    /// not kept any more.
+    pub(crate) fn read_out(&mut self, end: u64, out: impl FnMut(Bytes)) -> bool {
+        self.log.feed().read_out(&mut self.place, end, out)
+    }
+}
+
+impl<L: HasFeed> Drop for Cursor<L> {
+    fn drop(&mut self) {
+        self.log.feed().leave(&self.place);
+    }
+}
+
+/// Readers that are still to be woken, at the latest when this is dropped.
+#[derive(Debug, Default)]
+pub(crate) struct PendingWakes(VecDeque<(Arc<Mailbox>, u32)>);
+
+impl PendingWakes {
+    /// Wakes some; whether there are more.
+    pub(crate) fn wake_some(&mut self) -> bool {
+        for _ in 0..WAKES_AT_ONCE {
             let Some((mailbox, cursor)) = self.0.pop_front() else { break };
             mailbox.ready(cursor);
         }
-        if self.0.is_empty() && self.0.capacity() > TOLD_AT_ONCE {
+        if self.0.is_empty() && self.0.capacity() > WAKES_AT_ONCE {
             self.0 = VecDeque::new();
         }
         !self.0.is_empty()
     }
 
-    /// Tells all.
-    pub(crate) fn tell_all(&mut self) {
+    /// Wakes all.
+    pub(crate) fn wake_all(&mut self) {
         while let Some((mailbox, cursor)) = self.0.pop_front() {
             mailbox.ready(cursor);
         }
     }
 }
 
-impl Drop for Untold {
+impl Drop for PendingWakes {
     fn drop(&mut self) {
-        self.tell_all();
+        self.wake_all();
     }
 }
 
@@ -314,15 +372,15 @@ pub(crate) enum Begin {
 }
 
 impl<E: Clone> Inner<E> {
-    /// Who waited, waits no more.
-    fn release(&mut self, untold: &mut Untold) {
+    /// Readers that waited wait no longer.
+    fn release(&mut self, wakes: &mut PendingWakes) {
         let Self { waiting, readers, .. } = self;
-        untold.0.reserve(waiting.len());
+        wakes.0.reserve(waiting.len());
         for slot in waiting.drain(..) {
             let reader = &mut readers[slot as usize];
             reader.queued = false;
             if let Some(mailbox) = &reader.mailbox {
-                untold.0.push_back((mailbox.clone(), reader.cursor));
+                wakes.0.push_back((mailbox.clone(), reader.cursor));
             }
         }
     }

@@ -1,5 +1,5 @@
-//! The wake-up handle by which rooms and streams reach a connection. All that a room ever knows of a
-//! connection is this. Nobody who writes here ever waits for who reads.
+//! The wake-up handle by which feeds, rooms and timers reach a connection. It knows numbers, no room and no
+//! stream; writing to it never waits for its reader.
 
 use std::{
     sync::{
@@ -13,25 +13,27 @@ use std::{
 use smallvec::SmallVec;
 use stagedoor_wire::close::Close;
 
-use crate::room::Letter;
-
 /// A connection's mailbox. With the counts of who holds it, it is one line of the processor's cache: each
 /// frame to each member comes by here twice.
 ///
-/// It is also what socket and timer wake, when there is something to be read or something is due: so a task
-/// that only mail woke knows that neither need be looked at.
+/// Socket and timer wake it too, when there is something to read or something is due: so a task that only mail
+/// woke knows that it need not look at either.
 #[derive(Debug)]
 pub(crate) struct Mailbox {
     inner: Mutex<Inner>,
-    /// Letters, and changes of the member's grants that began, of which the reader has not taken notice.
+    /// Changes that the reader must take notice of before it reads on.
     changes: AtomicU32,
-    stirred: AtomicBool,
+    io_ready: AtomicBool,
 }
 
 impl Default for Mailbox {
     fn default() -> Self {
         // Nobody has looked yet.
-        Self { inner: Mutex::default(), changes: AtomicU32::new(0), stirred: AtomicBool::new(true) }
+        Self {
+            inner: Mutex::default(),
+            changes: AtomicU32::new(0),
+            io_ready: AtomicBool::new(true),
+        }
     }
 }
 
@@ -39,8 +41,8 @@ impl Default for Mailbox {
 struct Inner {
     /// Of the task that took from here last.
     waker: Option<Waker>,
-    /// Made for who needs it once, and kept.
-    rest: Option<Box<Rest>>,
+    /// Made when it is first needed, and kept.
+    rest: Option<Box<Mail>>,
     ready: u32,
     lies: Lies,
 }
@@ -55,13 +57,6 @@ enum Lies {
     Rest,
 }
 
-#[derive(Debug, Default)]
-struct Rest {
-    mail: Mail,
-    letters: Vec<Letter>,
-    letters_bytes: usize,
-}
-
 impl Inner {
     fn wake(&self) {
         if let Some(waker) = &self.waker {
@@ -71,7 +66,7 @@ impl Inner {
 
     /// All that lies here, to lay more to it.
     fn mail(&mut self) -> &mut Mail {
-        let mail = &mut self.rest.get_or_insert_default().mail;
+        let mail = self.rest.get_or_insert_default();
         if self.lies == Lies::Ready {
             mail.ready.push(self.ready);
         }
@@ -121,72 +116,25 @@ impl Mailbox {
         }
     }
 
-    /// The member's grants are about to become others: nothing that is appended to a log from here on may be
-    /// read before the letter is. To be called under the room's lock.
+    /// The member is about to change: nothing that is appended to a log from here on may be read before the
+    /// reader knows what changed. To be called under the room's lock.
     pub(crate) fn change_begins(&self) {
         self.changes.fetch_add(1, Ordering::Release);
     }
 
-    /// Whether there is, or will be at once, a letter of which the reader does not know yet.
+    /// The reader took notice of so many changes.
+    pub(crate) fn changes_end(&self, count: u32) {
+        self.changes.fetch_sub(count, Ordering::Relaxed);
+    }
+
+    /// Whether there is, or will be at once, a change that the reader does not know of yet.
     pub(crate) fn is_changing(&self) -> bool {
         self.changes.load(Ordering::Acquire) > 0
     }
 
-    /// The letter of a change that began. To be called under the room's lock, so that letters lie in the order
-    /// of what they tell. Over the bound the connection is closed, and the letter lies there still: until it
-    /// is read, the reader is held.
-    pub(crate) fn changed(&self, letter: Letter, bytes_max: usize) {
-        self.lay(letter, bytes_max, true);
-    }
-
-    /// A letter that nothing announced: nothing that is appended to a log from here on is read before it. To
-    /// be called under the room's lock, unless it is an answer. Over the bound the connection is closed instead.
-    pub(crate) fn told(&self, letter: Letter, bytes_max: usize) {
-        self.lay(letter, bytes_max, false);
-    }
-
-    fn lay(&self, letter: Letter, bytes_max: usize, was_announced: bool) {
-        let mut inner = self.lock();
-        let rest = inner.rest.get_or_insert_default();
-        rest.letters_bytes += letter.bytes();
-        let fits = rest.letters_bytes <= bytes_max;
-        if fits && !was_announced {
-            self.change_begins();
-        }
-        if fits || was_announced {
-            rest.letters.push(letter);
-        }
-        if !fits {
-            let slow = Order { close: Close::Slow, at: Instant::now() };
-            inner.mail().order.get_or_insert(slow);
-        }
-        inner.wake();
-    }
-
-    /// Takes the letters, oldest first. Costs next to nothing when there are none, so that it can be asked
-    /// before each request.
-    pub(crate) fn letters(&self) -> Vec<Letter> {
-        if !self.is_changing() {
-            return Vec::new();
-        }
-        let mut inner = self.lock();
-        let Some(rest) = &mut inner.rest else { return Vec::new() };
-        self.changes.fetch_sub(rest.letters.len() as u32, Ordering::Relaxed);
-        rest.letters_bytes = 0;
-        std::mem::take(&mut rest.letters)
-    }
-
-    /// Throws away all that lies here. To be called when the seat is given up and its room knows it no more:
-    /// a letter holds the member, and the member this mailbox.
-    pub(crate) fn clear(&self) {
-        let mut inner = self.lock();
-        let rest = inner.rest.take();
-        inner.lies = Lies::Nothing;
-        // What lay here gives up places in feeds, whose readers' mailboxes are never called under this lock.
-        drop(inner);
-        let letters = rest.as_ref().map_or(0, |rest| rest.letters.len());
-        self.changes.fetch_sub(letters as u32, Ordering::Relaxed);
-        drop(rest);
+    /// Wakes the reader, for what lies elsewhere.
+    pub(crate) fn wake(&self) {
+        self.lock().wake();
     }
 
     /// Orders the connection to close. An order that comes sooner replaces one that comes later.
@@ -196,7 +144,7 @@ impl Mailbox {
         if mail.order.is_none_or(|old| order.at < old.at) {
             mail.order = Some(order);
         }
-        // Also who leaves its other mail where it lies looks for an order.
+        // A reader that leaves its other mail where it lies looks for an order too.
         inner.wake();
     }
 
@@ -205,15 +153,15 @@ impl Mailbox {
         self.order(Order { close, at: Instant::now() });
     }
 
-    /// Lets the connection look at its socket and at the clock.
-    pub(crate) fn stir(&self) {
-        self.stirred.store(true, Ordering::Release);
+    /// Makes the connection look at its socket and at the clock.
+    pub(crate) fn mark_io_ready(&self) {
+        self.io_ready.store(true, Ordering::Release);
         self.lock().wake();
     }
 
-    /// Whether socket or clock are to be looked at; once.
-    pub(crate) fn was_stirred(&self) -> bool {
-        self.stirred.load(Ordering::Relaxed) && self.stirred.swap(false, Ordering::AcqRel)
+    /// Whether to look at socket and clock; says so once.
+    pub(crate) fn take_io_ready(&self) -> bool {
+        self.io_ready.load(Ordering::Relaxed) && self.io_ready.swap(false, Ordering::AcqRel)
     }
 
     /// Takes the order, and with `all` everything, into what is emptied before. What comes later wakes
@@ -224,8 +172,8 @@ impl Mailbox {
         let inner = &mut *inner;
         if !inner.waker.as_ref().is_some_and(|old| old.will_wake(waker)) {
             inner.waker = Some(waker.clone());
-            // What stirred before this found nobody to wake, or somebody else.
-            if self.stirred.load(Ordering::Acquire) {
+            // What marked it before this found nobody to wake, or somebody else.
+            if self.io_ready.load(Ordering::Acquire) {
                 waker.wake_by_ref();
             }
         }
@@ -235,8 +183,7 @@ impl Mailbox {
                 inner.lies = Lies::Nothing;
                 None
             }
-            (Lies::Rest, Some(rest)) => {
-                let mail = &mut rest.mail;
+            (Lies::Rest, Some(mail)) => {
                 if all {
                     into.ready.extend(mail.ready.drain(..));
                 }
@@ -253,11 +200,11 @@ impl Mailbox {
 
 impl Wake for Mailbox {
     fn wake(self: Arc<Self>) {
-        self.stir();
+        self.mark_io_ready();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.stir();
+        self.mark_io_ready();
     }
 }
 

@@ -9,7 +9,7 @@ use stagedoor_wire::{
 
 use crate::{
     log::encode,
-    log::feed::{Begin, Feed, Untold},
+    log::feed::{Begin, Feed, HasFeed, PendingWakes},
     log::segments::{Keep, Past},
 };
 
@@ -34,6 +34,14 @@ pub(crate) struct Wish {
     pub(crate) history: bool,
 }
 
+impl HasFeed for Stream {
+    type End = Ended;
+
+    fn feed(&self) -> &Feed<Ended> {
+        &self.feed
+    }
+}
+
 impl Stream {
     /// A stream without frames. `bytes_max` is its share of the room's memory.
     pub(crate) fn new(
@@ -53,15 +61,15 @@ impl Stream {
         Self { info, feed, history: wish.history }
     }
 
-    /// Takes a data frame, and notes who waits for it. `false` when the stream has ended.
+    /// Appends a data frame, and notes the readers that wait for it. `false` when the stream has ended.
     pub(crate) fn append(
         &self,
         frame: &[u8],
         keyframe: bool,
         now_ms: u64,
-        untold: &mut Untold,
+        wakes: &mut PendingWakes,
     ) -> bool {
-        self.feed.append(encode::BINARY, frame, keyframe, now_ms, untold).is_some()
+        self.feed.append(encode::BINARY, frame, keyframe, now_ms, wakes).is_some()
     }
 
     /// Where a reader without a cursor begins.

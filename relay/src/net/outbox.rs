@@ -26,8 +26,8 @@ thread_local! {
 
 /// Whole frames, and at its head what is left of one half written.
 #[derive(Debug, Default)]
-pub(crate) struct Batch {
-    /// The first piece; most batches have no other. Empty only when the batch is.
+pub(crate) struct Outbox {
+    /// The first piece; most batches have no other. Empty only when the outbox is.
     first: Bytes,
     more: VecDeque<Bytes>,
     bytes: usize,
@@ -37,7 +37,7 @@ pub(crate) struct Batch {
     half: bool,
 }
 
-impl Batch {
+impl Outbox {
     /// Adds whole frames.
     pub(crate) fn push(&mut self, piece: Bytes) {
         if !piece.is_empty() {
@@ -197,17 +197,17 @@ mod tests {
 
     #[test]
     fn a_begun_piece_is_finished_and_no_other() {
-        let mut batch = Batch::default();
-        batch.push(Bytes::from_static(b"first"));
-        batch.push(Bytes::from_static(b"second"));
-        batch.advance(2);
-        batch.forget_unbegun();
-        assert_eq!(batch.bytes(), 3);
-        batch.advance(3);
-        assert_eq!((batch.given(), batch.taken()), (11, 11));
-        batch.push(Bytes::from_static(b"third"));
-        batch.forget_unbegun();
-        assert_eq!(batch.bytes(), 0);
+        let mut outbox = Outbox::default();
+        outbox.push(Bytes::from_static(b"first"));
+        outbox.push(Bytes::from_static(b"second"));
+        outbox.advance(2);
+        outbox.forget_unbegun();
+        assert_eq!(outbox.bytes(), 3);
+        outbox.advance(3);
+        assert_eq!((outbox.given(), outbox.taken()), (11, 11));
+        outbox.push(Bytes::from_static(b"third"));
+        outbox.forget_unbegun();
+        assert_eq!(outbox.bytes(), 0);
     }
 
     proptest! {
@@ -217,19 +217,19 @@ mod tests {
             steps in prop::collection::vec(1_usize..20_000, 0..60),
             vectored: bool,
         ) {
-            let mut batch = Batch::default();
+            let mut outbox = Outbox::default();
             let mut want = Vec::new();
             for (n, size) in sizes.iter().enumerate() {
                 let piece = vec![n as u8; *size];
                 want.extend_from_slice(&piece);
-                batch.push(Bytes::from(piece));
+                outbox.push(Bytes::from(piece));
             }
             let mut io = Trickle { taken: Vec::new(), steps, vectored };
             let mut cx = Context::from_waker(std::task::Waker::noop());
-            while batch.bytes() > 0 {
-                prop_assert!(matches!(batch.poll_write(Pin::new(&mut io), &mut cx), Poll::Ready(Ok(_))));
+            while outbox.bytes() > 0 {
+                prop_assert!(matches!(outbox.poll_write(Pin::new(&mut io), &mut cx), Poll::Ready(Ok(_))));
             }
-            prop_assert!(batch.first.is_empty() && batch.more.is_empty());
+            prop_assert!(outbox.first.is_empty() && outbox.more.is_empty());
             prop_assert_eq!(io.taken, want);
         }
     }

@@ -24,7 +24,7 @@ use crate::{
     net::io::Io,
     port::clients::Client,
     port::head::{CLOSING, FULL, HEADERS_MAX, Head, Refused, TOO_LARGE, Upgrade, VERSION, upgrade},
-    session::login::{Arrival, NotSeated, Seated, Waiting, log_in},
+    session::{Arrival, NotSeated, Seated, Waiting, log_in},
     shared::Shared,
 };
 

@@ -1,5 +1,4 @@
-//! A member's grants become others: by a new token, a moderator, the app's backend, time, or a change of
-//! roles. Whatever the cause, the same few steps, under the room's lock (`spec/wire.md` §In the seat).
+//! A member's grants change: by a new token, a moderator, the app's backend, time, or a change of roles. Whatever the cause, the same few steps, under the room's lock (`spec/wire.md` §In the seat).
 
 use std::sync::Arc;
 
@@ -12,19 +11,18 @@ use stagedoor_wire::{
     member::Member,
 };
 
-use super::{Inner, Letter, News, Occupant, Room, ViewPlace, grant_kind, sees};
-use crate::{
-    log::encode,
-    room::overrides::{Effective, Standing},
-    room::seat_token::Pass,
+use super::{
+    core::{Inner, Room},
+    inbox::{GrantUpdate, Inbox, Letter, News, Switch},
+    member::{Occupant, sees},
+    overrides::{Effective, Overrides},
+    seat_token::SeatToken,
 };
-
-/// From so many users on to whom something was given, those of whom nothing is left are looked for.
-const STANDINGS_KEPT_MIN: usize = 1_024;
+use crate::log::encode;
 
 /// What is done to a member.
 #[derive(Clone, Debug)]
-pub(crate) enum Act {
+pub(crate) enum GrantChange {
     /// It is given a role.
     Give(RoleName),
     /// Kinds of streams are taken away.
@@ -34,7 +32,7 @@ pub(crate) enum Act {
     /// It is let in.
     Admit,
     /// It brings a new token.
-    Renew(Arc<Pass>),
+    Renew(Arc<SeatToken>),
     /// Its token was revoked, and this role is left to it.
     Revoked(RoleName),
     /// Its token was revoked, and it may bring another until then, Unix seconds, before that is done.
@@ -45,58 +43,63 @@ pub(crate) enum Act {
     Roles,
 }
 
-/// Why a member's grants did not become others.
+/// Why a member was not changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum RegrantError {
-    /// It is not the member that was meant, or not any more.
+pub(crate) enum Failed<E> {
+    /// It is another by now, or gone: find it again.
     Changed,
+    /// For good.
+    Refused(E),
+}
+
+impl<E> From<E> for Failed<E> {
+    fn from(error: E) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl<E> Failed<E> {
+    /// The same with another refusal.
+    pub(crate) fn map<F>(self, refused: impl FnOnce(E) -> F) -> Failed<F> {
+        match self {
+            Self::Changed => Failed::Changed,
+            Self::Refused(error) => Failed::Refused(refused(error)),
+        }
+    }
+}
+
+/// Why a member's grants stay as they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ChangeError {
+    /// The seat is gone.
+    Gone,
     /// `caps.members_max` of the role.
     RoleFull,
     /// The token opens no seat among the app's roles.
-    Refused(Fault),
+    Token(Fault),
 }
 
-/// What a seat must know when its grants became others.
-#[derive(Debug)]
-pub(crate) struct Regranted {
-    /// The member as it is now.
-    pub(crate) occupant: Arc<Occupant>,
-    /// Another view, when it sees other things.
-    pub(crate) switch: Option<Switch>,
-    /// What the member is told.
-    pub(crate) told: Option<Bytes>,
-}
-
-/// From one view of the room to another.
-#[derive(Debug)]
-pub(crate) struct Switch {
-    /// The first number in the old view that is not the member's any more.
-    pub(crate) end: u64,
-    /// The place in the new one.
-    pub(crate) events: ViewPlace,
-}
-
-impl Act {
-    fn apply(&self, standing: &mut Standing, old: &Occupant, clock: &Clock) -> Arc<Pass> {
+impl GrantChange {
+    fn apply(&self, overrides: &mut Overrides, old: &Occupant, clock: &Clock) -> Arc<SeatToken> {
         let now_s = clock.unix_s();
-        let pass = &old.pass;
+        let token = &old.token;
         match self {
-            Self::Give(role) => standing.give(role.clone(), pass, now_s),
-            Self::Mute(kinds) => standing.mute(*kinds),
-            Self::Unmute(kinds) => standing.unmute(*kinds),
-            Self::Admit => standing.admit(),
+            Self::Give(role) => overrides.give(role.clone(), token, now_s),
+            Self::Mute(kinds) => overrides.mute(*kinds),
+            Self::Unmute(kinds) => overrides.unmute(*kinds),
+            Self::Admit => overrides.admit(),
             Self::Renew(new) => {
                 // What a kick is to revoke is not forgotten because of a calendar that jumped.
-                let new = Pass::clone(new).after(pass, clock.settled_s());
-                standing.meet(&new);
-                standing.stay_on(&new, old.stay_ms);
+                let new = SeatToken::clone(new).after(token, clock.settled_s());
+                overrides.meet(&new);
+                overrides.stay_on(&new, old.stay_ms);
                 return Arc::new(new);
             }
-            Self::Revoked(role) => return Arc::new(pass.demoted(role.clone())),
-            Self::Margin(until_s, then) => return Arc::new(pass.revoked(*until_s, then.clone())),
+            Self::Revoked(role) => return Arc::new(token.demoted(role.clone())),
+            Self::Margin(until_s, then) => return Arc::new(token.revoked(*until_s, then.clone())),
             Self::Time | Self::Roles => {}
         }
-        pass.clone()
+        token.clone()
     }
 
     fn why(&self, old: &Occupant, to_rank: u16) -> Option<Why> {
@@ -116,129 +119,139 @@ impl Act {
 }
 
 impl Room {
-    /// Does something to a member, who must still be the one given. Returns it as it is then.
-    pub(crate) fn regrant(
+    /// Finds a member and does something to it; finds it again while it changes in between.
+    pub(crate) fn change<T, E>(
+        mut find: impl FnMut() -> Result<Arc<Occupant>, E>,
+        mut attempt: impl FnMut(&Arc<Occupant>) -> Result<T, Failed<E>>,
+    ) -> Result<T, E> {
+        loop {
+            match attempt(&find()?) {
+                Ok(done) => return Ok(done),
+                Err(Failed::Changed) => {}
+                Err(Failed::Refused(error)) => return Err(error),
+            }
+        }
+    }
+
+    /// Changes the grants of a member, which must still be the one given. Returns it as it is then.
+    pub(crate) fn change_grants(
         self: &Arc<Self>,
         old: &Arc<Occupant>,
-        act: &Act,
+        change: &GrantChange,
         by: Option<&Occupant>,
         roles: &Roles,
         epoch: u32,
-    ) -> Result<Arc<Occupant>, RegrantError> {
+    ) -> Result<Arc<Occupant>, Failed<ChangeError>> {
         let now_ms = self.clock.now_ms();
-        let now_s = self.clock.unix_s();
         let mut inner = self.lock();
         let user = &old.member.user;
-        if !inner.members.seat(user, old.seat).is_some_and(|now| Arc::ptr_eq(now, old)) {
-            return Err(RegrantError::Changed);
+        let entry = inner.roster.entry(user, old.seat).ok_or(Failed::Changed)?;
+        if !Arc::ptr_eq(&entry.occupant, old) {
+            return Err(Failed::Changed);
         }
-        let mut standing = inner.standings.get(user).cloned().unwrap_or_default();
-        let pass = act.apply(&mut standing, old, &self.clock);
-        let effective = standing.effective(&pass, roles, now_s).map_err(RegrantError::Refused)?;
-        let Effective { grants, waiting } = effective;
-        if grants.role != old.grants.role && inner.is_full(&grants) {
-            return Err(RegrantError::RoleFull);
+        let inbox = entry.inbox.clone();
+        let mut overrides = inner.overrides.get(user).cloned().unwrap_or_default();
+        let token = change.apply(&mut overrides, old, &self.clock);
+        let effective = overrides.effective(&token, roles, self.clock.unix_s());
+        let effective = effective.map_err(ChangeError::Token)?;
+        if effective.grants.role != old.grants.role && inner.is_full(&effective.grants) {
+            return Err(ChangeError::RoleFull.into());
         }
-        inner.note(user, standing, &self.clock);
-        let same = *grants == *old.grants;
-        let grants = if same { old.grants.clone() } else { grants };
-        let new = Arc::new(Occupant {
-            member: Member { role: grants.role.to_string(), ..old.member.clone() },
-            grants,
-            waiting,
-            pass,
-            ..Occupant::clone(old)
-        });
-        let told = (!same).then(|| act.why(old, new.grants.rank)).flatten();
-        let told = told.map(|why| told_to_itself(&new, why, by));
-        if let (Some(by), true) = (by, told.is_some()) {
+        inner.overrides.note(user, overrides, || self.clock.settled_s());
+        let new = changed(old, token, effective);
+        let same = Arc::ptr_eq(&new.grants, &old.grants);
+        let event = (!same).then(|| change.why(old, new.grants.rank)).flatten();
+        let event = event.map(|why| grants_changed(&new, why, by));
+        if let (Some(by), true) = (by, event.is_some()) {
             inner.introduce(&by.member.user, now_ms);
         }
-        new.mailbox.change_begins();
+        inbox.announce();
         let dues = inner.dues();
         let switch = if same {
-            inner.members.replace(&new);
+            inner.roster.replace(&new);
             None
         } else {
-            self.exchange(&mut inner, old, &new, epoch, now_ms)
+            inner.exchange(old, &new, &inbox, epoch, now_ms)
         };
-        let letter = Regranted { occupant: new.clone(), switch, told };
-        let letter = Letter::new(dues, News::Regranted(letter));
-        new.mailbox.changed(letter, self.limits.outbox_bytes_max);
-        if !matches!(act, Act::Renew(_)) || !same {
-            self.settle_ask(&mut inner, old, &new);
+        let update = GrantUpdate { occupant: new.clone(), switch, event };
+        let letter = Letter::new(dues, News::GrantUpdate(update));
+        inbox.put_announced(letter, self.limits.outbox_bytes_max);
+        if !matches!(change, GrantChange::Renew(_)) || !same {
+            self.settle_request(&mut inner, old, &new, &inbox);
         }
-        self.tell_presence(&mut inner, now_ms);
+        self.say_presence(&mut inner, now_ms);
         Ok(new)
     }
 
     /// Does to a user's other seats what was done to one. A seat that its own token holds back from it stays
     /// as it is.
-    pub(crate) fn regrant_others(
+    pub(crate) fn change_others(
         self: &Arc<Self>,
         user: &str,
         done: u64,
-        act: &Act,
+        change: &GrantChange,
         by: Option<&Occupant>,
         roles: &Roles,
         epoch: u32,
     ) {
-        let mut left: Vec<u64> = self.seats(user).iter().map(|member| member.seat).collect();
-        left.retain(|seat| *seat != done);
-        while let Some(seat) = left.pop() {
-            let Some(member) = self.sitting(user, seat) else { continue };
-            if let Err(RegrantError::Changed) = self.regrant(&member, act, by, roles, epoch) {
-                left.push(seat);
-            }
+        let seats: Vec<u64> = self.seats(user).iter().map(|member| member.seat).collect();
+        for seat in seats.into_iter().filter(|seat| *seat != done) {
+            // One that is gone, or may not be changed, is passed over.
+            let _ = Self::change(
+                || self.sitting(user, seat).ok_or(()),
+                |member| {
+                    let changed = self.change_grants(member, change, by, roles, epoch);
+                    changed.map(drop).map_err(|failed| failed.map(drop))
+                },
+            );
         }
     }
 
-    /// Puts the new member in the place of the old one, and tells who has to know.
-    fn exchange(
+    /// What a member asked for may be given now, and it may learn more: what others ask for, and what it finds.
+    fn settle_request(
         &self,
         inner: &mut Inner,
         old: &Occupant,
         new: &Arc<Occupant>,
-        epoch: u32,
-        now_ms: u64,
-    ) -> Option<Switch> {
-        let before = inner.members.get(&old.member.user).cloned();
-        inner.members.replace(new);
-        let switched = inner.views.switch(old, new, epoch, &self.limits, now_ms);
-        let switch = switched.map(|(end, view)| {
-            let (events, _) = ViewPlace::join(view, &new.mailbox, None);
-            Switch { end, events }
-        });
-        inner.end_denied(new, now_ms);
-        inner.show(before.as_ref(), &new.member.user, now_ms);
-        switch
-    }
-
-    /// What a member asked for may be given now, and it may learn more: what others ask for, and what it finds.
-    fn settle_ask(&self, inner: &mut Inner, old: &Occupant, new: &Arc<Occupant>) {
-        let given = inner.asks.get(&new.member.user).is_some_and(|ask| match &ask.wants {
-            Some(wants) => wants.role == new.grants.role,
-            // The wait of another seat of the user's goes on.
-            None => !inner.members.seats(&new.member.user).any(|seat| seat.waiting),
-        });
+        inbox: &Inbox,
+    ) {
+        let given =
+            inner.requests.get(&new.member.user).is_some_and(|request| match &request.wants {
+                Some(wants) => wants.role == new.grants.role,
+                // The wait of another seat of the user's goes on.
+                None => !inner.roster.seats(&new.member.user).any(|seat| seat.waiting),
+            });
         if given {
             inner.settle(new, Outcome::Accepted, self.clock.now_ms());
         }
         if new.waiting && !old.waiting {
-            self.begin_ask(inner, new, None);
+            self.begin_request(inner, new, None);
         }
         let (asks, rest) = inner.lists_anew(old, new);
         let asked = |ask| News::Event(encode::json(&Event::<Box<RawValue>>::Asked { ask }));
         let news = asks.into_iter().map(asked).chain(rest.map(News::Rest));
         let dues = inner.dues();
         for what in news {
-            new.mailbox.told(Letter::new(dues.clone(), what), self.limits.outbox_bytes_max);
+            inbox.put(Letter::new(dues.clone(), what), self.limits.outbox_bytes_max);
         }
     }
 }
 
-/// The frame that tells a member what it may do now.
-fn told_to_itself(new: &Occupant, why: Why, by: Option<&Occupant>) -> Bytes {
+/// A member with other grants, or the same.
+fn changed(old: &Occupant, token: Arc<SeatToken>, effective: Effective) -> Arc<Occupant> {
+    let Effective { grants, waiting } = effective;
+    let grants = if *grants == *old.grants { old.grants.clone() } else { grants };
+    Arc::new(Occupant {
+        member: Member { role: grants.role.to_string(), ..old.member.clone() },
+        grants,
+        waiting,
+        token,
+        ..Occupant::clone(old)
+    })
+}
+
+/// The event by which a member learns what it may do now.
+fn grants_changed(new: &Occupant, why: Why, by: Option<&Occupant>) -> Bytes {
     let by = by.filter(|by| sees(&new.grants, &by.grants));
     encode::json(&Event::GrantsChanged {
         role: new.member.role.clone(),
@@ -249,36 +262,22 @@ fn told_to_itself(new: &Occupant, why: Why, by: Option<&Occupant>) -> Bytes {
 }
 
 impl Inner {
-    /// Notes what a user was given, if there is anything to note.
-    pub(super) fn note(&mut self, user: &str, standing: Standing, clock: &Clock) {
-        if standing.is_blank() {
-            self.standings.remove(user);
-        } else if self.standings.get(user) != Some(&standing) {
-            if self.standings.len() >= self.standings_clear_at.max(STANDINGS_KEPT_MIN) {
-                let settled_s = clock.settled_s();
-                self.standings.retain(|_, standing| standing.forget_past(settled_s));
-                self.standings_clear_at = 2 * self.standings.len();
-            }
-            self.standings.insert(user.into(), standing);
-        }
-    }
-
-    /// Ends the streams of a member that it may not publish: of too many, the newest.
-    fn end_denied(&mut self, member: &Occupant, now_ms: u64) {
-        let publish = &member.grants.publish;
-        let own = self.streams.iter().filter(|(_, live)| live.seat == member.seat);
-        let mut kept = 0;
-        let lost = own.filter(|(_, live)| {
-            let info = &live.stream.info;
-            let may = kept < publish.streams_max
-                && publish.streams.matches(&info.name)
-                && publish.kinds.contains(grant_kind(info.kind));
-            kept += u32::from(may);
-            !may
-        });
-        let lost: Vec<u32> = lost.map(|(number, _)| *number).collect();
-        for number in lost {
+    /// Puts the new member in the place of the old one; those that may know learn of it.
+    fn exchange(
+        &mut self,
+        old: &Occupant,
+        new: &Arc<Occupant>,
+        inbox: &Inbox,
+        epoch: u32,
+        now_ms: u64,
+    ) -> Option<Switch> {
+        let before = self.roster.get(&old.member.user).cloned();
+        self.roster.replace(new);
+        let switched = self.events.switch(old, new, inbox.mailbox(), epoch, now_ms);
+        for number in self.streams.denied(new) {
             self.end_stream(number, Ended::Denied, now_ms);
         }
+        self.show(before.as_ref(), &new.member.user, now_ms);
+        switched.map(|(end, events)| Switch { end, events })
     }
 }

@@ -9,7 +9,7 @@ use std::{
 use stagedoor_token::Grants;
 use stagedoor_wire::member::Member;
 
-use super::{Occupant, pages::member_bytes};
+use super::{member::Occupant, paging::member_bytes};
 
 /// Places in the order that may be without meaning, before they are cleared away.
 const STALE_MAX: usize = 64;

@@ -12,14 +12,14 @@ use std::{
 
 use stagedoor_token::AppId;
 
-use crate::room::{Room, Standings};
+use super::{core::Room, overrides::OverridesByUser};
 
 type Name = (AppId, Arc<str>);
 
-/// What users were given in rooms that are closed, and until when it is kept.
+/// The overrides of rooms that are closed, and until when they are kept.
 #[derive(Debug, Default)]
 struct Kept {
-    by_room: HashMap<Name, (u64, Standings)>,
+    by_room: HashMap<Name, (u64, OverridesByUser)>,
     /// The same times, earliest first; one of a room that is open again or was closed again means nothing.
     ends: VecDeque<(u64, Name)>,
 }
@@ -37,15 +37,15 @@ impl Kept {
         }
     }
 
-    fn keep(&mut self, name: Name, until_ms: u64, standings: Standings) {
+    fn keep(&mut self, name: Name, until_ms: u64, overrides: OverridesByUser) {
         self.ends.push_back((until_ms, name.clone()));
-        self.by_room.insert(name, (until_ms, standings));
+        self.by_room.insert(name, (until_ms, overrides));
     }
 
-    fn take(&mut self, name: &Name) -> Standings {
+    fn take(&mut self, name: &Name) -> OverridesByUser {
         // Mostly nothing is kept, and then no name is hashed.
         let kept = if self.by_room.is_empty() { None } else { self.by_room.remove(name) };
-        kept.map(|(_, standings)| standings).unwrap_or_default()
+        kept.map(|(_, overrides)| overrides).unwrap_or_default()
     }
 }
 
@@ -109,7 +109,7 @@ impl Rooms {
         app: AppId,
         name: &Arc<str>,
         gone: Option<&Arc<Room>>,
-        make: impl FnOnce(Standings) -> Arc<Room>,
+        make: impl FnOnce(OverridesByUser) -> Arc<Room>,
     ) -> Arc<Room> {
         let mut rooms = self.lock();
         let key = (app, name.clone());
@@ -131,13 +131,13 @@ impl Rooms {
     /// Forgets a closed room; what users were given in it is kept until `until_ms`. A newer room of its name
     /// stays.
     pub(crate) fn forget(&self, gone: &Arc<Room>, now_ms: u64, until_ms: u64) {
-        let standings = gone.take_standings();
+        let overrides = gone.take_overrides();
         let mut rooms = self.lock();
         let key = (gone.app, gone.name.clone());
         let mut kept = self.kept();
         kept.forget_past(now_ms);
-        if !standings.is_empty() {
-            kept.keep(key.clone(), until_ms, standings);
+        if overrides.len() > 0 {
+            kept.keep(key.clone(), until_ms, overrides);
         }
         drop(kept);
         if rooms.get(&key).is_some_and(|room| Arc::ptr_eq(room, gone)) {
@@ -167,24 +167,24 @@ impl Rooms {
 
 #[cfg(test)]
 mod tests {
+    use super::super::overrides::Overrides;
     use super::*;
-    use crate::room::overrides::Standing;
 
-    fn given() -> Standings {
-        Standings::from([("anna".into(), Standing::default())])
+    fn given() -> OverridesByUser {
+        [("anna".into(), Overrides::default())].into_iter().collect()
     }
 
     #[test]
-    fn standings_are_kept_until_the_room_opens_or_time_ends() {
+    fn overrides_are_kept_until_the_room_opens_or_time_ends() {
         let mut kept = Kept::default();
         let name = |room: &str| (AppId(1), Arc::from(room));
         for (room, until_ms) in [("a", 10), ("b", 20), ("a", 30)] {
             kept.keep(name(room), until_ms, given());
         }
         kept.forget_past(20);
-        assert!(kept.take(&name("b")).is_empty(), "its time is over");
+        assert_eq!(kept.take(&name("b")).len(), 0, "its time is over");
         assert_eq!(kept.take(&name("a")).len(), 1, "it was closed again since");
-        assert!(kept.take(&name("a")).is_empty());
+        assert_eq!(kept.take(&name("a")).len(), 0);
         kept.forget_past(30);
         assert!(kept.ends.is_empty() && kept.by_room.is_empty());
     }

@@ -1,12 +1,12 @@
-//! The members of a room by user id, and by how they look to others. A page of those whom a viewer sees costs
-//! what the page holds, however many there are whom it does not see. Of a user with several seats others see
-//! the newest: its face.
+//! The members of a room by user id, and by who may see them. A page of the members that a viewer sees costs
+//! what the page holds, however many it does not see. Of a user with several seats others see the newest: its
+//! primary seat.
 
 use std::{
     borrow::Borrow,
     cmp::Ordering,
     collections::{BTreeSet, HashMap},
-    ops::Bound,
+    ops::{Bound, Deref},
     sync::Arc,
 };
 
@@ -14,14 +14,29 @@ use stagedoor_token::{Grants, Verbs};
 use stagedoor_wire::member::Member;
 
 use super::{
-    Occupant,
-    pages::{fitting, member_bytes},
-    sees,
+    inbox::Inbox,
+    member::{Occupant, is_hidden, sees},
+    paging::{fitting, member_bytes},
 };
+
+/// A member, and where its letters go.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    pub(super) occupant: Arc<Occupant>,
+    pub(super) inbox: Arc<Inbox>,
+}
+
+impl Deref for Entry {
+    type Target = Occupant;
+
+    fn deref(&self) -> &Occupant {
+        &self.occupant
+    }
+}
 
 /// A member in the order of user ids.
 #[derive(Clone, Debug)]
-struct ByUser(Arc<Occupant>);
+struct ByUser(Entry);
 
 impl Borrow<str> for ByUser {
     fn borrow(&self) -> &str {
@@ -49,28 +64,30 @@ impl PartialEq for ByUser {
 
 impl Eq for ByUser {}
 
-/// Members who look the same to everybody.
+/// Members that the same viewers see, as the same role.
 #[derive(Debug)]
-struct Alike {
+struct VisibilityClass {
     grants: Arc<Grants>,
     members: BTreeSet<ByUser>,
 }
 
 /// The members.
 #[derive(Debug, Default)]
-pub(super) struct People {
+pub(super) struct Roster {
     all: BTreeSet<ByUser>,
     /// Those who may do some act of moderation.
     staff: BTreeSet<ByUser>,
-    /// Each of another look: few.
-    by_look: Vec<Alike>,
+    /// Each of another visibility: few.
+    by_visibility: Vec<VisibilityClass>,
     /// Older seats of users that have several, oldest first.
-    others: HashMap<String, Vec<Arc<Occupant>>>,
+    others: HashMap<String, Vec<Entry>>,
     others_len: usize,
+    /// Users whose primary seat is seen by nobody.
+    hidden: usize,
 }
 
-/// Whether who has these grants looks the same as who has those.
-fn look_alike(these: &Arc<Grants>, those: &Arc<Grants>) -> bool {
+/// Whether members with these grants and with those are seen class.
+fn are_seen_alike(these: &Arc<Grants>, those: &Arc<Grants>) -> bool {
     Arc::ptr_eq(these, those)
         || (these.role == those.role && these.presence.seen_by == those.presence.seen_by)
 }
@@ -79,7 +96,7 @@ fn from(after: Option<&str>) -> (Bound<&str>, Bound<&str>) {
     (after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded)
 }
 
-impl People {
+impl Roster {
     /// How many users.
     pub(super) fn len(&self) -> usize {
         self.all.len()
@@ -94,77 +111,95 @@ impl People {
         self.all.is_empty()
     }
 
-    /// A user's face.
+    /// A user's primary seat.
     pub(super) fn get(&self, user: &str) -> Option<&Arc<Occupant>> {
+        self.primary(user).map(|entry| &entry.occupant)
+    }
+
+    fn primary(&self, user: &str) -> Option<&Entry> {
         self.all.get(user).map(|member| &member.0)
     }
 
+    /// How many users others may see.
+    pub(super) fn visible_len(&self) -> usize {
+        self.all.len() - self.hidden
+    }
+
     /// A user's seats, oldest first.
-    pub(super) fn seats<'a>(&'a self, user: &str) -> impl Iterator<Item = &'a Arc<Occupant>> {
-        self.others.get(user).into_iter().flatten().chain(self.get(user))
+    pub(super) fn seats<'a>(&'a self, user: &str) -> impl Iterator<Item = &'a Entry> {
+        self.others.get(user).into_iter().flatten().chain(self.primary(user))
     }
 
     /// One of a user's seats.
+    pub(super) fn entry(&self, user: &str, seat: u64) -> Option<&Entry> {
+        self.seats(user).find(|entry| entry.seat == seat)
+    }
+
+    /// The member of one of a user's seats.
     pub(super) fn seat(&self, user: &str, seat: u64) -> Option<&Arc<Occupant>> {
-        self.seats(user).find(|occupant| occupant.seat == seat)
+        self.entry(user, seat).map(|entry| &entry.occupant)
     }
 
     /// Everybody, each seat.
-    pub(super) fn every_seat(&self) -> impl Iterator<Item = &Arc<Occupant>> {
+    pub(super) fn every_seat(&self) -> impl Iterator<Item = &Entry> {
         self.after(None).chain(self.others.values().flatten())
     }
 
-    /// Adds a member, as its user's face.
-    pub(super) fn insert(&mut self, occupant: Arc<Occupant>) {
-        if let Some(face) = self.take_face(&occupant.member.user) {
-            self.others.entry(face.member.user.clone()).or_default().push(face);
+    /// Adds a member, as its user's primary seat.
+    pub(super) fn insert(&mut self, entry: Entry) {
+        if let Some(older) = self.take_primary(&entry.member.user) {
+            self.others.entry(older.member.user.clone()).or_default().push(older);
             self.others_len += 1;
         }
-        self.put_face(occupant);
+        self.put_primary(entry);
     }
 
-    fn put_face(&mut self, occupant: Arc<Occupant>) {
-        let face = ByUser(occupant.clone());
-        let alike =
-            self.by_look.iter_mut().find(|alike| look_alike(&alike.grants, &occupant.grants));
-        match alike {
-            Some(alike) => drop(alike.members.insert(face)),
-            None => self
-                .by_look
-                .push(Alike { grants: occupant.grants.clone(), members: BTreeSet::from([face]) }),
+    fn put_primary(&mut self, entry: Entry) {
+        let member = ByUser(entry.clone());
+        let grants = &entry.grants;
+        let class =
+            self.by_visibility.iter_mut().find(|class| are_seen_alike(&class.grants, grants));
+        match class {
+            Some(class) => drop(class.members.insert(member)),
+            None => {
+                let members = BTreeSet::from([member]);
+                self.by_visibility.push(VisibilityClass { grants: grants.clone(), members });
+            }
         }
-        if occupant.grants.moderate != Verbs::default() {
-            self.staff.insert(ByUser(occupant.clone()));
+        if grants.moderate != Verbs::default() {
+            self.staff.insert(ByUser(entry.clone()));
         }
-        self.all.insert(ByUser(occupant));
+        self.hidden += usize::from(is_hidden(grants));
+        self.all.insert(ByUser(entry));
     }
 
     /// Puts a member as it is now in the place of what it was.
     pub(super) fn replace(&mut self, occupant: &Arc<Occupant>) {
-        let user = &occupant.member.user;
-        if self.get(user).is_some_and(|face| face.seat == occupant.seat) {
-            self.take_face(user);
-            self.put_face(occupant.clone());
+        let (user, seat) = (&occupant.member.user, occupant.seat);
+        if self.primary(user).is_some_and(|primary| primary.seat == seat) {
+            if let Some(old) = self.take_primary(user) {
+                self.put_primary(Entry { occupant: occupant.clone(), ..old });
+            }
         } else if let Some(old) = self
             .others
             .get_mut(user)
-            .and_then(|others| others.iter_mut().find(|old| old.seat == occupant.seat))
+            .and_then(|others| others.iter_mut().find(|old| old.seat == seat))
         {
-            *old = occupant.clone();
+            old.occupant = occupant.clone();
         }
     }
 
-    /// Takes a seat out. Of the others of its user the newest is the face then.
-    pub(super) fn remove(&mut self, user: &str, seat: u64) -> Option<Arc<Occupant>> {
-        if self.get(user)?.seat == seat {
-            let face = self.take_face(user);
+    /// Takes a seat out. Of the others of its user the newest is the primary then.
+    pub(super) fn remove(&mut self, user: &str, seat: u64) -> Option<Entry> {
+        if self.primary(user)?.seat == seat {
+            let primary = self.take_primary(user);
             if let Some(next) = self.take_other(user, Vec::pop) {
-                self.put_face(next);
+                self.put_primary(next);
             }
-            return face;
+            return primary;
         }
         self.take_other(user, |others| {
-            let at = others.iter().position(|occupant| occupant.seat == seat)?;
+            let at = others.iter().position(|entry| entry.seat == seat)?;
             Some(others.remove(at))
         })
     }
@@ -172,8 +207,8 @@ impl People {
     fn take_other(
         &mut self,
         user: &str,
-        take: impl FnOnce(&mut Vec<Arc<Occupant>>) -> Option<Arc<Occupant>>,
-    ) -> Option<Arc<Occupant>> {
+        take: impl FnOnce(&mut Vec<Entry>) -> Option<Entry>,
+    ) -> Option<Entry> {
         let others = self.others.get_mut(user)?;
         let taken = take(others)?;
         if others.is_empty() {
@@ -183,27 +218,28 @@ impl People {
         Some(taken)
     }
 
-    fn take_face(&mut self, user: &str) -> Option<Arc<Occupant>> {
-        let ByUser(occupant) = self.all.take(user)?;
+    fn take_primary(&mut self, user: &str) -> Option<Entry> {
+        let ByUser(entry) = self.all.take(user)?;
         self.staff.remove(user);
-        let grants = &occupant.grants;
-        let at = self.by_look.iter().position(|alike| look_alike(&alike.grants, grants));
+        let grants = &entry.grants;
+        self.hidden -= usize::from(is_hidden(grants));
+        let at = self.by_visibility.iter().position(|class| are_seen_alike(&class.grants, grants));
         if let Some(at) = at {
-            self.by_look[at].members.remove(user);
-            if self.by_look[at].members.is_empty() {
-                self.by_look.swap_remove(at);
+            self.by_visibility[at].members.remove(user);
+            if self.by_visibility[at].members.is_empty() {
+                self.by_visibility.swap_remove(at);
             }
         }
-        Some(occupant)
+        Some(entry)
     }
 
     /// Everybody after a user, in order.
-    pub(super) fn after(&self, after: Option<&str>) -> impl Iterator<Item = &Arc<Occupant>> {
+    pub(super) fn after(&self, after: Option<&str>) -> impl Iterator<Item = &Entry> {
         self.all.range::<str, _>(from(after)).map(|member| &member.0)
     }
 
     /// Those who may do some act of moderation.
-    pub(super) fn staff(&self) -> impl Iterator<Item = &Arc<Occupant>> {
+    pub(super) fn staff(&self) -> impl Iterator<Item = &Entry> {
         let others = self.others.values().flatten();
         let others = others.filter(|other| other.grants.moderate != Verbs::default());
         self.staff.iter().map(|member| &member.0).chain(others)
@@ -211,10 +247,10 @@ impl People {
 
     /// How many seats have a role.
     pub(super) fn count_of(&self, role: &str) -> usize {
-        let of_role = self.by_look.iter().filter(|alike| *alike.grants.role == *role);
-        let faces: usize = of_role.map(|alike| alike.members.len()).sum();
+        let of_role = self.by_visibility.iter().filter(|class| *class.grants.role == *role);
+        let primaries: usize = of_role.map(|class| class.members.len()).sum();
         let others = self.others.values().flatten();
-        faces + others.filter(|other| *other.grants.role == *role).count()
+        primaries + others.filter(|other| *other.grants.role == *role).count()
     }
 
     /// The members after a user that one with `grants` may see, a page of so many and so many bytes, and the
@@ -225,9 +261,9 @@ impl People {
         after: Option<&str>,
         (limit, bytes_max): (usize, usize),
     ) -> (Vec<Member>, Option<String>) {
-        let seen = self.by_look.iter().filter(|alike| sees(grants, &alike.grants));
+        let seen = self.by_visibility.iter().filter(|class| sees(grants, &class.grants));
         let mut heads: Vec<_> =
-            seen.map(|alike| alike.members.range::<str, _>(from(after)).peekable()).collect();
+            seen.map(|class| class.members.range::<str, _>(from(after)).peekable()).collect();
         let mut page = std::iter::from_fn(|| {
             let first = heads
                 .iter_mut()
@@ -237,7 +273,7 @@ impl People {
             let (_, at) = first?;
             heads[at].next().map(|member| &member.0)
         });
-        let members = page.by_ref().take(limit).map(|occupant| &occupant.member);
+        let members = page.by_ref().take(limit).map(|entry| &entry.member);
         let (members, more) = fitting(members, bytes_max, true, |member| member_bytes(member));
         let members: Vec<Member> = members.into_iter().cloned().collect();
         let more = more || page.next().is_some();
@@ -252,7 +288,7 @@ mod tests {
     use proptest::prelude::*;
     use stagedoor_token::{AppId, Claims, Roles};
 
-    use crate::room::seat_token::Pass;
+    use crate::room::seat_token::SeatToken;
 
     fn occupant(user: &str, role: &str) -> Arc<Occupant> {
         let grants = Roles::built_in().get(role).expect("a built-in role").grants().clone();
@@ -262,8 +298,7 @@ mod tests {
             member: Member { user: user.into(), role: role.into(), name: None, meta: None },
             grants,
             waiting: false,
-            mailbox: Arc::default(),
-            pass: Arc::new(Pass::of(
+            token: Arc::new(SeatToken::of(
                 &mut Claims::new(AppId(1), "r", user, grants_role, "t", 0, 60),
                 "k".into(),
             )),
@@ -275,28 +310,32 @@ mod tests {
         })
     }
 
+    fn entry(occupant: Arc<Occupant>) -> Entry {
+        Entry { occupant, inbox: Arc::new(Inbox::new(Arc::default())) }
+    }
+
     fn role() -> impl Strategy<Value = &'static str> {
         prop::sample::select(&["host", "cohost", "speaker", "audience", "observer"][..])
     }
 
     #[test]
-    fn the_newest_seat_of_a_user_is_its_face_and_an_older_one_follows_it() {
-        let mut people = People::default();
+    fn the_newest_seat_is_the_primary_and_an_older_one_follows_it() {
+        let mut roster = Roster::default();
         let seat = |seat: u64, role: &str| {
             Arc::new(Occupant { seat, ..Occupant::clone(&occupant("anna", role)) })
         };
-        let face = |people: &People| people.get("anna").map(|face| face.seat);
+        let primary = |roster: &Roster| roster.get("anna").map(|primary| primary.seat);
         for (number, role) in [(1, "host"), (2, "audience"), (3, "speaker")] {
-            people.insert(seat(number, role));
+            roster.insert(entry(seat(number, role)));
         }
-        assert_eq!((people.len(), people.seats_len(), face(&people)), (1, 3, Some(3)));
-        assert_eq!(people.staff().count(), 1, "also a seat that is not the face");
-        people.replace(&seat(1, "cohost"));
-        assert_eq!(people.seat("anna", 1).map(|seat| &*seat.member.role), Some("cohost"));
-        assert!(people.remove("anna", 3).is_some() && people.remove("anna", 3).is_none());
-        assert_eq!((face(&people), people.count_of("audience")), (Some(2), 1));
-        assert!(people.remove("anna", 1).is_some() && people.remove("anna", 2).is_some());
-        assert!(people.is_empty() && people.seats_len() == 0 && people.others.is_empty());
+        assert_eq!((roster.len(), roster.seats_len(), primary(&roster)), (1, 3, Some(3)));
+        assert_eq!(roster.staff().count(), 1, "also a seat that is not the primary");
+        roster.replace(&seat(1, "cohost"));
+        assert_eq!(roster.seat("anna", 1).map(|seat| &*seat.member.role), Some("cohost"));
+        assert!(roster.remove("anna", 3).is_some() && roster.remove("anna", 3).is_none());
+        assert_eq!((primary(&roster), roster.count_of("audience")), (Some(2), 1));
+        assert!(roster.remove("anna", 1).is_some() && roster.remove("anna", 2).is_some());
+        assert!(roster.is_empty() && roster.seats_len() == 0 && roster.others.is_empty());
     }
 
     proptest! {
@@ -308,21 +347,21 @@ mod tests {
             limit in 1_usize..5,
             bytes_max in 0_usize..1_000,
         ) {
-            let mut people = People::default();
+            let mut roster = Roster::default();
             for (user, role) in &comes {
-                people.remove(user, 0);
-                people.insert(occupant(user, role));
+                roster.remove(user, 0);
+                roster.insert(entry(occupant(user, role)));
             }
-            goes.iter().for_each(|user| drop(people.remove(user, 0)));
+            goes.iter().for_each(|user| drop(roster.remove(user, 0)));
             let viewer = occupant("viewer", viewer).grants.clone();
-            let seen: Vec<Member> = people
+            let seen: Vec<Member> = roster
                 .after(None)
                 .filter(|occupant| sees(&viewer, &occupant.grants))
                 .map(|occupant| occupant.member.clone())
                 .collect();
             let (mut paged, mut after) = (Vec::new(), None);
             loop {
-                let (page, next) = people.page(&viewer, after.as_deref(), (limit, bytes_max));
+                let (page, next) = roster.page(&viewer, after.as_deref(), (limit, bytes_max));
                 prop_assert!(page.len() <= limit);
                 let bytes: usize = page.iter().map(member_bytes).sum();
                 prop_assert!(page.len() == 1 || bytes <= bytes_max);
@@ -333,8 +372,8 @@ mod tests {
                 }
             }
             prop_assert_eq!(paged, seen);
-            let hosts = people.after(None).filter(|occupant| occupant.member.role == "host");
-            prop_assert_eq!(people.count_of("host"), hosts.count());
+            let hosts = roster.after(None).filter(|occupant| occupant.member.role == "host");
+            prop_assert_eq!(roster.count_of("host"), hosts.count());
         }
     }
 }

@@ -3,14 +3,16 @@
 use std::{ops::Deref, sync::Arc};
 
 use stagedoor_bus::{Bearer, Then};
-use stagedoor_token::{AppId, AtExp, Claims, Narrowing, RoleName, Until};
+use stagedoor_token::{
+    AppId, AtExp, Claims, Fault, Grants, Narrowing, Refusal, RoleName, Roles, Until, narrow,
+};
 
 /// Tokens by which a seat was renewed, at most; of more, the oldest are forgotten.
 const FORMER_MAX: usize = 16;
 
-/// What counts of a token. What most tokens do not say is behind one pointer, because every seat has a pass.
+/// What counts of a token. What most tokens do not say is behind one pointer, because every seat has one of these.
 #[derive(Clone, Debug)]
-pub(crate) struct Pass {
+pub(crate) struct SeatToken {
     /// The token's id.
     pub(crate) jti: Arc<str>,
     /// The key that signed it.
@@ -26,7 +28,7 @@ pub(crate) struct Pass {
     rare: Option<Box<Rare>>,
 }
 
-/// What few tokens say, and what befell few; a pass is read as this.
+/// Rare claims and what rarely happens to a token, boxed; a seat token dereferences to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Rare {
     /// How the token narrows its role.
@@ -46,7 +48,7 @@ pub(crate) struct Rare {
     former: Vec<(Arc<str>, u64)>,
 }
 
-/// What a token is that says nothing of it.
+/// The rare claims of a token that makes none.
 static USUAL: Rare = Rare {
     narrowing: None,
     at_exp: AtExp::Close,
@@ -57,7 +59,7 @@ static USUAL: Rare = Rare {
     former: Vec::new(),
 };
 
-impl Deref for Pass {
+impl Deref for SeatToken {
     type Target = Rare;
 
     fn deref(&self) -> &Rare {
@@ -65,7 +67,7 @@ impl Deref for Pass {
     }
 }
 
-impl Pass {
+impl SeatToken {
     /// What counts of these claims; takes what it keeps out of them.
     pub(crate) fn of(claims: &mut Claims, kid: Arc<str>) -> Self {
         let rare = Rare {
@@ -91,19 +93,19 @@ impl Pass {
         Self { rare: (rare != USUAL).then(|| Box::new(rare)), ..self }
     }
 
-    /// This pass after its token was revoked: with the role that is left to the seat.
+    /// The same after the token was revoked: with the role that is left to the seat.
     pub(crate) fn demoted(&self, role: RoleName) -> Self {
         let rare = Rare { demoted: Some(role), revoked: None, ..Rare::clone(self) };
         self.clone().with(rare)
     }
 
-    /// This pass after its token was revoked: with a margin in which to bring another.
+    /// The same after the token was revoked: with a margin in which to bring another.
     pub(crate) fn revoked(&self, until_s: u64, then: Then) -> Self {
         let rare = Rare { revoked: Some((until_s, then)), ..Rare::clone(self) };
         self.clone().with(rare)
     }
 
-    /// This pass in the place of an older one of the same seat.
+    /// The same in the place of an older token of the seat.
     pub(crate) fn after(self, old: &Self, now_s: u64) -> Self {
         let alive = old.former.iter().filter(|(_, exp)| *exp > now_s);
         let last = (old.jti != self.jti).then(|| (old.jti.clone(), old.exp));
@@ -114,6 +116,12 @@ impl Pass {
         let max_stay_s = [self.max_stay_s, old.max_stay_s].into_iter().flatten().min();
         let rare = Rare { max_stay_s, former, ..Rare::clone(&self) };
         self.with(rare)
+    }
+
+    /// What the token alone opens among these roles: its role, narrowed.
+    pub(crate) fn grants(&self, roles: &Roles) -> Result<Arc<Grants>, Fault> {
+        let role = roles.get(&self.role).ok_or(Refusal::RoleUnknown)?;
+        narrow(role, self.narrowing.as_ref())
     }
 
     /// Every token that this seat used and that may be alive.

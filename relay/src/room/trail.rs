@@ -5,22 +5,22 @@ use std::{fmt, sync::Arc};
 
 use stagedoor_bus::{AppLife, Bus, Event};
 
-use super::Occupant;
+use super::member::Occupant;
 
-/// The one that tells.
-pub(super) struct Story {
+/// What a room reports of itself to the server, which records it.
+pub(super) struct Trail {
     pub(super) app: AppLife,
     pub(super) room: Arc<str>,
     pub(super) bus: Arc<dyn Bus>,
 }
 
-impl fmt::Debug for Story {
+impl fmt::Debug for Trail {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Story").field("app", &self.app).field("room", &self.room).finish()
+        f.debug_struct("Trail").field("app", &self.app).field("room", &self.room).finish()
     }
 }
 
-impl Story {
+impl Trail {
     /// The room's first member comes.
     pub(super) fn opened(&self) {
         self.bus.tell(Event::RoomOpened { app: self.app, room: self.room.clone() });
@@ -33,7 +33,7 @@ impl Story {
             room: self.room.clone(),
             user: member.user.clone(),
             role: member.grants.role.text(),
-            jti: member.pass.jti.clone(),
+            jti: member.token.jti.clone(),
             peer: member.peer.clone(),
         });
     }
@@ -44,7 +44,7 @@ impl Story {
             app: self.app,
             room: self.room.clone(),
             user: member.user.clone(),
-            jti: member.pass.jti.clone(),
+            jti: member.token.jti.clone(),
             reason: reason.into(),
             peer: member.peer.clone(),
             held_ms: now_ms.saturating_sub(member.began_ms),

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::{
-    room::{Act, Occupant, RegrantError, Room, member_bytes},
+    room::{GrantChange, Occupant, Room, member_bytes},
     shared::Shared,
 };
 
@@ -57,19 +57,20 @@ fn admit_one(
     by: Option<&Occupant>,
 ) -> Option<bool> {
     let user = &member.member.user;
-    let mut member = member.clone();
-    loop {
-        let (roles, epoch) = (shared.roles(room.app), shared.epoch());
-        match room.regrant(&member, &Act::Admit, by, &roles, epoch) {
-            Ok(_) => {
-                room.regrant_others(user, member.seat, &Act::Admit, by, &roles, epoch);
-                return Some(true);
-            }
-            Err(RegrantError::RoleFull | RegrantError::Refused(_)) => return Some(false),
-            Err(RegrantError::Changed) => {
-                let user = std::slice::from_ref(user);
-                member = room.waiting(Some(user), by.map(|by| &*by.grants)).pop()?;
-            }
-        }
+    let mut found = Some(member.clone());
+    let again = || room.waiting(Some(std::slice::from_ref(user)), by.map(|by| &*by.grants)).pop();
+    let admitted = Room::change(
+        || found.take().or_else(again).ok_or(None),
+        |member| {
+            let changed = shared.change_grants(room, member, &GrantChange::Admit, by);
+            changed.map_err(|failed| failed.map(|_| Some(())))?;
+            shared.change_others(room, member, &GrantChange::Admit, by);
+            Ok(())
+        },
+    );
+    match admitted {
+        Ok(()) => Some(true),
+        Err(Some(())) => Some(false),
+        Err(None) => None,
     }
 }

@@ -14,14 +14,15 @@ use stagedoor_bus::{Actor, App, AppLife, By, Event as Told, Storing, Text};
 use stagedoor_token::{AppId, Claims, Roles};
 use stagedoor_wire::{member::Cursor, reply::LoggedIn};
 
+use super::seat::Seat;
 use crate::{
-    door::login_rates::TooOften,
-    door::tickets::Ticket,
-    door::{Admission, Denied, Presented, Proven, bearer_of, door, door_again, is_alive},
+    door::{
+        Admission, Denied, Presented, Proven, Ticket, TooOften, bearer_of, door, door_again,
+        is_alive,
+    },
     log::mailbox::Mailbox,
     net::addresses::Peer,
-    room::{Act, RegrantError, Room},
-    session::seat::Seat,
+    room::{ChangeError, GrantChange, Room},
     shared::{Shared, of_token},
 };
 
@@ -100,8 +101,8 @@ fn take_seat(
     let (roles, once) = (admission.roles.clone(), admission.claims.once);
     let (mut seat, answer) = Seat::take(shared, admission, mailbox, peer.text(), resume)?;
     seated(&seat);
-    is_still_good(shared, &seat.room, &seat.me.member.user, seat.id, &roles, once)
-        .inspect_err(|denied| seat.reason = denied.close().reason())?;
+    is_still_good(shared, seat.room(), &seat.me().member.user, seat.id(), &roles, once)
+        .inspect_err(|denied| seat.ends_for(denied.close().reason()))?;
     Ok((seat, answer))
 }
 
@@ -120,7 +121,7 @@ fn by_a_ticket(
     let taken = take_seat(shared, mailbox, peer, admission, resume);
     let (mut seat, mut answer) = taken.inspect_err(|_| shared.tickets.put_back(ticket))?;
     if !shared.tickets.settle(ticket) {
-        seat.reason = Denied::Ticket.close().reason();
+        seat.ends_for(Denied::Ticket.close().reason());
         return Err(Denied::Ticket);
     }
     answer.ticket = shared.tickets.give(stands_for, || shared.clock.settled_s());
@@ -213,7 +214,7 @@ impl Waiting {
         let stands_for = Ticket { claims: admission.claims.clone(), kid: admission.kid.clone() };
         let taken = take_seat(shared, mailbox, *peer, admission.clone(), *resume);
         let (mut seat, mut answer) = taken?;
-        self.begun.end().inspect_err(|denied| seat.reason = denied.close().reason())?;
+        self.begun.end().inspect_err(|denied| seat.ends_for(denied.close().reason()))?;
         answer.ticket = shared.tickets.give(stands_for, || shared.clock.settled_s());
         Ok((seat, answer))
     }
@@ -256,8 +257,8 @@ impl Future for Waiting {
 /// Says in the log whose seat it is; the room told the bus.
 fn seated(seat: &Seat) {
     let span = tracing::Span::current();
-    span.record("app", seat.room.app.0).record("room", &*seat.room.name);
-    span.record("user", &*seat.me.member.user);
+    span.record("app", seat.room().app.0).record("room", &*seat.room().name);
+    span.record("user", &*seat.me().member.user);
     tracing::debug!("seated");
 }
 
@@ -298,16 +299,16 @@ pub(crate) fn is_still_good(
     once: bool,
 ) -> Result<(), Denied> {
     let Some(me) = room.sitting(user, seat) else { return Ok(()) };
-    let mut bearer = me.pass.bearer(room.app, &room.name, user);
+    let mut bearer = me.token.bearer(room.app, &room.name, user);
     if once {
         bearer.jti = "";
     }
     is_alive(&shared.bus.revocations(), &bearer, shared.clock.unix_s())?;
     if !Arc::ptr_eq(roles, &shared.roles(room.app)) {
-        match shared.regrant(room, user, seat, &Act::Roles) {
-            Err(RegrantError::Refused(refusal)) => return Err(Denied::Token(refusal)),
-            Err(RegrantError::RoleFull) => return Err(Denied::RoleFull),
-            Ok(_) | Err(RegrantError::Changed) => {}
+        match shared.change_grants_of(room, user, seat, &GrantChange::Roles) {
+            Err(ChangeError::Token(fault)) => return Err(Denied::Token(fault)),
+            Err(ChangeError::RoleFull) => return Err(Denied::RoleFull),
+            Ok(_) | Err(ChangeError::Gone) => {}
         }
     }
     Ok(())

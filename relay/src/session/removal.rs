@@ -46,7 +46,7 @@ impl Removal {
         if members.is_empty() {
             return None;
         }
-        let jtis = members.iter().flat_map(|member| member.pass.jtis()).map(ToOwned::to_owned);
+        let jtis = members.iter().flat_map(|member| member.token.jtis()).map(ToOwned::to_owned);
         let jtis: HashSet<String> = jtis.collect();
         let seats = members.iter().map(|member| member.seat).collect();
         let revocations = tokens(shared, room, jtis.iter().map(String::as_str));
@@ -100,10 +100,10 @@ impl StoredRemoval {
         let Self { shared, room, user, by, what } = self;
         let later = match &what {
             What::User => {
-                shared.put_all_out(&room, &user, Close::Banned);
+                shared.evict_all(&room, &user, Close::Banned);
                 return Ok(());
             }
-            What::Seats { seats, jtis } => put_out(&shared, &room, &user, seats, jtis),
+            What::Seats { seats, jtis } => evict(&shared, &room, &user, seats, jtis),
         };
         if later.is_empty() {
             return Ok(());
@@ -117,7 +117,7 @@ impl StoredRemoval {
 
 /// Closes the seats that were meant, and those that their tokens opened since. The tokens by which they were
 /// renewed meanwhile.
-fn put_out(
+fn evict(
     shared: &Shared,
     room: &Arc<Room>,
     user: &str,
@@ -130,9 +130,9 @@ fn put_out(
     let mut later = HashSet::new();
     for member in room.seats(user) {
         let meant =
-            seats.contains(&member.seat) || member.pass.jtis().any(|jti| jtis.contains(jti));
-        if meant && let Some(gone) = shared.put_out(room, &member, Close::Kicked) {
-            let new = gone.pass.jtis().filter(|jti| !jtis.contains(*jti));
+            seats.contains(&member.seat) || member.token.jtis().any(|jti| jtis.contains(jti));
+        if meant && let Some(gone) = shared.evict(room, &member, Close::Kicked) {
+            let new = gone.token.jtis().filter(|jti| !jtis.contains(*jti));
             later.extend(new.map(ToOwned::to_owned));
         }
     }

@@ -1,4 +1,4 @@
-//! What a seat subscribes to, and which of its cursors a pattern covers. Names are found by text, so that one
+//! What a seat subscribes to, and which of its cursors a pattern covers. CursorNames are found by text, so that one
 //! subscription costs the same among thousands as among few. Knows no grants.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -8,7 +8,7 @@ use stagedoor_wire::name::StreamName;
 
 /// The patterns of one seat.
 #[derive(Debug, Default)]
-pub(crate) struct Wanted {
+pub(crate) struct Subscriptions {
     exact: HashSet<Pattern>,
     /// By what comes before their `*`.
     prefixes: HashMap<Box<str>, Pattern>,
@@ -19,7 +19,7 @@ fn prefix(pattern: &Pattern) -> &str {
     pattern.as_str().trim_end_matches('*')
 }
 
-impl Wanted {
+impl Subscriptions {
     /// How many.
     pub(crate) fn len(&self) -> usize {
         self.exact.len() + self.prefixes.len()
@@ -44,7 +44,7 @@ impl Wanted {
         let any = if self.prefixes.len() <= name.len() {
             self.prefixes.values().any(|prefix| prefix.matches(name))
         } else {
-            // Names are ASCII.
+            // CursorNames are ASCII.
             (0..=name.len()).any(|end| self.prefixes.contains_key(&name[..end]))
         };
         any || self.names(name)
@@ -80,9 +80,9 @@ impl Wanted {
 /// The streams of a seat's cursors, by name and number: one that ended and is not read to its end may have
 /// the name of a later one.
 #[derive(Debug, Default)]
-pub(crate) struct Names(BTreeSet<(StreamName, u32)>);
+pub(crate) struct CursorNames(BTreeSet<(StreamName, u32)>);
 
-impl Names {
+impl CursorNames {
     pub(crate) fn add(&mut self, name: StreamName, number: u32) {
         self.0.insert((name, number));
     }
@@ -123,23 +123,33 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_is_wanted_once_and_taken_back_once() {
-        let mut wanted = Wanted::default();
+    fn a_pattern_is_added_once_and_removed_once() {
+        let mut subscriptions = Subscriptions::default();
         for text in ["a", "a*", "*"] {
-            assert!(wanted.add(pattern(text)) && !wanted.add(pattern(text)), "{text}");
-            assert!(wanted.contains(&pattern(text)));
+            assert!(
+                subscriptions.add(pattern(text)) && !subscriptions.add(pattern(text)),
+                "{text}"
+            );
+            assert!(subscriptions.contains(&pattern(text)));
         }
-        assert!(wanted.len() == 3 && wanted.iter().count() == 3 && wanted.has(&name("b")));
+        assert!(
+            subscriptions.len() == 3
+                && subscriptions.iter().count() == 3
+                && subscriptions.has(&name("b"))
+        );
         for text in ["*", "a*", "a"] {
-            assert!(wanted.has(&name("a")), "{text}");
-            assert!(wanted.remove(&pattern(text)) && !wanted.remove(&pattern(text)), "{text}");
+            assert!(subscriptions.has(&name("a")), "{text}");
+            assert!(
+                subscriptions.remove(&pattern(text)) && !subscriptions.remove(&pattern(text)),
+                "{text}"
+            );
         }
-        assert!(wanted.is_empty() && !wanted.has(&name("a")));
+        assert!(subscriptions.is_empty() && !subscriptions.has(&name("a")));
     }
 
     #[test]
     fn two_streams_of_one_name_are_both_covered() {
-        let mut names = Names::default();
+        let mut names = CursorNames::default();
         names.add(name("a"), 9);
         names.add(name("a"), 2);
         names.add(name("ab"), 1);
@@ -155,13 +165,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_wanted_and_covered_is_what_the_patterns_match(
+        fn what_is_subscriptions_and_covered_is_what_the_patterns_match(
             texts in prop::collection::hash_set("[ab.]{0,3}\\*|[ab.]{1,3}", 0..16),
             streams in prop::collection::vec("[ab.]{1,4}", 0..12),
         ) {
-            let mut wanted = Wanted::default();
-            let mut names = Names::default();
-            texts.iter().for_each(|text| { wanted.add(pattern(text)); });
+            let mut subscriptions = Subscriptions::default();
+            let mut names = CursorNames::default();
+            texts.iter().for_each(|text| { subscriptions.add(pattern(text)); });
             (0..).zip(&streams).for_each(|(number, stream)| names.add(name(stream), number));
             for text in &texts {
                 let pattern = pattern(text);
@@ -172,7 +182,7 @@ mod tests {
             }
             for stream in &streams {
                 let any = texts.iter().any(|text| pattern(text).matches(stream));
-                prop_assert_eq!(wanted.has(&name(stream)), any);
+                prop_assert_eq!(subscriptions.has(&name(stream)), any);
             }
         }
     }

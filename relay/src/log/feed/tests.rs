@@ -15,7 +15,7 @@ fn ready(mailbox: &Mailbox) -> Vec<u32> {
 
 /// Appends, and tells all.
 fn append(feed: &Feed<u8>, payload: &[u8], keyframe: bool, now_ms: u64) -> Option<u64> {
-    feed.append(BINARY, payload, keyframe, now_ms, &mut Untold::default())
+    feed.append(BINARY, payload, keyframe, now_ms, &mut PendingWakes::default())
 }
 
 fn read(
@@ -136,7 +136,8 @@ fn a_cursor_of_this_log_resumes_and_of_another_does_not() {
         append(&feed, b"x", false, 0);
     }
     let at = |epoch, seq| {
-        let (place, resumed) = feed.join(&mailbox, 1, Begin::Now, Some(Cursor { epoch, seq }));
+        let (place, resumed) =
+            feed.join(&mailbox, 1, Begin::Now, Some(member::Cursor { epoch, seq }));
         (place.seq, resumed)
     };
     assert_eq!(at(7, 2), (2, true));
@@ -149,7 +150,7 @@ fn a_cursor_of_this_log_resumes_and_of_another_does_not() {
 fn many_are_told_some_at_a_time_and_nobody_is_forgotten() {
     let feed = Feed::<u8>::new(1, keep(Past::Nothing, 1 << 20));
     let mailboxes: Vec<_> =
-        (0..TOLD_AT_ONCE * 2 + 1).map(|_| Arc::new(Mailbox::default())).collect();
+        (0..WAKES_AT_ONCE * 2 + 1).map(|_| Arc::new(Mailbox::default())).collect();
     let mut places: Vec<_> =
         mailboxes.iter().map(|mailbox| feed.join(mailbox, 1, Begin::Now, None).0).collect();
     let mut all_read = || {
@@ -160,20 +161,20 @@ fn many_are_told_some_at_a_time_and_nobody_is_forgotten() {
     };
     let told = || mailboxes.iter().filter(|mailbox| !ready(mailbox).is_empty()).count();
     all_read();
-    let mut untold = Untold::default();
-    feed.append(BINARY, b"x", false, 0, &mut untold);
+    let mut wakes = PendingWakes::default();
+    feed.append(BINARY, b"x", false, 0, &mut wakes);
     assert_eq!(told(), 0);
-    assert!(untold.tell_some());
-    assert_eq!(told(), TOLD_AT_ONCE);
-    assert!(untold.tell_some());
-    assert_eq!(told(), TOLD_AT_ONCE);
-    assert!(!untold.tell_some());
+    assert!(wakes.wake_some());
+    assert_eq!(told(), WAKES_AT_ONCE);
+    assert!(wakes.wake_some());
+    assert_eq!(told(), WAKES_AT_ONCE);
+    assert!(!wakes.wake_some());
     assert_eq!(told(), 1);
     // Who published is gone before all are told.
     all_read();
-    feed.append(BINARY, b"x", false, 0, &mut untold);
-    untold.tell_some();
-    drop(untold);
+    feed.append(BINARY, b"x", false, 0, &mut wakes);
+    wakes.wake_some();
+    drop(wakes);
     assert_eq!(told(), mailboxes.len());
 }
 

@@ -3,8 +3,6 @@ use std::{
     task::Wake,
 };
 
-use bytes::Bytes;
-
 use super::*;
 
 #[derive(Default)]
@@ -21,7 +19,7 @@ fn a_reader_is_woken_once_until_it_has_taken_and_by_every_order() {
     let (mailbox, mut mail) = (Mailbox::default(), Mail::default());
     let woken = Arc::<Woken>::default();
     let waker = Waker::from(woken.clone());
-    mailbox.was_stirred();
+    mailbox.take_io_ready();
     mailbox.take(&mut mail, true, &waker);
     let now = || woken.0.swap(0, Ordering::Relaxed);
     mailbox.ready(1);
@@ -40,22 +38,22 @@ fn a_reader_is_woken_once_until_it_has_taken_and_by_every_order() {
 }
 
 #[test]
-fn what_stirs_is_noticed_once_and_is_not_lost_before_there_is_anybody_to_wake() {
+fn io_is_noticed_once_and_not_lost_before_a_task_can_be_woken() {
     let (mailbox, mut mail) = (Arc::new(Mailbox::default()), Mail::default());
     let woken = Arc::<Woken>::default();
     let waker = Waker::from(woken.clone());
-    assert!(mailbox.was_stirred(), "nobody has looked yet");
-    assert!(!mailbox.was_stirred());
+    assert!(mailbox.take_io_ready(), "nobody has looked yet");
+    assert!(!mailbox.take_io_ready());
     // The socket, between the look at it and the first look at the mail.
     Waker::from(mailbox.clone()).wake();
     mailbox.take(&mut mail, true, &waker);
     assert_eq!(woken.0.load(Ordering::Relaxed), 1);
-    assert!(mailbox.was_stirred());
+    assert!(mailbox.take_io_ready());
     mailbox.ready(1);
-    assert!(!mailbox.was_stirred(), "mail is not for socket and clock");
+    assert!(!mailbox.take_io_ready(), "mail is not for socket and clock");
     Waker::from(mailbox.clone()).wake_by_ref();
     assert_eq!(woken.0.load(Ordering::Relaxed), 3);
-    assert!(mailbox.was_stirred());
+    assert!(mailbox.take_io_ready());
 }
 
 #[test]
@@ -63,7 +61,7 @@ fn what_an_order_left_alone_is_no_mail() {
     let (mailbox, mut mail) = (Mailbox::default(), Mail::default());
     let woken = Arc::<Woken>::default();
     let waker = Waker::from(woken.clone());
-    mailbox.was_stirred();
+    mailbox.take_io_ready();
     mailbox.take(&mut mail, true, &waker);
     mailbox.close(Close::Kicked);
     assert!(mailbox.take(&mut mail, false, &waker).is_some());
@@ -76,33 +74,6 @@ fn what_an_order_left_alone_is_no_mail() {
 #[test]
 fn a_mailbox_is_one_line_of_the_cache() {
     assert!(size_of::<Mailbox>() + 2 * size_of::<usize>() <= 64);
-}
-
-#[test]
-fn letters_over_the_bound_order_a_close() {
-    let mailbox = Mailbox::default();
-    let mut mail = Mail::default();
-    let letter = || Letter::answer(Bytes::from_static(&[0; 60]));
-    let bytes_max = letter().bytes() * 3 / 2;
-    mailbox.told(letter(), bytes_max);
-    assert!(mailbox.is_changing() && mailbox.letters().len() == 1 && !mailbox.is_changing());
-    for _ in 0..2 {
-        mailbox.told(letter(), bytes_max);
-    }
-    let order = mailbox.take(&mut mail, true, Waker::noop());
-    assert_eq!(order.map(|order| order.close), Some(Close::Slow));
-    assert_eq!(mailbox.letters().len(), 1, "the second was not kept");
-    assert!(!mailbox.is_changing());
-}
-
-#[test]
-fn an_announced_letter_is_kept_over_the_bound() {
-    let mailbox = Mailbox::default();
-    mailbox.change_begins();
-    mailbox.changed(Letter::answer(Bytes::from_static(&[0; 60])), 1);
-    let order = mailbox.take(&mut Mail::default(), true, Waker::noop());
-    assert_eq!(order.map(|order| order.close), Some(Close::Slow));
-    assert_eq!(mailbox.letters().len(), 1);
 }
 
 #[test]

@@ -197,8 +197,8 @@ pub(super) struct Traces {
 impl Traces {
     pub(super) fn of(hall: &Hall, user: &'static str) -> Self {
         let room = hall.room();
-        let occupant = room.occupant(user).expect("a member");
-        let (mailbox, occupants) = (Arc::downgrade(&occupant.mailbox), Vec::new());
+        let mailbox = room.mailbox(user).expect("a member");
+        let (mailbox, occupants) = (Arc::downgrade(&mailbox), Vec::new());
         let mut traces =
             Self { user, mailbox, occupants, room: Arc::downgrade(&room), views: Vec::new() };
         traces.follow(hall);

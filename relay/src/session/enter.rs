@@ -1,23 +1,20 @@
-//! A seat taken with what the door allowed.
+//! A seat is taken with what the door allowed.
 
 use std::{collections::VecDeque, sync::Arc};
 
 use serde_json::value::RawValue;
-use smallvec::SmallVec;
 use stagedoor_bus::{App, AppLife};
-use stagedoor_token::{Claims, Grants, Refusal, Role, Roles, SecondLogin};
+use stagedoor_token::{Grants, Refusal, Role, Roles};
 use stagedoor_wire::{
     member::{Cursor, Member},
     reply::LoggedIn,
 };
 
-use super::{Names, Seat, Wanted};
+use super::{cursors::Cursors, own_streams::OwnStreams, seat::Seat, subscriptions::Subscriptions};
 use crate::{
     door::{Admission, Denied},
-    log::encode,
-    log::mailbox::Mailbox,
-    room::seat_token::Pass,
-    room::{EnterError, Entering, Found, Lists, Room},
+    log::{encode, mailbox::Mailbox},
+    room::{EnterError, Entering, Found, Inbox, Lists, Room, SeatToken},
     shared::Shared,
 };
 
@@ -29,7 +26,7 @@ impl Seat {
         mailbox: &Arc<Mailbox>,
     ) -> Result<(), Denied> {
         takes_anybody(shared)?;
-        let Admission { claims, kid, roles, second_login, .. } = admission;
+        let Admission { claims, roles, .. } = admission;
         if shared.rooms.is_full(claims.app, shared.limits.connections_per_app_max) {
             return Err(Denied::AppFull);
         }
@@ -38,8 +35,7 @@ impl Seat {
             // It gives way to a new one, or the seat is refused.
             return Ok(());
         }
-        let claims = (claims.clone(), kid.clone());
-        let (_, entering) = entering(0, claims, mailbox, Arc::default(), *second_login);
+        let (_, entering) = entering(0, admission.clone(), mailbox, Arc::default());
         room.would_take(&entering, roles).map_err(denied)
     }
 
@@ -53,15 +49,15 @@ impl Seat {
     ) -> Result<(Self, LoggedIn<Box<RawValue>>), Denied> {
         takes_anybody(shared)?;
         let life = admission.life();
-        let Admission { claims, kid, roles, second_login, .. } = admission;
-        let app = claims.app;
+        let (app, roles) = (admission.claims.app, admission.roles.clone());
         if !shared.rooms.take_seat(app, shared.limits.connections_per_app_max) {
             return Err(Denied::AppFull);
         }
         let id = shared.rooms.seat_id();
-        let (name, entering) = entering(id, (claims, kid), mailbox, peer, second_login);
+        let (name, entering) = entering(id, admission, mailbox, peer);
         let (room, found) = enter(shared, life, &name, &entering, &roles, resume)
             .inspect_err(|_| shared.rooms.give_seat(app))?;
+        let inbox = entering.inbox;
         shared.metrics.seats.add(1);
         let Found { me, events, count, lists, resumed } = found;
         let Lists { members, next, streams, state, asks, rest } = lists;
@@ -69,8 +65,8 @@ impl Seat {
             app: app.0,
             room: room.name.to_string(),
             me: me.member.clone(),
-            grants: told(&me.grants, &roles),
-            exp: me.pass.exp,
+            grants: grants_json(&me.grants, &roles),
+            exp: me.token.exp,
             now: shared.clock.unix_s(),
             ping_interval_ms: shared.limits.ping_interval_ms,
             pong_timeout_ms: shared.limits.pong_timeout_ms,
@@ -79,7 +75,7 @@ impl Seat {
             next,
             streams,
             state,
-            events: Cursor { epoch: events.view.feed.epoch, seq: events.place.seq },
+            events: Cursor { epoch: events.log().feed.epoch, seq: events.seq() },
             resumed: resume.map(|_| resumed),
             waiting: me.waiting,
             asks,
@@ -92,17 +88,19 @@ impl Seat {
             id,
             me,
             events,
-            cursors: SmallVec::new(),
-            names: Names::default(),
-            patterns: Wanted::default(),
-            own: Vec::new(),
+            inbox,
+            cursors: Cursors::default(),
+            subscriptions: Subscriptions::default(),
+            own: OwnStreams::default(),
             ready: VecDeque::new(),
             pages: None,
             app,
             reason: "lost",
         };
-        // It is the first.
-        let _ = seat.tell_rest(rest);
+        if let Some(rest) = rest {
+            // There is place for the first.
+            let _ = seat.send_rest(rest);
+        }
         Ok((seat, answer))
     }
 }
@@ -121,20 +119,20 @@ fn takes_anybody(shared: &Shared) -> Result<(), Denied> {
 /// Who comes, and the name of its room.
 fn entering(
     seat: u64,
-    (mut claims, kid): (Claims, Arc<str>),
+    admission: Admission,
     mailbox: &Arc<Mailbox>,
     peer: Arc<str>,
-    second_login: Option<SecondLogin>,
 ) -> (Arc<str>, Entering) {
-    let pass = Arc::new(Pass::of(&mut claims, kid));
+    let Admission { mut claims, kid, grants, second_login, .. } = admission;
+    let token = Arc::new(SeatToken::of(&mut claims, kid));
     let member = Member {
         user: claims.user,
         role: claims.role.to_string(),
         name: claims.name,
         meta: claims.meta,
     };
-    let mailbox = mailbox.clone();
-    (claims.room.into(), Entering { seat, member, pass, mailbox, peer, second_login })
+    let inbox = Arc::new(Inbox::new(mailbox.clone()));
+    (claims.room.into(), Entering { seat, member, token, grants, inbox, peer, second_login })
 }
 
 fn denied(error: EnterError) -> Denied {
@@ -146,8 +144,8 @@ fn denied(error: EnterError) -> Denied {
     }
 }
 
-/// Grants as the member is told them: mostly those of its role, as they are.
-fn told(grants: &Arc<Grants>, roles: &Roles) -> Box<RawValue> {
+/// Grants as JSON: mostly those of the role, as they are.
+fn grants_json(grants: &Arc<Grants>, roles: &Roles) -> Box<RawValue> {
     let role = roles.get(&grants.role).filter(|role| Arc::ptr_eq(role.grants(), grants));
     role.and_then(Role::json).map_or_else(|| encode::raw(&**grants), ToOwned::to_owned)
 }
@@ -163,10 +161,10 @@ fn enter(
     let mut gone = None;
     loop {
         let mut opened = false;
-        let room = shared.rooms.find_or(app.id, name, gone.as_ref(), |standings| {
+        let room = shared.rooms.find_or(app.id, name, gone.as_ref(), |overrides| {
             opened = true;
             let (clock, limits) = (shared.clock.clone(), shared.limits.clone());
-            Room::new(app, name.clone(), clock, limits, standings, shared.bus.clone())
+            Room::new(app, name.clone(), clock, limits, overrides, shared.bus.clone())
         });
         if room.app_life() != app {
             let now = shared.bus.directory().app(app.id).map(App::life);
