@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use stagedoor_bus::{Actor, Answer, Asked, By, Command, Event, Revocation, Target, Then};
-use stagedoor_token::{AppId, Kinds};
+use stagedoor_token::{AppId, Kinds, RoleName};
 use stagedoor_wire::close::Close;
 
 use crate::{
@@ -80,24 +80,7 @@ fn carry_out(shared: &Shared, command: Command) -> Answer {
         }
         Command::Held { app, kid } => Answer::Done { seats: held(shared, app, &kid) },
         Command::Assign { app, room, user, role, by } => match find(app, &room) {
-            Some(room) => {
-                if shared.roles(app).get(&role).is_none() {
-                    return Answer::RoleRefused;
-                }
-                let told = Event::RoleChanged {
-                    app: room.app_life(),
-                    room: room.name.clone(),
-                    user: user.as_str().into(),
-                    role: role.text(),
-                    by,
-                    peer: None,
-                };
-                let answer = change_grants(shared, &room, &user, &GrantChange::Give(role));
-                if matches!(answer, Answer::Done { .. }) {
-                    shared.bus.tell(told);
-                }
-                answer
-            }
+            Some(room) => assign(shared, &room, &user, role, by),
             None => Answer::RoomUnknown,
         },
         Command::Mute { app, room, user, kinds, muted } => match find(app, &room) {
@@ -122,6 +105,26 @@ fn carry_out(shared: &Shared, command: Command) -> Answer {
         },
         Command::Reapply { app } => Answer::Done { seats: reapply(shared, app) },
     }
+}
+
+/// Gives a user a role.
+fn assign(shared: &Shared, room: &Arc<Room>, user: &str, role: RoleName, by: Actor) -> Answer {
+    if shared.roles(room.app).get(&role).is_none() {
+        return Answer::RoleRefused;
+    }
+    let changed = Event::RoleChanged {
+        app: room.app_life(),
+        room: room.name.clone(),
+        user: user.into(),
+        role: role.text(),
+        by,
+        peer: None,
+    };
+    let answer = change_grants(shared, room, user, &GrantChange::Give(role));
+    if matches!(answer, Answer::Done { .. }) {
+        shared.bus.tell(changed);
+    }
+    answer
 }
 
 /// Changes the grants of a user, in each of its seats.

@@ -10,6 +10,8 @@ use std::{
 use bytes::Bytes;
 use stagedoor_wire::close::Close;
 
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocket, WebSocketConfig};
+
 use super::frames::Frames;
 
 /// The size of a thread's read buffer.
@@ -17,6 +19,39 @@ const READ_BYTES: usize = 65_536;
 
 /// The mask of a client's frame.
 const MASK_BYTES: usize = 4;
+
+/// What tungstenite keeps for a frame that has not come whole; it grows with a frame that needs it.
+const FRAME_BUFFER_BYTES: usize = 128;
+
+/// A WebSocket that reads frames of at most `bytes_max`.
+pub(super) fn web_socket(io: WsIo, bytes_max: usize) -> Box<WebSocket<WsIo>> {
+    let config = WebSocketConfig::default()
+        .read_buffer_size(FRAME_BUFFER_BYTES)
+        .write_buffer_size(0)
+        .max_message_size(Some(bytes_max))
+        .max_frame_size(Some(bytes_max));
+    Box::new(WebSocket::from_raw_socket(io, Role::Server, Some(config)))
+}
+
+/// Lets a WebSocket read what members send, instead of a login of `login_bytes`, if one was read.
+pub(super) fn seat(
+    ws: &mut Box<WebSocket<WsIo>>,
+    login_bytes: Option<usize>,
+    text_bytes_max: usize,
+    data_bytes_max: usize,
+) {
+    let bytes_max = data_bytes_max.max(text_bytes_max);
+    if ws.get_ref().is_at_an_end(login_bytes) {
+        // The buffer that the login's token filled goes, and with it most of what a seat costs.
+        *ws = web_socket(std::mem::take(ws.get_mut()), bytes_max);
+    } else {
+        ws.set_config(|config| {
+            config.max_message_size = Some(bytes_max);
+            config.max_frame_size = Some(bytes_max);
+        });
+    }
+    ws.get_mut().limit(text_bytes_max, data_bytes_max);
+}
 
 thread_local! {
     static SPARE: RefCell<Option<Box<[u8]>>> = const { RefCell::new(None) };
@@ -32,15 +67,15 @@ pub(super) fn give_back(buffer: Box<[u8]>) {
     SPARE.set(Some(buffer));
 }
 
-/// The tap.
+/// The io.
 #[derive(Debug, Default)]
-pub(super) struct Tap {
+pub(super) struct WsIo {
     input: Option<Input>,
     frames: Frames,
     /// How many bytes tungstenite has read.
     read: usize,
     /// What tungstenite wants to have written.
-    pub(super) output: Vec<u8>,
+    output: Vec<u8>,
 }
 
 #[derive(Debug)]
@@ -50,14 +85,14 @@ struct Input {
     end: usize,
 }
 
-impl Tap {
+impl WsIo {
     /// Lays out `end` bytes to be read.
     pub(super) fn fill(&mut self, buffer: Box<[u8]>, end: usize) {
         self.input = Some(Input { buffer, at: 0, end });
     }
 
     /// From now on messages have limits.
-    pub(super) fn limit(&mut self, text_bytes_max: usize, data_bytes_max: usize) {
+    fn limit(&mut self, text_bytes_max: usize, data_bytes_max: usize) {
         self.frames.limit(text_bytes_max, data_bytes_max);
     }
 
@@ -68,13 +103,18 @@ impl Tap {
 
     /// Whether tungstenite holds nothing: it has read no more than one message of so many bytes, alone in
     /// one frame, which was the first. Without a message: nothing at all.
-    pub(super) fn is_at_an_end(&self, message_bytes: Option<usize>) -> bool {
+    fn is_at_an_end(&self, message_bytes: Option<usize>) -> bool {
         let head_bytes = |len| match len {
             0..126 => 2,
             126..=0xffff => 4,
             _ => 10,
         };
         self.read == message_bytes.map_or(0, |len| head_bytes(len) + MASK_BYTES + len)
+    }
+
+    /// Takes what tungstenite wants to have written, if there is any.
+    pub(super) fn take_output(&mut self) -> Option<Bytes> {
+        if self.output.is_empty() { None } else { Some(std::mem::take(&mut self.output).into()) }
     }
 
     /// Takes the buffer away; what was not read of it, if it is not to be read yet.
@@ -86,7 +126,7 @@ impl Tap {
     }
 }
 
-impl Read for Tap {
+impl Read for WsIo {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let Some(input) = &mut self.input else { return Err(io::ErrorKind::WouldBlock.into()) };
         let n = buf.len().min(input.end - input.at);
@@ -101,7 +141,7 @@ impl Read for Tap {
     }
 }
 
-impl Write for Tap {
+impl Write for WsIo {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         self.output.extend_from_slice(buf);
         Ok(buf.len())
@@ -118,31 +158,31 @@ mod tests {
 
     #[test]
     fn what_was_not_read_is_given_back() {
-        let mut tap = Tap::default();
+        let mut io = WsIo::default();
         let mut buffer = borrow();
         buffer[..4].copy_from_slice(b"abcd");
-        tap.fill(buffer, 4);
+        io.fill(buffer, 4);
         let mut one = [0];
-        tap.read_exact(&mut one).expect("a byte is there");
-        assert_eq!(tap.empty().as_deref(), Some(&b"bcd"[..]));
-        assert!(tap.empty().is_none());
+        io.read_exact(&mut one).expect("a byte is there");
+        assert_eq!(io.empty().as_deref(), Some(&b"bcd"[..]));
+        assert!(io.empty().is_none());
     }
 
     #[test]
     fn what_came_behind_the_login_is_not_an_end() {
         let read = |bytes: usize| {
-            let mut tap = Tap::default();
+            let mut io = WsIo::default();
             let mut buffer = borrow();
             buffer[..8].copy_from_slice(&[0x82, 0xff, 0, 0, 0, 0, 0, 1]);
-            tap.fill(buffer, bytes);
+            io.fill(buffer, bytes);
             let mut taken = vec![0; bytes];
-            tap.read_exact(&mut taken).expect("bytes are there");
-            tap
+            io.read_exact(&mut taken).expect("bytes are there");
+            io
         };
         for (len, head) in [(5, 2), (125, 2), (126, 4), (300, 4)] {
             assert!(read(head + MASK_BYTES + len).is_at_an_end(Some(len)), "{len}");
             assert!(!read(head + MASK_BYTES + len + 1).is_at_an_end(Some(len)), "{len}");
         }
-        assert!(Tap::default().is_at_an_end(None) && !read(1).is_at_an_end(None));
+        assert!(WsIo::default().is_at_an_end(None) && !read(1).is_at_an_end(None));
     }
 }

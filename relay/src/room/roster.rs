@@ -36,47 +36,47 @@ impl Deref for Entry {
 
 /// A member in the order of user ids.
 #[derive(Clone, Debug)]
-struct ByUser(Entry);
+struct ByUser<T>(T);
 
-impl Borrow<str> for ByUser {
+impl<T: Deref<Target = Occupant>> Borrow<str> for ByUser<T> {
     fn borrow(&self) -> &str {
         &self.0.member.user
     }
 }
 
-impl Ord for ByUser {
+impl<T: Deref<Target = Occupant>> Ord for ByUser<T> {
     fn cmp(&self, other: &Self) -> Ordering {
         self.0.member.user.cmp(&other.0.member.user)
     }
 }
 
-impl PartialOrd for ByUser {
+impl<T: Deref<Target = Occupant>> PartialOrd for ByUser<T> {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl PartialEq for ByUser {
+impl<T: Deref<Target = Occupant>> PartialEq for ByUser<T> {
     fn eq(&self, other: &Self) -> bool {
         self.cmp(other) == Ordering::Equal
     }
 }
 
-impl Eq for ByUser {}
+impl<T: Deref<Target = Occupant>> Eq for ByUser<T> {}
 
 /// Members that the same viewers see, as the same role.
 #[derive(Debug)]
 struct VisibilityClass {
     grants: Arc<Grants>,
-    members: BTreeSet<ByUser>,
+    members: BTreeSet<ByUser<Arc<Occupant>>>,
 }
 
 /// The members.
 #[derive(Debug, Default)]
 pub(super) struct Roster {
-    all: BTreeSet<ByUser>,
+    all: BTreeSet<ByUser<Entry>>,
     /// Those who may do some act of moderation.
-    staff: BTreeSet<ByUser>,
+    staff: BTreeSet<ByUser<Entry>>,
     /// Each of another visibility: few.
     by_visibility: Vec<VisibilityClass>,
     /// Older seats of users that have several, oldest first.
@@ -155,7 +155,7 @@ impl Roster {
     }
 
     fn put_primary(&mut self, entry: Entry) {
-        let member = ByUser(entry.clone());
+        let member = ByUser(entry.occupant.clone());
         let grants = &entry.grants;
         let class =
             self.by_visibility.iter_mut().find(|class| are_seen_alike(&class.grants, grants));
