@@ -23,9 +23,9 @@ use tokio::io::AsyncWrite;
 pub use self::leaving::Leaving;
 use crate::{
     door::Admission,
-    log::feed::PendingWakes,
     log::mailbox::{Mail, Mailbox},
     log::stream::Wish,
+    log::wakes::PendingWakes,
     net::outbox::Outbox,
     room::Publishing,
     session::Seat,

@@ -83,16 +83,17 @@
 //! 77. `log::stream`: one published stream.
 //! 78. `log::feed`: a log that many read, and which of them wait for more.
 //! 79. `log::segments`: frames in order, bounded by bytes and age. Pure.
-//! 80. `log::mailbox`: the wake-up handle by which feeds, rooms and timers reach a connection.
-//! 81. `log::encode`: the bytes of a server's WebSocket frame.
-//! 82. [`net`]: bytes in and out.
-//! 83. `net::outbox`: what goes to the socket next, in few writes.
-//! 84. `net::tls`: certificates, and their renewal while running.
-//! 85. `net::io`: a connection with or without TLS.
-//! 86. `net::addresses`: how many connections there are from each address.
-//! 87. `net::origin`: web pages that may connect, as browsers name them. Pure.
-//! 88. [`memory`]: whether the process has too much memory for new members.
-//! 89. [`metrics`]: what the relay counts.
+//! 80. `log::wakes`: readers to be woken, some at a time.
+//! 81. `log::mailbox`: the wake-up handle by which feeds, rooms and timers reach a connection.
+//! 82. `log::encode`: the bytes of a server's WebSocket frame.
+//! 83. [`net`]: bytes in and out.
+//! 84. `net::outbox`: what goes to the socket next, in few writes.
+//! 85. `net::tls`: certificates, and their renewal while running.
+//! 86. `net::io`: a connection with or without TLS.
+//! 87. `net::addresses`: how many connections there are from each address.
+//! 88. `net::origin`: web pages that may connect, as browsers name them. Pure.
+//! 89. [`memory`]: whether the process has too much memory for new members.
+//! 90. [`metrics`]: what the relay counts.
 //!
 //! Outside of the list, and only with the feature `bench`: `bench`, the hot paths laid open to those who
 //! count their instructions.

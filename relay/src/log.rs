@@ -5,3 +5,4 @@ pub(crate) mod feed;
 pub(crate) mod mailbox;
 pub(crate) mod segments;
 pub(crate) mod stream;
+pub(crate) mod wakes;

@@ -41,7 +41,7 @@ use stagedoor_wire::{
 };
 
 use crate::{
-    log::{encode, feed::PendingWakes, mailbox::Mail},
+    log::{encode, mailbox::Mail, wakes::PendingWakes},
     net::outbox::Outbox,
     room::{ChangeError, GrantChange, Occupant},
     shared::Shared,

@@ -3,25 +3,21 @@
 
 use std::{
     cell::RefCell,
-    collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use bytes::Bytes;
 use stagedoor_wire::member::{self, Delivery};
 
-use crate::{
-    log::mailbox::Mailbox,
-    log::segments::{Keep, Log},
+use super::{
+    mailbox::Mailbox,
+    segments::{Keep, Log},
+    wakes::PendingWakes,
 };
-
-/// Readers that are woken in one go: few enough for the runtime's own queue of a thread, and for what waking
-/// them touches to be in the caches still when they have their turns.
-const WAKES_AT_ONCE: usize = 128;
 
 thread_local! {
     /// Space for readers to be woken, so that an append allocates none.
-    static SPARE_WAKES: RefCell<PendingWakes> = const { RefCell::new(PendingWakes(VecDeque::new())) };
+    static SPARE_WAKES: RefCell<PendingWakes> = const { RefCell::new(PendingWakes::new()) };
 }
 
 /// The feed; `E` says why it ended.
@@ -327,37 +323,6 @@ impl<L: HasFeed> Drop for Cursor<L> {
     }
 }
 
-/// Readers that are still to be woken, at the latest when this is dropped.
-#[derive(Debug, Default)]
-pub(crate) struct PendingWakes(VecDeque<(Arc<Mailbox>, u32)>);
-
-impl PendingWakes {
-    /// Wakes some; whether there are more.
-    pub(crate) fn wake_some(&mut self) -> bool {
-        for _ in 0..WAKES_AT_ONCE {
-            let Some((mailbox, cursor)) = self.0.pop_front() else { break };
-            mailbox.ready(cursor);
-        }
-        if self.0.is_empty() && self.0.capacity() > WAKES_AT_ONCE {
-            self.0 = VecDeque::new();
-        }
-        !self.0.is_empty()
-    }
-
-    /// Wakes all.
-    pub(crate) fn wake_all(&mut self) {
-        while let Some((mailbox, cursor)) = self.0.pop_front() {
-            mailbox.ready(cursor);
-        }
-    }
-}
-
-impl Drop for PendingWakes {
-    fn drop(&mut self) {
-        self.wake_all();
-    }
-}
-
 /// Where a reader that brings no cursor begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Begin {
@@ -375,12 +340,12 @@ impl<E: Clone> Inner<E> {
     /// Readers that waited wait no longer.
     fn release(&mut self, wakes: &mut PendingWakes) {
         let Self { waiting, readers, .. } = self;
-        wakes.0.reserve(waiting.len());
+        wakes.reserve(waiting.len());
         for slot in waiting.drain(..) {
             let reader = &mut readers[slot as usize];
             reader.queued = false;
             if let Some(mailbox) = &reader.mailbox {
-                wakes.0.push_back((mailbox.clone(), reader.cursor));
+                wakes.push(mailbox.clone(), reader.cursor);
             }
         }
     }

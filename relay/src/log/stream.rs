@@ -7,10 +7,11 @@ use stagedoor_wire::{
     reply,
 };
 
-use crate::{
-    log::encode,
-    log::feed::{Begin, Feed, HasFeed, PendingWakes},
-    log::segments::{Keep, Past},
+use super::{
+    encode,
+    feed::{Begin, Feed, HasFeed},
+    segments::{Keep, Past},
+    wakes::PendingWakes,
 };
 
 pub(crate) use stagedoor_wire::event::Ended;

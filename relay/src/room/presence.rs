@@ -42,16 +42,16 @@ impl Change {
 /// other.
 #[derive(Debug, Default)]
 struct Pending {
-    left: Option<Told>,
+    left: Option<Numbered>,
     /// As what somebody found it on a list, before all were told that it came; it is not that any more. One
     /// for each look.
     found: Vec<Change>,
-    joined: Option<Told>,
+    joined: Option<Numbered>,
 }
 
 /// That a user came, or left.
 #[derive(Debug)]
-struct Told {
+struct Numbered {
     change: Change,
     /// How many changes there had been when it did.
     number: u64,
@@ -142,18 +142,18 @@ impl Presence {
         self.listed = self.changes;
     }
 
-    fn told(&mut self, change: Change) -> Told {
+    fn numbered(&mut self, change: Change) -> Numbered {
         self.changes += 1;
-        Told { change, number: self.changes }
+        Numbered { change, number: self.changes }
     }
 
     /// A member came. If it had left, nobody knows, and it is the same to every viewer, nothing happened.
     pub(super) fn joined(&mut self, change: Change) {
-        let joined = self.told(change);
+        let joined = self.numbered(change);
         self.comes(joined);
     }
 
-    fn comes(&mut self, joined: Told) {
+    fn comes(&mut self, joined: Numbered) {
         let (listed, change) = (self.listed, &joined.change);
         let pending = self.of(&change.member.user);
         let left = pending.left.as_ref();
@@ -170,7 +170,7 @@ impl Presence {
     pub(super) fn changed(&mut self, change: &Change) -> bool {
         let Some(pending) = self.pending.get_mut(&change.member.user) else { return false };
         let Some(old) = pending.joined.take() else { return false };
-        let mut joined = Told { change: change.clone(), number: old.number };
+        let mut joined = Numbered { change: change.clone(), number: old.number };
         if old.number <= self.listed && !old.change.is_seen_alike(change) {
             pending.was_found(old.change);
             self.changes += 1;
@@ -182,7 +182,7 @@ impl Presence {
 
     /// A member left. If nobody knows that it came, nothing happened.
     pub(super) fn left(&mut self, change: Change) {
-        let left = self.told(change);
+        let left = self.numbered(change);
         let (listed, user) = (self.listed, &left.change.member.user);
         let pending = self.of(user);
         match pending.joined.take() {

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::log::{encode::BINARY, mailbox::Mail, segments::Past};
+use crate::log::{encode::BINARY, mailbox::Mail, segments::Past, wakes::WAKES_AT_ONCE};
 
 fn keep(past: Past, bytes_max: usize) -> Keep {
     Keep { bytes_max, age_ms_max: 1_000, past }
