@@ -109,7 +109,7 @@ impl Relay {
         upgrade::later(&self.shared, request, client).await
     }
 
-    /// Whose request it is that came over a connection.
+    /// The client that sent a request over a connection.
     pub fn client(&self, source: Source, fields: &HeaderMap) -> Client {
         self.clients.client(source, |name| {
             fields.get_all(name).iter().map(HeaderValue::as_bytes).collect::<Vec<_>>()

@@ -1,4 +1,4 @@
-//! Whose connection and whose request it is, and whether there is a place for it. Counts and decides; reads no
+//! The client of a connection or a request, and whether there is a place for it. Counts and decides; reads no
 //! socket.
 
 use std::sync::Arc;
@@ -29,7 +29,7 @@ pub struct Source {
     says_in_heads: bool,
 }
 
-/// Whose request it is.
+/// The client of a request.
 #[derive(Debug)]
 pub struct Client {
     /// Where from.
@@ -70,7 +70,7 @@ impl Clients {
         Source { peer, is_full, ..source }
     }
 
-    /// Whose request it is. `values` are those of a field of its head.
+    /// The client of a request. `values` are those of a field of its head.
     pub(crate) fn client<'a, V>(
         &self,
         source: Source,

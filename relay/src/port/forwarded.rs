@@ -1,5 +1,5 @@
-//! Whose request it is that a proxy passes on: addresses of trusted proxies, and what they say of their clients.
-//! Pure.
+//! The client of a request that a proxy passes on: addresses of trusted proxies, and what they say of their
+//! clients. Pure.
 
 use std::{
     fmt,
@@ -137,7 +137,7 @@ impl Proxies {
         }
     }
 
-    /// Whose request it is that a trusted proxy passed on: from the right, past trusted proxies, the first that is
+    /// The client of a request that a trusted proxy passed on: from the right, past trusted proxies, the first that is
     /// not one. Where the list ends, or does not name an address, the last one that was named counts.
     pub(crate) fn client<'a>(
         &self,

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::log::stream::Ended;
 
-/// Who comes.
+/// A member that wants to enter.
 #[derive(Debug)]
 pub(crate) struct Entering {
     pub(crate) seat: u64,

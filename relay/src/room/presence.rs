@@ -1,5 +1,5 @@
-//! Who came and who left since members were last told. Pure: keeps the order of arrival, lets those who came
-//! and went in between cancel out, and hands out a batch at a time.
+//! Joins and leaves that wait to be said. Pure: keeps the order of arrival, cancels out members that came and
+//! went in between, and hands out a batch at a time.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -38,8 +38,7 @@ impl Change {
     }
 }
 
-/// What others are still to be told of one user: that it left, that it came, or first the one and then the
-/// other.
+/// What is still to be said of one user: that it left, that it came, or first the one and then the other.
 #[derive(Debug, Default)]
 struct Pending {
     left: Option<Numbered>,
@@ -69,7 +68,7 @@ impl Pending {
     }
 }
 
-/// How much is told at a time, of leaves and of joins each.
+/// How much is said at a time, of leaves and of joins each.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct BatchMax {
     pub(super) members: usize,
@@ -77,7 +76,7 @@ pub(super) struct BatchMax {
     pub(super) bytes: usize,
 }
 
-/// What is told at a time: first who left, then who came.
+/// What is said at a time: first leaves, then joins.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     pub(super) left: Vec<Change>,
@@ -200,8 +199,8 @@ impl Presence {
         !self.pending.is_empty() && self.pending.contains_key(user)
     }
 
-    /// What is told next: what is pending of `first`, if somebody has to know of that one now, and then those
-    /// that wait longest.
+    /// What is said next: what is pending of `first`, if that one must be known now, and then what waits
+    /// longest.
     pub(super) fn take(&mut self, first: Option<&str>, max: BatchMax) -> Batch {
         let mut batch = Batch::default();
         if let Some(pending) = first.and_then(|first| self.cancel(first)) {

@@ -1,4 +1,4 @@
-//! Who and what is in a room, read page by page. Changes nothing.
+//! What a room holds, read page by page: members, streams and figures. Changes nothing.
 
 use std::sync::Arc;
 

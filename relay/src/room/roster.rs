@@ -288,7 +288,11 @@ mod tests {
     use proptest::prelude::*;
     use stagedoor_token::{AppId, Claims, Roles};
 
-    use crate::room::seat_token::SeatToken;
+    use super::super::{
+        inbox::{GrantUpdate, Letter, News},
+        seat_token::SeatToken,
+        views::Dues,
+    };
 
     fn occupant(user: &str, role: &str) -> Arc<Occupant> {
         let grants = Roles::built_in().get(role).expect("a built-in role").grants().clone();
@@ -336,6 +340,22 @@ mod tests {
         assert_eq!((primary(&roster), roster.count_of("audience")), (Some(2), 1));
         assert!(roster.remove("anna", 1).is_some() && roster.remove("anna", 2).is_some());
         assert!(roster.is_empty() && roster.seats_len() == 0 && roster.others.is_empty());
+    }
+
+    #[test]
+    fn a_seat_that_ends_takes_its_unread_letters_with_it() {
+        let mut roster = Roster::default();
+        let anna = occupant("anna", "host");
+        roster.insert(entry(anna.clone()));
+        let inbox = roster.entry("anna", 0).map(|entry| entry.inbox.clone()).expect("she sits");
+        let update = GrantUpdate { occupant: anna.clone(), switch: None, event: None };
+        inbox.announce();
+        inbox.put_announced(Letter::new(Dues::default(), News::GrantUpdate(update)), usize::MAX);
+        let (member, mail) = (Arc::downgrade(&anna), Arc::downgrade(inbox.mailbox()));
+        drop((anna, inbox));
+        assert!(member.strong_count() > 0 && mail.strong_count() > 0);
+        drop(roster.remove("anna", 0));
+        assert_eq!((member.strong_count(), mail.strong_count()), (0, 0));
     }
 
     proptest! {

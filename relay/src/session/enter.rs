@@ -116,7 +116,7 @@ fn takes_anybody(shared: &Shared) -> Result<(), Denied> {
     Ok(())
 }
 
-/// Who comes, and the name of its room.
+/// The member that wants to enter, and the name of its room.
 fn entering(
     seat: u64,
     admission: Admission,

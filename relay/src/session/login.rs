@@ -29,7 +29,7 @@ use crate::{
 /// An answer to a `login`, and the seat.
 pub(crate) type Seated = (Seat, LoggedIn<Box<RawValue>>);
 
-/// Who wants in.
+/// A client that wants a seat.
 #[derive(Clone, Copy)]
 pub(crate) struct Arrival<'a> {
     /// Where from.

@@ -170,7 +170,7 @@ fn many_are_told_some_at_a_time_and_nobody_is_forgotten() {
     assert_eq!(told(), WAKES_AT_ONCE);
     assert!(!wakes.wake_some());
     assert_eq!(told(), 1);
-    // Who published is gone before all are told.
+    // The publisher is gone before all are woken.
     all_read();
     feed.append(BINARY, b"x", false, 0, &mut wakes);
     wakes.wake_some();
