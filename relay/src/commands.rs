@@ -23,7 +23,7 @@ pub(crate) fn answer(shared: &Arc<Shared>, Asked { command, answer: to }: Asked)
                         Ok(stored) => stored.carry_out().await,
                         Err(error) => Err(error),
                     };
-                    // Whoever asked may have given up meanwhile.
+                    // The caller may have given up meanwhile.
                     let _ = to.send(match done {
                         Ok(()) => Answer::Done { seats: 1 },
                         Err(_) => Answer::StoreUnavailable,
@@ -35,7 +35,7 @@ pub(crate) fn answer(shared: &Arc<Shared>, Asked { command, answer: to }: Asked)
         },
         command => carry_out(shared, command),
     };
-    // Whoever asked may have given up meanwhile.
+    // The caller may have given up meanwhile.
     let _ = to.send(answered);
 }
 

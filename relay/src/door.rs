@@ -258,7 +258,7 @@ impl Denied {
         }
     }
 
-    /// The code that the client is told.
+    /// The code that the client sees.
     pub fn public_code(self) -> &'static str {
         match self {
             Self::Token(fault) => fault.public_code(),
@@ -283,7 +283,7 @@ impl Denied {
         )
     }
 
-    /// What the client is told, for people.
+    /// The text that the client sees.
     pub fn message(self) -> String {
         match self.public_code() {
             "token_invalid" => "the token is not valid here".into(),
@@ -291,7 +291,7 @@ impl Denied {
         }
     }
 
-    /// The claim that the client is told to mend, where its token was proven.
+    /// The claim that the client has to mend, where its token was proven.
     pub fn field(self) -> Option<Field> {
         match self {
             Self::Token(fault) => fault.field(),

@@ -44,7 +44,7 @@ pub(crate) struct Shared {
     epochs: AtomicU64,
     connection_ids: AtomicU64,
     connections: Mutex<HashMap<u64, Arc<Mailbox>>>,
-    /// Told when the last connection of a relay that goes away has ended.
+    /// Notified when the last connection of a relay that goes away has ended.
     emptied: Notify,
 }
 

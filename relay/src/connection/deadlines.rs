@@ -56,11 +56,11 @@ impl Deadlines {
         Self { armed, order: None, stalled_at: None, timer, heard_at: now, pinged: false }
     }
 
-    /// The peer was heard; with `anew`, something came from it now, and did not only wait to be taken.
+    /// The peer was heard; with `fresh`, something came from it now, and did not only wait to be taken.
     #[inline]
-    pub(super) fn heard(&mut self, anew: bool, now: Instant) {
+    pub(super) fn heard(&mut self, fresh: bool, now: Instant) {
         self.heard_at = now;
-        self.pinged &= !anew;
+        self.pinged &= !fresh;
     }
 
     /// When the peer was heard last.

@@ -12,7 +12,7 @@ use stagedoor_token::{AppId, Claims};
 
 /// Random bytes of a ticket.
 const TICKET_BYTES: usize = 24;
-/// From so many tickets on, those whose token's life is over are looked for.
+/// From this many tickets on, those of tokens that have ended are looked for.
 const TICKETS_KEPT_MIN: usize = 1_024;
 
 type Hash = [u8; 32];

@@ -172,7 +172,7 @@ impl<E: Clone> Feed<E> {
         self.lock().log.next()
     }
 
-    /// Bounds the log anew.
+    /// Bounds the log by other bytes.
     pub(crate) fn keep_bytes(&self, bytes_max: usize, now_ms: u64) {
         let mut inner = self.lock();
         inner.keep.bytes_max = bytes_max;

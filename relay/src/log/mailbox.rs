@@ -122,7 +122,7 @@ impl Mailbox {
         self.changes.fetch_add(1, Ordering::Release);
     }
 
-    /// The reader took notice of so many changes.
+    /// The reader took notice of `count` changes.
     pub(crate) fn changes_end(&self, count: u32) {
         self.changes.fetch_sub(count, Ordering::Relaxed);
     }

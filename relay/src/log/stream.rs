@@ -19,7 +19,7 @@ pub(crate) use stagedoor_wire::event::Ended;
 /// The stream.
 #[derive(Debug)]
 pub(crate) struct Stream {
-    /// What others are told of it.
+    /// What others know of it.
     pub(crate) info: StreamInfo,
     /// Its frames.
     pub(crate) feed: Feed<Ended>,
@@ -63,6 +63,7 @@ impl Stream {
     }
 
     /// Appends a data frame, and notes the readers that wait for it. `false` when the stream has ended.
+    #[inline]
     pub(crate) fn append(
         &self,
         frame: &[u8],

@@ -14,11 +14,13 @@ pub(crate) struct PendingWakes(VecDeque<(Arc<Mailbox>, u32)>);
 
 impl PendingWakes {
     /// None.
+    #[inline]
     pub(super) const fn new() -> Self {
         Self(VecDeque::new())
     }
 
-    /// Makes space for so many more.
+    /// Makes space for `count` more.
+    #[inline]
     pub(super) fn reserve(&mut self, count: usize) {
         self.0.reserve(count);
     }
@@ -30,6 +32,7 @@ impl PendingWakes {
     }
 
     /// Wakes some; whether there are more.
+    #[inline]
     pub(crate) fn wake_some(&mut self) -> bool {
         for _ in 0..WAKES_AT_ONCE {
             let Some((mailbox, cursor)) = self.0.pop_front() else { break };

@@ -111,7 +111,7 @@ impl GrantChange {
             Self::Admit => Why::Admitted,
             Self::Revoked(_) => Why::Revoked,
             Self::Time => Why::Expired,
-            // Of a margin: what the roles say now is told with whatever is done next.
+            // Of a margin: what the roles say now is said with what is done next.
             Self::Roles | Self::Margin(..) => Why::Roles,
             Self::Renew(_) => return None,
         })

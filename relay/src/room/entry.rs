@@ -230,7 +230,7 @@ impl Room {
         Some(gone)
     }
 
-    /// Closes the room for everybody, and tells first what did it, if a member's act did; how many seats it
+    /// Closes the room for everybody, and reports first what did it, if a member's act did; how many seats it
     /// closed. A room that is closed stays as it is.
     pub(crate) fn close(&self, act: Option<Event>) -> usize {
         let now_ms = self.clock.now_ms();

@@ -1,6 +1,6 @@
 //! The room's lists, a page at a time. What a member finds at one moment (streams, state, requests) is sent in
 //! pages of bounded size, as fast as it takes them: of what was there at that moment each thing once, as long as
-//! it stays as it was; what came or changed since is told by events anyway. Holds no copy of a list.
+//! it stays as it was; events say what came or changed since. Holds no copy of a list.
 
 use bytes::Bytes;
 use serde_json::value::RawValue;
@@ -90,7 +90,7 @@ impl Inner {
     }
 
     /// What a member may know now that it did not before its grants became others: asks that it decides, as many
-    /// as are told at a time, and the rest of them; and, if it waited, all that it would have found.
+    /// as are sent at a time, and the rest of them; and, if it waited, all that it would have found.
     pub(super) fn lists_anew(
         &self,
         before: &Occupant,
@@ -117,23 +117,23 @@ impl Inner {
 impl Room {
     /// The next page of what is still to be told to a member, as frames; `None` when all was told.
     pub(crate) fn page(&self, user: &str, seat: u64, rest: &mut Rest) -> Option<Vec<Bytes>> {
-        type Told = Event<Box<RawValue>>;
+        type Private = Event<Box<RawValue>>;
         let inner = self.lock();
         let bytes_max = self.limits.page_bytes_max;
         let me = inner.roster.seat(user, seat)?;
-        let events: Vec<Told> = if let Some(StreamsRest { after, until }) = &mut rest.streams {
+        let events: Vec<Private> = if let Some(StreamsRest { after, until }) = &mut rest.streams {
             let streams = inner.streams_between(&me.grants, (*after, *until));
             let (page, more) = fitting(streams, bytes_max, true, stream_bytes);
             *after = page.last().map_or(*until, |info| info.stream);
             rest.streams.take_if(|_| !more);
-            page.into_iter().map(|info| Told::Published { n: None, info }).collect()
+            page.into_iter().map(|info| Private::Published { n: None, info }).collect()
         } else if let Some(StateRest { after, until }) = &mut rest.state {
             let (page, more) = inner.state.page(after.as_ref(), *until, bytes_max, true);
             *after = page.last().map(|(key, _)| key.clone());
             rest.state.take_if(|_| !more);
             let told = |(key, entry): (StateKey, Entry)| {
                 let StateEntry { value, version, .. } = entry;
-                Told::State { n: None, key, value, version, by: None }
+                Private::State { n: None, key, value, version, by: None }
             };
             page.into_iter().map(told).collect()
         } else if let Some(requests) = &mut rest.requests {
@@ -141,9 +141,9 @@ impl Room {
             let (page, more) = fitting(waiting, bytes_max, true, asked_bytes);
             requests.after = page.last().map(|ask| ask.member.user.clone());
             rest.requests.take_if(|_| !more);
-            page.into_iter().map(|ask| Told::Asked { ask }).collect()
+            page.into_iter().map(|ask| Private::Asked { ask }).collect()
         } else if std::mem::take(&mut rest.listed) {
-            vec![Told::Listed {}]
+            vec![Private::Listed {}]
         } else {
             return None;
         };

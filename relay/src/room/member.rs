@@ -19,9 +19,9 @@ pub(crate) struct Occupant {
     /// Whether it waits for admission.
     pub(crate) waiting: bool,
     pub(crate) token: Arc<SeatToken>,
-    /// Its user id, as it is told to the server.
+    /// Its user id, as it is reported to the server.
     pub(crate) user: Arc<str>,
-    /// Its peer's address, as it is told to the server.
+    /// Its peer's address, as it is reported to the server.
     pub(crate) peer: Arc<str>,
     /// When it came, Unix milliseconds.
     pub(crate) since_ms: u64,

@@ -81,7 +81,7 @@ impl Overrides {
         self.admitted = true;
     }
 
-    /// Takes notice of the user's token: one by which the backend decided anew ends a given role.
+    /// Takes notice of the user's token: one by which the backend decided again ends a given role.
     pub(crate) fn meet(&mut self, token: &SeatToken) {
         if self
             .given

@@ -102,7 +102,7 @@ impl Batch {
             || self.joined_bytes >= max.bytes
     }
 
-    /// Whether what is pending of a user is no more than is told at a time.
+    /// Whether what is pending of a user is no more than is said at a time.
     fn fits(&self, pending: &Pending, max: BatchMax) -> bool {
         let bytes = pending.joined_bytes();
         bytes == 0 || self.joined.is_empty() || self.joined_bytes + bytes <= max.bytes

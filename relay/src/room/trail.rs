@@ -1,5 +1,5 @@
-//! What a room tells the audit trail. It is told under the room's lock, so that it is told in the order in
-//! which it happened: opened, each seat's coming and going, closed.
+//! What a room reports to the server for the audit trail. It reports under its lock, so in the order in which
+//! things happened: opened, each seat's coming and going, closed.
 
 use std::{fmt, sync::Arc};
 

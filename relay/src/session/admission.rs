@@ -1,5 +1,5 @@
 //! Those who wait let in, many by one request, of a member or of the API. What it costs others is bounded: the
-//! room's lock is taken for each of them, and no more is told than a reader that keeps up has place for.
+//! room's lock is taken for each of them, and no more is said than a reader that keeps up has place for.
 
 use std::sync::Arc;
 

@@ -1,6 +1,6 @@
-//! Those who wait let in, many by one request. Told to the bus as if each had been admitted alone.
+//! Those who wait let in, many by one request. Reported as if each had been admitted alone.
 
-use stagedoor_bus::{Event as Told, Text};
+use stagedoor_bus::{Event as BusEvent, Text};
 use stagedoor_token::{Action, Verb as GrantVerb};
 use stagedoor_wire::{
     reply::{Admitted, Refusal},
@@ -17,7 +17,7 @@ impl Requester {
         let (room, me) = (self.seat.room(), self.seat.me());
         let admission = admit(&self.shared, room, moderate.users.as_deref(), Some(me));
         for member in &admission.admitted {
-            self.shared.bus.tell(Told::Moderated {
+            self.shared.bus.tell(BusEvent::Moderated {
                 app: room.app_life(),
                 room: room.name.clone(),
                 by: me.user.clone(),

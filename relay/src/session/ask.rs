@@ -3,7 +3,7 @@
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
-use stagedoor_bus::Event as Told;
+use stagedoor_bus::Event as BusEvent;
 use stagedoor_token::{Action, Claims, KeyState, mint};
 use stagedoor_wire::{
     code::ErrorCode,
@@ -70,7 +70,7 @@ impl Requester {
             refusal(ErrorCode::RequestInvalid, error.to_string())
         };
         let token = mint(&claims, key).map_err(refused)?;
-        self.shared.bus.tell(Told::Invited {
+        self.shared.bus.tell(BusEvent::Invited {
             app: room.app_life(),
             room: room.name.clone(),
             by: me.user.clone(),

@@ -10,7 +10,7 @@ use std::{
 };
 
 use serde_json::value::RawValue;
-use stagedoor_bus::{Actor, App, AppLife, By, Event as Told, Storing, Text};
+use stagedoor_bus::{Actor, App, AppLife, By, Event as BusEvent, Storing, Text};
 use stagedoor_token::{AppId, Claims, Roles};
 use stagedoor_wire::{member::Cursor, reply::LoggedIn};
 
@@ -262,7 +262,7 @@ fn seated(seat: &Seat) {
     tracing::debug!("seated");
 }
 
-/// Tells of a refused login with a token, or without one; gives the refusal that the client is told: another
+/// Reports a refused login with a token, or without one; gives the refusal that the client gets: another
 /// where there were too many.
 fn refused(shared: &Shared, peer: Peer, token: Option<&str>, denied: Denied) -> Denied {
     let proven = token.map(|token| Proven::of(token, denied)).unwrap_or_default();
@@ -277,7 +277,7 @@ fn refused(shared: &Shared, peer: Peer, token: Option<&str>, denied: Denied) -> 
     let denied = counted.map_or(Denied::RateExceeded, |()| denied);
     shared.metrics.logins_refused.one(denied.code());
     tracing::debug!(code = denied.code(), "login refused");
-    shared.bus.tell(Told::Refused {
+    shared.bus.tell(BusEvent::Refused {
         code: denied.code().into(),
         app: app.and_then(|app| shared.bus.directory().app(app).map(App::life)),
         room: room.and_then(Text::room),

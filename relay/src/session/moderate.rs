@@ -4,7 +4,7 @@
 use std::{borrow::Cow, sync::Arc};
 
 use bytes::Bytes;
-use stagedoor_bus::{Event as Told, Text};
+use stagedoor_bus::{Event as BusEvent, Text};
 use stagedoor_token::{Action, Grants, Kinds, RoleName, Verb as GrantVerb};
 use stagedoor_wire::{
     close::Close,
@@ -99,7 +99,7 @@ impl Requester {
         &self,
         id: u64,
         removal: Removal,
-        moderated: impl FnOnce(Cow<'static, str>) -> Told + Send + 'static,
+        moderated: impl FnOnce(Cow<'static, str>) -> BusEvent + Send + 'static,
     ) {
         let (later, bus) = (self.later(id), self.shared.bus.clone());
         tokio::spawn(async move {
@@ -120,13 +120,13 @@ impl Requester {
     }
 
     /// The event of it, once its code is known.
-    fn moderated(&self, moderate: &Moderate) -> impl FnOnce(Cow<'static, str>) -> Told + use<> {
+    fn moderated(&self, moderate: &Moderate) -> impl FnOnce(Cow<'static, str>) -> BusEvent + use<> {
         let (room, me) = (self.seat.room(), self.seat.me());
         let (app, room) = (room.app_life(), room.name.clone());
         let (by, peer) = (me.user.clone(), me.peer.clone());
         let verb = moderate.verb.as_str().into();
         let user = moderate.user.as_deref().and_then(Text::user);
-        move |code| Told::Moderated { app, room, by, peer, verb, user, code }
+        move |code| BusEvent::Moderated { app, room, by, peer, verb, user, code }
     }
 
     fn try_moderate(&mut self, moderate: &Moderate) -> Result<Acted, Box<Refusal>> {
@@ -194,7 +194,7 @@ impl Requester {
             Verb::Promote | Verb::Demote => {
                 let role = self.assigned(moderate, &target.grants)?;
                 self.change_grants(target, &GrantChange::Give(role))?;
-                shared.bus.tell(Told::RoleChanged {
+                shared.bus.tell(BusEvent::RoleChanged {
                     app: room.app_life(),
                     room: room.name.clone(),
                     user: target.user.clone(),

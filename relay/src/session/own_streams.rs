@@ -16,6 +16,7 @@ pub(super) struct OwnStreams(Vec<Arc<Stream>>);
 
 impl OwnStreams {
     /// The one of this number.
+    #[inline]
     pub(super) fn get(&self, number: u32) -> Option<&Arc<Stream>> {
         self.0.iter().find(|stream| stream.info.stream == number)
     }

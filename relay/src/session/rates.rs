@@ -47,7 +47,7 @@ impl Rates {
         }
     }
 
-    /// Counts a request of so many bytes. An error says how long to wait.
+    /// Counts a request of `bytes` bytes. An error says how long to wait.
     pub(super) fn request(
         &mut self,
         bytes: usize,

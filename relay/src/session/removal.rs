@@ -1,5 +1,5 @@
 //! A user removed from a room so that it does not come back: by a kick or a ban, of a member or of the API.
-//! The doors refuse its tokens from the decision on; its seats are closed, and whoever asked is answered,
+//! The doors refuse its tokens from the decision on; its seats are closed, and the caller is answered,
 //! when that is stored.
 
 use std::{collections::HashSet, sync::Arc};
@@ -53,7 +53,7 @@ impl Removal {
         Some(Self::new(shared, room, (user, by), revocations, What::Seats { seats, jtis }))
     }
 
-    /// A ban, for so many seconds, or for good.
+    /// A ban, for `for_s` seconds, or for good.
     pub(crate) fn ban(
         shared: &Arc<Shared>,
         room: &Arc<Room>,

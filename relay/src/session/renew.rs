@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use stagedoor_bus::{Event as Told, Storing, Text};
+use stagedoor_bus::{Event as BusEvent, Storing, Text};
 use stagedoor_token::Roles;
 use stagedoor_wire::{
     reply::{Refusal, Renewed},
@@ -147,7 +147,7 @@ impl Renewal {
         }
     }
 
-    /// Tells that it is refused, while the seat is there: with it ends what is told of it.
+    /// Reports that it is refused, while the seat is there: nothing is reported of a seat that is gone.
     fn refuse(&self, denied: Denied) -> Denied {
         let Self { shared, room, user, seat, token, .. } = self;
         match room.sitting(user, *seat) {
@@ -177,7 +177,7 @@ impl Renewal {
             shared.evict(room, &me, denied.close());
             return Err(denied);
         }
-        shared.bus.tell(Told::Renewed {
+        shared.bus.tell(BusEvent::Renewed {
             app: room.app_life(),
             room: room.name.clone(),
             user: user.clone(),
@@ -198,7 +198,7 @@ impl Renewal {
 /// Counts and tells of a refused renewal of a seat.
 fn refused(shared: &Shared, room: &Room, me: &Occupant, new_jti: Option<Text>, denied: Denied) {
     shared.metrics.logins_refused.one(denied.code());
-    shared.bus.tell(Told::RenewRefused {
+    shared.bus.tell(BusEvent::RenewRefused {
         code: denied.code().into(),
         app: room.app_life(),
         room: room.name.clone(),

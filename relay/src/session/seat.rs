@@ -92,6 +92,7 @@ impl Seat {
     }
 
     /// The member's own stream of this number, also one that ended.
+    #[inline]
     pub(crate) fn own(&self, number: u32) -> Option<&Arc<Stream>> {
         self.own.get(number)
     }
