@@ -8,10 +8,11 @@ mod tickets;
 use std::sync::Arc;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use serde::Deserialize;
-use stagedoor_bus::{AppLife, Bearer, Directory, Revocations};
+use serde_json::Value;
+use stagedoor_bus::{App, AppLife, Bearer, Directory, Revocations, Text};
 use stagedoor_token::{
-    Claims, Fault, Field, Grants, Refusal, Roles, Rule, SecondLogin, seat, verify_with_key,
+    Claims, Fault, Field, Grants, Refusal, Roles, Rule, SecondLogin, kid_of_token, seat,
+    verify_with_key,
 };
 use stagedoor_wire::{
     close::{Close, Next},
@@ -120,32 +121,36 @@ impl From<Refusal> for Denied {
     }
 }
 
-/// The ids of a token whose signature was proven, for the audit trail of its refusal. What is not a text
-/// is left out.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+/// Whose a refused token is, for the log and the audit trail. What is not of its form is left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Proven {
-    /// The AppID.
-    #[serde(default)]
-    pub app: Option<u32>,
-    /// The room.
-    #[serde(default)]
-    pub room: Option<String>,
+    /// The app of the key that the token names, whatever app its claims name.
+    pub app: Option<AppLife>,
+    /// The room, as are user and id: only of a token whose signature was proven.
+    pub room: Option<Text>,
     /// The user.
-    #[serde(default, rename = "sub")]
-    pub user: Option<String>,
+    pub user: Option<Text>,
     /// The token's id.
-    #[serde(default)]
-    pub jti: Option<String>,
+    pub jti: Option<Text>,
 }
 
 impl Proven {
-    /// The ids, unless the refusal came before the signature was proven.
-    pub fn of(token: &str, denied: Denied) -> Self {
+    /// What is known of a token that was refused.
+    pub fn of(token: &str, denied: Denied, directory: &Directory) -> Self {
+        let key = kid_of_token(token).and_then(|kid| directory.keys().get(&kid));
+        let app = key.and_then(|key| directory.app(key.app())).map(App::life);
         if denied.public_code() == "token_invalid" {
-            return Self::default();
+            return Self { app, ..Self::default() };
         }
         let payload = token.split('.').nth(1).and_then(|part| URL_SAFE_NO_PAD.decode(part).ok());
-        payload.and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default()
+        let claims = payload.and_then(|json| serde_json::from_slice::<Value>(&json).ok());
+        let text = |name: &str| claims.as_ref()?.get(name)?.as_str();
+        Self {
+            app,
+            room: text("room").and_then(Text::room),
+            user: text("sub").and_then(Text::user),
+            jti: text("jti").and_then(Text::jti),
+        }
     }
 }
 

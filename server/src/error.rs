@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
-use stagedoor_bus::BusError;
+use stagedoor_bus::{BusError, Text};
 use stagedoor_token::{Fault, Field, MintError, Refusal};
 use utoipa::ToSchema;
 
@@ -24,7 +24,7 @@ pub(crate) struct Problem {
     /// The status in words.
     title: Cow<'static, str>,
     /// The status.
-    status: u16,
+    pub(crate) status: u16,
     /// Stable; for programs.
     pub(crate) code: Cow<'static, str>,
     /// For people.
@@ -32,8 +32,12 @@ pub(crate) struct Problem {
     /// The field of the body that it is about, as a path: `grants.publish.streams[0]`.
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<String>,
-    /// The request's id, as in `X-Request-Id`.
+    /// The request's id, as in `X-Request-Id`; not of what was no request.
+    #[schema(required = false)]
     request_id: String,
+    /// For the log: the room that it is about, where the path does not say so.
+    #[serde(skip)]
+    pub(crate) room: Option<Text>,
 }
 
 /// Every code of the API's own, by its status. `role_unknown` is 422 where it is a claim of a token.
@@ -350,6 +354,7 @@ impl IntoResponse for ApiError {
             detail: self.detail(),
             field: self.field().map(|field| field.to_string()),
             request_id: String::new(),
+            room: None,
         };
         let mut response = status.into_response();
         if let Some((name, value)) = self.header()
@@ -358,6 +363,29 @@ impl IntoResponse for ApiError {
             response.headers_mut().insert(name, value);
         }
         response.extensions_mut().insert(problem);
+        response
+    }
+}
+
+/// A refusal about a room that the body names.
+#[derive(Debug)]
+pub(crate) struct InRoom {
+    pub(crate) room: Option<Text>,
+    pub(crate) error: ApiError,
+}
+
+impl From<ApiError> for InRoom {
+    fn from(error: ApiError) -> Self {
+        Self { room: None, error }
+    }
+}
+
+impl IntoResponse for InRoom {
+    fn into_response(self) -> Response {
+        let mut response = self.error.into_response();
+        if let Some(problem) = response.extensions_mut().get_mut::<Problem>() {
+            problem.room = self.room;
+        }
         response
     }
 }

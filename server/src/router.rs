@@ -1,11 +1,17 @@
 //! Which path goes where; request ids, rates, and the body of every problem. After `server`, before
 //! `routes`.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use axum::{
     Json, Router,
-    extract::{DefaultBodyLimit, MatchedPath, Request, State as Has},
+    extract::{
+        DefaultBodyLimit, MatchedPath, RawPathParams, Request, State as Has,
+        rejection::RawPathParamsRejection,
+    },
     http::{Extensions, HeaderName, HeaderValue, Method, header},
     middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response},
@@ -109,7 +115,13 @@ pub(crate) fn router(state: Arc<State>) -> Router {
 }
 
 /// Gives every request an id, writes problems, counts answers.
-async fn identify(Has(state): Has<Arc<State>>, mut request: Request, next: Next) -> Response {
+async fn identify(
+    Has(state): Has<Arc<State>>,
+    // Nothing where no path matched.
+    asked: Result<RawPathParams, RawPathParamsRejection>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let given = request.headers().get(&REQUEST_ID).and_then(|value| value.to_str().ok());
     let sane = |id: &&str| {
         (1..=REQUEST_ID_BYTES_MAX).contains(&id.len())
@@ -130,12 +142,28 @@ async fn identify(Has(state): Has<Arc<State>>, mut request: Request, next: Next)
         .headers_mut()
         .entry(header::CACHE_CONTROL)
         .or_insert(HeaderValue::from_static("no-store"));
-    let status = response.status().as_u16();
-    state.metrics.request(method, &route, status);
+    state.metrics.request(method, &route, response.status().as_u16());
     if let Some(problem) = response.extensions().get::<Problem>() {
-        tracing::debug!(request_id = id, ?peer, route, status, code = %problem.code, "refused");
+        log_refused(problem, asked.as_ref().ok(), (&id, peer), (method, &route));
     }
     response
+}
+
+/// Says in the log what was refused: ids alone, as far as they are of the form of ids.
+fn log_refused(
+    problem: &Problem,
+    asked: Option<&RawPathParams>,
+    (request_id, peer): (&str, Option<IpAddr>),
+    (method, route): (&str, &str),
+) {
+    let named = |of: &str| asked?.iter().find(|(name, _)| *name == of).map(|(_, value)| value);
+    let app = named("app").and_then(|app| app.parse::<u32>().ok());
+    let room = named("room").and_then(Text::room).or_else(|| problem.room.clone());
+    let peer = peer.map(tracing::field::display);
+    tracing::info!(
+        name: "refused", code = &*problem.code, status = problem.status, app, room = room.as_deref(), peer, request_id,
+        method, route, "request refused"
+    );
 }
 
 /// A method as a label, of which there are few: what strangers invent is all the same.

@@ -121,7 +121,9 @@ impl Store {
             .pragma("cache_size", format!("-{CACHE_KIB}"))
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(wait)
-            .foreign_keys(true);
+            .foreign_keys(true)
+            // A statement says nothing that the one who made it does not log.
+            .disable_statement_logging();
         let mut connection = options.connect().await?;
         migrate(&mut connection).await?;
         match deployment::open(&mut connection).await {
@@ -186,6 +188,7 @@ fn migrations() -> Vec<Migration> {
         migration(8, "clock", include_str!("../migrations/0008_clock.sql")),
         migration(9, "audit_whole", include_str!("../migrations/0009_audit_whole.sql")),
         migration(10, "deployment", include_str!("../migrations/0010_deployment.sql")),
+        migration(11, "role_versions", include_str!("../migrations/0011_role_versions.sql")),
     ]
 }
 

@@ -89,6 +89,8 @@ pub struct Log {
     pub level: String,
     /// `text` or `json`.
     pub format: LogFormat,
+    /// Lines that say a refusal, each minute; further refusals are counted, and a line says how many.
+    pub refusals_per_min: u64,
 }
 
 /// How a line is written.
@@ -131,7 +133,7 @@ impl Default for Http {
 
 impl Default for Log {
     fn default() -> Self {
-        Self { level: "info".into(), format: LogFormat::Text }
+        Self { level: "info".into(), format: LogFormat::Text, refusals_per_min: 60 }
     }
 }
 

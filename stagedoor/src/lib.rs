@@ -9,15 +9,17 @@
 //! 5. [`pace`]: what a connection is at, and how long it may take for that.
 //! 6. [`operations`]: `/healthz`, `/readyz` and `/metrics` on a socket of their own.
 //! 7. [`refusals`]: requests that no path answers.
-//! 8. [`config`]: file, environment and flags become one configuration.
-//! 9. [`sockets`]: what is listened on.
-//! 10. [`descriptors`]: how many connections the process can have.
+//! 8. [`log`]: what is logged, and the bound of what strangers make of it.
+//! 9. [`config`]: file, environment and flags become one configuration.
+//! 10. [`sockets`]: what is listened on.
+//! 11. [`descriptors`]: how many connections the process can have.
 
 mod assemble;
 pub mod cli;
 pub mod config;
 mod descriptors;
 mod dev;
+mod log;
 mod operations;
 mod pace;
 mod refusals;

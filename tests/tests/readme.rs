@@ -72,13 +72,34 @@ fn dev(data: &Path) -> Result<(Dev, String)> {
     anyhow::bail!("it ended without the line for the walk-through")
 }
 
-#[test]
-fn every_command_of_the_readme_does_what_it_says() -> Result<()> {
-    let data = tempfile::tempdir()?;
-    let (_dev, export) = dev(data.path())?;
+/// The documents whose commands are run, in this order.
+const TOUR: [&str; 1] = ["README.md"];
+/// How long a walk through all of them may take.
+const TOUR_TIMEOUT: &str = "600";
+
+/// What the sections of a walk wrote, each by itself, and all that went to standard error.
+struct Walked {
+    sections: Vec<String>,
+    errors: String,
+}
+
+impl Walked {
+    fn shows(&self, at: usize, what: &str) -> Result<()> {
+        let section = self.sections.get(at).map_or("", String::as_str);
+        ensure!(section.contains(what), "section {at} does not say {what:?}:\n{section}");
+        Ok(())
+    }
+}
+
+/// Runs sections one after the other, as somebody does who pastes them into one terminal.
+fn walk<'a>(
+    export: &str,
+    temporary: &Path,
+    sections: impl Iterator<Item = &'a String>,
+) -> Result<Walked> {
     let mut script = format!("set -euo pipefail\n{export}\n");
-    for block in blocks(&document("README.md")?, "sh") {
-        script += &block;
+    for section in sections {
+        script += section;
         script += "\necho '= done'\n";
     }
     let built = binary()?;
@@ -87,44 +108,87 @@ fn every_command_of_the_readme_does_what_it_says() -> Result<()> {
         built.parent().context("its folder")?.display(),
         std::env::var("PATH").unwrap_or_default()
     );
-    let output = Command::new("bash")
-        .args(["-c", &script])
+    let output = Command::new("timeout")
+        .args([TOUR_TIMEOUT, "bash", "-c", &script])
         .current_dir(root())
         .env("PATH", path)
-        .env("TMPDIR", data.path())
+        .env("TMPDIR", temporary)
         .output()?;
-    let (out, err) =
-        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    ensure!(output.status.success(), "{out}\n{err}");
-    let done: Vec<&str> = out.split("= done\n").collect();
-    ensure!(done.len() > 12, "{} blocks ran:\n{out}", done.len() - 1);
-    let shows = |at: usize, what: &str| {
-        let block = done.get(at).copied().unwrap_or_default();
-        ensure!(block.contains(what), "block {at} does not say {what:?}:\n{block}");
-        Ok(())
-    };
-    shows(0, r#""expires_in_s":600"#)?;
-    shows(1, "valid          true")?;
-    shows(2, "room_mismatch")?;
-    shows(2, "exit code 1")?;
-    shows(3, "exit code 1")?;
-    shows(4, "clock")?;
-    shows(5, "room.kick")?;
-    shows(6, "every picture, byte for byte")?;
-    shows(7, "ban")?;
-    shows(8, "seats")?;
-    shows(9, "reject")?;
-    shows(11, "to 50, 64 B, 64 in flight")?;
-    shows(11, "faults               none")?;
-    shows(11, r#""unit":"logins""#)?;
+    let out = String::from_utf8_lossy(&output.stdout);
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    ensure!(output.status.success(), "{out}\n{errors}");
+    Ok(Walked { sections: out.split("= done\n").map(str::to_owned).collect(), errors })
+}
+
+/// The numbers below `count` in an order that a seed gives.
+fn shuffled(count: usize, seed: u64) -> Vec<usize> {
+    let (mut order, mut state) = ((0..count).collect::<Vec<_>>(), seed);
+    for at in (1..count).rev() {
+        // Knuth's generator, of which the high bits are good.
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let other = (state >> 33) as usize % (at + 1);
+        order.swap(at, other);
+    }
+    order
+}
+
+/// What the tour says when it is walked in order.
+fn says_what_it_should(walked: &Walked) -> Result<()> {
+    ensure!(walked.sections.len() > 12, "{} sections ran", walked.sections.len() - 1);
+    for (at, what) in [
+        (0, r#""expires_in_s":600"#),
+        (1, "valid          true"),
+        (2, "room_mismatch"),
+        (2, "exit code 1"),
+        (3, "exit code 1"),
+        (4, "clock"),
+        (5, "room.kick"),
+        (6, "every picture, byte for byte"),
+        (7, "ban"),
+        (8, "seats"),
+        (9, "reject"),
+        (11, "to 50, 64 B, 64 in flight"),
+        (11, "faults               none"),
+        (11, r#""unit":"logins""#),
+    ] {
+        walked.shows(at, what)?;
+    }
+    let errors = &walked.errors;
+    ensure!(errors.contains("clock #"), "no frame was received:\n{errors}");
+    ensure!(errors.contains("grants_too_wide"), "the wide token was not refused:\n{errors}");
+    ensure!(
+        errors.contains(r#"code: 4301, reason: "kicked""#),
+        "the publisher was not told why it was closed:\n{errors}"
+    );
+    Ok(())
+}
+
+#[test]
+fn the_tour_runs_twice_and_then_in_any_order() -> Result<()> {
+    let data = tempfile::tempdir()?;
+    let (_dev, export) = dev(data.path())?;
+    let mut sections = Vec::new();
+    for name in TOUR {
+        sections.extend(blocks(&document(name)?, "sh"));
+    }
+    let look = [r#"stagedoor role export "$APP"; stagedoor revoke list "$APP" --json | grep -c '"ban":true' || true"#.to_owned()];
+    let found = walk(&export, data.path(), look.iter())?.sections;
+    for time in ["first", "second"] {
+        let walked = walk(&export, data.path(), sections.iter());
+        says_what_it_should(&walked.with_context(|| format!("the {time} time"))?)?;
+    }
     let page = std::fs::read_to_string(data.path().join("latency.html"))?;
     ensure!(page.contains("<svg"), "no chart in the page");
-    ensure!(err.contains("clock #"), "no frame was received:\n{err}");
-    ensure!(err.contains("grants_too_wide"), "the wide token was not refused:\n{err}");
-    ensure!(
-        err.contains(r#"code: 4301, reason: "kicked""#),
-        "the publisher was not told why it was closed:\n{err}"
-    );
+    for seed in [1, 2] {
+        let order = shuffled(sections.len(), seed);
+        eprintln!("seed {seed}: {order:?}");
+        let shuffled = order.iter().filter_map(|at| sections.get(*at));
+        let walked = walk(&export, data.path(), shuffled);
+        walked.with_context(|| format!("seed {seed}: {order:?}"))?;
+    }
+    let left = walk(&export, data.path(), look.iter())?.sections;
+    assert_eq!(left, found, "roles and bans are left as they were found");
     Ok(())
 }
 

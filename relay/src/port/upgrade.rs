@@ -157,7 +157,11 @@ pub(crate) fn decide(
     client: Client,
 ) -> Decision {
     let Client { peer, is_full, counted } = client;
-    let refuse = |why: Refused| Decision::Now(Err(Problem::told(shared, why)));
+    let log = |code| tracing::info!(name: "refused", code, %peer, "upgrade refused");
+    let refuse = |why: Refused| {
+        log(why.code);
+        Decision::Now(Err(Problem::told(shared, why)))
+    };
     let Upgrade { accept, subprotocol, token, by_cookie } = match asked {
         Ok(upgrade) => upgrade,
         Err(why) => return refuse(why),
@@ -177,9 +181,13 @@ pub(crate) fn decide(
         (Some(_), true) => return refuse(if is_full { FULL } else { CLOSING }),
         (None, true) => {
             let close = if is_full { Close::ConnectionsExceeded } else { Close::Closing };
+            log(close.reason());
             opening.begin = Begin::Close(close);
         }
-        _ if !subprotocol => opening.begin = Begin::Close(Close::SubprotocolUnsupported),
+        _ if !subprotocol => {
+            log(Close::SubprotocolUnsupported.reason());
+            opening.begin = Begin::Close(Close::SubprotocolUnsupported);
+        }
         (None, false) => {}
         (Some(token), false) => {
             let presented = Presented { token, room: None, user: None, proof: None, nonce: None };
@@ -268,6 +276,7 @@ pub(crate) async fn later(
 
 /// The answer to whatever a client asks while a limit of connections is used up for it.
 pub(crate) fn full(shared: &Shared) -> Response<String> {
+    tracing::info!(name: "refused", code = FULL.code, "request refused");
     Problem::told(shared, FULL).response()
 }
 

@@ -21,6 +21,10 @@ impl Room {
     pub(crate) fn ask(&self, asker: &Arc<Occupant>, wants: Wants) -> Result<(), RequestError> {
         let mut inner = self.lock();
         let user = &asker.member.user;
+        // The wait would be lost, and nobody would be asked to let that seat in any more.
+        if inner.requests.get(user).is_some_and(|request| request.wants.is_none()) {
+            return Err(RequestError::Waits);
+        }
         if !inner.requests.has_place(user, self.limits.asks_max) {
             return Err(RequestError::Full);
         }

@@ -80,6 +80,8 @@ impl Requests {
 pub(crate) enum RequestError {
     /// `asks_max`.
     Full,
+    /// Another seat of the user waits for admission.
+    Waits,
     /// Nothing is asked for.
     Unknown,
 }

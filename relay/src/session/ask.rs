@@ -33,6 +33,10 @@ impl Requester {
         let wants = Wants { role: role.name().clone(), rank: role.grants().rank };
         match self.seat.room().ask(self.seat.me(), wants) {
             Ok(()) => Ok(ok(ask.id, Done {})),
+            Err(RequestError::Waits) => {
+                let other = "another seat of this user waits for admission";
+                Err(refusal(ErrorCode::AsksExceeded, other))
+            }
             Err(_) => Err(refusal(ErrorCode::AsksExceeded, "the room has `asks_max` of them")),
         }
     }
@@ -40,9 +44,7 @@ impl Requester {
     pub(super) fn unask(&mut self, id: u64) -> Result<Bytes, Box<Refusal>> {
         match self.seat.room().unask(self.seat.me()) {
             Ok(()) => Ok(ok(id, Done {})),
-            Err(RequestError::Full | RequestError::Unknown) => {
-                Err(refusal(ErrorCode::AskUnknown, "the member asks for nothing"))
-            }
+            Err(_) => Err(refusal(ErrorCode::AskUnknown, "the member asks for nothing")),
         }
     }
 

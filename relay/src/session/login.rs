@@ -10,8 +10,8 @@ use std::{
 };
 
 use serde_json::value::RawValue;
-use stagedoor_bus::{Actor, App, AppLife, By, Event as BusEvent, Storing, Text};
-use stagedoor_token::{AppId, Claims, Roles};
+use stagedoor_bus::{Actor, AppLife, By, Event as BusEvent, Storing};
+use stagedoor_token::{Claims, Roles};
 use stagedoor_wire::{member::Cursor, reply::LoggedIn};
 
 use super::seat::Seat;
@@ -265,10 +265,10 @@ fn seated(seat: &Seat) {
 /// Reports a refused login with a token, or without one; gives the refusal that the client gets: another
 /// where there were too many.
 fn refused(shared: &Shared, peer: Peer, token: Option<&str>, denied: Denied) -> Denied {
-    let proven = token.map(|token| Proven::of(token, denied)).unwrap_or_default();
-    let Proven { app, room, user, jti } = proven;
-    let app = app.map(AppId);
-    let token = app.zip(jti.as_deref());
+    let proven = token.map(|token| Proven::of(token, denied, &shared.bus.directory()));
+    let Proven { app, room, user, jti } = proven.unwrap_or_default();
+    let id = app.map(|app| app.id);
+    let token = id.zip(jti.as_deref());
     let counted = if denied.is_failure() {
         shared.login_rates.refusal(peer.ip(), token, Instant::now())
     } else {
@@ -276,15 +276,12 @@ fn refused(shared: &Shared, peer: Peer, token: Option<&str>, denied: Denied) -> 
     };
     let denied = counted.map_or(Denied::RateExceeded, |()| denied);
     shared.metrics.logins_refused.one(denied.code());
-    tracing::debug!(code = denied.code(), "login refused");
-    shared.bus.tell(BusEvent::Refused {
-        code: denied.code().into(),
-        app: app.and_then(|app| shared.bus.directory().app(app).map(App::life)),
-        room: room.and_then(Text::room),
-        user: user.and_then(Text::user),
-        jti: jti.and_then(Text::jti),
-        peer: peer.text(),
-    });
+    tracing::info!(
+        name: "refused", code = denied.code(), app = id.map(|id| id.0), room = room.as_deref(),
+        user = user.as_deref(), jti = jti.as_deref(), %peer, "login refused"
+    );
+    let (code, peer) = (denied.code().into(), peer.text());
+    shared.bus.tell(BusEvent::Refused { code, app, room, user, jti, peer });
     denied
 }
 

@@ -56,7 +56,7 @@ impl Requester {
         let (renewal, storing) = match self.admit(renew, asked.as_deref()) {
             Ok(admitted) => admitted,
             Err(denied) => {
-                let new_jti = Proven::of(&renew.token, denied).jti.and_then(Text::jti);
+                let new_jti = Proven::of(&renew.token, denied, &self.shared.bus.directory()).jti;
                 refused(&self.shared, self.seat.room(), self.seat.me(), new_jti, denied);
                 if denied == Denied::Proof(ProofError::Required) {
                     self.nonce = nonce();
@@ -198,6 +198,10 @@ impl Renewal {
 /// Counts and tells of a refused renewal of a seat.
 fn refused(shared: &Shared, room: &Room, me: &Occupant, new_jti: Option<Text>, denied: Denied) {
     shared.metrics.logins_refused.one(denied.code());
+    tracing::info!(
+        name: "refused", code = denied.code(), app = room.app.0, room = &*room.name, user = &*me.user,
+        jti = &*me.token.jti, new_jti = new_jti.as_deref(), peer = &*me.peer, "renewal refused"
+    );
     shared.bus.tell(BusEvent::RenewRefused {
         code: denied.code().into(),
         app: room.app_life(),

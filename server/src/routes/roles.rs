@@ -213,7 +213,8 @@ impl Change {
         role: Option<&str>,
         roles: Roles,
     ) -> Result<Tagged<RolesView>, ApiError> {
-        let (app, version) = (self.app, self.newest.version + 1);
+        let app = self.app;
+        let version = self.tx.role_version_after(self.newest.version).await?;
         let row = RoleSetRow {
             app,
             version,

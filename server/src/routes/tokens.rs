@@ -17,7 +17,7 @@ use crate::{
     act::By,
     caller::Scope,
     doors::key_of,
-    error::ApiError,
+    error::{ApiError, InRoom},
     issue::{Issued, Lives, NotIssued, Stay, Terms, Wanted, bearer, issue},
     secret,
     state::State,
@@ -187,7 +187,7 @@ pub(crate) async fn create(
     by: By,
     At(app): At<AppId>,
     Body(new): Body<NewToken>,
-) -> Result<(StatusCode, Json<TokenCreated>), ApiError> {
+) -> Result<(StatusCode, Json<TokenCreated>), InRoom> {
     let allowed = by.caller.may(app, Scope::TokensMint);
     allowed.inspect_err(|error| state.metrics.mint(error.code()))?;
     let record = by.record(app, "token.mint");
@@ -197,8 +197,9 @@ pub(crate) async fn create(
     let Issued { token, claims, grants } = match issued {
         Ok(issued) => issued,
         Err(error) => {
+            let room = record.room.clone();
             state.recorder.refused(record.with_code(error.code()));
-            return Err(error);
+            return Err(InRoom { room, error });
         }
     };
     state.recorder.record(record.jti(&claims.jti)).await?;

@@ -19,6 +19,7 @@ const NOT_A_DATABASE: &str = "26";
 /// A connection to a file that is there, with nothing set that would write to it.
 pub(crate) async fn connected(file: &Path) -> Result<SqliteConnection, sqlx::Error> {
     let options = SqliteConnectOptions::new().filename(file).create_if_missing(false);
+    let options = options.disable_statement_logging();
     options.connect().await
 }
 

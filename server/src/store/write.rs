@@ -47,9 +47,14 @@ impl Writer {
     }
 
     async fn begin(&self) -> Result<Tx, StoreError> {
+        let was_good = self.health.is_good();
         self.health.may_try(Instant::now()).map_err(StoreError::Unavailable)?;
         let place = timeout(self.wait, self.place.clone().lock_owned()).await;
         let mut place = place.map_err(|_| StoreError::Unavailable(Reason::Busy))?;
+        if was_good {
+            // What failed meanwhile fails those who waited for it too: each would wait as long once more.
+            self.health.may_try(Instant::now()).map_err(StoreError::Unavailable)?;
+        }
         let connection = match place.take() {
             Some(connection) => Ok(connection),
             None => self.options.connect().await,

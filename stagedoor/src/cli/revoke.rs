@@ -8,6 +8,7 @@ use super::{
     Done, Failure,
     http::{Api, Paging},
     print,
+    sure::Sure,
     time::{Span, When, now_s},
     usage,
 };
@@ -29,7 +30,7 @@ enum RevokeCommand {
         #[command(flatten)]
         paging: Paging,
     },
-    /// Revoke tokens, or ban.
+    /// Revoke tokens, or ban. With `--app` it asks first: it closes every seat of the app.
     Add {
         /// The AppID.
         app: u32,
@@ -37,6 +38,8 @@ enum RevokeCommand {
         target: Target,
         #[command(flatten)]
         how: How,
+        #[command(flatten)]
+        sure: Sure,
     },
     /// Lift a revocation by its number: the tokens that it hit are good again.
     Lift {
@@ -112,7 +115,10 @@ pub(super) fn run(revoke: &Revoke, json: bool) -> Done {
     let path = |app: u32| format!("/v1/apps/{app}/revocations");
     let (method, path, body) = match &revoke.command {
         RevokeCommand::List { app, paging } => (Method::GET, path(*app) + &paging.query(), None),
-        RevokeCommand::Add { app, target, how } => {
+        RevokeCommand::Add { app, target, how, sure } => {
+            if target.whole {
+                sure.confirm(&format!("every token of app {app} opens nothing any more"))?;
+            }
             let How { ban, until, margin, demote, reason } = how;
             let then = demote.as_ref().map(|role| json!({"demote": role}));
             let body = json!({

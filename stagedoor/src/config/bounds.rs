@@ -92,6 +92,7 @@ pub(super) const BOUNDS: &[(&str, u64, u64)] = &[
     ("relay.limits.asks_max", 0, MILLION),
     ("relay.limits.admits_at_once_max", 1, MILLION),
     ("relay.limits.socket_send_buffer_bytes", 0, GIB),
+    ("log.refusals_per_min", 0, MILLION),
 ];
 
 /// Of two numbers the first is at most the second: what is larger could never come, or never go out.
