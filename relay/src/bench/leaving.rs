@@ -1,4 +1,4 @@
-//! A relay that goes away with all its members. Of `bench`.
+//! A relay that goes away with all its members.
 
 use std::{
     sync::Arc,
@@ -11,8 +11,8 @@ use stagedoor_wire::limits::Limits;
 
 use super::take_in;
 use crate::{
-    mail::{Mail, Mailbox},
-    seat::Seat,
+    log::mailbox::{Mail, Mailbox},
+    session::Seat,
     shared::{Connected, Shared},
 };
 

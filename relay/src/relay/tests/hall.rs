@@ -23,9 +23,9 @@ use tokio_tungstenite::{
 };
 
 use crate::{
-    answer::answer,
-    forwarded::Proxies,
-    mail::Mailbox,
+    commands::answer,
+    log::mailbox::Mailbox,
+    port::forwarded::Proxies,
     relay::{Config, Relay},
     room::{Occupant, Room, View},
     shared::Shared,
@@ -197,8 +197,8 @@ pub(super) struct Traces {
 impl Traces {
     pub(super) fn of(hall: &Hall, user: &'static str) -> Self {
         let room = hall.room();
-        let occupant = room.occupant(user).expect("a member");
-        let (mailbox, occupants) = (Arc::downgrade(&occupant.mailbox), Vec::new());
+        let mailbox = room.mailbox(user).expect("a member");
+        let (mailbox, occupants) = (Arc::downgrade(&mailbox), Vec::new());
         let mut traces =
             Self { user, mailbox, occupants, room: Arc::downgrade(&room), views: Vec::new() };
         traces.follow(hall);
