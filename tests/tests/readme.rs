@@ -5,6 +5,8 @@
 mod blocks;
 #[path = "readme/guides.rs"]
 mod guides;
+#[path = "readme/journeys.rs"]
+mod journeys;
 #[path = "readme/tables.rs"]
 mod tables;
 #[path = "readme/tour.rs"]
