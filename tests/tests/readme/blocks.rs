@@ -88,9 +88,10 @@ pub(crate) enum Fate {
     Untested,
 }
 
-/// Decides for one block of a document. `excused` is the list of first lines for that document.
-pub(crate) fn fate(block: &Block, text: &str, excused: &[&str]) -> Fate {
-    if excused.contains(&block.first_line()) {
+/// Decides for one block of a document. `excused` has the first line and the number of lines of each block of that
+/// document that is on the list.
+pub(crate) fn fate(block: &Block, text: &str, excused: &[(&str, usize)]) -> Fate {
+    if excused.contains(&(block.first_line(), block.body.lines().count())) {
         return Fate::Excused;
     }
     if block.language == "sh" {
@@ -113,11 +114,19 @@ fn rest(body: &str) -> &str {
 #[test]
 fn a_block_is_run_written_shown_excused_or_untested() {
     let text = "```sh\nnode a.mjs\n```\n```js\n// a.mjs\nx\n```\n```js\n// b.mjs\nx\n```\n\
-        ```text\nexcused\n```\n```console\n$ rm -r /\n```\n```rust\n// README.md\nno code\n```\n";
+        ```text\nexcused\n```\n```text\nexcused\nlonger\n```\n```console\n$ rm -r /\n```\n```rust\n// README.md\nno code\n```\n";
     let fates: Vec<Fate> =
-        blocks(text).iter().map(|block| fate(block, text, &["excused"])).collect();
+        blocks(text).iter().map(|block| fate(block, text, &[("excused", 1)])).collect();
     assert_eq!(
         fates,
-        [Fate::Run, Fate::Written, Fate::Untested, Fate::Excused, Fate::Untested, Fate::Untested]
+        [
+            Fate::Run,
+            Fate::Written,
+            Fate::Untested,
+            Fate::Excused,
+            Fate::Untested,
+            Fate::Untested,
+            Fate::Untested,
+        ]
     );
 }

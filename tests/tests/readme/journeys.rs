@@ -62,7 +62,8 @@ fn the_architecture_opens_with_three_true_journeys() -> Result<()> {
 #[test]
 fn a_journey_with_a_false_line_is_told() -> Result<()> {
     let line = "1. [log](relay/src/log.rs): `nothing_of_this_name` → bytes.\n";
-    let gone = "2. [gone](relay/src/gone.rs): `gone` → nothing.\n3. [log](relay/src/log.rs): says.\n";
+    let gone =
+        "2. [gone](relay/src/gone.rs): `gone` → nothing.\n3. [log](relay/src/log.rs): says.\n";
     let found = faults(&format!("{line}{gone}"), 10)?;
     for fault in ["no function", "is no file", "comes twice", "hands on", "2 files"] {
         ensure!(found.iter().any(|found| found.contains(fault)), "{fault}: {found:?}");

@@ -59,8 +59,9 @@ fn the_tour_runs_twice_and_then_in_any_order() -> Result<()> {
     let command = "cargo xtask dev";
     ensure!(bodies(&document("README.md")?, "text").iter().any(|block| block == command));
     let data = tempfile::tempdir()?;
-    let (_dev, export) = Dev::start(command, data.path())?;
-    let place = Place { export: &export, folder: &root(), temporary: data.path(), programs: &[] };
+    let (_dev, printed) = Dev::start(command, data.path())?;
+    let place =
+        Place { export: &printed.export, folder: &root(), temporary: data.path(), programs: &[] };
     let sections = bodies(&document(TOUR)?, "sh");
     let look = [r#"stagedoor role export "$APP"; stagedoor revoke list "$APP" --json | grep -c '"ban":true' || true"#.to_owned()];
     let found = walk(&place, look.iter())?.sections;

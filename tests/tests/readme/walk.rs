@@ -27,10 +27,20 @@ impl Drop for Dev {
     }
 }
 
+/// What a Stagedoor for development prints.
+#[derive(Default)]
+pub(crate) struct Printed {
+    /// The line to paste into the terminal of a walk.
+    pub(crate) export: String,
+    /// The root credential.
+    pub(crate) root: String,
+    /// Where health and metrics are: `http://` and an address.
+    pub(crate) operations: String,
+}
+
 impl Dev {
-    /// Starts it with a command, on free ports and with a data folder of its own; returns the line that it
-    /// prints for the walks.
-    pub(crate) fn start(command: &str, data: &Path) -> Result<(Self, String)> {
+    /// Starts it with a command, on free ports and with a data folder of its own.
+    pub(crate) fn start(command: &str, data: &Path) -> Result<(Self, Printed)> {
         let child = Command::new("bash")
             .args(["-c", command])
             .current_dir(root())
@@ -42,10 +52,16 @@ impl Dev {
             .spawn()?;
         let mut dev = Self(child);
         let out = dev.0.stdout.take().context("its output")?;
+        let mut printed = Printed::default();
         for line in BufReader::new(out).lines() {
             let line = line?;
-            if line.trim_start().starts_with("export STAGEDOOR_URL=") {
-                return Ok((dev, line));
+            if let Some(root) = line.strip_prefix("root credential ") {
+                root.trim().clone_into(&mut printed.root);
+            } else if let Some(metrics) = line.strip_prefix("metrics ") {
+                metrics.trim().trim_end_matches("/metrics").clone_into(&mut printed.operations);
+            } else if line.trim_start().starts_with("export STAGEDOOR_URL=") {
+                printed.export = line;
+                return Ok((dev, printed));
             }
         }
         anyhow::bail!("it ended without the line for the walks")

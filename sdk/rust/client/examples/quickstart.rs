@@ -9,11 +9,11 @@ async fn main() -> anyhow::Result<()> {
     let url = std::env::var("STAGEDOOR_CONNECT")?;
     let token = Token::fixed(std::env::var("STAGEDOOR_TOKEN")?);
     let (room, mut events) = Client::new(url, token).connect().await?;
-    println!("in {} as {}", room.seat().room, room.seat().me.role);
+    eprintln!("in {} as {}", room.seat().room, room.seat().me.role);
 
     room.send(To::Room, None, &"hello").await?;
     while let Some(event) = events.next().await {
-        println!("{event:?}");
+        eprintln!("{event:?}");
         if matches!(event, ClientEvent::Room(Event::Message { .. })) {
             room.leave().await?;
         }

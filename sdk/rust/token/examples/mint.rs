@@ -3,7 +3,12 @@
 //! `cargo run -p stagedoor-token --example mint -- lobby ben host`; the app, the key's id and its secret are in
 //! `APP`, `KID` and `STAGEDOOR_SECRET`.
 
-use std::{env, error::Error, time::SystemTime};
+use std::{
+    env,
+    error::Error,
+    io::{Write, stdout},
+    time::SystemTime,
+};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use stagedoor_token::{AppId, Claims, Key, KeyState, mint};
@@ -20,6 +25,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
     let jti = format!("t-{}", now.as_nanos());
     let claims = Claims::new(app, room, user, role.parse()?, &jti, now.as_secs(), 900);
-    println!("{}", mint(&claims, &key)?);
+    writeln!(stdout(), "{}", mint(&claims, &key)?)?;
     Ok(())
 }
