@@ -1,5 +1,5 @@
-//! The bus within one process: the directory lies in memory, commands and events go over bounded
-//! channels. First room of the bus. Never waits for a slow listener of events: it counts what it drops.
+//! The bus within one process: the directory lies in memory, commands and events go over bounded channels.
+//! Never waits for a slow listener of events: it counts what it drops.
 
 use std::{
     sync::{
@@ -15,10 +15,11 @@ use stagedoor_token::AppId;
 
 use crate::{
     actor::By,
-    bus::{Bus, BusError, BusFuture},
+    bus::{Bus, BusFuture},
     clock::Clock,
     command::{Answer, Command},
     directory::{App, AppLife, Directory, Newest},
+    error::BusError,
     event::Event,
     revocation::{Revocation, Target},
     revocations::Revocations,

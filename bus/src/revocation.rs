@@ -1,5 +1,5 @@
-//! What a revocation says, and of what token (`spec/revocation.md`). After `revocations`, before `siphash`.
-//! Words only: whether a token is hit is found by the list.
+//! What a revocation says, and of what token (`spec/revocation.md`). Words only: whether a token is hit is
+//! found by the list.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use serde_json::value::RawValue;

@@ -1,5 +1,5 @@
-//! Who asks, and may they. After `idempotency`, before `issue`. A credential is looked up by its id and
-//! compared by its hash in constant time; it never gets further than this file.
+//! Who asks, and may they. A credential is looked up by its id and compared by its hash in constant time; it
+//! never gets further than this file.
 
 use axum::http::{HeaderMap, header};
 use serde::{Deserialize, Serialize};

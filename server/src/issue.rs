@@ -1,5 +1,5 @@
-//! The one decision whether, and with what, a token is minted. After `caller`, before `role_set`. Pure: the
-//! app, its key, what is revoked, the time and the id are given.
+//! The one decision whether, and with what, a token is minted. Pure: the app, its key, what is revoked, the
+//! time and the id are given.
 
 use std::sync::Arc;
 

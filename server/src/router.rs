@@ -1,5 +1,4 @@
-//! Which path goes where; request ids, rates, and the body of every problem. After `server`, before
-//! `routes`.
+//! Which path goes where; request ids, rates, and the body of every problem.
 
 use std::{
     net::{IpAddr, SocketAddr},

@@ -1,5 +1,4 @@
-//! One file for each resource. After `router`, before `idempotency`. Parses, asks, answers; every decision
-//! is made further down.
+//! One file for each resource. Parses, asks, answers; every decision is made further down.
 
 pub(crate) mod admission;
 pub(crate) mod api_keys;

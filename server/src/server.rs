@@ -1,4 +1,4 @@
-//! The whole server: opens the store, tells the relay of its apps, closes. First room, before `router`.
+//! The whole server: opens the store, tells the relay of its apps, closes.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -21,7 +21,13 @@ use crate::{
     metrics::Metrics,
     rates::Buckets,
     record::{Record, unix_ms},
-    recorder::{Bounds, Gate, Listener, Recorder, Repeats, keep},
+    recorder::{
+        Recorder,
+        gate::Gate,
+        keeper::{Bounds, keep},
+        listener::Listener,
+        repeats::Repeats,
+    },
     revoker::Revoker,
     router,
     routes::{

@@ -1,4 +1,4 @@
-//! What every request has in common. After `role_set`, before `recorder`.
+//! What every request has in common.
 
 use std::sync::Arc;
 

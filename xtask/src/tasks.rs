@@ -1,4 +1,4 @@
-//! What each task does. First of the tasks, before `budget`.
+//! What each task does.
 
 use clap::Args;
 

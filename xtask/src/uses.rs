@@ -1,5 +1,5 @@
-//! The paths that a file names: those of its `use`, with the names that they bring, and those that begin with
-//! `crate`, `self` or `super` in its code.
+//! The paths that a file names: those of its `use`, with the names that they bring, and those in its
+//! code.
 
 use crate::source::{Word, closing};
 
@@ -21,7 +21,8 @@ pub(crate) fn paths(words: &[Word]) -> Vec<Named> {
         at = match words[at].text.as_str() {
             // `use<'_>` says what a type captures.
             "use" if !is(words, at + 1, "<") => tree(words, at + 1, &[], &mut found),
-            "crate" | "self" | "super" => in_code(words, at, &mut found),
+            // A name before `::` may be a file below this one; names of types find none.
+            _ if is(words, at + 1, "::") => in_code(words, at, &mut found),
             _ => at + 1,
         };
     }
@@ -76,7 +77,7 @@ fn leaf(mut path: Vec<String>, renamed: Option<String>, line: usize, found: &mut
     }
 }
 
-/// A path in code; `self.x`, `pub(crate)` and `pub(super)` are none.
+/// A path in code.
 fn in_code(words: &[Word], begin: usize, found: &mut Vec<Named>) -> usize {
     let (mut path, mut at) = (vec![words[begin].text.clone()], begin + 1);
     while is(words, at, "::") {

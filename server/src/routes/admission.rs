@@ -1,4 +1,4 @@
-//! Those who wait let in, many by one request, of `routes`. Asked of the relay, over the bus.
+//! Those who wait let in, many by one request. Asked of the relay, over the bus.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! API keys of an app, of `routes`.
+//! API keys of an app.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Apps, of `routes`.
+//! Apps.
 
 use std::sync::Arc;
 

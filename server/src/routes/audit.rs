@@ -1,4 +1,4 @@
-//! The audit trail, of `routes`: of one app, and all of it for the operator.
+//! The audit trail: of one app, and all of it for the operator.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! JSON bodies, their faults told as problems with the field that is wrong. Of `routes`.
+//! JSON bodies, their faults told as problems with the field that is wrong.
 
 use std::{error::Error, sync::Arc};
 

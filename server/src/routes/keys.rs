@@ -1,4 +1,4 @@
-//! Keys of an app, of `routes`.
+//! Keys of an app.
 
 use std::sync::Arc;
 

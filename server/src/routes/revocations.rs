@@ -1,4 +1,4 @@
-//! Revocations of an app: made, listed, lifted, of `routes`. The rule is in `spec/revocation.md`.
+//! Revocations of an app: made, listed, lifted. The rule is in `spec/revocation.md`.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ use crate::{
     error::ApiError,
     idempotency::{Created, NO_SECRET, Once},
     record::Record,
-    recorder::of_revocation,
+    recorder::events::of_revocation,
     state::State,
     store::{revocations::RevocationRow, write::Tx},
 };

@@ -1,4 +1,4 @@
-//! Rooms as the app's backend sees them, of `routes`. All of it is asked of the relay, over the bus.
+//! Rooms as the app's backend sees them. All of it is asked of the relay, over the bus.
 
 use std::sync::Arc;
 

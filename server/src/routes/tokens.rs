@@ -1,4 +1,4 @@
-//! Tokens: minted, and explained, of `routes`.
+//! Tokens: minted, and explained.
 
 use std::sync::Arc;
 

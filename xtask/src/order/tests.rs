@@ -81,3 +81,11 @@ fn what_only_tests_build_has_no_place() {
     let lower = ("lower.rs", "#[cfg(test)]\nmod tests { use crate::upper::X; }");
     assert_eq!(said(&[TWO, upper, lower, ("upper/tests.rs", "use crate::x;")]), [""; 0]);
 }
+
+#[test]
+fn a_path_in_code_to_a_file_below_is_a_use() {
+    let list = ("lib.rs", "//! 1. `a`: x.\n//! 2. `a::b`: y.\n");
+    let said = said(&[list, ("a.rs", "fn f() { b::g() }"), ("a/b.rs", "use super::f;")]);
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].contains("(a circle: a::b -> a -> a::b)"), "{said:?}");
+}
