@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use axum::{
     body::{Bytes, HttpBody},
-    extract::{FromRequest, FromRequestParts, Request, State as Has},
+    extract::{FromRequest, FromRequestParts, Request, State},
     http::{Extensions, Method, request::Parts},
     middleware::Next,
     response::{IntoResponse, Response},
@@ -12,7 +12,7 @@ use axum::{
 use stagedoor_bus::{Bus, Text};
 use stagedoor_token::AppId;
 
-use crate::{caller::Caller, error::ApiError, record::Record, state::State};
+use crate::{caller::Caller, error::ApiError, record::Record, state::AppState};
 
 /// A request's id, the caller's or ours.
 #[derive(Clone, Debug)]
@@ -26,10 +26,13 @@ pub(crate) struct By {
     bus: Arc<dyn Bus>,
 }
 
-impl FromRequestParts<Arc<State>> for By {
+impl FromRequestParts<Arc<AppState>> for By {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &Arc<State>) -> Result<Self, ApiError> {
+    async fn from_request_parts(
+        parts: &mut Parts,
+        state: &Arc<AppState>,
+    ) -> Result<Self, ApiError> {
         // The router finds out before anything is routed.
         Self::of(&parts.extensions, state).ok_or(ApiError::Internal)
     }
@@ -37,7 +40,7 @@ impl FromRequestParts<Arc<State>> for By {
 
 impl By {
     /// The caller of a request, once the router has found out who it is.
-    pub(crate) fn of(found: &Extensions, state: &State) -> Option<Self> {
+    pub(crate) fn of(found: &Extensions, state: &AppState) -> Option<Self> {
         let (caller, bus) = (found.get::<Caller>().cloned()?, state.bus.clone());
         let peer = found.get::<SocketAddr>().map(|peer| peer.ip().to_canonical().to_string());
         let request_id = found.get::<RequestId>().and_then(|RequestId(id)| Text::id(id.as_str()));
@@ -67,7 +70,7 @@ impl By {
 
 /// Once the body is there the handler runs in a task of its own: a client that hangs up breaks nothing off.
 pub(crate) async fn carry_through(
-    Has(state): Has<Arc<State>>,
+    State(state): State<Arc<AppState>>,
     request: Request,
     next: Next,
 ) -> Response {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use axum::{
-    extract::{MatchedPath, Request, State as Has},
+    extract::{MatchedPath, Request, State},
     http::Method,
     middleware::Next,
     response::{IntoResponse, Response},
@@ -15,11 +15,15 @@ use crate::{
     act::By,
     error::{ApiError, Problem},
     idempotency,
-    state::State,
+    state::AppState,
 };
 
 /// Passes a request on, and records that its caller lacks the scope for it.
-pub(crate) async fn guard(Has(state): Has<Arc<State>>, request: Request, next: Next) -> Response {
+pub(crate) async fn guard(
+    State(state): State<Arc<AppState>>,
+    request: Request,
+    next: Next,
+) -> Response {
     let is_act = !matches!(*request.method(), Method::GET | Method::HEAD);
     if is_act && let Err(error) = state.recorder.may_record() {
         return error.into_response();
@@ -31,11 +35,11 @@ pub(crate) async fn guard(Has(state): Has<Arc<State>>, request: Request, next: N
                 .into();
         return ApiError::Malformed { code: "idempotency_unsupported", detail }.into_response();
     }
-    let asked = Asked::of(&request, &state);
+    let attempt = Attempt::of(&request, &state);
     let response = next.run(request).await;
     let problem = response.extensions().get::<Problem>();
     if problem.is_some_and(|problem| problem.code == "scope_missing")
-        && let Some(Asked { by, operation, app }) = asked
+        && let Some(Attempt { by, operation, app }) = attempt
     {
         let record = by.record_of_none("caller").with_code("scope_missing").detail(&operation);
         state.recorder.refused(match app {
@@ -47,14 +51,14 @@ pub(crate) async fn guard(Has(state): Has<Arc<State>>, request: Request, next: N
 }
 
 /// What was asked, as far as a refusal needs it.
-struct Asked {
+struct Attempt {
     by: By,
     operation: String,
     app: Option<AppId>,
 }
 
-impl Asked {
-    fn of(request: &Request, state: &State) -> Option<Self> {
+impl Attempt {
+    fn of(request: &Request, state: &AppState) -> Option<Self> {
         let by = By::of(request.extensions(), state)?;
         let route = request.extensions().get::<MatchedPath>()?.as_str();
         let operation = format!("{} {route}", request.method());

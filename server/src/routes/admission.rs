@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use axum::{Json, extract::State as Has};
+use axum::{Json, extract::State};
 use serde::{Deserialize, Serialize};
 use stagedoor_bus::{Answer, Command};
 use stagedoor_token::AppId;
 use stagedoor_wire::request::LIST_ITEMS_MAX;
 use utoipa::ToSchema;
 
-use super::{At, Body, rooms::room_unknown};
-use crate::{act::By, caller::Scope, error::ApiError, state::State};
+use super::{Body, Path, rooms::room_unknown};
+use crate::{act::By, caller::Scope, error::ApiError, state::AppState};
 
 /// Whom to let in: `users`, or `all`.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -54,9 +54,9 @@ impl Admission {
     params(("app" = u32, Path), ("room" = String, Path)),
     responses((status = 200, body = Admitted)))]
 pub(crate) async fn admit_many(
-    Has(state): Has<Arc<State>>,
+    State(state): State<Arc<AppState>>,
     by: By,
-    At((app, room)): At<(AppId, String)>,
+    Path((app, room)): Path<(AppId, String)>,
     Body(admission): Body<Admission>,
 ) -> Result<Json<Admitted>, ApiError> {
     by.caller.may(app, Scope::RoomsModerate)?;
@@ -75,7 +75,7 @@ pub(crate) async fn admit_many(
     done.map(Json)
 }
 
-async fn ask(state: &State, command: Command) -> Result<Admitted, ApiError> {
+async fn ask(state: &AppState, command: Command) -> Result<Admitted, ApiError> {
     match state.bus.command(command).await? {
         Answer::Admitted { admitted, waiting } => Ok(Admitted { admitted, waiting }),
         _ => Err(room_unknown()),

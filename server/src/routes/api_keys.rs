@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Extension, Json,
-    extract::State as Has,
+    extract::State,
     http::{HeaderMap, StatusCode},
     response::Response,
 };
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use stagedoor_token::AppId;
 use utoipa::ToSchema;
 
-use super::{Asked, At, Body, Page, Paging, app_in, check_name, page_limit};
+use super::{Body, Page, Paging, Path, Query, app_in, check_name, page_limit};
 use crate::{
     act::By,
     caller::{API_KEY_PREFIX, Caller, Scope, scopes_of},
@@ -22,7 +22,7 @@ use crate::{
     idempotency::{Created, Once},
     record::{Record, unix_ms},
     secret,
-    state::State,
+    state::AppState,
     store::{credentials::ApiKeyRow, write::Tx},
 };
 
@@ -151,9 +151,9 @@ fn record(by: &By, app: AppId, kind: &str, id: &str) -> Record {
     params(("app" = u32, Path)),
     responses((status = 201, body = Created<ApiKeyCreated>)))]
 pub(crate) async fn create(
-    Has(state): Has<Arc<State>>,
+    State(state): State<Arc<AppState>>,
     by: By,
-    At(app): At<AppId>,
+    Path(app): Path<AppId>,
     headers: HeaderMap,
     Body(new): Body<NewApiKey>,
 ) -> Result<Response, ApiError> {
@@ -176,10 +176,10 @@ pub(crate) async fn create(
 #[utoipa::path(get, path = "/v1/apps/{app}/api-keys", tag = "api keys", params(("app" = u32, Path), Paging),
     responses((status = 200, body = Page<ApiKeyView>)))]
 pub(crate) async fn list(
-    Has(state): Has<Arc<State>>,
+    State(state): State<Arc<AppState>>,
     Extension(caller): Extension<Caller>,
-    At(app): At<AppId>,
-    Asked(paging): Asked<Paging>,
+    Path(app): Path<AppId>,
+    Query(paging): Query<Paging>,
 ) -> Result<Json<Page<ApiKeyView>>, ApiError> {
     caller.may(app, Scope::AppsAdmin)?;
     let limit = page_limit(&state.config, paging.limit)?;
@@ -194,9 +194,9 @@ pub(crate) async fn list(
     params(("app" = u32, Path), ("id" = String, Path)),
     responses((status = 200, body = ApiKeyCreated)))]
 pub(crate) async fn rotate(
-    Has(state): Has<Arc<State>>,
+    State(state): State<Arc<AppState>>,
     by: By,
-    At((app, id)): At<(AppId, String)>,
+    Path((app, id)): Path<(AppId, String)>,
 ) -> Result<Json<ApiKeyCreated>, ApiError> {
     by.caller.may(app, Scope::AppsAdmin)?;
     let mut tx = state.store.begin().await?;
@@ -215,9 +215,9 @@ pub(crate) async fn rotate(
     params(("app" = u32, Path), ("id" = String, Path)),
     responses((status = 204)))]
 pub(crate) async fn delete(
-    Has(state): Has<Arc<State>>,
+    State(state): State<Arc<AppState>>,
     by: By,
-    At((app, id)): At<(AppId, String)>,
+    Path((app, id)): Path<(AppId, String)>,
 ) -> Result<StatusCode, ApiError> {
     by.caller.may(app, Scope::AppsAdmin)?;
     let mut tx = state.store.begin().await?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Extension, Json,
-    extract::State as Has,
+    extract::State,
     http::{HeaderMap, HeaderName, StatusCode, header},
     response::Response,
 };
@@ -13,8 +13,8 @@ use stagedoor_token::{AppId, KeyState, SecondLogin};
 use utoipa::ToSchema;
 
 use super::{
-    Asked, At, Body, Page, Paging, app_in, app_row, app_unknown, check_name, etag::IfMatch, forms,
-    given, keys, number_after, page_limit,
+    Body, Page, Paging, Path, Query, app_in, app_row, app_unknown, check_name, etag::IfMatch,
+    forms, given, keys, number_after, page_limit,
 };
 use crate::{
     act::By,
@@ -25,7 +25,7 @@ use crate::{
     idempotency::{Created, Once},
     record::unix_ms,
     secret,
-    state::State,
+    state::AppState,
     store::{apps::AppRow, write::Tx},
 };
 
@@ -185,7 +185,7 @@ pub(crate) async fn make(
 #[utoipa::path(post, path = "/v1/apps", tag = "apps", request_body = NewApp,
     responses((status = 201, body = Created<AppCreated>)))]
 pub(crate) async fn create(
-    Has(state): Has<Arc<State>>,
+    State(state): State<Arc<AppState>>,
     by: By,
     headers: HeaderMap,
     Body(new): Body<NewApp>,
@@ -210,9 +210,9 @@ pub(crate) async fn create(
 #[utoipa::path(get, path = "/v1/apps", tag = "apps", params(Paging),
     responses((status = 200, body = Page<AppView>)))]
 pub(crate) async fn list(
-    Has(state): Has<Arc<State>>,
+    State(state): State<Arc<AppState>>,
     Extension(caller): Extension<Caller>,
-    Asked(paging): Asked<Paging>,
+    Query(paging): Query<Paging>,
 ) -> Result<Json<Page<AppView>>, ApiError> {
     let limit = page_limit(&state.config, paging.limit)?;
     let after = number_after(paging.after.as_deref())?.unwrap_or(0);
@@ -230,9 +230,9 @@ pub(crate) async fn list(
 #[utoipa::path(get, path = "/v1/apps/{app}", tag = "apps", params(("app" = u32, Path)),
     responses((status = 200, body = AppView)))]
 pub(crate) async fn show(
-    Has(state): Has<Arc<State>>,
+    State(state): State<Arc<AppState>>,
     Extension(caller): Extension<Caller>,
-    At(app): At<AppId>,
+    Path(app): Path<AppId>,
 ) -> Result<Tagged, ApiError> {
     caller.may(app, Scope::AppsAdmin)?;
     let _look = state.doors.look(app).await;
@@ -245,9 +245,9 @@ pub(crate) async fn show(
     params(("app" = u32, Path)),
     responses((status = 200, body = AppView)))]
 pub(crate) async fn change(
-    Has(state): Has<Arc<State>>,
+    State(state): State<Arc<AppState>>,
     by: By,
-    At(app): At<AppId>,
+    Path(app): Path<AppId>,
     seen: IfMatch,
     Body(change): Body<AppChange>,
 ) -> Result<Tagged, ApiError> {
@@ -275,9 +275,9 @@ pub(crate) async fn change(
     params(("app" = u32, Path)),
     responses((status = 204)))]
 pub(crate) async fn delete(
-    Has(state): Has<Arc<State>>,
+    State(state): State<Arc<AppState>>,
     by: By,
-    At(app): At<AppId>,
+    Path(app): Path<AppId>,
     seen: IfMatch,
 ) -> Result<StatusCode, ApiError> {
     by.caller.is_root()?;

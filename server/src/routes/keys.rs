@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::{Extension, Json, extract::State as Has, http::HeaderMap, response::Response};
+use axum::{Extension, Json, extract::State, http::HeaderMap, response::Response};
 use serde::Serialize;
 use stagedoor_bus::{Answer, Command};
 use stagedoor_token::{AppId, KeyState};
 use utoipa::ToSchema;
 
-use super::{At, Page, app_in, app_row};
+use super::{Page, Path, app_in, app_row};
 use crate::{
     act::By,
     caller::{Caller, Scope},
@@ -17,7 +17,7 @@ use crate::{
     idempotency::{Created, Once},
     record::{Record, unix_ms},
     secret,
-    state::State,
+    state::AppState,
     store::apps::{KeyRow, state_text},
 };
 
@@ -83,9 +83,9 @@ pub(crate) fn make(app: AppId, state: KeyState) -> Result<(KeyRow, KeyCreated), 
 #[utoipa::path(get, path = "/v1/apps/{app}/keys", tag = "keys", params(("app" = u32, Path)),
     responses((status = 200, body = Page<KeyView>)))]
 pub(crate) async fn list(
-    Has(state): Has<Arc<State>>,
+    State(state): State<Arc<AppState>>,
     Extension(caller): Extension<Caller>,
-    At(app): At<AppId>,
+    Path(app): Path<AppId>,
 ) -> Result<Json<Page<KeyView>>, ApiError> {
     caller.may(app, Scope::AppsAdmin)?;
     let _look = state.doors.look(app).await;
@@ -118,9 +118,9 @@ fn record(by: &By, app: AppId, kind: &str, kid: &str) -> Record {
     params(("app" = u32, Path)),
     responses((status = 201, body = Created<KeyCreated>)))]
 pub(crate) async fn create(
-    Has(state): Has<Arc<State>>,
+    State(state): State<Arc<AppState>>,
     by: By,
-    At(app): At<AppId>,
+    Path(app): Path<AppId>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     by.caller.may(app, Scope::AppsAdmin)?;
@@ -163,9 +163,9 @@ pub(crate) struct Rotated {
 #[utoipa::path(post, path = "/v1/apps/{app}/keys/rotate", tag = "keys", params(("app" = u32, Path)),
     responses((status = 200, body = Rotated)))]
 pub(crate) async fn rotate(
-    Has(state): Has<Arc<State>>,
+    State(state): State<Arc<AppState>>,
     by: By,
-    At(app): At<AppId>,
+    Path(app): Path<AppId>,
 ) -> Result<Json<Rotated>, ApiError> {
     by.caller.may(app, Scope::AppsAdmin)?;
     let mut tx = state.store.begin().await?;
@@ -198,9 +198,9 @@ pub(crate) async fn rotate(
     params(("app" = u32, Path), ("kid" = String, Path)),
     responses((status = 200, body = KeyRetired)))]
 pub(crate) async fn retire(
-    Has(state): Has<Arc<State>>,
+    State(state): State<Arc<AppState>>,
     by: By,
-    At((app, kid)): At<(AppId, String)>,
+    Path((app, kid)): Path<(AppId, String)>,
 ) -> Result<Json<KeyRetired>, ApiError> {
     by.caller.may(app, Scope::AppsAdmin)?;
     let mut tx = state.store.begin().await?;

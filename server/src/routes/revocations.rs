@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Extension, Json,
-    extract::State as Has,
+    extract::State,
     http::{HeaderMap, StatusCode},
     response::Response,
 };
@@ -14,7 +14,7 @@ use stagedoor_token::{AppId, Fault, Limits, Refusal, RoleName};
 use utoipa::ToSchema;
 
 use super::{
-    Asked, At, Body, Page, Paging, app_in, app_row, app_unknown, forms, number_after, page_limit,
+    Body, Page, Paging, Path, Query, app_in, app_row, app_unknown, forms, number_after, page_limit,
 };
 use crate::{
     act::By,
@@ -24,7 +24,7 @@ use crate::{
     idempotency::{Created, NO_SECRET, Once},
     record::Record,
     recorder::events::of_revocation,
-    state::State,
+    state::AppState,
     store::{revocations::RevocationRow, write::Tx},
 };
 
@@ -164,7 +164,7 @@ impl NewRevocation {
     }
 
     /// What is asked, if it makes sense.
-    fn act(self, state: &State, app: AppId, now_s: u64) -> Result<Act, ApiError> {
+    fn act(self, state: &AppState, app: AppId, now_s: u64) -> Result<Act, ApiError> {
         let Self { target, ban, ends_at, margin_s, then, reason } = self;
         check_target(&target)?;
         if let Some(reason) = &reason {
@@ -209,7 +209,7 @@ impl NewRevocation {
 
 /// Stores a revocation and tells the doors: from now on it stands. `also` is a record of what else it is.
 async fn store(
-    state: &State,
+    state: &AppState,
     by: &By,
     mut tx: Tx,
     entry: Revocation,
@@ -248,10 +248,10 @@ fn of_row(by: &By, kind: &str, row: &RevocationRow) -> Record {
     of_revocation(by.record(row.entry.app, kind), row)
 }
 
-/// Has the relay act on live seats; how many those were. It is recorded if there were some, or if the relay did not
+/// State the relay act on live seats; how many those were. It is recorded if there were some, or if the relay did not
 /// answer: the revocation stands all the same.
 async fn act_on_seats(
-    state: &State,
+    state: &AppState,
     by: &By,
     row: &RevocationRow,
     margin_s: u32,
@@ -278,7 +278,7 @@ async fn act_on_seats(
 
 /// Bans a user from a room; `record` is of how it was asked. Its number, and how many seats it touched.
 pub(crate) async fn ban(
-    state: &State,
+    state: &AppState,
     by: &By,
     app: AppId,
     new: NewRevocation,
@@ -294,7 +294,7 @@ pub(crate) async fn ban(
 
 /// Keeps the answer as it is now that the seats are known.
 async fn keep(
-    state: &State,
+    state: &AppState,
     once: &Once,
     app: AppId,
     created: &RevocationCreated,
@@ -310,9 +310,9 @@ async fn keep(
     params(("app" = u32, Path)),
     responses((status = 201, body = Created<RevocationCreated>)))]
 pub(crate) async fn create(
-    Has(state): Has<Arc<State>>,
+    State(state): State<Arc<AppState>>,
     by: By,
-    At(app): At<AppId>,
+    Path(app): Path<AppId>,
     headers: HeaderMap,
     Body(new): Body<NewRevocation>,
 ) -> Result<Response, ApiError> {
@@ -339,10 +339,10 @@ pub(crate) async fn create(
 #[utoipa::path(get, path = "/v1/apps/{app}/revocations", tag = "revocations", params(("app" = u32, Path), Paging),
     responses((status = 200, body = Page<RevocationView>)))]
 pub(crate) async fn list(
-    Has(state): Has<Arc<State>>,
+    State(state): State<Arc<AppState>>,
     Extension(caller): Extension<Caller>,
-    At(app): At<AppId>,
-    Asked(paging): Asked<Paging>,
+    Path(app): Path<AppId>,
+    Query(paging): Query<Paging>,
 ) -> Result<Json<Page<RevocationView>>, ApiError> {
     caller.may(app, Scope::TokensRevoke)?;
     let _look = state.doors.look(app).await;
@@ -359,9 +359,9 @@ pub(crate) async fn list(
     params(("app" = u32, Path), ("generation" = u64, Path)),
     responses((status = 204)))]
 pub(crate) async fn lift(
-    Has(state): Has<Arc<State>>,
+    State(state): State<Arc<AppState>>,
     by: By,
-    At((app, generation)): At<(AppId, u64)>,
+    Path((app, generation)): Path<(AppId, u64)>,
 ) -> Result<StatusCode, ApiError> {
     by.caller.may(app, Scope::TokensRevoke)?;
     let mut tx = state.store.begin().await?;

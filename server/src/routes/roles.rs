@@ -5,17 +5,17 @@ pub(crate) mod views;
 
 use std::sync::Arc;
 
-use axum::{Extension, Json, extract::State as Has};
+use axum::{Extension, Json, extract::State};
 use stagedoor_token::AppId;
 
-use super::{Asked, At, Body, Page, Paging, app_row, etag::IfMatch, number_after, page_limit};
+use super::{Body, Page, Paging, Path, Query, app_row, etag::IfMatch, number_after, page_limit};
 use crate::{
     act::By,
     caller::{Caller, Scope},
     doors::roles_of,
     error::ApiError,
     role_set,
-    state::State,
+    state::AppState,
     store::roles::RoleSetRow,
 };
 
@@ -28,9 +28,9 @@ use self::{
 #[utoipa::path(get, path = "/v1/apps/{app}/roles", tag = "roles", params(("app" = u32, Path)),
     responses((status = 200, body = RolesView)))]
 pub(crate) async fn show(
-    Has(state): Has<Arc<State>>,
+    State(state): State<Arc<AppState>>,
     Extension(caller): Extension<Caller>,
-    At(app): At<AppId>,
+    Path(app): Path<AppId>,
 ) -> Result<Tagged<RolesView>, ApiError> {
     caller.may(app, Scope::AppsAdmin)?;
     let _look = state.doors.look(app).await;
@@ -43,9 +43,9 @@ pub(crate) async fn show(
 #[utoipa::path(put, path = "/v1/apps/{app}/roles", tag = "roles", params(("app" = u32, Path)), request_body = NewRoles,
     responses((status = 200, body = RolesView)))]
 pub(crate) async fn replace(
-    Has(state): Has<Arc<State>>,
+    State(state): State<Arc<AppState>>,
     by: By,
-    At(app): At<AppId>,
+    Path(app): Path<AppId>,
     seen: IfMatch,
     Body(NewRoles { roles, version, reapply }): Body<NewRoles>,
 ) -> Result<Tagged<RolesView>, ApiError> {
@@ -59,9 +59,9 @@ pub(crate) async fn replace(
     params(("app" = u32, Path), ("role" = String, Path)),
     responses((status = 200, body = RoleView)))]
 pub(crate) async fn show_one(
-    Has(state): Has<Arc<State>>,
+    State(state): State<Arc<AppState>>,
     Extension(caller): Extension<Caller>,
-    At((app, role)): At<(AppId, String)>,
+    Path((app, role)): Path<(AppId, String)>,
 ) -> Result<Tagged<RoleView>, ApiError> {
     caller.may(app, Scope::AppsAdmin)?;
     let _look = state.doors.look(app).await;
@@ -75,9 +75,9 @@ pub(crate) async fn show_one(
     params(("app" = u32, Path), ("role" = String, Path)),
     responses((status = 200, body = RolesView)))]
 pub(crate) async fn put_one(
-    Has(state): Has<Arc<State>>,
+    State(state): State<Arc<AppState>>,
     by: By,
-    At((app, name)): At<(AppId, String)>,
+    Path((app, name)): Path<(AppId, String)>,
     seen: IfMatch,
     Body(NewRole { template, version, reapply }): Body<NewRole>,
 ) -> Result<Tagged<RolesView>, ApiError> {
@@ -97,11 +97,11 @@ pub(crate) async fn put_one(
     params(("app" = u32, Path), ("role" = String, Path), Base),
     responses((status = 200, body = RolesView)))]
 pub(crate) async fn delete_one(
-    Has(state): Has<Arc<State>>,
+    State(state): State<Arc<AppState>>,
     by: By,
-    At((app, name)): At<(AppId, String)>,
+    Path((app, name)): Path<(AppId, String)>,
     seen: IfMatch,
-    Asked(base): Asked<Base>,
+    Query(base): Query<Base>,
 ) -> Result<Tagged<RolesView>, ApiError> {
     let change = Change::begin(&state, &by, app, &seen, base).await?;
     change.newest.roles.get(&name).ok_or_else(role_unknown)?;
@@ -114,10 +114,10 @@ pub(crate) async fn delete_one(
 #[utoipa::path(get, path = "/v1/apps/{app}/roles/versions", tag = "roles", params(("app" = u32, Path), Paging),
     responses((status = 200, body = Page<VersionView>)))]
 pub(crate) async fn versions(
-    Has(state): Has<Arc<State>>,
+    State(state): State<Arc<AppState>>,
     Extension(caller): Extension<Caller>,
-    At(app): At<AppId>,
-    Asked(paging): Asked<Paging>,
+    Path(app): Path<AppId>,
+    Query(paging): Query<Paging>,
 ) -> Result<Json<Page<VersionView>>, ApiError> {
     caller.may(app, Scope::AppsAdmin)?;
     let _look = state.doors.look(app).await;
@@ -145,9 +145,9 @@ pub(crate) async fn versions(
     params(("app" = u32, Path), ("version" = u64, Path)),
     responses((status = 200, body = RolesView)))]
 pub(crate) async fn show_version(
-    Has(state): Has<Arc<State>>,
+    State(state): State<Arc<AppState>>,
     Extension(caller): Extension<Caller>,
-    At((app, version)): At<(AppId, u64)>,
+    Path((app, version)): Path<(AppId, u64)>,
 ) -> Result<Json<RolesView>, ApiError> {
     caller.may(app, Scope::AppsAdmin)?;
     let _look = state.doors.look(app).await;
@@ -166,11 +166,11 @@ pub(crate) async fn show_version(
     params(("app" = u32, Path), ("version" = u64, Path), Base),
     responses((status = 200, body = RolesView)))]
 pub(crate) async fn restore(
-    Has(state): Has<Arc<State>>,
+    State(state): State<Arc<AppState>>,
     by: By,
-    At((app, old)): At<(AppId, u64)>,
+    Path((app, old)): Path<(AppId, u64)>,
     seen: IfMatch,
-    Asked(base): Asked<Base>,
+    Query(base): Query<Base>,
 ) -> Result<Tagged<RolesView>, ApiError> {
     let mut change = Change::begin(&state, &by, app, &seen, base).await?;
     let old = match old {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::{Extension, Json, extract::State as Has, http::StatusCode};
+use axum::{Extension, Json, extract::State, http::StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use stagedoor_bus::{
@@ -14,7 +14,7 @@ use stagedoor_wire::{member::StreamInfo, name::Topic, request::To};
 use utoipa::ToSchema;
 
 use super::{
-    Asked, At, Body, MaybeBody, Page, Paging, forms, page_limit,
+    Body, MaybeBody, Page, Paging, Path, Query, forms, page_limit,
     revocations::{self, NewRevocation},
 };
 use crate::{
@@ -22,7 +22,7 @@ use crate::{
     caller::{Caller, Scope},
     error::ApiError,
     record::Record,
-    state::State,
+    state::AppState,
 };
 
 /// A room.
@@ -131,10 +131,10 @@ fn touched(answer: &Answer) -> Result<Touched, ApiError> {
 #[utoipa::path(get, path = "/v1/apps/{app}/rooms", tag = "rooms", params(("app" = u32, Path), Paging),
     responses((status = 200, body = Page<RoomView>)))]
 pub(crate) async fn list(
-    Has(state): Has<Arc<State>>,
+    State(state): State<Arc<AppState>>,
     Extension(caller): Extension<Caller>,
-    At(app): At<AppId>,
-    Asked(paging): Asked<Paging>,
+    Path(app): Path<AppId>,
+    Query(paging): Query<Paging>,
 ) -> Result<Json<Page<RoomView>>, ApiError> {
     caller.may(app, Scope::RoomsRead)?;
     let limit = page_limit(&state.config, paging.limit)? as usize;
@@ -153,10 +153,10 @@ pub(crate) async fn list(
     params(("app" = u32, Path), ("room" = String, Path), Paging),
     responses((status = 200, body = RoomDetailView)))]
 pub(crate) async fn show(
-    Has(state): Has<Arc<State>>,
+    State(state): State<Arc<AppState>>,
     Extension(caller): Extension<Caller>,
-    At((app, room)): At<(AppId, String)>,
-    Asked(paging): Asked<Paging>,
+    Path((app, room)): Path<(AppId, String)>,
+    Query(paging): Query<Paging>,
 ) -> Result<Json<RoomDetailView>, ApiError> {
     caller.may(app, Scope::RoomsRead)?;
     let limit = page_limit(&state.config, paging.limit)? as usize;
@@ -176,7 +176,7 @@ pub(crate) async fn show(
 
 /// Asks the relay to act, and records what came of it. While nothing can be recorded nothing is asked.
 async fn act(
-    state: &State,
+    state: &AppState,
     by: &By,
     app: AppId,
     record: Record,
@@ -209,9 +209,9 @@ fn of_room(by: &By, kind: &str, app: AppId, room: &str) -> Record {
     params(("app" = u32, Path), ("room" = String, Path), ("user" = String, Path)), request_body = Option<Removal>,
     responses((status = 200, body = Touched)))]
 pub(crate) async fn kick(
-    Has(state): Has<Arc<State>>,
+    State(state): State<Arc<AppState>>,
     by: By,
-    At((app, room, user)): At<(AppId, String, String)>,
+    Path((app, room, user)): Path<(AppId, String, String)>,
     MaybeBody(removal): MaybeBody<Removal>,
 ) -> Result<Json<Touched>, ApiError> {
     let record = of_member(&by, "room.kick", app, &room, &user);
@@ -236,9 +236,9 @@ pub(crate) async fn kick(
     params(("app" = u32, Path), ("room" = String, Path), ("user" = String, Path)), request_body = NewMemberRole,
     responses((status = 200, body = Touched)))]
 pub(crate) async fn assign(
-    Has(state): Has<Arc<State>>,
+    State(state): State<Arc<AppState>>,
     by: By,
-    At((app, room, user)): At<(AppId, String, String)>,
+    Path((app, room, user)): Path<(AppId, String, String)>,
     Body(NewMemberRole { role }): Body<NewMemberRole>,
 ) -> Result<Json<Touched>, ApiError> {
     let role: RoleName = role.parse().map_err(ApiError::from)?;
@@ -250,7 +250,7 @@ pub(crate) async fn assign(
 }
 
 async fn set_muted(
-    state: &State,
+    state: &AppState,
     by: &By,
     (app, room, user): (AppId, String, String),
     kinds: Option<Vec<Kind>>,
@@ -273,9 +273,9 @@ async fn set_muted(
     params(("app" = u32, Path), ("room" = String, Path), ("user" = String, Path)), request_body = Option<MutedKinds>,
     responses((status = 200, body = Touched)))]
 pub(crate) async fn mute(
-    Has(state): Has<Arc<State>>,
+    State(state): State<Arc<AppState>>,
     by: By,
-    At(member): At<(AppId, String, String)>,
+    Path(member): Path<(AppId, String, String)>,
     MaybeBody(MutedKinds { kinds }): MaybeBody<MutedKinds>,
 ) -> Result<Json<Touched>, ApiError> {
     set_muted(&state, &by, member, kinds, true).await.map(Json)
@@ -286,16 +286,16 @@ pub(crate) async fn mute(
     params(("app" = u32, Path), ("room" = String, Path), ("user" = String, Path)), request_body = Option<MutedKinds>,
     responses((status = 200, body = Touched)))]
 pub(crate) async fn unmute(
-    Has(state): Has<Arc<State>>,
+    State(state): State<Arc<AppState>>,
     by: By,
-    At(member): At<(AppId, String, String)>,
+    Path(member): Path<(AppId, String, String)>,
     MaybeBody(MutedKinds { kinds }): MaybeBody<MutedKinds>,
 ) -> Result<Json<Touched>, ApiError> {
     set_muted(&state, &by, member, kinds, false).await.map(Json)
 }
 
 async fn settle(
-    state: &State,
+    state: &AppState,
     by: &By,
     (app, room, user): (AppId, String, String),
     accept: bool,
@@ -311,9 +311,9 @@ async fn settle(
     params(("app" = u32, Path), ("room" = String, Path), ("user" = String, Path)),
     responses((status = 200, body = Touched)))]
 pub(crate) async fn admit(
-    Has(state): Has<Arc<State>>,
+    State(state): State<Arc<AppState>>,
     by: By,
-    At(member): At<(AppId, String, String)>,
+    Path(member): Path<(AppId, String, String)>,
 ) -> Result<Json<Touched>, ApiError> {
     settle(&state, &by, member, true).await.map(Json)
 }
@@ -323,9 +323,9 @@ pub(crate) async fn admit(
     params(("app" = u32, Path), ("room" = String, Path), ("user" = String, Path)),
     responses((status = 200, body = Touched)))]
 pub(crate) async fn decline(
-    Has(state): Has<Arc<State>>,
+    State(state): State<Arc<AppState>>,
     by: By,
-    At(member): At<(AppId, String, String)>,
+    Path(member): Path<(AppId, String, String)>,
 ) -> Result<Json<Touched>, ApiError> {
     settle(&state, &by, member, false).await.map(Json)
 }
@@ -335,9 +335,9 @@ pub(crate) async fn decline(
     params(("app" = u32, Path), ("room" = String, Path)),
     responses((status = 200, body = Touched)))]
 pub(crate) async fn close(
-    Has(state): Has<Arc<State>>,
+    State(state): State<Arc<AppState>>,
     by: By,
-    At((app, room)): At<(AppId, String)>,
+    Path((app, room)): Path<(AppId, String)>,
 ) -> Result<Json<Touched>, ApiError> {
     let record = of_room(&by, "room.close", app, &room);
     act(&state, &by, app, record, Command::CloseRoom { app, room }).await.map(Json)
@@ -348,9 +348,9 @@ pub(crate) async fn close(
     params(("app" = u32, Path), ("room" = String, Path)),
     responses((status = 202, body = Touched)))]
 pub(crate) async fn message(
-    Has(state): Has<Arc<State>>,
+    State(state): State<Arc<AppState>>,
     by: By,
-    At((app, room)): At<(AppId, String)>,
+    Path((app, room)): Path<(AppId, String)>,
     Body(NewMessage { to, topic, data }): Body<NewMessage>,
 ) -> Result<(StatusCode, Json<Touched>), ApiError> {
     let record = of_room(&by, "room.message", app, &room);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::{Json, extract::State as Has, http::StatusCode};
+use axum::{Json, extract::State, http::StatusCode};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 use stagedoor_bus::Hit;
@@ -12,7 +12,7 @@ use stagedoor_token::{
 };
 use utoipa::ToSchema;
 
-use super::{At, Body, app_row, forms};
+use super::{Body, Path, app_row, forms};
 use crate::{
     act::By,
     caller::Scope,
@@ -20,7 +20,7 @@ use crate::{
     error::{ApiError, InRoom},
     issue::{Issued, Lives, NotIssued, Stay, Terms, Wanted, bearer, issue},
     secret,
-    state::State,
+    state::AppState,
 };
 
 /// What the token is to say.
@@ -155,7 +155,7 @@ pub(crate) struct TokenAnswer {
     now: u64,
 }
 
-async fn mint(state: &State, app: AppId, new: NewToken) -> Result<Issued, ApiError> {
+async fn mint(state: &AppState, app: AppId, new: NewToken) -> Result<Issued, ApiError> {
     // Let go of before the record is written.
     let _look = state.doors.look(app).await;
     let row = app_row(state, app).await?;
@@ -183,9 +183,9 @@ async fn mint(state: &State, app: AppId, new: NewToken) -> Result<Issued, ApiErr
 #[utoipa::path(post, path = "/v1/apps/{app}/tokens", tag = "tokens", params(("app" = u32, Path)), request_body = NewToken,
     responses((status = 201, body = TokenCreated)))]
 pub(crate) async fn create(
-    Has(state): Has<Arc<State>>,
+    State(state): State<Arc<AppState>>,
     by: By,
-    At(app): At<AppId>,
+    Path(app): Path<AppId>,
     Body(new): Body<NewToken>,
 ) -> Result<(StatusCode, Json<TokenCreated>), InRoom> {
     let allowed = by.caller.may(app, Scope::TokensMint);
@@ -214,9 +214,9 @@ pub(crate) async fn create(
 #[utoipa::path(post, path = "/v1/apps/{app}/tokens/verify", tag = "tokens", params(("app" = u32, Path)),
     request_body = TokenQuestion, responses((status = 200, body = TokenAnswer)))]
 pub(crate) async fn explain(
-    Has(state): Has<Arc<State>>,
+    State(state): State<Arc<AppState>>,
     by: By,
-    At(app): At<AppId>,
+    Path(app): Path<AppId>,
     Body(question): Body<TokenQuestion>,
 ) -> Result<Json<TokenAnswer>, ApiError> {
     by.caller.may(app, Scope::TokensMint)?;
@@ -239,7 +239,7 @@ pub(crate) async fn explain(
 }
 
 /// What a signature that is not the key's is due to. Only a key of this app is tried.
-async fn why_not_signed(state: &State, app: AppId, token: &str) -> Result<String, ApiError> {
+async fn why_not_signed(state: &AppState, app: AppId, token: &str) -> Result<String, ApiError> {
     let keys = state.store.keys(app).await?;
     let kid = kid_of_token(token);
     let named = keys.iter().find(|key| Some(&key.kid) == kid.as_ref());
@@ -248,7 +248,7 @@ async fn why_not_signed(state: &State, app: AppId, token: &str) -> Result<String
     Ok(fault.to_string())
 }
 
-fn answer(state: &State, app: AppId, question: &TokenQuestion, now: u64) -> TokenAnswer {
+fn answer(state: &AppState, app: AppId, question: &TokenQuestion, now: u64) -> TokenAnswer {
     let directory = state.bus.directory();
     let not = |code, public_code, message: String| TokenAnswer {
         valid: false,

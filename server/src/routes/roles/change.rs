@@ -15,7 +15,7 @@ use crate::{
     error::ApiError,
     record::unix_ms,
     role_set,
-    state::State,
+    state::AppState,
     store::{author::Author, roles::RoleSetRow, write::Tx},
 };
 
@@ -48,7 +48,7 @@ impl Set {
 }
 
 /// The newest roles, with their tag.
-pub(super) async fn newest(state: &State, app: AppId) -> Result<(String, Set), ApiError> {
+pub(super) async fn newest(state: &AppState, app: AppId) -> Result<(String, Set), ApiError> {
     let since_ms = app_row(state, app).await?.created_ms;
     let set = state.store.role_set(app).await?.map_or_else(|| Ok(Set::built_in()), Set::of)?;
     Ok((tag(since_ms, set.version), set))
@@ -90,7 +90,7 @@ pub(super) struct Change {
 
 impl Change {
     pub(super) async fn begin(
-        state: &State,
+        state: &AppState,
         by: &By,
         app: AppId,
         seen: &IfMatch,
@@ -113,7 +113,7 @@ impl Change {
     /// Makes these roles the next version, tells the doors, and has the relay look at live seats if that was asked.
     pub(super) async fn finish(
         mut self,
-        state: &State,
+        state: &AppState,
         by: &By,
         role: Option<&str>,
         roles: Roles,
@@ -151,7 +151,7 @@ impl Change {
 }
 
 /// Has the relay give live seats what the roles say now; how many grants that changed.
-pub(super) async fn reapplied(state: &State, app: AppId) -> Result<usize, ApiError> {
+pub(super) async fn reapplied(state: &AppState, app: AppId) -> Result<usize, ApiError> {
     match state.bus.command(Command::Reapply { app }).await? {
         Answer::Done { seats } => Ok(seats),
         _ => Err(ApiError::Internal),
