@@ -12,7 +12,7 @@ use axum::{
 use stagedoor_token::AppId;
 
 use crate::{
-    act::By,
+    act::Audited,
     error::{ApiError, Problem},
     idempotency,
     state::AppState,
@@ -39,11 +39,11 @@ pub(crate) async fn guard(
     let response = next.run(request).await;
     let problem = response.extensions().get::<Problem>();
     if problem.is_some_and(|problem| problem.code == "scope_missing")
-        && let Some(Attempt { by, operation, app }) = attempt
+        && let Some(Attempt { audited, operation, app }) = attempt
     {
-        let record = by.record_of_none("caller").with_code("scope_missing").detail(&operation);
+        let record = audited.record_of_none("caller").with_code("scope_missing").detail(&operation);
         state.recorder.refused(match app {
-            Some(app) => by.file(record, app),
+            Some(app) => audited.file(record, app),
             None => record,
         });
     }
@@ -52,18 +52,18 @@ pub(crate) async fn guard(
 
 /// What was asked, as far as a refusal needs it.
 struct Attempt {
-    by: By,
+    audited: Audited,
     operation: String,
     app: Option<AppId>,
 }
 
 impl Attempt {
-    fn of(request: &Request, state: &AppState) -> Option<Self> {
-        let by = By::of(request.extensions(), state)?;
+    fn of(request: &Request, state: &Arc<AppState>) -> Option<Self> {
+        let audited = Audited::of(request.extensions(), state)?;
         let route = request.extensions().get::<MatchedPath>()?.as_str();
         let operation = format!("{} {route}", request.method());
         let app = request.uri().path().split('/').nth(3);
         let app = app.filter(|_| route.starts_with("/v1/apps/{app}"));
-        Some(Self { by, operation, app: app.and_then(|app| app.parse().ok()).map(AppId) })
+        Some(Self { audited, operation, app: app.and_then(|app| app.parse().ok()).map(AppId) })
     }
 }

@@ -53,6 +53,22 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
     }
 }
 
+/// The path of a member: `/v1/apps/{app}/rooms/{room}/members/{user}`, and what follows.
+pub(crate) struct MemberPath {
+    pub(crate) app: AppId,
+    pub(crate) room: String,
+    pub(crate) user: String,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for MemberPath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let Path((app, room, user)) = Path::from_request_parts(parts, state).await?;
+        Ok(Self { app, room, user })
+    }
+}
+
 /// Which part of a path is not what it must be, of a route such as `/v1/apps/{app}`.
 fn path_fault(rejection: &PathRejection, route: &str) -> String {
     let part = |at: usize| route.split(['{', '}']).skip(1).step_by(2).nth(at).unwrap_or("it");

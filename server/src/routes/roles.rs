@@ -10,7 +10,7 @@ use stagedoor_token::AppId;
 
 use super::{Body, Page, Paging, Path, Query, app_row, etag::IfMatch, number_after, page_limit};
 use crate::{
-    act::By,
+    act::Audited,
     caller::{Caller, Scope},
     doors::roles_of,
     error::ApiError,
@@ -43,15 +43,14 @@ pub(crate) async fn show(
 #[utoipa::path(put, path = "/v1/apps/{app}/roles", tag = "roles", params(("app" = u32, Path)), request_body = NewRoles,
     responses((status = 200, body = RolesView)))]
 pub(crate) async fn replace(
-    State(state): State<Arc<AppState>>,
-    by: By,
+    audited: Audited,
     Path(app): Path<AppId>,
     seen: IfMatch,
     Body(NewRoles { roles, version, reapply }): Body<NewRoles>,
 ) -> Result<Tagged<RolesView>, ApiError> {
-    let change = Change::begin(&state, &by, app, &seen, Base { version, reapply }).await?;
-    let roles = role_set::read(roles.get(), state.config.roles_max)?;
-    change.finish(&state, &by, None, roles).await
+    let change = Change::begin(&audited, app, &seen, Base { version, reapply }).await?;
+    let roles = role_set::read(roles.get(), audited.state.config.roles_max)?;
+    change.finish(&audited, None, roles).await
 }
 
 /// One role.
@@ -75,21 +74,20 @@ pub(crate) async fn show_one(
     params(("app" = u32, Path), ("role" = String, Path)),
     responses((status = 200, body = RolesView)))]
 pub(crate) async fn put_one(
-    State(state): State<Arc<AppState>>,
-    by: By,
+    audited: Audited,
     Path((app, name)): Path<(AppId, String)>,
     seen: IfMatch,
     Body(NewRole { template, version, reapply }): Body<NewRole>,
 ) -> Result<Tagged<RolesView>, ApiError> {
-    let change = Change::begin(&state, &by, app, &seen, Base { version, reapply }).await?;
+    let change = Change::begin(&audited, app, &seen, Base { version, reapply }).await?;
     let role = role_set::read_one(&template)?;
     if **role.name() != *name {
         let detail = format!("role `{}`: the path names another", role.name());
         let error = ApiError::Invalid { code: "roles_invalid", detail: detail.into() };
         return Err(error.at("template.role"));
     }
-    let roles = role_set::with(&change.newest.roles, &role, state.config.roles_max)?;
-    change.finish(&state, &by, Some(&name), roles).await
+    let roles = role_set::with(&change.newest.roles, &role, audited.state.config.roles_max)?;
+    change.finish(&audited, Some(&name), roles).await
 }
 
 /// Takes one role out: its tokens open nothing any more.
@@ -97,16 +95,15 @@ pub(crate) async fn put_one(
     params(("app" = u32, Path), ("role" = String, Path), Base),
     responses((status = 200, body = RolesView)))]
 pub(crate) async fn delete_one(
-    State(state): State<Arc<AppState>>,
-    by: By,
+    audited: Audited,
     Path((app, name)): Path<(AppId, String)>,
     seen: IfMatch,
     Query(base): Query<Base>,
 ) -> Result<Tagged<RolesView>, ApiError> {
-    let change = Change::begin(&state, &by, app, &seen, base).await?;
+    let change = Change::begin(&audited, app, &seen, base).await?;
     change.newest.roles.get(&name).ok_or_else(role_unknown)?;
-    let roles = role_set::without(&change.newest.roles, &name, state.config.roles_max)?;
-    change.finish(&state, &by, Some(&name), roles).await
+    let roles = role_set::without(&change.newest.roles, &name, audited.state.config.roles_max)?;
+    change.finish(&audited, Some(&name), roles).await
 }
 
 /// Lists the versions that are kept, newest first. Version 0, the built-in roles, is always there and not
@@ -166,16 +163,15 @@ pub(crate) async fn show_version(
     params(("app" = u32, Path), ("version" = u64, Path), Base),
     responses((status = 200, body = RolesView)))]
 pub(crate) async fn restore(
-    State(state): State<Arc<AppState>>,
-    by: By,
+    audited: Audited,
     Path((app, old)): Path<(AppId, u64)>,
     seen: IfMatch,
     Query(base): Query<Base>,
 ) -> Result<Tagged<RolesView>, ApiError> {
-    let mut change = Change::begin(&state, &by, app, &seen, base).await?;
+    let mut change = Change::begin(&audited, app, &seen, base).await?;
     let old = match old {
         0 => Set::built_in(),
         _ => Set::of(change.tx.role_set_version(app, old).await?.ok_or_else(version_unknown)?)?,
     };
-    change.finish(&state, &by, None, old.roles).await
+    change.finish(&audited, None, old.roles).await
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::{Json, extract::State, http::StatusCode};
+use axum::{Json, http::StatusCode};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 use stagedoor_bus::Hit;
@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 
 use super::{Body, Path, app_row, forms};
 use crate::{
-    act::By,
+    act::Audited,
     caller::Scope,
     doors::key_of,
     error::{ApiError, InRoom},
@@ -183,26 +183,25 @@ async fn mint(state: &AppState, app: AppId, new: NewToken) -> Result<Issued, Api
 #[utoipa::path(post, path = "/v1/apps/{app}/tokens", tag = "tokens", params(("app" = u32, Path)), request_body = NewToken,
     responses((status = 201, body = TokenCreated)))]
 pub(crate) async fn create(
-    State(state): State<Arc<AppState>>,
-    by: By,
+    audited: Audited,
     Path(app): Path<AppId>,
     Body(new): Body<NewToken>,
 ) -> Result<(StatusCode, Json<TokenCreated>), InRoom> {
-    let allowed = by.caller.may(app, Scope::TokensMint);
-    allowed.inspect_err(|error| state.metrics.mint(error.code()))?;
-    let record = by.record(app, "token.mint");
+    let allowed = audited.caller.may(app, Scope::TokensMint);
+    allowed.inspect_err(|error| audited.state.metrics.mint(error.code()))?;
+    let record = audited.record(app, "token.mint");
     let record = record.room(&new.room).user(&new.user).role(&new.role);
-    let issued = mint(&state, app, new).await;
-    state.metrics.mint(issued.as_ref().map_or_else(ApiError::code, |_| "ok"));
+    let issued = mint(&audited.state, app, new).await;
+    audited.state.metrics.mint(issued.as_ref().map_or_else(ApiError::code, |_| "ok"));
     let Issued { token, claims, grants } = match issued {
         Ok(issued) => issued,
         Err(error) => {
             let room = record.room.clone();
-            state.recorder.refused(record.with_code(error.code()));
+            audited.state.recorder.refused(record.with_code(error.code()));
             return Err(InRoom { room, error });
         }
     };
-    state.recorder.record(record.jti(&claims.jti)).await?;
+    audited.state.recorder.record(record.jti(&claims.jti)).await?;
     let expires_in_s = claims.exp - claims.iat;
     Ok((
         StatusCode::CREATED,
@@ -214,27 +213,26 @@ pub(crate) async fn create(
 #[utoipa::path(post, path = "/v1/apps/{app}/tokens/verify", tag = "tokens", params(("app" = u32, Path)),
     request_body = TokenQuestion, responses((status = 200, body = TokenAnswer)))]
 pub(crate) async fn explain(
-    State(state): State<Arc<AppState>>,
-    by: By,
+    audited: Audited,
     Path(app): Path<AppId>,
     Body(question): Body<TokenQuestion>,
 ) -> Result<Json<TokenAnswer>, ApiError> {
-    by.caller.may(app, Scope::TokensMint)?;
+    audited.caller.may(app, Scope::TokensMint)?;
     let answer = {
-        let _look = state.doors.look(app).await;
-        app_row(&state, app).await?;
-        let mut answer = answer(&state, app, &question, state.unix_s());
+        let _look = audited.state.doors.look(app).await;
+        app_row(&audited.state, app).await?;
+        let mut answer = answer(&audited.state, app, &question, audited.state.unix_s());
         if answer.code == Refusal::SignatureInvalid.code() {
-            answer.message = Some(why_not_signed(&state, app, &question.token).await?);
+            answer.message = Some(why_not_signed(&audited.state, app, &question.token).await?);
         }
         answer
     };
-    let record = by.record(app, "token.verify").with_code(answer.code);
+    let record = audited.record(app, "token.verify").with_code(answer.code);
     let record = match &answer.claims {
         Some(Claims { room, user, jti, .. }) => record.room(room).user(user).jti(jti),
         None => record,
     };
-    state.recorder.record(record).await?;
+    audited.state.recorder.record(record).await?;
     Ok(Json(answer))
 }
 

@@ -9,7 +9,7 @@ use stagedoor_token::{AppId, Roles};
 
 use crate::routes::{app_in, app_row, etag::IfMatch};
 use crate::{
-    act::By,
+    act::Audited,
     caller::Scope,
     doors::roles_of,
     error::ApiError,
@@ -90,14 +90,13 @@ pub(super) struct Change {
 
 impl Change {
     pub(super) async fn begin(
-        state: &AppState,
-        by: &By,
+        audited: &Audited,
         app: AppId,
         seen: &IfMatch,
         Base { version, reapply }: Base,
     ) -> Result<Self, ApiError> {
-        by.caller.may(app, Scope::AppsAdmin)?;
-        let mut tx = state.store.begin().await?;
+        audited.caller.may(app, Scope::AppsAdmin)?;
+        let mut tx = audited.state.store.begin().await?;
         let since_ms = app_in(&mut tx, app).await?.created_ms;
         let newest = tx.role_set(app).await?.map_or_else(|| Ok(Set::built_in()), Set::of)?;
         seen.check(&tag(since_ms, newest.version))?;
@@ -113,8 +112,7 @@ impl Change {
     /// Makes these roles the next version, tells the doors, and has the relay look at live seats if that was asked.
     pub(super) async fn finish(
         mut self,
-        state: &AppState,
-        by: &By,
+        audited: &Audited,
         role: Option<&str>,
         roles: Roles,
     ) -> Result<Tagged<RolesView>, ApiError> {
@@ -125,27 +123,27 @@ impl Change {
             version,
             roles: role_set::write(roles.iter())?,
             created_ms: unix_ms(),
-            actor: Author::of(&by.caller.actor()),
+            actor: Author::of(&audited.caller.actor()),
         };
         let record = |kind: &str, detail: &str| {
-            let record = by.record(app, kind).detail(detail);
+            let record = audited.record(app, kind).detail(detail);
             role.map_or(record.clone(), |role| record.role(role))
         };
-        self.tx.add_role_set(&row, state.config.role_versions_max).await?;
+        self.tx.add_role_set(&row, audited.state.config.role_versions_max).await?;
         self.tx.add_record(record("roles.change", &format!("version={version}"))).await?;
-        state.commit_app(self.tx, app).await?;
+        audited.state.commit_app(self.tx, app).await?;
         let tag = tag(self.since_ms, version);
         let view = Set { version, made: Some((row.created_ms, row.actor)), roles }.view();
         if !self.reapply {
             return Ok(tagged(&tag, view));
         }
-        let seats = reapplied(state, app).await;
+        let seats = reapplied(&audited.state, app).await;
         let (code, told) = match &seats {
             Ok(seats) => ("ok", format!("version={version} seats={seats}")),
             Err(error) => (error.code(), format!("version={version}")),
         };
         let record = record("roles.reapply", &told).with_code(code);
-        state.recorder.record(record).await?;
+        audited.state.recorder.record(record).await?;
         Ok(tagged(&tag, RolesView { seats: Some(seats?), ..view }))
     }
 }
