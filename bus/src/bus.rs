@@ -1,4 +1,4 @@
-//! The trait that every filling of the bus has. Says nothing of how.
+//! The trait that every implementation of the bus has. Says nothing of how.
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
@@ -16,7 +16,7 @@ use crate::{
     store::Storing,
 };
 
-/// A future that a filling of the bus gives back.
+/// A future that an implementation of the bus gives back.
 pub type BusFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, BusError>> + Send + 'a>>;
 
 /// What both sides hold of the bus: the relay reads the directory and tells what happened, the server

@@ -2,8 +2,8 @@
 //!
 //! In reading order; a file uses only files further down:
 //!
-//! 1. [`local`]: the filling for one process: the directory in memory, commands over a channel.
-//! 2. [`bus`]: the trait that every filling has.
+//! 1. [`local`]: the implementation for one process: the directory in memory, commands over a channel.
+//! 2. [`bus`]: the trait that every implementation has.
 //! 3. [`command`]: what the server asks of the relay.
 //! 4. [`event`]: what the relay tells the server.
 //! 5. [`store`]: what the relay asks the server to store before it answers.
@@ -40,7 +40,7 @@ pub use command::{Answer, Command};
 pub use directory::{App, AppLife, Directory};
 pub use error::BusError;
 pub use event::Event;
-pub use local::{Asked, Ends, LocalBus};
+pub use local::{Asked, LocalBus, Receivers};
 pub use revocation::{Bearer, Hit, Revocation, Target, Then};
 pub use revocations::{Held, REVOCATION_KEPT_S, Revocations};
 pub use store::{Change, StoreRequest, Stored, Storing};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{Json, http::StatusCode};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
-use stagedoor_bus::Hit;
+use stagedoor_bus::{Bearer, Hit};
 use stagedoor_token::{
     AppId, Claims, Fault, Field, Grants, KeySet, KeyState, MintError, Refusal, explain_signature,
     form::malformed_claim, kid_of_token, seat, verify_with_key,
@@ -18,7 +18,7 @@ use crate::{
     caller::Scope,
     doors::key_of,
     error::{ApiError, InRoom},
-    issue::{Issued, Lives, NotIssued, Stay, Terms, Wanted, bearer, issue},
+    issue::{Issued, Lives, NotIssued, Stay, Terms, Wanted, issue},
     secret,
     state::AppState,
 };
@@ -272,7 +272,7 @@ fn answer(state: &AppState, app: AppId, question: &TokenQuestion, now: u64) -> T
     };
     let seconds_left = i64::try_from(claims.exp).ok().map(|exp| exp - now as i64);
     let roles = directory.app(app).map(|app| app.roles.clone()).unwrap_or_default();
-    let hit = state.bus.revocations().find(&bearer(&claims, key.kid()), now);
+    let hit = state.bus.revocations().find(&Bearer::of(&claims, key.kid()), now);
     // In the order of the door.
     let told = if question.room.as_ref().is_some_and(|room| *room != claims.room) {
         not("room_mismatch", "room_mismatch", "the token is for another room".into())

@@ -82,7 +82,7 @@ fn documented() -> BTreeMap<String, String> {
         include_str!("../config.rs"),
         include_str!("../../../server/src/config.rs"),
         include_str!("../../../relay/src/relay.rs"),
-        include_str!("../../../relay/src/tls.rs"),
+        include_str!("../../../relay/src/net/tls.rs"),
         include_str!("../../../sdk/rust/wire/src/limits.rs"),
     ];
     let mut out = BTreeMap::new();
