@@ -74,7 +74,7 @@ impl Crate {
         let path = source.join(root_file);
         let text = std::fs::read_to_string(root.join(&path)).ok()?;
         let mut files = BTreeMap::new();
-        add(root, &source, &path, Vec::new(), &mut files);
+        add(root, &source, &path, &[], &mut files);
         Some(Self { root: (path, text), files })
     }
 
@@ -158,7 +158,7 @@ impl Crate {
             }
         };
         for (index, part) in rest.iter().enumerate() {
-            let child = [at.as_slice(), &[part.clone()]].concat();
+            let child = [at.as_slice(), std::slice::from_ref(part)].concat();
             if self.files.contains_key(&child) {
                 at = child;
                 continue;
@@ -227,12 +227,12 @@ fn add(
     root: &Path,
     folder: &Path,
     path: &Path,
-    module: Module,
+    module: &[String],
     files: &mut BTreeMap<Module, File>,
 ) {
     let Ok(text) = std::fs::read_to_string(root.join(path)) else { return };
-    let (words, hidden) = built(words(&text));
-    files.insert(module.clone(), File { path: path.to_owned(), named: paths(&words) });
+    let (words, hidden) = built(&words(&text));
+    files.insert(module.to_vec(), File { path: path.to_owned(), named: paths(&words) });
     let Ok(entries) = std::fs::read_dir(root.join(folder)) else { return };
     let mut names: BTreeSet<String> = BTreeSet::new();
     for entry in entries.flatten() {
@@ -243,8 +243,8 @@ fn add(
         if module.is_empty() && ["lib", "main"].contains(&name.as_str()) {
             continue;
         }
-        let child = [module.as_slice(), &[name.clone()]].concat();
-        add(root, &folder.join(&name), &folder.join(format!("{name}.rs")), child, files);
+        let child = [module, std::slice::from_ref(&name)].concat();
+        add(root, &folder.join(&name), &folder.join(format!("{name}.rs")), &child, files);
     }
 }
 

@@ -133,16 +133,16 @@ pub(crate) fn closing(words: &[Word], at: usize) -> usize {
 
 /// The words of which a build of the program is made, and the modules that it does not have: those behind
 /// `#[cfg(test)]` and behind a feature.
-pub(crate) fn built(words: Vec<Word>) -> (Vec<Word>, Vec<String>) {
+pub(crate) fn built(words: &[Word]) -> (Vec<Word>, Vec<String>) {
     let (mut kept, mut hidden, mut at) = (Vec::new(), Vec::new(), 0);
     while at < words.len() {
-        let end = attribute_end(&words, at);
+        let end = attribute_end(words, at);
         let Some(end) = end.filter(|end| hides(&words[at..*end])) else {
             kept.push(words[at].clone());
             at += 1;
             continue;
         };
-        let item_end = item_end(&words, end);
+        let item_end = item_end(words, end);
         let item = &words[end..item_end];
         let name = item.iter().position(|word| word.text == "mod").map(|mod_at| mod_at + 1);
         hidden.extend(name.and_then(|name| item.get(name)).map(|word| word.text.clone()));
@@ -204,7 +204,7 @@ mod tests {
     fn what_only_tests_and_features_build_is_left_out() {
         let source = "#[cfg(test)] mod tests; a; #[cfg(test)] #[x] fn f<A, B>(c: [u8; 3]) { d } e; \
             struct S { #[cfg(feature = \"x\")] f: u8, g: u8 } #[cfg(not(test))] h;";
-        let (kept, hidden) = built(words(source));
+        let (kept, hidden) = built(&words(source));
         let kept = texts(&kept).join(" ");
         assert_eq!(kept, "a ; e ; struct S { g : u8 } # [ cfg ( not ( test ) ) ] h ;");
         assert_eq!(hidden, ["tests"]);

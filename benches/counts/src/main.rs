@@ -8,7 +8,7 @@
 //! 1. `relay`: a frame on its way: appended to a stream's log, gathered into a batch, written.
 //! 2. `token`: the door: a token verified or refused, its grants found, an action decided.
 //! 3. `wire`: what a member sends, decoded.
-//! 4. `count`: what is counted: the inside of [`counted`], by its name.
+//! 4. `count`: what is counted: the inside of `counted`, by its name.
 
 mod count;
 mod relay;
