@@ -11,7 +11,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use stagedoor_bus::{Ends, LocalBus};
+use stagedoor_bus::{LocalBus, Receivers};
 use stagedoor_token::{AppId, Claims, Pattern, Roles};
 use stagedoor_wire::{
     limits::Limits,
@@ -39,7 +39,7 @@ pub struct Stage {
     subscribers: Vec<Subscriber>,
     gather_bytes_max: usize,
     now_ms: u64,
-    _bus: Ends,
+    _bus: Receivers,
 }
 
 struct Subscriber {

@@ -205,25 +205,11 @@ fn admit(
         proof::check(presented.proof, bound.jkt, presented.token, presented.nonce)
             .map_err(Denied::Proof)?;
     }
-    is_alive(revocations, &bearer_of(&claims, &kid), now_s)?;
+    is_alive(revocations, &Bearer::of(&claims, &kid), now_s)?;
     let app = directory.app(claims.app).ok_or(Refusal::KeyUnknown)?;
     let grants = seat(&claims, &app.roles).map_err(Denied::Token)?;
     let (roles, since_ms) = (app.roles.clone(), app.since_ms);
     Ok(Admission { kid, claims, roles, grants, second_login: app.second_login, since_ms })
-}
-
-/// What a revocation is looked up by.
-pub(crate) fn bearer_of<'a>(claims: &'a Claims, kid: &'a str) -> Bearer<'a> {
-    Bearer {
-        app: claims.app,
-        room: &claims.room,
-        user: &claims.user,
-        role: &claims.role,
-        kid,
-        jti: &claims.jti,
-        iat: claims.iat,
-        generation: claims.generation,
-    }
 }
 
 /// Whether a token is not revoked, and its user not banned.

@@ -1,5 +1,5 @@
-//! An app's roles read and changed. After `issue`, before `state`. Pure: keeps nothing, asks nobody. What is
-//! refused is refused with the role and the field.
+//! An app's roles read and changed. Pure: keeps nothing, asks nobody. What is refused is refused with the
+//! role and the field.
 
 use std::collections::BTreeMap;
 

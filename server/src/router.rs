@@ -1,5 +1,4 @@
-//! Which path goes where; request ids, rates, and the body of every problem. After `server`, before
-//! `routes`.
+//! Which path goes where; request ids, rates, and the body of every problem.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -9,7 +8,7 @@ use std::{
 use axum::{
     Json, Router,
     extract::{
-        DefaultBodyLimit, MatchedPath, RawPathParams, Request, State as Has,
+        DefaultBodyLimit, MatchedPath, RawPathParams, Request, State,
         rejection::RawPathParamsRejection,
     },
     http::{Extensions, HeaderName, HeaderValue, Method, header},
@@ -32,7 +31,7 @@ use crate::{
     record::Record,
     routes::{admission, api_keys, apps, audit, keys, pages, revocations, roles, rooms, tokens},
     secret,
-    state::State,
+    state::AppState,
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -54,7 +53,7 @@ const REQUEST_ID_BYTES_MAX: usize = 64;
 )]
 struct Document;
 
-fn api() -> OpenApiRouter<Arc<State>> {
+fn api() -> OpenApiRouter<Arc<AppState>> {
     OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(apps::create, apps::list))
         .routes(routes!(apps::show, apps::change, apps::delete))
@@ -94,7 +93,7 @@ pub fn openapi() -> String {
 }
 
 /// Every path of the server.
-pub(crate) fn router(state: Arc<State>) -> Router {
+pub(crate) fn router(state: Arc<AppState>) -> Router {
     let (api, handlers) = api().split_for_parts();
     let document = Arc::new(document(&handlers, &state.config));
     api.route_layer(from_fn_with_state(state.clone(), guard))
@@ -116,7 +115,7 @@ pub(crate) fn router(state: Arc<State>) -> Router {
 
 /// Gives every request an id, writes problems, counts answers.
 async fn identify(
-    Has(state): Has<Arc<State>>,
+    State(state): State<Arc<AppState>>,
     // Nothing where no path matched.
     asked: Result<RawPathParams, RawPathParamsRejection>,
     mut request: Request,
@@ -182,7 +181,11 @@ fn label(method: &Method) -> &'static str {
 
 /// Finds out who asks, and whether not too often. The credential is looked at first: failures of others, from the
 /// same address or with the same id, never refuse one that is good.
-async fn authenticate(Has(state): Has<Arc<State>>, mut request: Request, next: Next) -> Response {
+async fn authenticate(
+    State(state): State<Arc<AppState>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let presented = Presented::of(request.headers());
     let id = presented.as_ref().ok().map(Presented::id);
     let caller = match presented {
@@ -215,7 +218,12 @@ async fn authenticate(Has(state): Has<Arc<State>>, mut request: Request, next: N
 }
 
 /// Counts a failed authentication, of an address and of a credential's id; within their rates it is recorded.
-fn failed(state: &State, error: ApiError, id: Option<&str>, extensions: &Extensions) -> ApiError {
+fn failed(
+    state: &AppState,
+    error: ApiError,
+    id: Option<&str>,
+    extensions: &Extensions,
+) -> ApiError {
     let peer = extensions.get::<SocketAddr>().map(|peer| peer.ip().to_canonical());
     let address = peer.map_or_else(|| "unknown".into(), |peer| rate::source(peer).to_string());
     let of_address = state.refusals.take(&address);

@@ -1,5 +1,5 @@
-//! What `stagedoor dev` makes and remembers for a developer. After `cli`, before `assemble`. Its file in the
-//! data folder holds secrets and is read by its owner alone.
+//! What `stagedoor dev` makes and remembers for a developer. Its file in the data folder holds secrets and is
+//! read by its owner alone.
 
 use std::{
     fs::{File, OpenOptions},

@@ -1,5 +1,5 @@
-//! The log, on standard error. After `refusals`, before `config`. What strangers are refused is logged line by line,
-//! and bounded: a minute has so many lines of it at most, and the further ones are counted.
+//! The log, on standard error. What strangers are refused is logged line by line, and bounded: a minute has
+//! so many lines of it at most, and the further ones are counted.
 
 use std::{
     io::IsTerminal,

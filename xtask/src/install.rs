@@ -1,6 +1,6 @@
 //! What tests and benchmarks need that is not Rust: Python with PyJWT, websockets, openapi-python-client
 //! and schemathesis, Node with jose and redocly, ffmpeg, nginx, HAProxy, Caddy and systemd-analyze, valgrind,
-//! cargo-deny; Bun and nats-server. After `budget`, before `links`. Installs from the ordinary registries; what
+//! cargo-deny; Bun and nats-server. Installs from the ordinary registries; what
 //! cannot be had is said, and the tests that need it fail by themselves.
 
 use std::{path::PathBuf, process::Command};

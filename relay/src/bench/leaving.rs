@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use stagedoor_bus::{Ends, LocalBus};
+use stagedoor_bus::{LocalBus, Receivers};
 use stagedoor_wire::limits::Limits;
 
 use super::take_in;
@@ -23,7 +23,7 @@ const LEAVING_PER_ROOM: usize = 100;
 pub struct Leaving {
     shared: Arc<Shared>,
     members: Vec<(Seat, Connected, Arc<Mailbox>)>,
-    _bus: Ends,
+    _bus: Receivers,
 }
 
 impl Leaving {

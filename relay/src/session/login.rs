@@ -10,16 +10,13 @@ use std::{
 };
 
 use serde_json::value::RawValue;
-use stagedoor_bus::{Actor, AppLife, By, Event as BusEvent, Storing};
+use stagedoor_bus::{Actor, AppLife, Bearer, By, Event as BusEvent, Storing};
 use stagedoor_token::{Claims, Roles};
 use stagedoor_wire::{member::Cursor, reply::LoggedIn};
 
 use super::seat::Seat;
 use crate::{
-    door::{
-        Admission, Denied, Presented, Proven, Ticket, TooOften, bearer_of, door, door_again,
-        is_alive,
-    },
+    door::{Admission, Denied, Presented, Proven, Ticket, TooOften, door, door_again, is_alive},
     log::mailbox::Mailbox,
     net::addresses::Peer,
     room::{ChangeError, GrantChange, Room},
@@ -149,7 +146,7 @@ impl Use {
         // In this order: whoever revokes it tells the doors first.
         let number = shared.tickets.begin_use(claims.app, &claims.jti);
         let begun = Self { shared: shared.clone(), number };
-        is_alive(&shared.bus.revocations(), &bearer_of(claims, kid), now_s)?;
+        is_alive(&shared.bus.revocations(), &Bearer::of(claims, kid), now_s)?;
         let revocation = of_token(claims.app, &claims.jti, now_s, "once");
         Ok((begun, shared.bus.store(app, vec![revocation], By::outside(Actor::Relay))))
     }

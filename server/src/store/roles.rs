@@ -1,5 +1,5 @@
-//! Role sets of apps, a row for each version, of `store`. A version is added and, when there are too many,
-//! let go; never changed. An app without one has the built-in roles, which are version 0.
+//! Role sets of apps, a row for each version. A version is added and, when there are too many, let go; never
+//! changed. An app without one has the built-in roles, which are version 0.
 
 use sqlx::{Row, sqlite::SqliteRow};
 use stagedoor_bus::ActorKind;

@@ -1,12 +1,12 @@
-//! `audit`, of `cli`: the whole trail, for the operator; and which records of it, also for `app audit`.
+//! `audit`: the whole trail, for the operator; and which records of it, also for `app audit`.
 
 use clap::Args;
 use hyper::Method;
 
 use super::{
-    Done,
+    failure::Done,
     http::{Api, Paging, segment},
-    print,
+    print::print,
     time::{Past, now_s},
 };
 

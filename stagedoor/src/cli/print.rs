@@ -1,11 +1,11 @@
-//! Answers as people read them: tables, with what matters first and times as times; of `cli`. As JSON they are what the
+//! Answers as people read them: tables, with what matters first and times as times. As JSON they are what the
 //! API said.
 
 use std::io::Write;
 
 use serde_json::Value;
 
-use super::{Done, time::utc};
+use super::{failure::Done, time::utc};
 
 /// What stands first, in this order.
 const FIRST: [&str; 16] = [

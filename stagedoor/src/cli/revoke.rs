@@ -1,16 +1,15 @@
-//! `revoke list|add|lift`, of `cli`.
+//! `revoke list|add|lift`.
 
 use clap::{Args, Subcommand};
 use hyper::Method;
 use serde_json::{Value, json};
 
 use super::{
-    Done, Failure,
+    failure::{Done, Failure, usage},
     http::{Api, Paging},
-    print,
+    print::print,
     sure::Sure,
     time::{Span, When, now_s},
-    usage,
 };
 
 #[derive(Debug, Args)]

@@ -1,4 +1,4 @@
-//! `room list|show|kick|ban|role|mute|unmute|admit|decline|close|message`, of `cli`.
+//! `room list|show|kick|ban|role|mute|unmute|admit|decline|close|message`.
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
@@ -6,9 +6,9 @@ use hyper::Method;
 use serde_json::{Value, json};
 
 use super::{
-    Done, Failure,
+    failure::{Done, Failure},
     http::{Api, Paging, segment},
-    print,
+    print::print,
     sure::Sure,
     time::{When, now_s},
 };

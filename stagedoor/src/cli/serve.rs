@@ -1,4 +1,4 @@
-//! `dev` and `serve`, of `cli`.
+//! `dev` and `serve`.
 
 use std::{collections::BTreeMap, io::Write, path::PathBuf};
 
@@ -6,10 +6,10 @@ use anyhow::Context;
 use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{Done, Failure, usage};
+use super::failure::{Done, Failure, usage};
 use crate::{
     assemble::{Running, start},
-    config::{Config, unknown_variables},
+    config::{Config, warnings::unknown_variables},
     dev, log,
 };
 

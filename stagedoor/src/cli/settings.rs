@@ -1,12 +1,12 @@
-//! `config check|print`, of `cli`.
+//! `config check|print`.
 
 use std::{collections::BTreeMap, io::Write};
 
 use clap::Subcommand;
 use toml::Value;
 
-use super::{Done, Failure};
-use crate::config::{Config, ConfigError, Loaded, unknown_variables};
+use super::failure::{Done, Failure};
+use crate::config::{Config, ConfigError, load::Loaded, warnings::unknown_variables};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Settings {

@@ -1,4 +1,4 @@
-//! Times and durations as people write them, of `cli`.
+//! Times and durations as people write them.
 
 use std::{
     fmt,

@@ -1,5 +1,5 @@
-//! The least and the most of every number of the configuration, of `config`. A number out of its bounds makes a
-//! server of no use, or overflows what it is counted by; a test holds the list and the settings together.
+//! The least and the most of every number of the configuration. A number out of its bounds makes a server of
+//! no use, or overflows what it is counted by; a test holds the list and the settings together.
 
 /// Every number: its name, the least and the most that it may be.
 pub(super) const BOUNDS: &[(&str, u64, u64)] = &[

@@ -1,4 +1,4 @@
-//! Where each code of the index is placed: found in the trail, or not, and why. Of `found`.
+//! Where each code of the index is placed: found in the trail, or not, and why.
 
 /// Refused at the door for what the claims of a signed token say.
 pub(super) const CLAIMS: [&str; 22] = [
