@@ -1,6 +1,6 @@
 //! A relay as it is written on `tokio::broadcast`: a channel for each room, a task for each member, a message
-//! at a time. After `machine`, before `floor`. On tokio-tungstenite, which is what axum's `ws` stands on;
-//! axum's own release of it is an older one than ours, and both would not be one version.
+//! at a time. On tokio-tungstenite, which is what axum's `ws` stands on; axum's own release of it is an older
+//! one than ours, and both would not be one version.
 
 use std::{
     collections::HashMap,

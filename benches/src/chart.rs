@@ -1,5 +1,5 @@
-//! The results as a chart: bars in groups, on a scale on which each step doubles. After `report`, before
-//! `lines`. Pure; readable on light and on dark ground.
+//! The results as a chart: bars in groups, on a scale on which each step doubles. Pure; readable on light and
+//! on dark ground.
 
 use std::fmt::Write;
 

@@ -1,5 +1,5 @@
-//! The least that a login can be: the signature of the token holds under a known secret. Last of the
-//! benchmarks. No claims are read, no rights looked up.
+//! The least that a login can be: the signature of the token holds under a known secret. No claims are read,
+//! no rights looked up.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};

@@ -1,5 +1,4 @@
-//! Scenarios against servers, round by round, so that a machine that drifts tilts nothing. First of the
-//! benchmarks, before `plan`.
+//! Scenarios against servers, round by round, so that a machine that drifts tilts nothing.
 
 use std::{io::Write, path::Path, time::Duration};
 

@@ -1,27 +1,18 @@
-//! Cost against size: what joining, leaving and publishing cost Stagedoor while there are ten of something, and
-//! while there are thousands. After `plan`, before `peers`. Blocking sockets, one request after another: what
-//! is measured is the server's processor time, and a slow generator does not tilt it.
+//! Cost against size: what joining, leaving and publishing cost Stagedoor while there are ten of something,
+//! and while there are thousands. Blocking sockets, one request after another: what is measured is the
+//! server's processor time, and a slow generator does not tilt it.
 
 mod visitor;
 
-use std::net::SocketAddr;
-
 use anyhow::{Context, Result, bail};
 use serde_json::json;
-use stagedoor_load::{Dialect, Minter, Process};
+use stagedoor_load::Dialect;
 
-use self::visitor::Visitor;
+use self::visitor::{App, Visitor};
 use crate::{
     machine,
     peers::{self, Kind},
 };
-
-/// The server: where it listens, what mints its tokens, and its process.
-struct App<'a> {
-    address: SocketAddr,
-    minter: &'a Minter,
-    process: Process,
-}
 
 type Values = Vec<(&'static str, f64)>;
 /// A size, and its figures by name.

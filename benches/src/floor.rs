@@ -1,6 +1,6 @@
-//! The least that a server can do: it knows who is in a room, encodes what one publishes once, and writes what
-//! is new to all others, many frames at a time or each by a call of its own, over epoll. No rights, no limits,
-//! no presence. After `broadcast`, before `check`.
+//! The least that a server can do: it knows who is in a room, encodes what one publishes once, and writes
+//! what is new to all others, many frames at a time or each by a call of its own, over epoll. No rights, no
+//! limits, no presence.
 //!
 //! A client upgrades at `/room/<name>` with a fixed answer; a text message is a token to check; a close frame is
 //! answered and ends the connection.

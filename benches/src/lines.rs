@@ -1,5 +1,5 @@
 //! The curves as a chart: what each operation costs while there are ten of something, and thousands, in
-//! multiples of the least size. After `chart`, before `tunnel`. Pure; readable on light and on dark ground.
+//! multiples of the least size. Pure; readable on light and on dark ground.
 
 use std::fmt::Write;
 

@@ -1,4 +1,4 @@
-//! Where, when, and with which versions something was measured. After `results`, before `broadcast`.
+//! Where, when, and with which versions something was measured.
 
 use std::{
     path::{Path, PathBuf},

@@ -1,4 +1,4 @@
-//! The servers, each on its core: started, waited for, ended. After `plan`, before `report`.
+//! The servers, each on its core: started, waited for, ended.
 
 use std::{
     io::{BufRead, BufReader},

@@ -1,4 +1,4 @@
-//! What is measured, and the figures to reach. After `compare`, before `curve`.
+//! What is measured, and the figures to reach.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The results as a page. After `peers`, before `chart`. Pure.
+//! The results as a page. Pure.
 
 use std::fmt::Write;
 

@@ -1,5 +1,4 @@
-//! What was measured, kept as JSON, one file for each scenario; medians and ratios. After `tunnel`, before
-//! `machine`.
+//! What was measured, kept as JSON, one file for each scenario; medians and ratios.
 
 use std::{
     collections::BTreeMap,

@@ -1,6 +1,5 @@
-//! TLS for a generator that speaks none: plain connections in, encrypted ones out to the server, and a count of
-//! the server's records on the way. After `chart`, before `results`. It runs on the generator's core and is
-//! never part of what is measured.
+//! TLS for a generator that speaks none: plain connections in, encrypted ones out to the server, and a count
+//! of the server's records on the way. It runs on the generator's core and is never part of what is measured.
 
 use std::{
     io,

@@ -1,5 +1,5 @@
-//! Who did something. After `directory`, before `text`. An id alone does not say: a user may be named as an API key or as the
-//! operator is, so an actor has a kind.
+//! Who did something. An id alone does not say: a user may be named as an API key or as the operator is, so
+//! an actor has a kind.
 
 use std::sync::Arc;
 

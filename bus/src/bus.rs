@@ -1,37 +1,23 @@
-//! The trait that every filling of the bus has. After `local`, before `command`. Says nothing of how.
+//! The trait that every implementation of the bus has. Says nothing of how.
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
 use stagedoor_token::AppId;
-use thiserror::Error;
 
 use crate::{
     actor::By,
     clock::Clock,
     command::{Answer, Command},
     directory::{App, AppLife, Directory},
+    error::BusError,
     event::Event,
     revocation::{Revocation, Target},
     revocations::Revocations,
     store::Storing,
 };
 
-/// A future that a filling of the bus gives back.
+/// A future that an implementation of the bus gives back.
 pub type BusFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, BusError>> + Send + 'a>>;
-
-/// Why a command got no answer, or nothing was stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum BusError {
-    /// No relay is there, or it is too busy to take a command.
-    #[error("no relay takes commands")]
-    Unavailable,
-    /// The relay did not answer in time.
-    #[error("the relay did not answer in time")]
-    Timeout,
-    /// The store takes nothing now.
-    #[error("the store takes nothing now")]
-    StoreUnavailable,
-}
 
 /// What both sides hold of the bus: the relay reads the directory and tells what happened, the server
 /// writes the directory and asks.

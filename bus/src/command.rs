@@ -1,5 +1,5 @@
-//! What the server asks of the relay on a caller's behalf. After `bus`, before `event`. The caller's
-//! right to ask was checked before a command is made; the relay checks no grant here.
+//! What the server asks of the relay on a caller's behalf. The caller's right to ask was checked before a
+//! command is made; the relay checks no grant here.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;

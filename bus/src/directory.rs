@@ -1,5 +1,5 @@
-//! What the relay must know of each app to decide at the door: keys, roles, whether it is open. After `event`,
-//! before `actor`. A snapshot is never changed in place: a new one replaces it.
+//! What the relay must know of each app to decide at the door: keys, roles, whether it is open. A snapshot is
+//! never changed in place: a new one replaces it.
 
 use std::{
     collections::HashMap,

@@ -1,5 +1,5 @@
-//! The bus within one process: the directory lies in memory, commands and events go over bounded
-//! channels. First room of the bus. Never waits for a slow listener of events: it counts what it drops.
+//! The bus within one process: the directory lies in memory, commands and events go over bounded channels.
+//! Never waits for a slow listener of events: it counts what it drops.
 
 use std::{
     sync::{
@@ -15,10 +15,11 @@ use stagedoor_token::AppId;
 
 use crate::{
     actor::By,
-    bus::{Bus, BusError, BusFuture},
+    bus::{Bus, BusFuture},
     clock::Clock,
     command::{Answer, Command},
     directory::{App, AppLife, Directory, Newest},
+    error::BusError,
     event::Event,
     revocation::{Revocation, Target},
     revocations::Revocations,
@@ -55,7 +56,7 @@ pub struct LocalBus {
 
 /// What the relay and the server take off the bus; each end once.
 #[derive(Debug)]
-pub struct Ends {
+pub struct Receivers {
     /// For the relay.
     pub commands: mpsc::Receiver<Asked>,
     /// For the server.
@@ -66,7 +67,7 @@ pub struct Ends {
 
 impl LocalBus {
     /// A bus, and the ends of its channels.
-    pub fn new() -> (Arc<Self>, Ends) {
+    pub fn new() -> (Arc<Self>, Receivers) {
         let (commands, commands_end) = mpsc::channel(COMMANDS_WAITING_MAX);
         let (events, events_end) = mpsc::channel(EVENTS_WAITING_MAX);
         let (stores, stores_end) = StoreQueue::new();
@@ -79,7 +80,7 @@ impl LocalBus {
             stores,
             dropped: AtomicU64::new(0),
         };
-        let ends = Ends { commands: commands_end, events: events_end, stores: stores_end };
+        let ends = Receivers { commands: commands_end, events: events_end, stores: stores_end };
         (Arc::new(bus), ends)
     }
 }

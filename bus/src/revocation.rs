@@ -1,9 +1,9 @@
-//! What a revocation says, and of what token (`spec/revocation.md`). After `revocations`, before `siphash`.
-//! Words only: whether a token is hit is found by the list.
+//! What a revocation says, and of what token (`spec/revocation.md`). Words only: whether a token is hit is
+//! found by the list.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use serde_json::value::RawValue;
-use stagedoor_token::{AppId, RoleName};
+use stagedoor_token::{AppId, Claims, RoleName};
 
 /// Which tokens of an app a revocation is about.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -75,6 +75,22 @@ pub struct Bearer<'a> {
     pub iat: u64,
     /// The app's generation when it was minted, if it says so.
     pub generation: Option<u64>,
+}
+
+impl<'a> Bearer<'a> {
+    /// The token of these claims, signed by the key `kid`.
+    pub fn of(claims: &'a Claims, kid: &'a str) -> Self {
+        Self {
+            app: claims.app,
+            room: &claims.room,
+            user: &claims.user,
+            role: &claims.role,
+            kid,
+            jti: &claims.jti,
+            iat: claims.iat,
+            generation: claims.generation,
+        }
+    }
 }
 
 /// That a token is hit.

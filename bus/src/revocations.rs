@@ -1,8 +1,8 @@
-//! The list of what is revoked, as the door reads it: small and fast. After `directory`, before
-//! `revocation`. Targets are kept as keyed hashes, so it can answer whether a token is hit, and not what
-//! is in it: that is in the server's store.
+//! The list of what is revoked, as the door reads it: small and fast. Targets are kept as keyed hashes, so it
+//! can answer whether a token is hit, and not what is in it: that is in the server's store.
 
 mod held;
+mod mark;
 mod table;
 
 use std::{
@@ -13,11 +13,12 @@ use std::{
     },
 };
 
-use stagedoor_token::{AppId, Limits};
+use stagedoor_token::AppId;
 
-pub use self::held::Held;
+pub use self::{held::Held, mark::REVOCATION_KEPT_S};
 use self::{
     held::HeldMarks,
+    mark::{JTI, Mark, worse},
     table::{Map, Place, Table},
 };
 use crate::{
@@ -25,15 +26,11 @@ use crate::{
     siphash::SipKey,
 };
 
-/// For how long a token that a revocation hits may be alive, and so the entry, in seconds.
-pub const REVOCATION_KEPT_S: u64 = Limits::DEFAULT.ttl_s_max + Limits::DEFAULT.leeway_s;
-
 /// Kinds of targets.
 const KINDS: usize = 8;
 /// Tables of one kind: when a table grows nobody reads, and a part of it grows in a part of the time.
 const PARTS: usize = 16;
 
-const JTI: usize = 0;
 const USER: usize = 1;
 const ROOM_USER: usize = 2;
 const ROOM: usize = 3;
@@ -41,69 +38,6 @@ const ROOM_ROLE: usize = 4;
 const ROLE: usize = 5;
 const KEY: usize = 6;
 const APP: usize = 7;
-
-/// Never, of a ban's end.
-const FOR_GOOD: u32 = u32::MAX;
-
-/// What all entries of one target come to. Seconds in 32 bits last until 2106.
-#[derive(Clone, Copy, Default)]
-struct Mark {
-    /// The highest generation that began.
-    generation: u64,
-    /// The newest revocation that is no ban; 0: none.
-    at_s: u32,
-    /// The latest end of a ban; 0: none.
-    ban_ends_s: u32,
-}
-
-fn seconds(s: u64) -> u32 {
-    u32::try_from(s).unwrap_or(u32::MAX)
-}
-
-impl Mark {
-    fn add(&mut self, entry: &Revocation) {
-        if entry.ban {
-            let ends_s = entry.ends_s.map_or(FOR_GOOD, seconds);
-            self.ban_ends_s = self.ban_ends_s.max(ends_s);
-        } else {
-            self.generation = self.generation.max(entry.generation);
-            self.at_s = self.at_s.max(seconds(entry.at_s).max(1));
-        }
-    }
-
-    fn bans(&self, now_s: u64) -> bool {
-        self.ban_ends_s == FOR_GOOD || u64::from(self.ban_ends_s) > now_s
-    }
-
-    fn hit(&self, kind: usize, bearer: &Bearer<'_>, now_s: u64) -> Option<Hit> {
-        if self.bans(now_s) {
-            let until = self.ban_ends_s != FOR_GOOD;
-            return Some(Hit { ban: true, ends_s: until.then_some(self.ban_ends_s.into()) });
-        }
-        let before = match bearer.generation {
-            Some(generation) => generation < self.generation,
-            None => bearer.iat <= u64::from(self.at_s),
-        };
-        (self.at_s > 0 && (kind == JTI || before)).then_some(Hit { ban: false, ends_s: None })
-    }
-
-    /// Drops what is over. Whether anything is left.
-    fn live(&mut self, now_s: u64) -> bool {
-        if !self.bans(now_s) {
-            self.ban_ends_s = 0;
-        }
-        if u64::from(self.at_s) + REVOCATION_KEPT_S <= now_s {
-            (self.at_s, self.generation) = (0, 0);
-        }
-        self.ban_ends_s > 0 || self.at_s > 0
-    }
-}
-
-/// The worse of two hits: a ban, and of two the one that lasts longer.
-fn worse(one: Hit, other: Hit) -> Hit {
-    let rank = |hit: Hit| (hit.ban, hit.ends_s.is_none(), hit.ends_s);
-    if rank(one) >= rank(other) { one } else { other }
-}
 
 /// What is known of an app.
 #[derive(Clone, Copy, Default)]
@@ -142,7 +76,7 @@ impl Lists {
 pub struct Revocations {
     key: SipKey,
     lists: RwLock<Lists>,
-    held: HeldMarks,
+    held: Arc<HeldMarks>,
     /// Targets in the list, so that an empty one costs nothing.
     len: AtomicUsize,
 }
@@ -152,7 +86,7 @@ impl Default for Revocations {
         Self {
             key: SipKey::random(),
             lists: RwLock::default(),
-            held: HeldMarks::default(),
+            held: Arc::default(),
             len: AtomicUsize::new(0),
         }
     }
@@ -224,7 +158,7 @@ impl Revocations {
         let at = list.place(entry.app, &entry.target);
         let mut mark = Mark::default();
         mark.add(entry);
-        Held::new(list.clone(), at, mark)
+        Held::new(list.held.clone(), at, mark)
     }
 
     fn listed(&self, bearer: &Bearer<'_>, now_s: u64) -> Option<Hit> {

@@ -1,5 +1,5 @@
-//! SipHash with 128 bits: what a text is known by in a list that does not keep the text. After `revocation`,
-//! last of the bus. Whoever does not know the key cannot look for two texts of one hash.
+//! SipHash with 128 bits: what a text is known by in a list that does not keep the text. Without the key nobody
+//! finds two texts of one hash.
 
 use std::hash::{BuildHasher, RandomState};
 

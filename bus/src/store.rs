@@ -1,6 +1,6 @@
-//! What the relay asks the server to store before it answers: revocations that members and logins make. After
-//! `event`, before `directory`. From the asking on the doors go by them; they are known for good once they are
-//! stored, and forgotten where they cannot be.
+//! What the relay asks the server to store before it answers: revocations that members and logins make. From
+//! the asking on the doors go by them; they are known for good once they are stored, and forgotten where they
+//! cannot be.
 
 use std::{
     future::Future,
@@ -11,7 +11,7 @@ use std::{
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
-    actor::By, bus::BusError, directory::AppLife, revocation::Revocation, revocations::Held,
+    actor::By, directory::AppLife, error::BusError, revocation::Revocation, revocations::Held,
 };
 
 /// Requests that wait for the store, at most; further ones are refused.

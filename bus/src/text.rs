@@ -1,5 +1,5 @@
-//! A text that an event or a record may hold: never longer than what it names may be. After `actor`, before
-//! `revocations`. What is not of the form is not kept, so that nothing a stranger sends is written verbatim.
+//! A text that an event or a record may hold: never longer than what it names may be. What is not of the form
+//! is not kept, so that nothing a stranger sends is written verbatim.
 
 use std::{ops::Deref, sync::Arc};
 

@@ -1,5 +1,5 @@
 //! How a member speaks to a server: Stagedoor's own wire, the plain WebSocket broadcast that other engines
-//! are set up for, and NATS' lines inside a WebSocket. After `link`, before `reader`.
+//! are set up for, and NATS' lines inside a WebSocket.
 
 use std::{
     net::SocketAddr,
@@ -16,7 +16,6 @@ use stagedoor_wire::{CONNECT_PATH, SUBPROTOCOL, frame::FrameHeader};
 use crate::{
     error::LoadError,
     frames::{BINARY, TEXT, put_client_frame},
-    link::Link,
     process::Process,
     reader::Framing,
 };
@@ -181,45 +180,6 @@ impl Dialect {
     /// Whether a message of the server says that the new token was taken; none: it says nothing of it.
     pub(crate) fn is_renewed(&self, message: &[u8]) -> Option<bool> {
         message.starts_with(br#"{"re":2,"#).then(|| message[8..].starts_with(b"\"ok\""))
-    }
-
-    /// Takes a place in the room, by blocking calls; the number that its data frames carry.
-    pub(crate) fn join(&self, link: &mut Link, who: &Who) -> Result<u32, LoadError> {
-        match self {
-            // Upgraded is joined.
-            Self::Plain { .. } => Ok(0),
-            Self::Nats { .. } => {
-                link.send(&self.login(who)?)?;
-                link.until(|message| self.is_logged_in(message))?;
-                if who.hears {
-                    let mut frame = Vec::new();
-                    let line = format!("SUB {} 1\r\nPING\r\n", who.room);
-                    put_client_frame(&mut frame, BINARY, &[line.as_bytes()]);
-                    link.send(&frame)?;
-                    link.until(|message| self.is_logged_in(message))?;
-                }
-                Ok(0)
-            }
-            Self::Stagedoor(_) => {
-                link.send(&self.login(who)?)?;
-                link.until(|message| self.is_logged_in(message))?;
-                let mut number = 0;
-                if who.publishes {
-                    let (name, delivery) = (&who.user, who.delivery);
-                    let publish = format!(
-                        r#"{{"op":"publish","id":2,"stream":"{name}","kind":"data","delivery":"{delivery}"}}"#
-                    );
-                    let answer = link.ask(&publish)?;
-                    let stream =
-                        answer["stream"].as_u64().and_then(|number| u32::try_from(number).ok());
-                    number = stream.ok_or_else(|| LoadError::Server("names no stream".into()))?;
-                }
-                if who.hears {
-                    link.ask(r#"{"op":"subscribe","id":3,"streams":["*"]}"#)?;
-                }
-                Ok(number)
-            }
-        }
     }
 
     /// Appends a frame that publishes a payload of these parts.

@@ -1,4 +1,4 @@
-//! Why a run has no outcome. Last room of the load tester.
+//! Why a run has no outcome.
 
 use std::{io, time::Duration};
 

@@ -1,4 +1,4 @@
-//! What passes on the wire, made by hand (RFC 6455 §5.2). After `reader`, before `process`.
+//! What passes on the wire, made by hand (RFC 6455 §5.2).
 
 /// The opcode of a text frame.
 pub const TEXT: u8 = 1;

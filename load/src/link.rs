@@ -1,5 +1,4 @@
-//! One connection while it is set up, by blocking calls. After `server`, before `dialect`. What came ahead of
-//! what was asked for is kept.
+//! One connection while it is set up, by blocking calls. What came ahead of what was asked for is kept.
 
 use std::{
     io::{self, Read, Write},

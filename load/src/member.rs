@@ -1,4 +1,4 @@
-//! One member: its socket, what it hears, what it should hear next. After `publisher`, before `report`.
+//! One member: its socket, what it hears, what it should hear next.
 
 use std::io::{self, Read, Write};
 

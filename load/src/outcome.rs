@@ -1,5 +1,5 @@
-//! What a run came to. After `report`, before `watch`. Figures, and whether they count: a run in which a
-//! frame was lost, reordered or went to the wrong member does not.
+//! What a run came to. Figures, and whether they count: a run in which a frame was lost, reordered or went to
+//! the wrong member does not.
 
 use hdrhistogram::Histogram;
 use serde::Serialize;

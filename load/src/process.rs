@@ -1,5 +1,4 @@
-//! Another process' processor time and memory, as Linux tells them under `/proc`. After `frames`, before
-//! `error`.
+//! Another process' processor time and memory, as Linux tells them under `/proc`.
 
 use std::{fs, io, path::PathBuf};
 

@@ -1,4 +1,4 @@
-//! Who publishes, to whom, and which of its frames are under way. After `storm`, before `member`.
+//! Who publishes, to whom, and which of its frames are under way.
 
 /// Who publishes, to whom.
 pub(crate) struct Publisher {

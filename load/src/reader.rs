@@ -1,6 +1,5 @@
-//! A server's bytes become deliveries, however they are cut. After `dialect`, before `frames`. Heads are
-//! parsed and bodies skipped: of a frame only its mark is looked at. Keeps nothing but the begin of a frame
-//! that has not come whole.
+//! A server's bytes become deliveries, however they are cut. Heads are parsed and bodies skipped: of a frame
+//! only its mark is looked at. Keeps nothing but the begin of a frame that has not come whole.
 
 use crate::frames::{self, BINARY, CLOSE, MARK_BYTES, Mark, PING, PONG, TEXT};
 

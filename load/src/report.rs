@@ -1,5 +1,4 @@
-//! Outcomes as a page with charts: one file, nothing loaded from elsewhere, readable in light and dark. After
-//! `storm`, before `outcome`.
+//! Outcomes as a page with charts: one file, nothing loaded from elsewhere, readable in light and dark.
 
 mod chart;
 

@@ -1,8 +1,8 @@
-//! What is done to a server, one file for each scenario. First room of the load tester, before `run`. Each
-//! is a function of a target and its options, bounded in time, so that several servers can be compared in
-//! one run.
+//! What is done to a server, one file for each scenario. Each is a function of a target and its options,
+//! bounded in time, so that several servers can be compared in one run.
 
 mod churn;
+mod crowd;
 mod fanout;
 mod idle;
 mod join_storm;
@@ -15,14 +15,7 @@ pub use self::{
     rooms::Rooms, slow_readers::SlowReaders,
 };
 
-use std::time::Duration;
-
-use crate::{
-    dialect::{Target, Who},
-    error::LoadError,
-    outcome::Outcome,
-    watch::Tell,
-};
+use crate::{dialect::Target, error::LoadError, outcome::Outcome, watch::Tell};
 
 /// A scenario with its options.
 #[derive(Clone, Debug)]
@@ -56,32 +49,4 @@ impl Scenario {
             Self::Idle(options) => options.run(target, tell),
         }
     }
-}
-
-/// Members of a run, which all have a connection of this one process.
-const MEMBERS_MAX: usize = 1_000_000;
-
-/// One publisher and its subscribers.
-fn crowd(subscribers: usize, delivery: &'static str) -> Result<Vec<Who>, LoadError> {
-    if !(1..=MEMBERS_MAX).contains(&subscribers) {
-        return Err(LoadError::Option(format!(
-            "from 1 to {MEMBERS_MAX} members beside the publisher"
-        )));
-    }
-    let publisher = Who {
-        room: "fanout".into(),
-        user: "publisher".into(),
-        publishes: true,
-        hears: false,
-        delivery,
-        receive_buffer_bytes: None,
-    };
-    let subscriber =
-        |at| Who { user: format!("u{at}"), publishes: false, hears: true, ..publisher.clone() };
-    Ok([publisher.clone()].into_iter().chain((0..subscribers).map(subscriber)).collect())
-}
-
-/// What is run before measuring begins: a fourth of the time, so that buffers and caches are what they will be.
-fn warm_up(time: Duration) -> Duration {
-    time / 4
 }

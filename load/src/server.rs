@@ -1,5 +1,5 @@
-//! A Stagedoor that is started to be loaded: with which settings, and what it tells of itself. After `watch`,
-//! before `link`. Starts nothing itself: on which cores, and what goes when it ends, is its owner's to say.
+//! A Stagedoor that is started to be loaded: with which settings, and what it tells of itself. Starts nothing
+//! itself: on which cores, and what goes when it ends, is its owner's to say.
 
 use std::{
     io::{BufRead, BufReader},

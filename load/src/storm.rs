@@ -1,5 +1,5 @@
-//! Logins, many at a time, one after another: connect, upgrade, log in, be seated, renew if that is wanted, close. After `run`,
-//! before `publisher`. Every step must come in its order and in time.
+//! Logins, many at a time, one after another: connect, upgrade, log in, be seated, renew if that is wanted,
+//! close. Every step must come in its order and in time.
 
 use std::{
     io::{self, Read, Write},

@@ -1,4 +1,4 @@
-//! A run's progress, and the server's processor time and memory on the way. After `outcome`, before `link`.
+//! A run's progress, and the server's processor time and memory on the way.
 
 use std::time::{Duration, Instant};
 

@@ -1,6 +1,6 @@
-//! The hot paths laid open to those who count their instructions; only with the feature `bench`. Outermost
-//! room: nothing of the relay uses it. One room, one member that publishes, and members that subscribe, each
-//! with a mailbox and a batch as a connection has them; no socket, no task. A runtime must be entered.
+//! The hot paths laid open to those who count their instructions; only with the feature `bench`. Nothing of
+//! the relay uses it. One room, one member that publishes, and members that subscribe, each with a mailbox
+//! and a outbox as a connection has them; no socket, no task. A runtime must be entered.
 
 mod leaving;
 
@@ -11,7 +11,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use stagedoor_bus::{Ends, LocalBus};
+use stagedoor_bus::{LocalBus, Receivers};
 use stagedoor_token::{AppId, Claims, Pattern, Roles};
 use stagedoor_wire::{
     limits::Limits,
@@ -22,31 +22,31 @@ use tokio::io::AsyncWrite;
 
 pub use self::leaving::Leaving;
 use crate::{
-    batch::Batch,
     door::Admission,
-    feed::Untold,
-    mail::{Mail, Mailbox},
+    log::mailbox::{Mail, Mailbox},
+    log::stream::Wish,
+    log::wakes::PendingWakes,
+    net::outbox::Outbox,
     room::Publishing,
-    seat::Seat,
+    session::Seat,
     shared::Shared,
-    stream::Wish,
 };
 
 /// A room in which frames pass.
 pub struct Stage {
     publisher: Seat,
-    untold: Untold,
+    wakes: PendingWakes,
     subscribers: Vec<Subscriber>,
     gather_bytes_max: usize,
     now_ms: u64,
-    _bus: Ends,
+    _bus: Receivers,
 }
 
 struct Subscriber {
     seat: Seat,
     mailbox: Arc<Mailbox>,
     mail: Mail,
-    batch: Batch,
+    outbox: Outbox,
 }
 
 impl Stage {
@@ -67,27 +67,25 @@ impl Stage {
                 wish: Wish { keep_ms: None, history: false },
                 live: 0,
             };
-            let user = publisher.me.member.user.clone();
-            let stream = publisher.room.publish(&user, publisher.id, publishing, shared.epoch());
-            publisher.began(stream.map_err(text)?);
+            publisher.publish(publishing).map_err(text)?;
         }
         let subscribers = (0..subscribers).map(|number| {
             let mailbox = Arc::<Mailbox>::default();
             let mut seat = take(&shared, &format!("subscriber-{number}"), &mailbox)?;
             seat.subscribe(vec!["*".parse::<Pattern>().map_err(text)?], &[], drop);
-            Ok(Subscriber { seat, mailbox, mail: Mail::default(), batch: Batch::default() })
+            Ok(Subscriber { seat, mailbox, mail: Mail::default(), outbox: Outbox::default() })
         });
         let subscribers = subscribers.collect::<Result<_, String>>()?;
-        let untold = Untold::default();
+        let wakes = PendingWakes::default();
         let mut stage =
-            Self { publisher, untold, subscribers, gather_bytes_max, now_ms: 0, _bus: ends };
+            Self { publisher, wakes, subscribers, gather_bytes_max, now_ms: 0, _bus: ends };
         stage.drain();
         Ok(stage)
     }
 
     /// The numbers of the streams.
     pub fn streams(&self) -> Vec<u32> {
-        self.publisher.own.iter().map(|stream| stream.info.stream).collect()
+        self.publisher.own_numbers()
     }
 
     /// Lets a millisecond pass.
@@ -97,28 +95,30 @@ impl Stage {
 
     /// Takes a data frame as it came from the member that publishes.
     pub fn append(&mut self, stream: u32, frame: &[u8]) -> bool {
-        let Self { publisher, untold, now_ms, .. } = self;
+        let Self { publisher, wakes, now_ms, .. } = self;
         let taken =
-            publisher.own(stream).is_some_and(|own| own.append(frame, false, *now_ms, untold));
-        while untold.tell_some() {}
+            publisher.own(stream).is_some_and(|own| own.append(frame, false, *now_ms, wakes));
+        while wakes.wake_some() {}
         taken
     }
 
-    /// Fills a subscriber's batch; how many bytes wait in it. None if the relay would close.
+    /// Fills a subscriber's outbox; how many bytes wait in it. None if the relay would close.
     pub fn gather(&mut self, subscriber: usize) -> Option<usize> {
-        let Subscriber { seat, mailbox, mail, batch } = self.subscribers.get_mut(subscriber)?;
+        let Subscriber { seat, mailbox, mail, outbox } = self.subscribers.get_mut(subscriber)?;
         mailbox.take(mail, true, Waker::noop());
-        seat.gather(mail, batch, self.gather_bytes_max).ok()?;
-        Some(batch.bytes())
+        seat.gather(mail, outbox, self.gather_bytes_max).ok()?;
+        Some(outbox.bytes())
     }
 
-    /// Writes a subscriber's batch to a socket that takes all; how many bytes went.
+    /// Writes a subscriber's outbox to a socket that takes all; how many bytes went.
     pub fn write(&mut self, subscriber: usize) -> usize {
-        let Some(Subscriber { batch, .. }) = self.subscribers.get_mut(subscriber) else { return 0 };
+        let Some(Subscriber { outbox, .. }) = self.subscribers.get_mut(subscriber) else {
+            return 0;
+        };
         let mut context = Context::from_waker(Waker::noop());
         let mut bytes = 0;
-        while batch.bytes() > 0
-            && let Poll::Ready(Ok(written)) = batch.poll_write(Pin::new(&mut Taker), &mut context)
+        while outbox.bytes() > 0
+            && let Poll::Ready(Ok(written)) = outbox.poll_write(Pin::new(&mut Taker), &mut context)
         {
             bytes += written;
         }
@@ -147,13 +147,10 @@ fn take_in(
 ) -> Result<Seat, String> {
     let role = "host".parse().map_err(text)?;
     let claims = Claims::new(AppId(7), room, user, role, "t-1", 1_700_000_000, 600);
-    let admission = Admission {
-        claims,
-        kid: "k".into(),
-        roles: Roles::built_in(),
-        second_login: None,
-        since_ms: 0,
-    };
+    let roles = Roles::built_in();
+    let grants = roles.get("host").ok_or("no such role")?.grants().clone();
+    let admission =
+        Admission { claims, kid: "k".into(), roles, grants, second_login: None, since_ms: 0 };
     let taken = Seat::take(shared, admission, mailbox, "peer".into(), None);
     taken.map(|(seat, _)| seat).map_err(text)
 }

@@ -1,5 +1,5 @@
-//! Watches the calendar. After `answer`, before `listener`. Seats wait by the monotonic clock for
-//! times of the calendar; when that moves they must reckon again, whatever they do meanwhile.
+//! Watches the calendar. Seats wait by the monotonic clock for times of the calendar; when that moves they
+//! must reckon again, whatever they do meanwhile.
 
 use std::time::Duration;
 
@@ -30,13 +30,13 @@ pub(crate) fn look(shared: &Shared) {
         shared.bus.tell(Event::ClockJumped { by_ms });
     }
     if looked.moved {
-        stir(shared);
+        wake_all(shared);
     }
 }
 
 /// Lets every connection look at its own times.
-pub(crate) fn stir(shared: &Shared) {
+pub(crate) fn wake_all(shared: &Shared) {
     for mailbox in shared.mailboxes() {
-        mailbox.stir();
+        mailbox.mark_io_ready();
     }
 }

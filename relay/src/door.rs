@@ -1,13 +1,18 @@
-//! The door: the one decision whether a token opens a room. After `removal`, before `shared`; called for
-//! the handshake's token and for `login` alike. Pure: the directory and the time are given.
+//! The door: the one decision whether a token opens a room, called for the handshake's token and for `login`
+//! alike. Pure: the directory and the time are given.
+
+mod login_rates;
+mod proof;
+mod tickets;
 
 use std::sync::Arc;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use serde::Deserialize;
-use stagedoor_bus::{AppLife, Bearer, Directory, Revocations};
+use serde_json::Value;
+use stagedoor_bus::{App, AppLife, Bearer, Directory, Revocations, Text};
 use stagedoor_token::{
-    Claims, Fault, Field, Refusal, Roles, Rule, SecondLogin, seat, verify_with_key,
+    Claims, Fault, Field, Grants, Refusal, Roles, Rule, SecondLogin, kid_of_token, seat,
+    verify_with_key,
 };
 use stagedoor_wire::{
     close::{Close, Next},
@@ -15,9 +20,10 @@ use stagedoor_wire::{
 };
 use thiserror::Error;
 
-use crate::{
-    proof::{self, ProofError},
-    tickets::Ticket,
+pub use self::proof::ProofError;
+pub(crate) use self::{
+    login_rates::{LoginRates, TooOften},
+    tickets::{Ticket, Tickets},
 };
 
 /// What a client brings to the door.
@@ -44,6 +50,8 @@ pub struct Admission {
     pub kid: Arc<str>,
     /// The app's roles, of which the token's is one.
     pub roles: Arc<Roles>,
+    /// What the token opens: its role, narrowed.
+    pub grants: Arc<Grants>,
     /// What the app says of second logins.
     pub second_login: Option<SecondLogin>,
     /// When the app was made, Unix milliseconds.
@@ -113,32 +121,36 @@ impl From<Refusal> for Denied {
     }
 }
 
-/// The ids of a token whose signature was proven, for the audit trail of its refusal. What is not a text
-/// is left out.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+/// Whose a refused token is, for the log and the audit trail. What is not of its form is left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Proven {
-    /// The AppID.
-    #[serde(default)]
-    pub app: Option<u32>,
-    /// The room.
-    #[serde(default)]
-    pub room: Option<String>,
+    /// The app of the key that the token names, whatever app its claims name.
+    pub app: Option<AppLife>,
+    /// The room, as are user and id: only of a token whose signature was proven.
+    pub room: Option<Text>,
     /// The user.
-    #[serde(default, rename = "sub")]
-    pub user: Option<String>,
+    pub user: Option<Text>,
     /// The token's id.
-    #[serde(default)]
-    pub jti: Option<String>,
+    pub jti: Option<Text>,
 }
 
 impl Proven {
-    /// The ids, unless the refusal came before the signature was proven.
-    pub fn of(token: &str, denied: Denied) -> Self {
+    /// What is known of a token that was refused.
+    pub fn of(token: &str, denied: Denied, directory: &Directory) -> Self {
+        let key = kid_of_token(token).and_then(|kid| directory.keys().get(&kid));
+        let app = key.and_then(|key| directory.app(key.app())).map(App::life);
         if denied.public_code() == "token_invalid" {
-            return Self::default();
+            return Self { app, ..Self::default() };
         }
         let payload = token.split('.').nth(1).and_then(|part| URL_SAFE_NO_PAD.decode(part).ok());
-        payload.and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default()
+        let claims = payload.and_then(|json| serde_json::from_slice::<Value>(&json).ok());
+        let text = |name: &str| claims.as_ref()?.get(name)?.as_str();
+        Self {
+            app,
+            room: text("room").and_then(Text::room),
+            user: text("sub").and_then(Text::user),
+            jti: text("jti").and_then(Text::jti),
+        }
     }
 }
 
@@ -193,25 +205,11 @@ fn admit(
         proof::check(presented.proof, bound.jkt, presented.token, presented.nonce)
             .map_err(Denied::Proof)?;
     }
-    is_alive(revocations, &bearer_of(&claims, &kid), now_s)?;
+    is_alive(revocations, &Bearer::of(&claims, &kid), now_s)?;
     let app = directory.app(claims.app).ok_or(Refusal::KeyUnknown)?;
-    seat(&claims, &app.roles).map_err(Denied::Token)?;
+    let grants = seat(&claims, &app.roles).map_err(Denied::Token)?;
     let (roles, since_ms) = (app.roles.clone(), app.since_ms);
-    Ok(Admission { kid, claims, roles, second_login: app.second_login, since_ms })
-}
-
-/// What a revocation is looked up by.
-pub(crate) fn bearer_of<'a>(claims: &'a Claims, kid: &'a str) -> Bearer<'a> {
-    Bearer {
-        app: claims.app,
-        room: &claims.room,
-        user: &claims.user,
-        role: &claims.role,
-        kid,
-        jti: &claims.jti,
-        iat: claims.iat,
-        generation: claims.generation,
-    }
+    Ok(Admission { kid, claims, roles, grants, second_login: app.second_login, since_ms })
 }
 
 /// Whether a token is not revoked, and its user not banned.
@@ -251,7 +249,7 @@ impl Denied {
         }
     }
 
-    /// The code that the client is told.
+    /// The code that the client sees.
     pub fn public_code(self) -> &'static str {
         match self {
             Self::Token(fault) => fault.public_code(),
@@ -276,7 +274,7 @@ impl Denied {
         )
     }
 
-    /// What the client is told, for people.
+    /// The text that the client sees.
     pub fn message(self) -> String {
         match self.public_code() {
             "token_invalid" => "the token is not valid here".into(),
@@ -284,7 +282,7 @@ impl Denied {
         }
     }
 
-    /// The claim that the client is told to mend, where its token was proven.
+    /// The claim that the client has to mend, where its token was proven.
     pub fn field(self) -> Option<Field> {
         match self {
             Self::Token(fault) => fault.field(),
@@ -300,9 +298,10 @@ impl Denied {
         }
     }
 
-    /// The answer to a `login` or `renew`.
-    pub fn refusal(self) -> reply::Refusal {
+    /// The answer to a `login` or `renew`; `nonce` is what a proof must contain, where one is asked for.
+    pub fn refusal(self, nonce: Option<Box<str>>) -> reply::Refusal {
         reply::Refusal {
+            nonce,
             field: self.field().map(|field| field.as_str().into()),
             rule: self.rule().map(Into::into),
             ..reply::Refusal::new(self.public_code(), self.message())

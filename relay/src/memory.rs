@@ -1,6 +1,6 @@
-//! How much memory the process has, and whether that is too much for anybody new. After `io`, before `addresses`.
-//! It is the kernel's count, so nothing that grows is forgotten, and counting costs those nothing that are there
-//! already. Where the kernel does not say, nothing is refused for it.
+//! How much memory the process has, and whether that is too much for anybody new. It is the kernel's count,
+//! so nothing that grows is forgotten, and counting costs those nothing that are there already. Where the
+//! kernel does not say, nothing is refused for it.
 
 use std::{
     fs::File,

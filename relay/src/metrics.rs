@@ -1,5 +1,4 @@
-//! What the relay counts, and how Prometheus reads it. Last room of the relay. Counting is one
-//! addition; nothing here decides.
+//! What the relay counts, and how Prometheus reads it. Counting is one addition; nothing here decides.
 
 use std::{
     collections::BTreeMap,

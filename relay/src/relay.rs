@@ -1,4 +1,4 @@
-//! The whole relay: what it is made of, how it starts, answers the server, and goes away. First room.
+//! The whole relay: what it is made of, how it starts, answers the server, and goes away.
 
 use std::{
     fmt::Write,
@@ -14,17 +14,17 @@ use stagedoor_wire::limits::Limits;
 use tokio::sync::mpsc;
 
 use crate::{
-    addresses::Peer,
-    answer::answer,
-    clients::{Client, Clients, Source},
     clock,
-    forwarded::Proxies,
-    io::{Io, Socket},
-    listener::{Listener, Listening, OtherHttp},
-    origin::Origin,
+    commands::answer,
+    net::addresses::Peer,
+    net::io::{Io, Socket},
+    net::origin::Origin,
+    net::tls::{Tls, TlsError, TlsFiles},
+    port::clients::{Client, Clients, Source},
+    port::forwarded::Proxies,
+    port::listener::{Listener, Listening, OtherHttp},
+    port::upgrade::{self, Opening},
     shared::Shared,
-    tls::{Tls, TlsError, TlsFiles},
-    upgrade::{self, Opening},
 };
 
 /// How often certificate files are looked at.
@@ -109,7 +109,7 @@ impl Relay {
         upgrade::later(&self.shared, request, client).await
     }
 
-    /// Whose request it is that came over a connection.
+    /// The client that sent a request over a connection.
     pub fn client(&self, source: Source, fields: &HeaderMap) -> Client {
         self.clients.client(source, |name| {
             fields.get_all(name).iter().map(HeaderValue::as_bytes).collect::<Vec<_>>()
@@ -169,7 +169,7 @@ impl Relay {
         self.shared.clock.put(by_ms);
         clock::look(&self.shared);
         // Also where the watcher found the move first, and is still about it.
-        clock::stir(&self.shared);
+        clock::wake_all(&self.shared);
     }
 
     /// Puts the calendar forward.

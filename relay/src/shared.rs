@@ -1,5 +1,4 @@
-//! What every connection of the relay has in common. After `door`, before `seat`. Holds, and decides
-//! nothing.
+//! What every connection of the relay has in common. Holds, and decides nothing.
 
 use std::{
     collections::HashMap,
@@ -18,14 +17,12 @@ use stagedoor_wire::{close::Close, limits::Limits};
 use tokio::sync::Notify;
 
 use crate::{
-    login_rates::LoginRates,
-    mail::{Mailbox, Order},
+    door::{LoginRates, Tickets},
+    log::mailbox::{Mailbox, Order},
     memory::Memory,
     metrics::Metrics,
-    origin::Origin,
-    room::{Act, Gone, Occupant, RegrantError, Room},
-    rooms::Rooms,
-    tickets::Tickets,
+    net::origin::Origin,
+    room::{ChangeError, Failed, Gone, GrantChange, Occupant, Room, Rooms},
 };
 
 /// What connections share.
@@ -47,7 +44,7 @@ pub(crate) struct Shared {
     epochs: AtomicU64,
     connection_ids: AtomicU64,
     connections: Mutex<HashMap<u64, Arc<Mailbox>>>,
-    /// Told when the last connection of a relay that goes away has ended.
+    /// Notified when the last connection of a relay that goes away has ended.
     emptied: Notify,
 }
 
@@ -123,43 +120,62 @@ impl Shared {
         }
     }
 
-    /// Removes a member from its room at once; as it was last. `None` if it is not there any more.
-    pub(crate) fn put_out(
+    /// Evicts a member from its room; returns it as it was last. `None` if it is not there any more.
+    pub(crate) fn evict(
         &self,
         room: &Arc<Room>,
         member: &Occupant,
         close: Close,
     ) -> Option<Arc<Occupant>> {
-        let Gone { member, closed } = room.put_out(member, close)?;
+        let Gone { member, closed } = room.evict(member, close)?;
         if closed {
             self.forget(room);
         }
         Some(member)
     }
 
-    /// Removes a user from a room at once. `None` if it is not there.
-    pub(crate) fn put_all_out(&self, room: &Arc<Room>, user: &str, close: Close) -> Option<()> {
+    /// Evicts all seats of a user. `None` if it is not there.
+    pub(crate) fn evict_all(&self, room: &Arc<Room>, user: &str, close: Close) -> Option<()> {
         let seats = room.seats(user);
-        let out = seats.iter().filter_map(|member| self.put_out(room, member, close));
+        let out = seats.iter().filter_map(|member| self.evict(room, member, close));
         (out.count() > 0).then_some(())
     }
 
-    /// Does something to whoever holds a seat, as the app's roles are now.
-    pub(crate) fn regrant(
+    /// Changes a member's grants, with the app's roles as they are now.
+    pub(crate) fn change_grants(
+        &self,
+        room: &Arc<Room>,
+        member: &Arc<Occupant>,
+        change: &GrantChange,
+        by: Option<&Occupant>,
+    ) -> Result<Arc<Occupant>, Failed<ChangeError>> {
+        room.change_grants(member, change, by, &self.roles(room.app), self.epoch())
+    }
+
+    /// Changes the other seats of a member's user in the same way.
+    pub(crate) fn change_others(
+        &self,
+        room: &Arc<Room>,
+        member: &Occupant,
+        change: &GrantChange,
+        by: Option<&Occupant>,
+    ) {
+        let user = &member.member.user;
+        room.change_others(user, member.seat, change, by, &self.roles(room.app), self.epoch());
+    }
+
+    /// Changes the grants of the member in a seat, whatever it is by now.
+    pub(crate) fn change_grants_of(
         &self,
         room: &Arc<Room>,
         user: &str,
         seat: u64,
-        act: &Act,
-    ) -> Result<Arc<Occupant>, RegrantError> {
-        loop {
-            let now = room.sitting(user, seat).ok_or(RegrantError::Changed)?;
-            let roles = self.roles(room.app);
-            match room.regrant(&now, act, None, &roles, self.epoch()) {
-                Err(RegrantError::Changed) => {}
-                done => return done,
-            }
-        }
+        change: &GrantChange,
+    ) -> Result<Arc<Occupant>, ChangeError> {
+        Room::change(
+            || room.sitting(user, seat).ok_or(ChangeError::Gone),
+            |member| self.change_grants(room, member, change, None),
+        )
     }
 
     /// The app's roles.
@@ -256,7 +272,7 @@ mod tests {
     use stagedoor_bus::LocalBus;
 
     use super::*;
-    use crate::mail::Mail;
+    use crate::log::mailbox::Mail;
 
     fn shared() -> Arc<Shared> {
         let (bus, _ends) = LocalBus::new();

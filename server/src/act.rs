@@ -4,44 +4,47 @@ use std::{net::SocketAddr, sync::Arc};
 
 use axum::{
     body::{Bytes, HttpBody},
-    extract::{FromRequest, FromRequestParts, Request, State as Has},
+    extract::{FromRequest, FromRequestParts, Request, State},
     http::{Extensions, Method, request::Parts},
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use stagedoor_bus::{Bus, Text};
+use stagedoor_bus::{Directory, Text};
 use stagedoor_token::AppId;
 
-use crate::{caller::Caller, error::ApiError, record::Record, state::State};
+use crate::{caller::Caller, error::ApiError, record::Record, state::AppState};
 
 /// A request's id, the caller's or ours.
 #[derive(Clone, Debug)]
 pub(crate) struct RequestId(pub(crate) String);
 
-/// The caller, as the audit trail names it.
-pub(crate) struct By {
+/// A request whose caller is known, as the audit trail names both: what a handler that acts needs.
+pub(crate) struct Audited {
+    pub(crate) state: Arc<AppState>,
     pub(crate) caller: Caller,
     request_id: Option<Text>,
     peer: Option<Text>,
-    bus: Arc<dyn Bus>,
 }
 
-impl FromRequestParts<Arc<State>> for By {
+impl FromRequestParts<Arc<AppState>> for Audited {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &Arc<State>) -> Result<Self, ApiError> {
+    async fn from_request_parts(
+        parts: &mut Parts,
+        state: &Arc<AppState>,
+    ) -> Result<Self, ApiError> {
         // The router finds out before anything is routed.
         Self::of(&parts.extensions, state).ok_or(ApiError::Internal)
     }
 }
 
-impl By {
-    /// The caller of a request, once the router has found out who it is.
-    pub(crate) fn of(found: &Extensions, state: &State) -> Option<Self> {
-        let (caller, bus) = (found.get::<Caller>().cloned()?, state.bus.clone());
+impl Audited {
+    /// A request, once the router has found out who its caller is.
+    pub(crate) fn of(found: &Extensions, state: &Arc<AppState>) -> Option<Self> {
+        let (caller, state) = (found.get::<Caller>().cloned()?, state.clone());
         let peer = found.get::<SocketAddr>().map(|peer| peer.ip().to_canonical().to_string());
         let request_id = found.get::<RequestId>().and_then(|RequestId(id)| Text::id(id.as_str()));
-        Some(Self { caller, request_id, peer: peer.and_then(Text::peer), bus })
+        Some(Self { state, caller, request_id, peer: peer.and_then(Text::peer) })
     }
 
     /// A record of what was asked, in no app's trail.
@@ -55,19 +58,24 @@ impl By {
         self.file(self.record_of_none(kind), app)
     }
 
-    /// Puts a record into an app's trail, if there is such an app and the credential is good for it; else the
-    /// operator alone reads it.
+    /// Puts a record into the trail in which it belongs.
     pub(crate) fn file(&self, record: Record, app: AppId) -> Record {
-        match self.bus.directory().app(app).filter(|_| self.caller.is_of(app)) {
-            Some(known) => record.of_app(known.life()),
-            None => record.detail(&format!("app={app}")),
-        }
+        filed(record, app, &self.caller, &self.state.bus.directory())
+    }
+}
+
+/// A record in an app's trail, if there is such an app and the credential is good for it; else the operator alone
+/// reads it.
+fn filed(record: Record, app: AppId, caller: &Caller, directory: &Directory) -> Record {
+    match directory.app(app).filter(|_| caller.is_of(app)) {
+        Some(known) => record.of_app(known.life()),
+        None => record.detail(&format!("app={app}")),
     }
 }
 
 /// Once the body is there the handler runs in a task of its own: a client that hangs up breaks nothing off.
 pub(crate) async fn carry_through(
-    Has(state): Has<Arc<State>>,
+    State(state): State<Arc<AppState>>,
     request: Request,
     next: Next,
 ) -> Response {
@@ -99,7 +107,7 @@ pub(crate) async fn carry_through(
 
 #[cfg(test)]
 mod tests {
-    use stagedoor_bus::{App, AppLife, LocalBus};
+    use stagedoor_bus::{App, AppLife, Bus, LocalBus};
     use stagedoor_token::Roles;
 
     use super::*;
@@ -112,20 +120,19 @@ mod tests {
             let app = App { id, since_ms: 7, keys, roles: Roles::built_in(), second_login: None };
             bus.put_app(app).await.expect("told");
         }
-        let by = |caller| By { caller, request_id: None, peer: None, bus: bus.clone() };
-        let key = by(Caller::ApiKey { id: "a".into(), app: AppId(1), scopes: Vec::new() });
-        let root = by(Caller::Root);
-        for (by, app, filed) in [
+        let key = Caller::ApiKey { id: "a".into(), app: AppId(1), scopes: Vec::new() };
+        let root = Caller::Root;
+        for (caller, app, in_trail_of) in [
             (&key, 1, Some(1)),
             (&key, 2, None),
             (&key, 3, None),
             (&root, 2, Some(2)),
             (&root, 3, None),
         ] {
-            let record = by.record(AppId(app), "k");
-            let life = filed.map(|id| AppLife { id: AppId(id), since_ms: 7 });
-            assert_eq!(record.app, life, "{:?} {app}", by.caller);
-            assert_eq!(record.detail.is_some(), filed.is_none());
+            let record = filed(Record::now("k", "ok"), AppId(app), caller, &bus.directory());
+            let life = in_trail_of.map(|id| AppLife { id: AppId(id), since_ms: 7 });
+            assert_eq!(record.app, life, "{caller:?} {app}");
+            assert_eq!(record.detail.is_some(), in_trail_of.is_none());
         }
     }
 }

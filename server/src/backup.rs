@@ -25,6 +25,8 @@ use crate::{
 
 /// How far a restored app's generation is raised at least: no app revokes so much between a backup and its end.
 const GENERATIONS: i64 = 1 << 32;
+/// By how many a restoration raises versions of apps and roles at least.
+const VERSIONS: i64 = 1 << 20;
 /// How long a copy waits for somebody who has the database for himself.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -296,6 +298,12 @@ async fn put_right(copy: &mut SqliteConnection, is_backup: bool) -> Result<Resto
     let raised = "UPDATE apps SET generation = MAX(generation + ?, ?)";
     let now_us = i64::try_from(unix_ms().saturating_mul(1_000)).unwrap_or(i64::MAX);
     sqlx::query(raised).bind(GENERATIONS).bind(now_us).execute(&mut *tx).await?;
+    // The same of what a caller may have seen of an app and its roles, and changes only as it saw it.
+    let raised = "UPDATE apps SET version = MAX(version + ?1, ?2)";
+    let now_ms = i64::try_from(unix_ms()).unwrap_or(i64::MAX);
+    sqlx::query(raised).bind(VERSIONS).bind(now_ms).execute(&mut *tx).await?;
+    let raised = "UPDATE deployment SET role_versions_from = MAX(role_versions_from + ?1, ?2)";
+    sqlx::query(raised).bind(VERSIONS).bind(now_ms).execute(&mut *tx).await?;
     tx.execute("DROP TABLE IF EXISTS backup").await?;
     tx.execute("UPDATE deployment SET name = lower(hex(randomblob(16))), is_open = 0").await?;
     let record = "INSERT INTO audit (at_ms, kind, code, actor, actor_kind, detail) VALUES (?, 'store.restore', 'ok', 'system', 'system', ?)";

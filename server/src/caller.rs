@@ -1,5 +1,5 @@
-//! Who asks, and may they. After `idempotency`, before `issue`. A credential is looked up by its id and
-//! compared by its hash in constant time; it never gets further than this file.
+//! Who asks, and may they. A credential is looked up by its id and compared by its hash in constant time; it
+//! never gets further than this file.
 
 use axum::http::{HeaderMap, header};
 use serde::{Deserialize, Serialize};
@@ -7,7 +7,7 @@ use stagedoor_bus::Actor;
 use stagedoor_token::AppId;
 use utoipa::ToSchema;
 
-use crate::{error::ApiError, secret, state::State, store::credentials::ApiKeyRow};
+use crate::{error::ApiError, secret, state::AppState, store::credentials::ApiKeyRow};
 
 /// Before the operator's credential.
 pub(crate) const ROOT_PREFIX: &str = "sdroot_";
@@ -180,7 +180,7 @@ impl<'a> Presented<'a> {
     }
 
     /// Finds out whose it is.
-    pub(crate) async fn caller(self, state: &State) -> Result<Caller, ApiError> {
+    pub(crate) async fn caller(self, state: &AppState) -> Result<Caller, ApiError> {
         let (id, secret) = match self {
             Self::Root { secret } => {
                 let root = state.store.root().await?.ok_or(INVALID)?;

@@ -1,4 +1,4 @@
-//! How the server is set up; every limit by name. Last room of the server.
+//! How the server is set up; every limit by name.
 
 use std::path::PathBuf;
 

@@ -1,6 +1,7 @@
 //! The OpenAPI document as it is served: what the handlers say of themselves, and what holds for all of them, from
 //! one table. Pure.
 
+mod form;
 mod operations;
 mod shape;
 
@@ -10,6 +11,7 @@ use serde_json::{Map, Value, json};
 use stagedoor_token::Refusal;
 
 use crate::{caller::Scope, config::Config, error::STATUSES, idempotency::CREATIONS};
+use form::Form;
 use operations::{Needs, OPERATIONS, Operation, SHAPE, Tag};
 
 const METHODS: [&str; 5] = ["get", "put", "post", "delete", "patch"];
@@ -120,35 +122,6 @@ fn finish(path: &str, method: &str, operation: &mut Map<String, Value>) {
     }
     for (status, codes) in refusals {
         responses.insert(status.to_string(), refused(status, &codes));
-    }
-}
-
-/// What of an operation's form can be wrong.
-struct Form {
-    is_read: bool,
-    has_path: bool,
-    has_query: bool,
-    has_body: bool,
-    takes_key: bool,
-    refuses_key: bool,
-    has_tag: bool,
-}
-
-impl Form {
-    fn of(path: &str, method: &str, operation: &Map<String, Value>) -> Self {
-        let none = Vec::new();
-        let parameters = operation.get("parameters").and_then(Value::as_array).unwrap_or(&none);
-        let has = |name: &str| parameters.iter().any(|parameter| parameter["name"] == name);
-        let takes_key = has("Idempotency-Key");
-        Self {
-            is_read: method == "get",
-            has_path: path.contains('{'),
-            has_query: parameters.iter().any(|parameter| parameter["in"] == "query"),
-            has_body: operation.contains_key("requestBody"),
-            takes_key,
-            refuses_key: !takes_key && matches!(method, "post" | "patch"),
-            has_tag: has("If-Match"),
-        }
     }
 }
 

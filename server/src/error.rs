@@ -1,5 +1,7 @@
-//! Every refusal of the HTTP API, and the only file with status codes. After `revoker`, before `store`.
-//! A body is a problem (RFC 9457) with a stable `code`; what is our fault says nothing but the request id.
+//! Every refusal of the HTTP API, and the only file with status codes. A body is a problem (RFC 9457) with a
+//! stable `code`; what is our fault says nothing but the request id.
+
+mod statuses;
 
 use std::borrow::Cow;
 
@@ -9,11 +11,13 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
-use stagedoor_bus::BusError;
+use stagedoor_bus::{BusError, Text};
 use stagedoor_token::{Fault, Field, MintError, Refusal};
 use utoipa::ToSchema;
 
 use crate::{doors::NotDone, secret::NoRandomness, store::StoreError};
+
+pub(crate) use statuses::STATUSES;
 
 /// A problem body (RFC 9457).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -24,7 +28,7 @@ pub(crate) struct Problem {
     /// The status in words.
     title: Cow<'static, str>,
     /// The status.
-    status: u16,
+    pub(crate) status: u16,
     /// Stable; for programs.
     pub(crate) code: Cow<'static, str>,
     /// For people.
@@ -32,78 +36,13 @@ pub(crate) struct Problem {
     /// The field of the body that it is about, as a path: `grants.publish.streams[0]`.
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<String>,
-    /// The request's id, as in `X-Request-Id`.
+    /// The request's id, as in `X-Request-Id`; not of what was no request.
+    #[schema(required = false)]
     request_id: String,
+    /// For the log: the room that it is about, where the path does not say so.
+    #[serde(skip)]
+    pub(crate) room: Option<Text>,
 }
-
-/// Every code of the API's own, by its status. `role_unknown` is 422 where it is a claim of a token.
-pub(crate) const STATUSES: &[(u16, &[&str])] = &[
-    (
-        400,
-        &[
-            "body_malformed",
-            "idempotency_key_invalid",
-            "idempotency_unsupported",
-            "if_match_invalid",
-            "path_invalid",
-            "query_invalid",
-        ],
-    ),
-    (401, &["credential_invalid", "credential_missing"]),
-    (403, &["banned", "scope_missing"]),
-    (
-        404,
-        &[
-            "api_key_unknown",
-            "app_unknown",
-            "ask_unknown",
-            "key_unknown",
-            "path_unknown",
-            "revocation_unknown",
-            "role_unknown",
-            "room_unknown",
-            "user_unknown",
-            "version_unknown",
-        ],
-    ),
-    (405, &["method_not_allowed"]),
-    (408, &["body_timeout"]),
-    (
-        409,
-        &[
-            "api_keys_exceeded",
-            "app_exists",
-            "idempotency_under_way",
-            "key_current",
-            "keys_exceeded",
-            "next_key_exists",
-            "no_current_key",
-            "revocations_exceeded",
-            "version_conflict",
-        ],
-    ),
-    (412, &["etag_mismatch"]),
-    (413, &["body_too_large"]),
-    (415, &["media_type_unsupported"]),
-    (
-        422,
-        &[
-            "app_id_invalid",
-            "body_invalid",
-            "expires_invalid",
-            "idempotency_mismatch",
-            "name_invalid",
-            "revocation_invalid",
-            "role_refused",
-            "roles_invalid",
-            "scopes_invalid",
-            "ttl_invalid",
-        ],
-    ),
-    (429, &["rate_limited"]),
-    (500, &["internal"]),
-    (503, &["relay_unavailable", "store_unavailable"]),
-];
 
 /// Why a request was refused.
 #[derive(Debug)]
@@ -350,6 +289,7 @@ impl IntoResponse for ApiError {
             detail: self.detail(),
             field: self.field().map(|field| field.to_string()),
             request_id: String::new(),
+            room: None,
         };
         let mut response = status.into_response();
         if let Some((name, value)) = self.header()
@@ -358,6 +298,29 @@ impl IntoResponse for ApiError {
             response.headers_mut().insert(name, value);
         }
         response.extensions_mut().insert(problem);
+        response
+    }
+}
+
+/// A refusal about a room that the body names.
+#[derive(Debug)]
+pub(crate) struct InRoom {
+    pub(crate) room: Option<Text>,
+    pub(crate) error: ApiError,
+}
+
+impl From<ApiError> for InRoom {
+    fn from(error: ApiError) -> Self {
+        Self { room: None, error }
+    }
+}
+
+impl IntoResponse for InRoom {
+    fn into_response(self) -> Response {
+        let mut response = self.error.into_response();
+        if let Some(problem) = response.extensions_mut().get_mut::<Problem>() {
+            problem.room = self.room;
+        }
         response
     }
 }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use axum::{
-    extract::{MatchedPath, Request, State as Has},
+    extract::{MatchedPath, Request, State},
     http::Method,
     middleware::Next,
     response::{IntoResponse, Response},
@@ -12,14 +12,18 @@ use axum::{
 use stagedoor_token::AppId;
 
 use crate::{
-    act::By,
+    act::Audited,
     error::{ApiError, Problem},
     idempotency,
-    state::State,
+    state::AppState,
 };
 
 /// Passes a request on, and records that its caller lacks the scope for it.
-pub(crate) async fn guard(Has(state): Has<Arc<State>>, request: Request, next: Next) -> Response {
+pub(crate) async fn guard(
+    State(state): State<Arc<AppState>>,
+    request: Request,
+    next: Next,
+) -> Response {
     let is_act = !matches!(*request.method(), Method::GET | Method::HEAD);
     if is_act && let Err(error) = state.recorder.may_record() {
         return error.into_response();
@@ -31,15 +35,15 @@ pub(crate) async fn guard(Has(state): Has<Arc<State>>, request: Request, next: N
                 .into();
         return ApiError::Malformed { code: "idempotency_unsupported", detail }.into_response();
     }
-    let asked = Asked::of(&request, &state);
+    let attempt = Attempt::of(&request, &state);
     let response = next.run(request).await;
     let problem = response.extensions().get::<Problem>();
     if problem.is_some_and(|problem| problem.code == "scope_missing")
-        && let Some(Asked { by, operation, app }) = asked
+        && let Some(Attempt { audited, operation, app }) = attempt
     {
-        let record = by.record_of_none("caller").with_code("scope_missing").detail(&operation);
+        let record = audited.record_of_none("caller").with_code("scope_missing").detail(&operation);
         state.recorder.refused(match app {
-            Some(app) => by.file(record, app),
+            Some(app) => audited.file(record, app),
             None => record,
         });
     }
@@ -47,19 +51,19 @@ pub(crate) async fn guard(Has(state): Has<Arc<State>>, request: Request, next: N
 }
 
 /// What was asked, as far as a refusal needs it.
-struct Asked {
-    by: By,
+struct Attempt {
+    audited: Audited,
     operation: String,
     app: Option<AppId>,
 }
 
-impl Asked {
-    fn of(request: &Request, state: &State) -> Option<Self> {
-        let by = By::of(request.extensions(), state)?;
+impl Attempt {
+    fn of(request: &Request, state: &Arc<AppState>) -> Option<Self> {
+        let audited = Audited::of(request.extensions(), state)?;
         let route = request.extensions().get::<MatchedPath>()?.as_str();
         let operation = format!("{} {route}", request.method());
         let app = request.uri().path().split('/').nth(3);
         let app = app.filter(|_| route.starts_with("/v1/apps/{app}"));
-        Some(Self { by, operation, app: app.and_then(|app| app.parse().ok()).map(AppId) })
+        Some(Self { audited, operation, app: app.and_then(|app| app.parse().ok()).map(AppId) })
     }
 }

@@ -15,7 +15,7 @@ use crate::{
     error::ApiError,
     record::unix_ms,
     secret,
-    state::State,
+    state::AppState,
     store::{replies::Kept, write::Tx},
     under_way::UnderWay,
 };
@@ -70,7 +70,7 @@ struct Keyed {
 impl Once {
     /// Reads the key. `request` is what was asked, path included.
     pub(crate) fn begin(
-        state: &State,
+        state: &AppState,
         caller: &Caller,
         headers: &HeaderMap,
         request: &impl Serialize,

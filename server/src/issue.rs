@@ -1,5 +1,5 @@
-//! The one decision whether, and with what, a token is minted. After `caller`, before `role_set`. Pure: the
-//! app, its key, what is revoked, the time and the id are given.
+//! The one decision whether, and with what, a token is minted. Pure: the app, its key, what is revoked, the
+//! time and the id are given.
 
 use std::sync::Arc;
 
@@ -101,25 +101,13 @@ pub(crate) fn issue(
         ..Claims::new(key.app(), &wanted.room, &wanted.user, role, jti, now_s, ttl_s)
     };
     let grants = seat(&claims, roles)?;
-    if let Some(hit) = revocations.find(&bearer(&claims, key.kid()), now_s).filter(|hit| hit.ban) {
+    if let Some(hit) =
+        revocations.find(&Bearer::of(&claims, key.kid()), now_s).filter(|hit| hit.ban)
+    {
         return Err(NotIssued::Banned { ends_s: hit.ends_s });
     }
     let token = mint(&claims, key)?;
     Ok(Issued { token, claims, grants })
-}
-
-/// Claims as the list of revocations looks them up.
-pub(crate) fn bearer<'a>(claims: &'a Claims, kid: &'a str) -> Bearer<'a> {
-    Bearer {
-        app: claims.app,
-        room: &claims.room,
-        user: &claims.user,
-        role: &claims.role,
-        kid,
-        jti: &claims.jti,
-        iat: claims.iat,
-        generation: claims.generation,
-    }
 }
 
 #[cfg(test)]
@@ -194,7 +182,7 @@ mod tests {
             list.add(&entry(3, false, None));
             let issued = issue_among(&list, |_| {}).expect("a token");
             assert_eq!(issued.claims.generation, Some(3));
-            let found = list.find(&bearer(&issued.claims, "k"), 1_000);
+            let found = list.find(&Bearer::of(&issued.claims, "k"), 1_000);
             assert_eq!(found, None, "{target:?} hits a token from after");
             list.add(&entry(4, true, Some(1_001)));
             let refused = issue_among(&list, |_| {}).err();

@@ -1,4 +1,4 @@
-//! What the server counts. After `secret`, before `config`. Counting decides nothing.
+//! What the server counts. Counting decides nothing.
 
 use std::{
     collections::BTreeMap,

@@ -1,5 +1,5 @@
-//! What is recorded. After `store`, before `secret`. A record holds texts within the bounds of what they name,
-//! and an app only where its caller was proven for it. What is not of its form is left out; its length is noted.
+//! What is recorded. A record holds texts within the bounds of what they name, and an app only where its
+//! caller was proven for it. What is not of its form is left out; its length is noted.
 
 use std::{
     sync::Arc,
@@ -58,6 +58,11 @@ impl Default for Record {
 }
 
 impl Record {
+    /// Of events that were not recorded.
+    pub(crate) fn gap(events: u64) -> Self {
+        Self { count: events, ..Self::now("events.dropped", "dropped") }
+    }
+
     /// Of something that happened now. Kinds and codes are words of the program's.
     pub(crate) fn now(kind: &str, code: &str) -> Self {
         Self { at_ms: unix_ms() as i64, kind: kind.into(), code: code.into(), ..Self::default() }

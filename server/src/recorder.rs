@@ -1,12 +1,12 @@
-//! The audit trail's one writer. After `state`, before `revoker`. Records that come at the same time are
-//! committed in one transaction, and who asked waits for that commit; nobody waits for a second one. What is
-//! repeated is counted, and what cannot be written is counted too, so that no number is lost.
+//! The audit trail's one writer. Records that come at the same time are committed in one transaction, and who
+//! asked waits for that commit; nobody waits for a second one. What is repeated is counted, and what cannot
+//! be written is counted too, so that no number is lost.
 
-mod events;
-mod gate;
-mod keeper;
-mod listener;
-mod repeats;
+pub(crate) mod events;
+pub(crate) mod gate;
+pub(crate) mod keeper;
+pub(crate) mod listener;
+pub(crate) mod repeats;
 mod writer;
 
 use std::sync::{
@@ -16,19 +16,11 @@ use std::sync::{
 
 use tokio::sync::{mpsc, oneshot};
 
-pub(crate) use self::{
-    events::of_revocation,
-    gate::Gate,
-    keeper::{Bounds, keep},
-    listener::{Listener, closed},
-    repeats::Repeats,
-};
+use self::{gate::Gate, writer::Committed};
 use crate::{error::ApiError, metrics::Metrics, record::Record, store::Store};
 
 /// Batches of records that nobody waits for, which wait to be taken.
 const BATCHES_WAITING_MAX: usize = 2;
-
-type Committed = oneshot::Sender<()>;
 
 /// Where records are handed in.
 #[derive(Clone, Debug)]
@@ -102,9 +94,4 @@ fn channels(gate: Arc<Gate>, waiting_max: usize) -> (Recorder, Refusals, writer:
     let waiting = writer::Waiting::new(asked_end, told_end);
     let counted = Refusals { waiting: refusals_end, missed: missed.clone() };
     (Recorder { asked, told, refusals, missed, gate }, counted, waiting)
-}
-
-/// Events that were not recorded, as a record of its own.
-fn gap(events: u64) -> Record {
-    Record { count: events, ..Record::now("events.dropped", "dropped") }
 }

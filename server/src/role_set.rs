@@ -1,5 +1,5 @@
-//! An app's roles read and changed. After `issue`, before `state`. Pure: keeps nothing, asks nobody. What is
-//! refused is refused with the role and the field.
+//! An app's roles read and changed. Pure: keeps nothing, asks nobody. What is refused is refused with the
+//! role and the field.
 
 use std::collections::BTreeMap;
 
@@ -10,6 +10,9 @@ use stagedoor_token::{
 };
 
 use crate::error::ApiError;
+
+/// What stands in paths where a role's name may stand.
+const VERSIONS: &str = "versions";
 
 fn invalid(field: Field, detail: String) -> ApiError {
     ApiError::Invalid { code: "roles_invalid", detail: detail.into() }.at(field)
@@ -26,6 +29,10 @@ pub(crate) fn read(text: &str, roles_max: usize) -> Result<Roles, ApiError> {
     let mut names = BTreeMap::new();
     for (at, raw) in templates.iter().enumerate() {
         let role = read_at(raw, set.element(at), &format!("template {at}"))?;
+        if &**role.name() == VERSIONS {
+            let detail = format!("a role is not called `{VERSIONS}`: its path is another's");
+            return Err(invalid(set.element(at).member("role"), detail));
+        }
         if names.insert(role.name().clone(), at).is_some() {
             let detail = format!("the role `{}` is given twice", role.name());
             return Err(invalid(set.element(at).member("role"), detail));
@@ -96,6 +103,7 @@ mod tests {
     #[test]
     fn a_refused_set_names_the_role_and_the_field() {
         for (set, field, begins) in [
+            (r#"[{"role":"versions"}]"#, "roles[0].role", "a role is not called `versions`"),
             (
                 r#"[{"role":"a"},{"role":"b","rank":-1}]"#,
                 "roles[1].rank",

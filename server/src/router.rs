@@ -1,12 +1,17 @@
-//! Which path goes where; request ids, rates, and the body of every problem. After `server`, before
-//! `routes`.
+//! Which path goes where; request ids, rates, and the body of every problem.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use axum::{
     Router,
     body::Bytes,
-    extract::{DefaultBodyLimit, MatchedPath, Request, State as Has},
+    extract::{
+        DefaultBodyLimit, MatchedPath, RawPathParams, Request, State,
+        rejection::RawPathParamsRejection,
+    },
     http::{Extensions, HeaderName, HeaderValue, Method, header},
     middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response},
@@ -27,7 +32,7 @@ use crate::{
     record::Record,
     routes::{admission, api_keys, apps, audit, keys, pages, revocations, roles, rooms, tokens},
     secret,
-    state::State,
+    state::AppState,
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -50,7 +55,7 @@ const REQUEST_ID_BYTES_MAX: usize = 64;
 )]
 struct Document;
 
-fn api() -> OpenApiRouter<Arc<State>> {
+fn api() -> OpenApiRouter<Arc<AppState>> {
     OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(apps::create, apps::list))
         .routes(routes!(apps::show, apps::change, apps::delete))
@@ -90,7 +95,7 @@ pub fn openapi() -> String {
 }
 
 /// Every path of the server.
-pub(crate) fn router(state: Arc<State>) -> Router {
+pub(crate) fn router(state: Arc<AppState>) -> Router {
     let (api, handlers) = api().split_for_parts();
     // Written once: a hundred clients that do not read it hold one piece of memory.
     let document = Bytes::from(document(&handlers, &state.config).to_string());
@@ -112,7 +117,13 @@ pub(crate) fn router(state: Arc<State>) -> Router {
 }
 
 /// Gives every request an id, writes problems, counts answers.
-async fn identify(Has(state): Has<Arc<State>>, mut request: Request, next: Next) -> Response {
+async fn identify(
+    State(state): State<Arc<AppState>>,
+    // Nothing where no path matched.
+    asked: Result<RawPathParams, RawPathParamsRejection>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let given = request.headers().get(&REQUEST_ID).and_then(|value| value.to_str().ok());
     let sane = |id: &&str| {
         (1..=REQUEST_ID_BYTES_MAX).contains(&id.len())
@@ -133,12 +144,28 @@ async fn identify(Has(state): Has<Arc<State>>, mut request: Request, next: Next)
         .headers_mut()
         .entry(header::CACHE_CONTROL)
         .or_insert(HeaderValue::from_static("no-store"));
-    let status = response.status().as_u16();
-    state.metrics.request(method, &route, status);
+    state.metrics.request(method, &route, response.status().as_u16());
     if let Some(problem) = response.extensions().get::<Problem>() {
-        tracing::debug!(request_id = id, ?peer, route, status, code = %problem.code, "refused");
+        log_refused(problem, asked.as_ref().ok(), (&id, peer), (method, &route));
     }
     response
+}
+
+/// Says in the log what was refused: ids alone, as far as they are of the form of ids.
+fn log_refused(
+    problem: &Problem,
+    asked: Option<&RawPathParams>,
+    (request_id, peer): (&str, Option<IpAddr>),
+    (method, route): (&str, &str),
+) {
+    let named = |of: &str| asked?.iter().find(|(name, _)| *name == of).map(|(_, value)| value);
+    let app = named("app").and_then(|app| app.parse::<u32>().ok());
+    let room = named("room").and_then(Text::room).or_else(|| problem.room.clone());
+    let peer = peer.map(tracing::field::display);
+    tracing::info!(
+        name: "refused", code = &*problem.code, status = problem.status, app, room = room.as_deref(), peer, request_id,
+        method, route, "request refused"
+    );
 }
 
 /// A method as a label, of which there are few: what strangers invent is all the same.
@@ -157,7 +184,11 @@ fn label(method: &Method) -> &'static str {
 
 /// Finds out who asks, and whether not too often. The credential is looked at first: failures of others, from the
 /// same address or with the same id, never refuse one that is good.
-async fn authenticate(Has(state): Has<Arc<State>>, mut request: Request, next: Next) -> Response {
+async fn authenticate(
+    State(state): State<Arc<AppState>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let presented = Presented::of(request.headers());
     let id = presented.as_ref().ok().map(Presented::id);
     let caller = match presented {
@@ -190,7 +221,12 @@ async fn authenticate(Has(state): Has<Arc<State>>, mut request: Request, next: N
 }
 
 /// Counts a failed authentication, of an address and of a credential's id; within their rates it is recorded.
-fn failed(state: &State, error: ApiError, id: Option<&str>, extensions: &Extensions) -> ApiError {
+fn failed(
+    state: &AppState,
+    error: ApiError,
+    id: Option<&str>,
+    extensions: &Extensions,
+) -> ApiError {
     let peer = extensions.get::<SocketAddr>().map(|peer| peer.ip().to_canonical());
     let address = peer.map_or_else(|| "unknown".into(), |peer| rate::source(peer).to_string());
     let of_address = state.refusals.take(&address);

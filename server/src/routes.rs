@@ -1,5 +1,4 @@
-//! One file for each resource. After `router`, before `idempotency`. Parses, asks, answers; every decision
-//! is made further down.
+//! One file for each resource. Parses, asks, answers; every decision is made further down.
 
 pub(crate) mod admission;
 pub(crate) mod api_keys;
@@ -17,7 +16,7 @@ pub(crate) mod tokens;
 
 use axum::{
     extract::{
-        FromRequestParts, MatchedPath, Path, Query,
+        self, FromRequestParts, MatchedPath,
         path::ErrorKind,
         rejection::{PathRejection, QueryRejection},
     },
@@ -33,23 +32,40 @@ pub(crate) use body::{Body, MaybeBody};
 use crate::{
     config::Config,
     error::ApiError,
-    state::State,
+    state::AppState,
     store::{apps::AppRow, write::Tx},
 };
 
 /// Path parameters, their faults told as problems.
-pub(crate) struct At<T>(pub(crate) T);
+pub(crate) struct Path<T>(pub(crate) T);
 
-impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for At<T> {
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        let path: Result<Path<T>, PathRejection> = Path::from_request_parts(parts, state).await;
-        path.map(|Path(value)| Self(value)).map_err(|rejection| {
+        let path: Result<extract::Path<T>, PathRejection> =
+            extract::Path::from_request_parts(parts, state).await;
+        path.map(|extract::Path(value)| Self(value)).map_err(|rejection| {
             let route = parts.extensions.get::<MatchedPath>();
             let detail = path_fault(&rejection, route.map_or("", MatchedPath::as_str)).into();
             ApiError::Malformed { code: "path_invalid", detail }
         })
+    }
+}
+
+/// The path of a member: `/v1/apps/{app}/rooms/{room}/members/{user}`, and what follows.
+pub(crate) struct MemberPath {
+    pub(crate) app: AppId,
+    pub(crate) room: String,
+    pub(crate) user: String,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for MemberPath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let Path((app, room, user)) = Path::from_request_parts(parts, state).await?;
+        Ok(Self { app, room, user })
     }
 }
 
@@ -72,14 +88,15 @@ fn path_fault(rejection: &PathRejection, route: &str) -> String {
 }
 
 /// Query parameters, their faults told as problems.
-pub(crate) struct Asked<T>(pub(crate) T);
+pub(crate) struct Query<T>(pub(crate) T);
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        let query: Result<Query<T>, QueryRejection> = Query::from_request_parts(parts, state).await;
-        query.map(|Query(value)| Self(value)).map_err(|error| ApiError::Malformed {
+        let query: Result<extract::Query<T>, QueryRejection> =
+            extract::Query::from_request_parts(parts, state).await;
+        query.map(|extract::Query(value)| Self(value)).map_err(|error| ApiError::Malformed {
             code: "query_invalid",
             detail: error.body_text().into(),
         })
@@ -171,7 +188,7 @@ fn check_name(config: &Config, name: &str) -> Result<(), ApiError> {
 }
 
 /// An app as it is now.
-async fn app_row(state: &State, id: AppId) -> Result<AppRow, ApiError> {
+async fn app_row(state: &AppState, id: AppId) -> Result<AppRow, ApiError> {
     state.store.app(id).await?.ok_or_else(app_unknown)
 }
 

@@ -1,5 +1,4 @@
-//! Secrets made, hashed and compared. After `store`, before `metrics`. Nothing here is ever printed: the
-//! one that made a secret shows it once.
+//! Secrets made, hashed and compared. Nothing here is ever printed: the one that made a secret shows it once.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};

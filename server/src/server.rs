@@ -1,4 +1,4 @@
-//! The whole server: opens the store, tells the relay of its apps, closes. First room, before `router`.
+//! The whole server: opens the store, tells the relay of its apps, closes.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -21,7 +21,13 @@ use crate::{
     metrics::Metrics,
     rates::Buckets,
     record::{Record, unix_ms},
-    recorder::{Bounds, Gate, Listener, Recorder, Repeats, keep},
+    recorder::{
+        Recorder,
+        gate::Gate,
+        keeper::{Bounds, keep},
+        listener::Listener,
+        repeats::Repeats,
+    },
     revoker::Revoker,
     router,
     routes::{
@@ -29,7 +35,7 @@ use crate::{
         apps::{self, AppCreated, NewApp},
     },
     secret,
-    state::State,
+    state::AppState,
     store::{Store, StoreError},
     storer::Storer,
     under_way::Acts,
@@ -99,7 +105,7 @@ pub struct Usable {
 
 /// The server.
 pub struct Server {
-    state: Arc<State>,
+    state: Arc<AppState>,
     tasks: Vec<JoinHandle<()>>,
     /// Those that are told to close, in the order in which they are.
     ending: Vec<(oneshot::Sender<()>, JoinHandle<()>)>,
@@ -133,7 +139,7 @@ impl Server {
         let doors = Arc::new(Doors::new(bus.clone(), metrics.clone()));
         let revoker = Revoker::new(store.clone(), bus.clone());
         let failures = Rate { per_s: config.refusals_per_s, burst: config.refusals_burst };
-        let state = Arc::new(State {
+        let state = Arc::new(AppState {
             requests: Buckets::of_known(Rate {
                 per_s: config.rate_per_s,
                 burst: config.rate_burst,
@@ -329,7 +335,7 @@ async fn note(store: &Store) {
     }
 }
 
-async fn tell_apps(state: &State) -> Result<(), OpenError> {
+async fn tell_apps(state: &AppState) -> Result<(), OpenError> {
     let mut after = 0;
     loop {
         let apps = state.store.apps(after, APPS_AT_A_TIME).await.map_err(ApiError::from)?;
@@ -342,7 +348,7 @@ async fn tell_apps(state: &State) -> Result<(), OpenError> {
     }
 }
 
-async fn forget(state: Arc<State>) {
+async fn forget(state: Arc<AppState>) {
     let interval = Duration::from_secs(state.config.revocation_prune_interval_s.max(1));
     let mut noted_ms = 0;
     loop {

@@ -1,4 +1,4 @@
-//! What every request has in common. After `role_set`, before `recorder`.
+//! What every request has in common.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// The state.
-pub(crate) struct State {
+pub(crate) struct AppState {
     pub(crate) config: Config,
     pub(crate) store: Store,
     pub(crate) bus: Arc<dyn Bus>,
@@ -32,7 +32,7 @@ pub(crate) struct State {
     pub(crate) marks: Arc<Marks>,
 }
 
-impl State {
+impl AppState {
     /// Milliseconds since the Unix epoch, by the clock of the bus.
     pub(crate) fn unix_ms(&self) -> u64 {
         self.bus.clock().unix_ms()

@@ -1,6 +1,6 @@
-//! The database: SQLite, in a file that only its owner reads. After `error`, before `secret`. Holds rows;
-//! decides nothing. What a caller was told is done, is done: a committed transaction outlives the process
-//! and the machine (WAL, `synchronous=FULL`).
+//! The database: SQLite, in a file that only its owner reads. Holds rows; decides nothing. What a caller was
+//! told is done, is done: a committed transaction outlives the process and the machine (WAL,
+//! `synchronous=FULL`).
 
 pub(crate) mod apps;
 pub(crate) mod audit;
@@ -8,6 +8,7 @@ pub(crate) mod author;
 pub(crate) mod clock;
 pub(crate) mod credentials;
 pub(crate) mod deployment;
+mod error;
 mod health;
 pub(crate) mod ledger;
 pub(crate) mod replies;
@@ -26,11 +27,12 @@ use sqlx::{
 };
 
 use crate::{
-    deployment::{Marker, NotTheDatabase, decide},
+    deployment::{Marker, decide},
     folder::{DATABASE, DEV, DataFolder},
 };
-use health::Reason;
-use write::{Statement, Writer};
+pub(crate) use error::StoreError;
+use error::{bound, signed};
+use write::{Statement, Tx, Writer};
 
 /// Pages that a connection keeps, in KiB: what is written is mostly at the end, and the system keeps the file.
 const CACHE_KIB: u32 = 256;
@@ -38,61 +40,6 @@ const CACHE_KIB: u32 = 256;
 const READERS_MAX: u32 = 8;
 /// How long a reader that nobody needs stays open: each has a thread and pages of its own.
 const READER_IDLE_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Why the store failed.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum StoreError {
-    /// The database.
-    #[error("the database: {0}")]
-    Sql(#[from] sqlx::Error),
-    /// Its schema.
-    #[error("the database's schema: {0}")]
-    Migrate(#[from] sqlx::migrate::MigrateError),
-    /// Its file.
-    #[error("the database's file: {0}")]
-    File(#[from] std::io::Error),
-    /// What lies in the folder is not what was there.
-    #[error(transparent)]
-    NotTheDatabase(#[from] NotTheDatabase),
-    /// A row that this version did not write.
-    #[error("a row of {0} does not read")]
-    Row(&'static str),
-    /// A number that the database has no place for.
-    #[error("a number of {0} is too large")]
-    Number(&'static str),
-    /// Nobody tried: it failed a moment ago, or others were first.
-    #[error("the database: {0}")]
-    Unavailable(Reason),
-    /// A statement of the transaction failed before.
-    #[error("the transaction is over")]
-    Over,
-}
-
-impl StoreError {
-    /// Others were first for too long.
-    pub(crate) fn busy() -> Self {
-        Self::Unavailable(Reason::Busy)
-    }
-
-    /// Why the database does not work; `None` if it does, and this was another fault.
-    pub(crate) fn reason(&self) -> Option<Reason> {
-        match self {
-            Self::Sql(error) => Reason::of(error),
-            Self::Unavailable(reason) => Some(*reason),
-            _ => None,
-        }
-    }
-}
-
-/// A number as the database keeps it.
-fn signed(number: u64, what: &'static str) -> Result<i64, StoreError> {
-    i64::try_from(number).map_err(|_| StoreError::Number(what))
-}
-
-/// A bound to compare with: beyond the largest number there is nothing.
-fn bound(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
 
 /// The store: many readers, one writer.
 #[derive(Clone, Debug)]
@@ -123,7 +70,9 @@ impl Store {
             .pragma("cache_size", format!("-{CACHE_KIB}"))
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(wait)
-            .foreign_keys(true);
+            .foreign_keys(true)
+            // A statement says nothing that the one who made it does not log.
+            .disable_statement_logging();
         let mut connection = options.connect().await?;
         migrate(&mut connection).await?;
         match deployment::open(&mut connection).await {
@@ -155,6 +104,35 @@ impl Store {
         }
         self.pool.close().await;
         self.writer.close().await;
+    }
+
+    /// Begins a transaction that writes, when those before it are done. While writes fail most are refused at once.
+    pub(crate) async fn begin(&self) -> Result<Tx, StoreError> {
+        self.writer.begin().await
+    }
+
+    /// Whether writes do not fail. While they do, one is tried now and then, of about the size of the largest act.
+    pub(crate) async fn writable(&self) -> Result<(), StoreError> {
+        if self.writer.is_good() {
+            return Ok(());
+        }
+        let mut tx = self.begin().await?;
+        let probe = "INSERT OR REPLACE INTO probe (id, padding) VALUES (1, zeroblob(65536))";
+        tx.execute(sqlx::query(probe)).await?;
+        drop(tx.commit().await?);
+        Ok(())
+    }
+
+    /// Marks the folder with what the database has now, once its root credential was made.
+    pub(crate) async fn mark(&self) -> Result<(), StoreError> {
+        let mut connection = self.pool.acquire().await?;
+        let ours = deployment::ours(&mut connection).await?;
+        drop(connection);
+        if ours.has_root {
+            let marker = Marker { deployment: ours.deployment, records: ours.records };
+            marker.write(self.folder.path())?;
+        }
+        Ok(())
     }
 
     /// The first row, as it is now.
@@ -189,6 +167,7 @@ fn migrations() -> Vec<Migration> {
         migration(8, "clock", include_str!("../migrations/0008_clock.sql")),
         migration(9, "audit_whole", include_str!("../migrations/0009_audit_whole.sql")),
         migration(10, "deployment", include_str!("../migrations/0010_deployment.sql")),
+        migration(11, "role_versions", include_str!("../migrations/0011_role_versions.sql")),
     ]
 }
 

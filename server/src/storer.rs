@@ -1,6 +1,6 @@
-//! Stores what the relay asks for: revocations that a member, a login or the API waits for. After `state`,
-//! before `recorder`. All that wait are one transaction; what cannot be written is refused, unless it holds
-//! already: that is tried until it is written, in its order.
+//! Stores what the relay asks for: revocations that a member, a login or the API waits for. All that wait are
+//! one transaction; what cannot be written is refused, unless it holds already: that is tried until it is
+//! written, in its order.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,7 +14,7 @@ use tokio::{
 use crate::{
     doors::{Doors, News, NotDone},
     record::Record,
-    recorder::{Gate, closed, of_revocation},
+    recorder::{events::of_revocation, gate::Gate, listener::closed},
     store::{
         Store, StoreError,
         ledger::{Entry, Written},

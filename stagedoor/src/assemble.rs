@@ -1,4 +1,4 @@
-//! Server, relay and bus become one running process. After `dev`, before `operations`.
+//! Server, relay and bus become one running process.
 
 use std::{
     net::SocketAddr,
@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::Context;
-use stagedoor_bus::{Ends, LocalBus};
+use stagedoor_bus::{LocalBus, Receivers};
 use stagedoor_relay::{Listening, OtherHttp, Proxies, Relay};
 use stagedoor_server::Server;
 use tokio::{
@@ -74,7 +74,7 @@ pub async fn assemble(config: &Config) -> anyhow::Result<Running> {
 /// succeeded.
 pub(crate) async fn start(config: &Config) -> anyhow::Result<Running> {
     let mode = mode(&config.listen.unix_mode).context("listen.unix_mode")?;
-    let (bus, Ends { commands, events, stores }) = LocalBus::new();
+    let (bus, Receivers { commands, events, stores }) = LocalBus::new();
     let server = Server::open(config.server.clone(), bus.clone(), events, stores).await?;
     let public = bind(&config.listen.address, mode, ("listen.address", "--listen")).await?;
     let operations =

@@ -1,5 +1,5 @@
-//! The command line, and one file for each group of commands. First room of the binary, before `dev`.
-//! Parses and prints; every decision is made elsewhere.
+//! The command line, and one file for each group of commands. Parses and prints; every decision is made
+//! elsewhere.
 
 mod app;
 mod audit;
@@ -12,6 +12,7 @@ mod revoke;
 mod role;
 mod room;
 mod root;
+mod secret;
 mod serve;
 mod settings;
 mod stay;
@@ -19,21 +20,11 @@ mod sure;
 mod time;
 mod token;
 
-use std::{
-    collections::BTreeMap,
-    env::VarError,
-    io::{Read, Write},
-    path::PathBuf,
-    process::ExitCode,
-};
+use std::{collections::BTreeMap, io::Write, path::PathBuf, process::ExitCode};
 
-use anyhow::Context;
 use clap::{CommandFactory, Parser, Subcommand};
 
-use self::{
-    failure::{Failure, tell_usage, usage},
-    print::print,
-};
+use self::failure::{Done, tell_usage};
 use crate::config::Config;
 
 /// Access tokens for real-time rooms, and the relay that enforces them.
@@ -95,8 +86,6 @@ enum Command {
     Openapi,
 }
 
-type Done = Result<(), Failure>;
-
 /// Runs the command line.
 pub fn run() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -143,26 +132,6 @@ fn dispatch(cli: Cli) -> Done {
         }
         Command::Openapi => Ok(write!(std::io::stdout(), "{}", stagedoor_server::openapi())?),
     }
-}
-
-/// A secret from a file, `-` for standard input, or the environment; never from an argument, which other
-/// users of the machine could read.
-fn secret(file: Option<&PathBuf>, variable: &str, what: &str) -> Result<String, Failure> {
-    let text = match file {
-        Some(file) if file.as_os_str() == "-" => {
-            let mut text = String::new();
-            std::io::stdin().read_to_string(&mut text)?;
-            text
-        }
-        Some(file) => std::fs::read_to_string(file)
-            .with_context(|| file.display().to_string())
-            .map_err(Failure::Usage)?,
-        None => std::env::var(variable).map_err(|error| match error {
-            VarError::NotPresent => usage(&format!("give {what} by a file or by {variable}")),
-            VarError::NotUnicode(_) => usage(&format!("{variable}: the value is not UTF-8")),
-        })?,
-    };
-    Ok(text.trim().to_owned())
 }
 
 #[cfg(test)]

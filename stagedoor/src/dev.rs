@@ -1,5 +1,5 @@
-//! What `stagedoor dev` makes and remembers for a developer. After `cli`, before `assemble`. Its file in the
-//! data folder holds secrets and is read by its owner alone.
+//! What `stagedoor dev` makes and remembers for a developer. Its file in the data folder holds secrets and is
+//! read by its owner alone.
 
 use std::{
     fs::{File, OpenOptions},
@@ -235,7 +235,7 @@ pub(crate) fn show(
          root credential {root}\n\n\
          {tokens}\
          Mint another:\n  {curl}\n\n\
-         For the walk-through of the README, in another terminal:\n  \
+         For the tour (docs/tour.md) and the quick starts, in another terminal:\n  \
          export STAGEDOOR_URL={url} STAGEDOOR_API_KEY={api_key} APP={app} KID={kid} STAGEDOOR_SECRET={secret}\n\n"
     ))
 }

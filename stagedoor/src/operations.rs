@@ -1,5 +1,5 @@
-//! `/healthz`, `/readyz` and `/metrics` on a socket of their own, loopback unless configured. After
-//! `assemble`, before `config`. Tells; never changes anything.
+//! `/healthz`, `/readyz` and `/metrics` on a socket of their own, loopback unless configured. Tells; never
+//! changes anything.
 
 use std::{fmt::Write, sync::Arc, time::Instant};
 

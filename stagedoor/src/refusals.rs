@@ -1,17 +1,17 @@
 //! Requests that no path answers: those that no parser reads, and those that name no host. Problems (RFC 9457), as
-//! everything else that is refused. Pure.
+//! everything else that is refused. Pure, but for its line of the log.
 
 use axum::{
     body::Body,
     http::{HeaderValue, Request, Response, StatusCode, Version, header},
 };
-use stagedoor_relay::is_host;
+use stagedoor_relay::{Peer, is_host};
 
 /// Why a request was refused before it came to a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Refusal {
     status: StatusCode,
-    pub(crate) code: &'static str,
+    code: &'static str,
     detail: &'static str,
 }
 
@@ -84,6 +84,12 @@ pub(crate) fn unread(status: StatusCode, head: &[u8]) -> Refusal {
 }
 
 impl Refusal {
+    /// Logs it.
+    pub(crate) fn log(&self, peer: Peer) {
+        let (code, status) = (self.code, self.status.as_u16());
+        tracing::info!(name: "refused", code, status, %peer, "request refused");
+    }
+
     fn body(&self) -> String {
         let title = self.status.canonical_reason().unwrap_or("Refused");
         serde_json::json!({

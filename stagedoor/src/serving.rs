@@ -60,6 +60,14 @@ pub(crate) enum Port {
 }
 
 impl Port {
+    /// Where the connection came from.
+    fn peer(&self) -> Peer {
+        match self {
+            Self::Shared(_, source) => source.peer,
+            Self::Own(peer) => *peer,
+        }
+    }
+
     /// Whether connections are scarce: their idle ones are closed sooner.
     fn is_scarce(&self) -> bool {
         match self {
@@ -91,6 +99,9 @@ impl Service<Request<Incoming>> for Answering {
     fn call(&self, request: Request<Incoming>) -> Answer {
         self.pace.requested();
         let fault = refusals::fault(&request);
+        if let Some(fault) = &fault {
+            fault.log(self.port.peer());
+        }
         let (relay, source) = match &self.port {
             Port::Own(peer) => {
                 return match fault {
@@ -165,7 +176,9 @@ pub(crate) async fn serve(io: Io, site: Site, port: Port) {
         (Over::Late | Over::Broken, _) => {}
         (Over::Unread, _) => {
             let status = paced.held_back().unwrap_or(StatusCode::BAD_REQUEST);
-            refuse(paced.into_inner(), refusals::unread(status, &read_buf), &read_buf).await;
+            let refusal = refusals::unread(status, &read_buf);
+            refusal.log(port.peer());
+            refuse(paced.into_inner(), refusal, &read_buf).await;
         }
         // What the kernel did not take of the answer is lost: then nothing can begin.
         (Over::Whole, Some(opening)) if paced.is_flushed => {
@@ -243,7 +256,6 @@ async fn until_over(
 
 /// Refuses what no parser reads. `head` is what is left of it.
 async fn refuse(mut io: Io, refusal: Refusal, head: &[u8]) {
-    tracing::debug!(code = refusal.code, "a request that cannot be read is refused");
     let told = async {
         io.write_all(refusal.written(head).as_bytes()).await?;
         io.shutdown().await

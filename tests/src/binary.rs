@@ -1,4 +1,4 @@
-//! Where the built binary is. Of the harness.
+//! Where the built binary is.
 
 use std::{path::PathBuf, process::Command};
 

@@ -1,11 +1,11 @@
-//! The OpenAPI document as what every answer in every test is held to. Of the harness, before `http`.
+//! The OpenAPI document as what every answer in every test is held to.
 
 use std::sync::LazyLock;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use crate::http::Answer;
+use crate::answer::Answer;
 
 static DOCUMENT: LazyLock<Value> =
     LazyLock::new(|| serde_json::from_str(&stagedoor_server::openapi()).unwrap_or_default());

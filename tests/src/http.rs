@@ -1,4 +1,4 @@
-//! A client of the HTTP API that shows all of an answer. Of the harness, before `stage`.
+//! A client of the HTTP API that shows all of an answer.
 
 use std::{
     io::{Read, Write},
@@ -10,35 +10,10 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 use crate::{
+    answer::Answer,
     contract,
     member::{PATIENCE, http},
 };
-
-/// An answer.
-#[derive(Clone, Debug)]
-pub struct Answer {
-    /// The status.
-    pub status: u16,
-    /// Status line and fields.
-    pub head: String,
-    /// The body; `null` where there is none or it is not JSON.
-    pub body: Value,
-}
-
-impl Answer {
-    /// A field of the head.
-    pub fn field(&self, name: &str) -> Option<&str> {
-        self.head.lines().find_map(|line| {
-            let (field, value) = line.split_once(':')?;
-            field.eq_ignore_ascii_case(name).then(|| value.trim())
-        })
-    }
-
-    /// Status and code of a problem.
-    pub fn problem(&self) -> (u16, &str) {
-        (self.status, self.body["code"].as_str().unwrap_or("none"))
-    }
-}
 
 /// A caller with its credential.
 #[derive(Clone, Debug)]

@@ -1,5 +1,5 @@
-//! A member that speaks the wire by hand. Last of the harness, after `http`. Waits for what must come, at most ten seconds;
-//! keeps what came meanwhile, so that nothing is passed over.
+//! A member that speaks the wire by hand. Waits for what must come, at most ten seconds; keeps what came
+//! meanwhile, so that nothing is passed over.
 
 use std::{collections::VecDeque, net::SocketAddr, time::Duration};
 

@@ -1,4 +1,4 @@
-//! A whole Stagedoor in this process, with one app whose key the test holds. First of the harness.
+//! A whole Stagedoor in this process, with one app whose key the test holds.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

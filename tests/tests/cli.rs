@@ -16,6 +16,8 @@ mod operators;
 mod people;
 #[path = "cli/process.rs"]
 mod process;
+#[path = "cli/refusals.rs"]
+mod refusals;
 #[path = "cli/revocations.rs"]
 mod revocations;
 #[path = "cli/roles.rs"]

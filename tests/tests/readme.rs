@@ -1,132 +1,24 @@
-//! The documents say what is so: every command of the README is run as it stands, and every test and
-//! dependency that the documents name is there.
+//! The documents say what is so: every command of the guides is run as it stands, and every test, dependency and
+//! code that the documents name is there.
 
-use std::{
-    collections::BTreeSet,
-    io::{BufRead, BufReader},
-    os::unix::process::CommandExt,
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-};
+#[path = "readme/blocks.rs"]
+mod blocks;
+#[path = "readme/guides.rs"]
+mod guides;
+#[path = "readme/journeys.rs"]
+mod journeys;
+#[path = "readme/tables.rs"]
+mod tables;
+#[path = "readme/tour.rs"]
+mod tour;
+#[path = "readme/walk.rs"]
+mod walk;
 
-use anyhow::{Context, Result, ensure};
-use stagedoor_tests::binary::binary;
+use std::{collections::BTreeSet, path::Path};
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
+use anyhow::{Context, Result};
 
-fn document(name: &str) -> Result<String> {
-    std::fs::read_to_string(root().join(name)).with_context(|| name.to_owned())
-}
-
-/// The fenced blocks of a language, in order.
-fn blocks(text: &str, language: &str) -> Vec<String> {
-    let mut blocks = Vec::new();
-    let mut lines = text.lines();
-    while let Some(line) = lines.next() {
-        if let Some(found) = line.strip_prefix("```") {
-            let block: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
-            if found == language {
-                blocks.push(block.join("\n"));
-            }
-        }
-    }
-    blocks
-}
-
-/// `cargo xtask dev` and all that it started; ended when dropped.
-struct Dev(Child);
-
-impl Drop for Dev {
-    fn drop(&mut self) {
-        // The group may be gone already.
-        let group = format!("-{}", self.0.id());
-        let _ = Command::new("kill").args(["-TERM", "--", &group]).status();
-        let _ = self.0.wait();
-    }
-}
-
-/// Runs the first command as it stands, on free ports and in a folder of its own; the line that it says is
-/// for the walk-through.
-fn dev(data: &Path) -> Result<(Dev, String)> {
-    let command = "cargo xtask dev";
-    ensure!(blocks(&document("README.md")?, "text").iter().any(|block| block == command));
-    let child = Command::new("bash")
-        .args(["-c", command])
-        .current_dir(root())
-        .env("STAGEDOOR_LISTEN__ADDRESS", "127.0.0.1:0")
-        .env("STAGEDOOR_LISTEN__OPERATIONS", "127.0.0.1:0")
-        .env("STAGEDOOR_SERVER__DATA_DIR", data)
-        .stdout(Stdio::piped())
-        .process_group(0)
-        .spawn()?;
-    let mut dev = Dev(child);
-    let out = dev.0.stdout.take().context("its output")?;
-    for line in BufReader::new(out).lines() {
-        let line = line?;
-        if line.trim_start().starts_with("export STAGEDOOR_URL=") {
-            return Ok((dev, line));
-        }
-    }
-    anyhow::bail!("it ended without the line for the walk-through")
-}
-
-#[test]
-fn every_command_of_the_readme_does_what_it_says() -> Result<()> {
-    let data = tempfile::tempdir()?;
-    let (_dev, export) = dev(data.path())?;
-    let mut script = format!("set -euo pipefail\n{export}\n");
-    for block in blocks(&document("README.md")?, "sh") {
-        script += &block;
-        script += "\necho '= done'\n";
-    }
-    let built = binary()?;
-    let path = format!(
-        "{}:{}",
-        built.parent().context("its folder")?.display(),
-        std::env::var("PATH").unwrap_or_default()
-    );
-    let output = Command::new("bash")
-        .args(["-c", &script])
-        .current_dir(root())
-        .env("PATH", path)
-        .env("TMPDIR", data.path())
-        .output()?;
-    let (out, err) =
-        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    ensure!(output.status.success(), "{out}\n{err}");
-    let done: Vec<&str> = out.split("= done\n").collect();
-    ensure!(done.len() > 12, "{} blocks ran:\n{out}", done.len() - 1);
-    let shows = |at: usize, what: &str| {
-        let block = done.get(at).copied().unwrap_or_default();
-        ensure!(block.contains(what), "block {at} does not say {what:?}:\n{block}");
-        Ok(())
-    };
-    shows(0, r#""expires_in_s":600"#)?;
-    shows(1, "valid          true")?;
-    shows(2, "room_mismatch")?;
-    shows(2, "exit code 1")?;
-    shows(3, "exit code 1")?;
-    shows(4, "clock")?;
-    shows(5, "room.kick")?;
-    shows(6, "every picture, byte for byte")?;
-    shows(7, "ban")?;
-    shows(8, "seats")?;
-    shows(9, "reject")?;
-    shows(11, "to 50, 64 B, 64 in flight")?;
-    shows(11, "faults               none")?;
-    shows(11, r#""unit":"logins""#)?;
-    let page = std::fs::read_to_string(data.path().join("latency.html"))?;
-    ensure!(page.contains("<svg"), "no chart in the page");
-    ensure!(err.contains("clock #"), "no frame was received:\n{err}");
-    ensure!(err.contains("grants_too_wide"), "the wide token was not refused:\n{err}");
-    ensure!(
-        err.contains(r#"code: 4301, reason: "kicked""#),
-        "the publisher was not told why it was closed:\n{err}"
-    );
-    Ok(())
-}
+use crate::blocks::{bodies, document, root};
 
 #[test]
 fn ci_runs_the_test_command_of_the_readme_and_nothing_else() -> Result<()> {
@@ -137,7 +29,7 @@ fn ci_runs_the_test_command_of_the_readme_and_nothing_else() -> Result<()> {
         .filter(|line| !line.starts_with("set ") && !line.starts_with("cd "))
         .collect();
     assert_eq!(commands, ["cargo xtask test"]);
-    assert!(blocks(&document("README.md")?, "text").iter().any(|block| block == commands[0]));
+    assert!(bodies(&document("README.md")?, "text").iter().any(|block| block == commands[0]));
     Ok(())
 }
 

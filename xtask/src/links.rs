@@ -1,5 +1,5 @@
 //! Links between the repository's documents: each relative one must lead to a file, and its anchor to a
-//! heading. After `install`, before `step`. Looks at nothing outside.
+//! heading. Looks at nothing outside.
 
 use std::{collections::BTreeSet, path::Path, process::Command};
 

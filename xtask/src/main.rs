@@ -1,13 +1,26 @@
-//! The project's only scripts: `cargo xtask dev|check|test|bench|soak|budget`.
+//! The project's only scripts: `cargo xtask dev|check|order|test|bench|soak|budget`.
 //!
-//! In reading order: [`tasks`] (what each does), [`budget`] (instructions of the hot paths), [`install`] (what
-//! tests need that is not Rust), [`links`] (links between documents), [`step`] (one child process).
+//! In reading order; a file uses only files further down:
+//!
+//! 1. [`tasks`]: what each does.
+//! 2. [`budget`]: instructions of the hot paths.
+//! 3. [`install`]: what tests need that is not Rust.
+//! 4. [`links`]: links between documents.
+//! 5. [`sizes`]: how long files are.
+//! 6. [`order`]: a file uses only files further down its crate's list.
+//! 7. [`uses`]: the paths that a file names.
+//! 8. [`source`]: Rust source as words.
+//! 9. [`step`]: one child process, and the table of how all went.
 
 mod budget;
 mod install;
 mod links;
+mod order;
+mod sizes;
+mod source;
 mod step;
 mod tasks;
+mod uses;
 
 use std::process::ExitCode;
 
@@ -23,8 +36,10 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
-    /// Formatting, lints, documentation, dependencies, links.
+    /// Formatting, lints, documentation, links, the order and the sizes of files, dependencies.
     Check,
+    /// The order and the sizes of files alone: two steps of `check`, at once.
+    Order,
     /// `check`, then every test of every language, installing what it needs.
     Test,
     /// Stagedoor side by side with a floor and its peers; writes benches/RESULTS.md.
@@ -47,6 +62,7 @@ fn main() -> ExitCode {
     let done = match Task::parse() {
         Task::Dev { arguments } => tasks::dev(&arguments),
         Task::Check => tasks::check(),
+        Task::Order => tasks::order(),
         Task::Test => tasks::test(),
         Task::Bench(asked) => tasks::bench(&asked),
         Task::Soak { arguments } => tasks::soak(&arguments),

@@ -1,4 +1,4 @@
-//! One child process, its output passed through; and the table of how all went. Last of the tasks.
+//! One child process, its output passed through; and the table of how all went.
 
 use std::{
     io::Write,

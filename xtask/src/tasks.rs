@@ -1,9 +1,9 @@
-//! What each task does. First of the tasks, before `budget`.
+//! What each task does.
 
 use clap::Args;
 
 use crate::{
-    budget, install, links,
+    budget, install, links, order, sizes,
     step::{Steps, command, root, say},
 };
 
@@ -16,7 +16,7 @@ pub(crate) fn dev(arguments: &[String]) -> bool {
 }
 
 /// Steps of `checks`, and those that `test` has besides.
-const CHECKS: usize = 6;
+const CHECKS: usize = 8;
 const TESTS: usize = 7;
 
 fn checks(steps: &mut Steps) {
@@ -27,7 +27,14 @@ fn checks(steps: &mut Steps) {
     doc.env("RUSTDOCFLAGS", "-D warnings");
     steps.run("documentation", doc);
     steps.note("links between documents", &links::faults(&root()));
+    files(steps);
     dependencies(steps);
+}
+
+/// Where files stand, and how long they are.
+fn files(steps: &mut Steps) {
+    steps.note("order", &order::faults(&root()));
+    steps.note("sizes", &sizes::faults(&root()));
 }
 
 /// Licences, bans and sources; advisories where their database can be fetched.
@@ -53,6 +60,13 @@ fn dependencies(steps: &mut Steps) {
 pub(crate) fn check() -> bool {
     let mut steps = Steps::of(CHECKS);
     checks(&mut steps);
+    steps.finish()
+}
+
+/// `cargo xtask order`.
+pub(crate) fn order() -> bool {
+    let mut steps = Steps::of(2);
+    files(&mut steps);
     steps.finish()
 }
 

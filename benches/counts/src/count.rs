@@ -1,6 +1,11 @@
-//! What is counted: the inside of [`counted`], by its name. Last room of the counts.
+//! What is counted: the inside of [`counted`], by its name.
 
 use std::hint::black_box;
+
+use anyhow::Result;
+
+/// A path: its name in `benches/budget.toml`, and how it is run.
+pub(crate) type Path = (&'static str, fn() -> Result<()>);
 
 /// How often each path is run.
 pub(crate) const TIMES: u32 = 200;

@@ -3,8 +3,12 @@
 //! two. No clock, no thread, the same inputs each time; hashes of random seeds stand only in what is not
 //! counted, or cost the same with any seed.
 //!
-//! In reading order: [`relay`] (append, gather, write, drain), [`token`] (verify, seat, authorize), [`wire`]
-//! (decode), [`count`] (what is counted).
+//! In reading order; a file uses only files further down:
+//!
+//! 1. `relay`: a frame on its way: appended to a stream's log, gathered into a batch, written.
+//! 2. `token`: the door: a token verified or refused, its grants found, an action decided.
+//! 3. `wire`: what a member sends, decoded.
+//! 4. `count`: what is counted: the inside of `counted`, by its name.
 
 mod count;
 mod relay;
@@ -15,10 +19,7 @@ use std::io::Write;
 
 use anyhow::{Context, Result};
 
-use count::TIMES;
-
-/// A path: its name in `benches/budget.toml`, and how it is run.
-type Path = (&'static str, fn() -> Result<()>);
+use count::{Path, TIMES};
 
 fn main() -> Result<()> {
     let paths: Vec<&Path> =

@@ -1,14 +1,10 @@
-//! A frame on its way: appended to a stream's log, gathered into a batch, written. First room of the counts,
-//! before `token`.
+//! A frame on its way: appended to a stream's log, gathered into a batch, written.
 
 use anyhow::{Result, ensure};
 use stagedoor_relay::bench::{Leaving, Stage};
 use stagedoor_wire::frame::FrameHeader;
 
-use crate::{
-    Path,
-    count::{once, repeat},
-};
+use crate::count::{Path, once, repeat};
 
 /// The relay's paths.
 pub(crate) const PATHS: &[Path] = &[

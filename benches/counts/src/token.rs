@@ -1,4 +1,4 @@
-//! The door: a token verified or refused, its grants found, an action decided. After `relay`, before `wire`.
+//! The door: a token verified or refused, its grants found, an action decided.
 
 use std::hint::black_box;
 
@@ -8,7 +8,7 @@ use stagedoor_token::{
     authorize, mint, seat, verify,
 };
 
-use crate::{Path, count::repeat_alone};
+use crate::count::{Path, repeat_alone};
 
 /// The token's paths.
 pub(crate) const PATHS: &[Path] = &[

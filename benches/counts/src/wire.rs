@@ -1,11 +1,11 @@
-//! What a member sends, decoded. After `token`, before `count`.
+//! What a member sends, decoded.
 
 use std::hint::black_box;
 
 use anyhow::{Result, ensure};
 use stagedoor_wire::{frame::FrameHeader, request::Request};
 
-use crate::{Path, count::repeat_alone};
+use crate::count::{Path, repeat_alone};
 
 /// The wire's paths.
 pub(crate) const PATHS: &[Path] = &[

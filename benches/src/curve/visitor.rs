@@ -1,23 +1,31 @@
-//! A member on a blocking socket, of `curve`. It checks the number of every frame.
+//! A member on a blocking socket. It checks the number of every frame.
 
 use std::{
     collections::BTreeMap,
     io::{Read, Write},
-    net::TcpStream,
+    net::{SocketAddr, TcpStream},
     time::Duration,
 };
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
-use stagedoor_load::frames::{BINARY, CLOSE, TEXT, head, put_client_frame};
-
-use super::App;
+use stagedoor_load::{
+    Minter, Process,
+    frames::{BINARY, CLOSE, TEXT, head, put_client_frame},
+};
 
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Before a payload: a version, flags, and the stream's number.
 const FRAME_HEADER_BYTES: usize = 6;
 const READ_BYTES: usize = 16_384;
+
+/// The server: where it listens, what mints its tokens, and its process.
+pub(super) struct App<'a> {
+    pub(super) address: SocketAddr,
+    pub(super) minter: &'a Minter,
+    pub(super) process: Process,
+}
 
 /// The member.
 pub(super) struct Visitor {

@@ -1,5 +1,5 @@
-//! What was published in a room of the floor, encoded for the receivers, of `floor`. Who sent what is kept
-//! beside it, so that nobody gets its own.
+//! What was published in a room of the floor, encoded for the receivers. Who sent what is kept beside it, so
+//! that nobody gets its own.
 
 use std::collections::VecDeque;
 

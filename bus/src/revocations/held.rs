@@ -1,5 +1,5 @@
-//! Entries that are to be stored, of `revocations`: the doors go by each for as long as somebody holds it. They
-//! are few and short-lived, and apart from the list, whose marks of one target cannot be told from each other.
+//! Entries that are to be stored: the doors go by each for as long as somebody holds it. They are few and
+//! short-lived, and apart from the list, whose marks of one target cannot be told from each other.
 
 use std::{
     collections::HashMap,
@@ -10,7 +10,10 @@ use std::{
     },
 };
 
-use super::{Mark, Revocations, table::Place};
+use super::{
+    mark::{Mark, worse},
+    table::Place,
+};
 use crate::revocation::{Bearer, Hit};
 
 /// A target: its kind, and its place.
@@ -36,13 +39,13 @@ impl HeldMarks {
     pub(super) fn hit(&self, at: At, bearer: &Bearer<'_>, now_s: u64) -> Option<Hit> {
         let marks = self.lock();
         let hits = marks.get(&at)?.iter().filter_map(|(_, mark)| mark.hit(at.0, bearer, now_s));
-        hits.reduce(super::worse)
+        hits.reduce(worse)
     }
 }
 
 /// An entry that the doors go by for as long as this lives.
 pub struct Held {
-    list: Arc<Revocations>,
+    marks: Arc<HeldMarks>,
     at: At,
     id: u64,
 }
@@ -54,18 +57,17 @@ impl fmt::Debug for Held {
 }
 
 impl Held {
-    pub(super) fn new(list: Arc<Revocations>, at: At, mark: Mark) -> Self {
-        let held = &list.held;
+    pub(super) fn new(held: Arc<HeldMarks>, at: At, mark: Mark) -> Self {
         let id = held.last_id.fetch_add(1, Ordering::Relaxed);
         held.lock().entry(at).or_default().push((id, mark));
         held.len.fetch_add(1, Ordering::Release);
-        Self { list, at, id }
+        Self { marks: held, at, id }
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        let held = &self.list.held;
+        let held = &self.marks;
         let mut marks = held.lock();
         if let Some(of_target) = marks.get_mut(&self.at) {
             of_target.retain(|(id, _)| *id != self.id);

@@ -1,6 +1,6 @@
-//! One table of the list, and a filter before it, of `revocations`. Most tokens are not revoked, and the
-//! table of a million entries lies far from the processor: the filter, a byte for each entry, says of
-//! nearly all of them that they are not in it. What was taken out stays in the filter until it is made anew.
+//! One table of the list, and a filter before it. Most tokens are not revoked, and the table of a million
+//! entries lies far from the processor: the filter, a byte for each entry, says of nearly all of them that
+//! they are not in it. What was taken out stays in the filter until it is made anew.
 
 use std::{
     collections::HashMap,
@@ -9,7 +9,7 @@ use std::{
 
 use stagedoor_token::AppId;
 
-use super::Mark;
+use super::mark::Mark;
 
 /// Where a target lies in the tables of its kind: the app, and 96 bits of a keyed hash.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! The list against a naive one, and what falls away.
 
 use proptest::prelude::*;
-use stagedoor_token::AppId;
+use stagedoor_token::{AppId, Limits};
 
 use super::*;
 

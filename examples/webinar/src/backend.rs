@@ -1,5 +1,4 @@
-//! A small backend: it asks the server for tokens over HTTP, as an application's would. After `people`,
-//! before `report`.
+//! A small backend: it asks the server for tokens over HTTP, as an application's would.
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};

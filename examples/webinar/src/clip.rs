@@ -1,4 +1,4 @@
-//! A real clip: made by `ffmpeg`, VP8 in IVF, a keyframe every second. After `report`, before `stage`.
+//! A real clip: made by `ffmpeg`, VP8 in IVF, a keyframe every second.
 
 use std::{path::Path, time::Duration};
 

@@ -2,9 +2,15 @@
 //! receive it byte for byte, some late, one slowly; and everybody who tries more than its token allows is
 //! refused with the right code.
 //!
-//! In reading order; a file uses only files further down: [`run()`] puts it together, [`people`] act,
-//! [`backend`] gets tokens, [`report`] compares, [`clip`] makes and reads the clip, [`stage`] starts a
-//! server.
+//! [`run()`] puts it together.
+//!
+//! In reading order; a file uses only files further down:
+//!
+//! 1. `report`: what came of it, compared with what had to.
+//! 2. `people`: the host, the audience, and those who try more than they may.
+//! 3. `backend`: a small backend: it asks the server for tokens over HTTP, as an application's would.
+//! 4. `clip`: a real clip: made by `ffmpeg`, VP8 in IVF, a keyframe every second.
+//! 5. `stage`: starts a server as a newcomer would: `stagedoor dev`.
 
 mod backend;
 mod clip;

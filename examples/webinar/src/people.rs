@@ -1,4 +1,4 @@
-//! The host, the audience, and those who try more than they may. After the run, before `backend`.
+//! The host, the audience, and those who try more than they may.
 
 use std::{sync::Arc, time::Duration};
 

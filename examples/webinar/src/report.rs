@@ -1,4 +1,4 @@
-//! What came of it, compared with what had to. After `backend`, before `clip`.
+//! What came of it, compared with what had to.
 
 use std::fmt;
 

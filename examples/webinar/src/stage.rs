@@ -1,4 +1,4 @@
-//! Starts a server as a newcomer would: `stagedoor dev`. Last of the webinar.
+//! Starts a server as a newcomer would: `stagedoor dev`.
 
 use std::{
     path::{Path, PathBuf},

@@ -1,4 +1,4 @@
-//! A chart of lines as SVG, of `report`. Pure; takes its colours from the page.
+//! A chart of lines as SVG. Pure; takes its colours from the page.
 
 use std::fmt::Write;
 

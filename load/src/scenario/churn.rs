@@ -1,11 +1,12 @@
-//! `churn`: members come, renew their tokens and go in one room, as fast as they can. Of `scenario`. Unlike
-//! `join-storm` all of it happens in a room that others sit in and are told of.
+//! `churn`: members come, renew their tokens and go in one room, as fast as they can. Unlike `join-storm` all
+//! of it happens in a room that others sit in and are told of.
 
 use std::time::{Duration, Instant};
 
 use crate::{
     dialect::{Target, Who},
     error::LoadError,
+    join::join,
     link::Link,
     member::Member,
     outcome::Outcome,
@@ -39,7 +40,7 @@ impl Churn {
                 receive_buffer_bytes: None,
             };
             let mut link = Link::open(target, at, &who)?;
-            target.dialect.join(&mut link, &who)?;
+            join(&target.dialect, &mut link, &who)?;
             sitters.push(Member::new(link, 0, true)?);
         }
         let setup_s = begun.elapsed().as_secs_f64();

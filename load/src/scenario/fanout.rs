@@ -1,8 +1,8 @@
-//! `fanout`: one publisher, many subscribers, so many frames in flight. Of `scenario`.
+//! `fanout`: one publisher, many subscribers, so many frames in flight.
 
 use std::time::Duration;
 
-use super::{crowd, warm_up};
+use super::crowd::{crowd, warm_up};
 use crate::{
     dialect::Target,
     error::LoadError,

@@ -1,9 +1,8 @@
-//! `idle`: members that do nothing: what each costs the server in memory, and whether it is given back. Of
-//! `scenario`.
+//! `idle`: members that do nothing: what each costs the server in memory, and whether it is given back.
 
 use std::time::{Duration, Instant};
 
-use super::crowd;
+use super::crowd::crowd;
 use crate::{
     dialect::Target,
     error::LoadError,

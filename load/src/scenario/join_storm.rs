@@ -1,4 +1,4 @@
-//! `join-storm`: connect, log in with a real token, be seated, close; as fast as it goes. Of `scenario`.
+//! `join-storm`: connect, log in with a real token, be seated, close; as fast as it goes.
 
 use std::time::Duration;
 

@@ -1,9 +1,9 @@
-//! `latency`: frames at a fixed rate, whatever comes of them. Of `scenario`. Each carries the time at which it
-//! was due, not at which it was written, so that a server that stalls is charged for all that waited.
+//! `latency`: frames at a fixed rate, whatever comes of them. Each carries the time at which it was due, not
+//! at which it was written, so that a server that stalls is charged for all that waited.
 
 use std::time::Duration;
 
-use super::{crowd, warm_up};
+use super::crowd::{crowd, warm_up};
 use crate::{
     dialect::Target,
     error::LoadError,

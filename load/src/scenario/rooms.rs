@@ -1,8 +1,8 @@
-//! `rooms`: many small rooms in which every member publishes to all others. Of `scenario`.
+//! `rooms`: many small rooms in which every member publishes to all others.
 
 use std::time::Duration;
 
-use super::{MEMBERS_MAX, warm_up};
+use super::crowd::{MEMBERS_MAX, warm_up};
 use crate::{
     dialect::{Target, Who},
     error::LoadError,

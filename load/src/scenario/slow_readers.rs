@@ -1,9 +1,9 @@
-//! `slow-readers`: some members read at a trickle. Of `scenario`. First the fast ones are alone, then
-//! the slow ones are there as well: what the others keep of their rate, and what the slow ones are told.
+//! `slow-readers`: some members read at a trickle. First the fast ones are alone, then the slow ones are
+//! there as well: what the others keep of their rate, and what the slow ones are told.
 
 use std::time::Duration;
 
-use super::{crowd, warm_up};
+use super::crowd::{crowd, warm_up};
 use crate::{
     dialect::Target,
     error::LoadError,

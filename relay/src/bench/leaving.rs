@@ -1,4 +1,4 @@
-//! A relay that goes away with all its members. Of `bench`.
+//! A relay that goes away with all its members.
 
 use std::{
     sync::Arc,
@@ -6,13 +6,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use stagedoor_bus::{Ends, LocalBus};
+use stagedoor_bus::{LocalBus, Receivers};
 use stagedoor_wire::limits::Limits;
 
 use super::take_in;
 use crate::{
-    mail::{Mail, Mailbox},
-    seat::Seat,
+    log::mailbox::{Mail, Mailbox},
+    session::Seat,
     shared::{Connected, Shared},
 };
 
@@ -23,7 +23,7 @@ const LEAVING_PER_ROOM: usize = 100;
 pub struct Leaving {
     shared: Arc<Shared>,
     members: Vec<(Seat, Connected, Arc<Mailbox>)>,
-    _bus: Ends,
+    _bus: Receivers,
 }
 
 impl Leaving {

@@ -1,4 +1,4 @@
-//! Heads of a client's frames (RFC 6455 §5.2), judged as they pass, of `tap`: what is forbidden or too large closes
+//! Heads of a client's frames (RFC 6455 §5.2), judged as they pass: what is forbidden or too large closes
 //! when its head has come, and not when its payload has. Pure; takes nothing out of the bytes.
 
 use stagedoor_wire::close::Close;

@@ -1,87 +1,95 @@
-//! Into the seat, of `connection`: how it begins after its upgrade, and a `login` as the first message.
+//! A connection without a seat: it waits for a `login`, and for what is stored of it.
 
 use std::{
     future::Future,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
     time::Instant,
 };
 
+use bytes::Bytes;
 use stagedoor_wire::{
     close::Close,
     code::ErrorCode,
-    reply::Refusal,
     request::{Login, Request},
 };
 
-use super::{Connection, Phase, STRAY_REQUESTS_MAX, Told, web_socket};
 use crate::{
-    door::{Denied, Presented},
-    login::{Arrival, NotSeated, Seated, Waiting, log_in},
-    proof::ProofError,
-    session::{self, Session},
-    shared::nonce,
+    door::{Denied, Presented, ProofError},
+    log::mailbox::Mailbox,
+    net::addresses::Peer,
+    session::{self, Arrival, NotSeated, Seated, Waiting, log_in},
+    shared::{Shared, nonce},
 };
 
-/// How a connection begins after its upgrade.
-pub(crate) enum Begin {
-    /// With a `login` to come.
-    Stranger,
-    /// With the seat that the handshake's token took.
-    Seated(Box<Seated>),
-    /// With the refusal of a cookie's token, told as a browser can read it.
-    Refused(Box<Denied>),
-    /// With a refusal.
-    Close(Close),
+/// Requests before `login` that are answered, before the connection is closed.
+const STRAY_REQUESTS_MAX: u8 = 8;
+
+/// The phase before the seat.
+pub(super) struct Stranger {
+    until: Instant,
+    strays: u8,
+    /// What the proof of a login must contain, once that was asked for.
+    nonce: Option<Box<str>>,
+    /// A login that waits for the store; meanwhile nothing is read.
+    pending: Option<Box<Pending>>,
 }
 
 /// A login that waits for the store.
-pub(super) struct Pending {
+struct Pending {
     id: u64,
     /// The size of its message.
     login_bytes: usize,
     waiting: Box<Waiting>,
 }
 
-impl Connection {
-    /// Begins with the seat that the handshake's token took, or with a close.
-    pub(crate) fn begin(&mut self, begin: Begin) {
-        match begin {
-            Begin::Stranger => {}
-            Begin::Seated(seated) => self.sit(0, *seated, None),
-            Begin::Refused(denied) => {
-                self.push(session::refused(Some(0), denied.refusal()));
-                self.close(denied.close());
-            }
-            Begin::Close(close) => self.close(close),
-        }
+/// What follows of a message.
+pub(super) enum Step {
+    /// An answer, and perhaps a close.
+    Answer(Bytes, Option<Close>),
+    /// The seat.
+    Seat(Box<Admitted>),
+    /// Nothing yet.
+    Wait,
+}
+
+/// A login that has its seat.
+pub(super) struct Admitted {
+    pub(super) id: u64,
+    pub(super) seated: Seated,
+    /// The size of the message that asked for it, if one did.
+    pub(super) login_bytes: Option<usize>,
+}
+
+impl Stranger {
+    /// Nothing came yet, and a login must come before `until`.
+    pub(super) fn new(until: Instant) -> Self {
+        Self { until, strays: 0, nonce: None, pending: None }
     }
 
-    /// Takes the seat. `login_bytes` is the size of the message that asked for it, if one did.
-    fn sit(&mut self, id: u64, (seat, answer): Seated, login_bytes: Option<usize>) {
-        let now = Instant::now();
-        let limits = &self.shared.limits;
-        let bytes_max = limits.frame_bytes_max.max(limits.control_bytes_max);
-        if self.ws.get_ref().is_at_an_end(login_bytes) {
-            // The buffer that the login's token filled goes, and with it most of what a seat costs.
-            self.ws = web_socket(std::mem::take(self.ws.get_mut()), bytes_max);
-        } else {
-            self.ws.set_config(|config| {
-                config.max_message_size = Some(bytes_max);
-                config.max_frame_size = Some(bytes_max);
-            });
-        }
-        self.ws.get_mut().limit(limits.control_bytes_max, limits.frame_bytes_max);
-        let told = Told::of(&seat.me.pass, limits, self.shared.clock.unix_ms());
-        self.push(session::ok(id, answer));
-        let session = Box::new(Session::new(self.shared.clone(), seat, now));
-        self.phase = Phase::Seated { session, told };
+    /// When the login must have come.
+    pub(super) fn until(&self) -> Instant {
+        self.until
     }
 
-    pub(super) fn take_login(&mut self, text: &str, strays: u8) {
+    /// Whether a login waits for the store.
+    pub(super) fn is_pending(&self) -> bool {
+        self.pending.is_some()
+    }
+
+    /// Takes a text message.
+    pub(super) fn text(
+        &mut self,
+        text: &str,
+        shared: &Arc<Shared>,
+        (mailbox, peer): (&Arc<Mailbox>, Peer),
+        cx: &mut Context<'_>,
+    ) -> Step {
+        self.strays += 1;
         let (id, code, message) = match Request::parse(text) {
-            Ok(Request::Login(login)) if strays <= STRAY_REQUESTS_MAX => {
-                return self.log_in(&login, text.len());
+            Ok(Request::Login(login)) if self.strays <= STRAY_REQUESTS_MAX => {
+                return self.log_in(&login, text.len(), shared, (mailbox, peer), cx);
             }
             Ok(other) => (
                 Some(other.id()),
@@ -90,20 +98,23 @@ impl Connection {
             ),
             Err(refused) => (refused.id, refused.code, refused.message),
         };
-        self.shared.metrics.requests_refused.one(code.as_str());
-        self.push(session::refused_with(id, code, &message));
-        if strays >= STRAY_REQUESTS_MAX {
-            self.close(Close::RateExceeded);
-        }
+        shared.metrics.requests_refused.one(code.as_str());
+        let answer = session::refused(id, *session::refusal(code, message));
+        let close = (self.strays >= STRAY_REQUESTS_MAX).then_some(Close::RateExceeded);
+        Step::Answer(answer, close)
     }
 
-    fn log_in(&mut self, login: &Login, login_bytes: usize) {
+    fn log_in(
+        &mut self,
+        login: &Login,
+        login_bytes: usize,
+        shared: &Arc<Shared>,
+        (mailbox, peer): (&Arc<Mailbox>, Peer),
+        cx: &mut Context<'_>,
+    ) -> Step {
         let by_ticket = login.token.is_none();
         let token = login.token.as_deref().or(login.ticket.as_deref()).unwrap_or_default();
-        let asked = match &mut self.phase {
-            Phase::Stranger { nonce, .. } => nonce.take(),
-            _ => None,
-        };
+        let asked = self.nonce.take();
         let presented = Presented {
             token,
             room: login.room.as_deref(),
@@ -111,56 +122,40 @@ impl Connection {
             proof: login.proof.as_deref(),
             nonce: asked.as_deref(),
         };
-        let (peer, resume) = (self.peer, login.resume);
-        let arrival = Arrival { peer, presented, by_ticket, resume };
-        match log_in(&self.shared, &self.mailbox, arrival) {
-            Ok(seated) => self.sit(login.id, seated, Some(login_bytes)),
-            Err(NotSeated::Denied(denied)) => self.refuse_login(login.id, denied),
+        let arrival = Arrival { peer, presented, by_ticket, resume: login.resume };
+        let id = login.id;
+        match log_in(shared, mailbox, arrival) {
+            Ok(seated) => admitted(id, seated, login_bytes),
+            Err(NotSeated::Denied(denied)) => self.refuse(id, denied),
             Err(NotSeated::Waits(waiting)) => {
-                let new = Pending { id: login.id, login_bytes, waiting };
-                if let Phase::Stranger { pending, .. } = &mut self.phase {
-                    *pending = Some(Box::new(new));
-                }
+                self.pending = Some(Box::new(Pending { id, login_bytes, waiting }));
                 // So that it wakes the task when it is done.
-                self.poll_login();
+                self.poll(cx).unwrap_or(Step::Wait)
             }
         }
     }
 
-    fn refuse_login(&mut self, id: u64, denied: Denied) {
+    fn refuse(&mut self, id: u64, denied: Denied) -> Step {
         let asks = denied == Denied::Proof(ProofError::Required);
-        let fresh = if asks { nonce() } else { None };
-        if let Phase::Stranger { nonce, .. } = &mut self.phase {
-            nonce.clone_from(&fresh);
-        }
-        self.push(session::refused(Some(id), Refusal { nonce: fresh, ..denied.refusal() }));
-        // Who is asked for a proof may try again: that much counts as a stray request.
-        if !asks {
-            self.close(denied.close());
-        }
+        self.nonce = if asks { nonce() } else { None };
+        let answer = session::refused(Some(id), denied.refusal(self.nonce.clone()));
+        // A client that is asked for a proof may try again: that much counts as a stray request.
+        Step::Answer(answer, (!asks).then(|| denied.close()))
     }
 
-    /// Goes on with a login that waits, if one does. Whether it is done.
-    fn poll_login(&mut self) -> bool {
-        let Phase::Stranger { pending, .. } = &mut self.phase else { return false };
-        let Some(login) = pending else { return false };
-        let mut cx = Context::from_waker(&self.stirring);
-        let Poll::Ready(done) = Pin::new(&mut login.waiting).poll(&mut cx) else { return false };
-        let Pending { id, login_bytes, .. } = **login;
-        *pending = None;
-        self.settled = false;
-        match done {
-            Ok(seated) => self.sit(id, seated, Some(login_bytes)),
-            Err(denied) => self.refuse_login(id, denied),
-        }
-        true
+    /// Goes on with a login that waits, if one does; what follows when it is done.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Option<Step> {
+        let pending = self.pending.as_mut()?;
+        let Poll::Ready(done) = Pin::new(&mut pending.waiting).poll(cx) else { return None };
+        let (id, login_bytes) = (pending.id, pending.login_bytes);
+        self.pending = None;
+        Some(match done {
+            Ok(seated) => admitted(id, seated, login_bytes),
+            Err(denied) => self.refuse(id, denied),
+        })
     }
+}
 
-    /// Goes on with a login that waits; when it is done, with what came behind it.
-    pub(super) fn go_on_with_login(&mut self) {
-        if self.poll_login() {
-            self.unread = true;
-            self.take_messages();
-        }
-    }
+fn admitted(id: u64, seated: Seated, login_bytes: usize) -> Step {
+    Step::Seat(Box::new(Admitted { id, seated, login_bytes: Some(login_bytes) }))
 }

@@ -1,157 +1,168 @@
-//! One turn of a connection's task, of `connection`: what is read, gathered and written before it sleeps, and
-//! when it lets others go first.
+//! The wake rules of a connection's task: what a turn looks at, when it leaves the rest to a later turn, and when it
+//! lets others go first. Pure.
 
-use std::{
-    future::Future,
-    pin::{Pin, pin},
-    task::{Context, Poll},
-    time::Instant,
-};
+/// Requests of one turn may cost so much, in bytes read and answered, before others go first.
+const REQUESTS_BYTES_A_TURN: usize = 32_768;
+/// What each of them costs besides.
+const REQUEST_BYTES: usize = 128;
 
-use tokio::{io::AsyncWrite, task::yield_now};
-use tracing::Span;
+/// What the turns go by.
+///
+/// Socket and timer wake the task by way of the mailbox, which says so before it wakes: whatever wakes it last, a
+/// turn follows that finds it said. From then on the socket is asked in each turn that may read, until it refuses. A
+/// refusal alone leaves our waker with it; so a turn that does not ask leaves either that waker, or `unread`.
+#[derive(Debug)]
+#[repr(C)]
+pub(super) struct Turn {
+    /// Whether the socket may hold something: it gave something last, or has woken the task since it had
+    /// nothing.
+    unread: bool,
+    /// Whether requests were read that are to be taken in a later turn.
+    held: bool,
+    /// What requests of this turn have cost, in bytes read and answered.
+    spent_bytes: usize,
+    /// Whether what was read last published something.
+    published: bool,
+    /// Whether the task has let the others go first since it wrote.
+    stood_back: bool,
+    /// Whether readers of what was published are still to be woken.
+    waking: bool,
+    /// Whether the timer is set for what comes next, and has not woken the task.
+    settled: bool,
+}
 
-use super::{Connection, Flow, Over, Phase};
-
-/// Turns in a row, before others go first: writing does not ask the runtime, which would see to that.
-const TURNS_MAX: u32 = 64;
-
-impl Connection {
-    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Flow> {
-        if matches!(self.phase, Phase::Closing { .. }) {
-            self.io.end_follows();
-        }
-        match self.batch.poll_write(Pin::new(&mut self.io), cx) {
-            Poll::Ready(Ok(bytes)) => {
-                self.shared.metrics.writes.add(1);
-                self.shared.metrics.bytes_out.add(bytes as u64);
-                self.stalled_at = (self.batch.bytes() > 0).then(Instant::now);
-                Poll::Ready(Ok(()))
-            }
-            Poll::Ready(Err(_)) => Poll::Ready(Err(Over)),
-            Poll::Pending => {
-                self.settled = false;
-                self.stalled_at.get_or_insert_with(Instant::now);
-                Poll::Pending
-            }
+impl Turn {
+    /// Of a connection that was not looked at yet.
+    pub(super) fn new() -> Self {
+        Self {
+            unread: true,
+            held: false,
+            spent_bytes: 0,
+            published: false,
+            stood_back: false,
+            waking: false,
+            settled: false,
         }
     }
 
-    /// Says goodbye to the kernel once all is written. Of a peer that said it first nothing is awaited.
-    fn poll_shut(&mut self, cx: &mut Context<'_>) -> Flow {
-        if let Phase::Closing { shut, heard, .. } = &mut self.phase
-            && !*shut
-            && self.batch.bytes() == 0
-        {
-            if *heard && self.io.ends_by_drop() {
-                return Err(Over);
-            }
-            let Poll::Ready(done) = Pin::new(&mut self.io).poll_shutdown(cx) else { return Ok(()) };
-            *shut = true;
-            return done.map_err(|_| Over);
-        }
-        Ok(())
+    /// Socket or timer woke the task.
+    pub(super) fn io_ready(&mut self) {
+        self.unread = true;
+        self.settled = false;
     }
 
-    /// One turn; whether another must follow before the task may sleep.
-    ///
-    /// Who has published lets all others that are ready publish as well, and writes after them: so what
-    /// many publish at once goes to each socket by one write.
-    fn poll_once(&mut self, cx: &mut Context<'_>) -> Result<bool, Over> {
-        let full = self.batch.bytes() >= self.shared.limits.outbox_bytes_max;
-        let mut again = false;
-        // Socket and timer wake the task by way of the mailbox, which says so before it wakes: whoever wakes
-        // last, a turn follows that finds it said. From then on the socket is asked in each turn that may
-        // read, until it refuses. A refusal alone leaves our waker with it; so a turn that does not ask
-        // leaves either that waker, or `unread`.
-        if self.mailbox.was_stirred() {
-            self.unread = true;
-            self.settled = false;
-            self.go_on_with_login();
-        }
-        if (self.unread || self.held)
-            && !full
-            && self.reads()
-            && let Poll::Ready(flow) = self.poll_read()
-        {
-            flow?;
-            let stands_back = std::mem::take(&mut self.published) && !self.stood_back;
-            if stands_back {
-                self.stood_back = true;
-                cx.waker().wake_by_ref();
-                return Ok(false);
-            }
-            again = true;
-        }
+    /// Whether there may be something to take.
+    pub(super) fn may_read(&self) -> bool {
+        self.unread || self.held
+    }
+
+    /// Begins to read; whether requests are held that come first.
+    pub(super) fn begins_to_read(&mut self) -> bool {
+        self.spent_bytes = 0;
+        std::mem::take(&mut self.held)
+    }
+
+    /// The socket was asked, and may hold more unless it refused.
+    pub(super) fn asked(&mut self, refused: bool) {
+        self.unread = !refused;
+    }
+
+    /// Something that was read lies in front of the socket again.
+    pub(super) fn put_back(&mut self) {
+        self.unread = true;
+    }
+
+    /// Whether the requests of this turn have cost so much that the others wait for a later one: for others to go
+    /// first, or, with a full outbox, for the peer to take its answers.
+    pub(super) fn is_spent(&self, outbox_is_full: impl FnOnce() -> bool) -> bool {
+        self.spent_bytes >= REQUESTS_BYTES_A_TURN || (self.spent_bytes > 0 && outbox_is_full())
+    }
+
+    /// A request was taken, and answered.
+    pub(super) fn spend(&mut self, request_bytes: usize, answered_bytes: usize) {
+        self.spent_bytes += REQUEST_BYTES + request_bytes + answered_bytes;
+    }
+
+    /// Leaves the other requests to a later turn.
+    pub(super) fn hold(&mut self) {
+        self.held = true;
+    }
+
+    /// Whether requests are left to a later turn.
+    pub(super) fn is_held(&self) -> bool {
+        self.held
+    }
+
+    /// A frame was published.
+    pub(super) fn published(&mut self) {
+        self.published = true;
+        self.waking = true;
+    }
+
+    /// Whether the task lets all others that are ready go first, once before it writes: so what many publish at
+    /// once goes to each socket by one write.
+    pub(super) fn stands_back(&mut self) -> bool {
+        let stands_back = std::mem::take(&mut self.published) && !self.stood_back;
+        self.stood_back |= stands_back;
+        stands_back
+    }
+
+    /// The task writes.
+    pub(super) fn writes(&mut self) {
         self.stood_back = false;
-        let more = self.gather(cx);
-        if self.batch.bytes() > 0
-            && let Poll::Ready(flow) = self.poll_write(cx)
-        {
-            flow?;
-            again |= more || full || self.batch.bytes() > 0;
-        }
-        self.poll_shut(cx)?;
-        if !self.settled
-            && let Poll::Ready(flow) = self.poll_time()
-        {
-            flow?;
-            again = true;
-        }
-        if again && self.held {
-            // Others go first, those too whose sockets the runtime has not looked at yet. That it wakes the task
-            // then is all that is wanted of this future.
-            let _ = pin!(yield_now()).poll(cx);
-            return Ok(false);
-        }
-        Ok(again)
+    }
+
+    /// Whether readers of what was published are still to be woken.
+    pub(super) fn is_waking(&self) -> bool {
+        self.waking
+    }
+
+    /// Some of them were woken; whether there are more.
+    pub(super) fn woke(&mut self, more: bool) {
+        self.waking = more;
+    }
+
+    /// Whether the timer is set for what comes next.
+    pub(super) fn is_settled(&self) -> bool {
+        self.settled
+    }
+
+    /// The timer is set for what comes next.
+    pub(super) fn settle(&mut self) {
+        self.settled = true;
+    }
+
+    /// What comes next may be something else.
+    pub(super) fn unsettle(&mut self) {
+        self.settled = false;
     }
 }
 
-impl Connection {
-    fn poll_turns(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        for _ in 0..TURNS_MAX {
-            match self.poll_once(cx) {
-                Ok(true) => {}
-                Ok(false) => return Poll::Pending,
-                Err(Over) => {
-                    self.leave("lost");
-                    return Poll::Ready(());
-                }
-            }
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_publisher_stands_back_once_until_it_writes() {
+        let mut turn = Turn::new();
+        assert!(!turn.stands_back(), "nothing was published");
+        turn.published();
+        assert!(turn.stands_back());
+        turn.published();
+        assert!(!turn.stands_back());
+        turn.writes();
+        turn.published();
+        assert!(turn.stands_back());
     }
 
-    /// Tells some of those who wait for what was published; the others when these have had their turns.
-    fn tell_some(&mut self, cx: &Context<'_>) {
-        self.telling = match &mut self.phase {
-            Phase::Seated { session, .. } => session.untold.tell_some(),
-            _ => false,
-        };
-        if self.telling {
-            cx.waker().wake_by_ref();
-        }
-    }
-}
-
-impl Future for Connection {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let this = self.get_mut();
-        let polled = if this.span.is_disabled() {
-            this.poll_turns(cx)
-        } else {
-            let span = std::mem::replace(&mut this.span, Span::none());
-            let polled = span.in_scope(|| this.poll_turns(cx));
-            this.span = span;
-            polled
-        };
-        if this.telling {
-            this.tell_some(cx);
-        }
-        polled
+    #[test]
+    fn requests_are_held_when_they_cost_enough_or_answers_wait() {
+        let mut turn = Turn::new();
+        assert!(!turn.is_spent(|| true), "the first is always taken");
+        turn.spend(1, 1);
+        assert!(turn.is_spent(|| true) && !turn.is_spent(|| false));
+        turn.spend(REQUESTS_BYTES_A_TURN, 0);
+        assert!(turn.is_spent(|| false));
+        assert!(!turn.begins_to_read() && !turn.is_spent(|| true));
     }
 }

@@ -1,5 +1,5 @@
-//! Coming and going. Of `room`. A member's place is decided here with what the room knows of its user: what
-//! it was given, and who sits there already.
+//! Coming and going. A member's place is decided here with what the room knows of its user: what it was
+//! given, and who sits there already.
 
 use std::sync::Arc;
 
@@ -10,26 +10,29 @@ use stagedoor_wire::{
     member::{Cursor, Member},
 };
 
-use tokio::time::Instant;
-
 use super::{
-    Inner, Occupant, Room, Standings, ViewPlace, is_hidden, pages::Lists, presence::Change,
+    core::{Inner, Room},
+    inbox::Inbox,
+    member::Occupant,
+    overrides::{Effective, Overrides, OverridesByUser},
+    presence::Change,
+    rest::Lists,
+    roster::Entry,
+    seat_token::SeatToken,
+    views::EventsCursor,
 };
-use crate::{
-    mail::Mailbox,
-    pass::Pass,
-    standing::{Effective, Standing},
-    stream::Ended,
-};
+use crate::log::stream::Ended;
 
-/// Who comes.
+/// A member that wants to enter.
 #[derive(Debug)]
 pub(crate) struct Entering {
     pub(crate) seat: u64,
     /// Its role is set by what the user may do in this room.
     pub(crate) member: Member,
-    pub(crate) pass: Arc<Pass>,
-    pub(crate) mailbox: Arc<Mailbox>,
+    pub(crate) token: Arc<SeatToken>,
+    /// What the token alone opens, as the door found it.
+    pub(crate) grants: Arc<Grants>,
+    pub(crate) inbox: Arc<Inbox>,
     /// Its peer's address.
     pub(crate) peer: Arc<str>,
     /// What the app says of second logins, where the role says nothing.
@@ -40,8 +43,8 @@ pub(crate) struct Entering {
 #[derive(Debug)]
 pub(crate) struct Found {
     pub(crate) me: Arc<Occupant>,
-    /// Its place in its view.
-    pub(crate) events: ViewPlace,
+    /// Its cursor on the room's events.
+    pub(crate) events: EventsCursor,
     pub(crate) count: u32,
     pub(crate) lists: Lists,
     /// Whether its reading of the room's events goes on where the cursor that it brought says.
@@ -61,9 +64,9 @@ pub(crate) struct Gone {
 struct Place {
     me: Arc<Occupant>,
     /// The seats of its user that give way to it.
-    gives_way: Vec<Arc<Occupant>>,
-    /// What its user was given by now.
-    standing: Standing,
+    gives_way: Vec<Entry>,
+    /// The overrides of its user by now.
+    overrides: Overrides,
 }
 
 /// Why a room was not entered.
@@ -96,49 +99,40 @@ impl Room {
         if inner.closed {
             return Err(EnterError::Closed);
         }
-        let Place { me, gives_way, standing } = self.place(&inner, entering, roles)?;
-        inner.note(&me.member.user, standing, &self.clock);
+        let Place { me, gives_way, overrides } = self.place(&inner, entering, roles)?;
+        inner.overrides.note(&me.member.user, overrides, || self.clock.settled_s());
         for old in gives_way {
             if inner.remove(&old.member.user, old.seat, Ended::Replaced, now_ms).is_some() {
-                self.story.left(&old, Close::Replaced.reason(), now_ms);
+                self.trail.left(&old.occupant, Close::Replaced.reason(), now_ms);
             }
-            old.mailbox.close(Close::Replaced);
+            old.inbox.mailbox().close(Close::Replaced);
         }
-        let view = inner.views.enter(&me, epoch, &self.limits, now_ms);
-        let (events, resumed) = ViewPlace::join(view, &me.mailbox, resume);
-        let grants = me.grants.clone();
-        let before = inner.members.get(&me.member.user).cloned();
+        let mailbox = entering.inbox.mailbox();
+        let (events, resumed) = inner.events.enter(&me, mailbox, resume, epoch, now_ms);
+        let before = inner.roster.get(&me.member.user).cloned();
         // The lists of the answer.
-        inner.presence.is_listed();
-        inner.members.insert(me.clone());
+        inner.events.is_listed();
+        inner.roster.insert(Entry { occupant: me.clone(), inbox: entering.inbox.clone() });
         // Into a quiet room one comes alone, mostly: then nothing need be collected.
-        let at_once = before.is_none() && self.tells_at_once(&inner);
-        if at_once {
-            inner.hidden += u32::from(is_hidden(&grants));
-        } else {
+        let at_once = before.is_none() && inner.events.is_quiet();
+        if !at_once {
             inner.show(before.as_ref(), &me.member.user, now_ms);
         }
-        let found = Found {
-            events,
-            count: inner.count(),
-            lists: inner.lists(&me),
-            resumed,
-            me: me.clone(),
-        };
+        let (count, lists) = (inner.count(), inner.lists(&me));
+        let found = Found { events, count, lists, resumed, me: me.clone() };
         if me.waiting {
-            self.begin_ask(&mut inner, &me, None);
+            self.begin_request(&mut inner, &me, None);
         }
         if at_once {
-            let (joined, count) = (Change::of(&me), inner.count());
-            inner.views.tell_presence(&[], &[joined], count, now_ms);
-            inner.told_at = Some(Instant::now());
+            let count = inner.count();
+            inner.events.emit_join(Change::of(&me), count, now_ms);
         } else {
-            self.tell_presence(&mut inner, now_ms);
+            self.say_presence(&mut inner, now_ms);
         }
         if !std::mem::replace(&mut inner.opened, true) {
-            self.story.opened();
+            self.trail.opened();
         }
-        self.story.seated(&me);
+        self.trail.seated(&me);
         Ok(found)
     }
 
@@ -155,16 +149,17 @@ impl Room {
         entering: &Entering,
         roles: &Roles,
     ) -> Result<Place, EnterError> {
-        let Entering { seat, member, pass, mailbox, peer, second_login } = entering;
+        let Entering { seat, member, token, grants, peer, second_login, .. } = entering;
         let now_ms = self.clock.unix_ms();
-        let mut standing = inner.standings.get(&member.user).cloned().unwrap_or_default();
-        standing.meet(pass);
-        let stay_ms = standing.stay(pass, now_ms);
-        let effective = standing.effective(pass, roles, now_ms / 1_000);
+        let mut overrides = inner.overrides.get(&member.user).cloned().unwrap_or_default();
+        overrides.meet(token);
+        let stay_ms = overrides.stay(token, now_ms);
+        let own = || Ok(grants.clone());
+        let effective = overrides.effective_with(token, own, roles, now_ms / 1_000);
         let Effective { grants, waiting } = effective.map_err(EnterError::Refused)?;
         let policy = grants.second_login.or(*second_login).unwrap_or(SecondLogin::Replace);
-        let gives_way = gives_way(inner, &member.user, &pass.jti, policy)?;
-        if gives_way.is_empty() && inner.members.seats_len() >= self.limits.room_members_max {
+        let gives_way = gives_way(inner, &member.user, &token.jti, policy)?;
+        if gives_way.is_empty() && inner.roster.seats_len() >= self.limits.room_members_max {
             return Err(EnterError::Full);
         }
         let sits = gives_way.iter().any(|old| old.member.role == *grants.role);
@@ -176,15 +171,14 @@ impl Room {
             member: Member { role: grants.role.to_string(), ..member.clone() },
             grants,
             waiting,
-            mailbox: mailbox.clone(),
-            pass: pass.clone(),
+            token: token.clone(),
             user: member.user.as_str().into(),
             peer: peer.clone(),
             since_ms: now_ms,
             began_ms: self.clock.now_ms(),
             stay_ms,
         };
-        Ok(Place { me: Arc::new(me), gives_way, standing })
+        Ok(Place { me: Arc::new(me), gives_way, overrides })
     }
 
     /// Takes a seat's member out, if the seat is still the user's, and tells why. `true` if the room is empty
@@ -196,7 +190,7 @@ impl Room {
         patterns: &[Pattern],
         reason: &'static str,
     ) -> bool {
-        self.depart(user, seat, patterns, reason).is_some_and(|gone| gone.closed)
+        self.depart(user, seat, patterns, reason).is_some_and(|(gone, _)| gone.closed)
     }
 
     fn depart(
@@ -205,38 +199,38 @@ impl Room {
         seat: u64,
         patterns: &[Pattern],
         reason: &'static str,
-    ) -> Option<Gone> {
+    ) -> Option<(Gone, Arc<Inbox>)> {
         let now_ms = self.clock.now_ms();
         let mut inner = self.lock();
         for pattern in patterns {
             inner.interests.remove(pattern, seat);
         }
-        let before = inner.members.get(user).cloned();
-        let member = inner.take_out(user, seat, Ended::Left, now_ms)?;
-        self.story.left(&member, reason, now_ms);
-        let empty = inner.members.is_empty();
+        let before = inner.roster.get(user).cloned();
+        let Entry { occupant, inbox } = inner.take_out(user, seat, Ended::Left, now_ms)?;
+        self.trail.left(&occupant, reason, now_ms);
+        let empty = inner.roster.is_empty();
         if empty {
-            // Nobody is left to be told.
-            (inner.closed, inner.hidden) = (true, 0);
-            self.story.closed();
+            // Nobody is left to hear of it.
+            inner.closed = true;
+            self.trail.closed();
         } else {
             inner.show(before.as_ref(), user, now_ms);
-            self.tell_presence(&mut inner, now_ms);
+            self.say_presence(&mut inner, now_ms);
         }
-        Some(Gone { member, closed: empty })
+        Some((Gone { member: occupant, closed: empty }, inbox))
     }
 
-    /// Removes a member: takes it out at once, and orders its seat to close. `None` if that seat is not the
-    /// user's any more.
-    pub(crate) fn put_out(self: &Arc<Self>, occupant: &Occupant, close: Close) -> Option<Gone> {
-        let Occupant { seat, member, mailbox, .. } = occupant;
+    /// Evicts a member: takes it out at once, and orders its seat to close. `None` if that seat is not the user's
+    /// any more.
+    pub(crate) fn evict(self: &Arc<Self>, occupant: &Occupant, close: Close) -> Option<Gone> {
+        let Occupant { seat, member, .. } = occupant;
         // In this order: a connection that closes gives its seat up by itself, on another thread at once.
-        let gone = self.depart(&member.user, *seat, &[], close.reason())?;
-        mailbox.close(close);
+        let (gone, inbox) = self.depart(&member.user, *seat, &[], close.reason())?;
+        inbox.mailbox().close(close);
         Some(gone)
     }
 
-    /// Closes the room for everybody, and tells first what did it, if a member's act did; how many seats it
+    /// Closes the room for everybody, and reports first what did it, if a member's act did; how many seats it
     /// closed. A room that is closed stays as it is.
     pub(crate) fn close(&self, act: Option<Event>) -> usize {
         let now_ms = self.clock.now_ms();
@@ -244,16 +238,16 @@ impl Room {
         if std::mem::replace(&mut inner.closed, true) {
             return 0;
         }
-        act.into_iter().for_each(|act| self.story.act(act));
-        inner.standings.clear();
-        let seats: Vec<Arc<Occupant>> = inner.members.every_seat().cloned().collect();
-        for occupant in &seats {
-            inner.remove(&occupant.member.user, occupant.seat, Ended::Left, now_ms);
-            self.story.left(occupant, Close::RoomClosed.reason(), now_ms);
-            occupant.mailbox.close(Close::RoomClosed);
+        act.into_iter().for_each(|act| self.trail.act(act));
+        inner.overrides = OverridesByUser::default();
+        let seats: Vec<Entry> = inner.roster.every_seat().cloned().collect();
+        for entry in &seats {
+            inner.remove(&entry.member.user, entry.seat, Ended::Left, now_ms);
+            self.trail.left(&entry.occupant, Close::RoomClosed.reason(), now_ms);
+            entry.inbox.mailbox().close(Close::RoomClosed);
         }
         if inner.opened {
-            self.story.closed();
+            self.trail.closed();
         }
         seats.len()
     }
@@ -261,71 +255,36 @@ impl Room {
     /// Closes the room if nobody ever came; whether it did.
     pub(crate) fn close_empty(&self) -> bool {
         let mut inner = self.lock();
-        let empty = inner.members.is_empty() && !inner.closed;
+        let empty = inner.roster.is_empty() && !inner.closed;
         inner.closed |= empty;
         empty
     }
 
-    /// What users were given, of a room that is closed.
-    pub(crate) fn take_standings(&self) -> Standings {
-        std::mem::take(&mut self.lock().standings)
+    /// The overrides of a room that is closed.
+    pub(crate) fn take_overrides(&self) -> OverridesByUser {
+        std::mem::take(&mut self.lock().overrides)
     }
 }
 
 impl Inner {
-    /// Whether the role of these grants has as many members as it may.
-    pub(super) fn is_full(&self, grants: &Grants) -> bool {
-        let max = grants.caps.members_max;
-        max.is_some_and(|max| self.members.count_of(&grants.role) >= max.get() as usize)
-    }
-
-    /// Tells those who have to know that a user's face is another than before, or that it came or left.
-    pub(super) fn show(&mut self, before: Option<&Arc<Occupant>>, user: &str, now_ms: u64) {
-        let after = self.members.get(user).cloned();
-        let hidden = |face: Option<&Arc<Occupant>>| {
-            u32::from(face.is_some_and(|face| is_hidden(&face.grants)))
-        };
-        self.hidden += hidden(after.as_ref());
-        self.hidden -= hidden(before);
-        let count = self.count();
-        match (before.map(Change::of), after.as_ref().map(Change::of)) {
-            (None, Some(after)) => self.presence.joined(after),
-            (Some(before), None) => self.presence.left(before),
-            (Some(before), Some(after)) => {
-                if !self.presence.changed(&after) {
-                    self.views.tell_changed(&before, &after, count, now_ms);
-                }
-            }
-            (None, None) => {}
-        }
-    }
-
-    /// Takes a seat out, and tells those who have to know.
-    fn remove(&mut self, user: &str, seat: u64, why: Ended, now_ms: u64) -> Option<Arc<Occupant>> {
-        let before = self.members.get(user).cloned();
-        let occupant = self.take_out(user, seat, why, now_ms)?;
+    /// Takes a seat out; those that may know learn of it.
+    fn remove(&mut self, user: &str, seat: u64, why: Ended, now_ms: u64) -> Option<Entry> {
+        let before = self.roster.get(user).cloned();
+        let entry = self.take_out(user, seat, why, now_ms)?;
         self.show(before.as_ref(), user, now_ms);
-        Some(occupant)
+        Some(entry)
     }
 
-    fn take_out(
-        &mut self,
-        user: &str,
-        seat: u64,
-        why: Ended,
-        now_ms: u64,
-    ) -> Option<Arc<Occupant>> {
-        let occupant = self.members.remove(user, seat)?;
-        let own = self.streams.iter().filter(|(_, live)| live.seat == occupant.seat);
-        let own: Vec<u32> = own.map(|(number, _)| *number).collect();
-        for number in own {
+    fn take_out(&mut self, user: &str, seat: u64, why: Ended, now_ms: u64) -> Option<Entry> {
+        let entry = self.roster.remove(user, seat)?;
+        for number in self.streams.of_seat(entry.seat) {
             self.end_stream(number, why, now_ms);
         }
-        if self.members.get(user).is_none() {
-            self.withdraw(&occupant, now_ms);
+        if self.roster.get(user).is_none() {
+            self.withdraw(&entry, now_ms);
         }
-        self.views.leave(&occupant, now_ms);
-        Some(occupant)
+        self.events.leave(&entry, now_ms);
+        Some(entry)
     }
 }
 
@@ -335,8 +294,8 @@ fn gives_way(
     user: &str,
     jti: &str,
     policy: SecondLogin,
-) -> Result<Vec<Arc<Occupant>>, EnterError> {
-    let seats: Vec<&Arc<Occupant>> = inner.members.seats(user).collect();
+) -> Result<Vec<Entry>, EnterError> {
+    let seats: Vec<&Entry> = inner.roster.seats(user).collect();
     let places = match policy {
         SecondLogin::Replace => return Ok(seats.into_iter().cloned().collect()),
         SecondLogin::Reject => 1,
@@ -346,6 +305,6 @@ fn gives_way(
         return Ok(Vec::new());
     }
     // The same client coming back, whose old connection nobody has missed yet.
-    let own = seats.into_iter().find(|seat| *seat.pass.jti == *jti);
+    let own = seats.into_iter().find(|seat| *seat.token.jti == *jti);
     own.map(|seat| vec![seat.clone()]).ok_or(EnterError::SeatHeld)
 }

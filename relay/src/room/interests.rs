@@ -1,5 +1,5 @@
-//! Which seats wait for which stream names. Of `room`. A stream that begins looks up its name and its
-//! prefixes, however many patterns there are. Knows no grants.
+//! Which seats wait for which stream names. A stream that begins looks up its name and its prefixes, however
+//! many patterns there are. Knows no grants.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -8,10 +8,10 @@ use std::{
 
 use stagedoor_token::Pattern;
 
-use crate::mail::Mailbox;
+use super::inbox::Inbox;
 
-/// Seats by number, with the mailboxes that find them.
-type Seats = HashMap<u64, Arc<Mailbox>>;
+/// Seats by number, with their inboxes.
+type Seats = HashMap<u64, Arc<Inbox>>;
 
 /// The index.
 #[derive(Debug, Default)]
@@ -26,10 +26,10 @@ impl Interests {
         if pattern.is_exact() { &mut self.exact } else { &mut self.prefix }
     }
 
-    pub(super) fn add(&mut self, pattern: &Pattern, seat: u64, mailbox: &Arc<Mailbox>) {
+    pub(super) fn add(&mut self, pattern: &Pattern, seat: u64, inbox: &Arc<Inbox>) {
         let key = pattern.as_str().trim_end_matches('*');
         let seats = self.of(pattern).entry(key.to_owned()).or_default();
-        seats.insert(seat, mailbox.clone());
+        seats.insert(seat, inbox.clone());
     }
 
     pub(super) fn remove(&mut self, pattern: &Pattern, seat: u64) {
@@ -43,8 +43,8 @@ impl Interests {
         }
     }
 
-    /// Calls `tell` for each seat that waits for `name`, once.
-    pub(super) fn each(&self, name: &str, mut tell: impl FnMut(&Arc<Mailbox>)) {
+    /// Calls `found_by` for each seat that waits for `name`, once.
+    pub(super) fn each(&self, name: &str, mut found_by: impl FnMut(&Arc<Inbox>)) {
         let mut found: Vec<&Seats> = self.exact.get(name).into_iter().collect();
         if self.prefix.len() <= name.len() {
             let matching = self.prefix.iter().filter(|(prefix, _)| name.starts_with(&***prefix));
@@ -54,12 +54,12 @@ impl Interests {
             found.extend((0..=name.len()).filter_map(|end| self.prefix.get(&name[..end])));
         }
         if let [seats] = found[..] {
-            return seats.values().for_each(tell);
+            return seats.values().for_each(found_by);
         }
         let mut told = HashSet::new();
-        for (seat, mailbox) in found.into_iter().flatten() {
+        for (seat, inbox) in found.into_iter().flatten() {
             if told.insert(*seat) {
-                tell(mailbox);
+                found_by(inbox);
             }
         }
     }
@@ -78,11 +78,11 @@ mod tests {
             name in "[ab]{1,4}",
         ) {
             let mut interests = Interests::default();
-            let mailboxes: Vec<Arc<Mailbox>> = (0..4).map(|_| Arc::default()).collect();
+            let inboxes: Vec<Arc<Inbox>> = (0..4).map(|_| Arc::new(Inbox::new(Arc::default()))).collect();
             let mut left: Vec<(Pattern, u64)> = Vec::new();
             for (text, seat) in patterns {
                 let pattern: Pattern = text.parse().expect("a pattern");
-                interests.add(&pattern, seat, &mailboxes[seat as usize]);
+                interests.add(&pattern, seat, &inboxes[seat as usize]);
                 if !left.contains(&(pattern.clone(), seat)) {
                     left.push((pattern, seat));
                 }
@@ -92,8 +92,8 @@ mod tests {
                 interests.remove(&pattern, seat);
             }
             let mut told = [0; 4];
-            interests.each(&name, |mailbox| {
-                let seat = mailboxes.iter().position(|other| Arc::ptr_eq(other, mailbox));
+            interests.each(&name, |inbox| {
+                let seat = inboxes.iter().position(|other| Arc::ptr_eq(other, inbox));
                 told[seat.expect("one of them")] += 1;
             });
             for seat in 0..4 {

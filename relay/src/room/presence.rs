@@ -1,5 +1,5 @@
-//! Who came and who left since members were last told. Of `room`. Pure: keeps the order of arrival, lets
-//! those who came and went in between cancel out, and hands out a batch at a time.
+//! Joins and leaves that wait to be said. Pure: keeps the order of arrival, cancels out members that came and
+//! went in between, and hands out a batch at a time.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -9,7 +9,7 @@ use std::{
 use stagedoor_token::Grants;
 use stagedoor_wire::member::Member;
 
-use super::{Occupant, pages::member_bytes};
+use super::{member::Occupant, paging::member_bytes};
 
 /// Places in the order that may be without meaning, before they are cleared away.
 const STALE_MAX: usize = 64;
@@ -38,20 +38,19 @@ impl Change {
     }
 }
 
-/// What others are still to be told of one user: that it left, that it came, or first the one and then the
-/// other.
+/// What is still to be said of one user: that it left, that it came, or first the one and then the other.
 #[derive(Debug, Default)]
 struct Pending {
-    left: Option<Told>,
+    left: Option<Numbered>,
     /// As what somebody found it on a list, before all were told that it came; it is not that any more. One
     /// for each look.
     found: Vec<Change>,
-    joined: Option<Told>,
+    joined: Option<Numbered>,
 }
 
 /// That a user came, or left.
 #[derive(Debug)]
-struct Told {
+struct Numbered {
     change: Change,
     /// How many changes there had been when it did.
     number: u64,
@@ -69,7 +68,7 @@ impl Pending {
     }
 }
 
-/// How much is told at a time, of leaves and of joins each.
+/// How much is said at a time, of leaves and of joins each.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct BatchMax {
     pub(super) members: usize,
@@ -77,7 +76,7 @@ pub(super) struct BatchMax {
     pub(super) bytes: usize,
 }
 
-/// What is told at a time: first who left, then who came.
+/// What is said at a time: first leaves, then joins.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     pub(super) left: Vec<Change>,
@@ -103,7 +102,7 @@ impl Batch {
             || self.joined_bytes >= max.bytes
     }
 
-    /// Whether what is pending of a user is no more than is told at a time.
+    /// Whether what is pending of a user is no more than is said at a time.
     fn fits(&self, pending: &Pending, max: BatchMax) -> bool {
         let bytes = pending.joined_bytes();
         bytes == 0 || self.joined.is_empty() || self.joined_bytes + bytes <= max.bytes
@@ -142,18 +141,18 @@ impl Presence {
         self.listed = self.changes;
     }
 
-    fn told(&mut self, change: Change) -> Told {
+    fn numbered(&mut self, change: Change) -> Numbered {
         self.changes += 1;
-        Told { change, number: self.changes }
+        Numbered { change, number: self.changes }
     }
 
     /// A member came. If it had left, nobody knows, and it is the same to every viewer, nothing happened.
     pub(super) fn joined(&mut self, change: Change) {
-        let joined = self.told(change);
+        let joined = self.numbered(change);
         self.comes(joined);
     }
 
-    fn comes(&mut self, joined: Told) {
+    fn comes(&mut self, joined: Numbered) {
         let (listed, change) = (self.listed, &joined.change);
         let pending = self.of(&change.member.user);
         let left = pending.left.as_ref();
@@ -170,7 +169,7 @@ impl Presence {
     pub(super) fn changed(&mut self, change: &Change) -> bool {
         let Some(pending) = self.pending.get_mut(&change.member.user) else { return false };
         let Some(old) = pending.joined.take() else { return false };
-        let mut joined = Told { change: change.clone(), number: old.number };
+        let mut joined = Numbered { change: change.clone(), number: old.number };
         if old.number <= self.listed && !old.change.is_seen_alike(change) {
             pending.was_found(old.change);
             self.changes += 1;
@@ -182,7 +181,7 @@ impl Presence {
 
     /// A member left. If nobody knows that it came, nothing happened.
     pub(super) fn left(&mut self, change: Change) {
-        let left = self.told(change);
+        let left = self.numbered(change);
         let (listed, user) = (self.listed, &left.change.member.user);
         let pending = self.of(user);
         match pending.joined.take() {
@@ -200,8 +199,8 @@ impl Presence {
         !self.pending.is_empty() && self.pending.contains_key(user)
     }
 
-    /// What is told next: what is pending of `first`, if somebody has to know of that one now, and then those
-    /// that wait longest.
+    /// What is said next: what is pending of `first`, if that one must be known now, and then what waits
+    /// longest.
     pub(super) fn take(&mut self, first: Option<&str>, max: BatchMax) -> Batch {
         let mut batch = Batch::default();
         if let Some(pending) = first.and_then(|first| self.cancel(first)) {

@@ -1,11 +1,11 @@
-//! The room's shared state: keys with versions, changed by compare-and-set. Of `room`. Pure.
+//! The room's shared state: keys with versions, changed by compare-and-set. Pure.
 
 use std::{collections::BTreeMap, ops::Bound};
 
 use serde_json::value::RawValue;
 use stagedoor_wire::{name::StateKey, reply::StateEntry};
 
-use super::pages::{ENTRY_BYTES, fitting};
+use super::paging::{ENTRY_BYTES, fitting};
 
 /// A version and a value.
 type Entry = (u64, Box<RawValue>);

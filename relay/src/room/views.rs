@@ -1,25 +1,30 @@
-//! The room's events as members of equal sight see them. Of `room`. Each view is one log: an event is
-//! encoded once a view, whoever reads it. Decides who sees what by the grants alone.
+//! The room's events as members of equal sight see them. Each view is one log: an event is encoded once a
+//! view, whoever reads it. Decides who sees what by the grants alone.
 
 use std::sync::Arc;
 
-use stagedoor_token::{Action, Decision, Grants, authorize};
+use serde_json::value::RawValue;
+use stagedoor_token::Grants;
 use stagedoor_wire::{
     event::Event,
     limits::Limits,
-    member::{Cursor, Member},
+    member::{self, Member},
 };
 
-use serde_json::value::RawValue;
-
-use super::{EVENTS, Occupant, presence::Change};
-use crate::{
+use super::{
+    member::{Occupant, may_subscribe, sees},
+    presence::Change,
+};
+use crate::log::{
     encode,
-    feed::{Begin, Feed, Place},
-    log::{Keep, Past},
-    mail::Mailbox,
+    feed::{Begin, Cursor, Feed, HasFeed},
+    mailbox::Mailbox,
+    segments::{Keep, Past},
     stream::{Ended, Stream},
 };
+
+/// The number of the cursor on the room's events; streams are numbered from 1.
+pub(crate) const EVENTS: u32 = 0;
 
 /// One view.
 #[derive(Debug)]
@@ -30,28 +35,36 @@ pub(crate) struct View {
     waiting: bool,
 }
 
-/// A reader's place in a view. It is given up with this value, read or not.
-#[derive(Debug)]
-pub(crate) struct ViewPlace {
-    pub(crate) view: Arc<View>,
-    pub(crate) place: Place,
-}
+impl HasFeed for View {
+    type End = ();
 
-impl ViewPlace {
-    /// Takes a place; the second part says whether reading goes on exactly where `resume` says.
-    pub(super) fn join(
-        view: Arc<View>,
-        mailbox: &Arc<Mailbox>,
-        resume: Option<Cursor>,
-    ) -> (Self, bool) {
-        let (place, resumed) = view.feed.join(mailbox, EVENTS, Begin::Now, resume);
-        (Self { view, place }, resumed)
+    fn feed(&self) -> &Feed<()> {
+        &self.feed
     }
 }
 
-impl Drop for ViewPlace {
-    fn drop(&mut self) {
-        self.view.feed.leave(&self.place);
+/// A member's cursor on the room's events.
+pub(crate) type EventsCursor = Cursor<View>;
+
+/// A member's cursor on the events of a view. The second part says whether reading goes on exactly where
+/// `resume` says.
+pub(super) fn join(
+    view: Arc<View>,
+    mailbox: &Arc<Mailbox>,
+    resume: Option<member::Cursor>,
+) -> (EventsCursor, bool) {
+    Cursor::join(view, mailbox, EVENTS, Begin::Now, resume)
+}
+
+/// How far each view of a room had come at one moment.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Dues(Arc<[member::Cursor]>);
+
+impl Dues {
+    /// The number in a view before which everything was said by then. In a view that was made since: none.
+    pub(crate) fn of(&self, view: &View) -> u64 {
+        let epoch = view.feed.epoch;
+        self.0.iter().find(|due| due.epoch == epoch).map_or(0, |due| due.seq)
     }
 }
 
@@ -74,19 +87,8 @@ fn see_alike(view: &View, member: &Occupant) -> bool {
             && ours.presence.sees == theirs.presence.sees
             && ours.subscribe == theirs.subscribe
     };
-    // Who waits for admission is told nothing of the room.
+    // A member that waits for admission learns nothing of the room.
     view.waiting == member.waiting && (Arc::ptr_eq(ours, theirs) || same())
-}
-
-/// Whether one who has `viewer` sees a member that has `member`.
-pub(crate) fn sees(viewer: &Grants, member: &Grants) -> bool {
-    authorize(viewer, &Action::See { member }) == Decision::Allowed
-}
-
-/// Whether one who has `grants` may subscribe to the stream.
-pub(crate) fn may_subscribe(grants: &Grants, stream: &Stream) -> bool {
-    let action = Action::Subscribe { stream: &stream.info.name, publisher_role: &stream.info.role };
-    authorize(grants, &action) == Decision::Allowed
 }
 
 impl View {
@@ -94,7 +96,7 @@ impl View {
     fn append(&self, event: &Event<Box<RawValue>>, now_ms: u64) {
         match serde_json::to_vec(event) {
             Ok(text) => {
-                self.feed.tell(encode::TEXT, &text, now_ms);
+                self.feed.append_and_wake(encode::TEXT, &text, now_ms);
             }
             Err(error) => tracing::warn!(%error, "an event does not serialize"),
         }
@@ -141,6 +143,15 @@ impl Views {
         }
     }
 
+    /// How far all of them have come.
+    pub(super) fn dues(&self) -> Dues {
+        let dues = self.all().map(|view| {
+            let feed = &view.feed;
+            member::Cursor { epoch: feed.epoch, seq: feed.next() }
+        });
+        Dues(dues.collect())
+    }
+
     /// All of them.
     pub(super) fn all(&self) -> impl Iterator<Item = &Arc<View>> {
         self.0.iter().map(|held| &held.view)
@@ -150,8 +161,8 @@ impl Views {
         self.0.iter().map(|held| &held.view).filter(|view| !view.waiting)
     }
 
-    /// Tells every view; `None` passes a view over.
-    pub(super) fn tell(
+    /// Says something in every view; `None` leaves a view out.
+    pub(super) fn emit(
         &self,
         now_ms: u64,
         event: impl Fn(&Grants, u64) -> Option<Event<Box<RawValue>>>,
@@ -163,8 +174,8 @@ impl Views {
         }
     }
 
-    /// Tells who left and who came, each view what it may see.
-    pub(super) fn tell_presence(
+    /// Says who left and who came, in each view what it may see.
+    pub(super) fn emit_presence(
         &self,
         left: &[Change],
         joined: &[Change],
@@ -189,10 +200,10 @@ impl Views {
         }
     }
 
-    /// Tells that a member is another now: those who see it go on with that, others that it left or came.
-    pub(super) fn tell_changed(&self, old: &Change, new: &Change, count: u32, now_ms: u64) {
+    /// Says that a member changed: to viewers that saw it and still do; to others, that it left or came.
+    pub(super) fn emit_changed(&self, old: &Change, new: &Change, count: u32, now_ms: u64) {
         let user = &new.member.user;
-        self.tell(now_ms, |grants, n| {
+        self.emit(now_ms, |grants, n| {
             match (sees(grants, &old.grants), sees(grants, &new.grants)) {
                 (true, true) if old.member.role != new.member.role => {
                     let role = new.member.role.clone();
@@ -207,8 +218,8 @@ impl Views {
         });
     }
 
-    /// A member's view when its grants become others: where the old one ends for it, and the new one; none
-    /// when both are the same.
+    /// A member's view when its grants change: where the old one ends for it, and the new one; none when both
+    /// are the same.
     pub(super) fn switch(
         &mut self,
         old: &Occupant,
@@ -226,17 +237,17 @@ impl Views {
         Some((end, self.enter(new, epoch, limits, now_ms)))
     }
 
-    /// Tells that a stream began, those that may subscribe to it.
-    pub(super) fn tell_published(&self, stream: &Stream, now_ms: u64) {
-        self.tell(now_ms, |grants, n| {
+    /// Says that a stream began, where it may be subscribed to.
+    pub(super) fn emit_published(&self, stream: &Stream, now_ms: u64) {
+        self.emit(now_ms, |grants, n| {
             may_subscribe(grants, stream)
                 .then(|| Event::Published { n: Some(n), info: stream.info.clone() })
         });
     }
 
-    /// Tells that a stream ended, those that could subscribe to it.
-    pub(super) fn tell_unpublished(&self, stream: &Stream, reason: Ended, now_ms: u64) {
-        self.tell(now_ms, |grants, n| {
+    /// Says that a stream ended, where it could be subscribed to.
+    pub(super) fn emit_unpublished(&self, stream: &Stream, reason: Ended, now_ms: u64) {
+        self.emit(now_ms, |grants, n| {
             let (number, name) = (stream.info.stream, stream.info.name.clone());
             may_subscribe(grants, stream).then_some(Event::Unpublished {
                 n,

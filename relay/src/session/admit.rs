@@ -1,24 +1,23 @@
-//! Those who wait let in, many by one request. Of `session`. Told to the bus as if each had been admitted alone.
+//! Those who wait let in, many by one request. Reported as if each had been admitted alone.
 
-use stagedoor_bus::{Event as Told, Text};
+use stagedoor_bus::{Event as BusEvent, Text};
 use stagedoor_token::{Action, Verb as GrantVerb};
 use stagedoor_wire::{
-    reply::Admitted,
+    reply::{Admitted, Refusal},
     request::{Moderate, Verb},
 };
 
-use super::{Denial, Session};
-use crate::admission::admit;
+use super::{admission::admit, requester::Requester};
 
-impl Session {
+impl Requester {
     /// Admits a list of users, or all whom the member may admit. Those of the list who do not wait, or of whom
     /// it may not know, are passed over.
-    pub(super) fn admit_many(&mut self, moderate: &Moderate) -> Result<Admitted, Denial> {
+    pub(super) fn admit_many(&mut self, moderate: &Moderate) -> Result<Admitted, Box<Refusal>> {
         self.allow(&Action::Moderate { verb: GrantVerb::Admit, target_rank: None })?;
-        let (room, me) = (&self.seat.room, &self.seat.me);
+        let (room, me) = (self.seat.room(), self.seat.me());
         let admission = admit(&self.shared, room, moderate.users.as_deref(), Some(me));
         for member in &admission.admitted {
-            self.shared.bus.tell(Told::Moderated {
+            self.shared.bus.tell(BusEvent::Moderated {
                 app: room.app_life(),
                 room: room.name.clone(),
                 by: me.user.clone(),

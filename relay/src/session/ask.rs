@@ -1,18 +1,21 @@
-//! What members ask for, and whom they invite. Of `session`. A guest's token is signed with the app's own key,
-//! so the door treats it as any other.
+//! What members ask for, and whom they invite. A guest's token is signed with the app's own key, so the door
+//! treats it as any other.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
-use stagedoor_bus::Event as Told;
-use stagedoor_token::{Action, Claims, KeyState, Role, mint};
+use stagedoor_bus::Event as BusEvent;
+use stagedoor_token::{Action, Claims, KeyState, mint};
 use stagedoor_wire::{
     code::ErrorCode,
-    reply::{Done, Invited},
+    reply::{Done, Invited, Refusal},
     request::{Ask, Invite},
 };
 
-use super::{Denial, Session, ok};
-use crate::room::{AskError, Wants};
+use super::{
+    replies::{ok, refusal},
+    requester::Requester,
+};
+use crate::room::{RequestError, Wants};
 
 /// Random bytes of a guest's user id and of its token's id.
 const ID_BYTES: usize = 12;
@@ -23,44 +26,40 @@ fn random_id() -> Option<String> {
     Some(URL_SAFE_NO_PAD.encode(bytes))
 }
 
-impl Session {
-    fn role(&self, name: &str) -> Result<Role, Denial> {
-        let roles = self.shared.roles(self.seat.room.app);
-        let unknown = || Denial::new(ErrorCode::RoleUnknown, "the app has no such role");
-        roles.get(name).cloned().ok_or_else(unknown)
-    }
-
-    pub(super) fn ask(&mut self, ask: &Ask) -> Result<Bytes, Denial> {
+impl Requester {
+    pub(super) fn ask(&mut self, ask: &Ask) -> Result<Bytes, Box<Refusal>> {
         self.allow(&Action::Ask { role: &ask.role })?;
         let role = self.role(&ask.role)?;
         let wants = Wants { role: role.name().clone(), rank: role.grants().rank };
-        match self.seat.room.ask(&self.seat.me, wants) {
+        match self.seat.room().ask(self.seat.me(), wants) {
             Ok(()) => Ok(ok(ask.id, Done {})),
-            Err(_) => Err(Denial::new(ErrorCode::AsksExceeded, "the room has `asks_max` of them")),
-        }
-    }
-
-    pub(super) fn unask(&mut self, id: u64) -> Result<Bytes, Denial> {
-        match self.seat.room.unask(&self.seat.me) {
-            Ok(()) => Ok(ok(id, Done {})),
-            Err(AskError::Full | AskError::Unknown) => {
-                Err(Denial::new(ErrorCode::AskUnknown, "the member asks for nothing"))
+            Err(RequestError::Waits) => {
+                let other = "another seat of this user waits for admission";
+                Err(refusal(ErrorCode::AsksExceeded, other))
             }
+            Err(_) => Err(refusal(ErrorCode::AsksExceeded, "the room has `asks_max` of them")),
         }
     }
 
-    pub(super) fn invite(&mut self, invite: &Invite) -> Result<Bytes, Denial> {
+    pub(super) fn unask(&mut self, id: u64) -> Result<Bytes, Box<Refusal>> {
+        match self.seat.room().unask(self.seat.me()) {
+            Ok(()) => Ok(ok(id, Done {})),
+            Err(_) => Err(refusal(ErrorCode::AskUnknown, "the member asks for nothing")),
+        }
+    }
+
+    pub(super) fn invite(&mut self, invite: &Invite) -> Result<Bytes, Box<Refusal>> {
         let role = self.role(&invite.role)?;
         self.allow(&Action::Invite { role: &invite.role, rank: role.grants().rank })?;
-        let (me, room) = (&self.seat.me, &self.seat.room);
-        let unable = || Denial::new(ErrorCode::InviteDenied, "no token can be made now");
+        let (me, room) = (self.seat.me(), self.seat.room());
+        let unable = || refusal(ErrorCode::InviteDenied, "no token can be made now");
         let directory = self.shared.bus.directory();
         let key = directory
             .app(room.app)
             .and_then(|app| app.keys.iter().find(|key| key.state() == KeyState::Current))
             .ok_or_else(unable)?;
         let now_s = self.shared.clock.unix_s();
-        let left_s = me.pass.exp.saturating_sub(now_s);
+        let left_s = me.token.exp.saturating_sub(now_s);
         let (user, jti) = (random_id().ok_or_else(unable)?, random_id().ok_or_else(unable)?);
         let (user, jti) = (format!("guest_{user}"), format!("invite_{jti}"));
         let ttl_s = invite.ttl_s.min(left_s);
@@ -68,12 +67,12 @@ impl Session {
         let mut claims = Claims::new(room.app, &room.name, &user, name, &jti, now_s, ttl_s);
         claims.name.clone_from(&invite.name);
         claims.once = invite.once;
-        claims.generation = me.pass.generation;
+        claims.generation = me.token.generation;
         let refused = |error: stagedoor_token::MintError| {
-            Denial::new(ErrorCode::RequestInvalid, error.to_string())
+            refusal(ErrorCode::RequestInvalid, error.to_string())
         };
         let token = mint(&claims, key).map_err(refused)?;
-        self.shared.bus.tell(Told::Invited {
+        self.shared.bus.tell(BusEvent::Invited {
             app: room.app_life(),
             room: room.name.clone(),
             by: me.user.clone(),

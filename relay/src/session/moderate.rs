@@ -1,23 +1,24 @@
-//! Acts of moderation. Of `session`. Each is decided by the member's grants and the other's rank, and told to
-//! the bus whether it was done or refused.
+//! Acts of moderation. Each is decided by the member's grants and the other's rank, and told to the bus
+//! whether it was done or refused.
 
 use std::{borrow::Cow, sync::Arc};
 
 use bytes::Bytes;
-use stagedoor_bus::{Event as Told, Text};
+use stagedoor_bus::{Event as BusEvent, Text};
 use stagedoor_token::{Action, Grants, Kinds, RoleName, Verb as GrantVerb};
 use stagedoor_wire::{
     close::Close,
     code::ErrorCode,
-    reply::{Admitted, Done},
+    reply::{Admitted, Done, Refusal},
     request::{Moderate, Verb},
 };
 
-use super::{Denial, Session, ok};
-use crate::{
+use super::{
     removal::Removal,
-    room::{Act, Occupant, RegrantError, grant_kind, sees},
+    replies::{ok, refusal, role_full},
+    requester::Requester,
 };
+use crate::room::{ChangeError, Failed, GrantChange, Occupant, Room, grant_kind, sees};
 
 /// The verb as grants call it; to decline takes the right to accept.
 fn grant_verb(verb: Verb, waiting: bool) -> GrantVerb {
@@ -35,19 +36,19 @@ fn grant_verb(verb: Verb, waiting: bool) -> GrantVerb {
     }
 }
 
-fn invalid(message: &str) -> Denial {
-    Denial::new(ErrorCode::RequestInvalid, message)
+fn invalid(message: &str) -> Box<Refusal> {
+    refusal(ErrorCode::RequestInvalid, message)
 }
 
-fn unknown() -> Denial {
-    Denial::new(ErrorCode::UserUnknown, "no such user is in the room")
+fn unknown() -> Box<Refusal> {
+    refusal(ErrorCode::UserUnknown, "no such user is in the room")
 }
 
 fn admits_many(moderate: &Moderate) -> bool {
     moderate.users.is_some() || moderate.all
 }
 
-fn check_fields(moderate: &Moderate) -> Result<(), Denial> {
+fn check_fields(moderate: &Moderate) -> Result<(), Box<Refusal>> {
     let verb = moderate.verb;
     let gives = matches!(verb, Verb::Promote | Verb::Demote);
     let mutes = matches!(verb, Verb::Mute | Verb::Unmute);
@@ -71,8 +72,8 @@ fn check_fields(moderate: &Moderate) -> Result<(), Denial> {
     Ok(())
 }
 
-impl Session {
-    pub(super) fn moderate(&mut self, moderate: &Moderate) -> Result<Option<Bytes>, Denial> {
+impl Requester {
+    pub(super) fn moderate(&mut self, moderate: &Moderate) -> Result<Option<Bytes>, Box<Refusal>> {
         match self.try_moderate(moderate) {
             Ok(Acted::Done) => {
                 // The room told that it was closed before what followed of it.
@@ -83,44 +84,52 @@ impl Session {
             }
             Ok(Acted::Admitted(admitted)) => Ok(Some(ok(moderate.id, admitted))),
             Ok(Acted::Storing(removal)) => {
-                let (later, told) = (self.later(moderate.id), self.moderated(moderate));
-                tokio::spawn(async move {
-                    let bus = later.shared.bus.clone();
-                    let done = match removal.stored().await {
-                        Ok(stored) => {
-                            // Before what follows of it: the seats' ends, and perhaps the room's.
-                            bus.tell(told("ok".into()));
-                            stored.carry_out().await.map_err(|_| store_unavailable())
-                        }
-                        Err(_) => {
-                            let denial = store_unavailable();
-                            bus.tell(told(denial.0.code.clone()));
-                            Err(denial)
-                        }
-                    };
-                    let id = later.id;
-                    later.answer(done.map(|()| ok(id, Done {})));
-                });
+                self.remove(moderate.id, removal, self.moderated(moderate));
                 Ok(None)
             }
-            Err(denial) => {
-                self.shared.bus.tell(self.moderated(moderate)(denial.0.code.clone()));
-                Err(denial)
+            Err(refusal) => {
+                self.shared.bus.tell(self.moderated(moderate)(refusal.code.clone()));
+                Err(refusal)
             }
         }
     }
 
-    /// What is told of it, once its code is known.
-    fn moderated(&self, moderate: &Moderate) -> impl FnOnce(Cow<'static, str>) -> Told + use<> {
-        let (room, me) = (&self.seat.room, &self.seat.me);
+    /// Carries a removal out once it is stored, and answers then.
+    fn remove(
+        &self,
+        id: u64,
+        removal: Removal,
+        moderated: impl FnOnce(Cow<'static, str>) -> BusEvent + Send + 'static,
+    ) {
+        let (later, bus) = (self.later(id), self.shared.bus.clone());
+        tokio::spawn(async move {
+            let done = match removal.stored().await {
+                Ok(stored) => {
+                    // Before what follows of it: the seats' ends, and perhaps the room's.
+                    bus.tell(moderated("ok".into()));
+                    stored.carry_out().await.map_err(|_| store_unavailable())
+                }
+                Err(_) => {
+                    let refusal = store_unavailable();
+                    bus.tell(moderated(refusal.code.clone()));
+                    Err(refusal)
+                }
+            };
+            later.send(done.map(|()| ok(id, Done {})));
+        });
+    }
+
+    /// The event of it, once its code is known.
+    fn moderated(&self, moderate: &Moderate) -> impl FnOnce(Cow<'static, str>) -> BusEvent + use<> {
+        let (room, me) = (self.seat.room(), self.seat.me());
         let (app, room) = (room.app_life(), room.name.clone());
         let (by, peer) = (me.user.clone(), me.peer.clone());
         let verb = moderate.verb.as_str().into();
         let user = moderate.user.as_deref().and_then(Text::user);
-        move |code| Told::Moderated { app, room, by, peer, verb, user, code }
+        move |code| BusEvent::Moderated { app, room, by, peer, verb, user, code }
     }
 
-    fn try_moderate(&mut self, moderate: &Moderate) -> Result<Acted, Denial> {
+    fn try_moderate(&mut self, moderate: &Moderate) -> Result<Acted, Box<Refusal>> {
         check_fields(moderate)?;
         if admits_many(moderate) {
             return self.admit_many(moderate).map(Acted::Admitted);
@@ -128,29 +137,22 @@ impl Session {
         let Some(user) = &moderate.user else {
             self.allow(&Action::Moderate { verb: GrantVerb::Close, target_rank: None })?;
             let act = self.moderated(moderate)("ok".into());
-            self.shared.close(&self.seat.room, Some(act));
+            self.shared.close(self.seat.room(), Some(act));
             return Ok(Acted::Done);
         };
-        loop {
-            let target = self.target(moderate.verb, user)?;
-            match self.act(moderate, &target) {
-                Ok(acted) => return Ok(acted),
-                Err(Failed::Changed) => {}
-                Err(Failed::Denied(denial)) => return Err(denial),
-            }
-        }
+        Room::change(|| self.target(moderate.verb, user), |target| self.act(moderate, target))
     }
 
-    /// The member that an act is about. Who may not do the act at all is told so first; then a member that
-    /// one neither sees nor decides about is as if it were not there.
-    fn target(&self, verb: Verb, user: &str) -> Result<Arc<Occupant>, Denial> {
+    /// The member that an act is about. A member that may not do the act at all learns that first; then one that it
+    /// neither sees nor decides about is as if it were not there.
+    fn target(&self, verb: Verb, user: &str) -> Result<Arc<Occupant>, Box<Refusal>> {
         let grants = self.seat.grants();
         let verbs = [grant_verb(verb, false), grant_verb(verb, true)];
         if !verbs.iter().any(|verb| grants.moderate.contains(*verb)) {
             self.allow(&Action::Moderate { verb: verbs[0], target_rank: None })?;
         }
-        let target = self.seat.room.occupant(user).ok_or_else(unknown)?;
-        let known = sees(grants, &target.grants) || self.seat.room.decides(grants, &target);
+        let target = self.seat.room().occupant(user).ok_or_else(unknown)?;
+        let known = sees(grants, &target.grants) || self.seat.room().decides(grants, &target);
         let verb = grant_verb(verb, target.waiting);
         if !known {
             return Err(unknown());
@@ -159,9 +161,13 @@ impl Session {
         Ok(target)
     }
 
-    fn act(&self, moderate: &Moderate, target: &Arc<Occupant>) -> Result<Acted, Failed> {
-        let (shared, room) = (&self.shared, &self.seat.room);
-        let me = self.seat.me.by();
+    fn act(
+        &self,
+        moderate: &Moderate,
+        target: &Arc<Occupant>,
+    ) -> Result<Acted, Failed<Box<Refusal>>> {
+        let (shared, room) = (&self.shared, self.seat.room());
+        let me = self.seat.me().by();
         let user = &target.member.user;
         let kinds = || match &moderate.kinds {
             Some(kinds) => kinds.iter().map(|kind| grant_kind(*kind)).collect(),
@@ -176,19 +182,19 @@ impl Session {
                 let removal = Removal::ban(shared, room, user, me, moderate.for_s);
                 return Ok(Acted::Storing(removal));
             }
-            Verb::Mute => self.regrant(target, &Act::Mute(kinds())),
-            Verb::Unmute => self.regrant(target, &Act::Unmute(kinds())),
-            Verb::Admit if target.waiting => self.regrant(target, &Act::Admit),
+            Verb::Mute => self.change_grants(target, &GrantChange::Mute(kinds())),
+            Verb::Unmute => self.change_grants(target, &GrantChange::Unmute(kinds())),
+            Verb::Admit if target.waiting => self.change_grants(target, &GrantChange::Admit),
             Verb::Admit => Err(not_asked().into()),
             Verb::Decline => match room.decline(target) {
-                Ok(true) => shared.put_all_out(room, user, Close::Declined).ok_or(Failed::Changed),
+                Ok(true) => shared.evict_all(room, user, Close::Declined).ok_or(Failed::Changed),
                 Ok(false) => Ok(()),
                 Err(_) => Err(not_asked().into()),
             },
             Verb::Promote | Verb::Demote => {
                 let role = self.assigned(moderate, &target.grants)?;
-                self.regrant(target, &Act::Give(role))?;
-                shared.bus.tell(Told::RoleChanged {
+                self.change_grants(target, &GrantChange::Give(role))?;
+                shared.bus.tell(BusEvent::RoleChanged {
                     app: room.app_life(),
                     room: room.name.clone(),
                     user: target.user.clone(),
@@ -204,11 +210,11 @@ impl Session {
     }
 
     /// The role that is given, if the member may give it to that one.
-    fn assigned(&self, moderate: &Moderate, target: &Grants) -> Result<RoleName, Denial> {
-        let roles = self.shared.roles(self.seat.room.app);
+    fn assigned(&self, moderate: &Moderate, target: &Grants) -> Result<RoleName, Box<Refusal>> {
+        let roles = self.shared.roles(self.seat.room().app);
         let role = moderate.role.as_deref().and_then(|role| roles.get(role));
         let role =
-            role.ok_or_else(|| Denial::new(ErrorCode::RoleUnknown, "the app has no such role"))?;
+            role.ok_or_else(|| refusal(ErrorCode::RoleUnknown, "the app has no such role"))?;
         self.allow(&Action::Assign {
             verb: grant_verb(moderate.verb, false),
             target_rank: target.rank,
@@ -218,22 +224,22 @@ impl Session {
         Ok(role.name().clone())
     }
 
-    fn regrant(&self, target: &Arc<Occupant>, act: &Act) -> Result<(), Failed> {
-        let roles = self.shared.roles(self.seat.room.app);
-        let by = Some(&*self.seat.me);
-        let room = &self.seat.room;
-        let done = room.regrant(target, act, by, &roles, self.shared.epoch());
-        if done.is_ok() {
-            let user = &target.member.user;
-            room.regrant_others(user, target.seat, act, by, &roles, self.shared.epoch());
-        }
-        done.map(drop).map_err(|error| match error {
-            RegrantError::Changed => Failed::Changed,
-            RegrantError::RoleFull => Denial::role_full().into(),
-            RegrantError::Refused(refusal) => {
-                Denial::new(ErrorCode::RoleUnknown, refusal.to_string()).into()
-            }
-        })
+    fn change_grants(
+        &self,
+        target: &Arc<Occupant>,
+        change: &GrantChange,
+    ) -> Result<(), Failed<Box<Refusal>>> {
+        let (room, by) = (self.seat.room(), Some(&**self.seat.me()));
+        let changed = self.shared.change_grants(room, target, change, by);
+        changed.map_err(|failed| {
+            failed.map(|error| match error {
+                ChangeError::Gone => unknown(),
+                ChangeError::RoleFull => role_full(),
+                ChangeError::Token(fault) => refusal(ErrorCode::RoleUnknown, fault.to_string()),
+            })
+        })?;
+        self.shared.change_others(room, target, change, by);
+        Ok(())
     }
 }
 
@@ -246,24 +252,10 @@ enum Acted {
     Storing(Removal),
 }
 
-fn store_unavailable() -> Denial {
-    Denial::new(ErrorCode::StoreUnavailable, "it cannot be stored now, and was not done")
+fn store_unavailable() -> Box<Refusal> {
+    refusal(ErrorCode::StoreUnavailable, "it cannot be stored now, and was not done")
 }
 
-/// Why an act was not done.
-enum Failed {
-    /// The member is another by now: everything is to be decided anew.
-    Changed,
-    /// It is refused.
-    Denied(Denial),
-}
-
-impl From<Denial> for Failed {
-    fn from(denial: Denial) -> Self {
-        Self::Denied(denial)
-    }
-}
-
-fn not_asked() -> Denial {
-    Denial::new(ErrorCode::AskUnknown, "the member asks for nothing of that kind")
+fn not_asked() -> Box<Refusal> {
+    refusal(ErrorCode::AskUnknown, "the member asks for nothing of that kind")
 }

@@ -1,39 +1,38 @@
-//! A new token for the same seat. Of `session`. The door decides, as at a login; then the seat goes on with
-//! what the new token says: at once, or, with a token that is good for once, when its use is stored.
+//! A new token for the same seat. The door decides, as at a login; then the seat goes on with what the new
+//! token says: at once, or, with a token that is good for once, when its use is stored.
 
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use stagedoor_bus::{Event as Told, Storing, Text};
+use stagedoor_bus::{Event as BusEvent, Storing, Text};
 use stagedoor_token::Roles;
-use stagedoor_wire::{code::ErrorCode, reply::Renewed, request::Renew};
+use stagedoor_wire::{
+    reply::{Refusal, Renewed},
+    request::Renew,
+};
 use tokio::{
     sync::oneshot::{self, error::TryRecvError},
     time::timeout,
 };
 
-use super::{Denial, Session, ok};
-use crate::{
-    door::{Admission, Denied, Presented, Proven, door},
-    encode,
+use super::{
     login::{Use, is_still_good},
-    pass::Pass,
-    proof::ProofError,
-    room::{Act, Occupant, RegrantError, Room},
+    replies::ok,
+    requester::Requester,
+};
+use crate::{
+    door::{Admission, Denied, Presented, ProofError, Proven, door},
+    log::encode,
+    room::{ChangeError, GrantChange, Occupant, Room, SeatToken},
     shared::{Shared, nonce},
 };
 
 /// How long a refusal waits for a token that was used up for nothing to be good again.
 const LIFT_TIMEOUT: Duration = Duration::from_secs(2);
 
-impl Denial {
-    pub(super) fn role_full() -> Self {
-        Self::new(ErrorCode::RoleFull, Denied::RoleFull.to_string())
-    }
-
-    fn denied(denied: Denied) -> Self {
-        Self(Box::new(denied.refusal()))
-    }
+/// The answer, where no proof is asked for.
+fn plain(denied: Denied) -> Box<Refusal> {
+    Box::new(denied.refusal(None))
 }
 
 /// A renewal that the door allowed.
@@ -43,28 +42,26 @@ struct Renewal {
     user: Arc<str>,
     seat: u64,
     id: u64,
-    pass: Arc<Pass>,
+    token: Arc<SeatToken>,
     roles: Arc<Roles>,
     /// Of a token that is good for once.
     begun: Option<Use>,
 }
 
-impl Session {
+impl Requester {
     /// The answer; none if it comes later.
-    pub(super) fn renew(&mut self, renew: &Renew) -> Result<Option<Bytes>, Denial> {
+    pub(super) fn renew(&mut self, renew: &Renew) -> Result<Option<Bytes>, Box<Refusal>> {
         // Whatever comes of it: a nonce is good for one try.
         let asked = self.nonce.take();
         let (renewal, storing) = match self.admit(renew, asked.as_deref()) {
             Ok(admitted) => admitted,
             Err(denied) => {
-                let new_jti = Proven::of(&renew.token, denied).jti.and_then(Text::jti);
-                refused(&self.shared, &self.seat.room, &self.seat.me, new_jti, denied);
-                let mut denial = Denial::denied(denied);
+                let new_jti = Proven::of(&renew.token, denied, &self.shared.bus.directory()).jti;
+                refused(&self.shared, self.seat.room(), self.seat.me(), new_jti, denied);
                 if denied == Denied::Proof(ProofError::Required) {
                     self.nonce = nonce();
-                    denial.0.nonce.clone_from(&self.nonce);
                 }
-                return Err(denial);
+                return Err(Box::new(denied.refusal(self.nonce.clone())));
             }
         };
         let is_under_way = |before: &mut oneshot::Receiver<()>| {
@@ -72,7 +69,7 @@ impl Session {
         };
         let before = self.renewing.take_if(|before| is_under_way(before));
         if storing.is_none() && before.is_none() {
-            return renewal.carry_out().map(Some).map_err(Denial::denied);
+            return renewal.carry_out().map(Some).map_err(plain);
         }
         let (done, renewing) = oneshot::channel();
         self.renewing = Some(renewing);
@@ -87,7 +84,7 @@ impl Session {
                 None => renewal.carry_out(),
             };
             drop(done);
-            later.answer(answer.map_err(Denial::denied));
+            later.send(answer.map_err(plain));
         });
         Ok(None)
     }
@@ -101,15 +98,15 @@ impl Session {
         let (seat, shared) = (&self.seat, &self.shared);
         let presented = Presented {
             token: &renew.token,
-            room: Some(&seat.room.name),
-            user: Some(&seat.me.member.user),
+            room: Some(&seat.room().name),
+            user: Some(&seat.me().member.user),
             proof: renew.proof.as_deref(),
             nonce,
         };
         let (directory, now_s) = (shared.bus.directory(), shared.clock.unix_s());
         let admission = door(presented, &directory, &shared.bus.revocations(), now_s)?;
         let app = admission.life();
-        if app != seat.room.app_life() {
+        if app != seat.room().app_life() {
             return Err(Denied::RoomMismatch);
         }
         let Admission { mut claims, kid, roles, .. } = admission;
@@ -121,11 +118,11 @@ impl Session {
         };
         let renewal = Renewal {
             shared: shared.clone(),
-            room: seat.room.clone(),
-            user: seat.me.user.clone(),
-            seat: seat.id,
+            room: seat.room().clone(),
+            user: seat.me().user.clone(),
+            seat: seat.id(),
             id: renew.id,
-            pass: Arc::new(Pass::of(&mut claims, kid)),
+            token: Arc::new(SeatToken::of(&mut claims, kid)),
             roles,
             begun,
         };
@@ -150,25 +147,26 @@ impl Renewal {
         }
     }
 
-    /// Tells that it is refused, while the seat is there: with it ends what is told of it.
+    /// Reports that it is refused, while the seat is there: nothing is reported of a seat that is gone.
     fn refuse(&self, denied: Denied) -> Denied {
-        let Self { shared, room, user, seat, pass, .. } = self;
+        let Self { shared, room, user, seat, token, .. } = self;
         match room.sitting(user, *seat) {
-            Some(me) => refused(shared, room, &me, Text::jti(pass.jti.clone()), denied),
+            Some(me) => refused(shared, room, &me, Text::jti(token.jti.clone()), denied),
             None => shared.metrics.logins_refused.one(denied.code()),
         }
         denied
     }
 
     fn carry_out(&self) -> Result<Bytes, Denied> {
-        let Self { shared, room, user, seat, id, pass, roles, begun } = self;
+        let Self { shared, room, user, seat, id, token, roles, begun } = self;
         let old = room.sitting(user, *seat).ok_or_else(|| self.refuse(Denied::Closing))?;
-        let renewed = shared.regrant(room, user, *seat, &Act::Renew(pass.clone()));
+        let renewed =
+            shared.change_grants_of(room, user, *seat, &GrantChange::Renew(token.clone()));
         renewed.map_err(|error| {
             self.refuse(match error {
-                RegrantError::RoleFull => Denied::RoleFull,
-                RegrantError::Refused(refusal) => Denied::Token(refusal),
-                RegrantError::Changed => Denied::Closing,
+                ChangeError::RoleFull => Denied::RoleFull,
+                ChangeError::Token(fault) => Denied::Token(fault),
+                ChangeError::Gone => Denied::Closing,
             })
         })?;
         let good = is_still_good(shared, room, user, *seat, roles, begun.is_some());
@@ -176,21 +174,21 @@ impl Renewal {
         let me = room.sitting(user, *seat).unwrap_or(old.clone());
         if let Err(denied) = good {
             let denied = self.refuse(denied);
-            shared.put_out(room, &me, denied.close());
+            shared.evict(room, &me, denied.close());
             return Err(denied);
         }
-        shared.bus.tell(Told::Renewed {
+        shared.bus.tell(BusEvent::Renewed {
             app: room.app_life(),
             room: room.name.clone(),
             user: user.clone(),
-            jti: pass.jti.clone(),
-            old_jti: old.pass.jti.clone(),
+            jti: token.jti.clone(),
+            old_jti: old.token.jti.clone(),
             peer: old.peer.clone(),
         });
         let answer = Renewed {
             role: me.member.role.clone(),
             grants: encode::raw(&*me.grants),
-            exp: me.pass.exp,
+            exp: me.token.exp,
             now: shared.clock.unix_s(),
         };
         Ok(ok(*id, answer))
@@ -200,12 +198,16 @@ impl Renewal {
 /// Counts and tells of a refused renewal of a seat.
 fn refused(shared: &Shared, room: &Room, me: &Occupant, new_jti: Option<Text>, denied: Denied) {
     shared.metrics.logins_refused.one(denied.code());
-    shared.bus.tell(Told::RenewRefused {
+    tracing::info!(
+        name: "refused", code = denied.code(), app = room.app.0, room = &*room.name, user = &*me.user,
+        jti = &*me.token.jti, new_jti = new_jti.as_deref(), peer = &*me.peer, "renewal refused"
+    );
+    shared.bus.tell(BusEvent::RenewRefused {
         code: denied.code().into(),
         app: room.app_life(),
         room: room.name.clone(),
         user: me.user.clone(),
-        jti: me.pass.jti.clone(),
+        jti: me.token.jti.clone(),
         new_jti,
         peer: me.peer.clone(),
     });

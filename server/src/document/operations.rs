@@ -1,6 +1,6 @@
-//! The one table of the API's operations: what each needs and which refusals are its own. Of `document`.
+//! The one table of the API's operations: what each needs and which refusals are its own.
 
-use super::Form;
+use super::form::Form;
 use crate::caller::Scope;
 
 /// Tags, in the order in which they are read.

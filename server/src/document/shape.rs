@@ -1,4 +1,4 @@
-//! Numbers, limits and parameters as JSON Schema has them. Of `document`.
+//! Numbers, limits and parameters as JSON Schema has them.
 
 use serde_json::{Map, Value, json};
 

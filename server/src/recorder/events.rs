@@ -1,10 +1,10 @@
-//! What the relay tells, as records, of `recorder`. Pure.
+//! What the relay tells, as records. Pure.
 
 use std::{borrow::Cow, sync::Arc};
 
 use stagedoor_bus::{Actor, AppLife, Event, Target, Text};
 
-use super::{gap, repeats::Class};
+use super::repeats::Class;
 use crate::{record::Record, store::revocations::RevocationRow};
 
 /// When records are made, and the words that most of them hold: each is made once, since there are few.
@@ -103,7 +103,7 @@ impl Words {
                 let detail = Text::detail(format!("by_ms={by_ms}"));
                 (Record { detail, ..self.record("clock.jumped", "jumped") }, Class::Single)
             }
-            Event::Dropped { events } => (gap(events), Class::Single),
+            Event::Dropped { events } => (Record::gap(events), Class::Single),
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Whether the trail may grow, of `recorder`. Shut, what must be recorded is refused, and what the relay tells is
-//! counted; no seat depends on it.
+//! Whether the trail may grow. Shut, what must be recorded is refused, and what the relay tells is counted;
+//! no seat depends on it.
 
 use std::{
     path::Path,

@@ -1,4 +1,4 @@
-//! Keeps the trail within its bounds, of `recorder`: by age, by bytes, and by the room that the disk has left.
+//! Keeps the trail within its bounds: by age, by bytes, and by the room that the disk has left.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 

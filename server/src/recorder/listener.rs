@@ -1,5 +1,5 @@
-//! Takes what the relay tells and what the API refuses, and hands it in, of `recorder`. What is repeated is counted on
-//! the way.
+//! Takes what the relay tells and what the API refuses, and hands it in. What is repeated is counted on the
+//! way.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,7 +9,11 @@ use tokio::{
     time::{Instant, sleep_until, timeout},
 };
 
-use super::{Recorder, Refusals, Repeats, events::Words, gap, repeats::Class};
+use super::{
+    Recorder, Refusals,
+    events::Words,
+    repeats::{Class, Repeats},
+};
 use crate::{
     metrics::Metrics,
     record::{Record, unix_ms},
@@ -100,7 +104,7 @@ impl Listener {
     fn note_missed(&self, events: u64, records: &mut Vec<Record>) {
         if events > 0 {
             self.metrics.dropped(events);
-            records.push(gap(events));
+            records.push(Record::gap(events));
         }
     }
 
@@ -108,7 +112,7 @@ impl Listener {
         match event {
             Event::Dropped { events } => {
                 self.metrics.dropped(events);
-                (gap(events), Class::Single)
+                (Record::gap(events), Class::Single)
             }
             event => words.of_event(event),
         }

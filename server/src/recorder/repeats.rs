@@ -1,4 +1,4 @@
-//! What one source repeats is written once and then counted, of `recorder`. Pure: the time is given. Each event is in
+//! What one source repeats is written once and then counted. Pure: the time is given. Each event is in
 //! exactly one record: written by itself, or in the count of the record that is written when its window ends.
 
 use std::{

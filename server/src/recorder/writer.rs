@@ -1,18 +1,21 @@
-//! The task that writes, of `recorder`.
+//! The task that writes.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use tokio::{
-    sync::mpsc,
+    sync::{mpsc, oneshot},
     time::{Instant, timeout_at},
 };
 
-use super::{Committed, Gate, gap};
+use super::gate::Gate;
 use crate::{
     metrics::Metrics,
     record::Record,
     store::{Store, audit::Trail},
 };
+
+/// Says that a record is committed.
+pub(super) type Committed = oneshot::Sender<()>;
 
 /// A transaction that has so many records takes no more.
 const TRANSACTION_RECORDS_MAX: usize = 4_096;
@@ -135,7 +138,7 @@ async fn write_one(
         return lost + told;
     }
     if lost > 0 {
-        records.insert(0, vec![gap(lost)]);
+        records.insert(0, vec![Record::gap(lost)]);
     }
     let kinds = kinds(&records);
     match trail.add(records).await {
@@ -168,7 +171,7 @@ fn kinds(records: &[Vec<Record>]) -> BTreeMap<Arc<str>, u64> {
 
 #[cfg(test)]
 mod tests {
-    use tokio::{sync::oneshot, time::timeout};
+    use tokio::time::timeout;
 
     use super::{super::channels, *};
     use crate::store::{audit::Filter, tests::opened};

@@ -1,16 +1,14 @@
-//! Those who wait let in, many by one request, of `routes`. Asked of the relay, over the bus.
+//! Those who wait let in, many by one request. Asked of the relay, over the bus.
 
-use std::sync::Arc;
-
-use axum::{Json, extract::State as Has};
+use axum::Json;
 use serde::{Deserialize, Serialize};
 use stagedoor_bus::{Answer, Command};
 use stagedoor_token::AppId;
 use stagedoor_wire::request::LIST_ITEMS_MAX;
 use utoipa::ToSchema;
 
-use super::{At, Body, rooms::room_unknown};
-use crate::{act::By, caller::Scope, error::ApiError, state::State};
+use super::{Body, Path, rooms::room_unknown};
+use crate::{act::Audited, caller::Scope, error::ApiError, state::AppState};
 
 /// Whom to let in: `users`, or `all`.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -54,28 +52,27 @@ impl Admission {
     params(("app" = u32, Path), ("room" = String, Path)),
     responses((status = 200, body = Admitted)))]
 pub(crate) async fn admit_many(
-    Has(state): Has<Arc<State>>,
-    by: By,
-    At((app, room)): At<(AppId, String)>,
+    audited: Audited,
+    Path((app, room)): Path<(AppId, String)>,
     Body(admission): Body<Admission>,
 ) -> Result<Json<Admitted>, ApiError> {
-    by.caller.may(app, Scope::RoomsModerate)?;
+    audited.caller.may(app, Scope::RoomsModerate)?;
     let users = admission.whom()?;
-    let record = by.record(app, "room.admit").room(&room);
+    let record = audited.record(app, "room.admit").room(&room);
     // While nothing can be recorded nothing is asked.
-    state.store.writable().await?;
-    let done = ask(&state, Command::Admit { app, room, users }).await;
+    audited.state.store.writable().await?;
+    let done = ask(&audited.state, Command::Admit { app, room, users }).await;
     match &done {
         Ok(Admitted { admitted, waiting }) => {
             let record = record.detail(&format!("admitted={admitted} waiting={waiting}"));
-            state.recorder.record(record).await?;
+            audited.state.recorder.record(record).await?;
         }
-        Err(error) => state.recorder.refused(record.with_code(error.code())),
+        Err(error) => audited.state.recorder.refused(record.with_code(error.code())),
     }
     done.map(Json)
 }
 
-async fn ask(state: &State, command: Command) -> Result<Admitted, ApiError> {
+async fn ask(state: &AppState, command: Command) -> Result<Admitted, ApiError> {
     match state.bus.command(command).await? {
         Answer::Admitted { admitted, waiting } => Ok(Admitted { admitted, waiting }),
         _ => Err(room_unknown()),

@@ -1,10 +1,10 @@
-//! API keys of an app, of `routes`.
+//! API keys of an app.
 
 use std::sync::Arc;
 
 use axum::{
     Extension, Json,
-    extract::State as Has,
+    extract::State,
     http::{HeaderMap, StatusCode},
     response::Response,
 };
@@ -12,9 +12,9 @@ use serde::{Deserialize, Serialize};
 use stagedoor_token::AppId;
 use utoipa::ToSchema;
 
-use super::{Asked, At, Body, Page, Paging, app_in, check_name, page_limit};
+use super::{Body, Page, Paging, Path, Query, app_in, check_name, page_limit};
 use crate::{
-    act::By,
+    act::Audited,
     caller::{API_KEY_PREFIX, Caller, Scope, scopes_of},
     config::Config,
     doors::News,
@@ -22,7 +22,7 @@ use crate::{
     idempotency::{Created, Once},
     record::{Record, unix_ms},
     secret,
-    state::State,
+    state::AppState,
     store::{credentials::ApiKeyRow, write::Tx},
 };
 
@@ -142,8 +142,8 @@ pub(crate) async fn make(
     Ok(ApiKeyCreated { id, scopes, api_key, expires_ms: row.expires_ms })
 }
 
-fn record(by: &By, app: AppId, kind: &str, id: &str) -> Record {
-    by.record(app, kind).detail(&format!("api_key={id}"))
+fn record(audited: &Audited, app: AppId, kind: &str, id: &str) -> Record {
+    audited.record(app, kind).detail(&format!("api_key={id}"))
 }
 
 /// Makes an API key; nobody gives another more than it has itself.
@@ -151,24 +151,23 @@ fn record(by: &By, app: AppId, kind: &str, id: &str) -> Record {
     params(("app" = u32, Path)),
     responses((status = 201, body = Created<ApiKeyCreated>)))]
 pub(crate) async fn create(
-    Has(state): Has<Arc<State>>,
-    by: By,
-    At(app): At<AppId>,
+    audited: Audited,
+    Path(app): Path<AppId>,
     headers: HeaderMap,
     Body(new): Body<NewApiKey>,
 ) -> Result<Response, ApiError> {
-    by.caller.may(app, Scope::AppsAdmin)?;
-    new.scopes.iter().try_for_each(|scope| by.caller.may(app, *scope))?;
-    let once = Once::begin(&state, &by.caller, &headers, &("api-keys", app, &new))?;
-    let mut tx = state.store.begin().await?;
+    audited.caller.may(app, Scope::AppsAdmin)?;
+    new.scopes.iter().try_for_each(|scope| audited.caller.may(app, *scope))?;
+    let once = Once::begin(&audited.state, &audited.caller, &headers, &("api-keys", app, &new))?;
+    let mut tx = audited.state.store.begin().await?;
     app_in(&mut tx, app).await?;
     if let Some(kept) = once.kept(&mut tx).await? {
         return Ok(kept);
     }
-    let created = make(&state.config, &mut tx, app, &new).await?;
-    tx.add_record(record(&by, app, "api_key.create", &created.id)).await?;
+    let created = make(&audited.state.config, &mut tx, app, &new).await?;
+    tx.add_record(record(&audited, app, "api_key.create", &created.id)).await?;
     let answer = once.keep(&mut tx, &created, "/api_key").await?;
-    state.doors.commit(tx, app, News::Nothing).await?;
+    audited.state.doors.commit(tx, app, News::Nothing).await?;
     Ok(answer)
 }
 
@@ -176,10 +175,10 @@ pub(crate) async fn create(
 #[utoipa::path(get, path = "/v1/apps/{app}/api-keys", tag = "api keys", params(("app" = u32, Path), Paging),
     responses((status = 200, body = Page<ApiKeyView>)))]
 pub(crate) async fn list(
-    Has(state): Has<Arc<State>>,
+    State(state): State<Arc<AppState>>,
     Extension(caller): Extension<Caller>,
-    At(app): At<AppId>,
-    Asked(paging): Asked<Paging>,
+    Path(app): Path<AppId>,
+    Query(paging): Query<Paging>,
 ) -> Result<Json<Page<ApiKeyView>>, ApiError> {
     caller.may(app, Scope::AppsAdmin)?;
     let limit = page_limit(&state.config, paging.limit)?;
@@ -194,19 +193,18 @@ pub(crate) async fn list(
     params(("app" = u32, Path), ("id" = String, Path)),
     responses((status = 200, body = ApiKeyCreated)))]
 pub(crate) async fn rotate(
-    Has(state): Has<Arc<State>>,
-    by: By,
-    At((app, id)): At<(AppId, String)>,
+    audited: Audited,
+    Path((app, id)): Path<(AppId, String)>,
 ) -> Result<Json<ApiKeyCreated>, ApiError> {
-    by.caller.may(app, Scope::AppsAdmin)?;
-    let mut tx = state.store.begin().await?;
+    audited.caller.may(app, Scope::AppsAdmin)?;
+    let mut tx = audited.state.store.begin().await?;
     let row = tx.api_key(&id).await?.filter(|row| row.app == app).ok_or_else(unknown)?;
     let scopes = scopes_of(&row);
-    scopes.iter().try_for_each(|scope| by.caller.may(app, *scope))?;
+    scopes.iter().try_for_each(|scope| audited.caller.may(app, *scope))?;
     let (api_key, hash) = credential(&id)?;
     tx.rotate_api_key(&id, &hash).await?;
-    tx.add_record(record(&by, app, "api_key.rotate", &id)).await?;
-    state.doors.commit(tx, app, News::Nothing).await?;
+    tx.add_record(record(&audited, app, "api_key.rotate", &id)).await?;
+    audited.state.doors.commit(tx, app, News::Nothing).await?;
     Ok(Json(ApiKeyCreated { id, scopes, api_key, expires_ms: row.expires_ms }))
 }
 
@@ -215,16 +213,15 @@ pub(crate) async fn rotate(
     params(("app" = u32, Path), ("id" = String, Path)),
     responses((status = 204)))]
 pub(crate) async fn delete(
-    Has(state): Has<Arc<State>>,
-    by: By,
-    At((app, id)): At<(AppId, String)>,
+    audited: Audited,
+    Path((app, id)): Path<(AppId, String)>,
 ) -> Result<StatusCode, ApiError> {
-    by.caller.may(app, Scope::AppsAdmin)?;
-    let mut tx = state.store.begin().await?;
+    audited.caller.may(app, Scope::AppsAdmin)?;
+    let mut tx = audited.state.store.begin().await?;
     if !tx.delete_api_key(app, &id).await? {
         return Err(unknown());
     }
-    tx.add_record(record(&by, app, "api_key.delete", &id)).await?;
-    state.doors.commit(tx, app, News::Nothing).await?;
+    tx.add_record(record(&audited, app, "api_key.delete", &id)).await?;
+    audited.state.doors.commit(tx, app, News::Nothing).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,10 +1,10 @@
-//! Apps, of `routes`.
+//! Apps.
 
 use std::sync::Arc;
 
 use axum::{
     Extension, Json,
-    extract::State as Has,
+    extract::State,
     http::{HeaderMap, HeaderName, StatusCode, header},
     response::Response,
 };
@@ -13,11 +13,11 @@ use stagedoor_token::{AppId, KeyState, SecondLogin};
 use utoipa::ToSchema;
 
 use super::{
-    Asked, At, Body, Page, Paging, app_in, app_row, app_unknown, check_name, etag::IfMatch, forms,
-    given, keys, number_after, page_limit,
+    Body, Page, Paging, Path, Query, app_in, app_row, app_unknown, check_name, etag::IfMatch,
+    forms, given, keys, number_after, page_limit,
 };
 use crate::{
-    act::By,
+    act::Audited,
     caller::{Caller, Scope},
     config::Config,
     doors::News,
@@ -25,7 +25,7 @@ use crate::{
     idempotency::{Created, Once},
     record::unix_ms,
     secret,
-    state::State,
+    state::AppState,
     store::{apps::AppRow, write::Tx},
 };
 
@@ -185,24 +185,23 @@ pub(crate) async fn make(
 #[utoipa::path(post, path = "/v1/apps", tag = "apps", request_body = NewApp,
     responses((status = 201, body = Created<AppCreated>)))]
 pub(crate) async fn create(
-    Has(state): Has<Arc<State>>,
-    by: By,
+    audited: Audited,
     headers: HeaderMap,
     Body(new): Body<NewApp>,
 ) -> Result<Response, ApiError> {
-    by.caller.is_root()?;
-    let once = Once::begin(&state, &by.caller, &headers, &("apps", &new))?;
-    let mut tx = state.store.begin().await?;
+    audited.caller.is_root()?;
+    let once = Once::begin(&audited.state, &audited.caller, &headers, &("apps", &new))?;
+    let mut tx = audited.state.store.begin().await?;
     if let Some(kept) = once.kept(&mut tx).await? {
         return Ok(kept);
     }
-    let created = make(&state.config, &mut tx, &new).await?;
+    let created = make(&audited.state.config, &mut tx, &new).await?;
     let app = AppId(created.app);
     // The doors do not know it yet.
     let life = app_in(&mut tx, app).await?.life();
-    tx.add_record(by.record_of_none("app.create").of_app(life)).await?;
+    tx.add_record(audited.record_of_none("app.create").of_app(life)).await?;
     let answer = once.keep(&mut tx, &created, "/key/secret").await?;
-    state.commit_app(tx, app).await?;
+    audited.state.commit_app(tx, app).await?;
     Ok(answer)
 }
 
@@ -210,9 +209,9 @@ pub(crate) async fn create(
 #[utoipa::path(get, path = "/v1/apps", tag = "apps", params(Paging),
     responses((status = 200, body = Page<AppView>)))]
 pub(crate) async fn list(
-    Has(state): Has<Arc<State>>,
+    State(state): State<Arc<AppState>>,
     Extension(caller): Extension<Caller>,
-    Asked(paging): Asked<Paging>,
+    Query(paging): Query<Paging>,
 ) -> Result<Json<Page<AppView>>, ApiError> {
     let limit = page_limit(&state.config, paging.limit)?;
     let after = number_after(paging.after.as_deref())?.unwrap_or(0);
@@ -230,9 +229,9 @@ pub(crate) async fn list(
 #[utoipa::path(get, path = "/v1/apps/{app}", tag = "apps", params(("app" = u32, Path)),
     responses((status = 200, body = AppView)))]
 pub(crate) async fn show(
-    Has(state): Has<Arc<State>>,
+    State(state): State<Arc<AppState>>,
     Extension(caller): Extension<Caller>,
-    At(app): At<AppId>,
+    Path(app): Path<AppId>,
 ) -> Result<Tagged, ApiError> {
     caller.may(app, Scope::AppsAdmin)?;
     let _look = state.doors.look(app).await;
@@ -245,28 +244,27 @@ pub(crate) async fn show(
     params(("app" = u32, Path)),
     responses((status = 200, body = AppView)))]
 pub(crate) async fn change(
-    Has(state): Has<Arc<State>>,
-    by: By,
-    At(app): At<AppId>,
+    audited: Audited,
+    Path(app): Path<AppId>,
     seen: IfMatch,
     Body(change): Body<AppChange>,
 ) -> Result<Tagged, ApiError> {
-    by.caller.may(app, Scope::AppsAdmin)?;
-    let mut tx = state.store.begin().await?;
+    audited.caller.may(app, Scope::AppsAdmin)?;
+    let mut tx = audited.state.store.begin().await?;
     let mut row = app_in(&mut tx, app).await?;
     seen.check(&tag(&row))?;
     if let Some(name) = change.name {
-        check_name(&state.config, &name)?;
+        check_name(&audited.state.config, &name)?;
         row.name = name;
     }
     row.ttl_s_default = change.ttl_s_default.unwrap_or(row.ttl_s_default);
     row.ttl_s_max = change.ttl_s_max.unwrap_or(row.ttl_s_max);
     row.second_login = change.second_login.or(row.second_login);
     row.version += 1;
-    check_lives(&state.config, &row)?;
+    check_lives(&audited.state.config, &row)?;
     tx.change_app(&row).await?;
-    tx.add_record(by.record(app, "app.change")).await?;
-    state.commit_app(tx, app).await?;
+    tx.add_record(audited.record(app, "app.change")).await?;
+    audited.state.commit_app(tx, app).await?;
     Ok(tagged(row))
 }
 
@@ -275,18 +273,17 @@ pub(crate) async fn change(
     params(("app" = u32, Path)),
     responses((status = 204)))]
 pub(crate) async fn delete(
-    Has(state): Has<Arc<State>>,
-    by: By,
-    At(app): At<AppId>,
+    audited: Audited,
+    Path(app): Path<AppId>,
     seen: IfMatch,
 ) -> Result<StatusCode, ApiError> {
-    by.caller.is_root()?;
-    let mut tx = state.store.begin().await?;
+    audited.caller.is_root()?;
+    let mut tx = audited.state.store.begin().await?;
     seen.check(&tag(&app_in(&mut tx, app).await?))?;
     if !tx.delete_app(app).await? {
         return Err(app_unknown());
     }
-    tx.add_record(by.record(app, "app.delete")).await?;
-    state.doors.commit(tx, app, News::Gone).await?;
+    tx.add_record(audited.record(app, "app.delete")).await?;
+    audited.state.doors.commit(tx, app, News::Gone).await?;
     Ok(StatusCode::NO_CONTENT)
 }

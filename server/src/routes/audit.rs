@@ -1,18 +1,18 @@
-//! The audit trail, of `routes`: of one app, and all of it for the operator.
+//! The audit trail: of one app, and all of it for the operator.
 
 use std::sync::Arc;
 
-use axum::{Extension, Json, extract::State as Has};
+use axum::{Extension, Json, extract::State};
 use serde::Deserialize;
 use stagedoor_bus::ActorKind;
 use stagedoor_token::AppId;
 use utoipa::IntoParams;
 
-use super::{Asked, At, Page, app_row, forms, number, number_after, page_limit};
+use super::{Page, Path, Query, app_row, forms, number, number_after, page_limit};
 use crate::{
     caller::{Caller, Scope},
     error::ApiError,
-    state::State,
+    state::AppState,
     store::audit::{Filter, OfApp, RecordRow},
 };
 
@@ -95,7 +95,7 @@ fn before(after: Option<&str>, newest: i64) -> Result<i64, ApiError> {
 }
 
 async fn page(
-    state: &State,
+    state: &AppState,
     limit: Option<u32>,
     filter: Filter,
 ) -> Result<Json<Page<RecordRow>>, ApiError> {
@@ -108,10 +108,10 @@ async fn page(
 #[utoipa::path(get, path = "/v1/apps/{app}/audit", tag = "audit", params(("app" = u32, Path), Which),
     responses((status = 200, body = Page<RecordRow>)))]
 pub(crate) async fn list(
-    Has(state): Has<Arc<State>>,
+    State(state): State<Arc<AppState>>,
     Extension(caller): Extension<Caller>,
-    At(app): At<AppId>,
-    Asked(which): Asked<Which>,
+    Path(app): Path<AppId>,
+    Query(which): Query<Which>,
 ) -> Result<Json<Page<RecordRow>>, ApiError> {
     caller.may(app, Scope::AppsAdmin)?;
     // Of what the doors know by now. The page itself may take long, and nobody may wait for it.
@@ -133,9 +133,9 @@ pub(crate) async fn list(
 #[utoipa::path(get, path = "/v1/audit", tag = "audit", params(WhichOfAll),
     responses((status = 200, body = Page<RecordRow>)))]
 pub(crate) async fn list_all(
-    Has(state): Has<Arc<State>>,
+    State(state): State<Arc<AppState>>,
     Extension(caller): Extension<Caller>,
-    Asked(which): Asked<WhichOfAll>,
+    Query(which): Query<WhichOfAll>,
 ) -> Result<Json<Page<RecordRow>>, ApiError> {
     caller.is_root()?;
     let app = match which.app.as_deref() {

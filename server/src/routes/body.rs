@@ -1,4 +1,4 @@
-//! JSON bodies, their faults told as problems with the field that is wrong. Of `routes`.
+//! JSON bodies, their faults told as problems with the field that is wrong.
 
 use std::{error::Error, sync::Arc};
 
@@ -13,15 +13,15 @@ use serde_path_to_error::{Path, Segment};
 use stagedoor_token::Field;
 use stagedoor_wire::depth::is_within;
 
-use crate::{error::ApiError, state::State};
+use crate::{error::ApiError, state::AppState};
 
 /// A JSON body.
 pub(crate) struct Body<T>(pub(crate) T);
 
-impl<T: DeserializeOwned> FromRequest<Arc<State>> for Body<T> {
+impl<T: DeserializeOwned> FromRequest<Arc<AppState>> for Body<T> {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, state: &Arc<State>) -> Result<Self, ApiError> {
+    async fn from_request(request: Request, state: &Arc<AppState>) -> Result<Self, ApiError> {
         let (parts, body) = request.into_parts();
         let head = parts.clone();
         let read = Bytes::from_request(Request::from_parts(parts, body), state).await;
@@ -43,10 +43,10 @@ impl<T: DeserializeOwned> FromRequest<Arc<State>> for Body<T> {
 /// A JSON body that may be left out.
 pub(crate) struct MaybeBody<T>(pub(crate) T);
 
-impl<T: DeserializeOwned + Default> FromRequest<Arc<State>> for MaybeBody<T> {
+impl<T: DeserializeOwned + Default> FromRequest<Arc<AppState>> for MaybeBody<T> {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, state: &Arc<State>) -> Result<Self, ApiError> {
+    async fn from_request(request: Request, state: &Arc<AppState>) -> Result<Self, ApiError> {
         let (parts, body) = request.into_parts();
         let limits = Request::from_parts(parts.clone(), body);
         let bytes = Bytes::from_request(limits, state).await;

@@ -1,4 +1,4 @@
-//! `ETag` and `If-Match` (RFC 9110 §13.1.1), of `routes`: a change is of what its caller saw, or refused.
+//! `ETag` and `If-Match` (RFC 9110 §13.1.1): a change is of what its caller saw, or refused.
 
 use axum::{
     extract::FromRequestParts,

@@ -1,4 +1,4 @@
-//! The forms of what other crates read and write, for the document alone. Of `routes`.
+//! The forms of what other crates read and write, for the document alone.
 
 #![expect(dead_code, reason = "what is documented is read and written elsewhere")]
 

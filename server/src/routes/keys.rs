@@ -1,23 +1,23 @@
-//! Keys of an app, of `routes`.
+//! Keys of an app.
 
 use std::sync::Arc;
 
-use axum::{Extension, Json, extract::State as Has, http::HeaderMap, response::Response};
+use axum::{Extension, Json, extract::State, http::HeaderMap, response::Response};
 use serde::Serialize;
 use stagedoor_bus::{Answer, Command};
 use stagedoor_token::{AppId, KeyState};
 use utoipa::ToSchema;
 
-use super::{At, Page, app_in, app_row};
+use super::{Page, Path, app_in, app_row};
 use crate::{
-    act::By,
+    act::Audited,
     caller::{Caller, Scope},
     config::Config,
     error::ApiError,
     idempotency::{Created, Once},
     record::{Record, unix_ms},
     secret,
-    state::State,
+    state::AppState,
     store::apps::{KeyRow, state_text},
 };
 
@@ -83,9 +83,9 @@ pub(crate) fn make(app: AppId, state: KeyState) -> Result<(KeyRow, KeyCreated), 
 #[utoipa::path(get, path = "/v1/apps/{app}/keys", tag = "keys", params(("app" = u32, Path)),
     responses((status = 200, body = Page<KeyView>)))]
 pub(crate) async fn list(
-    Has(state): Has<Arc<State>>,
+    State(state): State<Arc<AppState>>,
     Extension(caller): Extension<Caller>,
-    At(app): At<AppId>,
+    Path(app): Path<AppId>,
 ) -> Result<Json<Page<KeyView>>, ApiError> {
     caller.may(app, Scope::AppsAdmin)?;
     let _look = state.doors.look(app).await;
@@ -109,8 +109,8 @@ fn check_room(config: &Config, keys: &[KeyRow]) -> Result<(), ApiError> {
     Ok(())
 }
 
-fn record(by: &By, app: AppId, kind: &str, kid: &str) -> Record {
-    by.record(app, kind).detail(&format!("kid={kid}"))
+fn record(audited: &Audited, app: AppId, kind: &str, kid: &str) -> Record {
+    audited.record(app, kind).detail(&format!("kid={kid}"))
 }
 
 /// Makes the next key: every relay verifies with it at once, nobody signs with it yet.
@@ -118,14 +118,13 @@ fn record(by: &By, app: AppId, kind: &str, kid: &str) -> Record {
     params(("app" = u32, Path)),
     responses((status = 201, body = Created<KeyCreated>)))]
 pub(crate) async fn create(
-    Has(state): Has<Arc<State>>,
-    by: By,
-    At(app): At<AppId>,
+    audited: Audited,
+    Path(app): Path<AppId>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    by.caller.may(app, Scope::AppsAdmin)?;
-    let once = Once::begin(&state, &by.caller, &headers, &("keys", app))?;
-    let mut tx = state.store.begin().await?;
+    audited.caller.may(app, Scope::AppsAdmin)?;
+    let once = Once::begin(&audited.state, &audited.caller, &headers, &("keys", app))?;
+    let mut tx = audited.state.store.begin().await?;
     app_in(&mut tx, app).await?;
     if let Some(kept) = once.kept(&mut tx).await? {
         return Ok(kept);
@@ -137,12 +136,12 @@ pub(crate) async fn create(
             detail: "the app has its next key; rotate first",
         });
     }
-    check_room(&state.config, &keys)?;
+    check_room(&audited.state.config, &keys)?;
     let (row, created) = make(app, KeyState::Next)?;
     tx.add_key(&row).await?;
-    tx.add_record(record(&by, app, "key.create", &created.kid)).await?;
+    tx.add_record(record(&audited, app, "key.create", &created.kid)).await?;
     let answer = once.keep(&mut tx, &created, "/secret").await?;
-    state.commit_app(tx, app).await?;
+    audited.state.commit_app(tx, app).await?;
     Ok(answer)
 }
 
@@ -163,12 +162,11 @@ pub(crate) struct Rotated {
 #[utoipa::path(post, path = "/v1/apps/{app}/keys/rotate", tag = "keys", params(("app" = u32, Path)),
     responses((status = 200, body = Rotated)))]
 pub(crate) async fn rotate(
-    Has(state): Has<Arc<State>>,
-    by: By,
-    At(app): At<AppId>,
+    audited: Audited,
+    Path(app): Path<AppId>,
 ) -> Result<Json<Rotated>, ApiError> {
-    by.caller.may(app, Scope::AppsAdmin)?;
-    let mut tx = state.store.begin().await?;
+    audited.caller.may(app, Scope::AppsAdmin)?;
+    let mut tx = audited.state.store.begin().await?;
     app_in(&mut tx, app).await?;
     let keys = tx.keys(app).await?;
     let retiring = of_state(&keys, KeyState::Current).map(|key| key.kid.clone());
@@ -182,14 +180,14 @@ pub(crate) async fn rotate(
             (next.kid.clone(), None)
         }
         None => {
-            check_room(&state.config, &keys)?;
+            check_room(&audited.state.config, &keys)?;
             let (row, created) = make(app, KeyState::Current)?;
             tx.add_key(&row).await?;
             (row.kid, Some(created))
         }
     };
-    tx.add_record(record(&by, app, "key.rotate", &current)).await?;
-    state.commit_app(tx, app).await?;
+    tx.add_record(record(&audited, app, "key.rotate", &current)).await?;
+    audited.state.commit_app(tx, app).await?;
     Ok(Json(Rotated { current, retiring, created }))
 }
 
@@ -198,12 +196,11 @@ pub(crate) async fn rotate(
     params(("app" = u32, Path), ("kid" = String, Path)),
     responses((status = 200, body = KeyRetired)))]
 pub(crate) async fn retire(
-    Has(state): Has<Arc<State>>,
-    by: By,
-    At((app, kid)): At<(AppId, String)>,
+    audited: Audited,
+    Path((app, kid)): Path<(AppId, String)>,
 ) -> Result<Json<KeyRetired>, ApiError> {
-    by.caller.may(app, Scope::AppsAdmin)?;
-    let mut tx = state.store.begin().await?;
+    audited.caller.may(app, Scope::AppsAdmin)?;
+    let mut tx = audited.state.store.begin().await?;
     let key = tx.keys(app).await?.into_iter().find(|key| key.kid == kid);
     let key =
         key.ok_or(ApiError::NotFound { code: "key_unknown", detail: "the app has no such key" })?;
@@ -214,9 +211,9 @@ pub(crate) async fn retire(
         });
     }
     tx.change_key(&key.kid, KeyState::Retired).await?;
-    tx.add_record(record(&by, app, "key.retire", &key.kid)).await?;
-    state.commit_app(tx, app).await?;
-    let held = state.bus.command(Command::Held { app, kid: key.kid.clone() }).await;
+    tx.add_record(record(&audited, app, "key.retire", &key.kid)).await?;
+    audited.state.commit_app(tx, app).await?;
+    let held = audited.state.bus.command(Command::Held { app, kid: key.kid.clone() }).await;
     let seats = match held {
         Ok(Answer::Done { seats }) => Some(seats),
         _ => None,

@@ -1,5 +1,4 @@
-//! The pages that the binary carries, of `routes`: a front page and the reference. They load nothing from
-//! elsewhere.
+//! The pages that the binary carries: a front page and the reference. They load nothing from elsewhere.
 
 use axum::{
     http::{HeaderName, HeaderValue, header},

@@ -1,10 +1,10 @@
-//! Revocations of an app: made, listed, lifted, of `routes`. The rule is in `spec/revocation.md`.
+//! Revocations of an app: made, listed, lifted. The rule is in `spec/revocation.md`.
 
 use std::sync::Arc;
 
 use axum::{
     Extension, Json,
-    extract::State as Has,
+    extract::State,
     http::{HeaderMap, StatusCode},
     response::Response,
 };
@@ -14,17 +14,17 @@ use stagedoor_token::{AppId, Fault, Limits, Refusal, RoleName};
 use utoipa::ToSchema;
 
 use super::{
-    Asked, At, Body, Page, Paging, app_in, app_row, app_unknown, forms, number_after, page_limit,
+    Body, Page, Paging, Path, Query, app_in, app_row, app_unknown, forms, number_after, page_limit,
 };
 use crate::{
-    act::By,
+    act::Audited,
     caller::{Caller, Scope},
     doors::News,
     error::ApiError,
     idempotency::{Created, NO_SECRET, Once},
     record::Record,
-    recorder::of_revocation,
-    state::State,
+    recorder::events::of_revocation,
+    state::AppState,
     store::{revocations::RevocationRow, write::Tx},
 };
 
@@ -164,7 +164,7 @@ impl NewRevocation {
     }
 
     /// What is asked, if it makes sense.
-    fn act(self, state: &State, app: AppId, now_s: u64) -> Result<Act, ApiError> {
+    fn act(self, state: &AppState, app: AppId, now_s: u64) -> Result<Act, ApiError> {
         let Self { target, ban, ends_at, margin_s, then, reason } = self;
         check_target(&target)?;
         if let Some(reason) = &reason {
@@ -209,8 +209,7 @@ impl NewRevocation {
 
 /// Stores a revocation and tells the doors: from now on it stands. `also` is a record of what else it is.
 async fn store(
-    state: &State,
-    by: &By,
+    audited: &Audited,
     mut tx: Tx,
     entry: Revocation,
     also: Option<Record>,
@@ -218,18 +217,18 @@ async fn store(
 ) -> Result<RevocationRow, ApiError> {
     let app = entry.app;
     // Counted apart: what kicks and logins put on the list, tokens' ids, must never be in a ban's way.
-    let (ids, others) = state.bus.revocations().targets_of(app);
+    let (ids, others) = audited.state.bus.revocations().targets_of(app);
     let there = if matches!(entry.target, Target::Jti(_)) { ids } else { others };
-    if there >= state.config.revocations_per_app_max as usize {
+    if there >= audited.state.config.revocations_per_app_max as usize {
         return Err(ApiError::Conflict {
             code: "revocations_exceeded",
             detail: "the app has `revocations_per_app_max` revoked targets of this kind; revoke a wider one",
         });
     }
-    let mut row = RevocationRow::new(entry, &by.caller.actor());
+    let mut row = RevocationRow::new(entry, &audited.caller.actor());
     let generation = tx.add_revocation(&row).await?.ok_or_else(app_unknown)?;
     row.entry.generation = generation;
-    tx.add_record(of_row(by, "revocation.add", &row)).await?;
+    tx.add_record(of_row(audited, "revocation.add", &row)).await?;
     if let Some(record) = also {
         tx.add_record(record.detail(&format!("ban generation={generation}"))).await?;
     }
@@ -239,26 +238,25 @@ async fn store(
         let created = RevocationCreated { revocation, then: then.clone(), margin_s, seats: None };
         once.keep(&mut tx, &created, NO_SECRET).await?;
     }
-    state.doors.commit(tx, app, News::Revoked(row.entry.clone())).await?;
+    audited.state.doors.commit(tx, app, News::Revoked(row.entry.clone())).await?;
     Ok(row)
 }
 
 /// A record of what was done with a revocation.
-fn of_row(by: &By, kind: &str, row: &RevocationRow) -> Record {
-    of_revocation(by.record(row.entry.app, kind), row)
+fn of_row(audited: &Audited, kind: &str, row: &RevocationRow) -> Record {
+    of_revocation(audited.record(row.entry.app, kind), row)
 }
 
-/// Has the relay act on live seats; how many those were. It is recorded if there were some, or if the relay did not
+/// State the relay act on live seats; how many those were. It is recorded if there were some, or if the relay did not
 /// answer: the revocation stands all the same.
 async fn act_on_seats(
-    state: &State,
-    by: &By,
+    audited: &Audited,
     row: &RevocationRow,
     margin_s: u32,
     then: Then,
 ) -> Result<usize, ApiError> {
     let command = Command::Revoke { revocation: row.entry.clone(), margin_s, then };
-    let seats = match state.bus.command(command).await {
+    let seats = match audited.state.bus.command(command).await {
         Ok(Answer::Done { seats }) => Ok(seats),
         Ok(_) => Err(ApiError::Internal),
         Err(error) => Err(error.into()),
@@ -269,32 +267,31 @@ async fn act_on_seats(
         Ok(seats) => ("ok", format!("generation={generation} seats={seats}")),
         Err(error) => (error.code(), format!("generation={generation}")),
     };
-    let record = by.record(row.entry.app, "revocation.seats");
+    let record = audited.record(row.entry.app, "revocation.seats");
     let record = record.with_code(code).detail(&detail);
     // What is done is done, and has a record of its own.
-    let _ = state.recorder.record(record).await;
+    let _ = audited.state.recorder.record(record).await;
     seats
 }
 
 /// Bans a user from a room; `record` is of how it was asked. Its number, and how many seats it touched.
 pub(crate) async fn ban(
-    state: &State,
-    by: &By,
+    audited: &Audited,
     app: AppId,
     new: NewRevocation,
     record: Record,
 ) -> Result<(u64, usize), ApiError> {
-    let mut tx = state.store.begin().await?;
+    let mut tx = audited.state.store.begin().await?;
     app_in(&mut tx, app).await?;
-    let Act { entry, margin_s, then } = new.act(state, app, state.unix_s())?;
-    let row = store(state, by, tx, entry, Some(record), None).await?;
-    let seats = act_on_seats(state, by, &row, margin_s, then).await?;
+    let Act { entry, margin_s, then } = new.act(&audited.state, app, audited.state.unix_s())?;
+    let row = store(audited, tx, entry, Some(record), None).await?;
+    let seats = act_on_seats(audited, &row, margin_s, then).await?;
     Ok((row.entry.generation, seats))
 }
 
 /// Keeps the answer as it is now that the seats are known.
 async fn keep(
-    state: &State,
+    state: &AppState,
     once: &Once,
     app: AppId,
     created: &RevocationCreated,
@@ -310,28 +307,27 @@ async fn keep(
     params(("app" = u32, Path)),
     responses((status = 201, body = Created<RevocationCreated>)))]
 pub(crate) async fn create(
-    Has(state): Has<Arc<State>>,
-    by: By,
-    At(app): At<AppId>,
+    audited: Audited,
+    Path(app): Path<AppId>,
     headers: HeaderMap,
     Body(new): Body<NewRevocation>,
 ) -> Result<Response, ApiError> {
-    by.caller.may(app, Scope::TokensRevoke)?;
-    let once = Once::begin(&state, &by.caller, &headers, &("revocations", app, &new))?;
-    let mut tx = state.store.begin().await?;
+    audited.caller.may(app, Scope::TokensRevoke)?;
+    let once = Once::begin(&audited.state, &audited.caller, &headers, &("revocations", app, &new))?;
+    let mut tx = audited.state.store.begin().await?;
     app_in(&mut tx, app).await?;
     if let Some(kept) = once.kept(&mut tx).await? {
         return Ok(kept);
     }
-    let Act { entry, margin_s, then } = new.act(&state, app, state.unix_s())?;
-    let row = store(&state, &by, tx, entry, None, Some((&once, margin_s, &then))).await?;
-    let seats = act_on_seats(&state, &by, &row, margin_s, then.clone()).await?;
+    let Act { entry, margin_s, then } = new.act(&audited.state, app, audited.state.unix_s())?;
+    let row = store(&audited, tx, entry, None, Some((&once, margin_s, &then))).await?;
+    let seats = act_on_seats(&audited, &row, margin_s, then.clone()).await?;
     let created = RevocationCreated { revocation: row.into(), then, margin_s, seats: Some(seats) };
     if !once.has_key() {
         return Created::first(&created);
     }
     // The first kept answer, without the seats, is good enough where this one cannot be written.
-    let kept = keep(&state, &once, app, &created).await;
+    let kept = keep(&audited.state, &once, app, &created).await;
     kept.or_else(|_| Created::first(&created))
 }
 
@@ -339,10 +335,10 @@ pub(crate) async fn create(
 #[utoipa::path(get, path = "/v1/apps/{app}/revocations", tag = "revocations", params(("app" = u32, Path), Paging),
     responses((status = 200, body = Page<RevocationView>)))]
 pub(crate) async fn list(
-    Has(state): Has<Arc<State>>,
+    State(state): State<Arc<AppState>>,
     Extension(caller): Extension<Caller>,
-    At(app): At<AppId>,
-    Asked(paging): Asked<Paging>,
+    Path(app): Path<AppId>,
+    Query(paging): Query<Paging>,
 ) -> Result<Json<Page<RevocationView>>, ApiError> {
     caller.may(app, Scope::TokensRevoke)?;
     let _look = state.doors.look(app).await;
@@ -359,20 +355,19 @@ pub(crate) async fn list(
     params(("app" = u32, Path), ("generation" = u64, Path)),
     responses((status = 204)))]
 pub(crate) async fn lift(
-    Has(state): Has<Arc<State>>,
-    by: By,
-    At((app, generation)): At<(AppId, u64)>,
+    audited: Audited,
+    Path((app, generation)): Path<(AppId, u64)>,
 ) -> Result<StatusCode, ApiError> {
-    by.caller.may(app, Scope::TokensRevoke)?;
-    let mut tx = state.store.begin().await?;
+    audited.caller.may(app, Scope::TokensRevoke)?;
+    let mut tx = audited.state.store.begin().await?;
     app_in(&mut tx, app).await?;
     let lifted = tx.lift_revocation(app, generation).await?;
     let (row, left) = lifted.ok_or(ApiError::NotFound {
         code: "revocation_unknown",
         detail: "the app has no such revocation, or it is over",
     })?;
-    tx.add_record(of_row(&by, "revocation.lift", &row)).await?;
+    tx.add_record(of_row(&audited, "revocation.lift", &row)).await?;
     let target = row.entry.target;
-    state.doors.commit(tx, app, News::Lifted { target, left }).await?;
+    audited.state.doors.commit(tx, app, News::Lifted { target, left }).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,8 +1,8 @@
-//! Rooms as the app's backend sees them, of `routes`. All of it is asked of the relay, over the bus.
+//! Rooms as the app's backend sees them. All of it is asked of the relay, over the bus.
 
 use std::sync::Arc;
 
-use axum::{Extension, Json, extract::State as Has, http::StatusCode};
+use axum::{Extension, Json, extract::State, http::StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use stagedoor_bus::{
@@ -14,15 +14,15 @@ use stagedoor_wire::{member::StreamInfo, name::Topic, request::To};
 use utoipa::ToSchema;
 
 use super::{
-    Asked, At, Body, MaybeBody, Page, Paging, forms, page_limit,
+    Body, MaybeBody, MemberPath, Page, Paging, Path, Query, forms, page_limit,
     revocations::{self, NewRevocation},
 };
 use crate::{
-    act::By,
+    act::Audited,
     caller::{Caller, Scope},
     error::ApiError,
     record::Record,
-    state::State,
+    state::AppState,
 };
 
 /// A room.
@@ -131,10 +131,10 @@ fn touched(answer: &Answer) -> Result<Touched, ApiError> {
 #[utoipa::path(get, path = "/v1/apps/{app}/rooms", tag = "rooms", params(("app" = u32, Path), Paging),
     responses((status = 200, body = Page<RoomView>)))]
 pub(crate) async fn list(
-    Has(state): Has<Arc<State>>,
+    State(state): State<Arc<AppState>>,
     Extension(caller): Extension<Caller>,
-    At(app): At<AppId>,
-    Asked(paging): Asked<Paging>,
+    Path(app): Path<AppId>,
+    Query(paging): Query<Paging>,
 ) -> Result<Json<Page<RoomView>>, ApiError> {
     caller.may(app, Scope::RoomsRead)?;
     let limit = page_limit(&state.config, paging.limit)? as usize;
@@ -153,10 +153,10 @@ pub(crate) async fn list(
     params(("app" = u32, Path), ("room" = String, Path), Paging),
     responses((status = 200, body = RoomDetailView)))]
 pub(crate) async fn show(
-    Has(state): Has<Arc<State>>,
+    State(state): State<Arc<AppState>>,
     Extension(caller): Extension<Caller>,
-    At((app, room)): At<(AppId, String)>,
-    Asked(paging): Asked<Paging>,
+    Path((app, room)): Path<(AppId, String)>,
+    Query(paging): Query<Paging>,
 ) -> Result<Json<RoomDetailView>, ApiError> {
     caller.may(app, Scope::RoomsRead)?;
     let limit = page_limit(&state.config, paging.limit)? as usize;
@@ -176,31 +176,30 @@ pub(crate) async fn show(
 
 /// Asks the relay to act, and records what came of it. While nothing can be recorded nothing is asked.
 async fn act(
-    state: &State,
-    by: &By,
+    audited: &Audited,
     app: AppId,
     record: Record,
     command: Command,
 ) -> Result<Touched, ApiError> {
-    by.caller.may(app, Scope::RoomsModerate)?;
-    state.store.writable().await?;
-    let done = match state.bus.command(command).await {
+    audited.caller.may(app, Scope::RoomsModerate)?;
+    audited.state.store.writable().await?;
+    let done = match audited.state.bus.command(command).await {
         Ok(answer) => touched(&answer),
         Err(error) => Err(error.into()),
     };
     match &done {
-        Ok(_) => state.recorder.record(record).await?,
-        Err(error) => state.recorder.refused(record.with_code(error.code())),
+        Ok(_) => audited.state.recorder.record(record).await?,
+        Err(error) => audited.state.recorder.refused(record.with_code(error.code())),
     }
     done
 }
 
-fn of_member(by: &By, kind: &str, app: AppId, room: &str, user: &str) -> Record {
-    of_room(by, kind, app, room).user(user)
+fn of_member(audited: &Audited, kind: &str, app: AppId, room: &str, user: &str) -> Record {
+    of_room(audited, kind, app, room).user(user)
 }
 
-fn of_room(by: &By, kind: &str, app: AppId, room: &str) -> Record {
-    by.record(app, kind).room(room)
+fn of_room(audited: &Audited, kind: &str, app: AppId, room: &str) -> Record {
+    audited.record(app, kind).room(room)
 }
 
 /// Removes a user from a room: its token does not get back in. With `ban` no token of the user does, and a
@@ -209,12 +208,11 @@ fn of_room(by: &By, kind: &str, app: AppId, room: &str) -> Record {
     params(("app" = u32, Path), ("room" = String, Path), ("user" = String, Path)), request_body = Option<Removal>,
     responses((status = 200, body = Touched)))]
 pub(crate) async fn kick(
-    Has(state): Has<Arc<State>>,
-    by: By,
-    At((app, room, user)): At<(AppId, String, String)>,
+    audited: Audited,
+    MemberPath { app, room, user }: MemberPath,
     MaybeBody(removal): MaybeBody<Removal>,
 ) -> Result<Json<Touched>, ApiError> {
-    let record = of_member(&by, "room.kick", app, &room, &user);
+    let record = of_member(&audited, "room.kick", app, &room, &user);
     let Removal { ban, ends_at, reason } = removal;
     if !ban.unwrap_or(ends_at.is_some()) {
         if ends_at.is_some() || reason.is_some() {
@@ -222,12 +220,12 @@ pub(crate) async fn kick(
             let field = if ends_at.is_some() { "ends_at" } else { "reason" };
             return Err(ApiError::Invalid { code: "revocation_invalid", detail }.at(field));
         }
-        let command = Command::Kick { app, room, user, by: by.caller.actor() };
-        return act(&state, &by, app, record, command).await.map(Json);
+        let command = Command::Kick { app, room, user, by: audited.caller.actor() };
+        return act(&audited, app, record, command).await.map(Json);
     }
-    by.caller.may(app, Scope::RoomsModerate)?;
+    audited.caller.may(app, Scope::RoomsModerate)?;
     let ban = NewRevocation::ban_in_room(&room, &user, ends_at, reason);
-    let (generation, seats) = revocations::ban(&state, &by, app, ban, record).await?;
+    let (generation, seats) = revocations::ban(&audited, app, ban, record).await?;
     Ok(Json(Touched { seats, generation: Some(generation) }))
 }
 
@@ -236,23 +234,21 @@ pub(crate) async fn kick(
     params(("app" = u32, Path), ("room" = String, Path), ("user" = String, Path)), request_body = NewMemberRole,
     responses((status = 200, body = Touched)))]
 pub(crate) async fn assign(
-    Has(state): Has<Arc<State>>,
-    by: By,
-    At((app, room, user)): At<(AppId, String, String)>,
+    audited: Audited,
+    MemberPath { app, room, user }: MemberPath,
     Body(NewMemberRole { role }): Body<NewMemberRole>,
 ) -> Result<Json<Touched>, ApiError> {
     let role: RoleName = role.parse().map_err(ApiError::from)?;
-    let record = of_member(&by, "room.role", app, &room, &user);
+    let record = of_member(&audited, "room.role", app, &room, &user);
     let record = record.role(&role);
-    let asked_by = by.caller.actor();
+    let asked_by = audited.caller.actor();
     let command = Command::Assign { app, room, user, role, by: asked_by };
-    act(&state, &by, app, record, command).await.map(Json)
+    act(&audited, app, record, command).await.map(Json)
 }
 
 async fn set_muted(
-    state: &State,
-    by: &By,
-    (app, room, user): (AppId, String, String),
+    audited: &Audited,
+    MemberPath { app, room, user }: MemberPath,
     kinds: Option<Vec<Kind>>,
     muted: bool,
 ) -> Result<Touched, ApiError> {
@@ -261,11 +257,12 @@ async fn set_muted(
         let detail = "`kinds` names at least one kind, or is left out".into();
         return Err(ApiError::Invalid { code: "body_invalid", detail }.at("kinds"));
     }
-    let record = of_member(by, if muted { "room.mute" } else { "room.unmute" }, app, &room, &user);
+    let record =
+        of_member(audited, if muted { "room.mute" } else { "room.unmute" }, app, &room, &user);
     let names: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
     let record = record.detail(&format!("kinds={}", names.join(",")));
     let command = Command::Mute { app, room, user, kinds, muted };
-    act(state, by, app, record, command).await
+    act(audited, app, record, command).await
 }
 
 /// Mutes a member: its streams of these kinds are not passed on.
@@ -273,12 +270,11 @@ async fn set_muted(
     params(("app" = u32, Path), ("room" = String, Path), ("user" = String, Path)), request_body = Option<MutedKinds>,
     responses((status = 200, body = Touched)))]
 pub(crate) async fn mute(
-    Has(state): Has<Arc<State>>,
-    by: By,
-    At(member): At<(AppId, String, String)>,
+    audited: Audited,
+    member: MemberPath,
     MaybeBody(MutedKinds { kinds }): MaybeBody<MutedKinds>,
 ) -> Result<Json<Touched>, ApiError> {
-    set_muted(&state, &by, member, kinds, true).await.map(Json)
+    set_muted(&audited, member, kinds, true).await.map(Json)
 }
 
 /// Lets a member's streams of these kinds be passed on again.
@@ -286,36 +282,30 @@ pub(crate) async fn mute(
     params(("app" = u32, Path), ("room" = String, Path), ("user" = String, Path)), request_body = Option<MutedKinds>,
     responses((status = 200, body = Touched)))]
 pub(crate) async fn unmute(
-    Has(state): Has<Arc<State>>,
-    by: By,
-    At(member): At<(AppId, String, String)>,
+    audited: Audited,
+    member: MemberPath,
     MaybeBody(MutedKinds { kinds }): MaybeBody<MutedKinds>,
 ) -> Result<Json<Touched>, ApiError> {
-    set_muted(&state, &by, member, kinds, false).await.map(Json)
+    set_muted(&audited, member, kinds, false).await.map(Json)
 }
 
 async fn settle(
-    state: &State,
-    by: &By,
-    (app, room, user): (AppId, String, String),
+    audited: &Audited,
+    MemberPath { app, room, user }: MemberPath,
     accept: bool,
 ) -> Result<Touched, ApiError> {
     let record =
-        of_member(by, if accept { "room.admit" } else { "room.decline" }, app, &room, &user);
+        of_member(audited, if accept { "room.admit" } else { "room.decline" }, app, &room, &user);
     let command = Command::Settle { app, room, user, accept };
-    act(state, by, app, record, command).await
+    act(audited, app, record, command).await
 }
 
 /// Gives a member what it asks for: admission, or the role for which it raised its hand.
 #[utoipa::path(post, path = "/v1/apps/{app}/rooms/{room}/members/{user}/admit", tag = "rooms",
     params(("app" = u32, Path), ("room" = String, Path), ("user" = String, Path)),
     responses((status = 200, body = Touched)))]
-pub(crate) async fn admit(
-    Has(state): Has<Arc<State>>,
-    by: By,
-    At(member): At<(AppId, String, String)>,
-) -> Result<Json<Touched>, ApiError> {
-    settle(&state, &by, member, true).await.map(Json)
+pub(crate) async fn admit(audited: Audited, member: MemberPath) -> Result<Json<Touched>, ApiError> {
+    settle(&audited, member, true).await.map(Json)
 }
 
 /// Refuses what a member asks for; one that waits for admission is removed.
@@ -323,11 +313,10 @@ pub(crate) async fn admit(
     params(("app" = u32, Path), ("room" = String, Path), ("user" = String, Path)),
     responses((status = 200, body = Touched)))]
 pub(crate) async fn decline(
-    Has(state): Has<Arc<State>>,
-    by: By,
-    At(member): At<(AppId, String, String)>,
+    audited: Audited,
+    member: MemberPath,
 ) -> Result<Json<Touched>, ApiError> {
-    settle(&state, &by, member, false).await.map(Json)
+    settle(&audited, member, false).await.map(Json)
 }
 
 /// Closes a room for everybody.
@@ -335,12 +324,11 @@ pub(crate) async fn decline(
     params(("app" = u32, Path), ("room" = String, Path)),
     responses((status = 200, body = Touched)))]
 pub(crate) async fn close(
-    Has(state): Has<Arc<State>>,
-    by: By,
-    At((app, room)): At<(AppId, String)>,
+    audited: Audited,
+    Path((app, room)): Path<(AppId, String)>,
 ) -> Result<Json<Touched>, ApiError> {
-    let record = of_room(&by, "room.close", app, &room);
-    act(&state, &by, app, record, Command::CloseRoom { app, room }).await.map(Json)
+    let record = of_room(&audited, "room.close", app, &room);
+    act(&audited, app, record, Command::CloseRoom { app, room }).await.map(Json)
 }
 
 /// Messages members of a room in the app's own name.
@@ -348,13 +336,12 @@ pub(crate) async fn close(
     params(("app" = u32, Path), ("room" = String, Path)),
     responses((status = 202, body = Touched)))]
 pub(crate) async fn message(
-    Has(state): Has<Arc<State>>,
-    by: By,
-    At((app, room)): At<(AppId, String)>,
+    audited: Audited,
+    Path((app, room)): Path<(AppId, String)>,
     Body(NewMessage { to, topic, data }): Body<NewMessage>,
 ) -> Result<(StatusCode, Json<Touched>), ApiError> {
-    let record = of_room(&by, "room.message", app, &room);
+    let record = of_room(&audited, "room.message", app, &room);
     let command = Command::Message { app, room, to, topic, data };
-    let touched = act(&state, &by, app, record, command).await?;
+    let touched = act(&audited, app, record, command).await?;
     Ok((StatusCode::ACCEPTED, Json(touched)))
 }

@@ -1,26 +1,26 @@
-//! Tokens: minted, and explained, of `routes`.
+//! Tokens: minted, and explained.
 
 use std::sync::Arc;
 
-use axum::{Json, extract::State as Has, http::StatusCode};
+use axum::{Json, http::StatusCode};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
-use stagedoor_bus::Hit;
+use stagedoor_bus::{Bearer, Hit};
 use stagedoor_token::{
     AppId, Claims, Fault, Field, Grants, KeySet, KeyState, MintError, Refusal, explain_signature,
     form::malformed_claim, kid_of_token, seat, verify_with_key,
 };
 use utoipa::ToSchema;
 
-use super::{At, Body, app_row, forms};
+use super::{Body, Path, app_row, forms};
 use crate::{
-    act::By,
+    act::Audited,
     caller::Scope,
     doors::key_of,
-    error::ApiError,
-    issue::{Issued, Lives, NotIssued, Stay, Terms, Wanted, bearer, issue},
+    error::{ApiError, InRoom},
+    issue::{Issued, Lives, NotIssued, Stay, Terms, Wanted, issue},
     secret,
-    state::State,
+    state::AppState,
 };
 
 /// What the token is to say.
@@ -155,7 +155,7 @@ pub(crate) struct TokenAnswer {
     now: u64,
 }
 
-async fn mint(state: &State, app: AppId, new: NewToken) -> Result<Issued, ApiError> {
+async fn mint(state: &AppState, app: AppId, new: NewToken) -> Result<Issued, ApiError> {
     // Let go of before the record is written.
     let _look = state.doors.look(app).await;
     let row = app_row(state, app).await?;
@@ -183,25 +183,25 @@ async fn mint(state: &State, app: AppId, new: NewToken) -> Result<Issued, ApiErr
 #[utoipa::path(post, path = "/v1/apps/{app}/tokens", tag = "tokens", params(("app" = u32, Path)), request_body = NewToken,
     responses((status = 201, body = TokenCreated)))]
 pub(crate) async fn create(
-    Has(state): Has<Arc<State>>,
-    by: By,
-    At(app): At<AppId>,
+    audited: Audited,
+    Path(app): Path<AppId>,
     Body(new): Body<NewToken>,
-) -> Result<(StatusCode, Json<TokenCreated>), ApiError> {
-    let allowed = by.caller.may(app, Scope::TokensMint);
-    allowed.inspect_err(|error| state.metrics.mint(error.code()))?;
-    let record = by.record(app, "token.mint");
+) -> Result<(StatusCode, Json<TokenCreated>), InRoom> {
+    let allowed = audited.caller.may(app, Scope::TokensMint);
+    allowed.inspect_err(|error| audited.state.metrics.mint(error.code()))?;
+    let record = audited.record(app, "token.mint");
     let record = record.room(&new.room).user(&new.user).role(&new.role);
-    let issued = mint(&state, app, new).await;
-    state.metrics.mint(issued.as_ref().map_or_else(ApiError::code, |_| "ok"));
+    let issued = mint(&audited.state, app, new).await;
+    audited.state.metrics.mint(issued.as_ref().map_or_else(ApiError::code, |_| "ok"));
     let Issued { token, claims, grants } = match issued {
         Ok(issued) => issued,
         Err(error) => {
-            state.recorder.refused(record.with_code(error.code()));
-            return Err(error);
+            let room = record.room.clone();
+            audited.state.recorder.refused(record.with_code(error.code()));
+            return Err(InRoom { room, error });
         }
     };
-    state.recorder.record(record.jti(&claims.jti)).await?;
+    audited.state.recorder.record(record.jti(&claims.jti)).await?;
     let expires_in_s = claims.exp - claims.iat;
     Ok((
         StatusCode::CREATED,
@@ -213,32 +213,31 @@ pub(crate) async fn create(
 #[utoipa::path(post, path = "/v1/apps/{app}/tokens/verify", tag = "tokens", params(("app" = u32, Path)),
     request_body = TokenQuestion, responses((status = 200, body = TokenAnswer)))]
 pub(crate) async fn explain(
-    Has(state): Has<Arc<State>>,
-    by: By,
-    At(app): At<AppId>,
+    audited: Audited,
+    Path(app): Path<AppId>,
     Body(question): Body<TokenQuestion>,
 ) -> Result<Json<TokenAnswer>, ApiError> {
-    by.caller.may(app, Scope::TokensMint)?;
+    audited.caller.may(app, Scope::TokensMint)?;
     let answer = {
-        let _look = state.doors.look(app).await;
-        app_row(&state, app).await?;
-        let mut answer = answer(&state, app, &question, state.unix_s());
+        let _look = audited.state.doors.look(app).await;
+        app_row(&audited.state, app).await?;
+        let mut answer = answer(&audited.state, app, &question, audited.state.unix_s());
         if answer.code == Refusal::SignatureInvalid.code() {
-            answer.message = Some(why_not_signed(&state, app, &question.token).await?);
+            answer.message = Some(why_not_signed(&audited.state, app, &question.token).await?);
         }
         answer
     };
-    let record = by.record(app, "token.verify").with_code(answer.code);
+    let record = audited.record(app, "token.verify").with_code(answer.code);
     let record = match &answer.claims {
         Some(Claims { room, user, jti, .. }) => record.room(room).user(user).jti(jti),
         None => record,
     };
-    state.recorder.record(record).await?;
+    audited.state.recorder.record(record).await?;
     Ok(Json(answer))
 }
 
 /// What a signature that is not the key's is due to. Only a key of this app is tried.
-async fn why_not_signed(state: &State, app: AppId, token: &str) -> Result<String, ApiError> {
+async fn why_not_signed(state: &AppState, app: AppId, token: &str) -> Result<String, ApiError> {
     let keys = state.store.keys(app).await?;
     let kid = kid_of_token(token);
     let named = keys.iter().find(|key| Some(&key.kid) == kid.as_ref());
@@ -247,7 +246,7 @@ async fn why_not_signed(state: &State, app: AppId, token: &str) -> Result<String
     Ok(fault.to_string())
 }
 
-fn answer(state: &State, app: AppId, question: &TokenQuestion, now: u64) -> TokenAnswer {
+fn answer(state: &AppState, app: AppId, question: &TokenQuestion, now: u64) -> TokenAnswer {
     let directory = state.bus.directory();
     let not = |code, public_code, message: String| TokenAnswer {
         valid: false,
@@ -273,7 +272,7 @@ fn answer(state: &State, app: AppId, question: &TokenQuestion, now: u64) -> Toke
     };
     let seconds_left = i64::try_from(claims.exp).ok().map(|exp| exp - now as i64);
     let roles = directory.app(app).map(|app| app.roles.clone()).unwrap_or_default();
-    let hit = state.bus.revocations().find(&bearer(&claims, key.kid()), now);
+    let hit = state.bus.revocations().find(&Bearer::of(&claims, key.kid()), now);
     // In the order of the door.
     let told = if question.room.as_ref().is_some_and(|room| *room != claims.room) {
         not("room_mismatch", "room_mismatch", "the token is for another room".into())

@@ -1,4 +1,4 @@
-//! Apps and their keys, of `store`.
+//! Apps and their keys.
 
 use sqlx::{Row, sqlite::SqliteRow};
 use stagedoor_bus::AppLife;

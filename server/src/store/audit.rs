@@ -1,4 +1,4 @@
-//! The audit trail, of `store`. Records are added and, when old or too many, deleted; never changed.
+//! The audit trail. Records are added and, when old or too many, deleted; never changed.
 
 mod list;
 mod prune;

@@ -1,4 +1,4 @@
-//! Who made a row, of `store`. Rows of older versions do not know what kind of actor it was.
+//! Who made a row. Rows of older versions do not know what kind of actor it was.
 
 use sqlx::{Row, sqlite::SqliteRow};
 use stagedoor_bus::{Actor, ActorKind};

@@ -1,4 +1,4 @@
-//! The settled time as it was noted last, of `store`.
+//! The settled time as it was noted last.
 
 use sqlx::Row;
 

@@ -1,4 +1,4 @@
-//! API keys and the root credential, of `store`. Only hashes of their secrets are here.
+//! API keys and the root credential. Only hashes of their secrets are here.
 
 use sqlx::{Row, sqlite::SqliteRow};
 use stagedoor_token::AppId;

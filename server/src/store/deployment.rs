@@ -1,4 +1,4 @@
-//! Which deployment a database is of, of `store`: what a file is before it is opened, and what is noted of it.
+//! Which deployment a database is of: what a file is before it is opened, and what is noted of it.
 
 use std::path::Path;
 
@@ -6,8 +6,8 @@ use sqlx::{
     ConnectOptions, Connection, Executor, Row, SqliteConnection, sqlite::SqliteConnectOptions,
 };
 
-use super::{Store, StoreError};
-use crate::deployment::{Found, Marker, Ours};
+use super::error::StoreError;
+use crate::deployment::{Found, Ours};
 
 /// `SDOR`, in the head of each database.
 pub(crate) const LIVE: i64 = 0x5344_4f52;
@@ -19,6 +19,7 @@ const NOT_A_DATABASE: &str = "26";
 /// A connection to a file that is there, with nothing set that would write to it.
 pub(crate) async fn connected(file: &Path) -> Result<SqliteConnection, sqlx::Error> {
     let options = SqliteConnectOptions::new().filename(file).create_if_missing(false);
+    let options = options.disable_statement_logging();
     options.connect().await
 }
 
@@ -32,7 +33,8 @@ async fn has_table(connection: &mut SqliteConnection, name: &str) -> Result<bool
     Ok(row.try_get::<i64, _>(0)? > 0)
 }
 
-async fn ours(connection: &mut SqliteConnection) -> Result<Ours, sqlx::Error> {
+/// What a database of ours says of itself.
+pub(super) async fn ours(connection: &mut SqliteConnection) -> Result<Ours, sqlx::Error> {
     let mut ours = Ours {
         deployment: None,
         is_open: false,
@@ -99,18 +101,4 @@ pub(crate) async fn closed(connection: &mut SqliteConnection) -> Result<(), sqlx
     connection.execute("UPDATE deployment SET is_open = 0").await?;
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").await?;
     Ok(())
-}
-
-impl Store {
-    /// Marks the folder with what the database has now, once its root credential was made.
-    pub(crate) async fn mark(&self) -> Result<(), StoreError> {
-        let mut connection = self.pool.acquire().await?;
-        let ours = ours(&mut connection).await?;
-        drop(connection);
-        if ours.has_root {
-            let marker = Marker { deployment: ours.deployment, records: ours.records };
-            marker.write(self.folder.path())?;
-        }
-        Ok(())
-    }
 }

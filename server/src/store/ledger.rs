@@ -1,4 +1,4 @@
-//! Revocations that somebody waits for, of `store`: all that wait are one transaction, in few statements.
+//! Revocations that somebody waits for: all that wait are one transaction, in few statements.
 
 use std::{collections::BTreeMap, sync::LazyLock};
 

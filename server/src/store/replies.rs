@@ -1,4 +1,4 @@
-//! Answers to creations, kept so that asking again creates nothing, of `store`.
+//! Answers to creations, kept so that asking again creates nothing.
 
 use sqlx::Row;
 

@@ -1,5 +1,5 @@
-//! Revocations of apps, of `store`. Each begins a generation of its app and is known by that number. A row
-//! is added and, when lifted or when no token that it could hit is alive, deleted; never changed.
+//! Revocations of apps. Each begins a generation of its app and is known by that number. A row is added and,
+//! when lifted or when no token that it could hit is alive, deleted; never changed.
 
 use sqlx::{Row, sqlite::SqliteRow};
 use stagedoor_bus::{Actor, REVOCATION_KEPT_S, Revocation, Target};

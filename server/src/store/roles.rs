@@ -1,5 +1,5 @@
-//! Role sets of apps, a row for each version, of `store`. A version is added and, when there are too many,
-//! let go; never changed. An app without one has the built-in roles, which are version 0.
+//! Role sets of apps, a row for each version. A version is added and, when there are too many, let go; never
+//! changed. An app without one has the built-in roles, which are version 0.
 
 use sqlx::{Row, sqlite::SqliteRow};
 use stagedoor_bus::ActorKind;
@@ -89,7 +89,14 @@ impl Tx {
         self.optional(of_version(app, version)).await?.as_ref().map(role_set_row).transpose()
     }
 
-    /// Adds a role set, of the version after the newest; the oldest beyond `versions_max` are let go.
+    /// The version of the set that follows on this one.
+    pub(crate) async fn role_version_after(&mut self, version: u64) -> Result<u64, StoreError> {
+        let query = sqlx::query("SELECT role_versions_from FROM deployment");
+        let row = self.optional(query).await?.ok_or(StoreError::Row("deployment"))?;
+        Ok(unsigned(&row, "role_versions_from")?.max(version.saturating_add(1)))
+    }
+
+    /// Adds a role set, newer than the newest; the oldest beyond `versions_max` are let go.
     pub(crate) async fn add_role_set(
         &mut self,
         set: &RoleSetRow,
@@ -104,8 +111,12 @@ impl Tx {
         let insert = insert.bind(signed(set.created_ms, "role_sets")?).bind(&set.actor.id);
         let insert = insert.bind(set.actor.kind.map(ActorKind::as_str));
         self.execute(insert).await?;
-        let delete = sqlx::query("DELETE FROM role_sets WHERE app = ? AND version <= ?");
-        let delete = delete.bind(app).bind(version - i64::from(versions_max.max(1)));
+        // After a restoration the versions have a gap.
+        let delete = sqlx::query(
+            "DELETE FROM role_sets WHERE app = ?1 AND version <
+             (SELECT MIN(version) FROM (SELECT version FROM role_sets WHERE app = ?1 ORDER BY version DESC LIMIT ?2))",
+        );
+        let delete = delete.bind(app).bind(i64::from(versions_max.max(1)));
         self.execute(delete).await.map(drop)
     }
 }

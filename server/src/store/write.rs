@@ -1,4 +1,4 @@
-//! How the database is written: one transaction of this process at a time, of `store`. What is not committed never was,
+//! How the database is written: one transaction of this process at a time. What is not committed never was,
 //! and a connection whose transaction failed is thrown away.
 
 use std::{
@@ -18,8 +18,9 @@ use tokio::{
 };
 
 use super::{
-    Store, StoreError,
-    health::{Health, Reason},
+    deployment,
+    error::{Reason, StoreError},
+    health::Health,
 };
 
 /// Where transactions begin. The connection is out of its place while it has one.
@@ -46,10 +47,21 @@ impl Writer {
         }
     }
 
-    async fn begin(&self) -> Result<Tx, StoreError> {
+    /// Whether no write failed since one last succeeded.
+    pub(super) fn is_good(&self) -> bool {
+        self.health.is_good()
+    }
+
+    /// Begins a transaction, when those before it are done.
+    pub(super) async fn begin(&self) -> Result<Tx, StoreError> {
+        let was_good = self.health.is_good();
         self.health.may_try(Instant::now()).map_err(StoreError::Unavailable)?;
         let place = timeout(self.wait, self.place.clone().lock_owned()).await;
         let mut place = place.map_err(|_| StoreError::Unavailable(Reason::Busy))?;
+        if was_good {
+            // What failed meanwhile fails those who waited for it too: each would wait as long once more.
+            self.health.may_try(Instant::now()).map_err(StoreError::Unavailable)?;
+        }
         let connection = match place.take() {
             Some(connection) => Ok(connection),
             None => self.options.connect().await,
@@ -63,7 +75,7 @@ impl Writer {
 
     pub(super) async fn close(&self) {
         let Some(mut connection) = self.place.lock().await.take() else { return };
-        if let Err(error) = super::deployment::closed(&mut connection).await {
+        if let Err(error) = deployment::closed(&mut connection).await {
             tracing::warn!(%error, "the database's log was not written back");
         }
         // It goes with the process anyway.
@@ -164,30 +176,11 @@ impl Drop for Tx {
     }
 }
 
-impl Store {
-    /// Begins a transaction that writes, when those before it are done. While writes fail most are refused at once.
-    pub(crate) async fn begin(&self) -> Result<Tx, StoreError> {
-        self.writer.begin().await
-    }
-
-    /// Whether writes do not fail. While they do, one is tried now and then, of about the size of the largest act.
-    pub(crate) async fn writable(&self) -> Result<(), StoreError> {
-        if self.writer.health.is_good() {
-            return Ok(());
-        }
-        let mut tx = self.begin().await?;
-        let probe = "INSERT OR REPLACE INTO probe (id, padding) VALUES (1, zeroblob(65536))";
-        tx.execute(sqlx::query(probe)).await?;
-        drop(tx.commit().await?);
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::folder::DataFolder;
-    use crate::store::{health::TRY_INTERVAL, tests::opened};
+    use crate::store::{Store, health::TRY_INTERVAL, tests::opened};
 
     async fn count(store: &Store) -> i64 {
         sqlx::query_scalar("SELECT COUNT(*) FROM probe")

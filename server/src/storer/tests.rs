@@ -1,5 +1,5 @@
 use stagedoor_bus::{
-    Actor, ActorKind, AppLife, Bearer, Bus, BusError, Ends, LocalBus, Storing, Target,
+    Actor, ActorKind, AppLife, Bearer, Bus, BusError, LocalBus, Receivers, Storing, Target,
 };
 use stagedoor_token::AppId;
 
@@ -15,7 +15,7 @@ const NOW_S: u64 = 1_700_000_000;
 struct Scene {
     store: Store,
     bus: Arc<LocalBus>,
-    ends: Ends,
+    ends: Receivers,
     storer: Storer,
     _folder: tempfile::TempDir,
 }

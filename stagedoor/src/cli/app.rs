@@ -1,4 +1,4 @@
-//! `app create|change|list|show|delete|audit|keys|api-keys`, of `cli`.
+//! `app create|change|list|show|delete|audit|keys|api-keys`.
 
 use std::io::Write;
 
@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use stagedoor_server::Scope;
 
 use super::{
-    Done,
     audit::{self, Which},
+    failure::Done,
     http::{Api, Paging, segment},
-    print,
+    print::print,
     sure::Sure,
     time::Span,
 };

@@ -1,12 +1,13 @@
-//! `audit`, of `cli`: the whole trail, for the operator; and which records of it, also for `app audit`.
+//! `audit`: the whole trail, for the operator; and which records of it, also for `app audit`.
 
 use clap::Args;
 use hyper::Method;
 
 use super::{
-    Done,
+    failure::Done,
     http::{Api, Paging, segment},
-    print,
+    print::print,
+    time::{Past, now_s},
 };
 
 #[derive(Debug, Args)]
@@ -46,18 +47,19 @@ pub(super) struct Which {
     /// Only by actors of this kind: `root`, `api_key`, `user`, `relay` or `system`.
     #[arg(long)]
     actor_kind: Option<String>,
-    /// Only from this time on, Unix milliseconds.
-    #[arg(long)]
-    from_ms: Option<u64>,
-    /// Only before this time, Unix milliseconds.
-    #[arg(long)]
-    to_ms: Option<u64>,
+    /// Only from then on: 5m for five minutes ago, or 2027-01-31T18:00:00Z.
+    #[arg(long, value_name = "TIME")]
+    from: Option<Past>,
+    /// Only what was before then.
+    #[arg(long, value_name = "TIME")]
+    to: Option<Past>,
 }
 
 impl Which {
     /// As the end of a query: each part begins with `&`.
     pub(super) fn query(&self) -> String {
-        let number = |number: Option<u64>| number.map(|number| number.to_string());
+        let now_s = now_s();
+        let time = |past: Option<Past>| past.map(|past| past.unix_ms(now_s).to_string());
         let texts = [
             ("kind", self.kind.clone()),
             ("code", self.code.clone()),
@@ -66,8 +68,8 @@ impl Which {
             ("jti", self.jti.clone()),
             ("actor", self.actor.clone()),
             ("actor_kind", self.actor_kind.clone()),
-            ("from_ms", number(self.from_ms)),
-            ("to_ms", number(self.to_ms)),
+            ("from_ms", time(self.from)),
+            ("to_ms", time(self.to)),
         ];
         parts(texts)
     }

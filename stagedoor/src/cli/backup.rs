@@ -1,4 +1,4 @@
-//! `backup` and `restore`, of `cli`.
+//! `backup` and `restore`.
 
 use std::{io::Write, path::PathBuf};
 
@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 use stagedoor_server::{BackupMade, Restored};
 
-use super::{Done, time::utc};
+use super::{failure::Done, time::utc};
 use crate::config::Config;
 
 #[derive(Debug, Args)]

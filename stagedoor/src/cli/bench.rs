@@ -1,4 +1,4 @@
-//! `bench`, of `cli`: the load tester. Against a running server, or one of its own that it starts for it.
+//! `bench`: the load tester. Against a running server, or one of its own that it starts for it.
 
 mod own;
 mod show;
@@ -19,10 +19,9 @@ use stagedoor_token::AppId;
 
 use self::own::Own;
 use super::{
-    Done, Failure,
+    failure::{Done, Failure, usage},
     time::{Span, TimeError},
     token::key_of,
-    usage,
 };
 
 #[derive(Debug, Args)]

@@ -1,4 +1,4 @@
-//! What a command came to, if not well: its exit code, and its text for people or for programs; of `cli`.
+//! What a command came to, if not well: its exit code, and its text for people or for programs.
 
 use std::io::{ErrorKind, Write};
 
@@ -6,6 +6,9 @@ use serde_json::{Value, json};
 use stagedoor_server::{FolderError, OpenError};
 
 use crate::config::ConfigError;
+
+/// What a command came to.
+pub(super) type Done = Result<(), Failure>;
 
 /// What a command came to, if not well.
 #[derive(Debug)]

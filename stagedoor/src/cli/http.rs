@@ -1,4 +1,4 @@
-//! A small client of the HTTP API, of `cli`. One request a connection.
+//! A small client of the HTTP API. One request a connection.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -18,7 +18,10 @@ use tokio::{
 };
 use tokio_rustls::TlsConnector;
 
-use super::{Failure, failure::ApiRefusal, secret, usage};
+use super::{
+    failure::{ApiRefusal, Failure, usage},
+    secret::secret,
+};
 
 #[derive(Debug, Args)]
 pub(super) struct Api {

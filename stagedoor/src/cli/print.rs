@@ -1,11 +1,11 @@
-//! Answers as people read them: tables, with what matters first and times as times; of `cli`. As JSON they are what the
+//! Answers as people read them: tables, with what matters first and times as times. As JSON they are what the
 //! API said.
 
 use std::io::Write;
 
 use serde_json::Value;
 
-use super::{Done, time::utc};
+use super::{failure::Done, time::utc};
 
 /// What stands first, in this order.
 const FIRST: [&str; 16] = [
@@ -26,7 +26,7 @@ const FIRST: [&str; 16] = [
     "rank",
     "members",
 ];
-/// Names of times in Unix seconds; those in milliseconds end in `_ms`.
+/// Names of times in Unix seconds; names of those in milliseconds end in `_ms`.
 const SECONDS: [&str; 8] = ["at", "exp", "iat", "nbf", "ends_at", "over_at", "left_at", "until"];
 /// Numbers below are no times, but how long something takes.
 const TIMES_FROM_S: u64 = 1_000_000_000;
@@ -91,8 +91,9 @@ fn label(name: &str) -> &str {
     name.strip_suffix("_ms").filter(|_| is_time_ms(name)).unwrap_or(name)
 }
 
+/// Of the API's answers, in which nothing else ends so.
 fn is_time_ms(name: &str) -> bool {
-    matches!(name, "at_ms" | "since_ms" | "created_ms" | "expires_ms" | "last_used_ms" | "taken_ms")
+    name.ends_with("_ms")
 }
 
 /// A value in one cell.

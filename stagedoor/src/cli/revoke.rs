@@ -1,15 +1,15 @@
-//! `revoke list|add|lift`, of `cli`.
+//! `revoke list|add|lift`.
 
 use clap::{Args, Subcommand};
 use hyper::Method;
 use serde_json::{Value, json};
 
 use super::{
-    Done, Failure,
+    failure::{Done, Failure, usage},
     http::{Api, Paging},
-    print,
+    print::print,
+    sure::Sure,
     time::{Span, When, now_s},
-    usage,
 };
 
 #[derive(Debug, Args)]
@@ -29,7 +29,7 @@ enum RevokeCommand {
         #[command(flatten)]
         paging: Paging,
     },
-    /// Revoke tokens, or ban.
+    /// Revoke tokens, or ban. With `--app` it asks first: it closes every seat of the app.
     Add {
         /// The AppID.
         app: u32,
@@ -37,6 +37,8 @@ enum RevokeCommand {
         target: Target,
         #[command(flatten)]
         how: How,
+        #[command(flatten)]
+        sure: Sure,
     },
     /// Lift a revocation by its number: the tokens that it hit are good again.
     Lift {
@@ -112,7 +114,10 @@ pub(super) fn run(revoke: &Revoke, json: bool) -> Done {
     let path = |app: u32| format!("/v1/apps/{app}/revocations");
     let (method, path, body) = match &revoke.command {
         RevokeCommand::List { app, paging } => (Method::GET, path(*app) + &paging.query(), None),
-        RevokeCommand::Add { app, target, how } => {
+        RevokeCommand::Add { app, target, how, sure } => {
+            if target.whole {
+                sure.confirm(&format!("every token of app {app} opens nothing any more"))?;
+            }
             let How { ban, until, margin, demote, reason } = how;
             let then = demote.as_ref().map(|role| json!({"demote": role}));
             let body = json!({

@@ -1,4 +1,4 @@
-//! `role list|show|set|delete|import|export|versions|restore`, of `cli`.
+//! `role list|show|set|delete|import|export|versions|restore`.
 
 use std::{io::Read, io::Write, path::PathBuf};
 
@@ -9,9 +9,9 @@ use serde::Serialize;
 use serde_json::{Value, json, value::RawValue};
 
 use super::{
-    Done, Failure,
+    failure::{Done, Failure},
     http::{Api, Paging, segment},
-    print,
+    print::print,
 };
 
 #[derive(Debug, Args)]

@@ -1,4 +1,4 @@
-//! `room list|show|kick|ban|role|mute|unmute|admit|decline|close|message`, of `cli`.
+//! `room list|show|kick|ban|role|mute|unmute|admit|decline|close|message`.
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
@@ -6,9 +6,10 @@ use hyper::Method;
 use serde_json::{Value, json};
 
 use super::{
-    Done, Failure,
+    failure::{Done, Failure},
     http::{Api, Paging, segment},
-    print,
+    print::print,
+    sure::Sure,
     time::{When, now_s},
 };
 
@@ -88,6 +89,8 @@ enum RoomCommand {
         app: u32,
         /// The room.
         room: String,
+        #[command(flatten)]
+        sure: Sure,
     },
     /// Message members of a room in the app's own name.
     Message {
@@ -191,7 +194,10 @@ pub(super) fn run(room: Room, json: bool) -> Done {
         RoomCommand::Decline(Asking { app, room, user }) => {
             (Method::POST, member(app, &room, &user, "decline"), None)
         }
-        RoomCommand::Close { app, room } => (Method::DELETE, path(app, &room), None),
+        RoomCommand::Close { app, room, sure } => {
+            sure.confirm(&format!("everybody in room {room} of app {app} is put out"))?;
+            (Method::DELETE, path(app, &room), None)
+        }
         RoomCommand::Message { app, room, data, role, user, topic } => {
             let data: Value = serde_json::from_str(&data)
                 .context("the data is not JSON")

@@ -1,4 +1,4 @@
-//! `root reset`, of `cli`.
+//! `root reset`.
 
 use std::{io::Write, path::PathBuf};
 
@@ -7,7 +7,7 @@ use clap::Subcommand;
 use serde_json::json;
 use stagedoor_server::{DataFolder, Server};
 
-use super::{Done, sure::Sure};
+use super::{failure::Done, sure::Sure};
 use crate::{config::Config, dev};
 
 #[derive(Debug, Subcommand)]

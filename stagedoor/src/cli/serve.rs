@@ -1,21 +1,16 @@
-//! `dev` and `serve`, of `cli`.
+//! `dev` and `serve`.
 
-use std::{
-    collections::BTreeMap,
-    io::{IsTerminal, Write},
-    path::PathBuf,
-};
+use std::{collections::BTreeMap, io::Write, path::PathBuf};
 
 use anyhow::Context;
 use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
-use super::{Done, Failure, usage};
+use super::failure::{Done, Failure, usage};
 use crate::{
     assemble::{Running, start},
-    config::{Config, LogFormat, unknown_variables},
-    dev,
+    config::{Config, warnings::unknown_variables},
+    dev, log,
 };
 
 #[derive(Debug, Args)]
@@ -69,22 +64,8 @@ impl DevArguments {
     }
 }
 
-fn log(config: &Config) {
-    let filter = EnvFilter::new(&config.log.level);
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        // A log that cannot be written is no reason to panic, which telling so on the same file would.
-        .log_internal_errors(false)
-        .with_ansi(std::io::stderr().is_terminal());
-    match config.log.format {
-        LogFormat::Text => log.init(),
-        LogFormat::Json => log.json().init(),
-    }
-}
-
 fn run(config: &Config, serve: impl AsyncFnOnce(&Config) -> Done) -> Done {
-    log(config);
+    let refusals = log::begin(&config.log);
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         data = %config.server.data_dir.display(),
@@ -100,7 +81,13 @@ fn run(config: &Config, serve: impl AsyncFnOnce(&Config) -> Done) -> Done {
         builder.worker_threads(config.listen.workers);
     }
     let runtime = builder.enable_all().build()?;
-    let done = runtime.block_on(serve(config));
+    let done = runtime.block_on(async {
+        tokio::select! {
+            done = serve(config) => done,
+            // It goes on until all else has ended.
+            () = refusals.refill() => Ok(()),
+        }
+    });
     // What still hangs, in a thread of its own perhaps, does not hold the process.
     runtime.shutdown_background();
     done

@@ -1,12 +1,12 @@
-//! `config check|print`, of `cli`.
+//! `config check|print`.
 
 use std::{collections::BTreeMap, io::Write};
 
 use clap::Subcommand;
 use toml::Value;
 
-use super::{Done, Failure};
-use crate::config::{Config, ConfigError, Loaded, unknown_variables};
+use super::failure::{Done, Failure};
+use crate::config::{Config, ConfigError, load::Loaded, warnings::unknown_variables};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Settings {
@@ -82,7 +82,7 @@ fn documented() -> BTreeMap<String, String> {
         include_str!("../config.rs"),
         include_str!("../../../server/src/config.rs"),
         include_str!("../../../relay/src/relay.rs"),
-        include_str!("../../../relay/src/tls.rs"),
+        include_str!("../../../relay/src/net/tls.rs"),
         include_str!("../../../sdk/rust/wire/src/limits.rs"),
     ];
     let mut out = BTreeMap::new();

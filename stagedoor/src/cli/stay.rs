@@ -1,4 +1,4 @@
-//! What `token mint` may say of the stay in the seat, of `cli`: words of the command line become claims.
+//! What `token mint` may say of the stay in the seat: words of the command line become claims.
 
 use std::str::FromStr;
 
@@ -7,9 +7,8 @@ use clap::Args;
 use stagedoor_token::{AtExp, Claims, Confirmation, Thumbprint, Until};
 
 use super::{
-    Failure,
+    failure::{Failure, usage},
     time::{Span, When},
-    usage,
 };
 
 #[derive(Debug, Args)]

@@ -1,10 +1,10 @@
-//! What cannot be undone is asked about first, of `cli`.
+//! What cannot be undone is asked about first.
 
 use std::io::{BufRead, IsTerminal, Write};
 
 use clap::Args;
 
-use super::{Done, Failure, usage};
+use super::failure::{Done, Failure, usage};
 
 /// Whether it was meant.
 #[derive(Clone, Copy, Debug, Args)]

@@ -1,4 +1,4 @@
-//! Times and durations as people write them, of `cli`.
+//! Times and durations as people write them.
 
 use std::{
     fmt,
@@ -106,6 +106,40 @@ impl When {
             Self::In(span) => now_s.saturating_add(span.s),
             Self::At(s) => s,
         }
+    }
+}
+
+/// When something was: a duration ago, or a time as of [`When`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Past {
+    /// So long ago.
+    Ago(Span),
+    /// Unix seconds.
+    At(u64),
+}
+
+impl FromStr for Past {
+    type Err = TimeError;
+
+    fn from_str(text: &str) -> Result<Self, TimeError> {
+        const PAST: &str =
+            "how long ago, such as 5m or 2h, or a time, such as 2027-01-31T18:00:00Z";
+        match text.parse() {
+            Ok(When::In(span)) => Ok(Self::Ago(span)),
+            Ok(When::At(unix_s)) => Ok(Self::At(unix_s)),
+            Err(TimeError(text, _)) => Err(TimeError(text, PAST)),
+        }
+    }
+}
+
+impl Past {
+    /// In Unix milliseconds.
+    pub(super) fn unix_ms(self, now_s: u64) -> u64 {
+        let unix_s = match self {
+            Self::Ago(span) => now_s.saturating_sub(span.s),
+            Self::At(unix_s) => unix_s,
+        };
+        unix_s.saturating_mul(1_000)
     }
 }
 
@@ -219,6 +253,10 @@ mod tests {
         {
             assert!(bad.parse::<When>().is_err(), "{bad}");
         }
+        assert_eq!("1h".parse(), Ok(Past::Ago(Span { s: 3_600 })));
+        assert_eq!("@7".parse::<Past>().map(|past| past.unix_ms(9)), Ok(7_000));
+        assert_eq!("5s".parse::<Past>().map(|past| past.unix_ms(9)), Ok(4_000));
+        assert!("7".parse::<Past>().is_err_and(|error| error.to_string().contains("ago")));
         for days in (0..60_000).step_by(7) {
             let (year, month, day) = date(days);
             assert_eq!(super::days(year, month, day), Some(days));

@@ -1,4 +1,4 @@
-//! `token mint|verify|inspect`, of `cli`. Without a server: a key's secret is all it takes.
+//! `token mint|verify|inspect`. Without a server: a key's secret is all it takes.
 
 use std::{io::Write, path::PathBuf, sync::Arc};
 
@@ -14,12 +14,12 @@ use stagedoor_token::{
 };
 
 use super::{
-    Done, Failure,
+    failure::{Done, Failure, usage},
     http::glance,
-    print, secret,
+    print::print,
+    secret::secret,
     stay::Stay,
     time::{Span, now_s},
-    usage,
 };
 
 #[derive(Debug, Subcommand)]

@@ -1,5 +1,5 @@
-//! The least and the most of every number of the configuration, of `config`. A number out of its bounds makes a
-//! server of no use, or overflows what it is counted by; a test holds the list and the settings together.
+//! The least and the most of every number of the configuration. A number out of its bounds makes a server of
+//! no use, or overflows what it is counted by; a test holds the list and the settings together.
 
 /// Every number: its name, the least and the most that it may be.
 pub(super) const BOUNDS: &[(&str, u64, u64)] = &[
@@ -92,6 +92,7 @@ pub(super) const BOUNDS: &[(&str, u64, u64)] = &[
     ("relay.limits.asks_max", 0, MILLION),
     ("relay.limits.admits_at_once_max", 1, MILLION),
     ("relay.limits.socket_send_buffer_bytes", 0, GIB),
+    ("log.refusals_per_min", 0, MILLION),
 ];
 
 /// Of two numbers the first is at most the second: what is larger could never come, or never go out.

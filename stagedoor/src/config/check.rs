@@ -1,4 +1,4 @@
-//! Settings that are of their types and make no sense, alone or together; of `config`. Pure, but for what looks at the
+//! Settings that are of their types and make no sense, alone or together. Pure, but for what looks at the
 //! files of this machine.
 
 use std::path::Path;

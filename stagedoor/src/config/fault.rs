@@ -1,4 +1,4 @@
-//! What is wrong with a configuration, where it is written, and what to write instead; of `config`.
+//! What is wrong with a configuration, where it is written, and what to write instead.
 
 use std::{collections::BTreeMap, fmt, path::PathBuf};
 

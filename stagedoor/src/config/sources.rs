@@ -1,4 +1,4 @@
-//! File, environment and flags put together, the later stronger, and where each setting is written; of `config`.
+//! File, environment and flags put together, the later stronger, and where each setting is written.
 
 use std::{
     collections::BTreeMap,
@@ -7,13 +7,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use serde::de::DeserializeOwned;
 use toml::{
     Spanned, Table, Value,
     de::{DeTable, DeValue},
 };
 
 use super::{
-    Config, bounds,
+    bounds,
     fault::{ConfigError, Fault, Origins, joined},
 };
 
@@ -172,9 +173,9 @@ impl Sources {
     }
 
     /// All of it, if each value is of its type.
-    pub(super) fn config(&mut self) -> Result<Config, ConfigError> {
+    pub(super) fn read<T: DeserializeOwned>(&mut self) -> Result<T, ConfigError> {
         let table = Value::Table(std::mem::take(&mut self.table));
-        let read = serde_path_to_error::deserialize::<_, Config>(table);
+        let read = serde_path_to_error::deserialize::<_, T>(table);
         let mut faults = std::mem::take(&mut self.faults);
         match read {
             Ok(config) if faults.is_empty() => return Ok(config),

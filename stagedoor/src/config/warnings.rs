@@ -1,4 +1,4 @@
-//! What is allowed and may not be meant, of `config`: open to strangers, or a variable that sets nothing.
+//! What is allowed and may not be meant: open to strangers, or a variable that sets nothing.
 
 use std::{collections::BTreeSet, ffi::OsStr};
 

@@ -15,7 +15,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use stagedoor_tests::{Caller, binary::binary};
+use stagedoor_tests::{Answer, Caller, binary::binary};
 use tempfile::TempDir;
 
 use super::{Dev, Ran, run_with};
@@ -416,4 +416,49 @@ fn a_broken_off_first_start_is_begun_again() -> Result<()> {
     assert_eq!(busy.status()?.code(), Some(1));
     assert!(Serve::start(&data)?.said.contains("sdroot_"));
     Ok(())
+}
+
+#[tokio::test]
+async fn what_was_seen_before_a_restoration_changes_nothing_after_it() -> Result<()> {
+    let test = async {
+        let folder = tempfile::tempdir()?;
+        let (data, file) = (folder.path().join("data"), folder.path().join("backup"));
+        let dev = Dev::start_in(&data, &[])?;
+        let caller = Caller { to: dev.address("url")?, credential: dev.text("api_key").to_owned() };
+        let app = format!("/v1/apps/{}", dev.app());
+        let put = |n: u64| json!({"roles": [{"role": "host", "rank": n}]});
+        let rename = |name: &str| json!({"name": name});
+        let path = format!("{app}/roles");
+        caller.get(200, "PUT", &path, Some(&put(1))).await?;
+        assert_eq!(backup(&data, &file)?.code, 0);
+        // Seen before, and lost by the restoration.
+        let lost = caller.get(200, "PUT", &path, Some(&put(2))).await?["version"].clone();
+        let lost_tag = |answer: &Answer| answer.field("etag").map(str::to_owned);
+        let roles = lost_tag(&caller.ask("GET", &path, None).await?).context("a tag")?;
+        let named = caller.ask("PATCH", &app, Some(&rename("lost"))).await?;
+        let named = lost_tag(&named).context("a tag")?;
+        drop(dev);
+        let elsewhere = folder.path().join("elsewhere");
+        assert_eq!(restore(&file, &elsewhere)?.code, 0);
+        let serve = Serve::start(&elsewhere)?;
+        let caller = serve.caller(&caller.credential)?;
+        caller.get(200, "PUT", &path, Some(&put(3))).await?;
+        caller.get(200, "PATCH", &app, Some(&rename("other"))).await?;
+        for (method, path, tag, body) in [
+            ("PUT", &path, roles, json!({"roles": [{"role": "host"}]})),
+            ("PATCH", &app, named, rename("mine")),
+        ] {
+            let seen = format!("If-Match: {tag}\r\n");
+            let answer = caller.ask_with(method, path, &seen, Some(&body.to_string())).await?;
+            assert_eq!(answer.problem(), (412, "etag_mismatch"), "{method}");
+        }
+        let mut by_version = put(4);
+        by_version["version"] = lost;
+        let answer = caller.ask("PUT", &path, Some(&by_version)).await?;
+        assert_eq!(answer.problem(), (409, "version_conflict"));
+        let kept = caller.get(200, "GET", &format!("{path}/versions"), None).await?;
+        assert_eq!(kept["items"].as_array().map(Vec::len), Some(2), "{kept}");
+        Ok(())
+    };
+    tokio::time::timeout(TEST_TIMEOUT, test).await?
 }

@@ -99,7 +99,7 @@ async fn rooms_are_shown_messaged_and_closed_and_members_removed() -> Result<()>
     assert_eq!(audience.closed().await?.code, 4301);
     let again = dev.run_as(dev.text("api_key"), &["room", "kick", &app, "lobby", "audience-1"])?;
     assert_eq!(again.code, 1, "{}", again.err);
-    dev.ok("api_key", &["room", "close", &app, "lobby"])?;
+    dev.ok("api_key", &["room", "close", &app, "lobby", "--yes"])?;
     assert_eq!(host.closed().await?.code, 4302);
 
     // What the relay tells is recorded a moment after it happens, and nothing tells when.

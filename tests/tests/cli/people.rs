@@ -93,7 +93,8 @@ fn what_cannot_be_undone_asks_first() -> Result<()> {
     dev.ok("root", &["app", "keys", "rotate", "77"])?;
     let made = ["app", "api-keys", "create", "77", "--name", "a", "--scope", "rooms:read"];
     let id = dev.ok("root", &made)?["id"].as_str().context("an id")?.to_owned();
-    let acts: [&[&str]; 4] = [
+    let acts: [&[&str]; 5] = [
+        &["revoke", "add", "77", "--app"],
         &["app", "keys", "retire", "77", &first],
         &["app", "api-keys", "rotate", "77", &id],
         &["app", "api-keys", "delete", "77", &id],
@@ -114,6 +115,10 @@ fn what_cannot_be_undone_asks_first() -> Result<()> {
         act.push("--yes");
         dev.ok("root", &act)?;
     }
+    // Before it is known whether there is such a room.
+    let closed = ["room", "close", &dev.app(), "lobby"];
+    let asked = dev.run_as(&root, &closed)?;
+    assert!(asked.code == 2 && asked.err.contains("--yes"), "{}", asked.err);
     let folder = tempfile::tempdir()?;
     assert_eq!(Dev::start_in(folder.path(), &[])?.stop()?.0, 0);
     let reset = ["root", "reset", "--data", &folder.path().display().to_string()];

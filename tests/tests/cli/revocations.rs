@@ -31,7 +31,7 @@ fn each_target_is_revoked_listed_and_lifted() -> Result<()> {
         ),
         (&["--role", "host"], json!({"role": "host"})),
         (&["--key", "k1"], json!({"key": "k1"})),
-        (&["--app"], json!("app")),
+        (&["--app", "--yes"], json!("app")),
     ];
     for (nth, (words, target)) in targets.iter().enumerate() {
         let mut add = vec!["revoke", "add", app.as_str()];

@@ -6,6 +6,8 @@ mod actors;
 mod disk;
 #[path = "trail/filing.rs"]
 mod filing;
+#[path = "trail/found.rs"]
+mod found;
 #[path = "trail/rates.rs"]
 mod rates;
 #[path = "trail/repeats.rs"]

@@ -117,3 +117,22 @@ fn the_index_has_every_scope() {
     let scopes: Vec<&str> = Scope::ALL.iter().map(|scope| scope.as_str()).chain(["root"]).collect();
     assert_eq!(listed, scopes);
 }
+
+#[tokio::test]
+async fn a_problem_of_no_request_has_what_the_document_requires() -> Result<()> {
+    let stage = stagedoor_tests::Stage::start().await?;
+    let document: Value = serde_json::from_str(&stagedoor_server::openapi())?;
+    let required = document["components"]["schemas"]["Problem"]["required"].as_array();
+    let required = required.context("required fields")?;
+    assert!(required.contains(&"code".into()), "{required:?}");
+    for request in ["GET / HTTP/1.1\r\n\r\n", "no request\r\n\r\n"] {
+        let answer = stagedoor_tests::member::http(stage.running.http, request).await?;
+        let body = answer.split("\r\n\r\n").nth(1).context("a body")?;
+        let body: Value = serde_json::from_str(body)?;
+        for field in required {
+            let field = field.as_str().context("a name")?;
+            assert!(body.get(field).is_some(), "{request:?} is answered without `{field}`: {body}");
+        }
+    }
+    Ok(())
+}

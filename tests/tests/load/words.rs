@@ -89,7 +89,8 @@ fn a_report_is_a_page_with_its_charts() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("page.html");
     let (code, out, err) = bench(&format!(
-        "latency --subscribers 5 --seconds 0.4 --report {}",
+        // A chart takes two looks of 100 ms each, also where others have the processor for a while.
+        "latency --subscribers 5 --seconds 3 --report {}",
         file.to_str().context("a path")?
     ))?;
     ensure!(code == 0, "{code} {err}");

@@ -1,4 +1,4 @@
-//! What each operation must come to: the answer, and who is told what. Of the oracle, after `regrant`.
+//! What each operation must come to: the answer, and who is told what.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
 //! A connection of the oracle: what it hears, in the words of the model, and whom it sees by what it was
-//! told. Of the oracle, after `ops`.
+//! told.
 
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 

@@ -1,4 +1,4 @@
-//! Chance, by a seed alone. Of the oracle, after `ops`.
+//! Chance, by a seed alone.
 
 use super::law::Texts;
 

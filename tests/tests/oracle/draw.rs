@@ -1,5 +1,4 @@
-//! Operations are drawn: by a seed, with an eye on the model so that most of them mean something. Of the
-//! oracle, after `dice`.
+//! Operations are drawn: by a seed, with an eye on the model so that most of them mean something.
 
 mod roles;
 

@@ -1,5 +1,5 @@
 //! One episode: an app of its own on a real relay, real sockets, and the model beside them. After each
-//! operation both must be of one mind. Of the oracle, after `say`.
+//! operation both must be of one mind.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

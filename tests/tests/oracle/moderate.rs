@@ -1,4 +1,4 @@
-//! What acts of moderation must come to. Of the oracle, after `acts`.
+//! What acts of moderation must come to.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! Operations. Of the oracle, after `moderate`.
+//! Operations.
 
 use serde_json::Value;
 

@@ -1,5 +1,5 @@
 //! How a seat's grants become others, who comes in, and what time and revocations do: `spec/wire.md` §In the
-//! seat, `spec/token.md` §The stay. Of the oracle, after `world`.
+//! seat, `spec/token.md` §The stay.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Roles are drawn, and what narrows them. Of `draw`.
+//! Roles are drawn, and what narrows them.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! What operations are on the wire and on the bus. Of the oracle, after `client`.
+//! What operations are on the wire and on the bus.
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};

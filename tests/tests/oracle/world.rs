@@ -1,5 +1,5 @@
 //! What the relay is to know, as plain data: the app, its rooms, their seats and streams, and what is due to
-//! whom. Of the oracle, after `law`. Times are seconds from the episode's beginning.
+//! whom. Times are seconds from the episode's beginning.
 
 use std::collections::{BTreeMap, BTreeSet};
 

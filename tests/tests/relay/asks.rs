@@ -257,3 +257,29 @@ async fn a_user_of_several_seats_is_seen_once_and_acted_on_in_all() -> Result<()
     assert_eq!(anna.ok(json!({"op": "members"})).await?["count"], 1);
     Ok(())
 }
+
+#[tokio::test]
+async fn a_raised_hand_does_not_take_the_place_of_a_wait() -> Result<()> {
+    let stage = stage(|_| {}).await?;
+    let mut roles: Vec<Value> =
+        Roles::built_in().iter().map(serde_json::to_value).collect::<Result<_, _>>()?;
+    role(&mut roles, "audience")["waits"] = true.into();
+    role(&mut roles, "speaker")["ask"] = json!(["cohost"]);
+    set_roles(&stage, &roles, Some(SecondLogin::Allow(2))).await?;
+    let mut anna = stage.join("lobby", "anna", "host").await?;
+    let (mut phone, mut laptop) = (stage.connect().await?, stage.connect().await?);
+    laptop.log_in(&token(&stage, "bob", "speaker", |_| {})?).await?;
+    let waits = token(&stage, "bob", "audience", |claims| claims.jti = "2".into())?;
+    assert_eq!(phone.log_in(&waits).await?["waiting"], true);
+    let asked = anna.event("asked").await?;
+    assert_eq!((&asked["user"], &asked["wants"]), (&json!("bob"), &Value::Null));
+    let hand = json!({"op": "ask", "role": "cohost"});
+    assert_eq!(laptop.code(hand.clone()).await?, "asks_exceeded");
+    let admitted = moderate(&mut anna, "admit", "bob", None).await?;
+    assert!(admitted.get("ok").is_some(), "{admitted}");
+    assert_eq!(anna.event("ask_ended").await?["outcome"], "accepted");
+    assert_eq!(phone.event("grants_changed").await?["why"], "admitted");
+    laptop.ok(hand).await?;
+    assert_eq!(anna.event("asked").await?["wants"], "cohost");
+    Ok(())
+}

@@ -8,7 +8,7 @@ use std::{
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use stagedoor_bus::{Actor, App, Asked, Bus, Command, Ends, Event, LocalBus, StoreRequest};
+use stagedoor_bus::{Actor, App, Asked, Bus, Command, Event, LocalBus, Receivers, StoreRequest};
 use stagedoor_token::{AppId, Claims, Key, KeyState, Kind, Roles, mint};
 use stagedoor_wire::{CONNECT_PATH, SUBPROTOCOL, limits::Limits, request::To};
 use tokio::{
@@ -23,9 +23,9 @@ use tokio_tungstenite::{
 };
 
 use crate::{
-    answer::answer,
-    forwarded::Proxies,
-    mail::Mailbox,
+    commands::answer,
+    log::mailbox::Mailbox,
+    port::forwarded::Proxies,
     relay::{Config, Relay},
     room::{Occupant, Room, View},
     shared::Shared,
@@ -57,7 +57,7 @@ impl Hall {
 
     /// With a store that the test stands for.
     pub(super) async fn open_with_store(limits: Limits) -> (Self, mpsc::Receiver<StoreRequest>) {
-        let (bus, Ends { commands, events, stores }) = LocalBus::new();
+        let (bus, Receivers { commands, events, stores }) = LocalBus::new();
         let key = Key::hs256(APP, "k1", &[7; 32], KeyState::Current).expect("a key");
         let (id, keys, roles) = (APP, vec![key.clone()], Roles::built_in());
         bus.put_app(App { id, since_ms: 1, keys, roles, second_login: None }).await.expect("a bus");
@@ -197,8 +197,8 @@ pub(super) struct Traces {
 impl Traces {
     pub(super) fn of(hall: &Hall, user: &'static str) -> Self {
         let room = hall.room();
-        let occupant = room.occupant(user).expect("a member");
-        let (mailbox, occupants) = (Arc::downgrade(&occupant.mailbox), Vec::new());
+        let mailbox = room.mailbox(user).expect("a member");
+        let (mailbox, occupants) = (Arc::downgrade(&mailbox), Vec::new());
         let mut traces =
             Self { user, mailbox, occupants, room: Arc::downgrade(&room), views: Vec::new() };
         traces.follow(hall);

@@ -1,4 +1,4 @@
-//! How long to wait before the next try. After `own`, before `socket`. Pure: chance is given.
+//! How long to wait before the next try. Pure: chance is given.
 
 use std::time::Duration;
 

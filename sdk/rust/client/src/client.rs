@@ -1,4 +1,4 @@
-//! How to connect, and where the events come. First room of the client, before `moderation`.
+//! How to connect, and where the events come.
 
 use std::{
     pin::Pin,

@@ -1,5 +1,5 @@
-//! One connection, from login to close. After `driver`, before `renewal`. Sends what is asked, matches
-//! answers, passes events on; never decides whether to come back.
+//! One connection, from login to close. Sends what is asked, matches answers, passes events on; never decides
+//! whether to come back.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -34,8 +34,6 @@ use crate::{
 
 mod entry;
 mod regranted;
-
-pub(crate) use entry::Pass;
 
 /// What a handle asks of the driver.
 pub(crate) enum Command {

@@ -1,4 +1,4 @@
-//! The task that owns the socket, and brings it back. After `room`, before `connection`.
+//! The task that owns the socket, and brings it back.
 
 use std::{
     sync::Arc,
@@ -12,7 +12,8 @@ use tokio::sync::mpsc;
 
 use crate::{
     backoff::delay,
-    connection::{Command, Connection, Pass},
+    connection::{Command, Connection},
+    credential::Credential,
     error::{AskError, ConnectError},
     event::{ClientEvent, Closed, Reconnected},
     heard::End,
@@ -45,23 +46,23 @@ type Seated = Result<(Connection, LoggedIn<Value>), (ConnectError, Option<u16>)>
 pub(crate) async fn seat(settings: &Settings, memory: &mut Memory) -> Seated {
     // A ticket stays until a login answers: of a lost connection it is not known whether it was used.
     if let Some(ticket) = memory.ticket.clone() {
-        match log_in(settings, memory, Pass::Ticket(ticket)).await {
+        match log_in(settings, memory, Credential::Ticket(ticket)).await {
             Err((error, code)) if error.next(code) == Next::Token => memory.ticket = None,
             seated => return seated,
         }
     }
     let token = settings.token.get().await.map_err(|error| (ConnectError::Token(error), None))?;
-    log_in(settings, memory, Pass::Token(token)).await
+    log_in(settings, memory, Credential::Token(token)).await
 }
 
-async fn log_in(settings: &Settings, memory: &mut Memory, pass: Pass) -> Seated {
+async fn log_in(settings: &Settings, memory: &mut Memory, credential: Credential) -> Seated {
     let Settings { url, token, key, room, tls, receive_buffer_bytes, .. } = settings;
     let socket = socket::connect(url, tls.as_ref(), *receive_buffer_bytes)
         .await
         .map_err(|error| (error, None))?;
     let (token, key, room) = (token.clone(), key.clone(), room.clone());
     let (mut connection, mut seat) =
-        Connection::log_in(socket, token, key, pass, room, memory.events).await?;
+        Connection::log_in(socket, token, key, credential, room, memory.events).await?;
     let (ping_interval_ms, pong_timeout_ms) = (seat.ping_interval_ms, seat.pong_timeout_ms);
     connection.silence =
         Silence::new(ping_interval_ms, pong_timeout_ms, settings.silence_max, Instant::now());

@@ -1,4 +1,4 @@
-//! What may go wrong. Last room of the client.
+//! What may go wrong.
 
 use stagedoor_wire::{close::Next, reply::Refusal};
 use thiserror::Error;

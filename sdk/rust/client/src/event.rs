@@ -1,4 +1,4 @@
-//! What the application hears. After `socket`, before `token`.
+//! What the application hears.
 
 use std::{sync::Arc, time::Duration};
 

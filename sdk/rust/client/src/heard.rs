@@ -1,4 +1,4 @@
-//! What the relay said: one message, read. After `renewal`, before `memory`. Pure.
+//! What the relay said: one message, read. Pure.
 
 use bytes::Bytes;
 use serde::Deserialize;

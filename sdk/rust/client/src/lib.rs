@@ -44,22 +44,26 @@
 //! 2. [`moderation`]: what a member does to others.
 //! 3. [`room`]: the handles of a room and of a stream.
 //! 4. [`driver`]: the task that owns the socket, and brings it back.
-//! 5. [`connection`]: one connection, from login to close.
-//! 6. [`renewal`]: a new token on the open connection.
-//! 7. [`heard`]: what the relay said, read. Pure.
-//! 8. [`memory`]: what a reconnect takes along. Pure.
-//! 9. [`own`]: the member's own streams, and what a change of rights does to them. Pure.
-//! 10. [`silence`]: how long nothing was heard, and what follows. Pure.
-//! 11. [`backoff`]: how long to wait. Pure.
-//! 12. [`socket`]: TCP, TLS, WebSocket.
-//! 13. [`event`]: what the application hears.
-//! 14. [`token`]: where tokens come from.
-//! 15. [`proof`]: the key to which a token may be bound.
-//! 16. [`error`]: what may go wrong.
+//! 5. `connection::entry`: into the seat: the login, and what the memory holds taken up again.
+//! 6. `connection::regranted`: the member's rights have changed: what is begun again of its own streams and of its subscriptions, and what comes of it.
+//! 7. [`connection`]: one connection, from login to close.
+//! 8. [`renewal`]: a new token on the open connection.
+//! 9. [`heard`]: what the relay said, read. Pure.
+//! 10. [`memory`]: what a reconnect takes along. Pure.
+//! 11. [`own`]: the member's own streams, and what a change of rights does to them. Pure.
+//! 12. [`silence`]: how long nothing was heard, and what follows. Pure.
+//! 13. [`backoff`]: how long to wait. Pure.
+//! 14. [`socket`]: TCP, TLS, WebSocket.
+//! 15. [`event`]: what the application hears.
+//! 16. [`token`]: where tokens come from.
+//! 17. [`proof`]: the key to which a token may be bound.
+//! 18. [`error`]: what may go wrong.
+//! 19. `credential`: what logs in: the token of the source, or the ticket of the last login. Pure.
 
 mod backoff;
 mod client;
 mod connection;
+mod credential;
 mod driver;
 mod error;
 mod event;

@@ -1,5 +1,5 @@
-//! What a reconnect takes along: patterns, reading positions, own streams. After `heard`, before
-//! `own`. Pure: counts as `spec/wire.md` §Data frames says.
+//! What a reconnect takes along: patterns, reading positions, own streams. Pure: counts as `spec/wire.md`
+//! §Data frames says.
 
 use std::{
     collections::{BTreeSet, HashMap},

@@ -1,5 +1,5 @@
-//! What a member does to others: the acts of a moderator, a raised hand, an invitation. After `client`,
-//! before `room`. The relay decides; nothing is checked here.
+//! What a member does to others: the acts of a moderator, a raised hand, an invitation. The relay decides;
+//! nothing is checked here.
 
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
-//! The member's own streams: which of them end when its rights change, and which begin again. After `memory`,
-//! before `backoff`. Pure: the relay tells a publisher its grants only, so what they end is reckoned here as
-//! the relay does (`spec/wire.md` §In the seat).
+//! The member's own streams: which of them end when its rights change, and which begin again. Pure: the relay
+//! tells a publisher its grants only, so what they end is reckoned here as the relay does (`spec/wire.md` §In
+//! the seat).
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
-//! The member's own key, to which a token may be bound, and the proofs that it makes: JWTs in the form of
-//! RFC 9449 §4.2 (`spec/wire.md` §Stolen tokens). After `token`, before `error`. Pure, but for randomness.
+//! The member's own key, to which a token may be bound, and the proofs that it makes: JWTs in the form of RFC
+//! 9449 §4.2 (`spec/wire.md` §Stolen tokens). Pure, but for randomness.
 
 use std::{fmt, sync::Arc};
 

@@ -1,6 +1,5 @@
-//! A new token on the open connection: when the source is asked, who waits for the answer, and the proof
-//! of the key to which it is bound. After
-//! `connection`, before `heard`. Never speaks itself.
+//! A new token on the open connection: when the source is asked, who waits for the answer, and the proof of
+//! the key to which it is bound. Never speaks itself.
 
 use std::{future::Future, pin::Pin};
 

@@ -1,5 +1,4 @@
-//! The handles of a room and of a stream. After `moderation`, before `driver`. Puts requests together; the
-//! driver sends them.
+//! The handles of a room and of a stream. Puts requests together; the driver sends them.
 
 use std::{
     sync::{

@@ -1,4 +1,4 @@
-//! TCP, TLS, WebSocket. After `backoff`, before `event`. Knows no message.
+//! TCP, TLS, WebSocket. Knows no message.
 
 use std::{
     pin::Pin,

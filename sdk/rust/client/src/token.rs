@@ -1,4 +1,4 @@
-//! Where tokens come from. After `event`, before `proof`. A token is an opaque text here, and never shown.
+//! Where tokens come from. A token is an opaque text here, and never shown.
 
 use std::{fmt, future::Future, pin::Pin, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! The AppID. Last room of the token crate. A number, and nothing that grants.
+//! The AppID. A number, and nothing that grants.
 
 use std::{fmt, num::ParseIntError, str::FromStr};
 

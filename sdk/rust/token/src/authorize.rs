@@ -1,5 +1,5 @@
-//! Grants and an action become a decision (`spec/roles.md` §Actions). After `lapse`, before `header`.
-//! What no grant names is refused, and the refusal says which rule it was.
+//! Grants and an action become a decision (`spec/roles.md` §Actions). What no grant names is refused, and the
+//! refusal says which rule it was.
 
 use crate::{
     kind::{Kind, Verb},

@@ -1,5 +1,5 @@
-//! Base64url without padding, in its one canonical form (RFC 7515 §2, RFC 4648 §3.5). After `refusal`,
-//! before `strict`. Takes nothing that it would not itself write.
+//! Base64url without padding, in its one canonical form (RFC 7515 §2, RFC 4648 §3.5). Takes nothing that it
+//! would not itself write.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 

@@ -1,5 +1,5 @@
 //! How much of a room a role may take: caps, and what a second login of one user does (`spec/roles.md`
-//! §Template). After `role`, before `kind`. Sizes only: whoever seats members counts.
+//! §Template). Sizes only: whoever seats members counts.
 
 use std::{fmt, num::NonZeroU32};
 

@@ -1,5 +1,5 @@
-//! What a token says, and the bounds of it (`spec/token.md` §Claims, §Limits). After `form`, before `stay`.
-//! Checks what is said against the bounds; never whether a role allows it.
+//! What a token says, and the bounds of it (`spec/token.md` §Claims, §Limits). Checks what is said against
+//! the bounds; never whether a role allows it.
 
 use serde::Serialize;
 

@@ -1,5 +1,5 @@
-//! A refusal, with the field that it is about and what is expected there (`spec/token.md` §Fields). After `pattern`,
-//! before `field`. Small, and without a word of a token's own but the bounded names in its path.
+//! A refusal, with the field that it is about and what is expected there (`spec/token.md` §Fields). Small,
+//! and without a word of a token's own but the bounded names in its path.
 
 use std::fmt;
 

@@ -1,5 +1,5 @@
-//! A place in the claims, as a path: `iat`, `grants.publish.streams[1]` (`spec/token.md` §Fields). After `fault`,
-//! before `rule`. Bounded, and clean whatever its names were, so that it may stand in any text.
+//! A place in the claims, as a path: `iat`, `grants.publish.streams[1]` (`spec/token.md` §Fields). Bounded,
+//! and clean whatever its names were, so that it may stand in any text.
 
 use std::{
     fmt::{self, Write},

@@ -1,5 +1,5 @@
-//! The forms of claims, grants and templates, and where JSON is not of one (`spec/token.md` §Fields). After `read`,
-//! before `claims`. Only for what was refused already: it may take its time, and decides nothing.
+//! The forms of claims, grants and templates, and where JSON is not of one (`spec/token.md` §Fields). Only
+//! for what was refused already: it may take its time, and decides nothing.
 
 use std::{collections::BTreeSet, fmt};
 

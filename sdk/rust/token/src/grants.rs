@@ -1,5 +1,5 @@
-//! A role narrowed by a token (`spec/roles.md` §Narrowing). After `key`, before `role`. A token never
-//! widens: what goes beyond the role is refused, not cut.
+//! A role narrowed by a token (`spec/roles.md` §Narrowing). A token never widens: what goes beyond the role
+//! is refused, not cut.
 
 use std::{num::NonZeroU32, sync::Arc};
 

@@ -1,5 +1,5 @@
-//! What a token's header says (`spec/token.md` §Header). After `authorize`, before `read`. Only for headers
-//! that are not, byte for byte, the one that a known key writes; it never chooses an algorithm.
+//! What a token's header says (`spec/token.md` §Header). Only for headers that are not, byte for byte, the
+//! one that a known key writes; it never chooses an algorithm.
 
 use std::{borrow::Cow, fmt};
 

@@ -1,5 +1,5 @@
-//! Keys, their states, and sets of them (`spec/token.md` §Keys). After `stay`, before `grants`. A key
-//! knows its app and its one algorithm; its secret is never shown.
+//! Keys, their states, and sets of them (`spec/token.md` §Keys). A key knows its app and its one algorithm;
+//! its secret is never shown.
 
 use std::{collections::HashMap, fmt, sync::Arc};
 

@@ -1,5 +1,5 @@
-//! Kinds of streams, verbs of moderation, and sets of either (`spec/roles.md` §Template). After `caps`, before
-//! `pattern`. Words only: who may what is said by roles.
+//! Kinds of streams, verbs of moderation, and sets of either (`spec/roles.md` §Template). Words only: who may
+//! what is said by roles.
 
 use std::str::FromStr;
 

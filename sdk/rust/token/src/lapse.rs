@@ -1,5 +1,5 @@
-//! Grants without what is over (`spec/token.md` §The stay). After `seat`, before `authorize`. The time is
-//! given; when to look again is said by [`Until::next`].
+//! Grants without what is over (`spec/token.md` §The stay). The time is given; when to look again is said by
+//! [`Until::next`].
 
 use std::sync::Arc;
 

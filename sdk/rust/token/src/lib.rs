@@ -21,27 +21,27 @@
 //! 1. [`mint()`]: claims and a key become a token.
 //! 2. [`verify()`]: a token and keys become claims, or a refusal.
 //! 3. [`seat()`]: verified claims and an app's roles become the grants of a seat.
-//! 4. [`lapsed()`]: the grants that are left when the time of some is over.
-//! 5. [`authorize()`]: grants and an action become a decision.
-//! 6. `header`: what a token's header says.
-//! 7. `read`: how the claims of a token are read.
-//! 8. [`form`]: the forms of claims, grants and templates, and where JSON is not of one.
-//! 9. [`claims`]: what a token says, and the bounds of it.
-//! 10. [`stay`]: what a token says of the stay in its seat.
-//! 11. [`key`]: keys, their states, and sets of them.
-//! 12. [`grants`]: a role narrowed by a token.
-//! 13. [`role`]: roles as templates, and the built-in ones.
-//! 14. [`caps`]: how much of a room a role may take.
-//! 15. [`kind`]: kinds of streams, verbs of moderation, and sets of either.
-//! 16. [`pattern`]: names and prefixes.
-//! 17. [`fault`]: a refusal, with the field that it is about.
-//! 18. [`field`]: a place in the claims, as a path.
-//! 19. [`rule`]: every rule of the grants, by name.
-//! 20. [`refusal`]: every code that a token may be refused with.
-//! 21. `base64url`: the one canonical form of it.
-//! 22. `strict`: how JSON is read strictly.
-//! 23. `node`: JSON as it was written.
-//! 24. [`app`]: the AppID.
+//! 4. [`authorize()`]: grants and an action become a decision.
+//! 5. `header`: what a token's header says.
+//! 6. `read`: how the claims of a token are read.
+//! 7. [`form`]: the forms of claims, grants and templates, and where JSON is not of one.
+//! 8. [`claims`]: what a token says, and the bounds of it.
+//! 9. [`key`]: keys, their states, and sets of them.
+//! 10. [`grants`]: a role narrowed by a token.
+//! 11. [`fault`]: a refusal, with the field that it is about.
+//! 12. [`field`]: a place in the claims, as a path.
+//! 13. [`rule`]: every rule of the grants, by name.
+//! 14. `node`: JSON as it was written.
+//! 15. [`app`]: the AppID.
+//! 16. `lapse`: grants without what is over (`spec/token.md` §The stay).
+//! 17. [`stay`]: what a token says of the stay in its seat.
+//! 18. [`role`]: roles as templates, and the built-in ones.
+//! 19. [`caps`]: how much of a room a role may take.
+//! 20. [`kind`]: kinds of streams, verbs of moderation, and sets of either.
+//! 21. [`pattern`]: names and prefixes.
+//! 22. [`refusal`]: every code that a token may be refused with.
+//! 23. `base64url`: the one canonical form of it.
+//! 24. `strict`: how JSON is read strictly.
 
 pub mod app;
 pub mod authorize;

@@ -1,5 +1,4 @@
-//! Claims and a key become a token (`spec/token.md` §Form). First room of the token crate, before
-//! `verify`. Signs nothing that `verify` would refuse.
+//! Claims and a key become a token (`spec/token.md` §Form). Signs nothing that `verify` would refuse.
 
 use hmac::Mac;
 use thiserror::Error;

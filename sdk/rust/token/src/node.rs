@@ -1,5 +1,5 @@
-//! JSON as it was written: every member of an object in its place, also when two have one name. After `strict`,
-//! before `app`. For texts that were refused already, to find out where.
+//! JSON as it was written: every member of an object in its place, also when two have one name. For texts
+//! that were refused already, to find out where.
 
 use std::fmt;
 

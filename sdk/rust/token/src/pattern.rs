@@ -1,5 +1,5 @@
-//! Names and prefixes (`spec/roles.md` §Patterns). After `kind`, before `fault`. A pattern is a name, or
-//! a prefix followed by one `*`; so whether one lies within another is exact, not a guess.
+//! Names and prefixes (`spec/roles.md` §Patterns). A pattern is a name, or a prefix followed by one `*`; so
+//! whether one lies within another is exact, not a guess.
 
 use std::{fmt, str::FromStr, sync::Arc};
 

@@ -1,5 +1,5 @@
-//! How the claims of a token are read (`spec/token.md` §Claims). After `header`, before `form`. Sees only
-//! claims whose signature is good, and yields them only when everything in them is in order.
+//! How the claims of a token are read (`spec/token.md` §Claims). Sees only claims whose signature is good,
+//! and yields them only when everything in them is in order.
 
 use std::{borrow::Cow, fmt};
 

@@ -1,5 +1,5 @@
-//! Every code that a token may be refused with (`spec/token.md` §Refusals). After `rule`, before
-//! `base64url`. The order of the table is the order of the checks.
+//! Every code that a token may be refused with (`spec/token.md` §Refusals). The order of the table is the
+//! order of the checks.
 
 use std::fmt;
 

@@ -1,5 +1,4 @@
-//! Roles as templates, and the built-in ones (`spec/roles.md`). After `grants`, before `caps`. What a
-//! template does not name is denied.
+//! Roles as templates, and the built-in ones (`spec/roles.md`). What a template does not name is denied.
 
 use std::{
     borrow::Borrow,

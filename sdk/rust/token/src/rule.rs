@@ -1,5 +1,5 @@
-//! Every rule of the grants, by name, and the code of what it refuses (`spec/roles.md` §Rules). After
-//! `field`, before `refusal`. Knows names only, and decides nothing.
+//! Every rule of the grants, by name, and the code of what it refuses (`spec/roles.md` §Rules). Knows names
+//! only, and decides nothing.
 
 macro_rules! rules {
     ($($(#[$doc:meta])* $name:ident = $rule:literal, $code:literal;)*) => {

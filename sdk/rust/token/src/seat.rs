@@ -1,5 +1,5 @@
-//! Verified claims and an app's roles become the grants of a seat (`spec/roles.md`). After `verify`, before
-//! `lapse`. The last check at the door that needs nothing but the token and the app.
+//! Verified claims and an app's roles become the grants of a seat (`spec/roles.md`). The last check at the
+//! door that needs nothing but the token and the app.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
 //! What a token says of the stay in its seat (`spec/token.md` §The stay): what its end does, when each
-//! privilege ends, and whose key must be shown. After `claims`, before `key`. Says it, and enforces nothing.
+//! privilege ends, and whose key must be shown. Says it, and enforces nothing.
 
 use std::{fmt, str::FromStr};
 

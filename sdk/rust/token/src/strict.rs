@@ -1,5 +1,4 @@
-//! How JSON is read strictly where derived code would be lenient. After `base64url`, before `node`. Knows no
-//! type of this crate.
+//! How JSON is read strictly where derived code would be lenient. Knows no type of this crate.
 
 use serde::{Deserialize, Deserializer};
 

@@ -1,5 +1,5 @@
-//! A token and keys become claims, or a refusal (`spec/token.md` §Order of the checks). After `mint`,
-//! before `seat`. Nothing of the claims is looked at before the signature is known to be good.
+//! A token and keys become claims, or a refusal (`spec/token.md` §Order of the checks). Nothing of the claims
+//! is looked at before the signature is known to be good.
 
 use std::ops::BitAnd;
 

@@ -1,5 +1,5 @@
-//! The one public table of close codes (`spec/wire.md` §Close codes). After `member`, before `code`.
-//! The hundreds say what to do next, so that a client that does not know a code still does right.
+//! The one public table of close codes (`spec/wire.md` §Close codes). The hundreds say what to do next, so
+//! that a client that does not know a code still does right.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,5 +1,5 @@
-//! The stable code of a refused request (`spec/wire.md` §Error codes). After `close`, before `name`.
-//! Codes of a refused login are those of `spec/token.md` and are passed through as text.
+//! The stable code of a refused request (`spec/wire.md` §Error codes). Codes of a refused login are those of
+//! `spec/token.md` and are passed through as text.
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $code:literal;)*) => {

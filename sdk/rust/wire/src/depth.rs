@@ -1,5 +1,5 @@
-//! How deep JSON goes: lists and objects within each other. After `name`, before `rate`. Counts brackets; whether
-//! the text is JSON is its parser's affair.
+//! How deep JSON goes: lists and objects within each other. Counts brackets; whether the text is JSON is its
+//! parser's affair.
 
 /// Whether at most `levels` lists and objects of a JSON text lie within each other.
 ///

@@ -1,4 +1,4 @@
-//! What the relay says unasked (`spec/wire.md` §Events). After `reply`, before `frame`.
+//! What the relay says unasked (`spec/wire.md` §Events).
 //!
 //! Events of the room carry `n`, their number in the member's view of the room's log: the cursor that
 //! `login` takes as `resume`. Events of this connection alone carry none, and neither do those that complete the

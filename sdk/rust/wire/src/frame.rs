@@ -1,5 +1,5 @@
-//! The data frame (`spec/wire.md` §Data frames): six bytes, then a payload that nobody here reads.
-//! After `event`, before `member`. Never copies a payload.
+//! The data frame (`spec/wire.md` §Data frames): six bytes, then a payload that nobody here reads. Never
+//! copies a payload.
 
 use thiserror::Error;
 

@@ -3,17 +3,23 @@
 //!
 //! In reading order; a file uses only files further down:
 //!
-//! 1. [`request`]: what a member asks (`op`).
-//! 2. [`reply`]: what the relay answers (`re`).
-//! 3. [`event`]: what the relay says unasked (`ev`).
-//! 4. [`frame`]: the six bytes before the payload of every data frame.
-//! 5. [`member`]: how a member and a stream are described to others.
-//! 6. [`close`]: the one table of close codes, each with what to do next.
-//! 7. [`code`]: the stable code of every refused request.
-//! 8. [`name`]: names of streams, state keys and topics, valid by construction.
-//! 9. [`depth`]: how deep JSON goes.
-//! 10. [`rate`]: what a rate means.
-//! 11. [`limits`]: every limit by name, with its default.
+//! 1. `request::parse`: one text message becomes a request, or the reason why it is none.
+//! 2. [`request`]: what a member asks (`op`).
+//! 3. `request::from`: where reading goes on.
+//! 4. `request::fields`: how fields of requests are read: lists of a bounded length, and `null` as absent.
+//! 5. `request::refused`: a text message that is no request, and why.
+//! 6. `request::verb`: the acts of a moderator, as the wire names them.
+//! 7. [`reply`]: what the relay answers (`re`).
+//! 8. [`event`]: what the relay says unasked (`ev`).
+//! 9. `request::to`: the receivers of a message.
+//! 10. [`frame`]: the six bytes before the payload of every data frame.
+//! 11. [`member`]: how a member and a stream are described to others.
+//! 12. [`close`]: the one table of close codes, each with what to do next.
+//! 13. [`code`]: the stable code of every refused request.
+//! 14. [`name`]: names of streams, state keys and topics, valid by construction.
+//! 15. [`depth`]: how deep JSON goes.
+//! 16. [`rate`]: what a rate means.
+//! 17. [`limits`]: every limit by name, with its default.
 //!
 //! Tokens are opaque here; `stagedoor-token` knows them.
 

@@ -1,5 +1,5 @@
-//! Every limit of the wire and of the relay, by name (`spec/wire.md` §Limits). Last of the wire.
-//! The file format of these names is TOML's `[relay.limits]`; an unknown name is refused.
+//! Every limit of the wire and of the relay, by name (`spec/wire.md` §Limits). The file format of these names
+//! is TOML's `[relay.limits]`; an unknown name is refused.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,5 +1,5 @@
-//! How a member and a stream are described to others. After `frame`, before `close`. Only what a
-//! viewer may see ever gets into these; who may see it is decided in the relay's room.
+//! How a member and a stream are described to others. Only what a viewer may see ever gets into these; who
+//! may see it is decided in the relay's room.
 
 use serde::{Deserialize, Serialize};
 

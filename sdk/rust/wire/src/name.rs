@@ -1,5 +1,5 @@
-//! Names on the wire: a stream, a key of the room's state, a topic of a message. After `code`, before
-//! `depth`. Holding one of these types proves that the text was checked; nothing here looks at rights.
+//! Names on the wire: a stream, a key of the room's state, a topic of a message. Holding one of these types
+//! proves that the text was checked; nothing here looks at rights.
 
 use std::{fmt, ops::Deref, sync::Arc};
 

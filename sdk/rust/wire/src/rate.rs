@@ -1,5 +1,5 @@
-//! What a rate means here: a bucket that refills up to a burst, and from which each act takes what it costs. After
-//! `name`, before `limits`. Pure: the caller says what time it is.
+//! What a rate means here: a bucket that refills up to a burst, and from which each act takes what it costs.
+//! Pure: the caller says what time it is.
 
 use std::{
     net::{IpAddr, Ipv6Addr},

@@ -1,5 +1,5 @@
-//! What the relay answers (`spec/wire.md` §Requests): `{"re":id,"ok":{…}}` or
-//! `{"re":id,"error":{…}}`. After `request`, before `event`. Every request has exactly one answer.
+//! What the relay answers (`spec/wire.md` §Requests): `{"re":id,"ok":{…}}` or `{"re":id,"error":{…}}`. Every
+//! request has exactly one answer.
 
 use std::borrow::Cow;
 

@@ -1,12 +1,18 @@
 //! What a member asks (`spec/wire.md` §Requests): one JSON object in one text message, with `op` and
-//! `id`. First of the wire; the answer is a [`reply`](crate::reply). Parses and bounds; never decides.
+//! `id`. The answer is a [`reply`](crate::reply). Parses and bounds; never decides.
 
+mod fields;
+mod from;
 mod parse;
+mod refused;
+mod to;
+mod verb;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-pub use self::parse::{LIST_ITEMS_MAX, Refused};
+use self::fields::{is_false, or_default};
+pub use self::{fields::LIST_ITEMS_MAX, from::From, refused::Refused, to::To, verb::Verb};
 use crate::{
     member::{Cursor, Delivery, Kind},
     name::{StateKey, StreamName, Topic},
@@ -197,27 +203,15 @@ pub struct Subscribe {
     /// Chosen by the member; the answer carries it.
     pub id: u64,
     /// Stream names, or prefixes followed by one `*`.
-    #[serde(deserialize_with = "parse::list")]
+    #[serde(deserialize_with = "fields::list")]
     pub streams: Vec<String>,
     /// Where the member stopped reading on an earlier connection.
     #[serde(
         default,
-        deserialize_with = "parse::list_or_none",
+        deserialize_with = "fields::list_or_none",
         skip_serializing_if = "Vec::is_empty"
     )]
     pub from: Vec<From>,
-}
-
-/// Where a member stopped reading one stream.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct From {
-    /// The stream's name.
-    pub stream: StreamName,
-    /// The log it read.
-    pub epoch: u32,
-    /// The number of the first frame that it lacks.
-    pub seq: u64,
 }
 
 /// `send`: message the room, a role or a user.
@@ -235,18 +229,6 @@ pub struct Send {
     pub topic: Option<Topic>,
     /// Any JSON, passed on as it stands; at most `message_bytes_max`.
     pub data: Box<RawValue>,
-}
-
-/// Who receives a message: `"room"`, `{"role":"host"}` or `{"user":"anna"}`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum To {
-    /// Every member.
-    Room,
-    /// Every member of a role.
-    Role(String),
-    /// One user.
-    User(String),
 }
 
 /// `set`: change a key of the room's state.
@@ -282,7 +264,7 @@ pub struct Moderate {
     /// Those whom `admit` lets in.
     #[serde(
         default,
-        deserialize_with = "parse::optional_list",
+        deserialize_with = "fields::optional_list",
         skip_serializing_if = "Option::is_none"
     )]
     pub users: Option<Vec<String>>,
@@ -295,54 +277,13 @@ pub struct Moderate {
     /// What `mute` and `unmute` are about; absent: every kind.
     #[serde(
         default,
-        deserialize_with = "parse::optional_list",
+        deserialize_with = "fields::optional_list",
         skip_serializing_if = "Option::is_none"
     )]
     pub kinds: Option<Vec<Kind>>,
     /// How long a `ban` is, in seconds; absent: for good.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub for_s: Option<u64>,
-}
-
-/// The acts of a moderator.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Verb {
-    /// Removes a member; its token does not get back in.
-    Kick,
-    /// Removes a member and keeps the user out, whatever token comes.
-    Ban,
-    /// Ends a member's streams of some kinds, and keeps it from publishing them.
-    Mute,
-    /// Takes that back.
-    Unmute,
-    /// Gives a member a role of no lower rank.
-    Promote,
-    /// Gives a member a role of no higher rank.
-    Demote,
-    /// Lets a member in that waits.
-    Admit,
-    /// Refuses what a member asked for; who waits for admission is removed.
-    Decline,
-    /// Closes the room for everybody.
-    Close,
-}
-
-impl Verb {
-    /// Its name on the wire.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Kick => "kick",
-            Self::Ban => "ban",
-            Self::Mute => "mute",
-            Self::Unmute => "unmute",
-            Self::Promote => "promote",
-            Self::Demote => "demote",
-            Self::Admit => "admit",
-            Self::Decline => "decline",
-            Self::Close => "close",
-        }
-    }
 }
 
 /// `ask`: ask to be given a role. A second `ask` takes the place of the first.
@@ -408,7 +349,7 @@ pub struct Unsubscribe {
     /// Chosen by the member; the answer carries it.
     pub id: u64,
     /// The patterns as they were given to `subscribe`.
-    #[serde(deserialize_with = "parse::list")]
+    #[serde(deserialize_with = "fields::list")]
     pub streams: Vec<String>,
 }
 
@@ -443,17 +384,6 @@ pub struct Leave {
     pub op: op::Leave,
     /// Chosen by the member; the answer carries it.
     pub id: u64,
-}
-
-fn is_false(value: &bool) -> bool {
-    !value
-}
-
-/// `null` is the same as absent.
-fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
-    d: D,
-) -> Result<T, D::Error> {
-    Option::deserialize(d).map(Option::unwrap_or_default)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Records as they are read, of `audit`.
+//! Records as they are read.
 
 use serde::Serialize;
 use sqlx::{Row, sqlite::SqliteRow};

@@ -1,5 +1,6 @@
-//! The oldest records are deleted, of `audit`: few at a time, so that nothing that is written waits for long. How large
-//! the trail is is estimated from a sample, so that neither a writer counts bytes nor a reader reads all rows.
+//! The oldest records are deleted: few at a time, so that nothing that is written waits for long. How large
+//! the trail is is estimated from a sample, so that neither a writer counts bytes nor a reader reads all
+//! rows.
 
 use serde_json::json;
 use sqlx::Row;

@@ -1,5 +1,5 @@
-//! A server of the load tester's own, of `bench`: this same program, with a data folder that goes with it,
-//! on a core of its own where that can be had.
+//! A server of the load tester's own: this same program, with a data folder that goes with it, on a core of
+//! its own where that can be had.
 
 use std::{
     path::PathBuf,
@@ -18,7 +18,7 @@ use stagedoor_load::{
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::cli::Failure;
+use crate::cli::failure::Failure;
 
 /// The server; ended with its folder when dropped.
 pub(super) struct Own {

@@ -1,4 +1,4 @@
-//! What the load tester shows, of `bench`: a line while it runs, and what it came to.
+//! What the load tester shows: a line while it runs, and what it came to.
 
 use std::{
     io::{IsTerminal, Write},

@@ -98,6 +98,44 @@ async fn records_are_found_by_token_actor_and_time() -> Result<()> {
     .await
 }
 
+#[tokio::test]
+async fn a_refusal_is_filed_under_the_app_of_its_key() -> Result<()> {
+    in_time(async {
+        let stage = Stage::start().await?;
+        let (operator, other) = (stage.operator(), Signing::new(&stage).await?);
+        let (of_stage, of_other) = (stage.app.0, other.app);
+        let before = all(&operator, &trail_of(&stage, "")).await?.len();
+        let foreign = other.token(|claims| claims["app"] = of_stage.into());
+        let number = other.token(|claims| claims["sub"] = json!(7));
+        let forged = format!("{}{}", &number[..number.len() - 43], "A".repeat(43));
+        let header = number.split('.').next().context("a header")?;
+        let no_json = stage.sign("no JSON");
+        for (token, code, app, room, jti) in [
+            (foreign, "app_mismatch", of_other, json!("lobby"), json!("t-signed")),
+            (number.clone(), "claims_malformed", of_other, json!("lobby"), json!("t-signed")),
+            (forged, "signature_invalid", of_other, Value::Null, Value::Null),
+            (no_json, "claims_malformed", of_stage.into(), Value::Null, Value::Null),
+        ] {
+            let mut member = stage.connect().await?;
+            member.ask(json!({"op": "login", "token": token})).await?;
+            let path = format!("/v1/apps/{app}/audit?kind=door&code={code}");
+            let found = counted(&operator, &path, 1).await?;
+            assert_eq!((&found[0]["room"], &found[0]["jti"]), (&room, &jti), "{code} {found:?}");
+        }
+        let now = all(&operator, &trail_of(&stage, "")).await?.len();
+        assert_eq!(now, before + 1, "another app's token is not in this one's trail");
+        let unknown = format!(
+            "{}.{}",
+            header.replace(header, "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6Im5vbmUifQ"),
+            number.split_once('.').context("claims")?.1
+        );
+        stage.connect().await?.ask(json!({"op": "login", "token": unknown})).await?;
+        counted(&operator, "/v1/audit?app=none&code=key_unknown", 1).await?;
+        Ok(())
+    })
+    .await
+}
+
 async fn make(operator: &Caller, id: u64) -> Result<()> {
     let new = json!({"name": "again", "id": id});
     operator.get(201, "POST", "/v1/apps", Some(&new)).await.map(drop)

@@ -18,6 +18,7 @@ use tokio::time::timeout;
 
 use super::{Connection, lost};
 use crate::{
+    credential::Credential,
     error::ConnectError,
     heard::{End, Said, broke},
     memory::Memory,
@@ -27,39 +28,6 @@ use crate::{
     socket::Socket,
     token::Token,
 };
-
-/// What logs in.
-pub(crate) enum Pass {
-    /// The source's token.
-    Token(String),
-    /// What the last login gave in its place.
-    Ticket(String),
-}
-
-impl Pass {
-    fn text(&self) -> &str {
-        match self {
-            Self::Token(text) | Self::Ticket(text) => text,
-        }
-    }
-
-    fn login(&self, room: Option<String>, resume: Option<Cursor>) -> request::Login {
-        let (token, ticket) = match self {
-            Self::Token(token) => (Some(token.clone()), None),
-            Self::Ticket(ticket) => (None, Some(ticket.clone())),
-        };
-        request::Login {
-            op: op::Login,
-            id: 0,
-            token,
-            ticket,
-            proof: None,
-            room,
-            user: None,
-            resume,
-        }
-    }
-}
 
 /// What a login came to; with a refusal, the close code that followed it.
 pub(crate) type Login = Result<(Connection, LoggedIn<Value>), (ConnectError, Option<u16>)>;
@@ -75,7 +43,7 @@ impl Connection {
         socket: Socket,
         source: Token,
         key: Option<ProofKey>,
-        pass: Pass,
+        credential: Credential,
         room: Option<String>,
         resume: Option<Cursor>,
     ) -> Login {
@@ -84,10 +52,10 @@ impl Connection {
         // Until the relay has told its intervals, the login waits as long as its socket lives.
         let silence = Silence::new(u64::MAX, u64::MAX, None, Instant::now());
         let mut connection = Self { socket, next_id: 1, waiting, renewal, early, silence };
-        let login = pass.login(room, resume);
+        let login = credential.login(room, resume);
         let mut outcome = connection.ask(Request::Login(login.clone())).await;
         if let Err(ConnectError::Refused(refusal)) = &outcome
-            && let Some(proof) = connection.renewal.proof(pass.text(), refusal)
+            && let Some(proof) = connection.renewal.proof(credential.text(), refusal)
         {
             let proof = proof.map_err(|error| (ConnectError::Key(error), None))?;
             let login = request::Login { proof: Some(proof), ..login };

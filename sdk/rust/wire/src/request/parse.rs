@@ -1,86 +1,15 @@
-//! One text message becomes a request, or the reason why it is none. Of `request`.
+//! One text message becomes a request, or the reason why it is none.
 
-use std::{fmt, marker::PhantomData};
+use serde::Deserialize;
 
-use serde::{
-    Deserialize, Deserializer,
-    de::{Error as _, SeqAccess, Visitor},
-};
-
-use super::{OPS, Request};
+use super::{OPS, Request, refused::Refused};
 use crate::code::ErrorCode;
-
-/// The most items in a list of a request.
-pub const LIST_ITEMS_MAX: usize = 2_000;
-
-/// A text message that is no request: which code answers it, and to which `id`, if it had one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refused {
-    /// The `id` of the request, if that much could be read.
-    pub id: Option<u64>,
-    /// [`ErrorCode::RequestInvalid`] or [`ErrorCode::OpUnknown`].
-    pub code: ErrorCode,
-    /// What was wrong, without the sender's own text.
-    pub message: String,
-}
 
 #[derive(Deserialize)]
 struct Head<'a> {
     #[serde(borrow)]
     op: std::borrow::Cow<'a, str>,
     id: Option<u64>,
-}
-
-/// Reads a list, and no further than to its limit: what a refused request costs is bounded.
-pub(super) fn list<'de, T, D>(deserializer: D) -> Result<Vec<T>, D::Error>
-where
-    T: Deserialize<'de>,
-    D: Deserializer<'de>,
-{
-    struct Items<T>(PhantomData<T>);
-
-    impl<'de, T: Deserialize<'de>> Visitor<'de> for Items<T> {
-        type Value = Vec<T>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            write!(f, "a list of at most {LIST_ITEMS_MAX}")
-        }
-
-        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Vec<T>, A::Error> {
-            let mut items = Vec::new();
-            while let Some(item) = seq.next_element()? {
-                if items.len() == LIST_ITEMS_MAX {
-                    return Err(A::Error::invalid_length(items.len() + 1, &self));
-                }
-                items.push(item);
-            }
-            Ok(items)
-        }
-    }
-
-    deserializer.deserialize_seq(Items(PhantomData))
-}
-
-/// A list that may be `null`.
-pub(super) fn optional_list<'de, T, D>(deserializer: D) -> Result<Option<Vec<T>>, D::Error>
-where
-    T: Deserialize<'de>,
-    D: Deserializer<'de>,
-{
-    #[derive(Deserialize)]
-    #[serde(bound = "T: Deserialize<'de>")]
-    struct List<T>(#[serde(deserialize_with = "list")] Vec<T>);
-
-    Ok(Option::<List<T>>::deserialize(deserializer)?.map(|List(items)| items))
-}
-
-/// The same, and `null` is a list of nothing.
-pub(super) fn list_or_none<'de, T, D>(deserializer: D) -> Result<Vec<T>, D::Error>
-where
-    T: Deserialize<'de>,
-    D: Deserializer<'de>,
-{
-    optional_list(deserializer).map(Option::unwrap_or_default)
 }
 
 impl Request {
@@ -136,18 +65,5 @@ impl Request {
 impl<'a> Head<'a> {
     fn read(text: &'a str) -> Result<Self, Refused> {
         serde_json::from_str(text).map_err(|error| Refused::shape(None, &error))
-    }
-}
-
-impl Refused {
-    fn shape(id: Option<u64>, error: &serde_json::Error) -> Self {
-        let what = match error.classify() {
-            serde_json::error::Category::Data => {
-                "a field is missing, unknown, given twice, too long or of the wrong shape"
-            }
-            _ => "not one JSON object",
-        };
-        let message = format!("{what} (line {}, column {})", error.line(), error.column());
-        Self { id, code: ErrorCode::RequestInvalid, message }
     }
 }

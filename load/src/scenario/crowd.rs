@@ -1,0 +1,33 @@
+//! What scenarios have in common: one publisher and its subscribers, and how long is not measured. Pure.
+
+use std::time::Duration;
+
+use crate::{dialect::Who, error::LoadError};
+
+/// Members of a run, which all have a connection of this one process.
+pub(super) const MEMBERS_MAX: usize = 1_000_000;
+
+/// One publisher and its subscribers.
+pub(super) fn crowd(subscribers: usize, delivery: &'static str) -> Result<Vec<Who>, LoadError> {
+    if !(1..=MEMBERS_MAX).contains(&subscribers) {
+        return Err(LoadError::Option(format!(
+            "from 1 to {MEMBERS_MAX} members beside the publisher"
+        )));
+    }
+    let publisher = Who {
+        room: "fanout".into(),
+        user: "publisher".into(),
+        publishes: true,
+        hears: false,
+        delivery,
+        receive_buffer_bytes: None,
+    };
+    let subscriber =
+        |at| Who { user: format!("u{at}"), publishes: false, hears: true, ..publisher.clone() };
+    Ok([publisher.clone()].into_iter().chain((0..subscribers).map(subscriber)).collect())
+}
+
+/// What is run before measuring begins: a fourth of the time, so that buffers and caches are what they will be.
+pub(super) fn warm_up(time: Duration) -> Duration {
+    time / 4
+}

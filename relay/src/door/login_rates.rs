@@ -1,0 +1,205 @@
+//! How often one token and one address may log in. What is good is counted apart from what fails, so that a
+//! stranger uses nothing up that its neighbours need; and only a token whose signature was proven is counted
+//! by its id.
+
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher, Hash, RandomState},
+    net::IpAddr,
+    sync::{Mutex, PoisonError},
+    time::Instant,
+};
+
+use stagedoor_token::AppId;
+use stagedoor_wire::{
+    limits::Limits,
+    rate::{Bucket, Rate, source},
+};
+
+/// Sources of which a table knows the rate, twice: those that came since it was last full or old, and those before.
+/// A source that is forgotten begins again with a full bucket, as one does that stayed away for so long.
+const SOURCES_MAX: usize = 65_536;
+
+/// Whether it was too often.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TooOften;
+
+/// How often each token and each address did.
+#[derive(Debug)]
+pub(crate) struct LoginRates {
+    token: Rate,
+    address: Rate,
+    hashes: RandomState,
+    tokens: Mutex<Sources>,
+    addresses: Mutex<Sources>,
+    /// Logins that were refused, by address.
+    refusals: Mutex<Sources>,
+}
+
+impl LoginRates {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        let rate = |per_s, burst| Rate { per_s, burst };
+        Self {
+            token: rate(limits.logins_per_s, limits.logins_burst),
+            address: rate(limits.address_logins_per_s, limits.address_logins_burst),
+            hashes: RandomState::new(),
+            tokens: Mutex::default(),
+            addresses: Mutex::default(),
+            refusals: Mutex::default(),
+        }
+    }
+
+    /// Counts a login that the door would let in. Somebody on this machine has no address.
+    pub(crate) fn login(
+        &self,
+        address: Option<IpAddr>,
+        app: AppId,
+        jti: &str,
+        now: Instant,
+    ) -> Result<(), TooOften> {
+        self.take(&self.tokens, (app, jti), self.token, now)?;
+        let Some(address) = address else { return Ok(()) };
+        self.take(&self.addresses, source(address), self.address, now)
+    }
+
+    /// Counts a login that was refused; `token` is the app and the id, if a signature proved them.
+    pub(crate) fn refusal(
+        &self,
+        address: Option<IpAddr>,
+        token: Option<(AppId, &str)>,
+        now: Instant,
+    ) -> Result<(), TooOften> {
+        if let Some(token) = token {
+            self.take(&self.tokens, token, self.token, now)?;
+        }
+        let Some(address) = address else { return Ok(()) };
+        self.take(&self.refusals, source(address), self.address, now)
+    }
+
+    fn take(
+        &self,
+        sources: &Mutex<Sources>,
+        source: impl Hash,
+        rate: Rate,
+        now: Instant,
+    ) -> Result<(), TooOften> {
+        let source = self.hashes.hash_one(source);
+        sources.lock().unwrap_or_else(PoisonError::into_inner).take(source, rate, now)
+    }
+}
+
+/// Buckets by a source's hash, in a bounded place. A bucket that would be full again takes no place for long.
+#[derive(Debug, Default)]
+struct Sources {
+    newer: HashMap<u64, Bucket>,
+    older: HashMap<u64, Bucket>,
+    /// When `newer` was last empty.
+    begun: Option<Instant>,
+}
+
+impl Sources {
+    fn take(&mut self, source: u64, rate: Rate, now: Instant) -> Result<(), TooOften> {
+        let age = now.saturating_duration_since(*self.begun.get_or_insert(now));
+        let is_full = self.newer.len() >= SOURCES_MAX && !self.newer.contains_key(&source);
+        if is_full || age > rate.refill() {
+            self.older = std::mem::take(&mut self.newer);
+            self.begun = Some(now);
+        }
+        let Self { newer, older, .. } = self;
+        let bucket = newer
+            .entry(source)
+            .or_insert_with(|| older.remove(&source).unwrap_or_else(|| Bucket::full(rate, now)));
+        bucket.take(rate, now).map_err(|_| TooOften)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{net::Ipv4Addr, time::Duration};
+
+    use super::*;
+
+    fn rates(burst: u32, address_burst: u32) -> LoginRates {
+        LoginRates::new(&Limits {
+            logins_per_s: 1,
+            logins_burst: burst,
+            address_logins_per_s: 1,
+            address_logins_burst: address_burst,
+            ..Limits::default()
+        })
+    }
+
+    fn address(n: u32) -> Option<IpAddr> {
+        Some(Ipv4Addr::from_bits(n).into())
+    }
+
+    #[test]
+    fn a_token_and_an_address_have_their_rates() {
+        let (rates, now) = (rates(2, 3), Instant::now());
+        let log_in = |at, jti: &str| rates.login(address(at), AppId(1), jti, now);
+        assert_eq!([1, 1, 1].map(|at| log_in(at, "a").is_ok()), [true, true, false]);
+        assert!(log_in(2, "a").is_err(), "from another address as well");
+        assert!(rates.login(address(2), AppId(2), "a", now).is_ok(), "of another app");
+        assert_eq!(["b", "c", "d"].map(|jti| log_in(3, jti).is_ok()), [true, true, true]);
+        assert!(log_in(3, "e").is_err());
+        let later = now + Duration::from_secs(1);
+        assert!(rates.login(address(3), AppId(1), "f", later).is_ok());
+    }
+
+    #[test]
+    fn what_fails_uses_nothing_up_of_what_is_good() {
+        let (rates, now) = (rates(9, 2), Instant::now());
+        let refused = |token| rates.refusal(address(1), token, now).is_ok();
+        assert_eq!([None; 3].map(refused), [true, true, false]);
+        assert!(rates.login(address(1), AppId(1), "a", now).is_ok());
+    }
+
+    #[test]
+    fn an_ipv6_network_is_one_address() {
+        let of = |text: &str| source(text.parse().expect("an address"));
+        assert_eq!(of("2001:db8::1"), of("2001:db8::ffff:1"));
+        assert_ne!(of("2001:db8::1"), of("2001:db8:0:1::1"));
+        assert_eq!(of("::ffff:10.0.0.1"), of("10.0.0.1"));
+    }
+
+    #[test]
+    fn sources_that_come_and_go_take_a_bounded_place() {
+        let (mut sources, now) = (Sources::default(), Instant::now());
+        let rate = Rate { per_s: 1, burst: 1 };
+        for source in 0..5 * SOURCES_MAX as u64 {
+            assert!(sources.take(source, rate, now).is_ok());
+        }
+        assert!(sources.newer.len() <= SOURCES_MAX && sources.older.len() <= SOURCES_MAX);
+        let last = 5 * SOURCES_MAX as u64 - 1;
+        assert!(sources.take(last, rate, now).is_err(), "who came last is known");
+        assert!(sources.take(0, rate, now).is_ok(), "who came first is forgotten");
+    }
+
+    #[test]
+    fn a_source_whose_bucket_is_full_again_takes_no_place() {
+        let (mut sources, start) = (Sources::default(), Instant::now());
+        let rate = Rate { per_s: 1, burst: 10 };
+        for second in 0..600 {
+            for n in 0..50 {
+                let now = start + Duration::from_secs(second);
+                assert!(sources.take(second * 50 + n, rate, now).is_ok());
+            }
+        }
+        let known = sources.newer.len() + sources.older.len();
+        assert!(known <= 50 * 23, "{known} of the last 600 seconds are known");
+    }
+
+    #[test]
+    fn no_source_is_forgotten_before_its_bucket_is_full() {
+        let (mut sources, start) = (Sources::default(), Instant::now());
+        let rate = Rate { per_s: 1, burst: 10 };
+        let mut taken = 0;
+        for second in 0..100 {
+            let now = start + Duration::from_secs(second);
+            assert!(sources.take(2, rate, now).is_ok());
+            let tries = if second % 4 == 0 { 20 } else { 0 };
+            taken += (0..tries).filter(|_| sources.take(1, rate, now).is_ok()).count();
+        }
+        assert!(taken <= 10 + 100, "{taken} in 100 seconds");
+    }
+}

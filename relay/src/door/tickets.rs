@@ -1,0 +1,179 @@
+//! What logs in again in place of a token that logs in once. A ticket is good for one login, which gives the
+//! next one; the list keeps no ticket, only what each hashes to.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use sha2::{Digest, Sha256};
+use stagedoor_token::{AppId, Claims};
+
+/// Random bytes of a ticket.
+const TICKET_BYTES: usize = 24;
+/// From this many tickets on, those of tokens that have ended are looked for.
+const TICKETS_KEPT_MIN: usize = 1_024;
+
+type Hash = [u8; 32];
+
+/// What a ticket stands for: a verified token.
+#[derive(Clone, Debug)]
+pub(crate) struct Ticket {
+    pub(crate) claims: Claims,
+    pub(crate) kid: Arc<str>,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    tickets: HashMap<Hash, Ticket>,
+    /// Those of logins that are under way.
+    taken: HashMap<Hash, Ticket>,
+    /// Tokens that log in once and are being used, by a number of the use.
+    uses: HashMap<u64, (AppId, String)>,
+    last_use: u64,
+    /// How many there may be before those of the past are cleared away.
+    clear_at: usize,
+}
+
+/// Every ticket that was given out and may be used.
+#[derive(Debug, Default)]
+pub(crate) struct Tickets(Mutex<Held>);
+
+fn hash(ticket: &str) -> Hash {
+    Sha256::digest(ticket.as_bytes()).into()
+}
+
+impl Tickets {
+    fn lock(&self) -> MutexGuard<'_, Held> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives a ticket out; those whose token was over at the settled time are forgotten. None where the system
+    /// has no randomness.
+    pub(crate) fn give(
+        &self,
+        stands_for: Ticket,
+        settled_s: impl FnOnce() -> u64,
+    ) -> Option<String> {
+        let mut bytes = [0; TICKET_BYTES];
+        getrandom::fill(&mut bytes).ok()?;
+        let ticket = URL_SAFE_NO_PAD.encode(bytes);
+        let mut held = self.lock();
+        if held.tickets.len() >= held.clear_at.max(TICKETS_KEPT_MIN) {
+            let settled_s = settled_s();
+            held.tickets.retain(|_, ticket| ticket.claims.exp > settled_s);
+            held.clear_at = 2 * held.tickets.len();
+        }
+        held.tickets.insert(hash(&ticket), stands_for);
+        Some(ticket)
+    }
+
+    /// What a ticket stands for, if it was given out.
+    pub(crate) fn find(&self, ticket: &str) -> Option<Ticket> {
+        self.lock().tickets.get(&hash(ticket)).cloned()
+    }
+
+    /// Takes a ticket for a login, which then settles it or puts it back. `false` if it was used meanwhile.
+    pub(crate) fn take(&self, ticket: &str) -> bool {
+        let hash = hash(ticket);
+        let mut held = self.lock();
+        let taken = held.tickets.remove(&hash);
+        taken.map(|ticket| held.taken.insert(hash, ticket)).is_some()
+    }
+
+    /// Gives a ticket back that was taken for nothing.
+    pub(crate) fn put_back(&self, ticket: &str) {
+        let hash = hash(ticket);
+        let mut held = self.lock();
+        if let Some(ticket) = held.taken.remove(&hash) {
+            held.tickets.insert(hash, ticket);
+        }
+    }
+
+    /// Uses a taken ticket up, once its login has its seat. `false` if it was taken back meanwhile: then
+    /// whoever did so has perhaps not found the seat.
+    pub(crate) fn settle(&self, ticket: &str) -> bool {
+        self.lock().taken.remove(&hash(ticket)).is_some()
+    }
+
+    /// Notes that a token is being used; the number of the use, to be ended.
+    pub(crate) fn begin_use(&self, app: AppId, jti: &str) -> u64 {
+        let mut held = self.lock();
+        held.last_use += 1;
+        let number = held.last_use;
+        held.uses.insert(number, (app, jti.to_owned()));
+        number
+    }
+
+    /// Ends the use of a token, once that has its seat. `false` if the token was taken back meanwhile: then
+    /// whoever did so has perhaps not found the seat.
+    pub(crate) fn end_use(&self, number: u64) -> bool {
+        self.lock().uses.remove(&number).is_some()
+    }
+
+    /// Takes a token's tickets back, and those of logins under way, and ends its use for nothing.
+    pub(crate) fn forget(&self, app: AppId, jti: &str) {
+        let held = &mut *self.lock();
+        held.uses.retain(|_, used| used.0 != app || used.1 != jti);
+        for tickets in [&mut held.tickets, &mut held.taken] {
+            tickets.retain(|_, ticket| ticket.claims.app != app || ticket.claims.jti != jti);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ticket(jti: &str, exp: u64) -> Ticket {
+        let role = "host".parse().expect("a role's name");
+        Ticket { claims: Claims::new(AppId(7), "r", "u", role, jti, 0, exp), kid: "k".into() }
+    }
+
+    #[test]
+    fn a_ticket_is_taken_once_and_not_after_it_was_taken_back() {
+        let tickets = Tickets::default();
+        let first = tickets.give(ticket("a", 60), || 0).expect("a ticket");
+        let second = tickets.give(ticket("b", 60), || 0).expect("a ticket");
+        assert_eq!(tickets.find(&first).map(|ticket| ticket.claims.jti), Some("a".into()));
+        assert!(tickets.take(&first) && !tickets.take(&first));
+        tickets.forget(AppId(8), "b");
+        assert!(tickets.find(&second).is_some());
+        tickets.forget(AppId(7), "b");
+        assert!(tickets.find(&second).is_none() && tickets.find("").is_none());
+    }
+
+    #[test]
+    fn a_ticket_under_way_is_settled_or_put_back_unless_it_was_taken_back() {
+        let tickets = Tickets::default();
+        let first = tickets.give(ticket("a", 60), || 0).expect("a ticket");
+        assert!(tickets.take(&first));
+        tickets.put_back(&first);
+        assert!(tickets.take(&first) && tickets.settle(&first) && !tickets.settle(&first));
+        let second = tickets.give(ticket("a", 60), || 0).expect("a ticket");
+        assert!(tickets.take(&second));
+        tickets.forget(AppId(7), "a");
+        tickets.put_back(&second);
+        assert!(!tickets.settle(&second) && tickets.find(&second).is_none());
+    }
+
+    #[test]
+    fn a_use_ends_once_unless_its_token_was_taken_back() {
+        let tickets = Tickets::default();
+        let [first, second] = ["a", "b"].map(|jti| tickets.begin_use(AppId(7), jti));
+        tickets.forget(AppId(7), "a");
+        assert!(!tickets.end_use(first) && tickets.end_use(second) && !tickets.end_use(second));
+        assert!(tickets.lock().uses.is_empty());
+    }
+
+    #[test]
+    fn tickets_of_the_past_are_cleared_away() {
+        let tickets = Tickets::default();
+        for _ in 0..TICKETS_KEPT_MIN {
+            tickets.give(ticket("old", 10), || 0);
+        }
+        tickets.give(ticket("new", 60), || 10);
+        assert_eq!(tickets.lock().tickets.len(), 1);
+    }
+}

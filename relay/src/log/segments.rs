@@ -1,0 +1,243 @@
+//! Frames in order, encoded once, bounded by bytes and by age. Pure: no lock, no clock, no reader; who reads
+//! holds a number.
+//!
+//! Appended frames gather in an open buffer; the first reader seals it, and all readers share the
+//! sealed bytes. So one publisher's burst is one piece of memory for every socket.
+
+use std::collections::VecDeque;
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+use crate::log::encode::{self, HEADER_BYTES_MAX};
+
+/// An open buffer of this size is sealed before the next frame, so that pieces stay small enough to
+/// be let go one by one.
+const SEGMENT_BYTES: usize = 65_536;
+/// The most that is set apart for what is to come: a segment, and the frame that goes over its size.
+const USUAL_BYTES_MAX: usize = SEGMENT_BYTES + SEGMENT_BYTES / 8;
+
+/// How much a log keeps.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Keep {
+    /// Bytes at most; the newest segment is always kept.
+    pub(crate) bytes_max: usize,
+    /// Age at most, in milliseconds.
+    pub(crate) age_ms_max: u64,
+    /// What is kept whatever its age.
+    pub(crate) past: Past,
+}
+
+/// What a log keeps although it is old, so that a late reader has a place to begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Past {
+    /// Nothing.
+    Nothing,
+    /// The newest frame.
+    Newest,
+    /// All from the newest keyframe on.
+    Keyframe,
+}
+
+#[derive(Debug)]
+struct Segment {
+    bytes: Bytes,
+    first: u64,
+    /// Where each frame but the last ends.
+    ends: Vec<u32>,
+    /// When its newest frame came.
+    at_ms: u64,
+}
+
+/// The log.
+#[derive(Debug)]
+pub(crate) struct Log {
+    segments: VecDeque<Segment>,
+    open: BytesMut,
+    open_ends: Vec<u32>,
+    open_at_ms: u64,
+    /// How much was sealed last, at most a segment.
+    usual_bytes: usize,
+    next: u64,
+    bytes: usize,
+    keyframe: Option<u64>,
+}
+
+impl Log {
+    /// An empty log.
+    pub(crate) fn new() -> Self {
+        Self {
+            segments: VecDeque::new(),
+            open: BytesMut::new(),
+            open_ends: Vec::new(),
+            open_at_ms: 0,
+            usual_bytes: 0,
+            next: 0,
+            bytes: 0,
+            keyframe: None,
+        }
+    }
+
+    /// The number of the frame that comes next.
+    pub(crate) fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// The number of the oldest kept frame; [`Log::next`] when none is kept.
+    pub(crate) fn first(&self) -> u64 {
+        self.segments.front().map_or_else(|| self.open_first(), |segment| segment.first)
+    }
+
+    /// The number of the newest keyframe, if it is still kept.
+    pub(crate) fn keyframe(&self) -> Option<u64> {
+        self.keyframe.filter(|&seq| seq >= self.first())
+    }
+
+    /// Bytes kept.
+    #[cfg(test)]
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    fn open_first(&self) -> u64 {
+        self.next - self.open_ends.len() as u64
+    }
+
+    /// Appends a WebSocket frame of this first byte and payload, and lets go what is over the bounds. Returns
+    /// the frame's number.
+    pub(crate) fn append(
+        &mut self,
+        first_byte: u8,
+        payload: &[u8],
+        keyframe: bool,
+        now_ms: u64,
+        keep: &Keep,
+    ) -> u64 {
+        if self.open.len() >= SEGMENT_BYTES || (keyframe && keep.past == Past::Keyframe) {
+            self.seal();
+        }
+        let before = self.open.len();
+        let bytes = payload.len() + HEADER_BYTES_MAX;
+        if before == 0 {
+            // What comes is mostly as large as what came: so it grows into place once, not by halves.
+            self.open.reserve(bytes.max(self.usual_bytes));
+        } else {
+            self.open.reserve(bytes);
+        }
+        encode::put_header(&mut self.open, first_byte, payload.len());
+        self.open.put_slice(payload);
+        self.bytes += self.open.len() - before;
+        self.open_ends.push(self.open.len() as u32);
+        self.open_at_ms = now_ms;
+        let seq = self.next;
+        self.next += 1;
+        if keyframe {
+            self.keyframe = Some(seq);
+        }
+        self.trim(now_ms, keep);
+        seq
+    }
+
+    fn seal(&mut self) {
+        if self.open_ends.is_empty() {
+            return;
+        }
+        let first = self.open_first();
+        self.open_ends.pop();
+        // A segment of one frame leaves the room for ends where it is.
+        let ends = match self.open_ends.is_empty() {
+            true => Vec::new(),
+            false => std::mem::take(&mut self.open_ends),
+        };
+        let bytes = self.open.split().freeze();
+        self.usual_bytes = (bytes.len() + HEADER_BYTES_MAX).min(USUAL_BYTES_MAX);
+        self.segments.push_back(Segment { bytes, first, ends, at_ms: self.open_at_ms });
+    }
+
+    /// Lets go what is over the bounds.
+    pub(crate) fn trim(&mut self, now_ms: u64, keep: &Keep) {
+        let held = match keep.past {
+            Past::Nothing => u64::MAX,
+            Past::Newest => self.next.saturating_sub(1),
+            Past::Keyframe => self.keyframe.unwrap_or(u64::MAX),
+        };
+        while let Some(oldest) = self.segments.front() {
+            let end =
+                self.segments.get(1).map_or_else(|| self.open_first(), |segment| segment.first);
+            let last = end == self.next;
+            let large = self.bytes > keep.bytes_max && !last;
+            let old = now_ms.saturating_sub(oldest.at_ms) > keep.age_ms_max && end <= held;
+            if !large && !old {
+                break;
+            }
+            self.bytes -= oldest.bytes.len();
+            self.segments.pop_front();
+        }
+    }
+
+    /// Hands out what comes from `seq` on and before `end`. Returns where it stopped: `end`, or the next
+    /// frame if that is not there yet. `seq` must be kept or be the next.
+    pub(crate) fn read_before(&mut self, seq: u64, end: u64, mut out: impl FnMut(Bytes)) -> u64 {
+        self.seal();
+        let mut seq = seq;
+        for segment in &self.segments {
+            let place = |seq: u64| usize::try_from(seq.saturating_sub(segment.first)).ok();
+            let frames = segment.ends.len() as u64 + 1;
+            let last = end.min(segment.first + frames);
+            if seq >= last || seq < segment.first {
+                continue;
+            }
+            let edge = |at: usize| match at {
+                0 => 0,
+                at => segment.ends.get(at - 1).map_or(segment.bytes.len(), |end| *end as usize),
+            };
+            let (Some(from), Some(to)) = (place(seq), place(last)) else { return seq };
+            out(segment.bytes.slice(edge(from)..edge(to)));
+            seq = last;
+        }
+        seq
+    }
+
+    /// The segment in which a frame is. It is searched no further from the end than it can be: each segment
+    /// has a frame, and most readers are near the end.
+    fn segment_of(&self, seq: u64) -> usize {
+        let behind = usize::try_from(self.next - seq).unwrap_or(usize::MAX);
+        let mut low = self.segments.len().saturating_sub(behind);
+        let mut high = self.segments.len();
+        while high - low > 1 {
+            let middle = usize::midpoint(low, high);
+            if self.segments[middle].first <= seq {
+                low = middle;
+            } else {
+                high = middle;
+            }
+        }
+        low
+    }
+
+    /// Hands out what comes at `seq` and after it, whole frames, until about `bytes_max` (at least one
+    /// frame). Returns the number of the next frame to read. `seq` must be kept or be the next.
+    pub(crate) fn read(&mut self, seq: u64, bytes_max: usize, mut out: impl FnMut(Bytes)) -> u64 {
+        self.seal();
+        let mut seq = seq;
+        let mut taken = 0;
+        let begin = self.segment_of(seq);
+        for segment in self.segments.range(begin..) {
+            let skip = usize::try_from(seq.saturating_sub(segment.first)).unwrap_or(usize::MAX);
+            let frames = segment.ends.len() + 1;
+            if skip >= frames {
+                continue;
+            }
+            if taken >= bytes_max {
+                break;
+            }
+            let from = if skip == 0 { 0 } else { segment.ends[skip - 1] as usize };
+            out(segment.bytes.slice(from..));
+            taken += segment.bytes.len() - from;
+            seq = segment.first + frames as u64;
+        }
+        seq
+    }
+}
+
+#[cfg(test)]
+mod tests;

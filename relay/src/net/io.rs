@@ -1,0 +1,314 @@
+//! A connection with or without TLS, and what was read ahead of its owner. Passes bytes; knows none of them.
+
+use std::{
+    io,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::{Buf, Bytes};
+use rustix::net::{RecvFlags, SendFlags, recv, send};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, Interest, ReadBuf},
+    net::{TcpStream, UnixStream},
+};
+use tokio_rustls::server::TlsStream;
+
+use crate::net::addresses::Counted;
+
+/// Linux: a peer that is gone raises no signal. Elsewhere the sockets are made so, or the process ignores it.
+#[cfg(target_os = "linux")]
+const NO_SIGNAL: SendFlags = SendFlags::NOSIGNAL;
+#[cfg(not(target_os = "linux"))]
+const NO_SIGNAL: SendFlags = SendFlags::empty();
+/// Linux: more follows, so what does not fill a packet waits for it. Elsewhere it goes by itself.
+#[cfg(target_os = "linux")]
+const MORE_FOLLOWS: SendFlags = SendFlags::MORE;
+#[cfg(not(target_os = "linux"))]
+const MORE_FOLLOWS: SendFlags = SendFlags::empty();
+
+/// A connection taken off the shared port.
+#[derive(Debug)]
+pub struct Io {
+    ahead: Bytes,
+    link: Link,
+    held: Option<Counted>,
+    ending: bool,
+    /// Whether a plain socket did not take all that it was given last.
+    is_full: bool,
+}
+
+/// A connection as it was accepted.
+#[derive(Debug)]
+pub enum Socket {
+    /// From an address.
+    Tcp(TcpStream),
+    /// From this machine.
+    Unix(UnixStream),
+}
+
+#[derive(Debug)]
+enum Link {
+    Tcp(TcpStream),
+    // Behind a pointer, so that there is room in the first for which of them it is.
+    Unix(Box<UnixStream>),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl From<Socket> for Io {
+    fn from(socket: Socket) -> Self {
+        match socket {
+            Socket::Tcp(tcp) => tcp.into(),
+            Socket::Unix(unix) => Self::over(Link::Unix(Box::new(unix))),
+        }
+    }
+}
+
+impl From<TcpStream> for Io {
+    fn from(tcp: TcpStream) -> Self {
+        Self::over(Link::Tcp(tcp))
+    }
+}
+
+impl From<TlsStream<TcpStream>> for Io {
+    fn from(tls: TlsStream<TcpStream>) -> Self {
+        Self::over(Link::Tls(Box::new(tls)))
+    }
+}
+
+impl Io {
+    fn over(link: Link) -> Self {
+        Self { ahead: Bytes::new(), link, held: None, ending: false, is_full: false }
+    }
+
+    /// Puts bytes back, to be read first.
+    pub(crate) fn unread(&mut self, ahead: Bytes) {
+        self.ahead = if self.ahead.is_empty() {
+            ahead
+        } else {
+            [ahead, std::mem::take(&mut self.ahead)].concat().into()
+        };
+    }
+
+    /// From now on the end of the connection follows at once what is written: on a plain socket both are one
+    /// packet.
+    pub(crate) fn end_follows(&mut self) {
+        self.ending = true;
+    }
+
+    /// Whether dropping it says goodbye to the peer as well as `shutdown` does.
+    pub(crate) fn ends_by_drop(&self) -> bool {
+        !matches!(self.link, Link::Tls(_))
+    }
+
+    /// Keeps the connection counted for as long as it lives.
+    pub(crate) fn hold(&mut self, counted: Counted) {
+        self.held = Some(counted);
+    }
+
+    /// Counts the connection where its request counted.
+    pub(crate) fn absorb(&mut self, counted: Option<Counted>) {
+        if let Some(held) = &mut self.held {
+            held.absorb(counted);
+        }
+    }
+}
+
+/// Sends by the bare system call: that of the C library is a place where a thread may be cancelled, and each
+/// one of it pays for that. A socket that took all so far is not asked first whether it takes more.
+fn poll_send(
+    tcp: &TcpStream,
+    cx: &mut Context<'_>,
+    bytes: &[u8],
+    flags: SendFlags,
+    is_full: &mut bool,
+) -> Poll<io::Result<usize>> {
+    let once = || send(tcp, bytes, flags | NO_SIGNAL).map_err(io::Error::from);
+    let mut taken = if *is_full { Err(io::ErrorKind::WouldBlock.into()) } else { once() };
+    while taken.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock) {
+        *is_full = true;
+        ready!(tcp.poll_write_ready(cx))?;
+        taken = tcp.try_io(Interest::WRITABLE, once);
+    }
+    *is_full = taken.as_ref().is_ok_and(|taken| *taken < bytes.len());
+    Poll::Ready(taken)
+}
+
+/// Receives by the bare system call, as is sent. What did not fill the buffer was all there is: that is told
+/// to the runtime as if it had been asked for more.
+fn poll_recv(tcp: &TcpStream, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    loop {
+        ready!(tcp.poll_read_ready(cx))?;
+        let room = buf.remaining();
+        let mut taken = 0;
+        let received = tcp.try_io(Interest::READABLE, || {
+            (taken, _) = recv(tcp, buf.initialize_unfilled(), RecvFlags::empty())?;
+            if taken > 0 && taken < room { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
+        });
+        match received {
+            Err(error) if taken == 0 && error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) if taken == 0 => return Poll::Ready(Err(error)),
+            _ => {
+                buf.advance(taken);
+                return Poll::Ready(Ok(()));
+            }
+        }
+    }
+}
+
+macro_rules! each {
+    ($self:ident, $link:ident => $body:expr) => {
+        match &mut $self.get_mut().link {
+            Link::Tcp($link) => $body,
+            Link::Unix($link) => $body,
+            Link::Tls($link) => $body,
+        }
+    };
+}
+
+impl AsyncRead for Io {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if !self.ahead.is_empty() {
+            let n = self.ahead.len().min(buf.remaining());
+            buf.put_slice(&self.ahead[..n]);
+            self.ahead.advance(n);
+            if self.ahead.is_empty() {
+                self.ahead = Bytes::new();
+            }
+            return Poll::Ready(Ok(()));
+        }
+        match &mut self.link {
+            Link::Tcp(tcp) => poll_recv(tcp, cx, buf),
+            Link::Unix(unix) => Pin::new(unix).poll_read(cx, buf),
+            Link::Tls(tls) => Pin::new(tls).poll_read(cx, buf),
+        }
+    }
+}
+
+impl AsyncWrite for Io {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let Self { link, ending, is_full, .. } = self.get_mut();
+        match link {
+            Link::Tcp(tcp) => {
+                let flags = if *ending { MORE_FOLLOWS } else { SendFlags::empty() };
+                poll_send(tcp, cx, buf, flags, is_full)
+            }
+            Link::Unix(unix) => Pin::new(unix).poll_write(cx, buf),
+            Link::Tls(tls) => Pin::new(tls).poll_write(cx, buf),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        each!(self, link => Pin::new(link).poll_write_vectored(cx, bufs))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        !matches!(self.link, Link::Tls(_))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        each!(self, link => Pin::new(link).poll_flush(cx))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        each!(self, link => Pin::new(link).poll_shutdown(cx))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{future::poll_fn, sync::Arc, task::Wake};
+
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+        sync::Notify,
+    };
+
+    use super::*;
+
+    /// A socket of ours, and its peer.
+    async fn pair() -> (Io, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("its address");
+        let peer = TcpStream::connect(address).await.expect("it listens");
+        let (ours, _) = listener.accept().await.expect("a connection");
+        (ours.into(), peer)
+    }
+
+    #[derive(Default)]
+    struct Told(Notify);
+
+    impl Wake for Told {
+        fn wake(self: Arc<Self>) {
+            self.0.notify_one();
+        }
+    }
+
+    /// Once a read was refused, the waker that it left is told of what comes, with nobody asking in between:
+    /// on that a task relies which reads only when it was told.
+    #[tokio::test]
+    async fn what_comes_after_a_refused_read_is_told_each_time() {
+        let (mut io, mut peer) = pair().await;
+        let told = Arc::<Told>::default();
+        let waker = told.clone().into();
+        let mut buffer = [0; 16];
+        for round in 0..100_usize {
+            let (mut taken, sent) = (0, 1 + round % 40);
+            let mut more = || {
+                let mut buf = ReadBuf::new(&mut buffer);
+                let mut cx = Context::from_waker(&waker);
+                let polled = Pin::new(&mut io).poll_read(&mut cx, &mut buf);
+                taken += buf.filled().len();
+                (polled.is_ready(), taken)
+            };
+            while more().0 {}
+            peer.write_all(&[7; 40][..sent]).await.expect("a socket");
+            loop {
+                told.0.notified().await;
+                while more().0 {}
+                if more().1 == sent {
+                    break;
+                }
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_socket_that_is_full_takes_the_rest_later_and_in_order() {
+        let (mut io, mut peer) = pair().await;
+        let sent: Vec<u8> = (0..8_000_000_u32).map(|n| (n / 3) as u8).collect();
+        let all = sent.clone();
+        let writing = tokio::spawn(async move {
+            let (mut at, mut refused) = (0, 0);
+            while at < all.len() {
+                let rest = &all[at..];
+                at += poll_fn(|cx| {
+                    let polled = Pin::new(&mut io).poll_write(cx, rest);
+                    refused += usize::from(polled.is_pending());
+                    polled
+                })
+                .await
+                .expect("a socket");
+            }
+            refused
+        });
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        let mut came = Vec::new();
+        peer.read_to_end(&mut came).await.expect("a socket");
+        assert!(came == sent);
+        assert!(writing.await.expect("a task") > 0);
+    }
+}

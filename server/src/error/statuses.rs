@@ -1,0 +1,70 @@
+//! The codes of the API's own, each with its status.
+
+/// Every code of the API's own, by its status. `role_unknown` is 422 where it is a claim of a token.
+pub(crate) const STATUSES: &[(u16, &[&str])] = &[
+    (
+        400,
+        &[
+            "body_malformed",
+            "idempotency_key_invalid",
+            "idempotency_unsupported",
+            "if_match_invalid",
+            "path_invalid",
+            "query_invalid",
+        ],
+    ),
+    (401, &["credential_invalid", "credential_missing"]),
+    (403, &["banned", "scope_missing"]),
+    (
+        404,
+        &[
+            "api_key_unknown",
+            "app_unknown",
+            "ask_unknown",
+            "key_unknown",
+            "path_unknown",
+            "revocation_unknown",
+            "role_unknown",
+            "room_unknown",
+            "user_unknown",
+            "version_unknown",
+        ],
+    ),
+    (405, &["method_not_allowed"]),
+    (408, &["body_timeout"]),
+    (
+        409,
+        &[
+            "api_keys_exceeded",
+            "app_exists",
+            "idempotency_under_way",
+            "key_current",
+            "keys_exceeded",
+            "next_key_exists",
+            "no_current_key",
+            "revocations_exceeded",
+            "version_conflict",
+        ],
+    ),
+    (412, &["etag_mismatch"]),
+    (413, &["body_too_large"]),
+    (415, &["media_type_unsupported"]),
+    (
+        422,
+        &[
+            "app_id_invalid",
+            "body_invalid",
+            "expires_invalid",
+            "idempotency_mismatch",
+            "name_invalid",
+            "revocation_invalid",
+            "role_refused",
+            "roles_invalid",
+            "scopes_invalid",
+            "ttl_invalid",
+        ],
+    ),
+    (429, &["rate_limited"]),
+    (500, &["internal"]),
+    (503, &["relay_unavailable", "store_unavailable"]),
+];

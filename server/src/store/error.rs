@@ -1,0 +1,142 @@
+//! Why the database did not do what it should. Pure.
+
+use std::fmt;
+
+use crate::deployment::NotTheDatabase;
+
+/// Why the database cannot be written or read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reason {
+    /// No room on the disk.
+    Full,
+    /// The disk reports an error, or a file may not grow.
+    Disk,
+    /// Another process holds it.
+    Locked,
+    /// It may be read only.
+    ReadOnly,
+    /// What is there is no database any more.
+    Damaged,
+    /// Its file cannot be opened.
+    Closed,
+    /// This process has more to do with it than it can.
+    Busy,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full => "the disk is full",
+            Self::Disk => "the disk reports an error, or a file may not grow",
+            Self::Locked => "another process keeps it locked",
+            Self::ReadOnly => "it is read-only",
+            Self::Damaged => "it is damaged",
+            Self::Closed => "its file cannot be opened",
+            Self::Busy => "it is too busy",
+        })
+    }
+}
+
+impl Reason {
+    /// By SQLite's primary result code (<https://www.sqlite.org/rescode.html>).
+    fn of_code(code: u32) -> Option<Self> {
+        match code & 0xff {
+            5 | 6 | 15 => Some(Self::Locked),
+            8 => Some(Self::ReadOnly),
+            7 | 10 | 22 => Some(Self::Disk),
+            11 | 26 => Some(Self::Damaged),
+            13 => Some(Self::Full),
+            14 => Some(Self::Closed),
+            _ => None,
+        }
+    }
+
+    /// `None`: the database works, and what was asked of it was wrong.
+    pub(super) fn of(error: &sqlx::Error) -> Option<Self> {
+        match error {
+            sqlx::Error::Database(error) => Self::of_code(error.code()?.parse().ok()?),
+            sqlx::Error::PoolTimedOut => Some(Self::Busy),
+            sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => Some(Self::Closed),
+            sqlx::Error::Io(_) => Some(Self::Disk),
+            _ => None,
+        }
+    }
+}
+
+/// Why the store failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StoreError {
+    /// The database.
+    #[error("the database: {0}")]
+    Sql(#[from] sqlx::Error),
+    /// Its schema.
+    #[error("the database's schema: {0}")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    /// Its file.
+    #[error("the database's file: {0}")]
+    File(#[from] std::io::Error),
+    /// What lies in the folder is not what was there.
+    #[error(transparent)]
+    NotTheDatabase(#[from] NotTheDatabase),
+    /// A row that this version did not write.
+    #[error("a row of {0} does not read")]
+    Row(&'static str),
+    /// A number that the database has no place for.
+    #[error("a number of {0} is too large")]
+    Number(&'static str),
+    /// Nobody tried: it failed a moment ago, or others were first.
+    #[error("the database: {0}")]
+    Unavailable(Reason),
+    /// A statement of the transaction failed before.
+    #[error("the transaction is over")]
+    Over,
+}
+
+impl StoreError {
+    /// Others were first for too long.
+    pub(crate) fn busy() -> Self {
+        Self::Unavailable(Reason::Busy)
+    }
+
+    /// Why the database does not work; `None` if it does, and this was another fault.
+    pub(crate) fn reason(&self) -> Option<Reason> {
+        match self {
+            Self::Sql(error) => Reason::of(error),
+            Self::Unavailable(reason) => Some(*reason),
+            _ => None,
+        }
+    }
+}
+
+/// A number as the database keeps it.
+pub(super) fn signed(number: u64, what: &'static str) -> Result<i64, StoreError> {
+    i64::try_from(number).map_err(|_| StoreError::Number(what))
+}
+
+/// A bound to compare with: beyond the largest number there is nothing.
+pub(super) fn bound(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_way_to_fail_has_its_reason() {
+        for (code, reason) in [
+            (5, Some(Reason::Locked)),
+            (261, Some(Reason::Locked)),
+            (8, Some(Reason::ReadOnly)),
+            (778, Some(Reason::Disk)),
+            (11, Some(Reason::Damaged)),
+            (13, Some(Reason::Full)),
+            (14, Some(Reason::Closed)),
+            (19, None),
+            (2067, None),
+            (1, None),
+        ] {
+            assert_eq!(Reason::of_code(code), reason, "{code}");
+        }
+    }
+}
