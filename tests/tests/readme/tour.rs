@@ -71,13 +71,11 @@ fn the_tour_runs_twice_and_then_in_any_order() -> Result<()> {
     }
     let page = std::fs::read_to_string(data.path().join("latency.html"))?;
     ensure!(page.contains("<svg"), "no chart in the page");
-    for seed in [1, 2] {
-        let order = shuffled(sections.len(), seed);
-        eprintln!("seed {seed}: {order:?}");
-        let shuffled = order.iter().filter_map(|at| sections.get(*at));
-        let walked = walk(&place, shuffled);
-        walked.with_context(|| format!("seed {seed}: {order:?}"))?;
-    }
+    // One order, as each walk takes half a minute. Other seeds are tried by hand: STAGEDOOR_TOUR_SEED.
+    let seed = std::env::var("STAGEDOOR_TOUR_SEED").map_or(Ok(1), |seed| seed.parse())?;
+    let order = shuffled(sections.len(), seed);
+    let walked = walk(&place, order.iter().filter_map(|at| sections.get(*at)));
+    walked.with_context(|| format!("seed {seed}: {order:?}"))?;
     let left = walk(&place, look.iter())?.sections;
     assert_eq!(left, found, "roles and bans are left as they were found");
     Ok(())
