@@ -10,7 +10,7 @@
 //! 6. [`peers`]: the servers, each on its core.
 //! 7. [`chart`]: the results as a chart of bars.
 //! 8. [`lines`]: the curves as a chart of lines.
-//! 9. [`tunnel`]: TLS for a generator that speaks none, and a count of records.
+//! 9. [`tunnel`]: gives TLS to a generator that has none, and counts records.
 //! 10. [`results`]: what was measured, kept; medians and ratios.
 //! 11. [`machine`]: where, when, and with which versions.
 //! 12. [`broadcast`]: a relay as it is written on `tokio::broadcast`.

@@ -1,5 +1,5 @@
-//! TLS for a generator that speaks none: plain connections in, encrypted ones out to the server, and a count
-//! of the server's records on the way. It runs on the generator's core and is never part of what is measured.
+//! Gives TLS to a generator that has none: takes plain connections, opens encrypted ones to the server, and
+//! counts the server's records on the way. It runs on the generator's core and is never part of what is measured.
 
 use std::{
     io,

@@ -1,5 +1,5 @@
-//! Who did something. An id alone does not say: a user may be named as an API key or as the operator is, so
-//! an actor has a kind.
+//! The actor of an act. An actor has a kind as well as an id, because a user may have the same name as an
+//! API key or as the operator.
 
 use std::sync::Arc;
 
@@ -42,7 +42,7 @@ impl ActorKind {
     }
 }
 
-/// Who did something.
+/// The actor of an act.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Actor {
@@ -79,7 +79,7 @@ impl Actor {
     }
 }
 
-/// Who did something, and from where.
+/// The actor of an act, and the address it came from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct By {
     /// Who.

@@ -1,6 +1,6 @@
 //! What the relay tells the server, for the audit trail and for usage. Carries ids and codes; never a token.
-//! Texts are shared, since what is told often is told of what lives on; those that no token proved are of the
-//! form that a record may hold, or left out.
+//! Texts are shared, because many events name the same room or user. A text that no token proved has the form
+//! that a record may hold, or is left out.
 
 use std::{borrow::Cow, sync::Arc};
 

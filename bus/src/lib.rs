@@ -8,7 +8,7 @@
 //! 4. [`event`]: what the relay tells the server.
 //! 5. [`store`]: what the relay asks the server to store before it answers.
 //! 6. [`directory`]: what the relay must know of each app to decide at the door.
-//! 7. [`actor`]: who did something.
+//! 7. [`actor`]: the actor of an act.
 //! 8. [`text`]: a text that an event or a record may hold.
 //! 9. [`revocations`]: the list of what is revoked, as the door reads it.
 //! 10. `revocations::held`: entries that are to be stored: the doors go by each for as long as somebody holds it.

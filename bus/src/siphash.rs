@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, RandomState};
 
 use siphasher::sip128::{Hash128, SipHasher13};
 
-/// A key that is made anew for each list, so hashes must not leave the process.
+/// A key that each list makes for itself, so hashes must not leave the process.
 #[derive(Clone, Copy)]
 pub(crate) struct SipKey(SipHasher13);
 

@@ -6,7 +6,7 @@
 //!
 //! 1. [`scenario`]: what is done to a server, one file for each scenario.
 //! 2. `scenario::churn`: `churn`: members come, renew their tokens and go in one room, as fast as they can.
-//! 3. `scenario::fanout`: `fanout`: one publisher, many subscribers, so many frames in flight.
+//! 3. `scenario::fanout`: `fanout`: one publisher, many subscribers, a fixed number of frames in flight.
 //! 4. `scenario::idle`: `idle`: members that do nothing: what each costs the server in memory, and whether it is given back.
 //! 5. `scenario::join_storm`: `join-storm`: connect, log in with a real token, be seated, close; as fast as it goes.
 //! 6. `scenario::latency`: `latency`: frames at a fixed rate, whatever comes of them.
@@ -18,7 +18,7 @@
 //! 12. [`run`]: publishers, receivers and one loop over their sockets.
 //! 13. `run::ledger`: what a run counts: what was delivered, what is still owed, how late it came, and what was wrong.
 //! 14. [`storm`]: logins, many at a time, one after another.
-//! 15. [`publisher`]: who publishes, and which of its frames are under way.
+//! 15. [`publisher`]: one publisher of a run, and which of its frames are under way.
 //! 16. [`member`]: one member: its socket, and what it should hear next.
 //! 17. [`report`]: outcomes as a page with charts.
 //! 18. `report::chart`: a chart of lines as SVG. Pure.

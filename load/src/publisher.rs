@@ -1,6 +1,6 @@
-//! Who publishes, to whom, and which of its frames are under way.
+//! One publisher of a run: its receivers, and which of its frames are under way.
 
-/// Who publishes, to whom.
+/// A publisher and its receivers.
 pub(crate) struct Publisher {
     pub(crate) member: usize,
     pub(crate) group: u32,

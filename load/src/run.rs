@@ -32,7 +32,7 @@ const PAYLOAD_BYTES_MAX: usize = 1 << 24;
 /// When the next frame is published.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Pace {
-    /// When fewer than so many frames of the publisher are under way.
+    /// When fewer than this number of the publisher's frames are under way.
     Window(u64),
     /// So many a second, whatever comes of them.
     Rate(f64),

@@ -97,7 +97,7 @@ impl Tries {
     }
 }
 
-/// Attacks in every way, or in one alone, until it is told to stop; how often it tried.
+/// Attacks in every way, or only in one, until `stop` says so. Returns how often it tried.
 pub async fn attack(
     known: Arc<Known>,
     only: Option<Kind>,

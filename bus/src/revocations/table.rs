@@ -1,6 +1,6 @@
 //! One table of the list, and a filter before it. Most tokens are not revoked, and the table of a million
 //! entries lies far from the processor: the filter, a byte for each entry, says of nearly all of them that
-//! they are not in it. What was taken out stays in the filter until it is made anew.
+//! they are not in it. An entry that was removed stays in the filter until the filter is rebuilt.
 
 use std::{
     collections::HashMap,
@@ -128,7 +128,7 @@ impl Table {
         gone
     }
 
-    /// Makes the filter anew, for so many entries.
+    /// Rebuilds the filter for this number of entries.
     fn filter_for(&mut self, entries: usize) {
         let words = entries.div_ceil(ENTRIES_A_WORD).next_power_of_two();
         self.filter = vec![0; words];

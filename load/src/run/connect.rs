@@ -80,8 +80,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// From now on the first so many members of those who hear read so many bytes a second, and hold no
-    /// window.
+    /// Slows the first `count` subscribers down to `bytes_per_s`. From now on they no longer hold the window.
     pub(crate) fn slow_down(&mut self, count: usize, bytes_per_s: usize) -> Result<(), LoadError> {
         self.trickle_bytes = (bytes_per_s as f64 * TRICKLE_INTERVAL.as_secs_f64()).ceil() as usize;
         let slow = self.members.iter_mut().filter(|member| member.hears).take(count);

@@ -1,5 +1,5 @@
-//! `churn`: members come, renew their tokens and go in one room, as fast as they can. Unlike `join-storm` all
-//! of it happens in a room that others sit in and are told of.
+//! `churn`: members come, renew their tokens and go in one room, as fast as they can. Unlike `join-storm`,
+//! it all happens in one room, whose other members receive the presence events.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! `fanout`: one publisher, many subscribers, so many frames in flight.
+//! `fanout`: one publisher, many subscribers, a fixed number of frames in flight.
 
 use std::time::Duration;
 
