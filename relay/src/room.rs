@@ -33,7 +33,7 @@ pub(crate) use self::{
     core::Room,
     entry::{EnterError, Entering, Found, Gone},
     inbox::{GrantUpdate, Inbox, Letter, News, Switch},
-    member::{Occupant, grant_kind, may_subscribe, sees},
+    member::{Occupant, may_subscribe, sees},
     paging::{member_bytes, stream_bytes},
     publish::{PublishError, Publishing},
     registry::Rooms,

@@ -86,7 +86,7 @@ pub(crate) fn issue(
     if ttl_s == 0 {
         return Err(Fault::must(Refusal::TimesInvalid, Field::of("ttl_s"), "at least 1").into());
     }
-    let role = wanted.role.parse()?;
+    let role = wanted.role.parse().map_err(Refusal::from)?;
     let Stay { once, at_exp, max_stay, until, cnf } = wanted.stay;
     let claims = Claims {
         grants: wanted.grants,

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use stagedoor_bus::{Actor, By};
-use stagedoor_token::{Action, Decision, Grants, Kind as GrantKind, authorize};
-use stagedoor_wire::member::{Kind, Member};
+use stagedoor_token::{Action, Decision, Grants, authorize};
+use stagedoor_wire::member::Member;
 
 use super::seat_token::SeatToken;
 use crate::log::stream::Stream;
@@ -52,14 +52,4 @@ pub(crate) fn may_subscribe(grants: &Grants, stream: &Stream) -> bool {
 /// Whether a member that has these grants is seen by nobody.
 pub(super) fn is_hidden(grants: &Grants) -> bool {
     grants.presence.seen_by.is_empty()
-}
-
-/// The kind as grants call it.
-pub(crate) fn grant_kind(kind: Kind) -> GrantKind {
-    match kind {
-        Kind::Audio => GrantKind::Audio,
-        Kind::Video => GrantKind::Video,
-        Kind::Screen => GrantKind::Screen,
-        Kind::Data => GrantKind::Data,
-    }
 }

@@ -11,7 +11,6 @@ use stagedoor_wire::{
 use super::{
     core::Room,
     inbox::{Inbox, Letter, News},
-    member::grant_kind,
     streams::share_bytes,
     views::Dues,
 };
@@ -134,7 +133,7 @@ impl Room {
 }
 
 fn may_publish(grants: &Grants, publishing: &Publishing) -> Result<(), Rule> {
-    let kind = grant_kind(publishing.kind);
+    let kind = publishing.kind;
     let live = publishing.live;
     match authorize(grants, &Action::Publish { stream: &publishing.name, kind, live }) {
         Decision::Allowed => Ok(()),

@@ -9,7 +9,7 @@ use std::{
 use stagedoor_token::Pattern;
 use stagedoor_wire::{limits::Limits, member::StreamInfo, name::StreamName};
 
-use super::member::{Occupant, grant_kind};
+use super::member::Occupant;
 use crate::log::stream::{Ended, Stream};
 
 /// So many prefixes are tried at each stream; of more, those are looked up that the stream's name has.
@@ -91,7 +91,7 @@ impl Streams {
             let info = &live.stream.info;
             let may = kept < publish.streams_max
                 && publish.streams.matches(&info.name)
-                && publish.kinds.contains(grant_kind(info.kind));
+                && publish.kinds.contains(info.kind);
             kept += u32::from(may);
             !may
         });

@@ -5,12 +5,12 @@ use std::{borrow::Cow, sync::Arc};
 
 use bytes::Bytes;
 use stagedoor_bus::{Event as BusEvent, Text};
-use stagedoor_token::{Action, Grants, Kinds, RoleName, Verb as GrantVerb};
+use stagedoor_token::{Action, Grants, Kinds, RoleName, Verb};
 use stagedoor_wire::{
     close::Close,
     code::ErrorCode,
     reply::{Admitted, Done, Refusal},
-    request::{Moderate, Verb},
+    request::{Act, Moderate},
 };
 
 use super::{
@@ -18,21 +18,14 @@ use super::{
     replies::{ok, refusal, role_full},
     requester::Requester,
 };
-use crate::room::{ChangeError, Failed, GrantChange, Occupant, Room, grant_kind, sees};
+use crate::room::{ChangeError, Failed, GrantChange, Occupant, Room, sees};
 
-/// The verb as grants call it; to decline takes the right to accept.
-fn grant_verb(verb: Verb, waiting: bool) -> GrantVerb {
-    match verb {
-        Verb::Kick => GrantVerb::Kick,
-        Verb::Ban => GrantVerb::Ban,
-        Verb::Mute => GrantVerb::Mute,
-        Verb::Unmute => GrantVerb::Unmute,
-        Verb::Promote => GrantVerb::Promote,
-        Verb::Demote => GrantVerb::Demote,
-        Verb::Admit => GrantVerb::Admit,
-        Verb::Decline if waiting => GrantVerb::Admit,
-        Verb::Decline => GrantVerb::Promote,
-        Verb::Close => GrantVerb::Close,
+/// The verb that grants must name for an act; declining takes the right to accept.
+fn grant_verb(act: Act, waiting: bool) -> Verb {
+    match act {
+        Act::Verb(verb) => verb,
+        Act::Decline if waiting => Verb::Admit,
+        Act::Decline => Verb::Promote,
     }
 }
 
@@ -50,14 +43,14 @@ fn admits_many(moderate: &Moderate) -> bool {
 
 fn check_fields(moderate: &Moderate) -> Result<(), Box<Refusal>> {
     let verb = moderate.verb;
-    let gives = matches!(verb, Verb::Promote | Verb::Demote);
-    let mutes = matches!(verb, Verb::Mute | Verb::Unmute);
+    let gives = matches!(verb, Act::Verb(Verb::Promote | Verb::Demote));
+    let mutes = matches!(verb, Act::Verb(Verb::Mute | Verb::Unmute));
     let named = [moderate.user.is_some(), moderate.users.is_some(), moderate.all];
     let named = named.into_iter().filter(|named| *named).count();
-    if named != usize::from(verb != Verb::Close) {
+    if named != usize::from(verb != Verb::Close.into()) {
         return Err(invalid("every verb but `close` names a `user`, or `admit` `users` or `all`"));
     }
-    if verb != Verb::Admit && admits_many(moderate) {
+    if verb != Verb::Admit.into() && admits_many(moderate) {
         return Err(invalid("only `admit` names `users` or `all`"));
     }
     if gives != moderate.role.is_some() {
@@ -66,7 +59,7 @@ fn check_fields(moderate: &Moderate) -> Result<(), Box<Refusal>> {
     if moderate.kinds.is_some() && !mutes {
         return Err(invalid("only `mute` and `unmute` name `kinds`"));
     }
-    if moderate.for_s.is_some() && verb != Verb::Ban {
+    if moderate.for_s.is_some() && verb != Verb::Ban.into() {
         return Err(invalid("only `ban` has a `for_s`"));
     }
     Ok(())
@@ -77,7 +70,7 @@ impl Requester {
         match self.try_moderate(moderate) {
             Ok(Acted::Done) => {
                 // The room told that it was closed before what followed of it.
-                if moderate.verb != Verb::Close {
+                if moderate.verb != Verb::Close.into() {
                     self.shared.bus.tell(self.moderated(moderate)("ok".into()));
                 }
                 Ok(Some(ok(moderate.id, Done {})))
@@ -135,7 +128,7 @@ impl Requester {
             return self.admit_many(moderate).map(Acted::Admitted);
         }
         let Some(user) = &moderate.user else {
-            self.allow(&Action::Moderate { verb: GrantVerb::Close, target_rank: None })?;
+            self.allow(&Action::Moderate { verb: Verb::Close, target_rank: None })?;
             let act = self.moderated(moderate)("ok".into());
             self.shared.close(self.seat.room(), Some(act));
             return Ok(Acted::Done);
@@ -145,15 +138,15 @@ impl Requester {
 
     /// The member that an act is about. A member that may not do the act at all learns that first; then one that it
     /// neither sees nor decides about is as if it were not there.
-    fn target(&self, verb: Verb, user: &str) -> Result<Arc<Occupant>, Box<Refusal>> {
+    fn target(&self, act: Act, user: &str) -> Result<Arc<Occupant>, Box<Refusal>> {
         let grants = self.seat.grants();
-        let verbs = [grant_verb(verb, false), grant_verb(verb, true)];
+        let verbs = [grant_verb(act, false), grant_verb(act, true)];
         if !verbs.iter().any(|verb| grants.moderate.contains(*verb)) {
             self.allow(&Action::Moderate { verb: verbs[0], target_rank: None })?;
         }
         let target = self.seat.room().occupant(user).ok_or_else(unknown)?;
         let known = sees(grants, &target.grants) || self.seat.room().decides(grants, &target);
-        let verb = grant_verb(verb, target.waiting);
+        let verb = grant_verb(act, target.waiting);
         if !known {
             return Err(unknown());
         }
@@ -170,10 +163,14 @@ impl Requester {
         let me = self.seat.me().by();
         let user = &target.member.user;
         let kinds = || match &moderate.kinds {
-            Some(kinds) => kinds.iter().map(|kind| grant_kind(*kind)).collect(),
+            Some(kinds) => kinds.iter().copied().collect(),
             None => Kinds::all(),
         };
-        let done = match moderate.verb {
+        let verb = match moderate.verb {
+            Act::Verb(verb) => verb,
+            Act::Decline => return self.decline(target),
+        };
+        let done = match verb {
             Verb::Kick => {
                 let removal = Removal::kick(shared, room, user, me).ok_or(Failed::Changed)?;
                 return Ok(Acted::Storing(removal));
@@ -186,11 +183,6 @@ impl Requester {
             Verb::Unmute => self.change_grants(target, &GrantChange::Unmute(kinds())),
             Verb::Admit if target.waiting => self.change_grants(target, &GrantChange::Admit),
             Verb::Admit => Err(not_asked().into()),
-            Verb::Decline => match room.decline(target) {
-                Ok(true) => shared.evict_all(room, user, Close::Declined).ok_or(Failed::Changed),
-                Ok(false) => Ok(()),
-                Err(_) => Err(not_asked().into()),
-            },
             Verb::Promote | Verb::Demote => {
                 let role = self.assigned(moderate, &target.grants)?;
                 self.change_grants(target, &GrantChange::Give(role))?;
@@ -207,6 +199,20 @@ impl Requester {
             Verb::Close => Ok(()),
         };
         done.map(|()| Acted::Done)
+    }
+
+    /// Refuses what a member asked for; one that waits for admission is removed.
+    fn decline(&self, target: &Arc<Occupant>) -> Result<Acted, Failed<Box<Refusal>>> {
+        let room = self.seat.room();
+        match room.decline(target) {
+            Ok(true) => {
+                let user = &target.member.user;
+                let evicted = self.shared.evict_all(room, user, Close::Declined);
+                evicted.ok_or(Failed::Changed).map(|()| Acted::Done)
+            }
+            Ok(false) => Ok(Acted::Done),
+            Err(_) => Err(not_asked().into()),
+        }
     }
 
     /// The role that is given, if the member may give it to that one.

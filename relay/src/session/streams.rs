@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     log::stream::Wish,
-    room::{PublishError, Publishing, grant_kind},
+    room::{PublishError, Publishing},
 };
 
 fn patterns(texts: &[String]) -> Result<Vec<Pattern>, Box<Refusal>> {
@@ -27,7 +27,7 @@ fn patterns(texts: &[String]) -> Result<Vec<Pattern>, Box<Refusal>> {
 
 impl Requester {
     pub(super) fn publish(&mut self, publish: request::Publish) -> Result<Bytes, Box<Refusal>> {
-        let kind = grant_kind(publish.kind);
+        let kind = publish.kind;
         let live = self.seat.live();
         self.allow(&Action::Publish { stream: &publish.stream, kind, live })?;
         let limits = &self.shared.limits;

@@ -125,8 +125,8 @@ fn check_target(target: &Target) -> Result<(), ApiError> {
     let user = |field, user: &str| check_text(field, user, TOKEN.user_bytes_max);
     let room = |field, room: &str| check_text(field, room, TOKEN.room_bytes_max);
     let role = |field: &str, role: &str| {
-        let fault = |refusal| Fault::from(refusal).at(field.into());
-        role.parse::<RoleName>().map(drop).map_err(|refusal| fault(refusal).into())
+        let fault = |error| Fault::from(error).at(field.into());
+        role.parse::<RoleName>().map(drop).map_err(|error| fault(error).into())
     };
     match target {
         Target::Jti(jti) => check_text("target.jti", jti, TOKEN.jti_bytes_max),

@@ -9,7 +9,7 @@ use stagedoor_bus::{
     Answer, Command,
     command::{RoomSummary, Seated},
 };
-use stagedoor_token::{AppId, Kind, RoleName};
+use stagedoor_token::{AppId, Kind, Refusal, RoleName};
 use stagedoor_wire::{member::StreamInfo, name::Topic, request::To};
 use utoipa::ToSchema;
 
@@ -238,7 +238,7 @@ pub(crate) async fn assign(
     MemberPath { app, room, user }: MemberPath,
     Body(NewMemberRole { role }): Body<NewMemberRole>,
 ) -> Result<Json<Touched>, ApiError> {
-    let role: RoleName = role.parse().map_err(ApiError::from)?;
+    let role: RoleName = role.parse().map_err(Refusal::from)?;
     let record = of_member(&audited, "room.role", app, &room, &user);
     let record = record.role(&role);
     let asked_by = audited.caller.actor();

@@ -202,7 +202,8 @@ fn minted(arguments: Mint, json: bool) -> Done {
     };
     let grants = arguments.grants.as_deref().map(narrowing).transpose();
     let grants = grants.context("--grants").map_err(Failure::Usage)?;
-    let role = arguments.role.parse().map_err(|refusal: Refusal| Failure::Usage(refusal.into()))?;
+    let role =
+        arguments.role.parse().map_err(|error| Failure::Usage(Refusal::from(error).into()))?;
     let mut id = [0; 9];
     getrandom::fill(&mut id).ok().context("the system gives no random bytes")?;
     let jti = format!("t_{}", URL_SAFE_NO_PAD.encode(id));

@@ -7,16 +7,16 @@ use serde_json::Value;
 use stagedoor_wire::{
     member::Kind,
     reply::{Admitted, Invited},
-    request::{self, Request, Verb, op},
+    request::{self, Act, Request, Verb, op},
 };
 
 use crate::{error::AskError, room::Room};
 
-fn act(verb: Verb, user: Option<&str>) -> request::Moderate {
+fn act(act: impl Into<Act>, user: Option<&str>) -> request::Moderate {
     request::Moderate {
         op: op::Moderate,
         id: 0,
-        verb,
+        verb: act.into(),
         user: user.map(ToOwned::to_owned),
         users: None,
         all: false,
@@ -142,7 +142,7 @@ impl Room {
 
     /// Refuses what a member asked for; who waits for admission is removed.
     pub async fn decline(&self, user: &str) -> Result<(), AskError> {
-        self.moderate(act(Verb::Decline, Some(user))).await
+        self.moderate(act(Act::Decline, Some(user))).await
     }
 
     /// Closes the room for everybody.

@@ -1,11 +1,9 @@
 //! Grants and an action become a decision (`spec/roles.md` §Actions). What no grant names is refused, and the
 //! refusal says which rule it was.
 
-use crate::{
-    kind::{Kind, Verb},
-    role::Grants,
-    rule::Rule,
-};
+use stagedoor_grants::{Grants, Kind, Verb};
+
+use crate::rule::Rule;
 
 /// What a member wants to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,14 +2,14 @@
 //! the bounds; never whether a role allows it.
 
 use serde::Serialize;
+use stagedoor_grants::RoleName;
 
 use crate::{
     app::AppId,
     fault::{Fault, Why},
     field::Field,
-    grants::Narrowing,
+    narrowing::Narrowing,
     refusal::Refusal,
-    role::RoleName,
     stay::{AtExp, Confirmation, Until},
 };
 

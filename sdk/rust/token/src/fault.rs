@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use stagedoor_grants::RoleNameError;
+
 use crate::{field::Field, refusal::Refusal, rule::Rule};
 
 /// Why a token was refused, and where.
@@ -81,6 +83,12 @@ impl From<Refusal> for Fault {
     fn from(refusal: Refusal) -> Self {
         let field = refusal.field().map_or(Field::WHOLE, Field::of);
         Self { refusal, field, why: Why::Plain }
+    }
+}
+
+impl From<RoleNameError> for Fault {
+    fn from(error: RoleNameError) -> Self {
+        Refusal::from(error).into()
     }
 }
 

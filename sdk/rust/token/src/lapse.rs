@@ -3,12 +3,9 @@
 
 use std::sync::Arc;
 
-use crate::{
-    kind::Verbs,
-    pattern::Patterns,
-    role::{Grants, Publish, SendTo, Subscribe},
-    stay::Until,
-};
+use stagedoor_grants::{Grants, Patterns, Publish, SendTo, Subscribe, Verbs};
+
+use crate::stay::Until;
 
 /// The grants without the sections that are over at `now_s`; the very same ones when nothing is.
 ///

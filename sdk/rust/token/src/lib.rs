@@ -27,7 +27,7 @@
 //! 7. [`form`]: the forms of claims, grants and templates, and where JSON is not of one.
 //! 8. [`claims`]: what a token says, and the bounds of it.
 //! 9. [`key`]: keys, their states, and sets of them.
-//! 10. [`grants`]: a role narrowed by a token.
+//! 10. [`narrowing`]: a role narrowed by a token.
 //! 11. [`fault`]: a refusal, with the field that it is about.
 //! 12. [`field`]: a place in the claims, as a path.
 //! 13. [`rule`]: every rule of the grants, by name.
@@ -36,53 +36,47 @@
 //! 16. `lapse`: grants without what is over (`spec/token.md` §The stay).
 //! 17. [`stay`]: what a token says of the stay in its seat.
 //! 18. [`role`]: roles as templates, and the built-in ones.
-//! 19. [`caps`]: how much of a room a role may take.
-//! 20. [`kind`]: kinds of streams, verbs of moderation, and sets of either.
-//! 21. [`pattern`]: names and prefixes.
-//! 22. [`refusal`]: every code that a token may be refused with.
-//! 23. `base64url`: the one canonical form of it.
-//! 24. `strict`: how JSON is read strictly.
+//! 19. [`refusal`]: every code that a token may be refused with.
+//! 20. `base64url`: the one canonical form of it.
 
 pub mod app;
 pub mod authorize;
 mod base64url;
-pub mod caps;
 pub mod claims;
 pub mod fault;
 pub mod field;
 pub mod form;
-pub mod grants;
 mod header;
 pub mod key;
-pub mod kind;
 pub mod lapse;
 pub mod mint;
+pub mod narrowing;
 mod node;
-pub mod pattern;
 mod read;
 pub mod refusal;
 pub mod role;
 pub mod rule;
 pub mod seat;
 pub mod stay;
-mod strict;
 pub mod verify;
 
 pub use app::AppId;
 pub use authorize::{Action, Decision, authorize};
-pub use caps::{Caps, CapsNarrowing, SecondLogin};
 pub use claims::{Claims, Limits};
 pub use fault::Fault;
 pub use field::Field;
-pub use grants::{Narrowing, narrow, widening};
 pub use key::{Key, KeyError, KeySet, KeyState};
-pub use kind::{Kind, Kinds, Verb, Verbs};
 pub use lapse::lapsed;
 pub use mint::{MintError, mint};
-pub use pattern::{Pattern, PatternError, Patterns};
+pub use narrowing::{CapsNarrowing, Narrowing, narrow, widening};
 pub use refusal::Refusal;
-pub use role::{Grants, Presence, Publish, Role, RoleName, Roles, SendTo, Subscribe};
+pub use role::{Role, Roles};
 pub use rule::Rule;
 pub use seat::seat;
+pub use stagedoor_grants::{
+    Caps, Grants, Kind, Kinds, PATTERN_BYTES_MAX, PATTERNS_MAX, Pattern, PatternError, Patterns,
+    Presence, Publish, ROLE_NAME_BYTES_MAX, RoleName, RoleNameError, SECOND_LOGIN_ALLOW_MAX,
+    SecondLogin, SendTo, Subscribe, Verb, Verbs, WordError,
+};
 pub use stay::{AtExp, Confirmation, Thumbprint, Until};
 pub use verify::{explain_signature, kid_of_token, verify, verify_with_key, verify_within};

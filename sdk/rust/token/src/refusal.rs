@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use stagedoor_grants::RoleNameError;
+
 macro_rules! refusals {
     ($($(#[$doc:meta])* $name:ident = $code:literal, $public:literal, $field:literal, $words:literal;)*) => {
         /// Why a token was refused.
@@ -49,6 +51,12 @@ impl fmt::Display for Refusal {
 }
 
 impl std::error::Error for Refusal {}
+
+impl From<RoleNameError> for Refusal {
+    fn from(_: RoleNameError) -> Self {
+        Self::RoleInvalid
+    }
+}
 
 refusals! {
     /// Longer than `token_bytes_max`.

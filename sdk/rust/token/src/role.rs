@@ -1,176 +1,13 @@
 //! Roles as templates, and the built-in ones (`spec/roles.md`). What a template does not name is denied.
 
 use std::{
-    borrow::Borrow,
     collections::BTreeMap,
-    fmt,
-    ops::Deref,
-    str::FromStr,
     sync::{Arc, OnceLock},
 };
 
 use serde::{Deserialize, Serialize, de::Error as _};
 use serde_json::value::RawValue;
-
-use crate::{
-    caps::{Caps, SecondLogin},
-    kind::{Kinds, Verbs},
-    pattern::Patterns,
-    refusal::Refusal,
-    strict::{objects_only, present},
-};
-
-/// The name of a role: 1 to 32 bytes of `[a-z0-9_-]`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct RoleName(Arc<str>);
-
-impl RoleName {
-    /// The text, shared.
-    pub fn text(&self) -> Arc<str> {
-        self.0.clone()
-    }
-}
-
-impl FromStr for RoleName {
-    type Err = Refusal;
-
-    fn from_str(text: &str) -> Result<Self, Refusal> {
-        let clean = text
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-'));
-        if clean && (1..=32).contains(&text.len()) {
-            Ok(Self(text.into()))
-        } else {
-            Err(Refusal::RoleInvalid)
-        }
-    }
-}
-
-impl TryFrom<String> for RoleName {
-    type Error = Refusal;
-
-    fn try_from(text: String) -> Result<Self, Refusal> {
-        text.parse()
-    }
-}
-
-impl From<RoleName> for String {
-    fn from(name: RoleName) -> Self {
-        name.0.as_ref().to_owned()
-    }
-}
-
-impl Deref for RoleName {
-    type Target = str;
-
-    fn deref(&self) -> &str {
-        &self.0
-    }
-}
-
-impl Borrow<str> for RoleName {
-    fn borrow(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for RoleName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// What a member may do. A role's template has this form, and so have the effective grants that a
-/// member is told.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(remote = "Self", deny_unknown_fields)]
-pub struct Grants {
-    /// The role.
-    pub role: RoleName,
-    /// Acts of moderation reach lower ranks only.
-    #[serde(default)]
-    pub rank: u16,
-    /// What it may publish.
-    #[serde(default)]
-    pub publish: Publish,
-    /// What it may subscribe to.
-    #[serde(default)]
-    pub subscribe: Subscribe,
-    /// Whom it may message.
-    #[serde(default)]
-    pub send: SendTo,
-    /// Keys of the room's state that it may set.
-    #[serde(default)]
-    pub set: Patterns,
-    /// Acts of moderation that it may do.
-    #[serde(default)]
-    pub moderate: Verbs,
-    /// Whom it sees, and who sees it.
-    #[serde(default)]
-    pub presence: Presence,
-    /// Roles that it may ask to be given.
-    #[serde(default)]
-    pub ask: Patterns,
-    /// Roles of lower rank for which it may obtain a token for somebody else.
-    #[serde(default)]
-    pub invite: Patterns,
-    /// Whether who comes with it waits until admitted.
-    #[serde(default)]
-    pub waits: bool,
-    /// What a second login does; the app's setting unless given.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
-    pub second_login: Option<SecondLogin>,
-    /// How much it may take.
-    #[serde(default)]
-    pub caps: Caps,
-}
-
-/// What may be published.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(remote = "Self", default, deny_unknown_fields)]
-pub struct Publish {
-    /// Names of streams.
-    pub streams: Patterns,
-    /// Kinds of streams.
-    pub kinds: Kinds,
-    /// How many at once.
-    pub streams_max: u32,
-}
-
-/// What may be subscribed to.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(remote = "Self", default, deny_unknown_fields)]
-pub struct Subscribe {
-    /// Names of streams.
-    pub streams: Patterns,
-    /// Roles of their publishers.
-    pub from: Patterns,
-}
-
-/// Who may be messaged.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(remote = "Self", default, deny_unknown_fields)]
-pub struct SendTo {
-    /// Everybody in the room at once.
-    pub room: bool,
-    /// Everybody of these roles at once.
-    pub roles: Patterns,
-    /// One user, of these roles.
-    pub users: Patterns,
-}
-
-/// Who sees whom: both sides must allow it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(remote = "Self", default, deny_unknown_fields)]
-pub struct Presence {
-    /// Roles that it sees.
-    pub sees: Patterns,
-    /// Roles that see it.
-    pub seen_by: Patterns,
-}
-
-objects_only!(Grants, Publish, Subscribe, SendTo, Presence);
+use stagedoor_grants::{Grants, RoleName};
 
 /// A role of an app.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -255,6 +92,8 @@ impl Roles {
 
 #[cfg(test)]
 mod tests {
+    use stagedoor_grants::Verbs;
+
     use super::*;
 
     #[test]

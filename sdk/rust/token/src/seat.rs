@@ -3,13 +3,15 @@
 
 use std::sync::Arc;
 
+use stagedoor_grants::Grants;
+
 use crate::{
     claims::Claims,
     fault::{Fault, Why},
     field::Field,
-    grants::narrow,
+    narrowing::narrow,
     refusal::Refusal,
-    role::{Grants, Roles},
+    role::Roles,
     stay::AtExp,
 };
 

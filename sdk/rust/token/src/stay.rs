@@ -8,13 +8,12 @@ use serde::{
     de::{Error, MapAccess, Visitor},
     ser::SerializeMap,
 };
-
-use crate::{
-    base64url,
-    refusal::Refusal,
-    role::RoleName,
+use stagedoor_grants::{
+    RoleName,
     strict::{objects_only, present},
 };
+
+use crate::{base64url, refusal::Refusal};
 
 /// What a token's end does to a live seat.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]

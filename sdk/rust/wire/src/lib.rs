@@ -8,7 +8,7 @@
 //! 3. `request::from`: where reading goes on.
 //! 4. `request::fields`: how fields of requests are read: lists of a bounded length, and `null` as absent.
 //! 5. `request::refused`: a text message that is no request, and why.
-//! 6. `request::verb`: the acts of a moderator, as the wire names them.
+//! 6. `request::act`: what a `moderate` request asks for.
 //! 7. [`reply`]: what the relay answers (`re`).
 //! 8. [`event`]: what the relay says unasked (`ev`).
 //! 9. `request::to`: the receivers of a message.

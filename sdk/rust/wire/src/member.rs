@@ -2,22 +2,9 @@
 //! may see it is decided in the relay's room.
 
 use serde::{Deserialize, Serialize};
+pub use stagedoor_grants::Kind;
 
 use crate::name::StreamName;
-
-/// What a stream carries; a grant names the kinds that may be published.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Kind {
-    /// Sound.
-    Audio,
-    /// A camera.
-    Video,
-    /// A shared screen.
-    Screen,
-    /// Anything else.
-    Data,
-}
 
 /// What happens to a subscriber that falls behind, chosen by the publisher.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

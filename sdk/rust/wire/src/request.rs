@@ -1,18 +1,19 @@
 //! What a member asks (`spec/wire.md` §Requests): one JSON object in one text message, with `op` and
 //! `id`. The answer is a [`reply`](crate::reply). Parses and bounds; never decides.
 
+mod act;
 mod fields;
 mod from;
 mod parse;
 mod refused;
 mod to;
-mod verb;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+pub use stagedoor_grants::Verb;
 
 use self::fields::{is_false, or_default};
-pub use self::{fields::LIST_ITEMS_MAX, from::From, refused::Refused, to::To, verb::Verb};
+pub use self::{act::Act, fields::LIST_ITEMS_MAX, from::From, refused::Refused, to::To};
 use crate::{
     member::{Cursor, Delivery, Kind},
     name::{StateKey, StreamName, Topic},
@@ -257,7 +258,7 @@ pub struct Moderate {
     /// Chosen by the member; the answer carries it.
     pub id: u64,
     /// The act.
-    pub verb: Verb,
+    pub verb: Act,
     /// On whom; not given where the act is on the room, or on `users` or `all`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,

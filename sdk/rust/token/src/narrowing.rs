@@ -4,17 +4,18 @@
 use std::{num::NonZeroU32, sync::Arc};
 
 use serde::{Deserialize, Serialize};
+use stagedoor_grants::{
+    Caps, Grants, Kind, Kinds, Patterns, Presence, Publish, SecondLogin, SendTo, Subscribe, Verb,
+    Verbs,
+    strict::{objects_only, present},
+};
 
 use crate::{
-    caps::{self, Caps, CapsNarrowing, SecondLogin},
     fault::{Fault, Why},
     field::Field,
-    kind::{Kinds, Verbs},
-    pattern::Patterns,
     refusal::Refusal,
-    role::{Grants, Presence, Publish, Role, SendTo, Subscribe},
+    role::Role,
     rule::Rule,
-    strict::{objects_only, present},
 };
 
 /// The `grants` claim: each field that is given replaces the role's, and must lie within it; each that is
@@ -111,7 +112,34 @@ pub struct PresenceNarrowing {
     pub seen_by: Option<Patterns>,
 }
 
-objects_only!(Narrowing, PublishNarrowing, SubscribeNarrowing, SendNarrowing, PresenceNarrowing);
+/// Narrows [`Caps`]. One token cannot bound how many members a role has, so there is no `members_max`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(remote = "Self", default, deny_unknown_fields)]
+pub struct CapsNarrowing {
+    /// Messages that the member may send in a second.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub messages_per_s: Option<NonZeroU32>,
+    /// Bytes of data frames that the member may send in a second.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub bytes_per_s: Option<NonZeroU32>,
+    /// The largest data frame of the member, in bytes, its header included.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub frame_bytes_max: Option<NonZeroU32>,
+}
+
+objects_only!(
+    Narrowing,
+    PublishNarrowing,
+    SubscribeNarrowing,
+    SendNarrowing,
+    PresenceNarrowing,
+    CapsNarrowing
+);
+
+/// Whether a cap is no looser than another. None is the loosest.
+fn is_within(inner: Option<NonZeroU32>, outer: Option<NonZeroU32>) -> bool {
+    outer.is_none_or(|outer| inner.is_some_and(|inner| inner <= outer))
+}
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
@@ -188,8 +216,12 @@ fn too_wide(held: &Grants, wish: &Narrowing, rule: Rule) -> Fault {
         _ => None,
     };
     let word = match rule {
-        Rule::PublishKinds => publish.kinds.and_then(|kinds| kinds.beyond(held.publish.kinds)),
-        Rule::Moderate => wish.moderate.and_then(|verbs| verbs.beyond(held.moderate)),
+        Rule::PublishKinds => {
+            publish.kinds.and_then(|kinds| kinds.beyond(held.publish.kinds)).map(Kind::as_str)
+        }
+        Rule::Moderate => {
+            wish.moderate.and_then(|verbs| verbs.beyond(held.moderate)).map(Verb::as_str)
+        }
         _ => None,
     };
     let field = Field::of(&format!("grants.{}", rule.name()));
@@ -204,7 +236,7 @@ pub fn widening(role: &Role, wish: &Narrowing) -> Option<Rule> {
     let wider = |wish: &Option<Patterns>, held: &Patterns| {
         wish.as_ref().is_some_and(|wish| !wish.within(held))
     };
-    let looser = |wish: Option<NonZeroU32>, held| wish.is_some() && !caps::is_within(wish, held);
+    let looser = |wish: Option<NonZeroU32>, held| wish.is_some() && !is_within(wish, held);
     let Narrowing { publish, subscribe, send, presence, caps, .. } = wish;
     let checks = [
         (wider(&publish.streams, &held.publish.streams), Rule::PublishStreams),
