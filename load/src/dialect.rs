@@ -72,7 +72,12 @@ impl Minter {
         let now_s =
             SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |passed| passed.as_secs());
         let jti = format!("load-{}", self.count.fetch_add(1, Ordering::Relaxed));
-        let claims = Claims::new(self.key.app(), room, user, role.clone(), &jti, now_s, TTL_S);
+        let claims = Claims::builder(self.key.app(), role.clone())
+            .room(room)
+            .user(user)
+            .jti(&jti)
+            .lifetime(now_s, TTL_S)
+            .build();
         mint(&claims, &self.key).map_err(|error| LoadError::Option(error.to_string()))
     }
 }

@@ -146,7 +146,12 @@ fn take_in(
     mailbox: &Arc<Mailbox>,
 ) -> Result<Seat, String> {
     let role = "host".parse().map_err(text)?;
-    let claims = Claims::new(AppId(7), room, user, role, "t-1", 1_700_000_000, 600);
+    let claims = Claims::builder(AppId(7), role)
+        .room(room)
+        .user(user)
+        .jti("t-1")
+        .lifetime(1_700_000_000, 600)
+        .build();
     let roles = Roles::built_in();
     let grants = roles.get("host").ok_or("no such role")?.grants().clone();
     let admission =

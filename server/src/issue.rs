@@ -98,7 +98,12 @@ pub(crate) fn issue(
         max_stay,
         until,
         cnf,
-        ..Claims::new(key.app(), &wanted.room, &wanted.user, role, jti, now_s, ttl_s)
+        ..Claims::builder(key.app(), role)
+            .room(&wanted.room)
+            .user(&wanted.user)
+            .jti(jti)
+            .lifetime(now_s, ttl_s)
+            .build()
     };
     let grants = seat(&claims, roles)?;
     if let Some(hit) =

@@ -180,7 +180,15 @@ fn token(kept: &Kept, user: &str, role: &str) -> anyhow::Result<String> {
     let mut id = [0; 9];
     getrandom::fill(&mut id).ok().context("the system gives no random bytes")?;
     let jti = format!("t_{}", URL_SAFE_NO_PAD.encode(id));
-    Ok(mint(&Claims::new(AppId(kept.app), ROOM, user, role.parse()?, &jti, now_s, TTL_S), &key)?)
+    Ok(mint(
+        &Claims::builder(AppId(kept.app), role.parse()?)
+            .room(ROOM)
+            .user(user)
+            .jti(&jti)
+            .lifetime(now_s, TTL_S)
+            .build(),
+        &key,
+    )?)
 }
 
 /// What the developer sees: lines for people, or one line of JSON.

@@ -86,18 +86,15 @@ impl Stage {
     /// Claims for ten minutes from now.
     pub fn claims(&self, room: &str, user: &str, role: &str) -> anyhow::Result<Claims> {
         let role = role.parse().context("a role's name")?;
-        Ok(Claims::new(
-            self.app,
-            room,
-            user,
-            role,
-            &format!(
+        Ok(Claims::builder(self.app, role)
+            .room(room)
+            .user(user)
+            .jti(&format!(
                 "t-{}",
                 user.bytes().map(|byte| format!("{byte:02x}")).take(20).collect::<String>()
-            ),
-            now_s(),
-            600,
-        ))
+            ))
+            .lifetime(now_s(), 600)
+            .build())
     }
 
     /// A token for ten minutes from now.

@@ -59,7 +59,12 @@ fn claims() -> Claims {
     let grants =
         r#"{"publish":{"streams":["cam-*"],"kinds":["audio","data"],"streams_max":2},"set":[]}"#;
     let role = "speaker".parse().expect("a role");
-    let mut claims = Claims::new(key().app(), "the lobby", "änna/1", role, "t-1~", now_s(), 600);
+    let mut claims = Claims::builder(key().app(), role)
+        .room("the lobby")
+        .user("änna/1")
+        .jti("t-1~")
+        .lifetime(now_s(), 600)
+        .build();
     claims.grants = Some(serde_json::from_str(grants).expect("a narrowing"));
     claims.name = Some("Änna \"A\" \\ </script> \u{1f3ad} \u{2028}".into());
     claims.generation = Some(u64::from(u32::MAX) + 1);

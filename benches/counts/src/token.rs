@@ -33,7 +33,12 @@ const NOW_S: u64 = 1_700_000_000;
 fn claims(narrowing: Option<&str>) -> Result<Claims> {
     let role = "speaker".parse()?;
     let (room, user, id) = ("webinar-2026-q4-keynote", "u-8f14e45fceea167a", "t-4f9c1b7d2e6a9c3d");
-    let mut claims = Claims::new(AppId(1_204_117), room, user, role, id, NOW_S, 3_600);
+    let mut claims = Claims::builder(AppId(1_204_117), role)
+        .room(room)
+        .user(user)
+        .jti(id)
+        .lifetime(NOW_S, 3_600)
+        .build();
     claims.name = Some("Anna Example".into());
     claims.grants = narrowing.map(serde_json::from_str).transpose()?;
     Ok(claims)

@@ -94,7 +94,12 @@ fn tokens(key: &Key) -> Result<Vec<String>> {
     let token = |n: u32| {
         let (user, id) = (format!("u-free-{n:08x}"), format!("t-free-{n:08x}"));
         let (room, role) = (format!("webinar-2026-q4-keynote-{n}"), "speaker".parse()?);
-        let mut claims = Claims::new(APP, &room, &user, role, &id, NOW_S, 3_600);
+        let mut claims = Claims::builder(APP, role)
+            .room(&room)
+            .user(&user)
+            .jti(&id)
+            .lifetime(NOW_S, 3_600)
+            .build();
         claims.name = Some("Anna Example".into());
         claims.generation = Some(0);
         Ok(mint(&claims, key)?)

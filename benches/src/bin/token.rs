@@ -83,15 +83,12 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
 
 /// Claims that make a token of an everyday size.
 fn claims(now_s: u64) -> Result<Claims> {
-    let mut claims = Claims::new(
-        AppId(1_204_117),
-        "webinar-2026-q4-keynote",
-        "u-8f14e45fceea167a",
-        "speaker".parse()?,
-        "t-4f9c1b7d2e6a9c3d",
-        now_s,
-        3_600,
-    );
+    let mut claims = Claims::builder(AppId(1_204_117), "speaker".parse()?)
+        .room("webinar-2026-q4-keynote")
+        .user("u-8f14e45fceea167a")
+        .jti("t-4f9c1b7d2e6a9c3d")
+        .lifetime(now_s, 3_600)
+        .build();
     claims.name = Some("Anna Example".into());
     Ok(claims)
 }

@@ -128,7 +128,15 @@ mod tests {
 
     fn ticket(jti: &str, exp: u64) -> Ticket {
         let role = "host".parse().expect("a role's name");
-        Ticket { claims: Claims::new(AppId(7), "r", "u", role, jti, 0, exp), kid: "k".into() }
+        Ticket {
+            claims: Claims::builder(AppId(7), role)
+                .room("r")
+                .user("u")
+                .jti(jti)
+                .lifetime(0, exp)
+                .build(),
+            kid: "k".into(),
+        }
     }
 
     #[test]

@@ -259,7 +259,8 @@ mod tests {
 
     fn token(role: &str, jti: &str, iat: u64) -> SeatToken {
         let role = role.parse().expect("a role's name");
-        let mut claims = Claims::new(AppId(1), "r", "u", role, jti, iat, 600);
+        let mut claims =
+            Claims::builder(AppId(1), role).room("r").user("u").jti(jti).lifetime(iat, 600).build();
         claims.max_stay = Some(60);
         SeatToken::of(&mut claims, "k".into())
     }

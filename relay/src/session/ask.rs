@@ -64,7 +64,12 @@ impl Requester {
         let (user, jti) = (format!("guest_{user}"), format!("invite_{jti}"));
         let ttl_s = invite.ttl_s.min(left_s);
         let name = role.name().clone();
-        let mut claims = Claims::new(room.app, &room.name, &user, name, &jti, now_s, ttl_s);
+        let mut claims = Claims::builder(room.app, name)
+            .room(&*room.name)
+            .user(&user)
+            .jti(&jti)
+            .lifetime(now_s, ttl_s)
+            .build();
         claims.name.clone_from(&invite.name);
         claims.once = invite.once;
         claims.generation = me.token.generation;

@@ -212,15 +212,12 @@ fn minted(arguments: Mint, json: bool) -> Done {
         grants,
         name: arguments.name,
         meta: arguments.meta,
-        ..Claims::new(
-            key.app(),
-            &arguments.room,
-            &arguments.user,
-            role,
-            &jti,
-            now_s,
-            arguments.ttl.s,
-        )
+        ..Claims::builder(key.app(), role)
+            .room(&arguments.room)
+            .user(&arguments.user)
+            .jti(&jti)
+            .lifetime(now_s, arguments.ttl.s)
+            .build()
     };
     let claims = arguments.stay.of(claims, now_s)?;
     // No server is asked, so what its door would refuse is refused here.

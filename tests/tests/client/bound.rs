@@ -4,7 +4,9 @@ use std::sync::atomic::Ordering;
 
 use anyhow::Result;
 use serde_json::json;
-use stagedoor_client::{AskError, Client, ConnectError, KeyError, ProofAlgorithm, ProofKey, Token};
+use stagedoor_client::{
+    Client, ConnectError, KeyError, ProofAlgorithm, ProofKey, RequestError, Token,
+};
 use stagedoor_server::Scope;
 use stagedoor_tests::Stage;
 use stagedoor_token::{Claims, Confirmation, mint};
@@ -91,7 +93,7 @@ async fn a_bound_token_opens_without_its_key_neither_a_seat_nor_a_renewal() -> R
     })?;
     let (bob, _events) = Client::new(stage.url(), source).connect().await?;
     let keyless = bob.renew().await;
-    assert!(matches!(keyless, Err(AskError::Key(KeyError::Missing))), "{keyless:?}");
+    assert!(matches!(keyless, Err(RequestError::Key(KeyError::Missing))), "{keyless:?}");
     assert_eq!(bob.members(None).await?.count, 1, "the seat goes on");
     Ok(())
 }

@@ -61,13 +61,13 @@ async fn what_was_muted_begins_again_with_the_unmute_unless_it_was_to_end() -> R
     assert_eq!(own(&mut events).await?, is("mic", "denied"));
     assert_eq!(own(&mut events).await?, is("gone", "denied"));
     assert_eq!(own(&mut events).await?, is("chat", "over"));
-    mic.send("nobody hears it", false).await?;
+    mic.send("nobody hears it").await?;
     gone.end().await?;
-    cam.send("it goes on", true).await?;
+    cam.send_keyframe("it goes on").await?;
     assert_eq!(frame(&mut heard).await?, ("cam".into(), b"it goes on".to_vec()));
     anna.unmute("bob", None).await?;
     assert_eq!(own(&mut events).await?, is("mic", "begun"));
-    mic.send("again", true).await?;
+    mic.send_keyframe("again").await?;
     assert_eq!(frame(&mut heard).await?, ("mic".into(), b"again".to_vec()));
     let _last = bob.publish(Publish::new("last", Kind::Data)).await?;
     let found = stage.join("lobby", "carl", "host").await?.subscribe(&["*"]).await?;
@@ -141,7 +141,7 @@ async fn who_came_back_to_wait_has_its_streams_and_its_patterns_again_once_admit
     assert_eq!(grants_changed(&mut events).await?.0, Why::Admitted);
     assert_eq!(own(&mut events).await?, is("mic", "begun"));
     assert_eq!(subscribed(&mut events).await?, "slides");
-    slides.send("page one", true).await?;
+    slides.send_keyframe("page one").await?;
     assert_eq!(frame(&mut events).await?, ("slides".into(), b"page one".to_vec()));
     Ok(())
 }

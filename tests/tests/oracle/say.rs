@@ -20,7 +20,12 @@ impl Episode<'_> {
 
     pub(crate) fn mint(&self, token: &Token) -> Result<String> {
         let role = token.role.parse().context("a role's name")?;
-        let mut claims = Claims::new(self.app, &token.room, &token.user, role, &token.jti, 0, 1);
+        let mut claims = Claims::builder(self.app, role)
+            .room(&token.room)
+            .user(&token.user)
+            .jti(&token.jti)
+            .lifetime(0, 1)
+            .build();
         claims.grants = token.grants.clone().map(serde_json::from_value).transpose()?;
         (claims.iat, claims.nbf) = (self.at(token.iat), self.at(token.iat));
         claims.exp = self.at(token.exp);

@@ -87,7 +87,12 @@ impl Hall {
 
     pub(super) fn claims(&self, user: &str, role: &str, ttl_s: u64) -> Claims {
         let (now_s, role) = (self.shared.clock.unix_s(), role.parse().expect("a role"));
-        Claims::new(APP, ROOM, user, role, &format!("t-{user}"), now_s, ttl_s)
+        Claims::builder(APP, role)
+            .room(ROOM)
+            .user(user)
+            .jti(&format!("t-{user}"))
+            .lifetime(now_s, ttl_s)
+            .build()
     }
 
     pub(super) fn mint(&self, claims: &Claims) -> String {

@@ -17,7 +17,12 @@ fn occupant(user: &str, role: &str) -> Arc<Occupant> {
         grants,
         waiting: false,
         token: Arc::new(SeatToken::of(
-            &mut Claims::new(AppId(1), "r", user, grants_role, "t", 0, 60),
+            &mut Claims::builder(AppId(1), grants_role)
+                .room("r")
+                .user(user)
+                .jti("t")
+                .lifetime(0, 60)
+                .build(),
             "k".into(),
         )),
         user: user.into(),

@@ -31,7 +31,8 @@ const COMMANDS_WAITING_MAX: usize = 64;
 pub struct Client(Settings);
 
 impl Client {
-    /// A client of the relay at `ws://host:port/v1/connect` (or `wss://…`, with [`Client::tls`]).
+    /// A client of the relay at `ws://host:port/v1/connect` or `wss://host/v1/connect`. `wss` trusts the certificates
+    /// that the system trusts, unless [`Client::tls`] says otherwise.
     pub fn new(url: impl Into<String>, token: Token) -> Self {
         Self(Settings {
             url: url.into(),
@@ -61,7 +62,7 @@ impl Client {
         self
     }
 
-    /// How `wss` is trusted.
+    /// What `wss` trusts, in place of the certificates that the system trusts.
     #[must_use]
     pub fn tls(mut self, config: Arc<ClientConfig>) -> Self {
         self.0.tls = Some(config);

@@ -22,7 +22,7 @@ use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::{
-    error::{AskError, ConnectError},
+    error::{Cause, ConnectError, RequestError},
     event::{ClientEvent, Frame},
     heard::{End, Said, broke, said},
     memory::Memory,
@@ -78,7 +78,7 @@ struct Waiting {
     then: Then,
 }
 
-fn tell(answered: Vec<Answered>, outcome: &Result<Value, AskError>) {
+fn tell(answered: Vec<Answered>, outcome: &Result<Value, RequestError>) {
     for answered in answered {
         // Who asked may be gone.
         let _ = answered.send(outcome.clone());
@@ -211,13 +211,13 @@ impl Connection {
     /// Renews with what the source gave.
     async fn renew(
         &mut self,
-        given: Result<String, String>,
+        given: Result<String, Cause>,
         events: &mpsc::Sender<ClientEvent>,
     ) -> Result<(), End> {
         match given {
             Ok(token) => self.say_renew(token, None).await,
             Err(error) => {
-                let failed = self.renew_failed(AskError::Token(error));
+                let failed = self.renew_failed(RequestError::Token(error));
                 events.send(failed).await.map_err(|_| End::LetGo)
             }
         }
@@ -242,13 +242,13 @@ impl Connection {
                 self.say_renew(token, Some(proof)).await?;
                 return Ok(None);
             }
-            Some(Err(error)) => AskError::Key(error),
+            Some(Err(error)) => RequestError::Key(error),
             None => refusal.into(),
         };
         Ok(Some(self.renew_failed(failed)))
     }
 
-    fn renew_failed(&mut self, failed: AskError) -> ClientEvent {
+    fn renew_failed(&mut self, failed: RequestError) -> ClientEvent {
         tell(self.renewal.end(), &Err(failed.clone()));
         ClientEvent::RenewFailed(failed)
     }
@@ -293,7 +293,7 @@ impl Connection {
             }
             _ => {}
         }
-        tell(answered, &outcome.map_err(AskError::from));
+        tell(answered, &outcome.map_err(RequestError::from));
         Ok(told)
     }
 
@@ -343,7 +343,7 @@ impl Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         for (_, waiting) in self.waiting.drain() {
-            tell(waiting.answered, &Err(AskError::Lost));
+            tell(waiting.answered, &Err(RequestError::Lost));
         }
     }
 }

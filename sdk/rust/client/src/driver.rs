@@ -14,7 +14,7 @@ use crate::{
     backoff::delay,
     connection::{Command, Connection},
     credential::Credential,
-    error::{AskError, ConnectError},
+    error::{ConnectError, RequestError, line},
     event::{ClientEvent, Closed, Reconnected},
     heard::End,
     memory::Memory,
@@ -121,12 +121,12 @@ impl Driver {
             match self.attempt().await {
                 Ok(connection) => return Ok(connection),
                 Err((error, code)) => {
-                    tracing::debug!(%error, attempt, "reconnecting failed");
+                    tracing::debug!(error = line(&error), attempt, "reconnecting failed");
                     closed.next = error.next(code);
                     if let Some(code) = code {
                         closed.code = code;
                     }
-                    closed.reason = error.to_string();
+                    closed.reason = line(&error);
                 }
             }
         }
@@ -153,7 +153,7 @@ impl Driver {
                 | Command::Publish(_, _, answered)
                 | Command::Renew(answered) => {
                     // Who asked may be gone.
-                    let _ = answered.send(Err(AskError::Lost));
+                    let _ = answered.send(Err(RequestError::Lost));
                 }
                 Command::Unpublish(handle) => drop(self.memory.own.remove(handle)),
                 Command::Frame(..) => {}

@@ -4,11 +4,12 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use serde_json::Value;
+use stagedoor_grants::Grants;
 use stagedoor_wire::{
     close::Next, event::Event, member::StreamInfo, name::StreamName, reply::LoggedIn,
 };
 
-use crate::error::AskError;
+use crate::error::RequestError;
 
 /// One event. What the relay says is passed on as it is ([`ClientEvent::Room`]); frames are put together
 /// with their stream; the rest is the client's own.
@@ -21,7 +22,7 @@ pub enum ClientEvent {
     /// The seat goes on with a new token, which the client or [`Room::renew`](crate::Room::renew) brought.
     Renewed(Granted),
     /// The source gave no token, or the relay refused it. The seat goes on with the old one, to its end.
-    RenewFailed(AskError),
+    RenewFailed(RequestError),
     /// A stream of the member's own has ended, because the member may not publish it any more; its frames
     /// are let go.
     OwnDenied {
@@ -55,8 +56,8 @@ pub enum ClientEvent {
 pub struct Granted {
     /// Its role.
     pub role: String,
-    /// The effective grants, in the form of `spec/roles.md`.
-    pub grants: Value,
+    /// The effective grants. What this version does not know of them is left out.
+    pub grants: Arc<Grants>,
     /// When the token's life ends, Unix seconds.
     pub exp: u64,
     /// Whether the member waits for admission: until then it may do nothing.

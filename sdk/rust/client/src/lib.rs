@@ -2,14 +2,14 @@
 //! comes back by itself.
 //!
 //! ```no_run
-//! use stagedoor_client::{Client, ClientEvent, Kind, Publish, To, Token};
+//! use stagedoor_client::{Client, ClientEvent, Kind, Message, Publish, Token};
 //!
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 //! let (room, mut events) = Client::new("ws://127.0.0.1:7880/v1/connect", Token::fixed("…")).connect().await?;
 //! let camera = room.publish(Publish::new("cam", Kind::Video)).await?;
-//! camera.send("a keyframe", true).await?;
+//! camera.send_keyframe("a keyframe").await?;
 //! room.subscribe(&["*"]).await?;
-//! room.send(To::Room, None, &serde_json::json!({"hello": "everybody"})).await?;
+//! room.send(Message::to_room(&serde_json::json!({"hello": "everybody"}))).await?;
 //! while let Some(event) = events.next().await {
 //!     if let ClientEvent::Frame(frame) = event {
 //!         println!("{} #{}: {} bytes", frame.stream.name, frame.seq, frame.payload.len());
@@ -40,25 +40,27 @@
 //!
 //! In reading order; a file uses only files further down:
 //!
-//! 1. [`client`]: how to connect, and where the events come.
-//! 2. [`moderation`]: what a member does to others.
-//! 3. [`room`]: the handles of a room and of a stream.
-//! 4. [`driver`]: the task that owns the socket, and brings it back.
+//! 1. `client`: how to connect, and where the events come.
+//! 2. `moderation`: what a member does to others.
+//! 3. `room`: the handles of a room and of a stream.
+//! 4. `driver`: the task that owns the socket, and brings it back.
 //! 5. `connection::entry`: into the seat: the login, and what the memory holds taken up again.
 //! 6. `connection::regranted`: the member's rights have changed: what is begun again of its own streams and of its subscriptions, and what comes of it.
-//! 7. [`connection`]: one connection, from login to close.
-//! 8. [`renewal`]: a new token on the open connection.
-//! 9. [`heard`]: what the relay said, read. Pure.
-//! 10. [`memory`]: what a reconnect takes along. Pure.
-//! 11. [`own`]: the member's own streams, and what a change of rights does to them. Pure.
-//! 12. [`silence`]: how long nothing was heard, and what follows. Pure.
-//! 13. [`backoff`]: how long to wait. Pure.
-//! 14. [`socket`]: TCP, TLS, WebSocket.
-//! 15. [`event`]: what the application hears.
-//! 16. [`token`]: where tokens come from.
-//! 17. [`proof`]: the key to which a token may be bound.
-//! 18. [`error`]: what may go wrong.
-//! 19. `credential`: what logs in: the token of the source, or the ticket of the last login. Pure.
+//! 7. `connection`: one connection, from login to close.
+//! 8. `renewal`: a new token on the open connection.
+//! 9. `heard`: what the relay said, read. Pure.
+//! 10. `memory`: what a reconnect takes along. Pure.
+//! 11. `own`: the member's own streams, and what a change of rights does to them. Pure.
+//! 12. `silence`: how long nothing was heard, and what follows. Pure.
+//! 13. `backoff`: how long to wait. Pure.
+//! 14. `told`: the grants that the relay tells. Pure.
+//! 15. `socket`: TCP, TLS, WebSocket.
+//! 16. `trust`: the certificates that the system trusts.
+//! 17. `event`: what the application hears.
+//! 18. `token`: where tokens come from.
+//! 19. `proof`: the key to which a token may be bound.
+//! 20. `error`: what may go wrong.
+//! 21. `credential`: what logs in: the token of the source, or the ticket of the last login. Pure.
 
 mod backoff;
 mod client;
@@ -77,17 +79,22 @@ mod room;
 mod silence;
 mod socket;
 mod token;
+mod told;
+mod trust;
 
 pub use client::{Client, Events};
-pub use error::{AskError, ConnectError, KeyError};
+pub use error::{Cause, ConnectError, KeyError, RequestError};
 pub use event::{ClientEvent, Closed, Frame, Granted, Reconnected};
 pub use moderation::Invite;
 pub use proof::{ProofAlgorithm, ProofKey};
-pub use room::{Publish, Publisher, Room};
+pub use room::{Message, Publish, Publisher, Room};
+/// The grants crate: the sections of [`Grants`] by their own names.
+pub use stagedoor_grants as grants;
+pub use stagedoor_grants::{Grants, Kind, Kinds, Pattern, Patterns, RoleName, Verb, Verbs};
 pub use stagedoor_wire::{
     close::{Close, Next},
     event::{Asked, Ended, Event, Outcome, Why},
-    member::{Delivery, Kind, Member, StreamInfo, Subscribed},
+    member::{Delivery, Member, StreamInfo, Subscribed},
     name::{NameError, StateKey, StreamName, Topic},
     reply::{Admitted, Invited, LoggedIn, MembersPage, Pong, Refusal, Renewed, StateEntry},
     request::To,

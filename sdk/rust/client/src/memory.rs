@@ -7,6 +7,7 @@ use std::{
 };
 
 use serde_json::Value;
+use stagedoor_grants::Pattern;
 use stagedoor_wire::{
     event::{Event, Why},
     member::{Cursor, StreamInfo, Subscribed},
@@ -15,10 +16,7 @@ use stagedoor_wire::{
 };
 use tokio::sync::watch;
 
-use crate::{
-    event::Granted,
-    own::{OwnStreams, matches},
-};
+use crate::{event::Granted, own::OwnStreams, told};
 
 /// The memory.
 #[derive(Debug, Default)]
@@ -76,7 +74,8 @@ impl Memory {
         self.ticket.clone_from(&seat.ticket);
         self.granted.send_replace(Granted {
             role: seat.me.role.clone(),
-            grants: seat.grants.clone(),
+            // What cannot be read allows nothing.
+            grants: told::grants(&seat.grants).unwrap_or_default(),
             exp: seat.exp,
             waiting: seat.waiting,
         });
@@ -86,8 +85,11 @@ impl Memory {
     pub(crate) fn renewed(&mut self, renewed: Renewed<Value>) -> Granted {
         self.ticket = None;
         let Renewed { role, grants, exp, .. } = renewed;
+        let grants = told::grants(&grants);
         self.granted.send_modify(|granted| {
-            *granted = Granted { role, grants, exp, waiting: granted.waiting };
+            granted.role = role;
+            granted.exp = exp;
+            granted.grants = grants.unwrap_or_default();
         });
         self.granted.borrow().clone()
     }
@@ -103,9 +105,10 @@ impl Memory {
             }
             Event::Ended { stream, .. } => drop(self.reading.remove(stream)),
             Event::GrantsChanged { role, grants, why, .. } => {
+                let grants = told::grants(grants);
                 self.granted.send_modify(|granted| {
                     granted.role.clone_from(role);
-                    granted.grants.clone_from(grants);
+                    granted.grants = grants.unwrap_or_default();
                     granted.waiting &= *why != Why::Admitted;
                 });
             }
@@ -147,9 +150,10 @@ impl Memory {
             self.patterns.remove(pattern);
             self.due.remove(pattern);
         }
-        let held = &self.patterns;
+        let held: Vec<Pattern> =
+            self.patterns.iter().filter_map(|pattern| pattern.parse().ok()).collect();
         self.reading
-            .retain(|_, reading| held.iter().any(|pattern| matches(pattern, &reading.stream.name)));
+            .retain(|_, reading| held.iter().any(|pattern| pattern.matches(&reading.stream.name)));
     }
 
     /// The cursors of every stream that is read, taken out: another connection gives other numbers.
@@ -231,7 +235,7 @@ mod tests {
         assert!(changed(Why::Roles, "audience").waiting);
         let admitted = changed(Why::Admitted, "speaker");
         assert_eq!((admitted.waiting, admitted.role.as_str()), (false, "speaker"));
-        assert_eq!(admitted.grants["role"], "speaker");
+        assert_eq!(&*admitted.grants.role, "speaker");
     }
 
     #[test]

@@ -8,15 +8,15 @@ use stagedoor_wire::{event::Event, reply::Refusal};
 use tokio::sync::oneshot;
 
 use crate::{
-    error::{AskError, KeyError},
+    error::{Cause, KeyError, RequestError},
     proof::ProofKey,
     token::Token,
 };
 
 /// An answer's way back.
-pub(crate) type Answered = oneshot::Sender<Result<Value, AskError>>;
+pub(crate) type Answered = oneshot::Sender<Result<Value, RequestError>>;
 
-type Asking = Pin<Box<dyn Future<Output = Result<String, String>> + Send>>;
+type Asking = Pin<Box<dyn Future<Output = Result<String, Cause>> + Send>>;
 
 /// The renewal of one connection.
 pub(crate) struct Renewal {
@@ -63,7 +63,7 @@ impl Renewal {
     }
 
     /// What the source gave; waits for ever while it is not asked.
-    pub(crate) async fn given(&mut self) -> Result<String, String> {
+    pub(crate) async fn given(&mut self) -> Result<String, Cause> {
         let Some(asking) = &mut self.asking else { return std::future::pending().await };
         let given = asking.await;
         self.asking = None;

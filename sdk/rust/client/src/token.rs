@@ -1,8 +1,10 @@
 //! Where tokens come from. A token is an opaque text here, and never shown.
 
-use std::{fmt, future::Future, pin::Pin, sync::Arc};
+use std::{error::Error, fmt, future::Future, pin::Pin, sync::Arc};
 
-type Asked = Pin<Box<dyn Future<Output = Result<String, String>> + Send>>;
+use crate::error::Cause;
+
+type Asked = Pin<Box<dyn Future<Output = Result<String, Cause>> + Send>>;
 
 /// A source of tokens: asked for each login, so that a reconnect after expiry gets a fresh one.
 #[derive(Clone)]
@@ -22,15 +24,15 @@ impl Token {
     pub fn from_fn<F, E>(ask: impl Fn() -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Result<String, E>> + Send + 'static,
-        E: fmt::Display,
+        E: Into<Box<dyn Error + Send + Sync>>,
     {
         Self(Arc::new(move || {
             let asked = ask();
-            Box::pin(async move { asked.await.map_err(|error| error.to_string()) })
+            Box::pin(async move { asked.await.map_err(|error| Cause::from(error.into())) })
         }))
     }
 
-    pub(crate) async fn get(&self) -> Result<String, String> {
+    pub(crate) async fn get(&self) -> Result<String, Cause> {
         (self.0)().await
     }
 }

@@ -6,7 +6,12 @@
 //! use stagedoor_token::{Action, AppId, Claims, Decision, Key, KeySet, KeyState, Roles};
 //!
 //! let key = Key::hs256(AppId(7), "k_1", &[42; 32], KeyState::Current)?;
-//! let claims = Claims::new(AppId(7), "lobby", "anna", "host".parse()?, "t-1", 1_700_000_000, 600);
+//! let claims = Claims::builder(AppId(7), "host".parse()?)
+//!     .room("lobby")
+//!     .user("anna")
+//!     .jti("t-1")
+//!     .lifetime(1_700_000_000, 600)
+//!     .build();
 //! let token = stagedoor_token::mint(&claims, &key)?;
 //!
 //! let keys = KeySet::from_iter([key]);
@@ -25,23 +30,25 @@
 //! 5. `header`: what a token's header says.
 //! 6. `read`: how the claims of a token are read.
 //! 7. [`form`]: the forms of claims, grants and templates, and where JSON is not of one.
-//! 8. [`claims`]: what a token says, and the bounds of it.
-//! 9. [`key`]: keys, their states, and sets of them.
-//! 10. [`narrowing`]: a role narrowed by a token.
-//! 11. [`fault`]: a refusal, with the field that it is about.
-//! 12. [`field`]: a place in the claims, as a path.
-//! 13. [`rule`]: every rule of the grants, by name.
-//! 14. `node`: JSON as it was written.
-//! 15. [`app`]: the AppID.
-//! 16. `lapse`: grants without what is over (`spec/token.md` §The stay).
-//! 17. [`stay`]: what a token says of the stay in its seat.
-//! 18. [`role`]: roles as templates, and the built-in ones.
-//! 19. [`refusal`]: every code that a token may be refused with.
-//! 20. `base64url`: the one canonical form of it.
+//! 8. [`builder`]: claims put together, claim by claim.
+//! 9. [`claims`]: what a token says, and the bounds of it.
+//! 10. [`key`]: keys, their states, and sets of them.
+//! 11. [`narrowing`]: a role narrowed by a token.
+//! 12. [`fault`]: a refusal, with the field that it is about.
+//! 13. [`field`]: a place in the claims, as a path.
+//! 14. [`rule`]: every rule of the grants, by name.
+//! 15. `node`: JSON as it was written.
+//! 16. [`app`]: the AppID.
+//! 17. `lapse`: grants without what is over (`spec/token.md` §The stay).
+//! 18. [`stay`]: what a token says of the stay in its seat.
+//! 19. [`role`]: roles as templates, and the built-in ones.
+//! 20. [`refusal`]: every code that a token may be refused with.
+//! 21. `base64url`: the one canonical form of it.
 
 pub mod app;
 pub mod authorize;
 mod base64url;
+pub mod builder;
 pub mod claims;
 pub mod fault;
 pub mod field;
@@ -62,6 +69,7 @@ pub mod verify;
 
 pub use app::AppId;
 pub use authorize::{Action, Decision, authorize};
+pub use builder::ClaimsBuilder;
 pub use claims::{Claims, Limits};
 pub use fault::Fault;
 pub use field::Field;

@@ -67,7 +67,12 @@ mod tests {
     fn minted(state: KeyState, change: impl FnOnce(&mut Claims)) -> Result<String, MintError> {
         let key = Key::hs256(AppId(7), "k", &[1; 32], state).expect("a key");
         let role = "host".parse().expect("a role");
-        let mut claims = Claims::new(AppId(7), "lobby", "anna", role, "t-1", 1_000, 60);
+        let mut claims = Claims::builder(AppId(7), role)
+            .room("lobby")
+            .user("anna")
+            .jti("t-1")
+            .lifetime(1_000, 60)
+            .build();
         change(&mut claims);
         mint(&claims, &key)
     }

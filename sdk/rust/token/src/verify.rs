@@ -130,7 +130,12 @@ mod tests {
         let secret = [0xfb; 32];
         let key = |secret: &[u8]| Key::hs256(AppId(7), "k", secret, KeyState::Current);
         let role = "host".parse().expect("a role");
-        let claims = Claims::new(AppId(7), "lobby", "anna", role, "t", 1_000, 60);
+        let claims = Claims::builder(AppId(7), role)
+            .room("lobby")
+            .user("anna")
+            .jti("t")
+            .lifetime(1_000, 60)
+            .build();
         let signed = |secret: &[u8]| mint(&claims, &key(secret).expect("a key")).expect("a token");
         let keys = KeySet::from_iter([key(&secret).expect("a key")]);
         let text = base64url::encode(&secret);

@@ -181,7 +181,12 @@ impl Case {
     }
 
     fn token(&self, user: &str, role: &str, jti: &str) -> Result<String> {
-        let claims = Claims::new(AppId(self.app), "r", user, role.parse()?, jti, self.at_s, 600);
+        let claims = Claims::builder(AppId(self.app), role.parse()?)
+            .room("r")
+            .user(user)
+            .jti(jti)
+            .lifetime(self.at_s, 600)
+            .build();
         Ok(mint(&claims, &self.key)?)
     }
 
@@ -355,7 +360,12 @@ impl Case {
     /// Whether a key of this id is at the door: a signature that is wrong is found to be wrong.
     async fn door_knows(&self, kid: &str) -> Result<bool> {
         let key = Key::hs256(AppId(self.app), kid, &[9; 32], KeyState::Current)?;
-        let claims = Claims::new(AppId(self.app), "r", "u", "host".parse()?, "j", now_s(), 600);
+        let claims = Claims::builder(AppId(self.app), "host".parse()?)
+            .room("r")
+            .user("u")
+            .jti("j")
+            .lifetime(now_s(), 600)
+            .build();
         let question = json!({"token": mint(&claims, &key)?});
         let told = self.ask(200, "POST", "/tokens/verify", Some(question)).await?;
         Ok(told["code"] != "key_unknown")

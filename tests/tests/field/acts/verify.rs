@@ -33,7 +33,12 @@ async fn other_apps_tokens_are_all_of_an_unknown_key() -> Result<()> {
         let key = Key::hs256(other, kid, &secret, KeyState::Current)?;
         let wrong = Key::hs256(other, kid, &[1; 32], KeyState::Current)?;
         let nobodys = Key::hs256(other, "k_none", &[1; 32], KeyState::Current)?;
-        let claims = Claims::new(other, "r", "u", "host".parse()?, "j", now_s(), 600);
+        let claims = Claims::builder(other, "host".parse()?)
+            .room("r")
+            .user("u")
+            .jti("j")
+            .lifetime(now_s(), 600)
+            .build();
         let old = Claims { iat: 1_000, nbf: 1_000, exp: 1_600, ..claims.clone() };
         let later = Claims { nbf: now_s() + 300, ..claims.clone() };
         let odd = Claims { role: "king".parse()?, ..claims.clone() };

@@ -50,7 +50,12 @@ impl Child {
     pub(crate) fn token(&self, room: &str, user: &str, role: &str) -> Result<String> {
         let role = role.parse().context("a role's name")?;
         let jti = format!("t-{user}");
-        let claims = Claims::new(self.app, room, user, role, &jti, now_s(), 600);
+        let claims = Claims::builder(self.app, role)
+            .room(room)
+            .user(user)
+            .jti(&jti)
+            .lifetime(now_s(), 600)
+            .build();
         Ok(mint(&claims, &self.key)?)
     }
 

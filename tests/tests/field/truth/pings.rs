@@ -78,7 +78,7 @@ async fn a_client_that_talks_and_hears_nothing_asks_the_relay() -> Result<()> {
         let cam = room.publish(Publish::new("cam", Kind::Data)).await?;
         let pings = "stagedoor_relay_requests_total{op=\"ping\"}";
         while stage.metric(pings).await.unwrap_or(0) < 3 {
-            cam.send("a frame", false).await?;
+            cam.send("a frame").await?;
         }
         let heard = events.next().now_or_never();
         assert!(matches!(heard, None | Some(Some(ClientEvent::Room(_)))), "{heard:?}");

@@ -33,8 +33,7 @@ use crate::{
 pub(crate) type Login = Result<(Connection, LoggedIn<Value>), (ConnectError, Option<u16>)>;
 
 fn read<T: DeserializeOwned>(value: Value) -> Result<T, ConnectError> {
-    serde_json::from_value(value)
-        .map_err(|error| ConnectError::Socket(format!("an answer does not read: {error}")))
+    serde_json::from_value(value).map_err(ConnectError::Answer)
 }
 
 impl Connection {

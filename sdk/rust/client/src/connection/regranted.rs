@@ -21,7 +21,7 @@ impl Connection {
         events: &mpsc::Sender<ClientEvent>,
     ) -> Result<(), End> {
         let granted = memory.granted.borrow().clone();
-        let change = memory.own.regranted(&granted.grants);
+        let change = memory.own.regranted(&granted.grants.publish);
         for (name, again) in change.denied {
             let told = ClientEvent::OwnDenied { name, again };
             events.send(told).await.map_err(|_| End::LetGo)?;
