@@ -1,25 +1,5 @@
-//! Room tokens: a **key** signs **claims** into a **token** (a JWT, HMAC-SHA256); whoever holds the key
-//! verifies it and asks what it allows. Pure: no clock, no network, no thread. `spec/token.md` and
-//! `spec/roles.md` are the law of it.
-//!
-//! ```
-//! use stagedoor_token::{Action, AppId, Claims, Decision, Key, KeySet, KeyState, Roles};
-//!
-//! let key = Key::hs256(AppId(7), "k_1", &[42; 32], KeyState::Current)?;
-//! let claims = Claims::builder(AppId(7), "host".parse()?)
-//!     .room("lobby")
-//!     .user("anna")
-//!     .jti("t-1")
-//!     .lifetime(1_700_000_000, 600)
-//!     .build();
-//! let token = stagedoor_token::mint(&claims, &key)?;
-//!
-//! let keys = KeySet::from_iter([key]);
-//! let claims = stagedoor_token::verify(&token, &keys, 1_700_000_001)?;
-//! let grants = stagedoor_token::seat(&claims, &Roles::built_in())?;
-//! assert_eq!(stagedoor_token::authorize(&grants, &Action::SendRoom), Decision::Allowed);
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
+#![doc = include_str!("../README.md")]
+#![warn(clippy::missing_errors_doc)]
 //!
 //! In reading order; a file uses only files further down:
 //!
