@@ -1,5 +1,5 @@
-//! Grants without what is over (`spec/token.md` §The stay). The time is given; when to look again is said by
-//! [`Until::next`].
+//! Grants without the privileges that have ended (`spec/token.md` §The stay). The caller passes the time;
+//! [`Until::next`] says when to look again.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use stagedoor_grants::{Grants, Patterns, Publish, SendTo, Subscribe, Verbs};
 
 use crate::stay::Until;
 
-/// The grants without the sections that are over at `now_s`; the very same ones when nothing is.
+/// The grants without the sections that have ended at `now_s` (Unix seconds). Returns the same `Arc` where nothing has.
 ///
 /// ```
 /// use std::sync::Arc;

@@ -3,26 +3,26 @@
 //!
 //! In reading order; a file uses only files further down:
 //!
-//! 1. [`mint()`]: claims and a key become a token.
-//! 2. [`verify()`]: a token and keys become claims, or a refusal.
-//! 3. [`seat()`]: verified claims and an app's roles become the grants of a seat.
-//! 4. [`authorize()`]: grants and an action become a decision.
+//! 1. [`mint()`]: signs claims.
+//! 2. [`verify()`]: verifies a token.
+//! 3. [`seat()`]: the effective grants of verified claims.
+//! 4. [`authorize()`]: decides whether grants allow an action.
 //! 5. `header`: what a token's header says.
 //! 6. `read`: how the claims of a token are read.
 //! 7. [`form`]: the forms of claims, grants and templates, and where JSON is not of one.
 //! 8. [`builder`]: claims put together, claim by claim.
-//! 9. [`claims`]: what a token says, and the bounds of it.
+//! 9. [`claims`]: what a token says, and its limits.
 //! 10. [`key`]: keys, their states, and sets of them.
 //! 11. [`narrowing`]: a role narrowed by a token.
 //! 12. [`fault`]: a refusal, with the field that it is about.
 //! 13. [`field`]: a place in the claims, as a path.
-//! 14. [`rule`]: every rule of the grants, by name.
+//! 14. [`rule`]: the rules of grants, by name.
 //! 15. `node`: JSON as it was written.
 //! 16. [`app`]: the AppID.
-//! 17. `lapse`: grants without what is over (`spec/token.md` §The stay).
-//! 18. [`stay`]: what a token says of the stay in its seat.
-//! 19. [`role`]: roles as templates, and the built-in ones.
-//! 20. [`refusal`]: every code that a token may be refused with.
+//! 17. `lapse`: grants without the privileges that have ended.
+//! 18. [`stay`]: what a token says about the stay in its seat.
+//! 19. [`role`]: the roles of an app, and the built-in ones.
+//! 20. [`refusal`]: the codes with which a token may be refused.
 //! 21. `base64url`: the one canonical form of it.
 
 pub mod app;

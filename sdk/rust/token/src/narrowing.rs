@@ -1,5 +1,5 @@
-//! A role narrowed by a token (`spec/roles.md` §Narrowing). A token never widens: what goes beyond the role
-//! is refused, not cut.
+//! A role's grants narrowed by a token (`spec/roles.md` §Narrowing). A token never widens them: what goes beyond the
+//! role is refused, not cut.
 
 use std::{num::NonZeroU32, sync::Arc};
 
@@ -18,42 +18,42 @@ use crate::{
     rule::Rule,
 };
 
-/// The `grants` claim: each field that is given replaces the role's, and must lie within it; each that is
-/// absent stays the role's.
+/// The `grants` claim. A field that is given replaces the role's and must lie within it; a field that is absent leaves
+/// the role's.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(remote = "Self", default, deny_unknown_fields)]
 pub struct Narrowing {
-    /// What it may publish.
+    /// Which streams the member may publish.
     #[serde(skip_serializing_if = "is_default")]
     pub publish: PublishNarrowing,
-    /// What it may subscribe to.
+    /// Which streams the member may receive.
     #[serde(skip_serializing_if = "is_default")]
     pub subscribe: SubscribeNarrowing,
-    /// Whom it may message.
+    /// Whom the member may message.
     #[serde(skip_serializing_if = "is_default")]
     pub send: SendNarrowing,
-    /// Keys of the room's state that it may set.
+    /// Which keys of the room's state the member may set.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub set: Option<Patterns>,
-    /// Acts of moderation.
+    /// Which acts of moderation the member may carry out.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub moderate: Option<Verbs>,
-    /// Whom it sees, and who sees it.
+    /// Whom the member sees, and who sees it.
     #[serde(skip_serializing_if = "is_default")]
     pub presence: PresenceNarrowing,
-    /// Roles that it may ask to be given.
+    /// Which roles the member may ask for.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub ask: Option<Patterns>,
-    /// Roles for which it may obtain a token for somebody else.
+    /// For which roles the member may obtain a token for a guest.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub invite: Option<Patterns>,
-    /// Whether it waits until admitted.
+    /// Whether the member waits until it is admitted.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub waits: Option<bool>,
-    /// What a second login does.
+    /// What a second login of the same user does.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub second_login: Option<SecondLogin>,
-    /// How much it may take.
+    /// How much the member may use.
     #[serde(skip_serializing_if = "is_default")]
     pub caps: CapsNarrowing,
 }
@@ -68,7 +68,7 @@ pub struct PublishNarrowing {
     /// Kinds of streams.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub kinds: Option<Kinds>,
-    /// How many at once.
+    /// Live streams of the member at once, at most.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub streams_max: Option<u32>,
 }
@@ -80,7 +80,7 @@ pub struct SubscribeNarrowing {
     /// Names of streams.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub streams: Option<Patterns>,
-    /// Roles of their publishers.
+    /// Roles of the publishers.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub from: Option<Patterns>,
 }
@@ -89,13 +89,13 @@ pub struct SubscribeNarrowing {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(remote = "Self", default, deny_unknown_fields)]
 pub struct SendNarrowing {
-    /// Everybody in the room at once.
+    /// Whether one message may go to everybody in the room.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub room: Option<bool>,
-    /// Everybody of these roles at once.
+    /// Roles whose members may be messaged all at once.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub roles: Option<Patterns>,
-    /// One user, of these roles.
+    /// Roles whose members may be messaged one by one.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub users: Option<Patterns>,
 }
@@ -104,10 +104,10 @@ pub struct SendNarrowing {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(remote = "Self", default, deny_unknown_fields)]
 pub struct PresenceNarrowing {
-    /// Roles that it sees.
+    /// Roles that the member sees.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub sees: Option<Patterns>,
-    /// Roles that see it.
+    /// Roles that see the member.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub seen_by: Option<Patterns>,
 }
@@ -145,8 +145,11 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
-/// The role's grants, narrowed; without a narrowing the role's own. [`Refusal::GrantsTooWide`] if that would
-/// widen them anywhere, with the field that does.
+/// The role's grants, narrowed; without a narrowing the role's own.
+///
+/// # Errors
+///
+/// [`Refusal::GrantsTooWide`] with the field that goes beyond the role.
 pub fn narrow(role: &Role, narrowing: Option<&Narrowing>) -> Result<Arc<Grants>, Fault> {
     let Some(wish) = narrowing else { return Ok(role.grants().clone()) };
     if let Some(rule) = widening(role, wish) {
@@ -190,12 +193,12 @@ pub fn narrow(role: &Role, narrowing: Option<&Narrowing>) -> Result<Arc<Grants>,
     }))
 }
 
-/// What is wished, or else what the role has.
+/// The token's, or else the role's.
 fn either(wish: &Option<Patterns>, held: &Patterns) -> Patterns {
     wish.as_ref().unwrap_or(held).clone()
 }
 
-/// The place at which a narrowing breaks this rule.
+/// The fault at the place where a narrowing breaks this rule.
 #[cold]
 fn too_wide(held: &Grants, wish: &Narrowing, rule: Rule) -> Fault {
     let beyond = |wish: &Option<Patterns>, held: &Patterns| {
@@ -229,7 +232,7 @@ fn too_wide(held: &Grants, wish: &Narrowing, rule: Rule) -> Fault {
     Fault::new(Refusal::GrantsTooWide, field, Why::Wider(rule, word))
 }
 
-/// The first rule where a narrowing would go beyond the role, in the order of the template; none when it lies
+/// The first rule by which a narrowing goes beyond the role, in the order of the template; `None` where it lies
 /// within.
 pub fn widening(role: &Role, wish: &Narrowing) -> Option<Rule> {
     let held = role.grants();

@@ -1,4 +1,4 @@
-//! Roles as templates, and the built-in ones (`spec/roles.md`). What a template does not name is denied.
+//! The roles of an app, and the built-in ones (`spec/roles.md`). What a role's template does not name is denied.
 
 use std::{
     collections::BTreeMap,
@@ -9,12 +9,12 @@ use serde::{Deserialize, Serialize, de::Error as _};
 use serde_json::value::RawValue;
 use stagedoor_grants::{Grants, RoleName};
 
-/// A role of an app.
+/// A role of an app: its grants, and their JSON.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Role {
     grants: Arc<Grants>,
-    /// The grants as JSON, once that was asked for.
+    /// The grants as JSON, made when first asked for.
     #[serde(skip)]
     json: OnceLock<Option<Arc<RawValue>>>,
 }
@@ -28,22 +28,23 @@ impl PartialEq for Role {
 impl Eq for Role {}
 
 impl Role {
-    /// A role of this template.
+    /// A role with these grants.
     pub fn new(template: Grants) -> Self {
         Self { grants: Arc::new(template), json: OnceLock::new() }
     }
 
-    /// Its name.
+    /// The role's name.
     pub fn name(&self) -> &RoleName {
         &self.grants.role
     }
 
-    /// All that it allows.
+    /// What the role allows.
     pub fn grants(&self) -> &Arc<Grants> {
         &self.grants
     }
 
-    /// All that it allows as JSON, made once: most members are told just this.
+    /// What the role allows, as JSON. Made once, because the answer to most logins contains just this. `None` where it
+    /// cannot be written.
     pub fn json(&self) -> Option<&RawValue> {
         let json = || serde_json::value::to_raw_value(&*self.grants).ok().map(Arc::from);
         self.json.get_or_init(json).as_deref()
@@ -58,20 +59,24 @@ pub struct Roles(BTreeMap<RoleName, Role>);
 const BUILT_IN: &str = include_str!("../roles.json");
 
 impl Roles {
-    /// `host`, `cohost`, `speaker`, `audience` and `observer`.
+    /// The built-in roles: `host`, `cohost`, `speaker`, `audience` and `observer`.
     pub fn built_in() -> Arc<Self> {
         static ROLES: OnceLock<Arc<Roles>> = OnceLock::new();
-        // The file is part of this crate, and a test reads it: it cannot fail to parse.
+        // The file is part of this crate, and a test reads it, so it parses.
         ROLES.get_or_init(|| Arc::new(Self::from_json(BUILT_IN).unwrap_or_default())).clone()
     }
 
-    /// Roles from a JSON array of templates, each of another name.
+    /// Reads roles from a JSON list of templates with distinct names.
+    ///
+    /// # Errors
+    ///
+    /// An error where the text is not such a list; [`roles_flaw`](crate::form::roles_flaw) says where.
     pub fn from_json(text: &str) -> Result<Self, serde_json::Error> {
         let mut roles = BTreeMap::new();
         for role in serde_json::from_str::<Vec<Role>>(text)? {
             if let Some(role) = roles.insert(role.name().clone(), role) {
                 return Err(serde_json::Error::custom(format_args!(
-                    "the role `{}` twice",
+                    "the role `{}` is given twice",
                     role.name()
                 )));
             }
@@ -84,7 +89,7 @@ impl Roles {
         self.0.get(name)
     }
 
-    /// Every role, by name.
+    /// Every role, in the order of the names.
     pub fn iter(&self) -> impl Iterator<Item = &Role> {
         self.0.values()
     }
@@ -104,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_role_twice_is_refused() {
+    fn a_repeated_role_is_refused() {
         assert!(Roles::from_json(r#"[{"role":"a"},{"role":"b"}]"#).is_ok());
         assert!(Roles::from_json(r#"[{"role":"a"},{"role":"a"}]"#).is_err());
     }
