@@ -138,7 +138,7 @@ async fn after_expiry_a_new_token_is_asked_for_and_everything_is_taken_along() -
     })
     .await?;
     assert_eq!(asked.load(Ordering::Relaxed), 3);
-    assert!(back.events_resumed && back.streams_begun_anew.is_empty(), "{back:?}");
+    assert!(back.events_resumed && back.streams_restarted.is_empty(), "{back:?}");
     let frame = until(&mut events, |event| match event {
         ClientEvent::Frame(frame) => Some(frame.clone()),
         _ => None,

@@ -36,7 +36,7 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
-    /// Formatting, lints, documentation, links, the order and the sizes of files, dependencies.
+    /// Formatting, lints, documentation, links, the order and the sizes of files, packages, dependencies.
     Check,
     /// The order and the sizes of files alone: two steps of `check`, at once.
     Order,

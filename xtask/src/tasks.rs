@@ -1,5 +1,7 @@
 //! What each task does.
 
+use std::process::Command;
+
 use clap::Args;
 
 use crate::{
@@ -16,7 +18,7 @@ pub(crate) fn dev(arguments: &[String]) -> bool {
 }
 
 /// Steps of `checks`, and those that `test` has besides.
-const CHECKS: usize = 8;
+const CHECKS: usize = 9;
 const TESTS: usize = 7;
 
 fn checks(steps: &mut Steps) {
@@ -28,7 +30,19 @@ fn checks(steps: &mut Steps) {
     steps.run("documentation", doc);
     steps.note("links between documents", &links::faults(&root()));
     files(steps);
+    steps.run("packages", packages());
     dependencies(steps);
+}
+
+/// Crates that are published.
+const PUBLIC: &[&str] =
+    &["stagedoor-grants", "stagedoor-token", "stagedoor-wire", "stagedoor-client"];
+
+/// Packs the public crates, without building them a second time.
+fn packages() -> Command {
+    let mut pack = command("cargo", &["package", "--no-verify", "--allow-dirty", "--quiet"]);
+    pack.args(PUBLIC.iter().flat_map(|name| ["--package", name]));
+    pack
 }
 
 /// Where files stand, and how long they are.

@@ -132,7 +132,7 @@ async fn who_came_back_to_wait_has_its_streams_and_its_patterns_again_once_admit
     revoke_first(&stage).await?;
     let there = back(&mut events).await?;
     assert!(there.seat.waiting && bob.granted().waiting);
-    assert_eq!(there.streams_begun_anew, ["mic", "slides"]);
+    assert_eq!(there.streams_restarted, ["mic", "slides"]);
     until(&mut heard, |event| {
         matches!(event, ClientEvent::Room(Event::Asked { .. })).then_some(())
     })

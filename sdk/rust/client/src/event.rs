@@ -91,7 +91,7 @@ pub struct Reconnected {
     pub events_resumed: bool,
     /// Names of streams that do not continue without a gap: they start over, have ended, or you may not publish or
     /// subscribe to them now. If you may later, [`ClientEvent::OwnBegun`] or [`Event::Subscribed`] says so.
-    pub streams_begun_anew: Vec<String>,
+    pub streams_restarted: Vec<String>,
 }
 
 /// Why the client has closed.

@@ -8,7 +8,7 @@
 //! 3. `room`: the handles of a room and of a stream.
 //! 4. `driver`: the task that owns the connection, and reconnects.
 //! 5. `connection::entry`: the login, and resuming what the memory holds.
-//! 6. `connection::regranted`: after a change of rights: which own streams and subscriptions end, and which begin again.
+//! 6. `connection::grants_changed`: after a change of rights: which own streams and subscriptions end, and which begin again.
 //! 7. `connection`: one connection, from login to close.
 //! 8. `renewal`: a new token on the open connection.
 //! 9. `heard`: reads one message of the relay. Pure.
@@ -16,7 +16,7 @@
 //! 11. `own`: own streams, and what a change of rights does to them. Pure.
 //! 12. `silence`: how long nothing came, and what follows. Pure.
 //! 13. `backoff`: how long to wait. Pure.
-//! 14. `told`: the grants that the relay tells. Pure.
+//! 14. `lenient`: the grants that the relay tells. Pure.
 //! 15. `socket`: TCP, TLS, WebSocket.
 //! 16. `trust`: the certificates that the system trusts, for `wss`.
 //! 17. `event`: what the client reports.
@@ -33,6 +33,7 @@ mod driver;
 mod error;
 mod event;
 mod heard;
+mod lenient;
 mod memory;
 mod moderation;
 mod own;
@@ -42,7 +43,6 @@ mod room;
 mod silence;
 mod socket;
 mod token;
-mod told;
 mod trust;
 
 pub use client::{Client, Events};

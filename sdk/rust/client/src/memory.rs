@@ -1,5 +1,5 @@
-//! What a reconnect takes along: patterns, reading positions, own streams. Pure: counts as `spec/wire.md`
-//! §Data frames says.
+//! What a reconnect resumes: patterns, reading positions, own streams. Pure. Frames are counted as `spec/wire.md` §Data
+//! frames says.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -16,22 +16,22 @@ use stagedoor_wire::{
 };
 use tokio::sync::watch;
 
-use crate::{event::Granted, own::OwnStreams, told};
+use crate::{event::Granted, lenient, own::OwnStreams};
 
-/// The memory.
+/// What is remembered across connections.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
     pub(crate) patterns: BTreeSet<String>,
     reading: HashMap<u32, Reading>,
     /// The next event of the room.
     pub(crate) events: Option<Cursor>,
-    /// Patterns that the relay refused when they were taken up.
+    /// Patterns that the relay refused when they were resumed.
     pub(crate) due: BTreeSet<String>,
     /// The member's own streams.
     pub(crate) own: OwnStreams,
-    /// What the member may do, as it was told last; handles read it.
+    /// What the member may do now; handles read it.
     pub(crate) granted: watch::Sender<Granted>,
-    /// What logs in next time in place of a token that logged in once.
+    /// The ticket that logs in next time, after a token of `once`.
     pub(crate) ticket: Option<String>,
 }
 
@@ -43,7 +43,7 @@ struct Reading {
 }
 
 impl Memory {
-    /// Streams were found; those that a cursor was given for and that did not resume.
+    /// Streams were found. Returns those that had a cursor and did not resume.
     pub(crate) fn found(&mut self, streams: &[Subscribed]) -> Vec<String> {
         let mut anew = Vec::new();
         for found in streams {
@@ -60,7 +60,7 @@ impl Memory {
         anew
     }
 
-    /// A frame came: its stream and its number; none for a stream that is not read (any more).
+    /// A frame came: its stream and its number; `None` for a stream that is no longer read.
     pub(crate) fn frame(&mut self, stream: u32) -> Option<(Arc<StreamInfo>, u64)> {
         let reading = self.reading.get_mut(&stream)?;
         let seq = reading.next;
@@ -74,18 +74,18 @@ impl Memory {
         self.ticket.clone_from(&seat.ticket);
         self.granted.send_replace(Granted {
             role: seat.me.role.clone(),
-            // What cannot be read allows nothing.
-            grants: told::grants(&seat.grants).unwrap_or_default(),
+            // Grants that cannot be read allow nothing.
+            grants: lenient::grants(&seat.grants).unwrap_or_default(),
             exp: seat.exp,
             waiting: seat.waiting,
         });
     }
 
-    /// Another token took the place of the one that the ticket stands for.
+    /// The token was replaced, so its ticket is no longer good.
     pub(crate) fn renewed(&mut self, renewed: Renewed<Value>) -> Granted {
         self.ticket = None;
         let Renewed { role, grants, exp, .. } = renewed;
-        let grants = told::grants(&grants);
+        let grants = lenient::grants(&grants);
         self.granted.send_modify(|granted| {
             granted.role = role;
             granted.exp = exp;
@@ -105,7 +105,7 @@ impl Memory {
             }
             Event::Ended { stream, .. } => drop(self.reading.remove(stream)),
             Event::GrantsChanged { role, grants, why, .. } => {
-                let grants = told::grants(grants);
+                let grants = lenient::grants(grants);
                 self.granted.send_modify(|granted| {
                     granted.role.clone_from(role);
                     granted.grants = grants.unwrap_or_default();
@@ -138,13 +138,13 @@ impl Memory {
         }
     }
 
-    /// Patterns that could not be taken up, and are wanted still.
+    /// Patterns could not be resumed; those still wanted are due later.
     pub(crate) fn refused(&mut self, patterns: Vec<String>) {
         let wanted = patterns.into_iter().filter(|pattern| self.patterns.contains(pattern));
         self.due.extend(wanted);
     }
 
-    /// Streams that no pattern holds any more.
+    /// Patterns were taken back; streams that no other pattern matches are forgotten.
     pub(crate) fn unsubscribed(&mut self, patterns: &[String]) {
         for pattern in patterns {
             self.patterns.remove(pattern);
@@ -156,7 +156,7 @@ impl Memory {
             .retain(|_, reading| held.iter().any(|pattern| pattern.matches(&reading.stream.name)));
     }
 
-    /// The cursors of every stream that is read, taken out: another connection gives other numbers.
+    /// Takes out the cursors of all streams: another connection gives them other numbers.
     pub(crate) fn take_cursors(&mut self) -> Vec<From> {
         let taken = std::mem::take(&mut self.reading).into_values();
         taken

@@ -1,17 +1,16 @@
-//! The member's own streams: which of them end when its rights change, and which begin again. Pure: the relay
-//! tells a publisher its grants only, so what they end is reckoned here as the relay does (`spec/wire.md` §In
-//! the seat).
+//! Own streams: which of them end when the member's rights change, and which begin again. Pure. The relay sends a
+//! publisher only its new grants, so what they end is computed here as the relay does (`spec/wire.md` §In the seat).
 
 use std::collections::BTreeMap;
 
 use stagedoor_grants::Publish;
 use stagedoor_wire::{name::StreamName, request};
 
-/// A stream of the member's own.
+/// A stream that this member publishes.
 #[derive(Clone, Debug)]
 pub(crate) struct Own {
     pub(crate) publish: request::Publish,
-    /// Whether it begins again when it may, after it was denied.
+    /// Whether it begins again when it is allowed again.
     again: bool,
     state: State,
 }
@@ -103,7 +102,7 @@ impl OwnStreams {
     }
 
     /// The member has other grants.
-    pub(crate) fn regranted(&mut self, rights: &Publish) -> Change {
+    pub(crate) fn grants_changed(&mut self, rights: &Publish) -> Change {
         let mut change = Change::default();
         let handles = self.0.keys();
         let mut live: Vec<(u32, u64)> =
@@ -182,14 +181,14 @@ mod tests {
     fn what_may_not_be_published_ends_and_begins_again_unless_it_is_to_end() {
         let (all, kinds) = (["*"], ["audio", "video", "data"]);
         let mut own = own();
-        let change = own.regranted(&rights(&all, &["video"], 8));
+        let change = own.grants_changed(&rights(&all, &["video"], 8));
         assert_eq!(denied(&change), [("chat", false), ("mic", true)]);
         assert_eq!((own.number(0), own.number(1), asked(&change)), (None, Some(9), vec![]));
-        let change = own.regranted(&rights(&["c*"], &kinds, 8));
+        let change = own.grants_changed(&rights(&["c*"], &kinds, 8));
         assert_eq!((denied(&change), asked(&change)), (vec![], vec![]));
-        let change = own.regranted(&rights(&all, &kinds, 8));
+        let change = own.grants_changed(&rights(&all, &kinds, 8));
         assert_eq!((denied(&change), asked(&change)), (vec![], vec![0]));
-        let change = own.regranted(&rights(&all, &kinds, 8));
+        let change = own.grants_changed(&rights(&all, &kinds, 8));
         assert!(change.asked.is_empty(), "it is asked for once");
         assert!(own.began(0, 20) && !own.began(2, 21));
     }
@@ -197,10 +196,10 @@ mod tests {
     #[test]
     fn of_too_many_the_newest_end() {
         let mut own = own();
-        let change = own.regranted(&rights(&["*"], &["audio", "video", "data"], 2));
+        let change = own.grants_changed(&rights(&["*"], &["audio", "video", "data"], 2));
         assert_eq!(denied(&change), [("mic", true)]);
         own.remove(1);
-        let change = own.regranted(&rights(&["*"], &["audio", "video", "data"], 2));
+        let change = own.grants_changed(&rights(&["*"], &["audio", "video", "data"], 2));
         assert_eq!(asked(&change), [0]);
     }
 }

@@ -1,4 +1,4 @@
-//! TCP, TLS, WebSocket. Knows no message.
+//! TCP, TLS, WebSocket. Messages are opaque here.
 
 use std::{
     pin::Pin,
@@ -68,8 +68,8 @@ impl AsyncWrite for Link {
 /// The WebSocket.
 pub(crate) type Socket = WebSocketStream<Link>;
 
-/// Connects to the first of a host's addresses that answers. The buffer is set before, because the
-/// window that it makes is agreed on at the beginning.
+/// Connects to the first of a host's addresses that answers. The buffer is set first, because TCP agrees on the window
+/// when it connects.
 async fn tcp(
     host: &str,
     port: u16,

@@ -1,4 +1,4 @@
-//! The grants that the relay tells, read. Pure. A later relay may grant more than this version knows; what is not
+//! Reads the grants that the relay sends. Pure. A later relay may grant more than this version knows; what is not
 //! known is passed over, and the rest is read.
 
 use std::{str::FromStr, sync::Arc};
