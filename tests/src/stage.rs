@@ -89,7 +89,7 @@ impl Stage {
         Ok(Claims::builder(self.app, role)
             .room(room)
             .user(user)
-            .jti(&format!(
+            .jti(format!(
                 "t-{}",
                 user.bytes().map(|byte| format!("{byte:02x}")).take(20).collect::<String>()
             ))
