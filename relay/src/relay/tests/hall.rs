@@ -90,7 +90,7 @@ impl Hall {
         Claims::builder(APP, role)
             .room(ROOM)
             .user(user)
-            .jti(&format!("t-{user}"))
+            .jti(format!("t-{user}"))
             .lifetime(now_s, ttl_s)
             .build()
     }
