@@ -47,7 +47,9 @@ impl Admission {
     }
 }
 
-/// Lets members in that wait for admission: a list, or all of them.
+/// Admits members that wait.
+///
+/// A list of `users`, or `all` of them. The answer says how many were admitted and how many still wait.
 #[utoipa::path(post, path = "/v1/apps/{app}/rooms/{room}/admit", tag = "rooms", request_body = Admission,
     params(("app" = u32, Path), ("room" = String, Path)),
     responses((status = 200, body = Admitted)))]

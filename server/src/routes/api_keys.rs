@@ -146,7 +146,9 @@ fn record(audited: &Audited, app: AppId, kind: &str, id: &str) -> Record {
     audited.record(app, kind).detail(&format!("api_key={id}"))
 }
 
-/// Makes an API key; nobody gives another more than it has itself.
+/// Makes an API key.
+///
+/// The answer is the only one that has its secret. A caller can give no scope that it does not have itself.
 #[utoipa::path(post, path = "/v1/apps/{app}/api-keys", tag = "api keys", request_body = NewApiKey,
     params(("app" = u32, Path)),
     responses((status = 201, body = Created<ApiKeyCreated>)))]
@@ -172,6 +174,8 @@ pub(crate) async fn create(
 }
 
 /// Lists API keys by id.
+///
+/// With their scopes, their end and when they were last used. Secrets are not in it.
 #[utoipa::path(get, path = "/v1/apps/{app}/api-keys", tag = "api keys", params(("app" = u32, Path), Paging),
     responses((status = 200, body = Page<ApiKeyView>)))]
 pub(crate) async fn list(
@@ -188,7 +192,9 @@ pub(crate) async fn list(
     Ok(Json(Page::cut(items, limit, |key: &ApiKeyView| key.id.clone())))
 }
 
-/// Gives an API key another secret; the old one is void at once.
+/// Gives an API key another secret.
+///
+/// The old secret is void at once. The answer is the only one that has the new one; id, scopes and end stay.
 #[utoipa::path(post, path = "/v1/apps/{app}/api-keys/{id}/rotate", tag = "api keys",
     params(("app" = u32, Path), ("id" = String, Path)),
     responses((status = 200, body = ApiKeyCreated)))]
@@ -208,7 +214,9 @@ pub(crate) async fn rotate(
     Ok(Json(ApiKeyCreated { id, scopes, api_key, expires_ms: row.expires_ms }))
 }
 
-/// Deletes an API key: void at once.
+/// Deletes an API key.
+///
+/// It is void at once: the next request with it is refused with `credential_invalid`. What it did stays done.
 #[utoipa::path(delete, path = "/v1/apps/{app}/api-keys/{id}", tag = "api keys",
     params(("app" = u32, Path), ("id" = String, Path)),
     responses((status = 204)))]

@@ -105,6 +105,9 @@ async fn page(
 }
 
 /// Lists an app's records, newest first.
+///
+/// Who did what, to whom, from where, and with which result: API calls, logins, moderation. All filters given must
+/// match. Tokens and secrets are never in it.
 #[utoipa::path(get, path = "/v1/apps/{app}/audit", tag = "audit", params(("app" = u32, Path), Which),
     responses((status = 200, body = Page<RecordRow>)))]
 pub(crate) async fn list(
@@ -129,7 +132,9 @@ pub(crate) async fn list(
     page(&state, limit, filter).await
 }
 
-/// Lists all records, newest first, also those of no app and of deleted apps. For the operator alone.
+/// Lists all records, newest first.
+///
+/// Also those of no app and of deleted apps. All filters given must match. Tokens and secrets are never in it.
 #[utoipa::path(get, path = "/v1/audit", tag = "audit", params(WhichOfAll),
     responses((status = 200, body = Page<RecordRow>)))]
 pub(crate) async fn list_all(
