@@ -3,11 +3,10 @@
 use axum::Json;
 use serde::{Deserialize, Serialize};
 use stagedoor_bus::{Answer, Command};
-use stagedoor_token::AppId;
 use stagedoor_wire::request::LIST_ITEMS_MAX;
 use utoipa::ToSchema;
 
-use super::{Body, Path, rooms::room_unknown};
+use super::{Body, RoomPath, rooms::room_unknown};
 use crate::{act::Audited, caller::Scope, error::ApiError, state::AppState};
 
 /// Whom to let in: `users`, or `all`.
@@ -55,7 +54,7 @@ impl Admission {
     responses((status = 200, body = Admitted)))]
 pub(crate) async fn admit_many(
     audited: Audited,
-    Path((app, room)): Path<(AppId, String)>,
+    RoomPath { app, room }: RoomPath,
     Body(admission): Body<Admission>,
 ) -> Result<Json<Admitted>, ApiError> {
     audited.caller.may(app, Scope::RoomsModerate)?;

@@ -1,10 +1,7 @@
 //! API keys of an app.
 
-use std::sync::Arc;
-
 use axum::{
-    Extension, Json,
-    extract::State,
+    Json,
     http::{HeaderMap, StatusCode},
     response::Response,
 };
@@ -12,17 +9,16 @@ use serde::{Deserialize, Serialize};
 use stagedoor_token::AppId;
 use utoipa::ToSchema;
 
-use super::{Body, Page, Paging, Path, Query, app_in, check_name, page_limit};
+use super::{Body, Page, Paging, Path, Query, Reader, app_in, check_name, page_limit};
 use crate::{
     act::Audited,
-    caller::{API_KEY_PREFIX, Caller, Scope, scopes_of},
+    caller::{API_KEY_PREFIX, Scope, scopes_of},
     config::Config,
     doors::News,
     error::ApiError,
     idempotency::{Created, Once},
     record::{Record, unix_ms},
     secret,
-    state::AppState,
     store::{credentials::ApiKeyRow, write::Tx},
 };
 
@@ -179,8 +175,7 @@ pub(crate) async fn create(
 #[utoipa::path(get, path = "/v1/apps/{app}/api-keys", tag = "api keys", params(("app" = u32, Path), Paging),
     responses((status = 200, body = Page<ApiKeyView>)))]
 pub(crate) async fn list(
-    State(state): State<Arc<AppState>>,
-    Extension(caller): Extension<Caller>,
+    Reader { state, caller }: Reader,
     Path(app): Path<AppId>,
     Query(paging): Query<Paging>,
 ) -> Result<Json<Page<ApiKeyView>>, ApiError> {

@@ -1,10 +1,7 @@
 //! Apps.
 
-use std::sync::Arc;
-
 use axum::{
-    Extension, Json,
-    extract::State,
+    Json,
     http::{HeaderMap, HeaderName, StatusCode, header},
     response::Response,
 };
@@ -13,8 +10,8 @@ use stagedoor_token::{AppId, KeyState, SecondLogin};
 use utoipa::ToSchema;
 
 use super::{
-    Body, Page, Paging, Path, Query, app_in, app_row, app_unknown, check_name, etag::IfMatch,
-    forms, given, keys, number_after, page_limit,
+    Body, Page, Paging, Path, Query, Reader, app_in, app_row, app_unknown, check_name,
+    etag::IfMatch, forms, given, keys, number_after, page_limit,
 };
 use crate::{
     act::Audited,
@@ -25,7 +22,6 @@ use crate::{
     idempotency::{Created, Once},
     record::unix_ms,
     secret,
-    state::AppState,
     store::{apps::AppRow, write::Tx},
 };
 
@@ -214,8 +210,7 @@ pub(crate) async fn create(
 #[utoipa::path(get, path = "/v1/apps", tag = "apps", params(Paging),
     responses((status = 200, body = Page<AppView>)))]
 pub(crate) async fn list(
-    State(state): State<Arc<AppState>>,
-    Extension(caller): Extension<Caller>,
+    Reader { state, caller }: Reader,
     Query(paging): Query<Paging>,
 ) -> Result<Json<Page<AppView>>, ApiError> {
     let limit = page_limit(&state.config, paging.limit)?;
@@ -237,8 +232,7 @@ pub(crate) async fn list(
 #[utoipa::path(get, path = "/v1/apps/{app}", tag = "apps", params(("app" = u32, Path)),
     responses((status = 200, body = AppView)))]
 pub(crate) async fn show(
-    State(state): State<Arc<AppState>>,
-    Extension(caller): Extension<Caller>,
+    Reader { state, caller }: Reader,
     Path(app): Path<AppId>,
 ) -> Result<Tagged, ApiError> {
     caller.may(app, Scope::AppsAdmin)?;

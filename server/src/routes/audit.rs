@@ -1,16 +1,14 @@
 //! The audit trail: of one app, and all of it for the operator.
 
-use std::sync::Arc;
-
-use axum::{Extension, Json, extract::State};
+use axum::Json;
 use serde::Deserialize;
 use stagedoor_bus::ActorKind;
 use stagedoor_token::AppId;
 use utoipa::IntoParams;
 
-use super::{Page, Path, Query, app_row, forms, number, number_after, page_limit};
+use super::{Page, Path, Query, Reader, app_row, forms, number, number_after, page_limit};
 use crate::{
-    caller::{Caller, Scope},
+    caller::Scope,
     error::ApiError,
     state::AppState,
     store::audit::{Filter, OfApp, RecordRow},
@@ -111,8 +109,7 @@ async fn page(
 #[utoipa::path(get, path = "/v1/apps/{app}/audit", tag = "audit", params(("app" = u32, Path), Which),
     responses((status = 200, body = Page<RecordRow>)))]
 pub(crate) async fn list(
-    State(state): State<Arc<AppState>>,
-    Extension(caller): Extension<Caller>,
+    Reader { state, caller }: Reader,
     Path(app): Path<AppId>,
     Query(which): Query<Which>,
 ) -> Result<Json<Page<RecordRow>>, ApiError> {
@@ -138,8 +135,7 @@ pub(crate) async fn list(
 #[utoipa::path(get, path = "/v1/audit", tag = "audit", params(WhichOfAll),
     responses((status = 200, body = Page<RecordRow>)))]
 pub(crate) async fn list_all(
-    State(state): State<Arc<AppState>>,
-    Extension(caller): Extension<Caller>,
+    Reader { state, caller }: Reader,
     Query(which): Query<WhichOfAll>,
 ) -> Result<Json<Page<RecordRow>>, ApiError> {
     caller.is_root()?;

@@ -1,23 +1,20 @@
 //! Keys of an app.
 
-use std::sync::Arc;
-
-use axum::{Extension, Json, extract::State, http::HeaderMap, response::Response};
+use axum::{Json, http::HeaderMap, response::Response};
 use serde::Serialize;
 use stagedoor_bus::{Answer, Command};
 use stagedoor_token::{AppId, KeyState};
 use utoipa::ToSchema;
 
-use super::{Page, Path, app_in, app_row};
+use super::{Page, Path, Reader, app_in, app_row};
 use crate::{
     act::Audited,
-    caller::{Caller, Scope},
+    caller::Scope,
     config::Config,
     error::ApiError,
     idempotency::{Created, Once},
     record::{Record, unix_ms},
     secret,
-    state::AppState,
     store::apps::{KeyRow, state_text},
 };
 
@@ -85,8 +82,7 @@ pub(crate) fn make(app: AppId, state: KeyState) -> Result<(KeyRow, KeyCreated), 
 #[utoipa::path(get, path = "/v1/apps/{app}/keys", tag = "keys", params(("app" = u32, Path)),
     responses((status = 200, body = Page<KeyView>)))]
 pub(crate) async fn list(
-    State(state): State<Arc<AppState>>,
-    Extension(caller): Extension<Caller>,
+    Reader { state, caller }: Reader,
     Path(app): Path<AppId>,
 ) -> Result<Json<Page<KeyView>>, ApiError> {
     caller.may(app, Scope::AppsAdmin)?;

@@ -1,10 +1,7 @@
 //! Revocations of an app: made, listed, lifted. The rule is in `spec/revocation.md`.
 
-use std::sync::Arc;
-
 use axum::{
-    Extension, Json,
-    extract::State,
+    Json,
     http::{HeaderMap, StatusCode},
     response::Response,
 };
@@ -14,11 +11,12 @@ use stagedoor_token::{AppId, Fault, Limits, Refusal, RoleName};
 use utoipa::ToSchema;
 
 use super::{
-    Body, Page, Paging, Path, Query, app_in, app_row, app_unknown, forms, number_after, page_limit,
+    Body, Page, Paging, Path, Query, Reader, app_in, app_row, app_unknown, forms, number_after,
+    page_limit,
 };
 use crate::{
     act::Audited,
-    caller::{Caller, Scope},
+    caller::Scope,
     doors::News,
     error::ApiError,
     idempotency::{Created, NO_SECRET, Once},
@@ -342,8 +340,7 @@ pub(crate) async fn create(
 #[utoipa::path(get, path = "/v1/apps/{app}/revocations", tag = "revocations", params(("app" = u32, Path), Paging),
     responses((status = 200, body = Page<RevocationView>)))]
 pub(crate) async fn list(
-    State(state): State<Arc<AppState>>,
-    Extension(caller): Extension<Caller>,
+    Reader { state, caller }: Reader,
     Path(app): Path<AppId>,
     Query(paging): Query<Paging>,
 ) -> Result<Json<Page<RevocationView>>, ApiError> {

@@ -3,19 +3,14 @@
 pub(crate) mod change;
 pub(crate) mod views;
 
-use std::sync::Arc;
-
-use axum::{Extension, Json, extract::State};
+use axum::Json;
 use stagedoor_token::AppId;
 
-use super::{Body, Page, Paging, Path, Query, app_row, etag::IfMatch, number_after, page_limit};
+use super::{
+    Body, Page, Paging, Path, Query, Reader, app_row, etag::IfMatch, number_after, page_limit,
+};
 use crate::{
-    act::Audited,
-    caller::{Caller, Scope},
-    doors::roles_of,
-    error::ApiError,
-    role_set,
-    state::AppState,
+    act::Audited, caller::Scope, doors::roles_of, error::ApiError, role_set,
     store::roles::RoleSetRow,
 };
 
@@ -31,8 +26,7 @@ use self::{
 #[utoipa::path(get, path = "/v1/apps/{app}/roles", tag = "roles", params(("app" = u32, Path)),
     responses((status = 200, body = RolesView)))]
 pub(crate) async fn show(
-    State(state): State<Arc<AppState>>,
-    Extension(caller): Extension<Caller>,
+    Reader { state, caller }: Reader,
     Path(app): Path<AppId>,
 ) -> Result<Tagged<RolesView>, ApiError> {
     caller.may(app, Scope::AppsAdmin)?;
@@ -66,8 +60,7 @@ pub(crate) async fn replace(
     params(("app" = u32, Path), ("role" = String, Path)),
     responses((status = 200, body = RoleView)))]
 pub(crate) async fn show_one(
-    State(state): State<Arc<AppState>>,
-    Extension(caller): Extension<Caller>,
+    Reader { state, caller }: Reader,
     Path((app, role)): Path<(AppId, String)>,
 ) -> Result<Tagged<RoleView>, ApiError> {
     caller.may(app, Scope::AppsAdmin)?;
@@ -125,8 +118,7 @@ pub(crate) async fn delete_one(
 #[utoipa::path(get, path = "/v1/apps/{app}/roles/versions", tag = "roles", params(("app" = u32, Path), Paging),
     responses((status = 200, body = Page<VersionView>)))]
 pub(crate) async fn versions(
-    State(state): State<Arc<AppState>>,
-    Extension(caller): Extension<Caller>,
+    Reader { state, caller }: Reader,
     Path(app): Path<AppId>,
     Query(paging): Query<Paging>,
 ) -> Result<Json<Page<VersionView>>, ApiError> {
@@ -158,8 +150,7 @@ pub(crate) async fn versions(
     params(("app" = u32, Path), ("version" = u64, Path)),
     responses((status = 200, body = RolesView)))]
 pub(crate) async fn show_version(
-    State(state): State<Arc<AppState>>,
-    Extension(caller): Extension<Caller>,
+    Reader { state, caller }: Reader,
     Path((app, version)): Path<(AppId, u64)>,
 ) -> Result<Json<RolesView>, ApiError> {
     caller.may(app, Scope::AppsAdmin)?;

@@ -1,8 +1,6 @@
 //! Rooms as the app's backend sees them. All of it is asked of the relay, over the bus.
 
-use std::sync::Arc;
-
-use axum::{Extension, Json, extract::State, http::StatusCode};
+use axum::{Json, http::StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use stagedoor_bus::{
@@ -14,16 +12,10 @@ use stagedoor_wire::{member::StreamInfo, name::Topic, request::To};
 use utoipa::ToSchema;
 
 use super::{
-    Body, MaybeBody, MemberPath, Page, Paging, Path, Query, forms, page_limit,
+    Body, MaybeBody, MemberPath, Page, Paging, Path, Query, Reader, RoomPath, forms, page_limit,
     revocations::{self, NewRevocation},
 };
-use crate::{
-    act::Audited,
-    caller::{Caller, Scope},
-    error::ApiError,
-    record::Record,
-    state::AppState,
-};
+use crate::{act::Audited, caller::Scope, error::ApiError, record::Record};
 
 /// A room.
 #[derive(Debug, Serialize, ToSchema)]
@@ -133,8 +125,7 @@ fn touched(answer: &Answer) -> Result<Touched, ApiError> {
 #[utoipa::path(get, path = "/v1/apps/{app}/rooms", tag = "rooms", params(("app" = u32, Path), Paging),
     responses((status = 200, body = Page<RoomView>)))]
 pub(crate) async fn list(
-    State(state): State<Arc<AppState>>,
-    Extension(caller): Extension<Caller>,
+    Reader { state, caller }: Reader,
     Path(app): Path<AppId>,
     Query(paging): Query<Paging>,
 ) -> Result<Json<Page<RoomView>>, ApiError> {
@@ -158,9 +149,8 @@ pub(crate) async fn list(
     params(("app" = u32, Path), ("room" = String, Path), Paging),
     responses((status = 200, body = RoomDetailView)))]
 pub(crate) async fn show(
-    State(state): State<Arc<AppState>>,
-    Extension(caller): Extension<Caller>,
-    Path((app, room)): Path<(AppId, String)>,
+    Reader { state, caller }: Reader,
+    RoomPath { app, room }: RoomPath,
     Query(paging): Query<Paging>,
 ) -> Result<Json<RoomDetailView>, ApiError> {
     caller.may(app, Scope::RoomsRead)?;
@@ -345,7 +335,7 @@ pub(crate) async fn decline(
     responses((status = 200, body = Touched)))]
 pub(crate) async fn close(
     audited: Audited,
-    Path((app, room)): Path<(AppId, String)>,
+    RoomPath { app, room }: RoomPath,
 ) -> Result<Json<Touched>, ApiError> {
     let record = of_room(&audited, "room.close", app, &room);
     act(&audited, app, record, Command::CloseRoom { app, room }).await.map(Json)
@@ -360,7 +350,7 @@ pub(crate) async fn close(
     responses((status = 202, body = Touched)))]
 pub(crate) async fn message(
     audited: Audited,
-    Path((app, room)): Path<(AppId, String)>,
+    RoomPath { app, room }: RoomPath,
     Body(NewMessage { to, topic, data }): Body<NewMessage>,
 ) -> Result<(StatusCode, Json<Touched>), ApiError> {
     let record = of_room(&audited, "room.message", app, &room);
