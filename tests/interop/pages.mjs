@@ -138,7 +138,7 @@ async function join() {
 
 /** A page in each of its looks: narrow and wide, light and dark. */
 async function looks(name, at, ready) {
-  const { context, page, noted } = await open();
+  const { context, page, noted } = await open({ reducedMotion: "reduce" });
   await page.goto(asked.url + at);
   await page.locator(ready).first().waitFor();
   const seen = [];
@@ -146,6 +146,8 @@ async function looks(name, at, ready) {
     await page.setViewportSize({ width, height });
     for (const colorScheme of ["light", "dark"]) {
       await page.emulateMedia({ colorScheme });
+      // The page's own listener is called before the next frame is drawn.
+      await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
       seen.push({ page: `${name} ${width} ${colorScheme}`, overflow: await overflow(page), faint: await page.evaluate(faint) });
       await screenshot(page, `${name}-${width}-${colorScheme}`);
     }
