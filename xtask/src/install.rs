@@ -155,3 +155,18 @@ pub(crate) fn cargo_tool(steps: &mut Steps, name: &str, version: &str) -> Option
     }
     bin.join(name).exists().then_some(bin)
 }
+
+/// The program that looks for words spelled wrong, installed if need be.
+pub(crate) fn typos(steps: &mut Steps) -> Option<PathBuf> {
+    let venv = root().join("target/tools/venv");
+    let program = venv.join("bin/typos");
+    if !program.exists() && is_there("python3", "--version") {
+        let python = venv.join("bin/python").display().to_string();
+        let make = command("python3", &["-m", "venv", &venv.display().to_string()]);
+        let install = ["-m", "pip", "install", "-q", "typos==1.52.0"];
+        if steps.prepare("make a Python environment for tools", make) {
+            steps.prepare("install typos", command(&python, &install));
+        }
+    }
+    program.exists().then_some(program)
+}
