@@ -18,8 +18,8 @@ pub(crate) fn dev(arguments: &[String]) -> bool {
 }
 
 /// Steps of `checks`, and those that `test` has besides.
-const CHECKS: usize = 9;
-const TESTS: usize = 7;
+const CHECKS: usize = 10;
+const TESTS: usize = 9;
 
 fn checks(steps: &mut Steps) {
     steps.run("formatting", command("cargo", &["fmt", "--all", "--check"]));
@@ -31,7 +31,18 @@ fn checks(steps: &mut Steps) {
     steps.note("links between documents", &links::faults(&root()));
     files(steps);
     steps.run("packages", packages());
+    spelling(steps);
     dependencies(steps);
+}
+
+/// Words that are spelled wrong (`typos.toml` has those that are meant).
+fn spelling(steps: &mut Steps) {
+    match install::typos(steps) {
+        Some(typos) => {
+            steps.run("spelling", command(&typos.display().to_string(), &["--format", "brief"]));
+        }
+        None => steps.not_here("spelling", "typos could not be installed"),
+    }
 }
 
 /// Crates that are published.
@@ -94,9 +105,27 @@ pub(crate) fn test() -> bool {
         command("python3", &["spec/vectors/make.py", "--check"]),
     );
     steps.run("the binary", command("cargo", &["build", "--package", "stagedoor", "--quiet"]));
+    fuzz_targets(&mut steps);
     tests(&mut steps);
     budget::step(&mut steps);
     steps.finish()
+}
+
+/// Builds the fuzz targets, so that they are there when somebody wants to run them.
+fn fuzz_targets(steps: &mut Steps) {
+    for name in ["token", "wire"] {
+        let manifest = format!("sdk/rust/{name}/fuzz/Cargo.toml");
+        let build = [
+            "build",
+            "--locked",
+            "--quiet",
+            "--manifest-path",
+            &manifest,
+            "--target-dir",
+            "target",
+        ];
+        steps.run(&format!("fuzz targets of {name}"), command("cargo", &build));
+    }
 }
 
 /// Every Rust test, each in a process and with a time limit of its own (`.config/nextest.toml`).
@@ -172,6 +201,25 @@ pub(crate) fn soak(arguments: &[String]) -> bool {
     if steps.run("build", command("cargo", &build)) {
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         steps.run("soak", command("target/release/soak", &arguments));
+    }
+    steps.finish()
+}
+
+/// `cargo xtask release`: the binary without its symbols, and they in a file beside it, where a debugger finds them.
+pub(crate) fn release() -> bool {
+    let mut steps = Steps::of(3);
+    let into = root().join("target/dist");
+    let (built, symbols) = ("target/release/stagedoor", "target/dist/stagedoor.debug");
+    let build = ["build", "--release", "--locked", "--package", "stagedoor"];
+    if !steps.run("the binary", command("cargo", &build)) || std::fs::create_dir_all(into).is_err()
+    {
+        return steps.finish();
+    }
+    let keep = ["--only-keep-debug", "--compress-debug-sections", built, symbols];
+    let strip =
+        ["--strip-all", &format!("--add-gnu-debuglink={symbols}"), built, "target/dist/stagedoor"];
+    if steps.run("its symbols", command("objcopy", &keep)) {
+        steps.run("without them", command("objcopy", &strip));
     }
     steps.finish()
 }
