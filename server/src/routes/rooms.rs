@@ -1,4 +1,4 @@
-//! Rooms as the app's backend sees them. All of it is asked of the relay, over the bus.
+//! Rooms, as the app's backend sees them. All handlers ask the relay over the bus.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ use crate::{
 /// A room.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct RoomView {
-    /// Its name, members, streams, and since when it is there.
+    /// Its name, number of members and streams, and since when it exists.
     #[serde(flatten)]
     #[schema(value_type = forms::RoomSummary)]
     summary: RoomSummary,
@@ -37,30 +37,30 @@ pub(crate) struct RoomView {
 /// A room with its members and streams.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct RoomDetailView {
-    /// Its name, members, streams, and since when it is there.
+    /// Its name, number of members and streams, and since when it exists.
     #[schema(value_type = forms::RoomSummary)]
     summary: RoomSummary,
-    /// A page of its members, by user id.
+    /// A page of its members, ordered by user id.
     #[schema(value_type = Vec<forms::Seated>)]
     members: Vec<Seated>,
     /// Its live streams.
     #[schema(value_type = Vec<forms::StreamInfo>)]
     streams: Vec<StreamInfo>,
-    /// Give it as `after` for more members; `null` on the last page.
+    /// Pass it as `after` for more members; `null` on the last page.
     next: Option<String>,
 }
 
-/// A message in the app's own name.
+/// A message from the app itself.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewMessage {
-    /// `"room"`, `{"role":…}` or `{"user":…}`.
+    /// The recipients: `"room"`, `{"role":…}` or `{"user":…}`.
     #[schema(value_type = forms::To)]
     to: To,
-    /// What it is about.
+    /// The topic.
     #[schema(value_type = Option<String>)]
     topic: Option<Topic>,
-    /// Any JSON.
+    /// The content, any JSON.
     #[schema(value_type = serde_json::Value)]
     data: Box<RawValue>,
 }
@@ -69,15 +69,15 @@ pub(crate) struct NewMessage {
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Removal {
-    /// Whether the user is kept out of the room, whatever token comes.
+    /// Whether to ban the user from the room, whatever token is presented.
     ban: Option<bool>,
-    /// When the ban ends, Unix seconds; without, it is for good.
+    /// When the ban ends, Unix seconds; without one it does not end.
     ends_at: Option<u64>,
-    /// Why a ban, for people and the audit trail.
+    /// The reason for a ban, for people and the audit trail.
     reason: Option<String>,
 }
 
-/// Another role.
+/// A new role for a member.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewMemberRole {
@@ -85,27 +85,27 @@ pub(crate) struct NewMemberRole {
     role: String,
 }
 
-/// What of a member is muted.
+/// What to mute of a member.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct MutedKinds {
-    /// Kinds of streams: `audio`, `video`, `screen`, `data`; all of them unless given.
+    /// Kinds of streams: `audio`, `video`, `screen`, `data`; all by default.
     #[schema(min_items = 1, value_type = Option<Vec<forms::Kind>>)]
     kinds: Option<Vec<Kind>>,
 }
 
-/// What an act touched.
+/// The effect of an act.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Touched {
-    /// Seats that it touched.
+    /// Seats that it affected.
     seats: usize,
-    /// With a ban: the number of its revocation.
+    /// For a ban, the number of its revocation.
     #[serde(skip_serializing_if = "Option::is_none")]
     generation: Option<u64>,
 }
 
 pub(super) fn room_unknown() -> ApiError {
-    ApiError::NotFound { code: "room_unknown", detail: "there is no such room now" }
+    ApiError::NotFound { code: "room_unknown", detail: "no such room is open now" }
 }
 
 fn touched(answer: &Answer) -> Result<Touched, ApiError> {
@@ -114,9 +114,10 @@ fn touched(answer: &Answer) -> Result<Touched, ApiError> {
         Answer::UserUnknown => {
             Err(ApiError::NotFound { code: "user_unknown", detail: "no such user is in the room" })
         }
-        Answer::AskUnknown => {
-            Err(ApiError::NotFound { code: "ask_unknown", detail: "that user asks for nothing" })
-        }
+        Answer::AskUnknown => Err(ApiError::NotFound {
+            code: "ask_unknown",
+            detail: "that user has no pending request",
+        }),
         Answer::StoreUnavailable => Err(ApiError::StoreUnavailable),
         Answer::RoleRefused => Err(ApiError::Invalid {
             code: "role_refused",
@@ -127,7 +128,7 @@ fn touched(answer: &Answer) -> Result<Touched, ApiError> {
     }
 }
 
-/// Lists the app's rooms by name.
+/// Lists the app's open rooms by name.
 #[utoipa::path(get, path = "/v1/apps/{app}/rooms", tag = "rooms", params(("app" = u32, Path), Paging),
     responses((status = 200, body = Page<RoomView>)))]
 pub(crate) async fn list(
@@ -148,7 +149,7 @@ pub(crate) async fn list(
     }
 }
 
-/// One room: its members, a page at a time, and its streams.
+/// Returns a room: its members, a page at a time, and its streams.
 #[utoipa::path(get, path = "/v1/apps/{app}/rooms/{room}", tag = "rooms",
     params(("app" = u32, Path), ("room" = String, Path), Paging),
     responses((status = 200, body = RoomDetailView)))]
@@ -174,7 +175,7 @@ pub(crate) async fn show(
     }
 }
 
-/// Asks the relay to act, and records what came of it. While nothing can be recorded nothing is asked.
+/// Has the relay act, and records the result. While nothing can be recorded, the relay is not asked.
 async fn act(
     audited: &Audited,
     app: AppId,
@@ -202,8 +203,8 @@ fn of_room(audited: &Audited, kind: &str, app: AppId, room: &str) -> Record {
     audited.record(app, kind).room(room)
 }
 
-/// Removes a user from a room: its token does not get back in. With `ban` no token of the user does, and a
-/// user who is not there is kept out too.
+/// Removes a user from a room: its token cannot be used again. With `ban`, no token of the user is accepted, and a user
+/// who is not in the room is banned too.
 #[utoipa::path(post, path = "/v1/apps/{app}/rooms/{room}/members/{user}/kick", tag = "rooms",
     params(("app" = u32, Path), ("room" = String, Path), ("user" = String, Path)), request_body = Option<Removal>,
     responses((status = 200, body = Touched)))]
@@ -216,7 +217,8 @@ pub(crate) async fn kick(
     let Removal { ban, ends_at, reason } = removal;
     if !ban.unwrap_or(ends_at.is_some()) {
         if ends_at.is_some() || reason.is_some() {
-            let detail = "`ends_at` and `reason` are of a ban".into();
+            let detail =
+                "`ends_at` and `reason` are only for bans; set `ban`, or leave them out".into();
             let field = if ends_at.is_some() { "ends_at" } else { "reason" };
             return Err(ApiError::Invalid { code: "revocation_invalid", detail }.at(field));
         }
@@ -229,7 +231,7 @@ pub(crate) async fn kick(
     Ok(Json(Touched { seats, generation: Some(generation) }))
 }
 
-/// Gives a member another role, for this stay and the next logins of its token.
+/// Gives a member another role, for this stay and for later logins with its token.
 #[utoipa::path(post, path = "/v1/apps/{app}/rooms/{room}/members/{user}/role", tag = "rooms",
     params(("app" = u32, Path), ("room" = String, Path), ("user" = String, Path)), request_body = NewMemberRole,
     responses((status = 200, body = Touched)))]
@@ -254,7 +256,7 @@ async fn set_muted(
 ) -> Result<Touched, ApiError> {
     let kinds = kinds.unwrap_or_else(|| Kind::ALL.to_vec());
     if kinds.is_empty() {
-        let detail = "`kinds` names at least one kind, or is left out".into();
+        let detail = "`kinds` must name at least one kind, or be left out".into();
         return Err(ApiError::Invalid { code: "body_invalid", detail }.at("kinds"));
     }
     let record =
@@ -265,7 +267,7 @@ async fn set_muted(
     act(audited, app, record, command).await
 }
 
-/// Mutes a member: its streams of these kinds are not passed on.
+/// Mutes a member: its streams of these kinds are not forwarded.
 #[utoipa::path(post, path = "/v1/apps/{app}/rooms/{room}/members/{user}/mute", tag = "rooms",
     params(("app" = u32, Path), ("room" = String, Path), ("user" = String, Path)), request_body = Option<MutedKinds>,
     responses((status = 200, body = Touched)))]
@@ -277,7 +279,7 @@ pub(crate) async fn mute(
     set_muted(&audited, member, kinds, true).await.map(Json)
 }
 
-/// Lets a member's streams of these kinds be passed on again.
+/// Unmutes a member: its streams of these kinds are forwarded again.
 #[utoipa::path(post, path = "/v1/apps/{app}/rooms/{room}/members/{user}/unmute", tag = "rooms",
     params(("app" = u32, Path), ("room" = String, Path), ("user" = String, Path)), request_body = Option<MutedKinds>,
     responses((status = 200, body = Touched)))]
@@ -300,7 +302,7 @@ async fn settle(
     act(audited, app, record, command).await
 }
 
-/// Gives a member what it asks for: admission, or the role for which it raised its hand.
+/// Grants a member's request: admission, or the role for which it raised its hand.
 #[utoipa::path(post, path = "/v1/apps/{app}/rooms/{room}/members/{user}/admit", tag = "rooms",
     params(("app" = u32, Path), ("room" = String, Path), ("user" = String, Path)),
     responses((status = 200, body = Touched)))]
@@ -308,7 +310,7 @@ pub(crate) async fn admit(audited: Audited, member: MemberPath) -> Result<Json<T
     settle(&audited, member, true).await.map(Json)
 }
 
-/// Refuses what a member asks for; one that waits for admission is removed.
+/// Denies a member's request. A member who waits for admission is removed.
 #[utoipa::path(post, path = "/v1/apps/{app}/rooms/{room}/members/{user}/decline", tag = "rooms",
     params(("app" = u32, Path), ("room" = String, Path), ("user" = String, Path)),
     responses((status = 200, body = Touched)))]
@@ -331,7 +333,7 @@ pub(crate) async fn close(
     act(&audited, app, record, Command::CloseRoom { app, room }).await.map(Json)
 }
 
-/// Messages members of a room in the app's own name.
+/// Sends a message to members of a room in the app's own name.
 #[utoipa::path(post, path = "/v1/apps/{app}/rooms/{room}/messages", tag = "rooms", request_body = NewMessage,
     params(("app" = u32, Path), ("room" = String, Path)),
     responses((status = 202, body = Touched)))]
