@@ -157,7 +157,7 @@ impl<'a> Presented<'a> {
         Self::parse(credential)
     }
 
-    /// A credential by itself.
+    /// A bare credential.
     pub(crate) fn parse(credential: &'a str) -> Result<Self, ApiError> {
         if let Some(secret) = credential.strip_prefix(ROOT_PREFIX) {
             return Ok(Self::Root { secret });

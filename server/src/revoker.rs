@@ -118,8 +118,8 @@ mod tests {
             (NOW_S + REVOCATION_KEPT_S, 1),
         ] {
             let listed = store.revocations(AppId(1), u64::MAX, now_s, 9).await.expect("rows");
-            assert_eq!(listed.len(), left, "{now_s}: over, though not let go of");
-            revoker.forget(now_s).await.expect("let go of");
+            assert_eq!(listed.len(), left, "{now_s}: expired, but not deleted yet");
+            revoker.forget(now_s).await.expect("deleted");
             let stored = store.all_revocations((AppId(0), 0), 9).await.expect("rows");
             assert_eq!((bus.revocations().len(), stored.len()), (left, left), "{now_s}");
             let (again, _ends) = LocalBus::new();
