@@ -51,7 +51,7 @@ impl Admission {
     }
 }
 
-/// Admits members who wait for admission: a list, or all of them.
+/// Lets members in that wait for admission: a list, or all of them.
 #[utoipa::path(post, path = "/v1/apps/{app}/rooms/{room}/admit", tag = "rooms", request_body = Admission,
     params(("app" = u32, Path), ("room" = String, Path)),
     responses((status = 200, body = Admitted)))]

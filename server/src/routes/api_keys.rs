@@ -146,7 +146,7 @@ fn record(audited: &Audited, app: AppId, kind: &str, id: &str) -> Record {
     audited.record(app, kind).detail(&format!("api_key={id}"))
 }
 
-/// Creates an API key. A caller can only grant scopes that it has itself.
+/// Makes an API key; nobody gives another more than it has itself.
 #[utoipa::path(post, path = "/v1/apps/{app}/api-keys", tag = "api keys", request_body = NewApiKey,
     params(("app" = u32, Path)),
     responses((status = 201, body = Created<ApiKeyCreated>)))]
@@ -171,7 +171,7 @@ pub(crate) async fn create(
     Ok(answer)
 }
 
-/// Lists API keys, ordered by id.
+/// Lists API keys by id.
 #[utoipa::path(get, path = "/v1/apps/{app}/api-keys", tag = "api keys", params(("app" = u32, Path), Paging),
     responses((status = 200, body = Page<ApiKeyView>)))]
 pub(crate) async fn list(
@@ -188,7 +188,7 @@ pub(crate) async fn list(
     Ok(Json(Page::cut(items, limit, |key: &ApiKeyView| key.id.clone())))
 }
 
-/// Gives an API key a new secret; the old one stops working at once.
+/// Gives an API key another secret; the old one is void at once.
 #[utoipa::path(post, path = "/v1/apps/{app}/api-keys/{id}/rotate", tag = "api keys",
     params(("app" = u32, Path), ("id" = String, Path)),
     responses((status = 200, body = ApiKeyCreated)))]
@@ -208,7 +208,7 @@ pub(crate) async fn rotate(
     Ok(Json(ApiKeyCreated { id, scopes, api_key, expires_ms: row.expires_ms }))
 }
 
-/// Deletes an API key; it stops working at once.
+/// Deletes an API key: void at once.
 #[utoipa::path(delete, path = "/v1/apps/{app}/api-keys/{id}", tag = "api keys",
     params(("app" = u32, Path), ("id" = String, Path)),
     responses((status = 204)))]

@@ -187,7 +187,7 @@ pub(crate) async fn make(
     Ok(AppCreated { app: id, name: app.name, key })
 }
 
-/// Creates an app with its first key. The key's secret is shown only once.
+/// Makes an app with its first key, whose secret is shown this once.
 #[utoipa::path(post, path = "/v1/apps", tag = "apps", request_body = NewApp,
     responses((status = 201, body = Created<AppCreated>)))]
 pub(crate) async fn create(
@@ -211,7 +211,7 @@ pub(crate) async fn create(
     Ok(answer)
 }
 
-/// Lists apps by AppID: all of them for the operator, only its own for an API key.
+/// Lists apps by AppID: all of them for the operator, its own for an API key.
 #[utoipa::path(get, path = "/v1/apps", tag = "apps", params(Paging),
     responses((status = 200, body = Page<AppView>)))]
 pub(crate) async fn list(
@@ -231,7 +231,7 @@ pub(crate) async fn list(
     Ok(Json(Page::cut(items, limit, |app: &AppView| app.app.to_string())))
 }
 
-/// Returns an app.
+/// One app.
 #[utoipa::path(get, path = "/v1/apps/{app}", tag = "apps", params(("app" = u32, Path)),
     responses((status = 200, body = AppView)))]
 pub(crate) async fn show(
@@ -244,7 +244,8 @@ pub(crate) async fn show(
     Ok(tagged(app_row(&state, app).await?))
 }
 
-/// Changes an app; fields left out keep their values. With `If-Match`, only if the app is still as the caller saw it.
+/// Changes an app. With `If-Match` only if it is still what the caller saw; without, what is absent from the request
+/// stays as it is at that moment.
 #[utoipa::path(patch, path = "/v1/apps/{app}", tag = "apps", request_body = AppChange,
     params(("app" = u32, Path)),
     responses((status = 200, body = AppView)))]
@@ -273,7 +274,7 @@ pub(crate) async fn change(
     Ok(tagged(row))
 }
 
-/// Deletes an app with its keys; none of its tokens is accepted from then on.
+/// Deletes an app with its keys: none of its tokens opens a room any more.
 #[utoipa::path(delete, path = "/v1/apps/{app}", tag = "apps",
     params(("app" = u32, Path)),
     responses((status = 204)))]

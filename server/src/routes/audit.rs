@@ -129,7 +129,7 @@ pub(crate) async fn list(
     page(&state, limit, filter).await
 }
 
-/// Lists all records, newest first, including those that belong to no app or to deleted apps. Only for the operator.
+/// Lists all records, newest first, also those of no app and of deleted apps. For the operator alone.
 #[utoipa::path(get, path = "/v1/audit", tag = "audit", params(WhichOfAll),
     responses((status = 200, body = Page<RecordRow>)))]
 pub(crate) async fn list_all(

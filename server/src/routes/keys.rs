@@ -113,7 +113,7 @@ fn record(audited: &Audited, app: AppId, kind: &str, kid: &str) -> Record {
     audited.record(app, kind).detail(&format!("kid={kid}"))
 }
 
-/// Creates the next key: all relays accept its tokens at once, but it does not sign yet.
+/// Makes the next key: every relay verifies with it at once, nobody signs with it yet.
 #[utoipa::path(post, path = "/v1/apps/{app}/keys", tag = "keys",
     params(("app" = u32, Path)),
     responses((status = 201, body = Created<KeyCreated>)))]
@@ -157,8 +157,8 @@ pub(crate) struct Rotated {
     created: Option<KeyCreated>,
 }
 
-/// Rotates: the next key becomes the current one (it is created if there is none), and the current one becomes
-/// retiring: it still verifies.
+/// Rotates: the next key becomes current (one is made if there is none), the current one retires: it
+/// still verifies.
 #[utoipa::path(post, path = "/v1/apps/{app}/keys/rotate", tag = "keys", params(("app" = u32, Path)),
     responses((status = 200, body = Rotated)))]
 pub(crate) async fn rotate(
@@ -191,8 +191,7 @@ pub(crate) async fn rotate(
     Ok(Json(Rotated { current, retiring, created }))
 }
 
-/// Retires a key: its tokens are refused from then on, while live seats continue. Rotate before you retire the current
-/// key.
+/// Retires a key: its tokens open nothing any more. The current key is rotated first. Live seats go on.
 #[utoipa::path(post, path = "/v1/apps/{app}/keys/{kid}/retire", tag = "keys",
     params(("app" = u32, Path), ("kid" = String, Path)),
     responses((status = 200, body = KeyRetired)))]

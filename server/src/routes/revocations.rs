@@ -308,7 +308,7 @@ async fn keep(
     Ok(answer)
 }
 
-/// Revokes tokens. The doors refuse what it covers before the answer is sent, and live seats are acted on.
+/// Revokes: the doors refuse what it hits before it is answered, and live seats are acted on.
 #[utoipa::path(post, path = "/v1/apps/{app}/revocations", tag = "revocations", request_body = NewRevocation,
     params(("app" = u32, Path)),
     responses((status = 201, body = Created<RevocationCreated>)))]
@@ -337,7 +337,7 @@ pub(crate) async fn create(
     kept.or_else(|_| Created::first(&created))
 }
 
-/// Lists revocations that have not expired, newest first.
+/// Lists revocations that are not over, newest first.
 #[utoipa::path(get, path = "/v1/apps/{app}/revocations", tag = "revocations", params(("app" = u32, Path), Paging),
     responses((status = 200, body = Page<RevocationView>)))]
 pub(crate) async fn list(
@@ -356,7 +356,7 @@ pub(crate) async fn list(
     Ok(Json(Page::cut(items, limit, |entry: &RevocationView| entry.generation.to_string())))
 }
 
-/// Lifts a revocation: its tokens are valid again unless another revocation covers them. Closed seats stay closed.
+/// Lifts a revocation: tokens that no other one hits are good again. Seats that it closed stay closed.
 #[utoipa::path(delete, path = "/v1/apps/{app}/revocations/{generation}", tag = "revocations",
     params(("app" = u32, Path), ("generation" = u64, Path)),
     responses((status = 204)))]

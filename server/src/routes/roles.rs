@@ -24,7 +24,7 @@ use self::{
     views::{Base, NewRole, NewRoles, RoleView, RolesView, VersionView},
 };
 
-/// Returns the app's roles.
+/// The app's roles.
 #[utoipa::path(get, path = "/v1/apps/{app}/roles", tag = "roles", params(("app" = u32, Path)),
     responses((status = 200, body = RolesView)))]
 pub(crate) async fn show(
@@ -38,8 +38,8 @@ pub(crate) async fn show(
     Ok(tagged(&tag, set.view()))
 }
 
-/// Replaces all roles of the app. Logins and mints use the new ones at once; a live seat keeps its grants until it
-/// ends, or gets the new ones with `reapply`.
+/// Replaces all roles of the app. Logins and mints are decided by the new ones at once; a seat that is taken
+/// keeps its grants until it ends, or with `reapply` gets what the new ones say.
 #[utoipa::path(put, path = "/v1/apps/{app}/roles", tag = "roles", params(("app" = u32, Path)), request_body = NewRoles,
     responses((status = 200, body = RolesView)))]
 pub(crate) async fn replace(
@@ -53,7 +53,7 @@ pub(crate) async fn replace(
     change.finish(&audited, None, roles).await
 }
 
-/// Returns a role.
+/// One role.
 #[utoipa::path(get, path = "/v1/apps/{app}/roles/{role}", tag = "roles",
     params(("app" = u32, Path), ("role" = String, Path)),
     responses((status = 200, body = RoleView)))]
@@ -69,7 +69,7 @@ pub(crate) async fn show_one(
     Ok(tagged(&tag, RoleView { version: set.version, template }))
 }
 
-/// Creates a role, or replaces the one with its name.
+/// Puts one role: new, or instead of the one of its name.
 #[utoipa::path(put, path = "/v1/apps/{app}/roles/{role}", tag = "roles", request_body = NewRole,
     params(("app" = u32, Path), ("role" = String, Path)),
     responses((status = 200, body = RolesView)))]
@@ -90,7 +90,7 @@ pub(crate) async fn put_one(
     change.finish(&audited, Some(&name), roles).await
 }
 
-/// Deletes a role: its tokens are refused from then on.
+/// Takes one role out: its tokens open nothing any more.
 #[utoipa::path(delete, path = "/v1/apps/{app}/roles/{role}", tag = "roles",
     params(("app" = u32, Path), ("role" = String, Path), Base),
     responses((status = 200, body = RolesView)))]
@@ -106,7 +106,8 @@ pub(crate) async fn delete_one(
     change.finish(&audited, Some(&name), roles).await
 }
 
-/// Lists the saved versions, newest first. Version 0, the built-in roles, always exists and is not listed.
+/// Lists the versions that are kept, newest first. Version 0, the built-in roles, is always there and not
+/// in the list.
 #[utoipa::path(get, path = "/v1/apps/{app}/roles/versions", tag = "roles", params(("app" = u32, Path), Paging),
     responses((status = 200, body = Page<VersionView>)))]
 pub(crate) async fn versions(
@@ -136,7 +137,7 @@ pub(crate) async fn versions(
     Ok(Json(Page::cut(items, limit, |version: &VersionView| version.version.to_string())))
 }
 
-/// Returns the roles of a version.
+/// The roles as they were in one version.
 #[utoipa::path(get, path = "/v1/apps/{app}/roles/versions/{version}", tag = "roles",
     params(("app" = u32, Path), ("version" = u64, Path)),
     responses((status = 200, body = RolesView)))]
@@ -157,7 +158,7 @@ pub(crate) async fn show_version(
     Ok(Json(set.view()))
 }
 
-/// Makes the roles of an earlier version the newest; version 0 is the built-in ones.
+/// Makes the roles of one version the newest; of version 0, the built-in ones.
 #[utoipa::path(post, path = "/v1/apps/{app}/roles/versions/{version}/restore", tag = "roles",
     params(("app" = u32, Path), ("version" = u64, Path), Base),
     responses((status = 200, body = RolesView)))]

@@ -128,7 +128,7 @@ fn touched(answer: &Answer) -> Result<Touched, ApiError> {
     }
 }
 
-/// Lists the app's open rooms by name.
+/// Lists the app's rooms by name.
 #[utoipa::path(get, path = "/v1/apps/{app}/rooms", tag = "rooms", params(("app" = u32, Path), Paging),
     responses((status = 200, body = Page<RoomView>)))]
 pub(crate) async fn list(
@@ -149,7 +149,7 @@ pub(crate) async fn list(
     }
 }
 
-/// Returns a room: its members, a page at a time, and its streams.
+/// One room: its members, a page at a time, and its streams.
 #[utoipa::path(get, path = "/v1/apps/{app}/rooms/{room}", tag = "rooms",
     params(("app" = u32, Path), ("room" = String, Path), Paging),
     responses((status = 200, body = RoomDetailView)))]
@@ -203,8 +203,8 @@ fn of_room(audited: &Audited, kind: &str, app: AppId, room: &str) -> Record {
     audited.record(app, kind).room(room)
 }
 
-/// Removes a user from a room: its token cannot be used again. With `ban`, no token of the user is accepted, and a user
-/// who is not in the room is banned too.
+/// Removes a user from a room: its token does not get back in. With `ban` no token of the user does, and a
+/// user who is not there is kept out too.
 #[utoipa::path(post, path = "/v1/apps/{app}/rooms/{room}/members/{user}/kick", tag = "rooms",
     params(("app" = u32, Path), ("room" = String, Path), ("user" = String, Path)), request_body = Option<Removal>,
     responses((status = 200, body = Touched)))]
@@ -231,7 +231,7 @@ pub(crate) async fn kick(
     Ok(Json(Touched { seats, generation: Some(generation) }))
 }
 
-/// Gives a member another role, for this stay and for later logins with its token.
+/// Gives a member another role, for this stay and the next logins of its token.
 #[utoipa::path(post, path = "/v1/apps/{app}/rooms/{room}/members/{user}/role", tag = "rooms",
     params(("app" = u32, Path), ("room" = String, Path), ("user" = String, Path)), request_body = NewMemberRole,
     responses((status = 200, body = Touched)))]
@@ -267,7 +267,7 @@ async fn set_muted(
     act(audited, app, record, command).await
 }
 
-/// Mutes a member: its streams of these kinds are not forwarded.
+/// Mutes a member: its streams of these kinds are not passed on.
 #[utoipa::path(post, path = "/v1/apps/{app}/rooms/{room}/members/{user}/mute", tag = "rooms",
     params(("app" = u32, Path), ("room" = String, Path), ("user" = String, Path)), request_body = Option<MutedKinds>,
     responses((status = 200, body = Touched)))]
@@ -279,7 +279,7 @@ pub(crate) async fn mute(
     set_muted(&audited, member, kinds, true).await.map(Json)
 }
 
-/// Unmutes a member: its streams of these kinds are forwarded again.
+/// Lets a member's streams of these kinds be passed on again.
 #[utoipa::path(post, path = "/v1/apps/{app}/rooms/{room}/members/{user}/unmute", tag = "rooms",
     params(("app" = u32, Path), ("room" = String, Path), ("user" = String, Path)), request_body = Option<MutedKinds>,
     responses((status = 200, body = Touched)))]
@@ -302,7 +302,7 @@ async fn settle(
     act(audited, app, record, command).await
 }
 
-/// Grants a member's request: admission, or the role for which it raised its hand.
+/// Gives a member what it asks for: admission, or the role for which it raised its hand.
 #[utoipa::path(post, path = "/v1/apps/{app}/rooms/{room}/members/{user}/admit", tag = "rooms",
     params(("app" = u32, Path), ("room" = String, Path), ("user" = String, Path)),
     responses((status = 200, body = Touched)))]
@@ -310,7 +310,7 @@ pub(crate) async fn admit(audited: Audited, member: MemberPath) -> Result<Json<T
     settle(&audited, member, true).await.map(Json)
 }
 
-/// Denies a member's request. A member who waits for admission is removed.
+/// Refuses what a member asks for; one that waits for admission is removed.
 #[utoipa::path(post, path = "/v1/apps/{app}/rooms/{room}/members/{user}/decline", tag = "rooms",
     params(("app" = u32, Path), ("room" = String, Path), ("user" = String, Path)),
     responses((status = 200, body = Touched)))]
@@ -333,7 +333,7 @@ pub(crate) async fn close(
     act(&audited, app, record, Command::CloseRoom { app, room }).await.map(Json)
 }
 
-/// Sends a message to members of a room in the app's own name.
+/// Messages members of a room in the app's own name.
 #[utoipa::path(post, path = "/v1/apps/{app}/rooms/{room}/messages", tag = "rooms", request_body = NewMessage,
     params(("app" = u32, Path), ("room" = String, Path)),
     responses((status = 202, body = Touched)))]

@@ -179,7 +179,7 @@ async fn mint(state: &AppState, app: AppId, new: NewToken) -> Result<Issued, Api
     })
 }
 
-/// Mints a token. The answer is sent once the audit trail has the record.
+/// Mints a token. It is answered once its record is in the audit trail.
 #[utoipa::path(post, path = "/v1/apps/{app}/tokens", tag = "tokens", params(("app" = u32, Path)), request_body = NewToken,
     responses((status = 201, body = TokenCreated)))]
 pub(crate) async fn create(
@@ -209,7 +209,7 @@ pub(crate) async fn create(
     ))
 }
 
-/// Verifies a token: whether the door would accept it, why not, and what it allows.
+/// Says everything about a token: whether the door would take it, why not, what it allows.
 #[utoipa::path(post, path = "/v1/apps/{app}/tokens/verify", tag = "tokens", params(("app" = u32, Path)),
     request_body = TokenQuestion, responses((status = 200, body = TokenAnswer)))]
 pub(crate) async fn explain(
