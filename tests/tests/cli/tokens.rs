@@ -61,7 +61,7 @@ fn the_stays_options_are_in_the_token() -> Result<()> {
     twice.extend(["--until", "set=1s", "--until", "set=2s"]);
     let refused = token(&dev, "mint", &twice, "")?;
     assert_eq!(refused.code, 2);
-    assert!(refused.err.contains("`set` twice"), "{}", refused.err);
+    assert!(refused.err.contains("`set` is given twice"), "{}", refused.err);
     Ok(())
 }
 
