@@ -1,5 +1,4 @@
-//! A room: members, events, streams and state. It knows a member by its grants and an inbox, never by a
-//! connection.
+//! A room: members, events, streams and state. It knows a member by its grants and an inbox, never by a connection.
 
 mod asking;
 mod change;

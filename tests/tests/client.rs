@@ -1,4 +1,4 @@
-//! The client against the real relay: what a reconnect takes along, and what it obeys.
+//! The client against the real relay: what survives a reconnect, and which orders it obeys.
 
 use std::{
     sync::{
@@ -47,7 +47,7 @@ async fn closed(events: &mut Events) -> Result<Closed> {
 }
 
 #[tokio::test]
-async fn what_is_published_said_and_set_is_heard() -> Result<()> {
+async fn frames_messages_and_state_are_received() -> Result<()> {
     let stage = Stage::start().await?;
     let connect = async |user: &str, role: &str| -> Result<_> {
         let token = Token::fixed(stage.token("lobby", user, role)?);
@@ -87,7 +87,7 @@ async fn what_is_published_said_and_set_is_heard() -> Result<()> {
 }
 
 #[tokio::test]
-async fn after_expiry_a_new_token_is_asked_for_and_everything_is_taken_along() -> Result<()> {
+async fn after_expiry_a_new_token_resumes_everything() -> Result<()> {
     let stage = Stage::start().await?;
     let (host, mut host_events) =
         Client::new(stage.url(), Token::fixed(stage.token("lobby", "anna", "host")?))
@@ -152,7 +152,7 @@ async fn after_expiry_a_new_token_is_asked_for_and_everything_is_taken_along() -
 }
 
 #[tokio::test]
-async fn a_refusal_says_its_code_and_a_dead_address_fails() -> Result<()> {
+async fn a_refusal_has_its_code_and_a_dead_address_fails() -> Result<()> {
     let stage = Stage::start().await?;
     let refused = Client::new(stage.url(), Token::fixed("nonsense")).connect().await;
     assert!(
@@ -170,7 +170,7 @@ async fn a_refusal_says_its_code_and_a_dead_address_fails() -> Result<()> {
     Ok(())
 }
 
-/// A source whose tokens differ in what is changed for each time that it is asked, from 0.
+/// A source whose tokens differ from call to call, counted from 0.
 fn source(
     stage: &Stage,
     role: &str,
@@ -200,7 +200,7 @@ async fn renewed(events: &mut Events) -> Result<Granted> {
 }
 
 #[tokio::test]
-async fn before_its_token_ends_a_member_renews_by_itself_and_keeps_its_seat() -> Result<()> {
+async fn a_member_renews_before_expiry_and_keeps_its_seat() -> Result<()> {
     let stage = Stage::start().await?;
     let (source, asked) = source(&stage, "audience", |time, claims| {
         if time == 0 {
@@ -224,7 +224,7 @@ async fn before_its_token_ends_a_member_renews_by_itself_and_keeps_its_seat() ->
 }
 
 #[tokio::test]
-async fn a_source_whose_tokens_end_together_is_asked_once_before_their_end() -> Result<()> {
+async fn tokens_that_end_together_are_requested_once() -> Result<()> {
     let stage = Stage::start().await?;
     let (source, asked) = source(&stage, "audience", |_, claims| {
         claims.exp = claims.iat + 100;
@@ -243,7 +243,7 @@ async fn a_source_whose_tokens_end_together_is_asked_once_before_their_end() -> 
 }
 
 #[tokio::test]
-async fn a_member_whose_token_expired_with_grace_renews() -> Result<()> {
+async fn a_member_renews_within_its_tokens_grace() -> Result<()> {
     let stage = Stage::start().await?;
     let (source, _) = source(&stage, "audience", |time, claims| {
         claims.exp = claims.iat + if time < 2 { 100 } else { 900 };
@@ -263,7 +263,7 @@ async fn a_member_whose_token_expired_with_grace_renews() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_member_whose_token_was_revoked_with_a_margin_renews() -> Result<()> {
+async fn a_member_renews_within_a_revocations_margin() -> Result<()> {
     let stage = Stage::start().await?;
     let (source, asked) = source(&stage, "audience", |_, _| ())?;
     let (bob, mut events) = Client::new(stage.url(), source).connect().await?;
@@ -279,7 +279,7 @@ async fn a_member_whose_token_was_revoked_with_a_margin_renews() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_renewal_that_is_refused_leaves_the_seat_as_it_was() -> Result<()> {
+async fn a_refused_renewal_leaves_the_seat_unchanged() -> Result<()> {
     let stage = Stage::start().await?;
     let (source, _) = source(&stage, "speaker", |time, claims| {
         if time == 1 {
@@ -302,7 +302,7 @@ async fn a_renewal_that_is_refused_leaves_the_seat_as_it_was() -> Result<()> {
     Ok(())
 }
 
-/// Waits until the client is back; it goes away by itself, because it takes silence for a loss.
+/// Waits until the client is back; it leaves on its own, because it takes silence for a loss.
 async fn back(events: &mut Events) -> Result<Reconnected> {
     until(events, |event| match event {
         ClientEvent::Reconnected(back) => Some((**back).clone()),
@@ -314,7 +314,7 @@ async fn back(events: &mut Events) -> Result<Reconnected> {
 const IMPATIENT: Duration = Duration::from_millis(150);
 
 #[tokio::test]
-async fn a_ticket_brings_a_lost_connection_back_and_where_it_is_used_a_token_does() -> Result<()> {
+async fn a_lost_connection_returns_by_ticket_or_else_by_token() -> Result<()> {
     let stage = Stage::start().await?;
     let app = App {
         id: stage.app,
@@ -332,7 +332,7 @@ async fn a_ticket_brings_a_lost_connection_back_and_where_it_is_used_a_token_doe
     let mut ticket = back(&mut events).await?.seat.ticket;
     assert_ne!(first.seat.ticket, ticket);
     assert_eq!(asked.load(Ordering::Relaxed), 1, "no token was asked for");
-    // The client may have been faster, and have used it.
+    // The client may have been faster, and used it.
     while stage.connect().await?.ask(json!({"op": "login", "ticket": ticket})).await?["ok"]
         .is_null()
     {
@@ -349,7 +349,7 @@ async fn a_ticket_brings_a_lost_connection_back_and_where_it_is_used_a_token_doe
 }
 
 #[tokio::test]
-async fn what_happened_while_it_was_away_is_heard_once_and_in_order() -> Result<()> {
+async fn missed_events_arrive_once_and_in_order() -> Result<()> {
     let stage = Stage::start().await?;
     let mut anna = stage.join("lobby", "anna", "host").await?;
     let token = Token::fixed(stage.token("lobby", "bob", "speaker")?);
@@ -386,7 +386,7 @@ async fn grants_changed(events: &mut Events) -> Result<(Why, String)> {
 }
 
 #[tokio::test]
-async fn a_raised_hand_is_accepted_and_what_was_granted_is_read_anew() -> Result<()> {
+async fn an_accepted_hand_makes_the_client_read_its_new_rights() -> Result<()> {
     let stage = Stage::start().await?;
     let connect = async |user: &str, role: &str| -> Result<_> {
         let token = Token::fixed(stage.token("lobby", user, role)?);
@@ -424,7 +424,7 @@ async fn a_raised_hand_is_accepted_and_what_was_granted_is_read_anew() -> Result
 }
 
 #[tokio::test]
-async fn a_guest_comes_by_invitation_is_banned_and_the_room_is_closed() -> Result<()> {
+async fn a_guest_is_invited_and_banned_and_the_room_closed() -> Result<()> {
     let stage = Stage::start().await?;
     let token = Token::fixed(stage.token("lobby", "anna", "host")?);
     let (anna, mut own) = Client::new(stage.url(), token).connect().await?;
@@ -447,7 +447,7 @@ async fn a_guest_comes_by_invitation_is_banned_and_the_room_is_closed() -> Resul
 }
 
 #[tokio::test]
-async fn a_guest_of_a_name_comes_once_with_an_invitation_of_once() -> Result<()> {
+async fn a_one_time_invitation_admits_a_guest_once() -> Result<()> {
     let stage = Stage::start().await?;
     let token = Token::fixed(stage.token("lobby", "anna", "host")?);
     let (anna, _own) = Client::new(stage.url(), token).connect().await?;

@@ -1,4 +1,4 @@
-//! TLS on the shared port: WebSocket and HTTP, and certificates that are renewed while running.
+//! TLS on the shared port: WebSocket and HTTP, and certificates that are renewed at run time.
 
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -13,7 +13,7 @@ use tokio::{
     net::TcpStream,
 };
 
-/// Writes a new pair and returns a client's configuration that trusts it alone.
+/// Writes a new pair; returns a client's configuration that trusts only it.
 fn pair(folder: &Path) -> Result<(TlsFiles, Arc<ClientConfig>)> {
     let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["localhost".to_owned()])?;
     let files = TlsFiles { cert: folder.join("cert.pem"), key: folder.join("key.pem") };
@@ -23,7 +23,7 @@ fn pair(folder: &Path) -> Result<(TlsFiles, Arc<ClientConfig>)> {
 }
 
 #[tokio::test]
-async fn wss_and_https_share_the_port_and_certificates_are_renewed_while_running() -> Result<()> {
+async fn wss_and_https_share_a_port_and_reload_certificates() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let (files, first) = pair(folder.path())?;
     let stage = Stage::configured(|config| config.relay.tls = Some(files)).await?;

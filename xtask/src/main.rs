@@ -1,16 +1,16 @@
-//! The project's only scripts: `cargo xtask dev|check|order|test|release|bench|soak|budget`.
+//! The project's tasks: `cargo xtask dev|check|order|test|release|bench|soak|budget`.
 //!
 //! In reading order; a file uses only files further down:
 //!
 //! 1. [`tasks`]: what each does.
 //! 2. [`budget`]: instructions of the hot paths.
-//! 3. [`install`]: what tests need that is not Rust.
+//! 3. [`install`]: installs what tests need that is not Rust.
 //! 4. [`links`]: links between documents.
 //! 5. [`sizes`]: how long files are.
-//! 6. [`order`]: a file uses only files further down its crate's list.
+//! 6. [`order`]: checks that a file uses only files further down its crate's list.
 //! 7. [`uses`]: the paths that a file names.
-//! 8. [`source`]: Rust source as words.
-//! 9. [`step`]: one child process, and the table of how all went.
+//! 8. [`source`]: Rust source as tokens.
+//! 9. [`step`]: one child process, and the table of results.
 
 mod budget;
 mod install;
@@ -26,35 +26,35 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-/// What is to be done.
+/// The task.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask")]
 enum Task {
-    /// Build and start Stagedoor for development; what follows goes to `stagedoor dev`.
+    /// Build and start Stagedoor for development; further arguments go to `stagedoor dev`.
     Dev {
-        /// Arguments of `stagedoor dev`.
+        /// Arguments for `stagedoor dev`.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
-    /// Formatting, lints, documentation, links, the order and the sizes of files, packages, dependencies.
+    /// Check formatting, lints, documentation, links, the order and the sizes of files, packages, spelling, dependencies.
     Check,
-    /// The order and the sizes of files alone: two steps of `check`, at once.
+    /// Check only the order and the sizes of files, quickly.
     Order,
-    /// `check`, then every test of every language, installing what it needs.
+    /// Run `check`, then every test in every language, installing what it needs.
     Test,
-    /// The release binary without symbols, and they beside it, in target/dist.
+    /// Build the release binary without symbols, and its symbols beside it, in target/dist.
     Release,
-    /// Stagedoor side by side with a floor and its peers; writes benches/RESULTS.md.
+    /// Compare Stagedoor with a floor and other engines; writes benches/RESULTS.md.
     Bench(tasks::Bench),
-    /// A webinar for ten minutes, and with `--attack` hostile clients beside it; further arguments go to the program.
+    /// Run a webinar for ten minutes, with `--attack` beside hostile clients; further arguments go to the program.
     Soak {
-        /// Arguments of the program, such as `--attack --seconds 60`.
+        /// Arguments for the program, such as `--attack --seconds 60`.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
-    /// Instructions of the hot paths, each against its budget.
+    /// Count the instructions of the hot paths against their budgets.
     Budget {
-        /// Write the counts as the budgets.
+        /// Save the counts as the budgets.
         #[arg(long)]
         write: bool,
     },

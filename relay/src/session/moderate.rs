@@ -1,5 +1,5 @@
-//! Acts of moderation. Each is decided by the member's grants and the other's rank, and told to the bus
-//! whether it was done or refused.
+//! Acts of moderation. Each is decided by the member's grants and the other's rank, and reported to the bus, whether
+//! done or refused.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -20,7 +20,7 @@ use super::{
 };
 use crate::room::{ChangeError, Failed, GrantChange, Occupant, Room, sees};
 
-/// The verb that grants must name for an act; declining takes the right to accept.
+/// The verb that grants must name for an act; declining needs the right to accept.
 fn grant_verb(act: Act, waiting: bool) -> Verb {
     match act {
         Act::Verb(verb) => verb,
@@ -48,19 +48,21 @@ fn check_fields(moderate: &Moderate) -> Result<(), Box<Refusal>> {
     let named = [moderate.user.is_some(), moderate.users.is_some(), moderate.all];
     let named = named.into_iter().filter(|named| *named).count();
     if named != usize::from(verb != Verb::Close.into()) {
-        return Err(invalid("every verb but `close` names a `user`, or `admit` `users` or `all`"));
+        return Err(invalid(
+            "name a `user`; `close` needs none, and `admit` may have `users` or `all` instead",
+        ));
     }
     if verb != Verb::Admit.into() && admits_many(moderate) {
-        return Err(invalid("only `admit` names `users` or `all`"));
+        return Err(invalid("only `admit` may have `users` or `all`"));
     }
     if gives != moderate.role.is_some() {
-        return Err(invalid("`promote` and `demote`, and no others, name a `role`"));
+        return Err(invalid("`promote` and `demote` need a `role`; no other verb may have one"));
     }
     if moderate.kinds.is_some() && !mutes {
-        return Err(invalid("only `mute` and `unmute` name `kinds`"));
+        return Err(invalid("only `mute` and `unmute` may have `kinds`"));
     }
     if moderate.for_s.is_some() && verb != Verb::Ban.into() {
-        return Err(invalid("only `ban` has a `for_s`"));
+        return Err(invalid("only `ban` may have `for_s`"));
     }
     Ok(())
 }
@@ -69,9 +71,9 @@ impl Requester {
     pub(super) fn moderate(&mut self, moderate: &Moderate) -> Result<Option<Bytes>, Box<Refusal>> {
         match self.try_moderate(moderate) {
             Ok(Acted::Done) => {
-                // The room told that it was closed before what followed of it.
+                // The room has already reported that it was closed.
                 if moderate.verb != Verb::Close.into() {
-                    self.shared.bus.tell(self.moderated(moderate)("ok".into()));
+                    self.shared.bus.emit(self.moderated(moderate)("ok".into()));
                 }
                 Ok(Some(ok(moderate.id, Done {})))
             }
@@ -81,13 +83,13 @@ impl Requester {
                 Ok(None)
             }
             Err(refusal) => {
-                self.shared.bus.tell(self.moderated(moderate)(refusal.code.clone()));
+                self.shared.bus.emit(self.moderated(moderate)(refusal.code.clone()));
                 Err(refusal)
             }
         }
     }
 
-    /// Carries a removal out once it is stored, and answers then.
+    /// Executes a removal once it is stored, and answers then.
     fn remove(
         &self,
         id: u64,
@@ -98,13 +100,13 @@ impl Requester {
         tokio::spawn(async move {
             let done = match removal.stored().await {
                 Ok(stored) => {
-                    // Before what follows of it: the seats' ends, and perhaps the room's.
-                    bus.tell(moderated("ok".into()));
+                    // Reported before its consequences: the seats' ends, and perhaps the room's.
+                    bus.emit(moderated("ok".into()));
                     stored.carry_out().await.map_err(|_| store_unavailable())
                 }
                 Err(_) => {
                     let refusal = store_unavailable();
-                    bus.tell(moderated(refusal.code.clone()));
+                    bus.emit(moderated(refusal.code.clone()));
                     Err(refusal)
                 }
             };
@@ -112,7 +114,7 @@ impl Requester {
         });
     }
 
-    /// The event of it, once its code is known.
+    /// Its event, once its code is known.
     fn moderated(&self, moderate: &Moderate) -> impl FnOnce(Cow<'static, str>) -> BusEvent + use<> {
         let (room, me) = (self.seat.room(), self.seat.me());
         let (app, room) = (room.app_life(), room.name.clone());
@@ -136,8 +138,8 @@ impl Requester {
         Room::change(|| self.target(moderate.verb, user), |target| self.act(moderate, target))
     }
 
-    /// The member that an act is about. A member that may not do the act at all learns that first; then one that it
-    /// neither sees nor decides about is as if it were not there.
+    /// The member that an act is about. A member with no right to the act learns that first; then one that it neither
+    /// sees nor may decide about looks as if it did not exist.
     fn target(&self, act: Act, user: &str) -> Result<Arc<Occupant>, Box<Refusal>> {
         let grants = self.seat.grants();
         let verbs = [grant_verb(act, false), grant_verb(act, true)];
@@ -186,7 +188,7 @@ impl Requester {
             Verb::Promote | Verb::Demote => {
                 let role = self.assigned(moderate, &target.grants)?;
                 self.change_grants(target, &GrantChange::Give(role))?;
-                shared.bus.tell(BusEvent::RoleChanged {
+                shared.bus.emit(BusEvent::RoleChanged {
                     app: room.app_life(),
                     room: room.name.clone(),
                     user: target.user.clone(),
@@ -249,19 +251,19 @@ impl Requester {
     }
 }
 
-/// What an act came to.
+/// The result of an act.
 enum Acted {
     Done,
-    /// Those who waited were let in; the bus was told.
+    /// Waiting members were admitted, and this was reported to the bus.
     Admitted(Admitted),
     /// It is done when it is stored.
     Storing(Removal),
 }
 
 fn store_unavailable() -> Box<Refusal> {
-    refusal(ErrorCode::StoreUnavailable, "it cannot be stored now, and was not done")
+    refusal(ErrorCode::StoreUnavailable, "the act cannot be stored now and was not done; try again")
 }
 
 fn not_asked() -> Box<Refusal> {
-    refusal(ErrorCode::AskUnknown, "the member asks for nothing of that kind")
+    refusal(ErrorCode::AskUnknown, "the user has no pending request of that kind")
 }

@@ -1,4 +1,4 @@
-//! Long lists, which the relay tells in pages.
+//! Long lists, which the relay sends in pages.
 
 use anyhow::Result;
 use serde_json::json;
@@ -8,7 +8,7 @@ use stagedoor_tests::Stage;
 use super::until;
 
 #[tokio::test]
-async fn a_seat_is_whole_however_long_its_lists_are() -> Result<()> {
+async fn a_seat_is_complete_however_long_its_lists_are() -> Result<()> {
     let stage = Stage::with(|limits| limits.page_bytes_max = 1_000).await?;
     let host = Token::fixed(stage.token("lobby", "anna", "host")?);
     let (host, _events) = Client::new(stage.url(), host).connect().await?;

@@ -1,4 +1,4 @@
-//! `tokens/verify` says nothing of other apps.
+//! `tokens/verify` discloses nothing about other apps.
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ async fn verify(backend: &Caller, app: AppId, token: &str) -> Result<Value> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn other_apps_tokens_are_all_of_an_unknown_key() -> Result<()> {
+async fn other_apps_tokens_have_an_unknown_key() -> Result<()> {
     within(30, async {
         let stage = Stage::start().await?;
         let operator = stage.operator();

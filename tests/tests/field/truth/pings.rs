@@ -1,4 +1,4 @@
-//! A page cannot see the protocol's pings: it asks by a request, and is told how long silence may last.
+//! A page cannot see the protocol's pings: it sends a request instead, and learns how long silence may last.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -18,7 +18,7 @@ fn now_ms() -> u64 {
 }
 
 #[tokio::test]
-async fn a_ping_is_answered_with_the_time_after_what_came_before() -> Result<()> {
+async fn a_ping_is_answered_in_order_and_with_the_time() -> Result<()> {
     let run = async {
         let stage = Stage::start().await?;
         let mut anna = stage.join("lobby", "anna", "host").await?;
@@ -70,7 +70,7 @@ async fn a_ping_counts_as_a_request_and_needs_a_seat() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_client_that_talks_and_hears_nothing_asks_the_relay() -> Result<()> {
+async fn a_client_that_hears_nothing_pings_the_relay() -> Result<()> {
     let run = async {
         let stage = Stage::with(|limits| limits.ping_interval_ms = 100).await?;
         let token = Token::fixed(stage.token("lobby", "anna", "host")?);
@@ -88,7 +88,7 @@ async fn a_client_that_talks_and_hears_nothing_asks_the_relay() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_login_is_told_how_long_silence_may_last() -> Result<()> {
+async fn a_login_learns_how_long_silence_may_last() -> Result<()> {
     let run = async {
         let stage = Stage::with(|limits| {
             limits.ping_interval_ms = 12_000;
