@@ -65,6 +65,7 @@ impl Stage {
                 delivery: Delivery::Reliable,
                 meta: None,
                 wish: Wish { keep_ms: None, history: false },
+                mailbox: Arc::default(),
                 live: 0,
             };
             publisher.publish(publishing).map_err(text)?;

@@ -44,56 +44,58 @@
 //! 38. `session::grant_updates`: a seat handles its letters.
 //! 39. `session::gather`: a seat reads its logs into an outbox.
 //! 40. `session::paging`: long lists go to a seat's outbox a page at a time.
-//! 41. `session::seat`: a member's place in a room; leaving is its `Drop`.
-//! 42. `session::list_pages`: the parts of long lists not yet sent to a seat.
-//! 43. `session::cursors`: a seat's cursors, by number and by name.
-//! 44. `session::subscriptions`: a seat's subscriptions.
-//! 45. `session::own_streams`: the streams that a member publishes.
-//! 46. [`shared`]: what all connections of the relay share.
-//! 47. [`door`]: decides whether a token opens a room.
-//! 48. `door::proof`: the proof that a client holds the key to which its token is bound. Pure.
-//! 49. `door::tickets`: replace a one-time token for later logins.
-//! 50. `door::login_rates`: limits how often one token and one address may log in.
-//! 51. [`room`]: members, events, streams and state of one room.
-//! 52. `room::registry`: every room by app and name.
-//! 53. `room::entry`: members enter and leave.
-//! 54. `room::change`: changes a member's grants.
-//! 55. `room::asking`: members request a role or wait for admission.
-//! 56. `room::publish`: streams begin, are found and end.
-//! 57. `room::messages`: messages between members, and the room's state.
-//! 58. `room::lists`: the room's lists, a page at a time.
-//! 59. `room::queries`: who and what is in a room.
-//! 60. `room::core`: the room itself: its registries under one lock.
-//! 61. `room::roster`: the members, by user and by visibility.
-//! 62. `room::interests`: which seats wait for which stream names.
-//! 63. `room::inbox`: what a room sends to one member alone.
-//! 64. `room::rest`: the parts of a room's lists not yet sent to one member.
-//! 65. `room::streams`: the live streams, by number and by name.
-//! 66. `room::events`: the room's events to its members.
-//! 67. `room::views`: the room's events as members with equal visibility see them.
-//! 68. `room::presence`: joins and leaves that are not announced yet. Pure.
-//! 69. `room::requests`: members' requests, and who may decide them. Pure.
-//! 70. `room::state`: the room's shared state. Pure.
-//! 71. `room::paging`: how much of a list fits into one message. Pure.
-//! 72. `room::trail`: what a room reports to the server, which records it.
-//! 73. `room::member`: a member as its room knows it. Pure.
-//! 74. `room::overrides`: what moderators and the app gave a user beside its token. Pure.
-//! 75. `room::seat_token`: the parts of a token that count in its seat. Pure.
-//! 76. [`log`]: a stream is a log, a subscriber is a cursor.
-//! 77. `log::stream`: one published stream.
-//! 78. `log::feed`: a log with many readers, some of which wait for more.
-//! 79. `log::segments`: frames in order, bounded by bytes and age. Pure.
-//! 80. `log::wakes`: readers to be woken, a few at a time.
-//! 81. `log::mailbox`: the wake-up handle by which feeds, rooms and timers reach a connection.
-//! 82. `log::encode`: the bytes of a server's WebSocket frame.
-//! 83. [`net`]: bytes in and out.
-//! 84. `net::outbox`: queued bytes for the socket, written with few system calls.
-//! 85. `net::tls`: certificates, and their renewal at run time.
-//! 86. `net::io`: a connection with or without TLS.
-//! 87. `net::addresses`: counts connections per address.
-//! 88. `net::origin`: web pages that may connect, as browsers name them. Pure.
-//! 89. [`memory`]: whether the process has too little memory left for new members.
-//! 90. [`metrics`]: the relay's counters.
+//! 41. `session::audience`: a seat's wishes for keyframes, and those of its own streams' readers.
+//! 42. `session::seat`: a member's place in a room; leaving is its `Drop`.
+//! 43. `session::list_pages`: the parts of long lists not yet sent to a seat.
+//! 44. `session::cursors`: a seat's cursors, by number and by name.
+//! 45. `session::subscriptions`: a seat's subscriptions.
+//! 46. `session::own_streams`: the streams that a member publishes.
+//! 47. [`shared`]: what all connections of the relay share.
+//! 48. [`door`]: decides whether a token opens a room.
+//! 49. `door::proof`: the proof that a client holds the key to which its token is bound. Pure.
+//! 50. `door::tickets`: replace a one-time token for later logins.
+//! 51. `door::login_rates`: limits how often one token and one address may log in.
+//! 52. [`room`]: members, events, streams and state of one room.
+//! 53. `room::registry`: every room by app and name.
+//! 54. `room::entry`: members enter and leave.
+//! 55. `room::change`: changes a member's grants.
+//! 56. `room::asking`: members request a role or wait for admission.
+//! 57. `room::publish`: streams begin, are found and end.
+//! 58. `room::messages`: messages between members, and the room's state.
+//! 59. `room::lists`: the room's lists, a page at a time.
+//! 60. `room::queries`: who and what is in a room.
+//! 61. `room::core`: the room itself: its registries under one lock.
+//! 62. `room::roster`: the members, by user and by visibility.
+//! 63. `room::interests`: which seats wait for which stream names.
+//! 64. `room::inbox`: what a room sends to one member alone.
+//! 65. `room::rest`: the parts of a room's lists not yet sent to one member.
+//! 66. `room::streams`: the live streams, by number and by name.
+//! 67. `room::events`: the room's events to its members.
+//! 68. `room::views`: the room's events as members with equal visibility see them.
+//! 69. `room::presence`: joins and leaves that are not announced yet. Pure.
+//! 70. `room::requests`: members' requests, and who may decide them. Pure.
+//! 71. `room::state`: the room's shared state. Pure.
+//! 72. `room::paging`: how much of a list fits into one message. Pure.
+//! 73. `room::trail`: what a room reports to the server, which records it.
+//! 74. `room::member`: a member as its room knows it. Pure.
+//! 75. `room::overrides`: what moderators and the app gave a user beside its token. Pure.
+//! 76. `room::seat_token`: the parts of a token that count in its seat. Pure.
+//! 77. [`log`]: a stream is a log, a subscriber is a cursor.
+//! 78. `log::stream`: one published stream.
+//! 79. `log::audience`: what a stream's publisher is told of its readers.
+//! 80. `log::feed`: a log with many readers, some of which wait for more.
+//! 81. `log::segments`: frames in order, bounded by bytes and age. Pure.
+//! 82. `log::wakes`: readers to be woken, a few at a time.
+//! 83. `log::mailbox`: the wake-up handle by which feeds, rooms and timers reach a connection.
+//! 84. `log::encode`: the bytes of a server's WebSocket frame.
+//! 85. [`net`]: bytes in and out.
+//! 86. `net::outbox`: queued bytes for the socket, written with few system calls.
+//! 87. `net::tls`: certificates, and their renewal at run time.
+//! 88. `net::io`: a connection with or without TLS.
+//! 89. `net::addresses`: counts connections per address.
+//! 90. `net::origin`: web pages that may connect, as browsers name them. Pure.
+//! 91. [`memory`]: whether the process has too little memory left for new members.
+//! 92. [`metrics`]: the relay's counters.
 //!
 //! Not on the list, and only with the feature `bench`: `bench`, the hot paths exposed to the instruction counter.
 

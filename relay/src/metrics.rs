@@ -135,6 +135,10 @@ metrics! {
         frames_lost: Counter;
         /// Times that a subscriber skipped ahead.
         jumps: Counter;
+        /// Wishes of readers for a keyframe passed on to the publisher.
+        keyframe_wishes: Counter;
+        /// Wishes of readers for a keyframe held back because another was passed on just before.
+        keyframe_wishes_held: Counter;
         /// Data frames dropped because the relay had ended their stream.
         frames_dropped: Counter;
         /// Messages received.

@@ -4,6 +4,7 @@
 mod admission;
 mod admit;
 mod ask;
+mod audience;
 mod cursors;
 mod enter;
 mod gather;
@@ -282,6 +283,7 @@ impl Requester {
             Request::Ping(request::Ping { id, .. }) => {
                 Ok(ok(id, Pong { now_ms: self.shared.clock.unix_ms() }))
             }
+            Request::Keyframe(keyframe) => self.keyframe(&keyframe),
             Request::Leave(request::Leave { id, .. }) => Ok(ok(id, Done {})),
         }
     }

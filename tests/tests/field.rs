@@ -9,6 +9,8 @@ mod bounds;
 mod edge;
 #[path = "field/forms.rs"]
 mod forms;
+#[path = "field/media.rs"]
+mod media;
 #[path = "field/trail.rs"]
 mod trail;
 #[path = "field/truth.rs"]

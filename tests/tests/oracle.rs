@@ -23,6 +23,8 @@ mod law;
 mod moderate;
 #[path = "oracle/ops.rs"]
 mod ops;
+#[path = "oracle/readers.rs"]
+mod readers;
 #[path = "oracle/regrant.rs"]
 mod regrant;
 #[path = "oracle/say.rs"]
@@ -71,6 +73,10 @@ async fn stage(batched: bool) -> Result<Stage> {
         limits.ping_interval_ms = 600_000;
         limits.stream_log_age_ms_max = 600_000;
         limits.events_log_age_ms_max = 600_000;
+        // Publishers are told of their readers at once, and any keyframe is fresh.
+        limits.keyframe_interval_ms = 0;
+        limits.keyframe_fresh_ms = 600_000;
+        limits.watched_linger_ms = 0;
     })
     .await
 }

@@ -53,6 +53,12 @@ pub(crate) trait HasFeed {
 
     /// The feed.
     fn feed(&self) -> &Feed<Self::End>;
+
+    /// A cursor on it has begun.
+    fn reader_came(&self) {}
+
+    /// A cursor on it has ended.
+    fn reader_left(&self) {}
 }
 
 /// A reader's place in the feed of `L`. Dropping it releases the place.
@@ -171,6 +177,12 @@ impl<E: Clone> Feed<E> {
         self.lock().log.next()
     }
 
+    /// The newest keyframe that is kept: its number, and when it came.
+    pub(crate) fn keyframe(&self) -> Option<(u64, u64)> {
+        let inner = self.lock();
+        inner.log.keyframe().map(|seq| (seq, inner.log.keyframe_at_ms()))
+    }
+
     /// Sets another bound for the log's bytes.
     pub(crate) fn keep_bytes(&self, bytes_max: usize, now_ms: u64) {
         let mut inner = self.lock();
@@ -285,6 +297,7 @@ impl<L: HasFeed> Cursor<L> {
         resume: Option<member::Cursor>,
     ) -> (Self, bool) {
         let (place, resumed) = log.feed().join(mailbox, number, begin, resume);
+        log.reader_came();
         (Self { log, place }, resumed)
     }
 
@@ -319,6 +332,7 @@ impl<L: HasFeed> Cursor<L> {
 impl<L: HasFeed> Drop for Cursor<L> {
     fn drop(&mut self) {
         self.log.feed().leave(&self.place);
+        self.log.reader_left();
     }
 }
 

@@ -60,6 +60,7 @@ pub(crate) struct Log {
     next: u64,
     bytes: usize,
     keyframe: Option<u64>,
+    keyframe_at_ms: u64,
 }
 
 impl Log {
@@ -74,6 +75,7 @@ impl Log {
             next: 0,
             bytes: 0,
             keyframe: None,
+            keyframe_at_ms: 0,
         }
     }
 
@@ -90,6 +92,11 @@ impl Log {
     /// The number of the newest keyframe, if it is still kept.
     pub(crate) fn keyframe(&self) -> Option<u64> {
         self.keyframe.filter(|&seq| seq >= self.first())
+    }
+
+    /// When the newest keyframe came.
+    pub(crate) fn keyframe_at_ms(&self) -> u64 {
+        self.keyframe_at_ms
     }
 
     /// Bytes kept.
@@ -132,6 +139,7 @@ impl Log {
         self.next += 1;
         if keyframe {
             self.keyframe = Some(seq);
+            self.keyframe_at_ms = now_ms;
         }
         self.trim(now_ms, keep);
         seq

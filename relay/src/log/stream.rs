@@ -1,5 +1,7 @@
-//! A published stream: its description and its feed. It knows no member; who may publish or subscribe was decided
-//! before.
+//! A published stream: its description, its feed, and what its publisher is told of the readers. It knows no member; who
+//! may publish or subscribe was decided before.
+
+use std::sync::Arc;
 
 use stagedoor_wire::{
     limits::Limits,
@@ -8,8 +10,10 @@ use stagedoor_wire::{
 };
 
 use super::{
+    audience::{Audience, Told},
     encode,
     feed::{Begin, Feed, HasFeed},
+    mailbox::Mailbox,
     segments::{Keep, Past},
     wakes::PendingWakes,
 };
@@ -24,6 +28,8 @@ pub(crate) struct Stream {
     /// Its frames.
     pub(crate) feed: Feed<Ended>,
     history: bool,
+    keyframe_fresh_ms: u64,
+    audience: Audience,
 }
 
 /// A publisher's options beyond name and kind.
@@ -41,13 +47,22 @@ impl HasFeed for Stream {
     fn feed(&self) -> &Feed<Ended> {
         &self.feed
     }
+
+    fn reader_came(&self) {
+        self.audience.reader_came();
+    }
+
+    fn reader_left(&self) {
+        self.audience.reader_left();
+    }
 }
 
 impl Stream {
-    /// A stream without frames. `bytes_max` is its share of the room's memory.
+    /// A stream without frames. `mailbox` is its publisher's, `bytes_max` its share of the room's memory.
     pub(crate) fn new(
         info: StreamInfo,
         wish: Wish,
+        mailbox: Arc<Mailbox>,
         epoch: u32,
         limits: &Limits,
         bytes_max: usize,
@@ -59,7 +74,13 @@ impl Stream {
             Delivery::Reliable => Past::Nothing,
         };
         let feed = Feed::new(epoch, Keep { bytes_max, age_ms_max, past });
-        Self { info, feed, history: wish.history }
+        Self {
+            audience: Audience::new(mailbox, info.stream, limits),
+            info,
+            feed,
+            history: wish.history,
+            keyframe_fresh_ms: limits.keyframe_fresh_ms,
+        }
     }
 
     /// Appends a data frame, and collects the readers that wait for it. `false` if the stream has ended.
@@ -82,6 +103,31 @@ impl Stream {
             Delivery::Reliable if self.history => Begin::Oldest,
             Delivery::Reliable => Begin::Now,
         }
+    }
+
+    /// Whether a reader that begins now finds no fresh keyframe, and needs one.
+    pub(crate) fn lacks_keyframe(&self, now_ms: u64) -> bool {
+        let is_fresh =
+            |(_, at_ms): (u64, u64)| now_ms.saturating_sub(at_ms) <= self.keyframe_fresh_ms;
+        self.info.delivery == Delivery::Media && !self.feed.keyframe().is_some_and(is_fresh)
+    }
+
+    /// A reader needs a keyframe. Returns whether the wish is held back for now.
+    pub(crate) fn wish_keyframe(&self, now_ms: u64) -> bool {
+        self.audience.wish(self.feed.next(), now_ms)
+    }
+
+    /// What its publisher is to be told of its readers; nothing once it has ended.
+    pub(crate) fn told(&self, now_ms: u64) -> Told {
+        if self.feed.is_ended() {
+            return Told::default();
+        }
+        self.audience.take(self.feed.keyframe().map(|(seq, _)| seq), now_ms)
+    }
+
+    /// The timer that [`Told`] asked for fires.
+    pub(crate) fn timer_fires(&self, at_ms: u64) {
+        self.audience.timer_fires(at_ms);
     }
 
     /// The answer to the publisher.

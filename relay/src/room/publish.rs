@@ -14,7 +14,10 @@ use super::{
     streams::share_bytes,
     views::Dues,
 };
-use crate::log::stream::{Ended, Stream, Wish};
+use crate::log::{
+    mailbox::Mailbox,
+    stream::{Ended, Stream, Wish},
+};
 
 /// Why a stream could not begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +40,8 @@ pub(crate) struct Publishing {
     pub(crate) delivery: Delivery,
     pub(crate) meta: Option<String>,
     pub(crate) wish: Wish,
+    /// The publisher's.
+    pub(crate) mailbox: Arc<Mailbox>,
     /// How many live streams the member has.
     pub(crate) live: u32,
 }
@@ -68,11 +73,11 @@ impl Room {
             return Err(PublishError::Full);
         }
         let number = inner.streams.next_number();
-        let Publishing { name, kind, delivery, meta, wish, live: _ } = publishing;
+        let Publishing { name, kind, delivery, meta, wish, mailbox, live: _ } = publishing;
         let info =
             StreamInfo { stream: number, name, user: user.into(), role, kind, delivery, meta };
         let bytes_max = share_bytes(&self.limits, inner.streams.len() + 1);
-        let stream = Arc::new(Stream::new(info, wish, epoch, &self.limits, bytes_max));
+        let stream = Arc::new(Stream::new(info, wish, mailbox, epoch, &self.limits, bytes_max));
         inner.streams.insert(stream.clone(), seat);
         inner.streams.share_memory(&self.limits, now_ms);
         inner.introduce(user, now_ms);

@@ -99,7 +99,10 @@ impl Seat {
         outbox: &mut Outbox,
         bytes_max: usize,
     ) -> Result<Left, Close> {
-        let Some(cursor) = self.cursors.get(number) else { return Ok(Left::Nothing) };
+        let Some(cursor) = self.cursors.get(number) else {
+            self.tell_of_readers(number, outbox);
+            return Ok(Left::Nothing);
+        };
         let metrics = &self.shared.metrics;
         let mut begin = cursor.seq();
         let delivery = cursor.log().info.delivery;

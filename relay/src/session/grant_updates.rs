@@ -34,7 +34,7 @@ impl Seat {
                 }
                 News::Found(stream) => {
                     self.read_before(due, &mut out)?;
-                    if let Some(found) = self.attach_new(stream) {
+                    if let Some(found) = self.attach_new(&stream) {
                         out(encode::json(&Private::Subscribed { streams: vec![found] }));
                     }
                 }
@@ -81,9 +81,10 @@ impl Seat {
     }
 
     /// A stream that began after its pattern was subscribed to is read from its first frame.
-    fn attach_new(&mut self, stream: Arc<Stream>) -> Option<Subscribed> {
+    fn attach_new(&mut self, stream: &Arc<Stream>) -> Option<Subscribed> {
         let first = Cursor { epoch: stream.feed.epoch, seq: 0 };
-        let subscribed = self.attach(stream, Some(first))?;
+        let subscribed = self.attach(stream.clone(), Some(first))?;
+        self.begins(stream);
         Some(Subscribed { resumed: None, ..subscribed })
     }
 }

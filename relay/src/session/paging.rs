@@ -44,7 +44,10 @@ impl Seat {
         while bytes < bytes_max
             && let Some((stream, cursor)) = streams.next()
         {
-            if let Some(subscribed) = self.attach(stream, cursor) {
+            if let Some(subscribed) = self.attach(stream.clone(), cursor) {
+                if subscribed.resumed != Some(true) {
+                    self.begins(&stream);
+                }
                 bytes += stream_bytes(&subscribed.info);
                 page.push(subscribed);
             }

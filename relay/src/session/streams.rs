@@ -52,6 +52,7 @@ impl Requester {
             delivery: publish.delivery.unwrap_or(Delivery::of(publish.kind)),
             meta: publish.meta,
             wish: Wish { keep_ms: publish.keep_ms, history: publish.history },
+            mailbox: self.seat.inbox.mailbox().clone(),
             live,
         };
         let stream = self.seat.publish(publishing).map_err(|error| match error {
@@ -104,6 +105,19 @@ impl Requester {
             return Ok(ok(unpublish.id, Done {}));
         }
         Err(refusal(ErrorCode::StreamUnknown, "the member publishes no stream with this name"))
+    }
+
+    pub(super) fn keyframe(&mut self, keyframe: &request::Keyframe) -> Result<Bytes, Box<Refusal>> {
+        let Some(stream) = self.seat.reads(keyframe.stream) else {
+            let message = "the member reads no stream with this number";
+            return Err(refusal(ErrorCode::StreamUnknown, message));
+        };
+        if stream.info.delivery != Delivery::Media {
+            let message = "only streams of delivery `media` have keyframes to ask for";
+            return Err(refusal(ErrorCode::RequestInvalid, message));
+        }
+        self.seat.wish_keyframe(&stream);
+        Ok(ok(keyframe.id, Done {}))
     }
 
     pub(super) fn unsubscribe(

@@ -92,6 +92,9 @@ pub(super) const BOUNDS: &[(&str, u64, u64)] = &[
     ("relay.limits.asks_max", 0, MILLION),
     ("relay.limits.admits_at_once_max", 1, MILLION),
     ("relay.limits.socket_send_buffer_bytes", 0, GIB),
+    ("relay.limits.keyframe_interval_ms", 0, HOUR_MS),
+    ("relay.limits.keyframe_fresh_ms", 0, HOUR_MS),
+    ("relay.limits.watched_linger_ms", 0, HOUR_MS),
     ("log.refusals_per_min", 0, MILLION),
 ];
 

@@ -80,6 +80,7 @@ impl World {
             }
             _ => self.request(op, hint),
         };
+        self.pass_wishes_on();
         done.map_or_else(|refused| refused, Answer::Ok)
     }
 
@@ -248,6 +249,7 @@ impl World {
                 self.unsubscribe(&room, id, patterns);
                 Ok(json!({}))
             }
+            Op::Keyframe { stream, .. } => self.keyframe(&room, &me, *stream),
             Op::Send { to, data, .. } => self.send(&room, &me, to, data),
             Op::Set { key, value, if_version, .. } => self.set(&room, &me, key, value, *if_version),
             Op::Ask { role, .. } => self.ask(&room, &me, role),

@@ -8,7 +8,7 @@ use stagedoor_tests::{Closed, Heard, Member};
 use stagedoor_wire::frame::FrameHeader;
 use tokio_tungstenite::tungstenite::Message;
 
-use super::{law::Grants, regrant::grants_words};
+use super::{law::Grants, readers::HeardOfReaders, regrant::grants_words};
 
 /// A connection.
 pub(crate) struct Client {
@@ -21,6 +21,8 @@ pub(crate) struct Client {
     pub(crate) sees: BTreeMap<String, String>,
     /// Users that were named before they were announced, with the message.
     pub(crate) strangers: Vec<(String, String)>,
+    /// What it heard of the readers of its streams.
+    pub(crate) readers: HeardOfReaders,
     /// The answer to its login, while it is incomplete.
     listing: Option<Value>,
     pub(crate) closed: Option<Closed>,
@@ -63,9 +65,9 @@ pub(crate) fn grants(value: &Value) -> Result<String> {
 impl Client {
     pub(crate) async fn connect(to: SocketAddr, base: u64) -> Result<Self> {
         let socket = Member::connect(to).await?;
-        let (heard, sees, strangers) = Default::default();
-        let listing = None;
-        Ok(Self { socket, next_id: 1, base, heard, sees, strangers, listing, closed: None })
+        let (heard, sees, strangers, readers, listing) = Default::default();
+        let (next_id, closed) = (1, None);
+        Ok(Self { socket, next_id, base, heard, sees, strangers, readers, listing, closed })
     }
 
     async fn say(&mut self, message: Message) {
@@ -248,6 +250,10 @@ impl Client {
             "subscribed" => {
                 let streams = event["streams"].as_array().into_iter().flatten();
                 self.heard.extend(streams.map(subscribed));
+                return Ok(());
+            }
+            "watched" | "keyframe_wanted" => {
+                self.heard.extend(self.readers.event(event)?);
                 return Ok(());
             }
             "published" => format!("published {}", stream(event)),

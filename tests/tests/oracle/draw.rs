@@ -382,6 +382,16 @@ impl Gen {
                 Op::Invite { client, role, ttl, once: once && !self.several }
             }
             906..=914 => self.admit(Some(client)),
+            915..=929 => {
+                let (room, _) = world.sits(client)?;
+                let live: Vec<u32> = world.rooms[&room].streams.keys().copied().collect();
+                let stream = match self.dice.below(20) {
+                    0 => 1 + self.dice.below(40) as u32,
+                    _ if live.is_empty() => return None,
+                    _ => *self.dice.of(&live),
+                };
+                Op::Keyframe { client, stream }
+            }
             _ => self.moderate(world, client),
         })
     }

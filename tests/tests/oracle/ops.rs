@@ -72,6 +72,10 @@ pub(crate) enum Op {
         client: usize,
         patterns: Texts,
     },
+    Keyframe {
+        client: usize,
+        stream: u32,
+    },
     Send {
         client: usize,
         to: To,
@@ -159,6 +163,7 @@ impl Op {
             | Self::Frame { client, .. }
             | Self::Subscribe { client, .. }
             | Self::Unsubscribe { client, .. }
+            | Self::Keyframe { client, .. }
             | Self::Send { client, .. }
             | Self::Set { client, .. }
             | Self::Ask { client, .. }

@@ -81,6 +81,7 @@ impl Episode<'_> {
             Op::Unpublish { name, .. } => json!({"op": "unpublish", "stream": name}),
             Op::Subscribe { patterns, .. } => json!({"op": "subscribe", "streams": patterns}),
             Op::Unsubscribe { patterns, .. } => json!({"op": "unsubscribe", "streams": patterns}),
+            Op::Keyframe { stream, .. } => json!({"op": "keyframe", "stream": stream}),
             Op::Send { to, data, .. } => json!({"op": "send", "to": to_json(to), "data": data}),
             Op::Set { key, value, if_version, .. } => {
                 with(json!({"op": "set", "key": key, "value": value}), "if_version", *if_version)

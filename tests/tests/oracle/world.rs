@@ -131,6 +131,8 @@ pub(crate) struct Out {
     pub(crate) closes: BTreeMap<usize, &'static str>,
     /// Clients whose own grants changed.
     pub(crate) regranted: BTreeSet<usize>,
+    /// Streams of which a reader wished for a keyframe, by publisher's seat and number, once for each wish.
+    pub(crate) wished: Vec<(u64, u32)>,
     /// Streams that ended while several seats were acted on: who began to read them in between is unspecified.
     pub(crate) ended: BTreeSet<u32>,
 }
@@ -193,6 +195,9 @@ impl Seat {
                 continue;
             }
             found.push(format!("subscribed {} from {}", stream.words(), stream.begin()));
+            if stream.delivery == "media" && !stream.frames.iter().any(|(key, _)| *key) {
+                out.wished.push((stream.seat, stream.number));
+            }
             for (_, payload) in &stream.frames[stream.begin()..] {
                 out.send(self.client, format!("frame {} {payload}", stream.number));
             }

@@ -96,6 +96,18 @@ fn lost(end: End) -> ConnectError {
     }
 }
 
+/// What an event is to the application. `None` for one about an own stream that is over.
+fn of_own(event: Event<Value>, memory: &Memory) -> Option<ClientEvent> {
+    let (stream, told) = match event {
+        Event::KeyframeWanted { stream, name } => (stream, ClientEvent::KeyframeWanted { name }),
+        Event::Watched { stream, name, watched } => {
+            (stream, ClientEvent::Watched { name, watched })
+        }
+        event => return Some(ClientEvent::Room(event)),
+    };
+    memory.own.is_number(stream).then_some(told)
+}
+
 impl Connection {
     async fn hear(&mut self) -> Result<Said, End> {
         match self.socket.next().await {
@@ -191,7 +203,10 @@ impl Connection {
             Said::Event(event) => {
                 memory.event(&event);
                 self.renewal.event(&event);
-                ClientEvent::Room(*event)
+                match of_own(*event, memory) {
+                    Some(event) => event,
+                    None => return Ok(()),
+                }
             }
             Said::Frame(header, payload) => match memory.frame(header.stream) {
                 Some((stream, seq)) => {

@@ -39,6 +39,19 @@ pub enum ClientEvent {
         /// The stream's name.
         name: StreamName,
     },
+    /// A reader of one of your [`Delivery::Media`](crate::Delivery::Media) streams needs a keyframe: send one soon.
+    KeyframeWanted {
+        /// The stream's name.
+        name: StreamName,
+    },
+    /// Whether anybody reads one of your streams has changed. A stream that begins, also after a reconnect, is not
+    /// watched until this says so.
+    Watched {
+        /// The stream's name.
+        name: StreamName,
+        /// Whether somebody reads it.
+        watched: bool,
+    },
     /// The connection was lost, and the client will try to reconnect.
     Reconnecting {
         /// The number of this attempt, from 1.

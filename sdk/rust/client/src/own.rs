@@ -70,6 +70,11 @@ impl OwnStreams {
         }
     }
 
+    /// Whether one of them has this number.
+    pub(crate) fn is_number(&self, number: u32) -> bool {
+        self.0.values().any(|own| own.state == State::Live(number))
+    }
+
     /// Whether a handle stands for this name.
     pub(crate) fn has(&self, name: &StreamName) -> bool {
         self.0.values().any(|own| own.publish.stream == *name)

@@ -312,6 +312,17 @@ impl Room {
         self.request(Request::Ping(request::Ping { op: op::Ping, id: 0 })).await
     }
 
+    /// Asks the publisher of a [`Delivery::Media`] stream that you read for a keyframe, by the stream's number: when a
+    /// decoder has lost its place. The relay does so by itself for readers that begin or have fallen behind.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError`]; the relay refuses with `stream_unknown` or `request_invalid`.
+    pub async fn keyframe(&self, stream: u32) -> Result<(), RequestError> {
+        let keyframe = request::Keyframe { op: op::Keyframe, id: 0, stream };
+        self.request::<Value>(Request::Keyframe(keyframe)).await.map(drop)
+    }
+
     /// Leaves the room; [`ClientEvent::Closed`](crate::event::ClientEvent::Closed) follows.
     ///
     /// # Errors

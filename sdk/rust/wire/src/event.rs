@@ -117,6 +117,22 @@ pub enum Event<D> {
         /// The number of the next frame that comes.
         seq: u64,
     },
+    /// A reader of one of the member's own `media` streams needs a keyframe.
+    KeyframeWanted {
+        /// The stream's number.
+        stream: u32,
+        /// The stream's name.
+        name: StreamName,
+    },
+    /// Whether anybody reads one of the member's own streams has changed. Before the first of these nobody does.
+    Watched {
+        /// The stream's number.
+        stream: u32,
+        /// The stream's name.
+        name: StreamName,
+        /// Whether somebody reads it.
+        watched: bool,
+    },
     /// Requests of this connection are refused because they are too many.
     Throttled {
         /// The `op` of the requests.

@@ -5,21 +5,22 @@
 //!
 //! 1. `request::parse`: parses one text message into a request.
 //! 2. [`request`]: the requests of a member (`op`).
-//! 3. `request::from`: where reading a stream continues.
-//! 4. `request::fields`: reads fields of requests.
-//! 5. `request::refused`: why a text message is not a request.
-//! 6. `request::act`: what a `moderate` request asks for.
-//! 7. [`reply`]: the relay's answers (`re`).
-//! 8. [`event`]: events, which the relay sends unasked (`ev`).
-//! 9. `request::to`: the receivers of a message.
-//! 10. [`frame`]: the header of data frames.
-//! 11. [`member`]: how members and streams are described to others.
-//! 12. [`close`]: close codes, each with what to do next.
-//! 13. [`code`]: the stable codes of refused requests.
-//! 14. [`name`]: names of streams, state keys and topics.
-//! 15. [`depth`]: how deeply JSON is nested.
-//! 16. [`rate`]: rates with bursts.
-//! 17. [`limits`]: every limit by name, with its default.
+//! 3. `request::ops`: from the list of operations, the requests and their `op` as types.
+//! 4. `request::from`: where reading a stream continues.
+//! 5. `request::fields`: reads fields of requests.
+//! 6. `request::refused`: why a text message is not a request.
+//! 7. `request::act`: what a `moderate` request asks for.
+//! 8. [`reply`]: the relay's answers (`re`).
+//! 9. [`event`]: events, which the relay sends unasked (`ev`).
+//! 10. `request::to`: the receivers of a message.
+//! 11. [`frame`]: the header of data frames.
+//! 12. [`member`]: how members and streams are described to others.
+//! 13. [`close`]: close codes, each with what to do next.
+//! 14. [`code`]: the stable codes of refused requests.
+//! 15. [`name`]: names of streams, state keys and topics.
+//! 16. [`depth`]: how deeply JSON is nested.
+//! 17. [`rate`]: rates with bursts.
+//! 18. [`limits`]: every limit by name, with its default.
 
 pub mod close;
 pub mod code;

@@ -127,4 +127,10 @@ limits! {
     admits_at_once_max: usize = 1_000;
     /// The kernel's send buffer of one connection, in bytes; 0 leaves it to the kernel.
     socket_send_buffer_bytes: usize = 262_144;
+    /// The shortest time between two wishes for a keyframe of one stream, in milliseconds.
+    keyframe_interval_ms: u64 = 500;
+    /// How old the newest keyframe may be for a reader that begins, in milliseconds.
+    keyframe_fresh_ms: u64 = 1_000;
+    /// How long a stream counts as watched after its last reader left, in milliseconds.
+    watched_linger_ms: u64 = 2_000;
 }

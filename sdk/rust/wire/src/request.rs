@@ -4,6 +4,7 @@
 mod act;
 mod fields;
 mod from;
+mod ops;
 mod parse;
 mod refused;
 mod to;
@@ -12,73 +13,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 pub use stagedoor_grants::Verb;
 
-use self::fields::{is_false, or_default};
 pub use self::{act::Act, fields::LIST_ITEMS_MAX, from::From, refused::Refused, to::To};
+use self::{
+    fields::{is_false, or_default},
+    ops::ops,
+};
 use crate::{
     member::{Cursor, Delivery, Kind},
     name::{StateKey, StreamName, Topic},
 };
-
-macro_rules! ops {
-    ($($(#[$doc:meta])* $name:ident = $op:literal;)*) => {
-        /// One request. Unknown operations, unknown fields and repeated fields are refused.
-        ///
-        /// Not `#[non_exhaustive]`: the relay must fail to compile when the wire has a request that it does not answer.
-        #[derive(Clone, Debug, Serialize)]
-        #[serde(untagged)]
-        pub enum Request {
-            $($(#[$doc])* $name($name),)*
-        }
-
-        const OPS: &[&str] = &[$($op,)*];
-
-        impl Request {
-            fn parse_op(op: &str, text: &str) -> Result<Option<Self>, serde_json::Error> {
-                match op {
-                    $($op => serde_json::from_str(text).map(|request| Some(Self::$name(request))),)*
-                    _ => Ok(None),
-                }
-            }
-
-            /// The `id` that the answer carries.
-            pub fn id(&self) -> u64 {
-                match self { $(Self::$name(request) => request.id,)* }
-            }
-
-            /// Sets the `id`, which is unique among the requests that wait for an answer.
-            pub fn set_id(&mut self, id: u64) {
-                match self { $(Self::$name(request) => request.id = id,)* }
-            }
-
-            /// The `op`, for logs and metrics.
-            pub fn op(&self) -> &'static str {
-                match self { $(Self::$name(_) => $op,)* }
-            }
-        }
-
-        /// The `op` of each request as a type, which is always written and reads nothing but itself.
-        pub mod op {
-            $(
-                #[doc = concat!("`", $op, "`")]
-                #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-                pub struct $name;
-
-                impl serde::Serialize for $name {
-                    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-                        s.serialize_str($op)
-                    }
-                }
-
-                impl<'de> serde::Deserialize<'de> for $name {
-                    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-                        let op = std::borrow::Cow::<'de, str>::deserialize(d)?;
-                        if op == $op { Ok(Self) } else { Err(serde::de::Error::custom("another op")) }
-                    }
-                }
-            )*
-        }
-    };
-}
 
 ops! {
     /// The first message of a connection that brought no token in its handshake.
@@ -109,6 +52,8 @@ ops! {
     Members = "members";
     /// Ask for the time; answered after everything that the member sent before.
     Ping = "ping";
+    /// Ask a stream's publisher for a keyframe.
+    Keyframe = "keyframe";
     /// Leave the room; the relay closes with `left`.
     Leave = "leave";
 }
@@ -377,6 +322,18 @@ pub struct Ping {
     pub op: op::Ping,
     /// Chosen by the member; the answer has the same.
     pub id: u64,
+}
+
+/// `keyframe`: ask the publisher of a `media` stream that the member reads for a keyframe.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Keyframe {
+    /// The constant `op`.
+    pub op: op::Keyframe,
+    /// Chosen by the member; the answer has the same.
+    pub id: u64,
+    /// The stream's number.
+    pub stream: u32,
 }
 
 /// `leave`: leave the room.
