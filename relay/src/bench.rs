@@ -64,7 +64,7 @@ impl Stage {
                 kind: Kind::Data,
                 delivery: Delivery::Reliable,
                 meta: None,
-                wish: Wish { keep_ms: None, history: false },
+                wish: Wish { keep_ms: None, history: false, behind_ms: None },
                 mailbox: Arc::default(),
                 live: 0,
             };
@@ -107,7 +107,7 @@ impl Stage {
     pub fn gather(&mut self, subscriber: usize) -> Option<usize> {
         let Subscriber { seat, mailbox, mail, outbox } = self.subscribers.get_mut(subscriber)?;
         mailbox.take(mail, true, Waker::noop());
-        seat.gather(mail, outbox, self.gather_bytes_max).ok()?;
+        seat.gather(mail, outbox, (self.gather_bytes_max, false)).ok()?;
         Some(outbox.bytes())
     }
 

@@ -83,19 +83,20 @@
 //! 77. [`log`]: a stream is a log, a subscriber is a cursor.
 //! 78. `log::stream`: one published stream.
 //! 79. `log::audience`: what a stream's publisher is told of its readers.
-//! 80. `log::feed`: a log with many readers, some of which wait for more.
-//! 81. `log::segments`: frames in order, bounded by bytes and age. Pure.
-//! 82. `log::wakes`: readers to be woken, a few at a time.
-//! 83. `log::mailbox`: the wake-up handle by which feeds, rooms and timers reach a connection.
-//! 84. `log::encode`: the bytes of a server's WebSocket frame.
-//! 85. [`net`]: bytes in and out.
-//! 86. `net::outbox`: queued bytes for the socket, written with few system calls.
-//! 87. `net::tls`: certificates, and their renewal at run time.
-//! 88. `net::io`: a connection with or without TLS.
-//! 89. `net::addresses`: counts connections per address.
-//! 90. `net::origin`: web pages that may connect, as browsers name them. Pure.
-//! 91. [`memory`]: whether the process has too little memory left for new members.
-//! 92. [`metrics`]: the relay's counters.
+//! 80. `log::cursor`: a reader's place in a feed.
+//! 81. `log::feed`: a log with many readers, some of which wait for more.
+//! 82. `log::segments`: frames in order, bounded by bytes and age. Pure.
+//! 83. `log::wakes`: readers to be woken, a few at a time.
+//! 84. `log::mailbox`: the wake-up handle by which feeds, rooms and timers reach a connection.
+//! 85. `log::encode`: the bytes of a server's WebSocket frame.
+//! 86. [`net`]: bytes in and out.
+//! 87. `net::outbox`: queued bytes for the socket, written with few system calls.
+//! 88. `net::tls`: certificates, and their renewal at run time.
+//! 89. `net::io`: a connection with or without TLS.
+//! 90. `net::addresses`: counts connections per address.
+//! 91. `net::origin`: web pages that may connect, as browsers name them. Pure.
+//! 92. [`memory`]: whether the process has too little memory left for new members.
+//! 93. [`metrics`]: the relay's counters.
 //!
 //! Not on the list, and only with the feature `bench`: `bench`, the hot paths exposed to the instruction counter.
 

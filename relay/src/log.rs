@@ -1,6 +1,7 @@
 //! A stream is a log, a subscriber is a cursor. This module knows numbers and bytes, but no room, member or socket.
 
 pub(crate) mod audience;
+pub(crate) mod cursor;
 pub(crate) mod encode;
 pub(crate) mod feed;
 pub(crate) mod mailbox;

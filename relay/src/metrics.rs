@@ -135,6 +135,8 @@ metrics! {
         frames_lost: Counter;
         /// Times that a subscriber skipped ahead.
         jumps: Counter;
+        /// Times that a subscriber skipped ahead because its next frame came too long ago.
+        jumps_by_time: Counter;
         /// Wishes of readers for a keyframe passed on to the publisher.
         keyframe_wishes: Counter;
         /// Wishes of readers for a keyframe held back because another was passed on just before.

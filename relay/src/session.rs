@@ -130,9 +130,9 @@ impl Session {
         &mut self,
         mail: &mut Mail,
         outbox: &mut Outbox,
-        bytes_max: usize,
+        bounds: (usize, bool),
     ) -> Result<bool, Close> {
-        self.requester.seat.gather(mail, outbox, bytes_max)
+        self.requester.seat.gather(mail, outbox, bounds)
     }
 
     /// Wakes some of the readers of what the member published; returns whether there are more.

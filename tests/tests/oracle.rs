@@ -77,6 +77,7 @@ async fn stage(batched: bool) -> Result<Stage> {
         limits.keyframe_interval_ms = 0;
         limits.keyframe_fresh_ms = 600_000;
         limits.watched_linger_ms = 0;
+        limits.media_behind_ms_max = 600_000;
     })
     .await
 }

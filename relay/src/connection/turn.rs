@@ -27,6 +27,8 @@ pub(super) struct Turn {
     waking: bool,
     /// Whether the timer is set for the next deadline and has not fired.
     settled: bool,
+    /// Whether the socket has not accepted everything since the logs were last read.
+    stalled: bool,
 }
 
 impl Turn {
@@ -40,6 +42,7 @@ impl Turn {
             stood_back: false,
             waking: false,
             settled: false,
+            stalled: false,
         }
     }
 
@@ -108,6 +111,16 @@ impl Turn {
     /// The task writes.
     pub(super) fn writes(&mut self) {
         self.stood_back = false;
+    }
+
+    /// The socket did not accept everything.
+    pub(super) fn stalls(&mut self) {
+        self.stalled = true;
+    }
+
+    /// Whether the socket has not accepted everything since the last call.
+    pub(super) fn take_stall(&mut self) -> bool {
+        std::mem::take(&mut self.stalled)
     }
 
     /// Whether readers of what was published have not been woken yet.

@@ -38,13 +38,15 @@ impl Connection {
         if !room {
             return true;
         }
+        let has_stalled = self.turn.take_stall();
         let outbox = &mut self.outbox;
         let mut refreshed = Ok(());
         if self.mailbox.is_changing() {
             self.turn.unsettle();
             refreshed = session.refresh(|frame| outbox.push(frame));
         }
-        let gathered = refreshed.and_then(|()| session.gather(mail, outbox, bytes_max));
+        let gathered =
+            refreshed.and_then(|()| session.gather(mail, outbox, (bytes_max, has_stalled)));
         gathered.unwrap_or_else(|close| {
             self.close(close);
             false
@@ -80,12 +82,17 @@ impl Connection {
             Poll::Ready(Ok(bytes)) => {
                 self.shared.metrics.writes.add(1);
                 self.shared.metrics.bytes_out.add(bytes as u64);
-                self.deadlines.wrote(self.outbox.bytes() > 0);
+                let more = self.outbox.bytes() > 0;
+                if more {
+                    self.turn.stalls();
+                }
+                self.deadlines.wrote(more);
                 Poll::Ready(Ok(()))
             }
             Poll::Ready(Err(_)) => Poll::Ready(Err(Over)),
             Poll::Pending => {
                 self.turn.unsettle();
+                self.turn.stalls();
                 self.deadlines.stalls();
                 Poll::Pending
             }

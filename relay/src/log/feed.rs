@@ -1,5 +1,5 @@
 //! A log with many readers, some of which wait for more. Appending costs one push, and one wake-up per waiting reader;
-//! a busy reader is not woken again. A cursor is a reader's place, released by its `Drop`.
+//! a busy reader is not woken again.
 
 use std::{
     cell::RefCell,
@@ -25,6 +25,8 @@ thread_local! {
 pub(crate) struct Feed<E> {
     /// The log's random epoch, by which a cursor of another log is recognised.
     pub(crate) epoch: u32,
+    /// How long ago a reader's next frame may have come, in milliseconds.
+    behind_ms_max: u64,
     inner: Mutex<Inner<E>>,
 }
 
@@ -61,20 +63,25 @@ pub(crate) trait HasFeed {
     fn reader_left(&self) {}
 }
 
-/// A reader's place in the feed of `L`. Dropping it releases the place.
+/// A reader's place in a feed.
 #[derive(Debug)]
-pub(crate) struct Cursor<L: HasFeed> {
-    log: Arc<L>,
-    place: Place,
-}
-
-#[derive(Debug)]
-struct Place {
+pub(super) struct Place {
     slot: u32,
     /// The number of the next frame to read.
-    seq: u64,
-    /// A `media` reader that lost its place and waits for a keyframe.
-    awaiting: bool,
+    pub(super) seq: u64,
+    /// Why a `media` reader that lost its place waits for a keyframe.
+    awaits: Option<Behind>,
+    /// When it began, or was last put ahead because the log no longer held its place.
+    since_ms: u64,
+}
+
+/// How a reader has fallen behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Behind {
+    /// The log no longer holds its next frame.
+    Log,
+    /// Its next frame came too long ago.
+    Time,
 }
 
 /// The result of a read.
@@ -101,7 +108,11 @@ pub(crate) enum Part {
         lost: u64,
         /// The number of the next frame.
         seq: u64,
+        /// Why.
+        behind: Behind,
     },
+    /// The reader waits for a keyframe, which somebody must ask for.
+    Wants,
     /// Whole frames, encoded.
     Frames(Bytes),
 }
@@ -117,7 +128,12 @@ impl<E: Clone> Feed<E> {
             waiting: Vec::new(),
             ended: None,
         };
-        Self { epoch, inner: Mutex::new(inner) }
+        Self { epoch, behind_ms_max: u64::MAX, inner: Mutex::new(inner) }
+    }
+
+    /// Readers whose next frame came longer ago skip ahead.
+    pub(crate) fn behind_at_most(self, behind_ms_max: u64) -> Self {
+        Self { behind_ms_max, ..self }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner<E>> {
@@ -191,12 +207,13 @@ impl<E: Clone> Feed<E> {
         log.trim(now_ms, keep);
     }
 
-    fn join(
+    /// Gives a new reader its place; the second result says whether it continues at `resume`.
+    pub(super) fn join(
         &self,
-        mailbox: &Arc<Mailbox>,
-        cursor: u32,
+        (mailbox, cursor): (&Arc<Mailbox>, u32),
         begin: Begin,
         resume: Option<member::Cursor>,
+        now_ms: u64,
     ) -> (Place, bool) {
         let mut inner = self.lock();
         let log = &inner.log;
@@ -225,11 +242,11 @@ impl<E: Clone> Feed<E> {
             }
         };
         mailbox.ready(cursor);
-        (Place { slot, seq, awaiting: false }, resumed.is_some())
+        (Place { slot, seq, awaits: None, since_ms: now_ms }, resumed.is_some())
     }
 
     /// Releases a place.
-    fn leave(&self, place: &Place) {
+    pub(super) fn leave(&self, place: &Place) {
         let mut inner = self.lock();
         let mailbox = inner.readers[place.slot as usize].mailbox.take();
         inner.free.push(place.slot);
@@ -237,12 +254,14 @@ impl<E: Clone> Feed<E> {
         drop(mailbox);
     }
 
+    /// Returns the next frames, about `bytes_max` bytes. `now_ms` is the time, or 0 for a reader that was woken just now
+    /// and had read everything: then the newest frame's time counts.
     #[inline]
-    fn read(
+    pub(super) fn read(
         &self,
         place: &mut Place,
         delivery: Delivery,
-        bytes_max: usize,
+        (bytes_max, now_ms): (usize, u64),
         mut out: impl FnMut(Part),
     ) -> Read<E> {
         let mut inner = self.lock();
@@ -251,88 +270,75 @@ impl<E: Clone> Feed<E> {
         if mailbox.as_ref().is_some_and(|mailbox| mailbox.is_changing()) {
             return Read::Held;
         }
-        let log = &mut inner.log;
-        if place.seq < log.first() || place.awaiting {
-            let to = match delivery {
-                Delivery::Reliable => return Read::TooLate,
-                Delivery::Latest => Some(log.next().saturating_sub(1).max(log.first())),
-                Delivery::Media => log.keyframe().filter(|&key| key >= place.seq),
-            };
-            let to = to.or(inner.ended.is_some().then(|| inner.log.next()));
-            match to {
-                Some(seq) => {
-                    out(Part::Jump { lost: seq - place.seq, seq });
-                    *place = Place { seq, awaiting: false, slot: place.slot };
-                }
-                None => {
-                    place.awaiting = true;
-                    return inner.wait(place);
-                }
-            }
+        let behind = match place.awaits {
+            None if place.seq < inner.log.first() => Some(Behind::Log),
+            None if self.behind_ms_max < u64::MAX => self.late(place, &inner.log, now_ms),
+            awaits => awaits,
+        };
+        if let Some(behind) = behind
+            && let Some(read) = self.skip(&mut inner, place, (behind, delivery), now_ms, &mut out)
+        {
+            return read;
         }
         place.seq = inner.log.read(place.seq, bytes_max, |bytes| out(Part::Frames(bytes)));
         inner.wait(place)
     }
+
+    /// Whether the next frame came too long ago, and the reader has had the time to catch up since it began.
+    fn late(&self, place: &Place, log: &Log, now_ms: u64) -> Option<Behind> {
+        let since_ms = log.came_ms(place.seq).max(place.since_ms);
+        let is_late = now_ms.max(log.newest_ms()).saturating_sub(since_ms) > self.behind_ms_max;
+        is_late.then_some(Behind::Time)
+    }
+
+    /// Skips to where the delivery says. Returns a result if there is nothing to read from there.
+    #[cold]
+    fn skip(
+        &self,
+        inner: &mut Inner<E>,
+        place: &mut Place,
+        (behind, delivery): (Behind, Delivery),
+        now_ms: u64,
+        out: &mut impl FnMut(Part),
+    ) -> Option<Read<E>> {
+        let log = &inner.log;
+        let now_ms = now_ms.max(log.newest_ms());
+        let keyframe = log.keyframe().filter(|&key| key >= place.seq);
+        let is_recent = now_ms.saturating_sub(log.keyframe_at_ms()) <= self.behind_ms_max;
+        let to = match (delivery, behind) {
+            (Delivery::Reliable, _) => return Some(Read::TooLate),
+            (Delivery::Latest, _) => Some(log.next().saturating_sub(1).max(log.first())),
+            (Delivery::Media, Behind::Log) => keyframe,
+            (Delivery::Media, Behind::Time) => keyframe.filter(|_| is_recent),
+        };
+        let to = to.or(inner.ended.is_some().then(|| log.next()));
+        let Some(seq) = to else {
+            // One that came while the reader waited, and is too old by now, has fulfilled the wish in vain.
+            if place.awaits.is_none() || keyframe.is_some() {
+                out(Part::Wants);
+            }
+            place.awaits = Some(behind);
+            return Some(inner.wait(place));
+        };
+        out(Part::Jump { lost: seq - place.seq, seq, behind });
+        if behind == Behind::Log {
+            // From there on it has the time to catch up.
+            place.since_ms = now_ms;
+        }
+        (place.seq, place.awaits) = (seq, None);
+        None
+    }
 }
 
 impl<E: Clone> Feed<E> {
-    fn read_out(&self, place: &mut Place, end: u64, out: impl FnMut(Bytes)) -> bool {
+    /// Returns the frames before `end`, whatever the reader waits for. `false` if some of them are no longer kept.
+    pub(super) fn read_out(&self, place: &mut Place, end: u64, out: impl FnMut(Bytes)) -> bool {
         let mut inner = self.lock();
         let kept = place.seq >= inner.log.first() || place.seq >= end;
         if kept {
             place.seq = inner.log.read_before(place.seq, end, out).max(place.seq);
         }
         kept
-    }
-}
-
-impl<L: HasFeed> Cursor<L> {
-    /// Creates a cursor. `resume` is the place of an earlier connection; the second result says whether reading
-    /// continues exactly there. The mailbox is notified at once that cursor `number` has something to read.
-    pub(crate) fn join(
-        log: Arc<L>,
-        mailbox: &Arc<Mailbox>,
-        number: u32,
-        begin: Begin,
-        resume: Option<member::Cursor>,
-    ) -> (Self, bool) {
-        let (place, resumed) = log.feed().join(mailbox, number, begin, resume);
-        log.reader_came();
-        (Self { log, place }, resumed)
-    }
-
-    /// The log it reads.
-    pub(crate) fn log(&self) -> &Arc<L> {
-        &self.log
-    }
-
-    /// The number of the next frame to read.
-    pub(crate) fn seq(&self) -> u64 {
-        self.place.seq
-    }
-
-    /// Returns the next frames, about `bytes_max` bytes.
-    #[inline]
-    pub(crate) fn read(
-        &mut self,
-        delivery: Delivery,
-        bytes_max: usize,
-        out: impl FnMut(Part),
-    ) -> Read<L::End> {
-        self.log.feed().read(&mut self.place, delivery, bytes_max, out)
-    }
-
-    /// Returns the frames before `end`, even while the reader's grants are changing. `false` if some of them are no
-    /// longer kept.
-    pub(crate) fn read_out(&mut self, end: u64, out: impl FnMut(Bytes)) -> bool {
-        self.log.feed().read_out(&mut self.place, end, out)
-    }
-}
-
-impl<L: HasFeed> Drop for Cursor<L> {
-    fn drop(&mut self) {
-        self.log.feed().leave(&self.place);
-        self.log.reader_left();
     }
 }
 
@@ -364,7 +370,7 @@ impl<E: Clone> Inner<E> {
     }
 
     fn wait(&mut self, place: &Place) -> Read<E> {
-        if place.seq < self.log.next() && !place.awaiting {
+        if place.seq < self.log.next() && place.awaits.is_none() {
             return Read::More;
         }
         if let Some(why) = &self.ended {

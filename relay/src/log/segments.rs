@@ -44,6 +44,8 @@ struct Segment {
     first: u64,
     /// Where each frame but the last ends.
     ends: Vec<u32>,
+    /// When its oldest frame came.
+    from_ms: u64,
     /// When its newest frame came.
     at_ms: u64,
 }
@@ -54,6 +56,7 @@ pub(crate) struct Log {
     segments: VecDeque<Segment>,
     open: BytesMut,
     open_ends: Vec<u32>,
+    open_from_ms: u64,
     open_at_ms: u64,
     /// Size of the last sealed buffer, at most a segment.
     usual_bytes: usize,
@@ -70,6 +73,7 @@ impl Log {
             segments: VecDeque::new(),
             open: BytesMut::new(),
             open_ends: Vec::new(),
+            open_from_ms: 0,
             open_at_ms: 0,
             usual_bytes: 0,
             next: 0,
@@ -99,6 +103,25 @@ impl Log {
         self.keyframe_at_ms
     }
 
+    /// When the newest frame came, kept or not.
+    pub(crate) fn newest_ms(&self) -> u64 {
+        self.open_at_ms
+    }
+
+    /// When a kept frame came: exact for those at which readers usually stand, and within its segment as if the
+    /// segment's frames had come evenly. [`u64::MAX`] for the next frame, which has not come.
+    pub(crate) fn came_ms(&self, seq: u64) -> u64 {
+        if seq >= self.open_first() {
+            return if seq < self.next { self.open_from_ms } else { u64::MAX };
+        }
+        let segment = &self.segments[self.segment_of(seq)];
+        if seq == segment.first {
+            return segment.from_ms;
+        }
+        let spread_ms = segment.at_ms - segment.from_ms;
+        segment.from_ms + spread_ms * (seq - segment.first) / segment.ends.len().max(1) as u64
+    }
+
     /// Bytes kept.
     #[cfg(test)]
     pub(crate) fn bytes(&self) -> usize {
@@ -125,6 +148,7 @@ impl Log {
         let before = self.open.len();
         let bytes = payload.len() + HEADER_BYTES_MAX;
         if before == 0 {
+            self.open_from_ms = now_ms;
             // The next burst is usually as large as the last, so this reserves once instead of growing by doubling.
             self.open.reserve(bytes.max(self.usual_bytes));
         } else {
@@ -158,7 +182,13 @@ impl Log {
         };
         let bytes = self.open.split().freeze();
         self.usual_bytes = (bytes.len() + HEADER_BYTES_MAX).min(USUAL_BYTES_MAX);
-        self.segments.push_back(Segment { bytes, first, ends, at_ms: self.open_at_ms });
+        self.segments.push_back(Segment {
+            bytes,
+            first,
+            ends,
+            from_ms: self.open_from_ms,
+            at_ms: self.open_at_ms,
+        });
     }
 
     /// Drops what exceeds the bounds.

@@ -39,6 +39,8 @@ pub(crate) struct Wish {
     pub(crate) keep_ms: Option<u64>,
     /// Whether late subscribers of a `reliable` stream start at the oldest kept frame.
     pub(crate) history: bool,
+    /// How far behind a reader of a `media` stream may be.
+    pub(crate) behind_ms: Option<u64>,
 }
 
 impl HasFeed for Stream {
@@ -73,7 +75,12 @@ impl Stream {
             Delivery::Latest => Past::Newest,
             Delivery::Reliable => Past::Nothing,
         };
+        let behind_ms_max = match info.delivery {
+            Delivery::Media => wish.behind_ms.unwrap_or(u64::MAX).min(limits.media_behind_ms_max),
+            Delivery::Latest | Delivery::Reliable => u64::MAX,
+        };
         let feed = Feed::new(epoch, Keep { bytes_max, age_ms_max, past });
+        let feed = feed.behind_at_most(behind_ms_max);
         Self {
             audience: Audience::new(mailbox, info.stream, limits),
             info,

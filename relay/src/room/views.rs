@@ -16,8 +16,9 @@ use super::{
     presence::Change,
 };
 use crate::log::{
+    cursor::Cursor,
     encode,
-    feed::{Begin, Cursor, Feed, HasFeed},
+    feed::{Begin, Feed, HasFeed},
     mailbox::Mailbox,
     segments::{Keep, Past},
     stream::{Ended, Stream},
@@ -53,7 +54,7 @@ pub(super) fn join(
     mailbox: &Arc<Mailbox>,
     resume: Option<member::Cursor>,
 ) -> (EventsCursor, bool) {
-    Cursor::join(view, mailbox, EVENTS, Begin::Now, resume)
+    Cursor::join(view, mailbox, EVENTS, Begin::Now, resume, 0)
 }
 
 /// The positions of a room's views at one moment.

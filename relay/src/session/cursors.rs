@@ -10,7 +10,7 @@ use stagedoor_wire::{
 };
 
 use super::subscriptions::{CursorNames, Subscriptions};
-use crate::log::{feed::Cursor, mailbox::Mailbox, stream::Stream};
+use crate::log::{cursor::Cursor, mailbox::Mailbox, stream::Stream};
 
 /// A cursor on a stream.
 pub(super) type StreamCursor = Cursor<Stream>;
@@ -36,6 +36,7 @@ impl Cursors {
         stream: Arc<Stream>,
         mailbox: &Arc<Mailbox>,
         resume: Option<member::Cursor>,
+        now_ms: u64,
     ) -> Option<Subscribed> {
         let number = stream.info.stream;
         let at = self.by_number.partition_point(|cursor| cursor.log().info.stream < number);
@@ -43,7 +44,7 @@ impl Cursors {
             return None;
         }
         let begin = stream.begin();
-        let (cursor, resumed) = Cursor::join(stream, mailbox, number, begin, resume);
+        let (cursor, resumed) = Cursor::join(stream, mailbox, number, begin, resume, now_ms);
         let stream = cursor.log();
         let subscribed = Subscribed {
             info: stream.info.clone(),

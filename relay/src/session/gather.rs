@@ -12,7 +12,7 @@ use super::seat::Seat;
 use crate::{
     log::{
         encode,
-        feed::{Part, Read},
+        feed::{Behind, Part, Read},
         mailbox::Mail,
         stream::Stream,
     },
@@ -35,14 +35,18 @@ enum Left {
 type Private = Event<Box<RawValue>>;
 
 impl Seat {
-    /// Reads the mailbox, and the logs past the cursors, until the outbox holds about `bytes_max`. `true` if there is
-    /// more. An error is the reason why the connection must close.
+    /// Reads the mailbox, and the logs past the cursors, until the outbox holds about `bytes_max`. `has_stalled` says that
+    /// the socket has not accepted everything since the last time. `true` if there is more. An error is the reason why
+    /// the connection must close.
     pub(crate) fn gather(
         &mut self,
         mail: &mut Mail,
         outbox: &mut Outbox,
-        bytes_max: usize,
+        (bytes_max, has_stalled): (usize, bool),
     ) -> Result<bool, Close> {
+        // A seat that had read everything is woken by the frame that it reads: only others need the time.
+        let is_behind = has_stalled || !self.ready.is_empty();
+        let now_ms = if is_behind { self.shared.clock.now_ms() } else { 0 };
         let more_pages = self.pages.is_some() && self.turn_page(outbox);
         if let [number] = mail.ready[..]
             && self.ready.is_empty()
@@ -50,7 +54,7 @@ impl Seat {
         {
             // The usual case, with nothing to remember.
             mail.ready.clear();
-            if self.read(number, outbox, bytes_max - outbox.bytes())? == Left::Nothing {
+            if self.read(number, outbox, (bytes_max - outbox.bytes(), now_ms))? == Left::Nothing {
                 return Ok(more_pages);
             }
             self.ready.push_back(number);
@@ -60,7 +64,7 @@ impl Seat {
         while turns > 0 && outbox.bytes() < bytes_max {
             turns -= 1;
             let Some(number) = self.ready.pop_front() else { break };
-            let left = self.read(number, outbox, bytes_max - outbox.bytes())?;
+            let left = self.read(number, outbox, (bytes_max - outbox.bytes(), now_ms))?;
             if left != Left::Nothing {
                 self.ready.push_back(number);
             }
@@ -69,17 +73,22 @@ impl Seat {
         Ok(more_pages || !self.ready.is_empty())
     }
 
-    fn read(&mut self, number: u32, outbox: &mut Outbox, bytes_max: usize) -> Result<Left, Close> {
+    fn read(
+        &mut self,
+        number: u32,
+        outbox: &mut Outbox,
+        (bytes_max, now_ms): (usize, u64),
+    ) -> Result<Left, Close> {
         if number == EVENTS {
             self.read_events(outbox, bytes_max)
         } else {
-            self.read_stream(number, outbox, bytes_max)
+            self.read_stream(number, outbox, (bytes_max, now_ms))
         }
     }
 
     fn read_events(&mut self, outbox: &mut Outbox, bytes_max: usize) -> Result<Left, Close> {
         let before = self.events.seq();
-        let read = self.events.read(Delivery::Reliable, bytes_max, |part| {
+        let read = self.events.read(Delivery::Reliable, bytes_max, 0, |part| {
             if let Part::Frames(bytes) = part {
                 outbox.push(bytes);
             }
@@ -97,25 +106,32 @@ impl Seat {
         &mut self,
         number: u32,
         outbox: &mut Outbox,
-        bytes_max: usize,
+        (bytes_max, now_ms): (usize, u64),
     ) -> Result<Left, Close> {
         let Some(cursor) = self.cursors.get(number) else {
             self.tell_of_readers(number, outbox);
             return Ok(Left::Nothing);
         };
         let metrics = &self.shared.metrics;
-        let mut begin = cursor.seq();
+        let (mut begin, mut wants) = (cursor.seq(), false);
         let delivery = cursor.log().info.delivery;
-        let read = cursor.read(delivery, bytes_max, |part| match part {
-            Part::Jump { lost, seq } => {
+        let read = cursor.read(delivery, bytes_max, now_ms, |part| match part {
+            Part::Jump { lost, seq, behind } => {
                 metrics.jumps.add(1);
+                metrics.jumps_by_time.add(u64::from(behind == Behind::Time));
                 metrics.frames_lost.add(lost);
                 begin = seq;
                 outbox.push(encode::json(&Private::Lagged { stream: number, lost, seq }));
             }
             Part::Frames(bytes) => outbox.push(bytes),
+            Part::Wants => wants = true,
         });
         metrics.frames_out.add(cursor.seq() - begin);
+        if wants {
+            let stream = cursor.log().clone();
+            self.wish_keyframe(&stream);
+            return Ok(Left::Nothing);
+        }
         match read {
             Read::More => Ok(Left::More),
             Read::Held => Ok(Left::Held),

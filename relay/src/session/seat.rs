@@ -119,7 +119,8 @@ impl Seat {
         if own || !wanted || !may_subscribe(&self.me.grants, &stream) {
             return None;
         }
-        self.cursors.begin(stream, self.inbox.mailbox(), resume)
+        let now_ms = self.shared.clock.now_ms();
+        self.cursors.begin(stream, self.inbox.mailbox(), resume, now_ms)
     }
 
     /// Reads the room's events before number `end`, whatever changes meanwhile.

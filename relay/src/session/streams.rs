@@ -51,7 +51,11 @@ impl Requester {
             kind: publish.kind,
             delivery: publish.delivery.unwrap_or(Delivery::of(publish.kind)),
             meta: publish.meta,
-            wish: Wish { keep_ms: publish.keep_ms, history: publish.history },
+            wish: Wish {
+                keep_ms: publish.keep_ms,
+                history: publish.history,
+                behind_ms: publish.behind_ms,
+            },
             mailbox: self.seat.inbox.mailbox().clone(),
             live,
         };

@@ -95,6 +95,7 @@ pub(super) const BOUNDS: &[(&str, u64, u64)] = &[
     ("relay.limits.keyframe_interval_ms", 0, HOUR_MS),
     ("relay.limits.keyframe_fresh_ms", 0, HOUR_MS),
     ("relay.limits.watched_linger_ms", 0, HOUR_MS),
+    ("relay.limits.media_behind_ms_max", 1, DAY_MS),
     ("log.refusals_per_min", 0, MILLION),
 ];
 

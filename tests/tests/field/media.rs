@@ -1,5 +1,7 @@
 //! What live video needs of the wire: keyframes on demand, and knowing whether anybody looks.
 
+#[path = "media/behind.rs"]
+mod behind;
 #[path = "media/watched.rs"]
 mod watched;
 #[path = "media/wishes.rs"]

@@ -118,3 +118,23 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_time_of_each_kept_frame_is_known() {
+    let mut log = Log::new();
+    let append = |log: &mut Log, n: u64| log.append(encode::BINARY, b"x", false, n * 100, &KEEP);
+    assert_eq!(log.came_ms(0), u64::MAX);
+    for n in 0..5 {
+        append(&mut log, n);
+    }
+    assert_eq!((log.came_ms(0), log.came_ms(5)), (0, u64::MAX));
+    log.seal();
+    for n in 5..7 {
+        append(&mut log, n);
+    }
+    log.seal();
+    append(&mut log, 7);
+    let came: Vec<u64> = (0..8).map(|seq| log.came_ms(seq)).collect();
+    assert_eq!(came, [0, 100, 200, 300, 400, 500, 600, 700]);
+    assert_eq!((log.newest_ms(), log.came_ms(8)), (700, u64::MAX));
+}

@@ -6,24 +6,25 @@
 //! 1. `client`: how to connect, and where events arrive.
 //! 2. `moderation`: moderation, requests for a role, invitations.
 //! 3. `room`: the handles of a room and of a stream.
-//! 4. `driver`: the task that owns the connection, and reconnects.
-//! 5. `connection::entry`: the login, and resuming what the memory holds.
-//! 6. `connection::grants_changed`: after a change of rights: which own streams and subscriptions end, and which begin again.
-//! 7. `connection`: one connection, from login to close.
-//! 8. `renewal`: a new token on the open connection.
-//! 9. `heard`: reads one message of the relay. Pure.
-//! 10. `memory`: what a reconnect resumes. Pure.
-//! 11. `own`: own streams, and what a change of rights does to them. Pure.
-//! 12. `silence`: how long nothing came, and what follows. Pure.
-//! 13. `backoff`: how long to wait. Pure.
-//! 14. `lenient`: the grants that the relay tells. Pure.
-//! 15. `socket`: TCP, TLS, WebSocket.
-//! 16. `trust`: the certificates that the system trusts, for `wss`.
-//! 17. `event`: what the client reports.
-//! 18. `token`: where tokens come from.
-//! 19. `proof`: the key to which a token may be bound.
-//! 20. `error`: what may go wrong.
-//! 21. `credential`: what logs in: the token of the source, or the ticket of the last login. Pure.
+//! 4. `publish`: a stream to publish, before the relay knows it.
+//! 5. `driver`: the task that owns the connection, and reconnects.
+//! 6. `connection::entry`: the login, and resuming what the memory holds.
+//! 7. `connection::grants_changed`: after a change of rights: which own streams and subscriptions end, and which begin again.
+//! 8. `connection`: one connection, from login to close.
+//! 9. `renewal`: a new token on the open connection.
+//! 10. `heard`: reads one message of the relay. Pure.
+//! 11. `memory`: what a reconnect resumes. Pure.
+//! 12. `own`: own streams, and what a change of rights does to them. Pure.
+//! 13. `silence`: how long nothing came, and what follows. Pure.
+//! 14. `backoff`: how long to wait. Pure.
+//! 15. `lenient`: the grants that the relay tells. Pure.
+//! 16. `socket`: TCP, TLS, WebSocket.
+//! 17. `trust`: the certificates that the system trusts, for `wss`.
+//! 18. `event`: what the client reports.
+//! 19. `token`: where tokens come from.
+//! 20. `proof`: the key to which a token may be bound.
+//! 21. `error`: what may go wrong.
+//! 22. `credential`: what logs in: the token of the source, or the ticket of the last login. Pure.
 
 mod backoff;
 mod client;
@@ -38,6 +39,7 @@ mod memory;
 mod moderation;
 mod own;
 mod proof;
+mod publish;
 mod renewal;
 mod room;
 mod silence;
@@ -50,7 +52,8 @@ pub use error::{Cause, ConnectError, KeyError, RequestError};
 pub use event::{ClientEvent, Closed, Frame, Granted, Reconnected};
 pub use moderation::Invite;
 pub use proof::{ProofAlgorithm, ProofKey};
-pub use room::{Message, Publish, Publisher, Room};
+pub use publish::Publish;
+pub use room::{Message, Publisher, Room};
 /// The grants crate: the sections of [`Grants`] by their own names.
 pub use stagedoor_grants as grants;
 pub use stagedoor_grants::{Grants, Kind, Kinds, Pattern, Patterns, RoleName, Verb, Verbs};

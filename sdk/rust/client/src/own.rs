@@ -166,6 +166,7 @@ mod tests {
                 meta: None,
                 keep_ms: None,
                 history: false,
+                behind_ms: None,
             };
             own.insert(handle, Own::new(publish, again));
             // The newest has the first handle.

@@ -1,25 +1,22 @@
 //! The handles of a room and of a stream. They compose requests; the driver sends them.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
 };
 
 use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use stagedoor_wire::{
-    member::{Delivery, Kind, Subscribed},
-    name::{StateKey, StreamName, Topic},
+    member::Subscribed,
+    name::{StateKey, Topic},
     reply::{LoggedIn, MembersPage, Pong, Renewed, SubscribedTo, Versioned},
     request::{self, Request, To, op},
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::{connection::Command, error::RequestError, event::Granted, own::Own};
+use crate::{connection::Command, error::RequestError, event::Granted, publish::Publish};
 
 /// The room that you are in. Cheap to clone. When the last clone and every [`Publisher`] have been dropped, the
 /// member leaves.
@@ -29,73 +26,6 @@ pub struct Room {
     seat: Arc<LoggedIn<Value>>,
     granted: watch::Receiver<Granted>,
     handles: Arc<AtomicU64>,
-}
-
-/// A stream to publish: name, kind, and what the relay does for subscribers. Pass it to [`Room::publish`].
-#[derive(Clone, Debug)]
-pub struct Publish {
-    name: String,
-    kind: Kind,
-    delivery: Option<Delivery>,
-    meta: Option<String>,
-    keep_ms: Option<u64>,
-    history: bool,
-    again: bool,
-}
-
-impl Publish {
-    /// A stream of this name (1 to 256 bytes of `[0-9A-Za-z_.:-]`) and kind, with the kind's usual delivery
-    /// ([`Delivery::of`]).
-    pub fn new(name: impl Into<String>, kind: Kind) -> Self {
-        Self {
-            name: name.into(),
-            kind,
-            delivery: None,
-            meta: None,
-            keep_ms: None,
-            history: false,
-            again: true,
-        }
-    }
-
-    /// What the relay does with a subscriber that falls behind.
-    #[must_use]
-    pub fn delivery(mut self, delivery: Delivery) -> Self {
-        self.delivery = Some(delivery);
-        self
-    }
-
-    /// Anything that subscribers should know about the stream, at most `stream_meta_bytes_max` (1,024 bytes by
-    /// default).
-    #[must_use]
-    pub fn meta(mut self, meta: impl Into<String>) -> Self {
-        self.meta = Some(meta.into());
-        self
-    }
-
-    /// How long the relay keeps a frame for subscribers that are behind, at most `stream_log_age_ms_max` (5 s by
-    /// default).
-    #[must_use]
-    pub fn keep(mut self, keep: Duration) -> Self {
-        self.keep_ms = Some(u64::try_from(keep.as_millis()).unwrap_or(u64::MAX));
-        self
-    }
-
-    /// Late subscribers of a [`Delivery::Reliable`] stream begin at the oldest kept frame, not at the present.
-    #[must_use]
-    pub fn history(mut self) -> Self {
-        self.history = true;
-        self
-    }
-
-    /// Ends the stream for good when you lose the right to publish it. Without this it begins again by itself when
-    /// you get the right back: a muted microphone is heard again when it is unmuted. Either way you get
-    /// [`ClientEvent::OwnDenied`](crate::ClientEvent::OwnDenied).
-    #[must_use]
-    pub fn end_when_denied(mut self) -> Self {
-        self.again = false;
-        self
-    }
 }
 
 /// A message to the room, a role or a user. Its data is any value that can be written as JSON, at most
@@ -196,20 +126,8 @@ impl Room {
     /// [`RequestError`]; the relay refuses with `publish_denied`, `stream_exists`, `streams_exceeded`, `too_large`
     /// or `memory_exceeded`.
     pub async fn publish(&self, publish: Publish) -> Result<Publisher, RequestError> {
-        let Publish { name, kind, delivery, meta, keep_ms, history, again } = publish;
-        let stream = StreamName::new(&name)?;
-        let request = request::Publish {
-            op: op::Publish,
-            id: 0,
-            stream,
-            kind,
-            delivery,
-            meta,
-            keep_ms,
-            history,
-        };
+        let own = Box::new(publish.into_own()?);
         let handle = self.handles.fetch_add(1, Ordering::Relaxed);
-        let own = Box::new(Own::new(request, again));
         self.command::<Value>(|answered| Command::Publish(handle, own, answered)).await?;
         Ok(Publisher { commands: self.commands.clone(), handle })
     }
@@ -312,7 +230,7 @@ impl Room {
         self.request(Request::Ping(request::Ping { op: op::Ping, id: 0 })).await
     }
 
-    /// Asks the publisher of a [`Delivery::Media`] stream that you read for a keyframe, by the stream's number: when a
+    /// Asks the publisher of a [`Delivery::Media`](crate::Delivery::Media) stream that you read for a keyframe, by the stream's number: when a
     /// decoder has lost its place. The relay does so by itself for readers that begin or have fallen behind.
     ///
     /// # Errors

@@ -133,4 +133,6 @@ limits! {
     keyframe_fresh_ms: u64 = 1_000;
     /// How long a stream counts as watched after its last reader left, in milliseconds.
     watched_linger_ms: u64 = 2_000;
+    /// How far behind a subscriber of a `media` stream may be, in milliseconds.
+    media_behind_ms_max: u64 = 1_500;
 }

@@ -140,6 +140,9 @@ pub struct Publish {
     /// For `reliable`: a late subscriber starts at the oldest kept frame, not at the present.
     #[serde(default, deserialize_with = "or_default", skip_serializing_if = "is_false")]
     pub history: bool,
+    /// For `media`: how far behind a subscriber may be, in milliseconds, at most `media_behind_ms_max`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub behind_ms: Option<u64>,
 }
 
 /// `subscribe`: receive streams.
