@@ -3,6 +3,7 @@
 
 mod deadlines;
 mod frames;
+mod intake;
 mod login;
 mod reading;
 mod task;

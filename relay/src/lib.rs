@@ -22,81 +22,83 @@
 //! 16. `connection::task`: a connection as its task sees it, and its phases.
 //! 17. `connection::login`: the phase before a seat.
 //! 18. `connection::turn`: the wake rules of a connection's task. Pure.
-//! 19. `connection::token_timers`: what a token's times require of a seat.
-//! 20. `connection::deadlines`: when a connection must act without input.
-//! 21. `connection::ws_io`: what tungstenite reads from and writes to.
-//! 22. `connection::frames`: checks the heads of a client's frames as they arrive. Pure.
-//! 23. [`session`]: a member's requests, decided and executed in its room.
-//! 24. `session::streams`: requests about streams.
-//! 25. `session::messages`: requests about messages, state and members.
-//! 26. `session::ask`: members' requests for roles and admission, and invitations.
-//! 27. `session::moderate`: acts of moderation.
-//! 28. `session::admit`: a member admits many with one request.
-//! 29. `session::renew`: a new token for the same seat.
-//! 30. `session::requester`: the member that makes a request.
-//! 31. `session::replies`: answers and refusals.
-//! 32. `session::rates`: how often and how much a member may request and publish. Pure.
-//! 33. `session::login`: passes the door and gets a seat.
-//! 34. `session::removal`: kicks or bans a user, once that is stored.
-//! 35. `session::admission`: admits waiting members, many per request.
-//! 36. `session::enter`: takes a seat with what the door allowed.
-//! 37. `session::subscribe`: a seat subscribes to streams.
-//! 38. `session::grant_updates`: a seat handles its letters.
-//! 39. `session::gather`: a seat reads its logs into an outbox.
-//! 40. `session::paging`: long lists go to a seat's outbox a page at a time.
-//! 41. `session::audience`: a seat's wishes for keyframes, and those of its own streams' readers.
-//! 42. `session::seat`: a member's place in a room; leaving is its `Drop`.
-//! 43. `session::list_pages`: the parts of long lists not yet sent to a seat.
-//! 44. `session::cursors`: a seat's cursors, by number and by name.
-//! 45. `session::subscriptions`: a seat's subscriptions.
-//! 46. `session::own_streams`: the streams that a member publishes.
-//! 47. [`shared`]: what all connections of the relay share.
-//! 48. [`door`]: decides whether a token opens a room.
-//! 49. `door::proof`: the proof that a client holds the key to which its token is bound. Pure.
-//! 50. `door::tickets`: replace a one-time token for later logins.
-//! 51. `door::login_rates`: limits how often one token and one address may log in.
-//! 52. [`room`]: members, events, streams and state of one room.
-//! 53. `room::registry`: every room by app and name.
-//! 54. `room::entry`: members enter and leave.
-//! 55. `room::change`: changes a member's grants.
-//! 56. `room::asking`: members request a role or wait for admission.
-//! 57. `room::publish`: streams begin, are found and end.
-//! 58. `room::messages`: messages between members, and the room's state.
-//! 59. `room::lists`: the room's lists, a page at a time.
-//! 60. `room::queries`: who and what is in a room.
-//! 61. `room::core`: the room itself: its registries under one lock.
-//! 62. `room::roster`: the members, by user and by visibility.
-//! 63. `room::interests`: which seats wait for which stream names.
-//! 64. `room::inbox`: what a room sends to one member alone.
-//! 65. `room::rest`: the parts of a room's lists not yet sent to one member.
-//! 66. `room::streams`: the live streams, by number and by name.
-//! 67. `room::events`: the room's events to its members.
-//! 68. `room::views`: the room's events as members with equal visibility see them.
-//! 69. `room::presence`: joins and leaves that are not announced yet. Pure.
-//! 70. `room::requests`: members' requests, and who may decide them. Pure.
-//! 71. `room::state`: the room's shared state. Pure.
-//! 72. `room::paging`: how much of a list fits into one message. Pure.
-//! 73. `room::trail`: what a room reports to the server, which records it.
-//! 74. `room::member`: a member as its room knows it. Pure.
-//! 75. `room::overrides`: what moderators and the app gave a user beside its token. Pure.
-//! 76. `room::seat_token`: the parts of a token that count in its seat. Pure.
-//! 77. [`log`]: a stream is a log, a subscriber is a cursor.
-//! 78. `log::stream`: one published stream.
-//! 79. `log::audience`: what a stream's publisher is told of its readers.
-//! 80. `log::cursor`: a reader's place in a feed.
-//! 81. `log::feed`: a log with many readers, some of which wait for more.
-//! 82. `log::segments`: frames in order, bounded by bytes and age. Pure.
-//! 83. `log::wakes`: readers to be woken, a few at a time.
-//! 84. `log::mailbox`: the wake-up handle by which feeds, rooms and timers reach a connection.
-//! 85. `log::encode`: the bytes of a server's WebSocket frame.
-//! 86. [`net`]: bytes in and out.
-//! 87. `net::outbox`: queued bytes for the socket, written with few system calls.
-//! 88. `net::tls`: certificates, and their renewal at run time.
-//! 89. `net::io`: a connection with or without TLS.
-//! 90. `net::addresses`: counts connections per address.
-//! 91. `net::origin`: web pages that may connect, as browsers name them. Pure.
-//! 92. [`memory`]: whether the process has too little memory left for new members.
-//! 93. [`metrics`]: the relay's counters.
+//! 19. `connection::intake`: how much a connection takes from the logs at a time. Pure.
+//! 20. `connection::token_timers`: what a token's times require of a seat.
+//! 21. `connection::deadlines`: when a connection must act without input.
+//! 22. `connection::ws_io`: what tungstenite reads from and writes to.
+//! 23. `connection::frames`: checks the heads of a client's frames as they arrive. Pure.
+//! 24. [`session`]: a member's requests, decided and executed in its room.
+//! 25. `session::streams`: requests about streams.
+//! 26. `session::messages`: requests about messages, state and members.
+//! 27. `session::ask`: members' requests for roles and admission, and invitations.
+//! 28. `session::moderate`: acts of moderation.
+//! 29. `session::admit`: a member admits many with one request.
+//! 30. `session::renew`: a new token for the same seat.
+//! 31. `session::requester`: the member that makes a request.
+//! 32. `session::replies`: answers and refusals.
+//! 33. `session::rates`: how often and how much a member may request and publish. Pure.
+//! 34. `session::login`: passes the door and gets a seat.
+//! 35. `session::removal`: kicks or bans a user, once that is stored.
+//! 36. `session::admission`: admits waiting members, many per request.
+//! 37. `session::enter`: takes a seat with what the door allowed.
+//! 38. `session::subscribe`: a seat subscribes to streams.
+//! 39. `session::grant_updates`: a seat handles its letters.
+//! 40. `session::gather`: a seat reads its logs into an outbox.
+//! 41. `session::paging`: long lists go to a seat's outbox a page at a time.
+//! 42. `session::audience`: a seat's wishes for keyframes, and those of its own streams' readers.
+//! 43. `session::seat`: a member's place in a room; leaving is its `Drop`.
+//! 44. `session::list_pages`: the parts of long lists not yet sent to a seat.
+//! 45. `session::cursors`: a seat's cursors, by number and by name.
+//! 46. `session::subscriptions`: a seat's subscriptions.
+//! 47. `session::own_streams`: the streams that a member publishes.
+//! 48. [`shared`]: what all connections of the relay share.
+//! 49. [`door`]: decides whether a token opens a room.
+//! 50. `door::proof`: the proof that a client holds the key to which its token is bound. Pure.
+//! 51. `door::tickets`: replace a one-time token for later logins.
+//! 52. `door::login_rates`: limits how often one token and one address may log in.
+//! 53. [`room`]: members, events, streams and state of one room.
+//! 54. `room::registry`: every room by app and name.
+//! 55. `room::entry`: members enter and leave.
+//! 56. `room::change`: changes a member's grants.
+//! 57. `room::asking`: members request a role or wait for admission.
+//! 58. `room::publish`: streams begin, are found and end.
+//! 59. `room::messages`: messages between members, and the room's state.
+//! 60. `room::lists`: the room's lists, a page at a time.
+//! 61. `room::queries`: who and what is in a room.
+//! 62. `room::core`: the room itself: its registries under one lock.
+//! 63. `room::roster`: the members, by user and by visibility.
+//! 64. `room::interests`: which seats wait for which stream names.
+//! 65. `room::inbox`: what a room sends to one member alone.
+//! 66. `room::rest`: the parts of a room's lists not yet sent to one member.
+//! 67. `room::streams`: the live streams, by number and by name.
+//! 68. `room::events`: the room's events to its members.
+//! 69. `room::views`: the room's events as members with equal visibility see them.
+//! 70. `room::presence`: joins and leaves that are not announced yet. Pure.
+//! 71. `room::requests`: members' requests, and who may decide them. Pure.
+//! 72. `room::state`: the room's shared state. Pure.
+//! 73. `room::paging`: how much of a list fits into one message. Pure.
+//! 74. `room::trail`: what a room reports to the server, which records it.
+//! 75. `room::member`: a member as its room knows it. Pure.
+//! 76. `room::overrides`: what moderators and the app gave a user beside its token. Pure.
+//! 77. `room::seat_token`: the parts of a token that count in its seat. Pure.
+//! 78. [`log`]: a stream is a log, a subscriber is a cursor.
+//! 79. `log::stream`: one published stream.
+//! 80. `log::audience`: what a stream's publisher is told of its readers.
+//! 81. `log::cursor`: a reader's place in a feed.
+//! 82. `log::feed`: a log with many readers, some of which wait for more.
+//! 83. `log::segments`: frames in order, bounded by bytes and age. Pure.
+//! 84. `log::wakes`: readers to be woken, a few at a time.
+//! 85. `log::mailbox`: the wake-up handle by which feeds, rooms and timers reach a connection.
+//! 86. `log::encode`: the bytes of a server's WebSocket frame.
+//! 87. [`net`]: bytes in and out.
+//! 88. `net::outbox`: queued bytes for the socket, written with few system calls.
+//! 89. `net::tls`: certificates, and their renewal at run time.
+//! 90. `net::io`: a connection with or without TLS.
+//! 91. `net::addresses`: counts connections per address.
+//! 92. `net::origin`: web pages that may connect, as browsers name them. Pure.
+//! 93. [`memory`]: whether the process has too little memory left for new members.
+//! 94. [`metrics`]: the relay's counters.
+//! 95. `metrics::delays`: a histogram of delays, by delivery.
 //!
 //! Not on the list, and only with the feature `bench`: `bench`, the hot paths exposed to the instruction counter.
 

@@ -1,5 +1,7 @@
 //! The relay's counters, in Prometheus format. Counting is one addition, and influences nothing.
 
+mod delays;
+
 use std::{
     collections::BTreeMap,
     fmt::Write,
@@ -8,6 +10,8 @@ use std::{
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
 };
+
+use self::delays::Delays;
 
 /// A counter.
 #[derive(Debug, Default)]
@@ -86,12 +90,14 @@ macro_rules! metrics {
     (
         counters { $($(#[doc = $doc:literal])* $name:ident: $counter:ty;)* }
         labelled { $($(#[doc = $ldoc:literal])* $lname:ident by $label:literal;)* }
+        delays { $($(#[doc = $ddoc:literal])* $dname:ident;)* }
     ) => {
         /// Every counter of the relay.
         #[derive(Debug, Default)]
         pub(crate) struct Metrics {
             $($(#[doc = $doc])* pub(crate) $name: $counter,)*
             $($(#[doc = $ldoc])* pub(crate) $lname: Labelled,)*
+            $($(#[doc = $ddoc])* pub(crate) $dname: Delays,)*
         }
 
         impl Metrics {
@@ -106,6 +112,11 @@ macro_rules! metrics {
                     let name = concat!("stagedoor_relay_", stringify!($lname), "_total");
                     let _ = writeln!(out, "# HELP {name}{}\n# TYPE {name} counter", concat!($($ldoc),*));
                     self.$lname.render(&mut out, name, $label);
+                )*
+                $(
+                    let name = concat!("stagedoor_relay_", stringify!($dname), "_seconds");
+                    let _ = writeln!(out, "# HELP {name}{}\n# TYPE {name} histogram", concat!($($ddoc),*));
+                    self.$dname.render(&mut out, name);
                 )*
                 out
             }
@@ -159,6 +170,10 @@ metrics! {
         requests by "op";
         /// Handshakes refused with an HTTP answer, by code.
         handshakes_refused by "code";
+    }
+    delays {
+        /// How long ago a data frame came when it was written to a subscriber, by delivery: a sample of one read in 64.
+        frame_delay;
     }
 }
 

@@ -135,6 +135,12 @@ impl Session {
         self.requester.seat.gather(mail, outbox, bounds)
     }
 
+    /// Whether the member reads a stream of delivery `media`.
+    #[inline]
+    pub(crate) fn reads_media(&self) -> bool {
+        self.requester.seat.reads_media()
+    }
+
     /// Wakes some of the readers of what the member published; returns whether there are more.
     pub(crate) fn wake_some(&mut self) -> bool {
         self.wakes.wake_some()

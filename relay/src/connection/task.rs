@@ -13,6 +13,7 @@ use tracing::Span;
 
 use super::{
     deadlines::{Deadlines, Timer},
+    intake::Intake,
     login::{Admitted, Step, Stranger},
     token_timers::TokenTimers,
     turn::Turn,
@@ -38,6 +39,7 @@ pub(crate) struct Connection {
     pub(super) phase: Phase,
     pub(super) outbox: Outbox,
     pub(super) turn: Turn,
+    pub(super) intake: Intake,
     pub(super) io: Io,
     /// Backed by the mailbox; for the socket's reads and the timer.
     pub(super) io_waker: Waker,
@@ -101,6 +103,7 @@ impl Connection {
             phase: Phase::Stranger(Stranger::new(until)),
             outbox: Outbox::default(),
             turn: Turn::new(),
+            intake: Intake::new(),
             io,
             io_waker: Waker::from(mailbox.clone()),
             deadlines: Deadlines::new(timer, now),

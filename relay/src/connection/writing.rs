@@ -29,7 +29,7 @@ impl Connection {
     }
 
     fn gather_by(&mut self, mail: &mut Mail, cx: &Context<'_>) -> bool {
-        let bytes_max = self.shared.limits.gather_bytes_max;
+        let bytes_max = self.intake.bytes_max(self.shared.limits.gather_bytes_max);
         let room = self.outbox.bytes() < bytes_max;
         if let Some(order) = self.mailbox.take(mail, room, cx.waker()) {
             self.obey(order);
@@ -47,10 +47,24 @@ impl Connection {
         }
         let gathered =
             refreshed.and_then(|()| session.gather(mail, outbox, (bytes_max, has_stalled)));
+        let reads_media = session.reads_media();
+        if reads_media != self.intake.is_bounded() {
+            self.bound_intake(reads_media);
+        }
         gathered.unwrap_or_else(|close| {
             self.close(close);
             false
         })
+    }
+
+    /// The member begins to read `media`, or no longer does: what is not sent yet should still be open to change.
+    #[cold]
+    fn bound_intake(&mut self, reads_media: bool) {
+        let unsent_bytes = self.shared.limits.socket_unsent_bytes;
+        self.intake.bound(reads_media, unsent_bytes);
+        if unsent_bytes > 0 {
+            self.io.hold_unsent(if reads_media { unsent_bytes } else { 0 });
+        }
     }
 
     fn obey(&mut self, order: Order) {
@@ -86,6 +100,7 @@ impl Connection {
                 if more {
                     self.turn.stalls();
                 }
+                self.intake.wrote(bytes, more, self.shared.limits.socket_unsent_bytes);
                 self.deadlines.wrote(more);
                 Poll::Ready(Ok(()))
             }
@@ -93,6 +108,7 @@ impl Connection {
             Poll::Pending => {
                 self.turn.unsettle();
                 self.turn.stalls();
+                self.intake.wrote(0, true, self.shared.limits.socket_unsent_bytes);
                 self.deadlines.stalls();
                 Poll::Pending
             }

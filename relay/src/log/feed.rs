@@ -199,6 +199,13 @@ impl<E: Clone> Feed<E> {
         inner.log.keyframe().map(|seq| (seq, inner.log.keyframe_at_ms()))
     }
 
+    /// When a frame came, if it is kept.
+    pub(crate) fn came_ms(&self, seq: u64) -> Option<u64> {
+        let inner = self.lock();
+        let is_kept = (inner.log.first()..inner.log.next()).contains(&seq);
+        is_kept.then(|| inner.log.came_ms(seq))
+    }
+
     /// Sets another bound for the log's bytes.
     pub(crate) fn keep_bytes(&self, bytes_max: usize, now_ms: u64) {
         let mut inner = self.lock();

@@ -269,6 +269,19 @@ impl Log {
                 break;
             }
             let from = if skip == 0 { 0 } else { segment.ends[skip - 1] as usize };
+            let room = bytes_max - taken;
+            if segment.bytes.len() - from > room && skip + 1 < frames {
+                // As many of its frames as fit, and at least one.
+                let fits = segment.ends[skip..].partition_point(|end| *end as usize - from <= room);
+                let last = if taken == 0 { fits.max(1) } else { fits };
+                if last == 0 {
+                    break;
+                }
+                if let Some(end) = segment.ends.get(skip + last - 1) {
+                    out(segment.bytes.slice(from..*end as usize));
+                    return seq + last as u64;
+                }
+            }
             out(segment.bytes.slice(from..));
             taken += segment.bytes.len() - from;
             seq = segment.first + frames as u64;

@@ -100,6 +100,24 @@ impl Io {
         !matches!(self.link, Link::Tls(_))
     }
 
+    /// Bounds what the kernel holds unsent, where it can; 0 leaves it to the kernel.
+    pub(crate) fn hold_unsent(&self, bytes: usize) {
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        {
+            let tcp = match &self.link {
+                Link::Tcp(tcp) => tcp,
+                Link::Tls(tls) => tls.get_ref().0,
+                Link::Unix(_) => return,
+            };
+            let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+            if let Err(error) = socket2::SockRef::from(tcp).set_tcp_notsent_lowat(bytes) {
+                tracing::debug!(%error, "socket options");
+            }
+        }
+        #[cfg(not(any(target_os = "linux", target_os = "android")))]
+        let _ = bytes;
+    }
+
     /// Keeps the connection counted for as long as it lives.
     pub(crate) fn hold(&mut self, counted: Counted) {
         self.held = Some(counted);
@@ -245,6 +263,25 @@ mod tests {
         let peer = TcpStream::connect(address).await.expect("it listens");
         let (ours, _) = listener.accept().await.expect("a connection");
         (ours.into(), peer)
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_socket_holds_no_more_unsent_than_it_may() {
+        let accepted = async |bytes: usize| {
+            let (mut io, peer) = pair().await;
+            let small = socket2::SockRef::from(&peer).set_recv_buffer_size(4_096);
+            small.expect("an option");
+            io.hold_unsent(bytes);
+            let mut accepted = 0;
+            let mut cx = Context::from_waker(std::task::Waker::noop());
+            while let Poll::Ready(taken) = Pin::new(&mut io).poll_write(&mut cx, &[0; 4_096]) {
+                accepted += taken.expect("a socket");
+            }
+            accepted
+        };
+        let (bounded, free) = (accepted(16_384).await, accepted(0).await);
+        assert!(bounded * 2 < free, "{bounded} of {free}");
     }
 
     #[derive(Default)]

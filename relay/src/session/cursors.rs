@@ -5,7 +5,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 use stagedoor_token::Pattern;
 use stagedoor_wire::{
-    member::{self, Subscribed},
+    member::{self, Delivery, Subscribed},
     name::StreamName,
 };
 
@@ -15,10 +15,37 @@ use crate::log::{cursor::Cursor, mailbox::Mailbox, stream::Stream};
 /// A cursor on a stream.
 pub(super) type StreamCursor = Cursor<Stream>;
 
+/// The order in which logs are read: what is late soonest comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Urgency {
+    /// Events.
+    Events,
+    /// A stream of delivery `latest`.
+    Latest,
+    /// A stream of delivery `reliable`.
+    Reliable,
+    /// A stream of delivery `media`.
+    Media,
+}
+
+impl From<Delivery> for Urgency {
+    fn from(delivery: Delivery) -> Self {
+        match delivery {
+            Delivery::Latest => Self::Latest,
+            Delivery::Reliable => Self::Reliable,
+            Delivery::Media => Self::Media,
+        }
+    }
+}
+
 /// The cursors, by stream number; most members have one.
 #[derive(Debug, Default)]
 pub(super) struct Cursors {
     by_number: SmallVec<[StreamCursor; 1]>,
+    /// How many are on streams of delivery `media`.
+    media: usize,
+    /// How many are on streams of delivery `latest`.
+    latest: usize,
     names: CursorNames,
 }
 
@@ -28,6 +55,24 @@ impl Cursors {
     pub(super) fn get(&mut self, number: u32) -> Option<&mut StreamCursor> {
         let at = self.by_number.binary_search_by_key(&number, |cursor| cursor.log().info.stream);
         at.ok().and_then(|at| self.by_number.get_mut(at))
+    }
+
+    /// Whether one of them is on a stream of delivery `media`.
+    #[inline]
+    pub(super) fn reads_media(&self) -> bool {
+        self.media > 0
+    }
+
+    /// Whether they are on streams of different deliveries.
+    #[inline]
+    pub(super) fn is_mixed(&self) -> bool {
+        let all = self.by_number.len();
+        [self.media, self.latest].iter().any(|some| (1..all).contains(some))
+    }
+
+    /// The urgency of a log that a mailbox reports with this number.
+    pub(super) fn urgency(&mut self, number: u32) -> Urgency {
+        self.get(number).map_or(Urgency::Events, |cursor| cursor.log().info.delivery.into())
     }
 
     /// Begins to read a stream; `None` if it is already being read.
@@ -53,6 +98,11 @@ impl Cursors {
             resumed: resume.map(|_| resumed),
         };
         self.names.add(stream.info.name.clone(), number);
+        match stream.info.delivery {
+            Delivery::Media => self.media += 1,
+            Delivery::Latest => self.latest += 1,
+            Delivery::Reliable => {}
+        }
         self.by_number.insert(at, cursor);
         Some(subscribed)
     }
@@ -61,6 +111,11 @@ impl Cursors {
     pub(super) fn end(&mut self, number: u32) -> Option<StreamCursor> {
         let at = self.by_number.binary_search_by_key(&number, |cursor| cursor.log().info.stream);
         let cursor = self.by_number.remove(at.ok()?);
+        match cursor.log().info.delivery {
+            Delivery::Media => self.media -= 1,
+            Delivery::Latest => self.latest -= 1,
+            Delivery::Reliable => {}
+        }
         self.names.remove(cursor.log().info.name.clone(), number);
         Some(cursor)
     }

@@ -95,6 +95,7 @@ impl Seat {
             ready: VecDeque::new(),
             pages: None,
             app,
+            reads: 0,
             reason: "lost",
         };
         if let Some(rest) = rest {

@@ -8,7 +8,7 @@ use stagedoor_wire::{
     member::Delivery,
 };
 
-use super::seat::Seat;
+use super::{cursors::Urgency, seat::Seat};
 use crate::{
     log::{
         encode,
@@ -18,7 +18,11 @@ use crate::{
     },
     net::outbox::Outbox,
     room::EVENTS,
+    shared::Shared,
 };
+
+/// Of this many reads of a seat, one records the delay of its oldest frame, so that most need no time.
+const READS_PER_SAMPLE: u8 = 64;
 
 /// What remains after reading a log.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -47,9 +51,12 @@ impl Seat {
         // A seat that had read everything is woken by the frame that it reads: only others need the time.
         let is_behind = has_stalled || !self.ready.is_empty();
         let now_ms = if is_behind { self.shared.clock.now_ms() } else { 0 };
+        // What is urgent must not wait behind more pictures than those that the socket could not take.
+        let holds_media = has_stalled && outbox.bytes() > 0 && self.cursors.reads_media();
         let more_pages = self.pages.is_some() && self.turn_page(outbox);
         if let [number] = mail.ready[..]
             && self.ready.is_empty()
+            && !holds_media
             && outbox.bytes() < bytes_max
         {
             // The usual case, with nothing to remember.
@@ -60,10 +67,17 @@ impl Seat {
             self.ready.push_back(number);
         }
         self.ready.extend(mail.ready.drain(..));
+        if self.ready.len() > 1 {
+            self.put_in_order();
+        }
         let mut turns = self.ready.len();
         while turns > 0 && outbox.bytes() < bytes_max {
             turns -= 1;
             let Some(number) = self.ready.pop_front() else { break };
+            if holds_media && self.cursors.urgency(number) == Urgency::Media {
+                self.ready.push_back(number);
+                continue;
+            }
             let left = self.read(number, outbox, (bytes_max - outbox.bytes(), now_ms))?;
             if left != Left::Nothing {
                 self.ready.push_back(number);
@@ -71,6 +85,25 @@ impl Seat {
             turns += usize::from(left == Left::More);
         }
         Ok(more_pages || !self.ready.is_empty())
+    }
+
+    /// Puts what is urgent first. Among equals it stays in turn.
+    fn put_in_order(&mut self) {
+        let Self { ready, cursors, .. } = self;
+        if cursors.is_mixed() {
+            ready.make_contiguous().sort_by_key(|number| cursors.urgency(*number));
+        } else if let Some(at) = ready.iter().position(|number| *number == EVENTS)
+            && at > 0
+        {
+            ready.remove(at);
+            ready.push_front(EVENTS);
+        }
+    }
+
+    /// Whether a stream of delivery `media` is read.
+    #[inline]
+    pub(crate) fn reads_media(&self) -> bool {
+        self.cursors.reads_media()
     }
 
     fn read(
@@ -127,6 +160,11 @@ impl Seat {
             Part::Wants => wants = true,
         });
         metrics.frames_out.add(cursor.seq() - begin);
+        let is_sample = self.reads.is_multiple_of(READS_PER_SAMPLE);
+        self.reads = self.reads.wrapping_add(1);
+        if is_sample && cursor.seq() > begin {
+            note_delay(&self.shared, cursor.log(), begin);
+        }
         if wants {
             let stream = cursor.log().clone();
             self.wish_keyframe(&stream);
@@ -143,6 +181,15 @@ impl Seat {
                 Ok(Left::Nothing)
             }
         }
+    }
+}
+
+/// Records how long ago a frame came that is written now.
+#[cold]
+fn note_delay(shared: &Shared, stream: &Stream, seq: u64) {
+    if let Some(came_ms) = stream.feed.came_ms(seq) {
+        let delay_ms = shared.clock.now_ms().saturating_sub(came_ms);
+        shared.metrics.frame_delay.note(stream.info.delivery, delay_ms);
     }
 }
 

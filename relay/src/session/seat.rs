@@ -39,6 +39,8 @@ pub(crate) struct Seat {
     pub(super) subscriptions: Subscriptions,
     pub(super) own: OwnStreams,
     pub(super) app: AppId,
+    /// How often it has read a stream; the first read is a sample.
+    pub(super) reads: u8,
     /// Why the seat is given up, once known.
     pub(super) reason: &'static str,
 }

@@ -96,6 +96,7 @@ pub(super) const BOUNDS: &[(&str, u64, u64)] = &[
     ("relay.limits.keyframe_fresh_ms", 0, HOUR_MS),
     ("relay.limits.watched_linger_ms", 0, HOUR_MS),
     ("relay.limits.media_behind_ms_max", 1, DAY_MS),
+    ("relay.limits.socket_unsent_bytes", 0, GIB),
     ("log.refusals_per_min", 0, MILLION),
 ];
 

@@ -2,6 +2,8 @@
 
 #[path = "media/behind.rs"]
 mod behind;
+#[path = "media/urgent.rs"]
+mod urgent;
 #[path = "media/watched.rs"]
 mod watched;
 #[path = "media/wishes.rs"]

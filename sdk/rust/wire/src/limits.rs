@@ -135,4 +135,6 @@ limits! {
     watched_linger_ms: u64 = 2_000;
     /// How far behind a subscriber of a `media` stream may be, in milliseconds.
     media_behind_ms_max: u64 = 1_500;
+    /// What the kernel holds unsent for a connection that reads `media`, in bytes; 0 leaves it to the kernel.
+    socket_unsent_bytes: usize = 16_384;
 }
