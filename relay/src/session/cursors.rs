@@ -63,11 +63,10 @@ impl Cursors {
         self.media > 0
     }
 
-    /// Whether they are on streams of different deliveries.
+    /// Whether the order matters in which they are read: some can skip what others wait behind.
     #[inline]
-    pub(super) fn is_mixed(&self) -> bool {
-        let all = self.by_number.len();
-        [self.media, self.latest].iter().any(|some| (1..all).contains(some))
+    pub(super) fn needs_order(&self) -> bool {
+        self.media > 0 || (1..self.by_number.len()).contains(&self.latest)
     }
 
     /// The urgency of a log that a mailbox reports with this number.

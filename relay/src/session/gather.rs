@@ -67,7 +67,7 @@ impl Seat {
             self.ready.push_back(number);
         }
         self.ready.extend(mail.ready.drain(..));
-        if self.ready.len() > 1 {
+        if self.cursors.needs_order() && self.ready.len() > 1 {
             self.put_in_order();
         }
         let mut turns = self.ready.len();
@@ -88,16 +88,10 @@ impl Seat {
     }
 
     /// Puts what is urgent first. Among equals it stays in turn.
+    #[cold]
     fn put_in_order(&mut self) {
         let Self { ready, cursors, .. } = self;
-        if cursors.is_mixed() {
-            ready.make_contiguous().sort_by_key(|number| cursors.urgency(*number));
-        } else if let Some(at) = ready.iter().position(|number| *number == EVENTS)
-            && at > 0
-        {
-            ready.remove(at);
-            ready.push_front(EVENTS);
-        }
+        ready.make_contiguous().sort_by_key(|number| cursors.urgency(*number));
     }
 
     /// Whether a stream of delivery `media` is read.
