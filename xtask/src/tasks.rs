@@ -113,7 +113,7 @@ pub(crate) fn test() -> bool {
 
 /// Builds the fuzz targets, so that they are there when somebody wants to run them.
 fn fuzz_targets(steps: &mut Steps) {
-    for name in ["token", "wire"] {
+    for name in ["token", "wire", "client"] {
         let manifest = format!("sdk/rust/{name}/fuzz/Cargo.toml");
         let build = [
             "build",

@@ -25,6 +25,7 @@
 //! 20. `proof`: the key to which a token may be bound.
 //! 21. `error`: what may go wrong.
 //! 22. `credential`: what logs in: the token of the source, or the ticket of the last login. Pure.
+//! 23. [`media`]: what is in a frame of audio or video. Pure.
 
 mod backoff;
 mod client;
@@ -35,6 +36,7 @@ mod error;
 mod event;
 mod heard;
 mod lenient;
+pub mod media;
 mod memory;
 mod moderation;
 mod own;
