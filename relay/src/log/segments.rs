@@ -50,6 +50,18 @@ struct Segment {
     at_ms: u64,
 }
 
+impl Segment {
+    /// The frame before which the frames from `skip` on end that fit in front of `edge`; with `at_least_one`, whatever
+    /// its size. `None` if that is all of them, or only one is left.
+    #[cold]
+    fn fitting(&self, skip: usize, edge: usize, at_least_one: bool) -> Option<usize> {
+        let rest = self.ends.get(skip..).filter(|rest| !rest.is_empty())?;
+        let fits = rest.partition_point(|end| *end as usize <= edge);
+        let fits = if at_least_one { fits.max(1) } else { fits };
+        (fits <= rest.len()).then_some(skip + fits)
+    }
+}
+
 /// The log.
 #[derive(Debug)]
 pub(crate) struct Log {
@@ -84,11 +96,13 @@ impl Log {
     }
 
     /// The number of the next frame.
+    #[inline]
     pub(crate) fn next(&self) -> u64 {
         self.next
     }
 
     /// The number of the oldest kept frame; [`Log::next`] when none is kept.
+    #[inline]
     pub(crate) fn first(&self) -> u64 {
         self.segments.front().map_or_else(|| self.open_first(), |segment| segment.first)
     }
@@ -254,6 +268,7 @@ impl Log {
 
     /// Returns whole frames from `seq` on, until about `bytes_max` (at least one frame), and the number of the next
     /// frame to read. `seq` must be kept or be the next.
+    #[inline]
     pub(crate) fn read(&mut self, seq: u64, bytes_max: usize, mut out: impl FnMut(Bytes)) -> u64 {
         self.seal();
         let mut seq = seq;
@@ -269,18 +284,13 @@ impl Log {
                 break;
             }
             let from = if skip == 0 { 0 } else { segment.ends[skip - 1] as usize };
-            let room = bytes_max - taken;
-            if segment.bytes.len() - from > room && skip + 1 < frames {
-                // As many of its frames as fit, and at least one.
-                let fits = segment.ends[skip..].partition_point(|end| *end as usize - from <= room);
-                let last = if taken == 0 { fits.max(1) } else { fits };
-                if last == 0 {
-                    break;
+            if segment.bytes.len() - from > bytes_max - taken
+                && let Some(last) = segment.fitting(skip, from + bytes_max - taken, taken == 0)
+            {
+                if last > skip {
+                    out(segment.bytes.slice(from..segment.ends[last - 1] as usize));
                 }
-                if let Some(end) = segment.ends.get(skip + last - 1) {
-                    out(segment.bytes.slice(from..*end as usize));
-                    return seq + last as u64;
-                }
+                return segment.first + last as u64;
             }
             out(segment.bytes.slice(from..));
             taken += segment.bytes.len() - from;

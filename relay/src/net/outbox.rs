@@ -39,6 +39,7 @@ pub(crate) struct Outbox {
 
 impl Outbox {
     /// Adds whole frames.
+    #[inline]
     pub(crate) fn push(&mut self, piece: Bytes) {
         if !piece.is_empty() {
             self.bytes += piece.len();
@@ -52,6 +53,7 @@ impl Outbox {
     }
 
     /// Bytes that wait.
+    #[inline]
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }

@@ -28,6 +28,7 @@ impl Seat {
     }
 
     /// Wishes for a keyframe.
+    #[cold]
     pub(super) fn wish_keyframe(&self, stream: &Stream) {
         if stream.wish_keyframe(self.shared.clock.now_ms()) {
             self.shared.metrics.keyframe_wishes_held.add(1);
@@ -35,6 +36,8 @@ impl Seat {
     }
 
     /// Tells the member what is new of the readers of its own stream with this number.
+    #[cold]
+    #[inline(never)]
     pub(super) fn tell_of_readers(&self, number: u32, outbox: &mut Outbox) {
         let Some(stream) = self.own.get(number) else { return };
         let (clock, name) = (&self.shared.clock, || stream.info.name.clone());

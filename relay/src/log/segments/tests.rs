@@ -138,3 +138,24 @@ fn the_time_of_each_kept_frame_is_known() {
     assert_eq!(came, [0, 100, 200, 300, 400, 500, 600, 700]);
     assert_eq!((log.newest_ms(), log.came_ms(8)), (700, u64::MAX));
 }
+
+#[test]
+fn a_read_ends_between_frames_at_its_bound() {
+    let mut log = Log::new();
+    for n in 0..10_u8 {
+        log.append(encode::BINARY, &[n; 8], false, 0, &KEEP);
+    }
+    for (seq, bytes_max, next, bytes) in
+        [(0, 35, 3, 30), (3, 1, 4, 10), (4, 10, 5, 10), (5, 50, 10, 50), (8, 19, 9, 10)]
+    {
+        let mut taken = 0;
+        assert_eq!(log.read(seq, bytes_max, |piece| taken += piece.len()), next);
+        assert_eq!(taken, bytes, "from {seq}");
+    }
+    for n in 10..12_u8 {
+        log.append(encode::BINARY, &[n; 8], false, 0, &KEEP);
+    }
+    let mut taken = 0;
+    assert_eq!(log.read(9, 15, |piece| taken += piece.len()), 10, "one of the next is too much");
+    assert_eq!(taken, 10);
+}
