@@ -5,8 +5,11 @@ import { CLOSES, LIMITS, SUBPROTOCOL, TOKEN_LIMITS } from "../src/spec.ts";
 import { vectors } from "./vectors.ts";
 
 test("close codes are those of the vectors", () => {
-  const cases = vectors<{ cases: { code: number; reason?: string; next: string }[] }>("wire", "closes.json");
-  const told = (cases[0]?.cases ?? []).filter(one => one.reason !== undefined);
+  const cases = vectors<{ cases: { code: number; reason: string | null; next: string }[] }>(
+    "wire",
+    "closes.json",
+  );
+  const told = (cases[0]?.cases ?? []).filter(one => one.reason !== null);
   expect(Object.fromEntries(told.map(({ code, reason, next }) => [code, { reason, next }]))).toEqual(CLOSES);
 });
 
