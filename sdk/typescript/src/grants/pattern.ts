@@ -17,7 +17,7 @@ export const PATTERNS_MAX = 64;
  * ```
  */
 export function isPattern(text: string): boolean {
-  return text.length <= PATTERN_BYTES_MAX && /^(?:[\w.:-]+\*?|\*)$/.test(text) && !text.endsWith("\n");
+  return text.length <= PATTERN_BYTES_MAX && /^(?:[\w.:-]+\*?|\*)$/.test(text);
 }
 
 /**
