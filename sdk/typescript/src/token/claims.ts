@@ -35,6 +35,16 @@ export interface Narrowing {
   readonly caps?: Omit<Caps, "members_max">;
 }
 
+/** A role's template: what it does not name grants nothing (spec/roles.md §Template). */
+export interface Template extends Omit<Narrowing, "caps"> {
+  /** The name: 1 to 32 bytes of `[a-z0-9_-]`. */
+  readonly role: string;
+  /** 0 to 65535; 0 unless given. */
+  readonly rank?: number;
+  /** Bounds. */
+  readonly caps?: Caps;
+}
+
 /** What the end of a token does to a live seat; `grace` is 1 to 300 seconds. */
 export type AtExp = "close" | { readonly demote: string } | { readonly grace: number };
 

@@ -25,29 +25,33 @@ const UNPROVEN = /^(token_(too|mal)|header|alg|crit|key|sig)/;
  * ```
  */
 export class TokenFault extends Error {
-  override readonly name = "TokenFault";
+  declare readonly name: "TokenFault";
   /** The exact code, for holders of the key. */
-  readonly code: FaultCode;
+  declare readonly code: FaultCode;
   /** The code that whoever presented the token may learn. */
-  readonly publicCode: FaultCode | "token_invalid";
+  declare readonly publicCode: FaultCode | "token_invalid";
   /** The claim that it is about, as a path such as `grants.publish.streams[1]`. */
-  readonly field: string | undefined;
+  declare readonly field: string | undefined;
   /** The rule of the role that a narrowing goes beyond. */
-  readonly rule: Rule | undefined;
+  declare readonly rule: Rule | undefined;
 
   /** A refusal with a code; `what` says what is wrong with the field, or with the whole. */
   constructor(code: FaultCode, what: string, field?: string, rule?: Rule) {
     super(field ? `\`${field}\` ${what}` : what);
-    this.code = code;
-    this.publicCode = UNPROVEN.test(code) ? STRANGERS : code;
-    this.field = field || undefined;
-    this.rule = rule;
+    const publicCode = UNPROVEN.test(code) ? STRANGERS : code;
+    Object.assign(this, { name: "TokenFault", code, publicCode, field: field || undefined, rule });
   }
 }
 
 /** Throws a {@link TokenFault} unless something holds. */
-export function must(holds: unknown, code: FaultCode, what: string, field?: string): asserts holds {
-  if (!holds) throw new TokenFault(code, what, field);
+export function must(
+  holds: unknown,
+  code: FaultCode,
+  what: string,
+  field?: string,
+  rule?: Rule,
+): asserts holds {
+  if (!holds) throw new TokenFault(code, what, field, rule);
 }
 
 const PATH_CHARS_MAX = 63;

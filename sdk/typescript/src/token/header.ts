@@ -1,10 +1,11 @@
 // What a token's parts and its header say (spec/token.md §Form, §Header). Never chooses an algorithm, and reads nothing
 // of the payload.
 
-import { TOKEN_LIMITS } from "../spec.ts";
+import { TOKEN_BYTES_MAX } from "../spec.ts";
 import { decode, encode, utf8 } from "./base64url.ts";
 import { must } from "./fault.ts";
-import { readObject } from "./json.ts";
+import { HEADER } from "./form.ts";
+import { plain, readObject } from "./json.ts";
 
 /** A token in its parts. */
 export interface Parts {
@@ -20,22 +21,16 @@ export interface Parts {
 
 /** A token in its parts, unproven. Throws a `TokenFault`. */
 export function split(token: string): Parts {
-  const { token_bytes_max: max } = TOKEN_LIMITS;
-  must(utf8(token).length <= max, "token_too_large", `the token has over ${max} bytes`);
+  must(
+    utf8(token).length <= TOKEN_BYTES_MAX,
+    "token_too_large",
+    `the token has over ${TOKEN_BYTES_MAX} bytes`,
+  );
   const parts = token.split(".");
   const [header, payload, signature] = parts.map(decode);
   const isWhole = parts.length === 3 && header && payload && signature?.length === 32;
-  must(isWhole, "token_malformed", "the token is not three parts of canonical base64url without padding");
+  must(isWhole, "token_malformed", "the token is not three parts of canonical base64url");
   return { kid: kidOf(header), signed: token.slice(0, token.lastIndexOf(".")), payload, signature };
-}
-
-/** The text of UTF-8; `undefined` where it is not. */
-export function textOf(bytes: Uint8Array): string | undefined {
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    return undefined;
-  }
 }
 
 /** The header of a key's tokens, as base64url. */
@@ -44,14 +39,14 @@ export function headerOf(kid: string): string {
 }
 
 function kidOf(header: Uint8Array): string {
-  const { members } = readObject(textOf(header)) ?? { members: [] };
-  const { alg, typ = "JWT", kid, ...others } = Object.fromEntries(members);
-  const { crit, ...unknown } = others;
-  const isKnown =
-    Object.keys(unknown).length === 0 && new Set(members.map(([name]) => name)).size === members.length;
-  const isHeader = isKnown && typeof alg === "string" && typ === "JWT" && typeof kid === "string";
-  must(isHeader, "header_invalid", "the header is not an object of `alg`, `typ` and `kid` alone");
+  const json = readObject(header);
+  must(
+    json && !HEADER(json, ""),
+    "header_invalid",
+    "the header is not an object of `alg`, `typ` and `kid` alone",
+  );
+  const { alg, kid, crit } = plain(json) as Record<string, unknown>;
   must(alg === "HS256", "alg_unsupported", "the header's `alg` is not HS256");
   must(crit === undefined, "crit_unsupported", "the header has `crit`");
-  return kid;
+  return kid as string;
 }

@@ -3,12 +3,12 @@
  * it allows. WebCrypto alone, no network, nothing done on import. `spec/token.md` and `spec/roles.md` decide.
  *
  * ```ts
- * import { authorize, BUILT_IN_ROLES, Key, Keys, mint, seat, verify } from "@stagedoor/sdk/token";
+ * import { authorize, Key, Keys, mint, seat, verify } from "@stagedoor/sdk/token";
  *
  * const key = await Key.hs256({ app: 7, kid: "k_1", secret: crypto.getRandomValues(new Uint8Array(32)) });
  * const token = await mint(key, { room: "lobby", sub: "ann", role: "host" });
  * const claims = await verify(token, new Keys([key]), { room: "lobby" });
- * authorize(seat(claims, BUILT_IN_ROLES), { do: "sendRoom" }); // { ok: true }
+ * authorize(seat(claims, [{ role: "host", send: { room: true } }]), { do: "sendRoom" }); // { ok: true }
  * ```
  *
  * @packageDocumentation
@@ -26,12 +26,11 @@ export type {
   SubscribeGrants,
 } from "../grants/grants.ts";
 export type { Kind, Rule, TokenCode, Verb } from "../spec.ts";
-export type { AtExp, Claims, Narrowing, NewClaims, Until } from "./claims.ts";
+export type { AtExp, Claims, Narrowing, NewClaims, Template, Until } from "./claims.ts";
 export { type FaultCode, TokenFault } from "./fault.ts";
 export { inspect, type Unproven } from "./inspect.ts";
 export { Key, type KeyOptions, type KeyState, Keys } from "./key.ts";
 // In reading order; a file uses only files further down.
 export { type MintOptions, mint } from "./mint.ts";
 export { narrow, seat } from "./narrow.ts";
-export { BUILT_IN_ROLES, RoleFault, readRole } from "./role.ts";
 export { type VerifyOptions, verify } from "./verify.ts";

@@ -20,9 +20,13 @@ export function isObject(value: Json): value is Members {
   return typeof value === "object" && value !== null && "members" in value;
 }
 
-/** The value of a whole text; `undefined` where it is not JSON, or has half a surrogate pair. */
-export function readJson(text: string): Json | undefined {
+/** The value of a whole text, or of its UTF-8; `undefined` where it is not JSON, or has half a surrogate pair. */
+export function readJson(from: string | Uint8Array): Json | undefined {
   try {
+    const text =
+      typeof from === "string"
+        ? from
+        : new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(from);
     JSON.parse(text);
     const tokens = text.match(TOKEN) ?? [];
     let at = 0;
@@ -43,9 +47,9 @@ export function readJson(text: string): Json | undefined {
   }
 }
 
-/** The object that a whole text is; `undefined` where it is not one. */
-export function readObject(text: string | undefined): Members | undefined {
-  const json = text === undefined ? undefined : readJson(text);
+/** The object that a whole text, or its UTF-8, is; `undefined` where it is not one. */
+export function readObject(from: string | Uint8Array): Members | undefined {
+  const json = readJson(from);
   return json !== undefined && isObject(json) ? json : undefined;
 }
 

@@ -3,7 +3,7 @@
 
 import type { Claims } from "./claims.ts";
 import { must } from "./fault.ts";
-import { split, textOf } from "./header.ts";
+import { split } from "./header.ts";
 import type { Keys } from "./key.ts";
 import { read } from "./read.ts";
 
@@ -38,7 +38,7 @@ export async function verify(token: string, keys: Keys, options: VerifyOptions =
     "signature_invalid",
     "the signature is not the key's; was the secret decoded from base64url?",
   );
-  const claims = read(textOf(payload), key.app, options.now ?? nowOf());
+  const claims = read(payload, key.app, options.now ?? nowOf());
   const isRoom = (options.room ?? claims.room) === claims.room;
   must(isRoom, "room_mismatch", "is not the room that was asked for", "room");
   return claims;

@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 import {
-  BUILT_IN_ROLES,
+  type Grants,
   Key,
   type KeyState,
   Keys,
@@ -31,6 +31,8 @@ interface File {
   readonly cases: readonly Case[];
 }
 
+const roles = vectors<{ roles: Grants[] }>("roles")[0]?.roles ?? [];
+
 async function each(visit: (one: Case, keys: Keys) => Promise<void>): Promise<number> {
   let count = 0;
   for (const file of vectors<File>("token")) {
@@ -46,7 +48,7 @@ async function door(one: Case, keys: Keys): Promise<{ claims: object } | { fault
   try {
     const room = one.expect_room === undefined ? {} : { room: one.expect_room };
     const claims = await verify(one.token, keys, { now: one.now, ...room });
-    seat(claims, BUILT_IN_ROLES);
+    seat(claims, roles);
     return { claims };
   } catch (fault) {
     if (fault instanceof TokenFault) return { fault };
