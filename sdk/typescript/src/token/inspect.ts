@@ -9,7 +9,7 @@ export interface Unproven {
   /** Always false: no signature was checked. */
   readonly proven: false;
   /** For whoever prints this. */
-  readonly warning: "NOT VERIFIED: anybody can write this";
+  readonly warning: "NOT VERIFIED";
   /** The id of the key that the token says it is signed with. */
   readonly kid: string;
   /** The claims as they stand, unchecked. */
@@ -28,5 +28,5 @@ export function inspect(token: string): Unproven {
   const json = readObject(payload);
   must(json, "claims_malformed", "the claims are not one JSON object");
   const claims = plain(json) as Record<string, unknown>;
-  return { proven: false, warning: "NOT VERIFIED: anybody can write this", kid, claims };
+  return { proven: false, warning: "NOT VERIFIED", kid, claims };
 }

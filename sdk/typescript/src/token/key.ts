@@ -22,17 +22,15 @@ export interface KeyOptions {
 /** A key of one app. */
 export class Key {
   /** The AppID. */
-  readonly app: number;
+  declare readonly app: number;
   /** The key's id, unique in a deployment. */
-  readonly kid: string;
+  declare readonly kid: string;
   /** What it may still do. */
-  readonly state: KeyState;
+  declare readonly state: KeyState;
   readonly #hmac: CryptoKey;
 
-  private constructor(options: KeyOptions, hmac: CryptoKey) {
-    this.app = options.app;
-    this.kid = options.kid;
-    this.state = options.state ?? "current";
+  private constructor(of: Pick<Key, "app" | "kid" | "state">, hmac: CryptoKey) {
+    Object.assign(this, of);
     this.#hmac = hmac;
   }
 
@@ -45,7 +43,7 @@ export class Key {
    */
   static async hs256(options: KeyOptions): Promise<Key> {
     const { app, kid, secret, state = "current" } = options;
-    const isNamed = Number.isInteger(app) && app >= 0 && app <= 0xffff_ffff && /^[\w-]{1,64}$/.test(kid);
+    const isNamed = app === app >>> 0 && /^[\w-]{1,64}$/.test(kid);
     must(
       isNamed && /^(next|current|retir(ing|ed))$/.test(state),
       "key_invalid",
@@ -62,7 +60,7 @@ export class Key {
     const hmac = { name: "HMAC", hash: "SHA-256" };
     const imported = await crypto.subtle.importKey("raw", bytes, hmac, false, ["sign", "verify"]);
     bytes.fill(0);
-    return new Key(options, imported);
+    return new Key({ app, kid, state }, imported);
   }
 
   /** The signature of a text, as base64url. */
@@ -84,7 +82,7 @@ export class Key {
  * keys.get("k_1")?.state; // "current"
  * ```
  */
-export class Keys implements Iterable<Key> {
+export class Keys {
   readonly #byKid: ReadonlyMap<string, Key>;
 
   /** A set of keys; of two with one id the later counts. */
@@ -95,10 +93,5 @@ export class Keys implements Iterable<Key> {
   /** The key with an id. */
   get(kid: string): Key | undefined {
     return this.#byKid.get(kid);
-  }
-
-  /** Each key. */
-  [Symbol.iterator](): IterableIterator<Key> {
-    return this.#byKid.values();
   }
 }

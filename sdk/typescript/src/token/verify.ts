@@ -30,8 +30,8 @@ export function nowOf(): number {
 export async function verify(token: string, keys: Keys, options: VerifyOptions = {}): Promise<Claims> {
   const { kid, signed, payload, signature } = split(token);
   const key = keys.get(kid);
-  must(key, "key_unknown", "no key has the header's `kid`");
-  must(key.state !== "retired", "key_retired", "the key is retired; sign with the current one");
+  must(key, "key_unknown", "no key has this `kid`");
+  must(key.state !== "retired", "key_retired", "the key is retired");
   const isSigned = await key.isSigned(signed, signature);
   must(
     isSigned,
