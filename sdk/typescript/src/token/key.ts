@@ -19,8 +19,15 @@ export interface KeyOptions {
   readonly state?: KeyState;
 }
 
+/** The WebCrypto key of a key; given out to this file alone. */
+let hmacOf: (key: Key) => CryptoKey;
+
 /** A key of one app. */
 export class Key {
+  static {
+    hmacOf = key => key.#hmac;
+  }
+
   /** The AppID. */
   declare readonly app: number;
   /** The key's id, unique in a deployment. */
@@ -62,16 +69,16 @@ export class Key {
     bytes.fill(0);
     return new Key({ app, kid, state }, imported);
   }
+}
 
-  /** The signature of a text, as base64url. */
-  async sign(text: string): Promise<string> {
-    return encode(new Uint8Array(await crypto.subtle.sign("HMAC", this.#hmac, utf8(text))));
-  }
+/** The signature of a text, as base64url. */
+export async function sign(key: Key, text: string): Promise<string> {
+  return encode(new Uint8Array(await crypto.subtle.sign("HMAC", hmacOf(key), utf8(text))));
+}
 
-  /** Whether a signature is this key's, found out in constant time. */
-  async isSigned(text: string, signature: Uint8Array<ArrayBuffer>): Promise<boolean> {
-    return crypto.subtle.verify("HMAC", this.#hmac, signature, utf8(text));
-  }
+/** Whether a signature is a key's, found out in constant time. */
+export function isSigned(key: Key, text: string, signature: Uint8Array<ArrayBuffer>): Promise<boolean> {
+  return crypto.subtle.verify("HMAC", hmacOf(key), signature, utf8(text));
 }
 
 /**

@@ -7,7 +7,7 @@ import type { NewClaims } from "./claims.ts";
 import { must } from "./fault.ts";
 import { headerOf } from "./header.ts";
 import { write } from "./json.ts";
-import type { Key } from "./key.ts";
+import { type Key, sign } from "./key.ts";
 import { read } from "./read.ts";
 import { nowOf } from "./verify.ts";
 
@@ -40,7 +40,7 @@ export async function mint(key: Key, claims: NewClaims, options: MintOptions = {
   };
   const json = write(read(write(filled), key.app));
   const signed = `${headerOf(key.kid)}.${encode(utf8(json))}`;
-  const token = `${signed}.${await key.sign(signed)}`;
+  const token = `${signed}.${await sign(key, signed)}`;
   const isFit = token.length <= TOKEN_BYTES_MAX;
   must(isFit, "token_too_large", `the token has over ${TOKEN_BYTES_MAX} bytes`);
   return token;

@@ -4,7 +4,7 @@
 import type { Claims } from "./claims.ts";
 import { must } from "./fault.ts";
 import { split } from "./header.ts";
-import type { Keys } from "./key.ts";
+import { isSigned, type Keys } from "./key.ts";
 import { read } from "./read.ts";
 
 /** What a token is verified against. */
