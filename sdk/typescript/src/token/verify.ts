@@ -32,9 +32,8 @@ export async function verify(token: string, keys: Keys, options: VerifyOptions =
   const key = keys.get(kid);
   must(key, "key_unknown", "no key has this `kid`");
   must(key.state !== "retired", "key_retired", "the key is retired");
-  const isSigned = await key.isSigned(signed, signature);
   must(
-    isSigned,
+    await isSigned(key, signed, signature),
     "signature_invalid",
     "the signature is not the key's; was the secret decoded from base64url?",
   );
