@@ -110,7 +110,7 @@ const u32 = integer(0, U32_MAX);
 const u64 = integer(0, U64_MAX);
 const cap = integer(1, U32_MAX);
 const bytes = (value: Json): number => utf8(value as string).length;
-const patterns = list(word(isPattern, "a name of [0-9A-Za-z_.:-], or a prefix and one `*`"), PATTERNS_MAX);
+const patterns = list(word(isPattern, "a name, or a prefix and one `*`"), PATTERNS_MAX);
 
 /** The name of a role. */
 export const ROLE: Form = word(name => /^[a-z0-9_-]{1,32}$/.test(name), "1 to 32 bytes of [a-z0-9_-]");

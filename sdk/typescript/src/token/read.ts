@@ -5,15 +5,21 @@ import { LEEWAY_S, type TokenCode, TTL_S_MAX } from "../spec.ts";
 import type { Claims } from "./claims.ts";
 import { member, must } from "./fault.ts";
 import { CLAIM_NAMES, CLAIMS, check, REQUIRED, valuesOf } from "./form.ts";
-import { plain, readObject, write } from "./json.ts";
+import { type Members, plain, readObject, write } from "./json.ts";
 
 type Integer = number | bigint;
 type Times = Readonly<Record<"iat" | "nbf" | "exp", Integer>>;
 
-/** Reads claims that a key of `app` has signed. Without `now` the time of the day is left aside. */
-export function read(text: string | Uint8Array, app: number, now?: Integer): Claims {
+/** The claims as one object, and nothing more known of them. */
+export function objectOf(text: string | Uint8Array): Members {
   const json = readObject(text);
   must(json, "claims_malformed", "the claims are not one JSON object");
+  return json;
+}
+
+/** Reads claims that a key of `app` has signed. Without `now` the time of the day is left aside. */
+export function read(text: string | Uint8Array, app: number, now?: Integer): Claims {
+  const json = objectOf(text);
   check(CLAIMS, json, "claims_malformed");
   const claims = new Map(json.members);
   for (const name of REQUIRED) must(claims.has(name), "claim_missing", "is missing", name);
