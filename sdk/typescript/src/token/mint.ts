@@ -10,7 +10,13 @@ import { type Key, sign } from "./key.ts";
 import { read } from "./read.ts";
 import { nowOf } from "./verify.ts";
 
-/** How a token is made. */
+/**
+ * How a token is made.
+ *
+ * ```ts
+ * await mint(key, { room: "lobby", sub: "ann", role: "host" }, { ttlS: 60 });
+ * ```
+ */
 export interface MintOptions {
   /** The time, Unix seconds; the machine's unless given. */
   readonly now?: number;

@@ -7,7 +7,13 @@ import { split } from "./header.ts";
 import { isSigned, type Keys } from "./key.ts";
 import { read } from "./read.ts";
 
-/** What a token is verified against. */
+/**
+ * What a token is verified against.
+ *
+ * ```ts
+ * await verify(token, keys, { room: "lobby", now: 1_790_000_000 });
+ * ```
+ */
 export interface VerifyOptions {
   /** The time, Unix seconds; the machine's unless given. */
   readonly now?: number;

@@ -94,9 +94,9 @@ const resolutions = [
   ["nodenext", "NodeNext"],
 ] as const;
 
-test.for(
+test.concurrent.for(
   compilers.flatMap(compiler => resolutions.map(([name, module]) => [compiler, name, module] as const)),
-)("its declarations compile with %s and %s", async ([compiler, moduleResolution, module]) => {
+)("its declarations compile with %s and %s", async ([compiler, moduleResolution, module], { expect }) => {
   const config = project.write(
     `tsconfig.${compiler}.${moduleResolution}.json`,
     JSON.stringify({
