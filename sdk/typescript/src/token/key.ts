@@ -73,7 +73,7 @@ export class Key {
     must(
       isNamed && /^(next|current|retir(ing|ed))$/.test(state),
       "key_invalid",
-      "not an AppID, a kid of [A-Za-z0-9_-], or a state",
+      "not an AppID, a kid or a state",
     );
     // A copy: the caller's bytes may change while WebCrypto reads them.
     const bytes = typeof secret === "string" ? decode(secret) : new Uint8Array(secret);

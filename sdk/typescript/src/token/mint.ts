@@ -33,7 +33,7 @@ export interface MintOptions {
  * ```
  */
 export async function mint(key: Key, claims: NewClaims, options: MintOptions = {}): Promise<string> {
-  must(key.state === "current", "no_current_key", "only the current key of an app signs");
+  must(key.state === "current", "no_current_key", "the key is not current");
   const iat = claims.iat ?? options.now ?? nowOf();
   const filled = {
     app: key.app,

@@ -45,6 +45,6 @@ export async function verify(token: string, keys: Keys, options: VerifyOptions =
   );
   const claims = read(payload, key.app, options.now ?? nowOf());
   const isRoom = (options.room ?? claims.room) === claims.room;
-  must(isRoom, "room_mismatch", "is not the room that was asked for", "room");
+  must(isRoom, "room_mismatch", "is another room", "room");
   return claims;
 }
