@@ -1,0 +1,244 @@
+// What may go wrong. No error holds a token.
+import { type Next, nextAfter } from "./close.ts";
+import type { ErrorCode } from "../spec.ts";
+
+/** What every error of the client has. */
+interface Details {
+  /** For programs. */
+  code: string;
+  /** What to do next. */
+  next: Next;
+  /** What happened, and what to do about it. */
+  message: string;
+  /** The error below this one. */
+  cause?: unknown;
+}
+
+/**
+ * Every error of the client, apart from the platform's `AbortError`.
+ *
+ * ```ts
+ * try {
+ *   await room.publish("cam", "video");
+ * } catch (error) {
+ *   if (error instanceof StagedoorError && error.code === "publish_denied") button.disabled = true;
+ * }
+ * ```
+ */
+export class StagedoorError extends Error {
+  /** For programs: stable, and documented in `spec/codes.md` where the relay said it. */
+  readonly code: string;
+  /** What to do: try again `now` or `later`, bring another `token`, or `stop`. */
+  readonly next: Next;
+
+  constructor({ code, next, message, cause }: Details) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.code = code;
+    this.next = next;
+  }
+}
+
+/** A refusal as the relay writes it. */
+export interface Refusal {
+  /** For programs. */
+  code: ErrorCode;
+  /** For people. */
+  message: string;
+  /** The rule of the grants that refused. */
+  rule?: string;
+  /** The claim of the token that is wrong. */
+  field?: string;
+  /** When to try again. */
+  retryMs?: number;
+  /** The version that the key is at. */
+  version?: number;
+  /** What a proof must contain. */
+  nonce?: string;
+}
+
+/** Refusals that time mends. */
+const LATER = /_(exceeded|full|held|limited|unavailable)$/;
+
+/** What follows from a refusal that no close explains. */
+function nextOf(code: string, isLogin: boolean): Next {
+  if (LATER.test(code)) return "later";
+  if (code === "closing" || code === "version_conflict") return "now";
+  return isLogin && code !== "banned" ? "token" : "stop";
+}
+
+/**
+ * The relay refused.
+ *
+ * ```ts
+ * if (error instanceof RefusedError && error.code === "version_conflict") await again(error.version);
+ * ```
+ */
+export class RefusedError extends StagedoorError {
+  declare readonly code: ErrorCode;
+  /** The rule of the grants that refused, such as `publish.kinds`. */
+  readonly rule?: string;
+  /** The claim of the token that is wrong, as a path. */
+  readonly field?: string;
+  /** When to try again, in milliseconds from now. */
+  readonly retryMs?: number;
+  /** The version that the key is at. */
+  readonly version?: number;
+  /** The code of the close that followed a refused login. */
+  readonly closeCode?: number;
+
+  /** @internal */
+  constructor(refusal: Refusal, isLogin = false, closeCode?: number) {
+    const { code, message, rule, field, retryMs, version } = refusal;
+    super({ code, message: `${code}: ${message}`, next: closeCode ? nextAfter(closeCode) : nextOf(code, isLogin) });
+    Object.assign(this, defined({ rule, field, retryMs, version, closeCode }));
+  }
+}
+
+/**
+ * There is no connection: `url_invalid`, `socket_failed`, `closed`.
+ *
+ * ```ts
+ * if (error instanceof ConnectError && error.closeCode === 4302) show("The room is closed.");
+ * ```
+ */
+export class ConnectError extends StagedoorError {
+  /** The close code; 0 when the connection broke. */
+  readonly closeCode: number;
+
+  /** @internal */
+  constructor(code: "url_invalid" | "socket_failed" | "closed", message: string, closeCode = 0) {
+    super({ code, message, next: code === "url_invalid" ? "stop" : nextAfter(closeCode) });
+    this.closeCode = closeCode;
+  }
+}
+
+/**
+ * The source gave no token that can be presented: `token_source_failed`, `token_source_timeout`, `token_again`.
+ *
+ * ```ts
+ * room.on("renewFailed", ({ error }) => error instanceof TokenError && report(error.cause));
+ * ```
+ */
+export class TokenError extends StagedoorError {
+  /** @internal */
+  constructor(code: `token_${"source_failed" | "source_timeout" | "again"}`, next: Next, cause?: unknown) {
+    const messages = {
+      token_source_failed: "the token source failed, or gave no text: see `cause`",
+      token_source_timeout: "the token source took longer than 15 s",
+      token_again: "the token source gave a token that the relay has refused: it must mint a new one",
+    };
+    super({ code, next, message: messages[code], cause });
+  }
+}
+
+/**
+ * Thrown **by** your token source when the user may not come in any more: the client stops.
+ *
+ * ```ts
+ * const token = async () => {
+ *   const answer = await fetch("/room-token");
+ *   if (answer.status === 403) throw new TokenDenied("signed out");
+ *   return answer.text();
+ * };
+ * ```
+ */
+export class TokenDenied extends StagedoorError {
+  constructor(message = "the token source gives no token any more") {
+    super({ code: "token_denied", next: "stop", message });
+  }
+}
+
+/**
+ * The connection went before the answer came: whether the request was carried out is not known.
+ *
+ * ```ts
+ * if (error instanceof LostError) await onceReconnected();
+ * ```
+ */
+export class LostError extends StagedoorError {
+  /** @internal */
+  constructor() {
+    super({
+      code: "lost",
+      next: "later",
+      message: "the connection was lost before the answer came: look at the room before you ask again",
+    });
+  }
+}
+
+/**
+ * No answer came within `answerMaxMs`.
+ *
+ * ```ts
+ * if (error instanceof TimeoutError) showSlowLine();
+ * ```
+ */
+export class TimeoutError extends StagedoorError {
+  /** @internal */
+  constructor() {
+    super({ code: "answer_timeout", next: "later", message: "no answer came within `answerMaxMs`" });
+  }
+}
+
+/**
+ * The room is over; connect again for another.
+ *
+ * ```ts
+ * if (error instanceof ClosedError) showClosed(room.closed);
+ * ```
+ */
+export class ClosedError extends StagedoorError {
+  /** @internal */
+  constructor() {
+    super({ code: "closed", next: "stop", message: "the room is closed: `room.closed` says why" });
+  }
+}
+
+/**
+ * Found here, so nothing was sent: `name_invalid`, `value_invalid`, `too_large`.
+ *
+ * ```ts
+ * if (error instanceof InvalidError && error.code === "too_large") shorten();
+ * ```
+ */
+export class InvalidError extends StagedoorError {
+  /** @internal */
+  constructor(code: "name_invalid" | "value_invalid" | "too_large", message: string) {
+    super({ code, next: "stop", message });
+  }
+}
+
+/**
+ * The token is bound to a key: `key_missing` without `proofKey`, `key_invalid` if that is none.
+ *
+ * ```ts
+ * if (error instanceof KeyError) await connect({ ...options, proofKey: await ProofKey.load("seat") });
+ * ```
+ */
+export class KeyError extends StagedoorError {
+  /** @internal */
+  constructor(code: "key_missing" | "key_invalid", message: string, cause?: unknown) {
+    super({ code, next: "stop", message, cause });
+  }
+}
+
+// Names that stay when a bundler shortens those of classes.
+for (const [name, type] of Object.entries({
+  StagedoorError,
+  RefusedError,
+  ConnectError,
+  TokenError,
+  TokenDenied,
+  LostError,
+  TimeoutError,
+  ClosedError,
+  InvalidError,
+  KeyError,
+})) {
+  Object.defineProperty(type.prototype, "name", { value: name });
+}
+
+/** The fields that have a value. */
+export function defined<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as never;
+}
