@@ -1,5 +1,5 @@
 // How long to wait before the next try. Pure: chance is given.
-import type { Next } from "./close.ts";
+import type { Next } from "../spec.ts";
 
 /** How often and how slowly a lost connection is tried again. */
 export interface Reconnect {

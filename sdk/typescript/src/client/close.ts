@@ -1,7 +1,5 @@
 // What to do after a close, told by the range of its code (`spec/wire.md` §Close codes). Pure.
-
-/** What to do next: connect `now` or `later`, bring a new `token` first, or `stop`. */
-export type Next = "now" | "later" | "token" | "stop";
+import type { Next } from "../spec.ts";
 
 /** What to do after a close with this code, known or not; 0 is a connection that broke. */
 export function nextAfter(code: number): Next {

@@ -46,12 +46,12 @@ export class Emitter<Events extends object> {
   }
 
   /** Whether anybody listens. @internal */
-  protected listens(name: keyof Events): boolean {
+  listens(name: keyof Events): boolean {
     return !!this.#listeners.get(name)?.size;
   }
 
   /** Calls the listeners of this name. @internal */
-  protected emit<K extends keyof Events>(name: K, event: Events[K]): void {
+  emit<K extends keyof Events>(name: K, event: Events[K]): void {
     for (const listener of [...(this.#listeners.get(name) ?? [])]) {
       try {
         (listener as (event: Events[K]) => void)(event);
@@ -82,8 +82,8 @@ export class Queue<T> implements AsyncIterableIterator<T, void> {
   push(value: T): void {
     if (this.#over) return;
     const reader = this.#readers.shift();
-    if (reader) return reader({ done: false, value });
-    this.#waiting.push(value);
+    if (reader) reader({ done: false, value });
+    else this.#waiting.push(value);
     if (this.#waiting.length > this.#max) {
       this.#waiting.shift();
       this.letGo += 1;

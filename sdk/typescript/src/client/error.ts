@@ -1,6 +1,7 @@
 // What may go wrong. No error holds a token.
-import { type Next, nextAfter } from "./close.ts";
-import type { ErrorCode } from "../spec.ts";
+import type { Code, Next, WireError } from "../spec.ts";
+import { nextAfter } from "./close.ts";
+import type { Camel } from "./event.ts";
 
 /** What every error of the client has. */
 interface Details {
@@ -26,6 +27,7 @@ interface Details {
  * ```
  */
 export class StagedoorError extends Error {
+  override readonly name: string = "StagedoorError";
   /** For programs: stable, and documented in `spec/codes.md` where the relay said it. */
   readonly code: string;
   /** What to do: try again `now` or `later`, bring another `token`, or `stop`. */
@@ -38,23 +40,8 @@ export class StagedoorError extends Error {
   }
 }
 
-/** A refusal as the relay writes it. */
-export interface Refusal {
-  /** For programs. */
-  code: ErrorCode;
-  /** For people. */
-  message: string;
-  /** The rule of the grants that refused. */
-  rule?: string;
-  /** The claim of the token that is wrong. */
-  field?: string;
-  /** When to try again. */
-  retryMs?: number;
-  /** The version that the key is at. */
-  version?: number;
-  /** What a proof must contain. */
-  nonce?: string;
-}
+/** A refusal as the relay writes it. @internal */
+export type Refusal = Camel<WireError>;
 
 /** Refusals that time mends. */
 const LATER = /_(exceeded|full|held|limited|unavailable)$/;
@@ -74,7 +61,8 @@ function nextOf(code: string, isLogin: boolean): Next {
  * ```
  */
 export class RefusedError extends StagedoorError {
-  declare readonly code: ErrorCode;
+  override readonly name: string = "RefusedError";
+  declare readonly code: Code;
   /** The rule of the grants that refused, such as `publish.kinds`. */
   readonly rule?: string;
   /** The claim of the token that is wrong, as a path. */
@@ -86,11 +74,19 @@ export class RefusedError extends StagedoorError {
   /** The code of the close that followed a refused login. */
   readonly closeCode?: number;
 
+  /** What a proof must contain. @internal */
+  readonly nonce?: string;
+
   /** @internal */
-  constructor(refusal: Refusal, isLogin = false, closeCode?: number) {
-    const { code, message, rule, field, retryMs, version } = refusal;
-    super({ code, message: `${code}: ${message}`, next: closeCode ? nextAfter(closeCode) : nextOf(code, isLogin) });
-    Object.assign(this, defined({ rule, field, retryMs, version, closeCode }));
+  constructor({ code, message, ...details }: Refusal, isLogin = false) {
+    super({ code, message: `${code}: ${message}`, next: nextOf(code, isLogin) });
+    const { rule, field, retryMs, version, nonce } = details;
+    Object.assign(this, defined({ rule, field, retryMs, version, nonce }));
+  }
+
+  /** The close that followed says what to do. @internal */
+  closedWith(closeCode: number): this {
+    return Object.assign(this, closeCode ? { closeCode, next: nextAfter(closeCode) } : {});
   }
 }
 
@@ -102,6 +98,7 @@ export class RefusedError extends StagedoorError {
  * ```
  */
 export class ConnectError extends StagedoorError {
+  override readonly name: string = "ConnectError";
   /** The close code; 0 when the connection broke. */
   readonly closeCode: number;
 
@@ -120,6 +117,7 @@ export class ConnectError extends StagedoorError {
  * ```
  */
 export class TokenError extends StagedoorError {
+  override readonly name: string = "TokenError";
   /** @internal */
   constructor(code: `token_${"source_failed" | "source_timeout" | "again"}`, next: Next, cause?: unknown) {
     const messages = {
@@ -143,6 +141,7 @@ export class TokenError extends StagedoorError {
  * ```
  */
 export class TokenDenied extends StagedoorError {
+  override readonly name: string = "TokenDenied";
   constructor(message = "the token source gives no token any more") {
     super({ code: "token_denied", next: "stop", message });
   }
@@ -156,6 +155,7 @@ export class TokenDenied extends StagedoorError {
  * ```
  */
 export class LostError extends StagedoorError {
+  override readonly name: string = "LostError";
   /** @internal */
   constructor() {
     super({
@@ -174,6 +174,7 @@ export class LostError extends StagedoorError {
  * ```
  */
 export class TimeoutError extends StagedoorError {
+  override readonly name: string = "TimeoutError";
   /** @internal */
   constructor() {
     super({ code: "answer_timeout", next: "later", message: "no answer came within `answerMaxMs`" });
@@ -188,6 +189,7 @@ export class TimeoutError extends StagedoorError {
  * ```
  */
 export class ClosedError extends StagedoorError {
+  override readonly name: string = "ClosedError";
   /** @internal */
   constructor() {
     super({ code: "closed", next: "stop", message: "the room is closed: `room.closed` says why" });
@@ -202,6 +204,7 @@ export class ClosedError extends StagedoorError {
  * ```
  */
 export class InvalidError extends StagedoorError {
+  override readonly name: string = "InvalidError";
   /** @internal */
   constructor(code: "name_invalid" | "value_invalid" | "too_large", message: string) {
     super({ code, next: "stop", message });
@@ -216,26 +219,11 @@ export class InvalidError extends StagedoorError {
  * ```
  */
 export class KeyError extends StagedoorError {
+  override readonly name: string = "KeyError";
   /** @internal */
   constructor(code: "key_missing" | "key_invalid", message: string, cause?: unknown) {
     super({ code, next: "stop", message, cause });
   }
-}
-
-// Names that stay when a bundler shortens those of classes.
-for (const [name, type] of Object.entries({
-  StagedoorError,
-  RefusedError,
-  ConnectError,
-  TokenError,
-  TokenDenied,
-  LostError,
-  TimeoutError,
-  ClosedError,
-  InvalidError,
-  KeyError,
-})) {
-  Object.defineProperty(type.prototype, "name", { value: name });
 }
 
 /** The fields that have a value. */

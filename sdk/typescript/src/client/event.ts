@@ -1,72 +1,43 @@
-// What the application hears, and the objects of `spec/wire.md` in camel case. Types alone, and their names.
+// What the application hears, and the objects of `spec/wire.md` in camel case. Types, and the names of events.
 import type { Grants } from "../grants/grants.ts";
-import type { Next } from "./close.ts";
+import type * as spec from "../spec.ts";
 import type { StagedoorError } from "./error.ts";
-import type { Delivery, Kind, Outcome, Why } from "../spec.ts";
 
-export type { Delivery, Grants, Kind, Outcome, Why };
+export type { Delivery, Kind, KnownCode, Next, Outcome, Why } from "../spec.ts";
+export type { Grants };
+
+/** `keep_ms` becomes `keepMs`. */
+export type CamelName<S> = S extends `${infer A}_${infer B}` ? `${A}${Capitalize<CamelName<B>>}` : S;
+
+/** An object of the wire, with the names of its fields in camel case. Grants stay in the form of `spec/roles.md`. */
+export type Camel<T> = T extends string | Grants
+  ? T
+  : T extends readonly (infer U)[]
+    ? readonly Camel<U>[]
+    : T extends object
+      ? { [K in keyof T as CamelName<K>]: Camel<T[K]> }
+      : T;
 
 /** A member as the others see it. */
-export interface Member {
-  /** Its user id. */
-  readonly user: string;
-  /** Its role. */
-  readonly role: string;
-  /** The token's `name`. */
-  readonly name?: string;
-  /** The token's `meta`. */
-  readonly meta?: string;
-}
-
+export type Member = Camel<spec.Member>;
 /** What somebody asks for; without `wants`, to be let in. */
-export interface Asking extends Member {
-  /** The role. */
-  readonly wants?: string;
-}
-
+export type Asking = Camel<spec.Asking>;
 /** A live stream. */
-export interface StreamInfo {
-  /** Its number on this connection. */
-  readonly stream: number;
-  /** Its name. */
-  readonly name: string;
-  /** Its publisher. */
-  readonly user: string;
-  /** The role that its publisher had when it began. */
-  readonly role: string;
-  /** What it carries. */
-  readonly kind: Kind;
-  /** What happens to a reader that falls behind. */
-  readonly delivery: Delivery;
-  /** The publisher's words about it. */
-  readonly meta?: string;
-}
-
+export type StreamInfo = Camel<spec.Stream>;
 /** A stream that a subscription found. */
-export interface FoundStream extends StreamInfo {
-  /** Which log it is. */
-  readonly epoch: number;
-  /** The number of the next frame. */
-  readonly seq: number;
-  /** Whether reading went on without a gap; only where it was read before. */
-  readonly resumed?: boolean;
-}
+export type FoundStream = Camel<spec.Found>;
+/** A place in a log: which one, and the next number. */
+export type Cursor = Camel<spec.Cursor>;
+/** A place in a stream, by its name. */
+export type Place = Camel<spec.Place>;
+/** Receivers of a message: the room, a role or a user. */
+export type To = spec.Receivers;
+/** Why a stream ended. `lost`: it was gone when a lost connection came back. */
+export type Ending = spec.Ending | "lost";
+/** The answer to a `login`. */
+export type Seat = Camel<spec.Answers["login"]>;
 
-/** A place in a log. */
-export interface Cursor {
-  /** Which log it is. */
-  readonly epoch: number;
-  /** The next number. */
-  readonly seq: number;
-}
-
-/** A place in a stream. */
-export interface Place extends Cursor {
-  /** The stream's name. */
-  readonly stream: string;
-}
-
-/** A key of the room's state. */
+/** A key of the room's state: any JSON, the number of its last change, and the user that made it. */
 export interface StateEntry {
   /** The key. */
   readonly key: string;
@@ -77,12 +48,6 @@ export interface StateEntry {
   /** The user that set it; absent for the backend, and for a member that is hidden from this one. */
   readonly by?: string;
 }
-
-/** Receivers of a message. */
-export type To = "room" | { readonly role: string } | { readonly user: string };
-
-/** Why a stream ended. `lost`: it was gone when a lost connection came back. */
-export type Ending = "unpublished" | "left" | "replaced" | "denied" | "lost" | (string & {});
 
 /** A data frame. */
 export interface Frame {
@@ -106,7 +71,7 @@ export interface Closed {
   /** The reason. */
   readonly reason: string;
   /** What the close table says to do. */
-  readonly next: Next;
+  readonly next: spec.Next;
 }
 
 /** The difference of the relay's clock to this one, and the way there and back. */
@@ -118,51 +83,18 @@ export interface ClockState {
 }
 
 /** What the relay says, by the names of `spec/wire.md` in camel case, with its fields. */
-export interface RelayEvents {
-  /** Members came. */
-  joined: { readonly n: number; readonly members: readonly Member[]; readonly count: number };
-  /** Members left. */
-  left: { readonly n: number; readonly users: readonly string[]; readonly count: number };
-  /** A stream began that the member may subscribe to. */
-  published: StreamInfo & { readonly n?: number };
-  /** Such a stream ended. */
-  unpublished: { readonly n: number; readonly stream: number; readonly name: string; readonly reason: Ending };
-  /** A message; without `from`, of the app's backend. */
-  message: {
-    readonly n?: number;
-    readonly from?: Member;
-    readonly to: To;
-    readonly topic?: string;
-    readonly data: unknown;
-    readonly atMs: number;
-  };
-  /** A key of the room's state was set, or removed (`null`). */
-  state: StateEntry & { readonly n?: number };
-  /** A member has another role. */
-  roleChanged: { readonly n: number; readonly user: string; readonly role: string };
-  /** This member may do something else than before. */
-  grantsChanged: { readonly role: string; readonly grants: Grants; readonly why: Why; readonly by?: string };
-  /** Somebody asks for something that this member may decide. */
-  asked: Asking;
-  /** That is over. */
-  askEnded: { readonly user: string; readonly outcome: Outcome };
-  /** Subscriptions found streams. */
-  subscribed: { readonly streams: readonly FoundStream[] };
-  /** A stream that was read is over. */
-  ended: { readonly stream: number; readonly name: string; readonly seq: number; readonly reason: Ending };
-  /** Frames were lost; the next one is number `seq`. */
-  lagged: { readonly stream: number; readonly lost: number; readonly seq: number };
-  /** Requests come too fast. */
-  throttled: { readonly op: string; readonly retryMs: number };
-  /** The token ends soon; the client renews by itself. */
-  tokenExpiring: { readonly exp: number; readonly now: number };
-  /** The token has ended; the seat ends at `until` if no new one comes. */
-  tokenExpired: { readonly until: number; readonly now: number };
-  /** The token was revoked; the seat ends at `until` if no new one comes. */
-  tokenRevoked: { readonly until: number; readonly now: number };
-  /** The relay closes soon. */
-  closing: { readonly code: number; readonly reason: string; readonly next: Next; readonly inMs: number };
-}
+export type RelayEvents = {
+  [K in Exclude<keyof spec.Events, Private> as CamelName<K>]: Camel<spec.Events[K]>;
+};
+
+/** One event of the relay with its name. @internal */
+export type RelayEvent = Named<RelayEvents>;
+
+/** Events by their names become events with their names. */
+type Named<T> = { [K in keyof T]: { readonly type: K; readonly event: T[K] } }[keyof T];
+
+/** Events that the client takes for itself, or passes on to a publisher. */
+type Private = "listed" | "keyframe_wanted" | "watched";
 
 /** What a room says: the relay's events, and the client's own. */
 export interface RoomEvents extends RelayEvents {
@@ -181,9 +113,7 @@ export interface RoomEvents extends RelayEvents {
 }
 
 /** One event with its name, as `room.events()` gives it. */
-export type RoomEvent = {
-  [K in keyof RoomEvents]: { readonly type: K; readonly event: RoomEvents[K] };
-}[keyof RoomEvents];
+export type RoomEvent = Named<RoomEvents>;
 
 /** What the relay says to the application. Others are for the client, or of a later version. */
 export const RELAY_EVENTS: ReadonlySet<string> = new Set<keyof RelayEvents>([
@@ -207,36 +137,8 @@ export const RELAY_EVENTS: ReadonlySet<string> = new Set<keyof RelayEvents>([
   "closing",
 ]);
 
-/** The answer to a `login`. */
-export interface Seat extends Member {
-  readonly app: number;
-  readonly room: string;
-  readonly grants: Grants;
-  readonly exp: number;
-  readonly now: number;
-  readonly pingIntervalMs: number;
-  readonly pongTimeoutMs: number;
-  readonly count: number;
-  readonly members: readonly Member[];
-  readonly next?: string;
-  readonly streams: readonly StreamInfo[];
-  readonly state: readonly StateEntry[];
-  readonly events: Cursor;
-  readonly resumed?: boolean;
-  readonly waiting?: boolean;
-  readonly asks?: readonly Asking[];
-  readonly more?: boolean;
-  readonly ticket?: string;
-}
-
 /** The request that begins a stream. */
-export interface PublishRequest {
+export type PublishRequest = {
   readonly op: "publish";
-  readonly stream: string;
-  readonly kind: Kind;
-  readonly delivery?: Delivery;
-  readonly meta?: string;
-  readonly keep_ms?: number;
-  readonly history?: boolean;
   readonly behind_ms?: number;
-}
+} & spec.Requests["publish"];

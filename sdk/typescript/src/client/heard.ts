@@ -5,7 +5,12 @@ import type { Refusal } from "./error.ts";
 export type Said =
   | { readonly is: "reply"; readonly re: number | null; readonly ok?: unknown; readonly error?: Refusal }
   | { readonly is: "event"; readonly name: string; readonly event: Record<string, unknown> }
-  | { readonly is: "frame"; readonly stream: number; readonly keyframe: boolean; readonly payload: Uint8Array };
+  | {
+      readonly is: "frame";
+      readonly stream: number;
+      readonly keyframe: boolean;
+      readonly payload: Uint8Array;
+    };
 
 const HEADER_BYTES = 6;
 
@@ -22,7 +27,10 @@ export function camelCase(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(camelCase);
   if (typeof value !== "object" || value === null) return value;
   return Object.fromEntries(
-    Object.entries(value).map(([name, field]) => [camel(name), AS_IT_STANDS.has(name) ? field : camelCase(field)]),
+    Object.entries(value).map(([name, field]) => [
+      camel(name),
+      AS_IT_STANDS.has(name) ? field : camelCase(field),
+    ]),
   );
 }
 
@@ -35,7 +43,12 @@ export function said(data: string | ArrayBuffer): Said {
   }
   const { re, ok, error } = fields;
   if (ok === undefined && error === undefined) throw new Error("neither an event nor an answer");
-  return { is: "reply", re: re as number | null, ok: camelCase(ok), ...(error ? { error: camelCase(error) as Refusal } : {}) };
+  return {
+    is: "reply",
+    re: re as number | null,
+    ok: camelCase(ok),
+    ...(error ? { error: camelCase(error) as Refusal } : {}),
+  };
 }
 
 function frame(data: ArrayBuffer): Said {

@@ -1,0 +1,30 @@
+// The entry `@stagedoor/sdk/client`: join a room from a browser, Node, Deno, Bun or a worker.
+export type { Clock } from "./awake.ts";
+export type { Reconnect } from "./backoff.ts";
+export type { Allowed, Can } from "./can.ts";
+export { type ConnectOptions, connect } from "./client.ts";
+export type { Emitter } from "./emitter.ts";
+export {
+  ClosedError,
+  ConnectError,
+  InvalidError,
+  KeyError,
+  LostError,
+  RefusedError,
+  StagedoorError,
+  TimeoutError,
+  TokenDenied,
+  TokenError,
+} from "./error.ts";
+export type * from "./event.ts";
+export type { Saved } from "./memory.ts";
+export type { Admitted, Invited, InviteOptions, Moderation } from "./moderation.ts";
+export { ProofKey } from "./proof.ts";
+export type { Publisher, PublisherEvents, PublisherState, Sent } from "./publisher.ts";
+export type { TokenWhy } from "./renewal.ts";
+export type { Renewed } from "./renewer.ts";
+export { type Resume, sessionResume } from "./resume.ts";
+export type { MembersPage, PublishOptions, Room } from "./room.ts";
+export type { SocketClass, SocketLike } from "./socket.ts";
+export type { Subscription, SubscriptionEvents } from "./subscription.ts";
+export type { Token, TokenAsked } from "./token.ts";

@@ -1,0 +1,509 @@
+// The room that the member is in: what can be read, asked and heard. Puts requests together; never sends them itself.
+import type { Answers, Delivery, Kind } from "../spec.ts";
+import { Can } from "./can.ts";
+import type { Connection, Fields, Unasked } from "./connection.ts";
+import { Driver, type DriverSettings } from "./driver.ts";
+import { Queue } from "./emitter.ts";
+import { ClosedError, InvalidError, LostError } from "./error.ts";
+import {
+  type Asking,
+  type Camel,
+  type ClockState,
+  type Closed,
+  type FoundStream,
+  type Grants,
+  type Member,
+  RELAY_EVENTS,
+  type RelayEvent,
+  type RoomEvent,
+  type RoomEvents,
+  type Seat,
+  type StateEntry,
+  type Status,
+  type StreamInfo,
+  type To,
+} from "./event.ts";
+import { Lists } from "./lists.ts";
+import { Moderation } from "./moderation.ts";
+import type { Publisher } from "./publisher.ts";
+import { type Renewed, Renewer } from "./renewer.ts";
+import type { Resume } from "./resume.ts";
+import { Streams } from "./streams.ts";
+import type { Subscription } from "./subscription.ts";
+import { watchPage } from "./wake.ts";
+
+/** How a stream is published. */
+export interface PublishOptions {
+  /** What happens to a reader that falls behind; what suits the kind unless set. */
+  delivery?: Delivery;
+  /** Shown to subscribers. */
+  meta?: string;
+  /** How long the relay keeps a frame for those behind, in milliseconds. */
+  keepMs?: number;
+  /** Whether late subscribers of a `reliable` stream begin at the oldest kept frame. */
+  history?: boolean;
+  /** How far behind a reader of `media` may be, in milliseconds. */
+  behindMs?: number;
+  /** Whether the stream is over when the member may not publish it any more; otherwise it begins again when it may. */
+  endWhenDenied?: boolean;
+  /** Above how many waiting bytes a frame is `full`. 1 MiB unless set. */
+  bufferedMax?: number;
+}
+
+/** A page of the members. */
+export type MembersPage = Camel<Answers["members"]>;
+
+/** What a room is made of. @internal */
+export interface RoomSettings extends DriverSettings {
+  resume: Resume | undefined;
+  leaveOnPagehide: boolean;
+  frameBytesMax: number;
+}
+
+/** Events that wait for who reads them in a loop. */
+const EVENTS_MAX = 1024;
+/** The names of keys and topics. */
+const KEY = /^[\w.:-]{1,64}$/;
+
+/**
+ * The room that the member is in. It goes on over lost connections, until it is `closed`.
+ *
+ * ```ts
+ * await using room = await connect({ url, token });
+ * room.on("message", ({ from, data }) => show(from?.name, data));
+ * await room.send("room", "hello");
+ * ```
+ */
+export class Room extends Moderation {
+  /** What the member may do, for buttons; the relay decides. */
+  readonly can: Can;
+  readonly #settings: RoomSettings;
+  readonly #lists = new Lists();
+  readonly #streams: Streams;
+  readonly #driver: Driver;
+  readonly #renewer: Renewer;
+  readonly #queues = new Set<Queue<RoomEvent>>();
+  readonly #stopWatching: () => void;
+  #status: Status = "connecting";
+  #closed: Closed | undefined;
+  #clock: ClockState = { offsetMs: 0, rttMs: 0 };
+  #isResumed = false;
+
+  /** @internal */
+  constructor(settings: RoomSettings) {
+    super();
+    const room = this;
+    this.#settings = settings;
+    const streams = new Streams({
+      seated: () => this.#seated(),
+      get connection() {
+        return room.#driver.connection;
+      },
+      get grants() {
+        return room.grants;
+      },
+      get waiting() {
+        return room.waiting;
+      },
+      get frameBytesMax() {
+        return Math.min(settings.frameBytesMax, room.grants?.caps.frame_bytes_max ?? Infinity);
+      },
+      later: (ms, run) => settings.awake.clock.setTimeout(run, ms),
+      found: found => this.emit("subscribed", { streams: found }),
+    });
+    this.#streams = streams;
+    this.can = new Can(this.#lists, () => streams.memory.own.filter(({ held }) => held === "live").length);
+    const saved = settings.resume?.load();
+    if (saved?.url === settings.url) {
+      streams.memory.load(saved);
+      this.#isResumed = true;
+    }
+    this.#driver = new Driver(settings, streams.memory, {
+      loggedIn: (seat, rttMs) => this.#loggedIn(seat, rttMs),
+      takeUp: connection => streams.takeUp(connection),
+      seated: (...seated) => this.#entered(...seated),
+      hear: said => this.#hear(said),
+      lost: () => streams.lost(),
+      reconnecting: event => {
+        if (this.#status !== "connecting") this.#setStatus("reconnecting");
+        this.emit("reconnecting", event);
+      },
+      closed: closed => this.#over(closed),
+      relayNowMs: () => settings.awake.clock.now() + this.#clock.offsetMs,
+    });
+    this.#renewer = new Renewer(this.#driver, {
+      renewed: renewed => {
+        streams.memory.ticket = undefined;
+        this.#lists.renewed(renewed);
+        this.emit("renewed", renewed);
+        streams.regranted();
+      },
+      failed: error => this.emit("renewFailed", { error }),
+    });
+    this.#stopWatching = watchPage({
+      woke: () => this.#driver.woke(),
+      hidden: () => this.#save(),
+      gone: () => {
+        if (settings.leaveOnPagehide) this.#gone();
+      },
+    });
+  }
+
+  /** Takes the seat. @internal */
+  async start(signal: AbortSignal | undefined): Promise<void> {
+    const abort = () => this.#driver.close({ code: 0, reason: "aborted", next: "stop" }, signal?.reason);
+    signal?.addEventListener("abort", abort);
+    this.#driver.life.addEventListener("abort", () => signal?.removeEventListener("abort", abort));
+    if (signal?.aborted) abort();
+    await this.#driver.start();
+  }
+
+  /** The page runs again. @internal */
+  woke(): void {
+    this.#driver.woke();
+  }
+
+  /** Where it is. */
+  get status(): Status {
+    return this.#status;
+  }
+
+  /** The member itself. */
+  get me(): Member | undefined {
+    return this.#lists.me;
+  }
+
+  /** What the member may do now, in the form of `spec/roles.md`. */
+  get grants(): Grants | undefined {
+    return this.#lists.grants;
+  }
+
+  /** When the token ends, Unix seconds. */
+  get exp(): number {
+    return this.#lists.exp;
+  }
+
+  /** Whether the member waits for admission; until then it may do nothing. */
+  get waiting(): boolean {
+    return this.#lists.waiting;
+  }
+
+  /** Members in the room, hidden ones aside. */
+  get count(): number {
+    return this.#lists.count;
+  }
+
+  /** The members told so far, by user: at first those of the first page (`allMembers` has all). */
+  get members(): ReadonlyMap<string, Member> {
+    return this.#lists.members;
+  }
+
+  /** The streams that the member may subscribe to, by number. */
+  get streams(): ReadonlyMap<number, StreamInfo> {
+    return this.#lists.streams;
+  }
+
+  /** The room's state, by key. */
+  get values(): ReadonlyMap<string, StateEntry> {
+    return this.#lists.values;
+  }
+
+  /** What others ask for and this member may decide, by user. */
+  get asks(): ReadonlyMap<string, Asking> {
+    return this.#lists.asks;
+  }
+
+  /** The relay's clock, as the login and the last `ping` found it. */
+  get clock(): ClockState {
+    return this.#clock;
+  }
+
+  /** How it ended; nothing while it has not. */
+  get closed(): Closed | undefined {
+    return this.#closed;
+  }
+
+  /**
+   * Begins a stream. It goes on after a reconnect, under another number, and after a mute or another loss of the
+   * right to publish it.
+   *
+   * ```ts
+   * const camera = await room.publish("cam", "video", { meta: JSON.stringify({ codec: "vp8" }) });
+   * ```
+   */
+  async publish(name: string, kind: Kind, options: PublishOptions = {}): Promise<Publisher> {
+    const {
+      delivery,
+      meta,
+      keepMs,
+      history,
+      behindMs,
+      endWhenDenied = false,
+      bufferedMax = 1_048_576,
+    } = options;
+    const request = {
+      op: "publish" as const,
+      stream: name,
+      kind,
+      ...(delivery !== undefined && { delivery }),
+      ...(meta !== undefined && { meta }),
+      ...(keepMs !== undefined && { keep_ms: keepMs }),
+      ...(history !== undefined && { history }),
+      ...(behindMs !== undefined && { behind_ms: behindMs }),
+    };
+    return this.#streams.publish(request, !endWhenDenied, bufferedMax);
+  }
+
+  /**
+   * Subscribes to names, and prefixes followed by `*`: streams that live, and those to come. `queueMax` frames wait
+   * for the loop that reads them.
+   *
+   * ```ts
+   * const cameras = await room.subscribe(["cam*", "screen"]);
+   * cameras.on("frame", ({ stream, payload }) => show(stream.user, payload));
+   * ```
+   */
+  async subscribe(
+    patterns: string | readonly string[],
+    { queueMax }: { queueMax?: number } = {},
+  ): Promise<Subscription> {
+    return this.#streams.subscribe(typeof patterns === "string" ? [patterns] : patterns, queueMax);
+  }
+
+  /**
+   * Asks the publisher of a `media` stream for a keyframe.
+   *
+   * ```ts
+   * await room.keyframe(frame.stream);
+   * ```
+   */
+  async keyframe(stream: number | Pick<FoundStream, "stream">): Promise<void> {
+    await this.request({ op: "keyframe", stream: typeof stream === "number" ? stream : stream.stream });
+  }
+
+  /**
+   * Messages the room, a role or a user. `data` is any JSON.
+   *
+   * ```ts
+   * await room.send({ user: "ben" }, { text: "psst" }, { topic: "chat" });
+   * ```
+   */
+  async send(to: To, data: unknown, { topic }: { topic?: string } = {}): Promise<void> {
+    if (topic !== undefined) named(topic, "a topic");
+    await this.request({ op: "send", to, data: json(data), topic });
+  }
+
+  /**
+   * Sets a key of the room's state; its new version. With `ifVersion` only if the key is at that version (0: not
+   * there).
+   *
+   * ```ts
+   * const version = await room.set("slide", 3, { ifVersion: room.values.get("slide")?.version ?? 0 });
+   * ```
+   */
+  async set(key: string, value: unknown, { ifVersion }: { ifVersion?: number } = {}): Promise<number> {
+    named(key, "a key");
+    const set = { op: "set", key, value: json(value), if_version: ifVersion };
+    return (await this.request<{ version: number }>(set)).version;
+  }
+
+  /**
+   * Removes a key of the room's state.
+   *
+   * ```ts
+   * await room.delete("slide");
+   * ```
+   */
+  async delete(key: string, options: { ifVersion?: number } = {}): Promise<number> {
+    return this.set(key, null, options);
+  }
+
+  /**
+   * A page of the members, after a user.
+   *
+   * ```ts
+   * const { members, next } = await room.membersPage();
+   * ```
+   */
+  async membersPage({ after }: { after?: string } = {}): Promise<MembersPage> {
+    return this.request({ op: "members", after });
+  }
+
+  /**
+   * Every member that this one sees, page by page.
+   *
+   * ```ts
+   * for await (const { user, name } of room.allMembers()) list.append(name ?? user);
+   * ```
+   */
+  async *allMembers(): AsyncGenerator<Member, void> {
+    let after: string | undefined;
+    do {
+      const page = await this.membersPage(after === undefined ? {} : { after });
+      yield* page.members;
+      after = page.next;
+    } while (after !== undefined);
+  }
+
+  /**
+   * Asks the token source for a new token, and goes on with it on the same seat. At the token's end the client does
+   * so by itself.
+   *
+   * ```ts
+   * await room.renew();
+   * ```
+   */
+  async renew(): Promise<Renewed> {
+    return this.#renewer.renew(this.#seated(), "asked");
+  }
+
+  /**
+   * Asks the relay for its time; answered after everything that was sent before, so it also tells how far behind the
+   * line is.
+   *
+   * ```ts
+   * const { rttMs, offsetMs } = await room.ping();
+   * ```
+   */
+  async ping(): Promise<ClockState> {
+    const { clock } = this.#settings.awake;
+    const sentMs = clock.now();
+    const { nowMs } = await this.request<{ nowMs: number }>({ op: "ping" });
+    return this.#clocked(nowMs, clock.now() - sentMs);
+  }
+
+  /**
+   * Leaves the room; `closed` follows. Never rejects.
+   *
+   * ```ts
+   * await room.leave();
+   * ```
+   */
+  async leave(): Promise<void> {
+    // What is asked last needs no answer: without one the room ends as well.
+    await this.#driver.connection?.ask({ op: "leave" }).catch(() => {});
+    this.#driver.close({ code: 4300, reason: "left", next: "stop" });
+  }
+
+  /** Leaves at the end of the block. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.leave();
+  }
+
+  /**
+   * Every event in order, for one loop. The queue is bounded and lets the oldest go.
+   *
+   * ```ts
+   * for await (const { type, event } of room.events()) if (type === "message") console.log(event.data);
+   * ```
+   */
+  events(): AsyncIterableIterator<RoomEvent, void> {
+    const queue: Queue<RoomEvent> = new Queue(EVENTS_MAX, () => this.#queues.delete(queue));
+    if (this.#closed) queue.end();
+    else this.#queues.add(queue);
+    return queue;
+  }
+
+  /** @internal */
+  override emit<K extends keyof RoomEvents>(type: K, event: RoomEvents[K]): void {
+    super.emit(type, event);
+    for (const queue of this.#queues) queue.push({ type, event } as RoomEvent);
+  }
+
+  /** @internal */
+  protected async request<T>(fields: Fields): Promise<T> {
+    return this.#seated().ask<T>(fields);
+  }
+
+  #seated(): Connection {
+    if (this.#closed) throw new ClosedError();
+    const { connection } = this.#driver;
+    if (!connection) throw new LostError();
+    return connection;
+  }
+
+  #clocked(relayMs: number, rttMs: number): ClockState {
+    this.#clock = { offsetMs: relayMs + rttMs / 2 - this.#settings.awake.clock.now(), rttMs };
+    return this.#clock;
+  }
+
+  #setStatus(status: Status): void {
+    const before = this.#status;
+    if (status === before) return;
+    this.#status = status;
+    this.emit("status", { status, before });
+  }
+
+  #loggedIn(seat: Seat, rttMs: number): void {
+    this.#lists.seated(seat);
+    // Whole seconds: on the average half of one has gone by.
+    this.#clocked(seat.now * 1000 + 500, rttMs);
+    this.#renewer.seated();
+    this.#save();
+  }
+
+  #entered(connection: Connection, seat: Seat, streamsBegunAnew: readonly string[], isFirst: boolean): void {
+    const eventsResumed = seat.resumed === true;
+    const release = () => {
+      if (connection.isOver) return;
+      if (!isFirst || this.#isResumed) this.emit("reconnected", { eventsResumed, streamsBegunAnew });
+      connection.release();
+    };
+    this.#setStatus(this.waiting ? "waiting" : "seated");
+    // Of the first connection nothing is told before the application could listen.
+    if (isFirst) this.#settings.awake.clock.setTimeout(release, 0);
+    else release();
+  }
+
+  #hear(said: Unasked): void {
+    if (said.is === "event" && RELAY_EVENTS.has(said.name)) {
+      const { name, event } = said;
+      const heard = { type: name, event } as unknown as RelayEvent;
+      this.#lists.event(heard);
+      this.#streams.memory.numbered(event["n"] as number | undefined);
+      this.#streams.hear(said);
+      this.emit(heard.type, heard.event as never);
+      this.#renewer.hear(heard);
+      if (name === "grantsChanged") {
+        if (this.#status === "waiting" && !this.waiting) this.#setStatus("seated");
+        this.#streams.regranted();
+      }
+    } else this.#streams.hear(said);
+  }
+
+  /** Keeps what a later page may take up. */
+  #save(): void {
+    const { resume, url } = this.#settings;
+    if (this.#status !== "closed") resume?.save(this.#streams.memory.save(url));
+  }
+
+  /** The page goes: nothing is waited for, and a page that is loaded again may take up what was kept. */
+  #gone(): void {
+    this.#driver.connection?.ask({ op: "leave" }).catch(() => {});
+    this.#settings.resume = undefined;
+    this.#driver.close({ code: 4300, reason: "left", next: "stop" });
+  }
+
+  #over(closed: Closed): void {
+    this.#stopWatching();
+    this.#settings.resume?.save(undefined);
+    this.#closed = closed;
+    this.#streams.close();
+    this.#setStatus("closed");
+    this.emit("closed", closed);
+    for (const queue of this.#queues) queue.end();
+    this.#queues.clear();
+  }
+}
+
+function named(name: string, what: string): void {
+  if (!KEY.test(name)) throw new InvalidError("name_invalid", `${what} is 1 to 64 of 0-9A-Za-z_.:-`);
+}
+
+/** A value that JSON has. */
+function json(value: unknown): unknown {
+  if (value === undefined || typeof value === "function" || typeof value === "symbol") {
+    throw new InvalidError("value_invalid", "not JSON: nothing would be sent");
+  }
+  return value;
+}

@@ -1,0 +1,96 @@
+// One WebSocket. Knows no message. What was given up is closed, and what it still says is not heard.
+import { ConnectError } from "./error.ts";
+
+/** The part of the platform's `WebSocket` that is used. */
+export interface SocketLike {
+  binaryType: string;
+  readonly bufferedAmount: number;
+  send(data: string | Uint8Array<ArrayBuffer>): void;
+  close(): void;
+  onopen: ((event: never) => void) | null;
+  onmessage: ((event: never) => void) | null;
+  onclose: ((event: never) => void) | null;
+  onerror: ((event: never) => void) | null;
+}
+
+/** A `WebSocket` class: the platform's, or that of a package. */
+export type SocketClass = new (url: string, protocol: string) => SocketLike;
+
+/** What is heard from a socket. */
+export interface SocketEvents {
+  message(data: string | ArrayBuffer): void;
+  /** It closed; code 0 when it broke. */
+  closed(code: number, reason: string): void;
+}
+
+const SUBPROTOCOL = "stagedoor.v1";
+
+/** Where the relay is: `ws:`, `wss:`, `http:`, `https:`, or a path of the page's origin. */
+export function relayUrl(url: string | URL): string {
+  const page = (globalThis.location as Location | undefined)?.href;
+  const invalid = (why: string) => new ConnectError("url_invalid", `\`url\` ${why}`);
+  let parsed: URL;
+  try {
+    parsed = new URL(url, page);
+  } catch {
+    throw invalid("is not an address, such as wss://host/v1/connect");
+  }
+  parsed.protocol = parsed.protocol.replace("http", "ws");
+  if (!/^wss?:$/.test(parsed.protocol)) throw invalid("is none of ws:, wss:, http: and https:");
+  if (parsed.search || parsed.hash || parsed.username || parsed.password) {
+    throw invalid("has a query, a fragment or a password: a token never goes into a URL");
+  }
+  return parsed.href;
+}
+
+/** A socket that listens for as long as nobody gives it up. */
+export class Socket {
+  readonly #socket: SocketLike;
+  /** Resolves when it is open; rejects if it does not come to that. */
+  readonly opened: Promise<void>;
+
+  constructor(Class: SocketClass, url: string, events: SocketEvents) {
+    this.#socket = new Class(url, SUBPROTOCOL);
+    const socket = this.#socket;
+    socket.binaryType = "arraybuffer";
+    this.opened = new Promise((resolve, reject) => {
+      socket.onopen = () => resolve();
+      socket.onmessage = ({ data }: { data: string | ArrayBuffer }) => events.message(data);
+      socket.onclose = ({ code, reason }: { code: number; reason: string }) => {
+        reject(
+          new ConnectError(
+            "socket_failed",
+            "cannot connect: is the relay there, and does it allow this origin?",
+          ),
+        );
+        this.#deaf();
+        events.closed(code === 1006 || code === 1005 ? 0 : code, reason);
+      };
+      socket.onerror = () => {};
+    });
+    this.opened.catch(() => {});
+  }
+
+  /** Bytes that wait to be written. */
+  get bufferedBytes(): number {
+    return this.#socket.bufferedAmount;
+  }
+
+  /** Sends a message, if it still can. */
+  send(data: string | Uint8Array<ArrayBuffer>): void {
+    this.#socket.send(data);
+  }
+
+  /** Closes it and hears nothing more. */
+  giveUp(): void {
+    this.#deaf();
+    this.#socket.close();
+  }
+
+  #deaf(): void {
+    const socket = this.#socket;
+    socket.onopen = socket.onmessage = socket.onclose = null;
+    // A socket without a listener for errors throws them in some packages.
+    socket.onerror = () => {};
+  }
+}
