@@ -56,9 +56,9 @@ export class Awake {
       timer = clock.setTimeout(() => {
         left -= step;
         const jumped = Math.abs(clock.now() - began - step) > JUMP_MS;
-        if (jumped && !extended) {
+        if (jumped && left <= 0 && !extended) {
           extended = true;
-          left = Math.max(left, EXTRA_MS);
+          left = EXTRA_MS;
         }
         if (left > 0) go();
         else stop();
