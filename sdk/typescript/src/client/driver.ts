@@ -81,8 +81,8 @@ export class Driver {
         throw error;
       }
       const failed = await this.#retry(error as StagedoorError, closedBy(error), true);
-      this.life.throwIfAborted();
       if (failed !== undefined) throw failed;
+      this.life.throwIfAborted();
     }
   }
 
