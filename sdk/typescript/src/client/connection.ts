@@ -51,7 +51,6 @@ export class Connection {
   #nextId = HANDSHAKE_ID + 1;
   /** What was said before there was anybody to hear it. */
   #early: Unasked[] | undefined = [];
-  #heardCount = 0;
   #probing: (() => void) | undefined;
   #stopSilence = () => {};
   #end!: (end: End) => void;
@@ -190,8 +189,8 @@ export class Connection {
   }
 
   #message(data: string | ArrayBuffer): void {
-    this.#heardCount += 1;
     this.#silence.heard();
+    this.#stopProbe();
     let message: Said | undefined;
     try {
       message = said(data);
@@ -222,12 +221,13 @@ export class Connection {
   /** Asks whether the relay is there. If nothing at all is heard within `ms` of awake time, the connection is lost. */
   probe(ms: number): void {
     if (this.#probing || this.#isOver) return;
-    const heardBefore = this.#heardCount;
-    this.#probing = this.#settings.awake.after(ms, () => {
-      this.#probing = undefined;
-      if (this.#heardCount === heardBefore) this.giveUp({ code: 0, reason: "silence" });
-    });
+    this.#probing = this.#settings.awake.after(ms, () => this.giveUp({ code: 0, reason: "silence" }));
     this.ask({ op: "ping" }).catch(() => {});
+  }
+
+  #stopProbe(): void {
+    this.#probing?.();
+    this.#probing = undefined;
   }
 
   /** Ends it here, if it has not ended: what is asked still is lost. */
@@ -235,7 +235,7 @@ export class Connection {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#stopSilence();
-    this.#probing?.();
+    this.#stopProbe();
     this.#socket.giveUp();
     for (const { stop, failed } of this.#waiting.values()) {
       stop();
