@@ -59,7 +59,10 @@ function written(): string {
     ),
     "};\n",
     limits("LIMITS", "The wire's limits by default.", wire),
-    limits("TOKEN_LIMITS", "The limits of tokens by default.", token),
+    ...table(token, "| name | default | bounds |").map(
+      ([limit, value, bounds]) =>
+        `/** The default of \`${quotedOne(limit)}\`: bounds ${bounds}. */\nexport const ${quotedOne(limit).toUpperCase()} = ${value};\n`,
+    ),
     "/** Version of the wire. */",
     `export const SUBPROTOCOL = "${quoted(wire).find(word => /^stagedoor\.v\d+$/.test(word))}";`,
     "",

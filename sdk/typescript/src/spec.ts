@@ -913,27 +913,32 @@ export const LIMITS = {
   socket_send_buffer_bytes: 262144,
 } as const;
 
-/** The limits of tokens by default. */
-export const TOKEN_LIMITS = {
-  /** Bounds the whole token. */
-  token_bytes_max: 4096,
-  /** Bounds `room`. */
-  room_bytes_max: 128,
-  /** Bounds `sub`. */
-  user_bytes_max: 64,
-  /** Bounds `name`. */
-  name_bytes_max: 128,
-  /** Bounds `meta`. */
-  meta_bytes_max: 1024,
-  /** Bounds `jti`. */
-  jti_bytes_max: 64,
-  /** Bounds how far `iat` and `nbf` may lie in the future. */
-  leeway_s: 10,
-  /** Bounds `exp` minus `iat`. */
-  ttl_s_max: 86400,
-  /** Bounds `grace` of `at_exp`. */
-  grace_s_max: 300,
-} as const;
+/** The default of `token_bytes_max`: bounds the whole token. */
+export const TOKEN_BYTES_MAX = 4096;
+
+/** The default of `room_bytes_max`: bounds `room`. */
+export const ROOM_BYTES_MAX = 128;
+
+/** The default of `user_bytes_max`: bounds `sub`. */
+export const USER_BYTES_MAX = 64;
+
+/** The default of `name_bytes_max`: bounds `name`. */
+export const NAME_BYTES_MAX = 128;
+
+/** The default of `meta_bytes_max`: bounds `meta`. */
+export const META_BYTES_MAX = 1024;
+
+/** The default of `jti_bytes_max`: bounds `jti`. */
+export const JTI_BYTES_MAX = 64;
+
+/** The default of `leeway_s`: bounds how far `iat` and `nbf` may lie in the future. */
+export const LEEWAY_S = 10;
+
+/** The default of `ttl_s_max`: bounds `exp` minus `iat`. */
+export const TTL_S_MAX = 86400;
+
+/** The default of `grace_s_max`: bounds `grace` of `at_exp`. */
+export const GRACE_S_MAX = 300;
 
 /** Version of the wire. */
 export const SUBPROTOCOL = "stagedoor.v1";

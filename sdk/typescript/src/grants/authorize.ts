@@ -61,63 +61,64 @@ export type Decision =
  * ```
  */
 export function authorize(grants: Grants, action: Action): Decision {
-  const { publish, subscribe, send, rank } = grants;
+  const { rank } = grants;
+  /** The rule that a list of patterns or words is, and whether it has a name. */
+  const lists = (rule: Rule, name: string): Check => [
+    rule,
+    matches(at(grants, rule) as readonly string[], name),
+  ];
   switch (action.do) {
     case "publish":
-      return first("publish_denied", [
-        [matches(publish.streams, action.stream), "publish.streams"],
-        [publish.kinds.includes(action.kind), "publish.kinds"],
-        [action.live < publish.streams_max, "publish.streams_max"],
+      return first(lists("publish.streams", action.stream), lists("publish.kinds", action.kind), [
+        "publish.streams_max",
+        action.live < grants.publish.streams_max,
       ]);
     case "subscribe":
-      return first("subscribe_denied", [
-        [matches(subscribe.streams, action.stream), "subscribe.streams"],
-        [matches(subscribe.from, action.publisherRole), "subscribe.from"],
-      ]);
+      return first(lists("subscribe.streams", action.stream), lists("subscribe.from", action.publisherRole));
     case "sendRoom":
-      return first("send_denied", [[send.room, "send.room"]]);
+      return first(["send.room", grants.send.room]);
     case "sendRole":
-      return first("send_denied", [[matches(send.roles, action.role), "send.roles"]]);
+      return first(lists("send.roles", action.role));
     case "sendUser":
-      return first("send_denied", [[matches(send.users, action.role), "send.users"]]);
+      return first(lists("send.users", action.role));
     case "set":
-      return first("set_denied", [[matches(grants.set, action.key), "set"]]);
+      return first(lists("set", action.key));
     case "moderate":
-      return first("moderate_denied", [
-        [isGranted(grants, action.verb), "moderate"],
-        [action.targetRank === undefined || action.targetRank < rank, "rank"],
-      ]);
+      return first(lists("moderate", action.verb), ["rank", (action.targetRank ?? -1) < rank]);
     case "assign":
-      return first("moderate_denied", [
-        [isGranted(grants, action.verb), "moderate"],
-        [Math.max(action.targetRank, action.toRank) < rank, "rank"],
-        [leads(action.verb, action.fromRank, action.toRank), "moderate.direction"],
-      ]);
+      return first(
+        lists("moderate", action.verb),
+        ["rank", Math.max(action.targetRank, action.toRank) < rank],
+        ["moderate.direction", leads(action.verb, action.fromRank, action.toRank)],
+      );
     case "ask":
-      return first("ask_denied", [[matches(grants.ask, action.role), "ask"]]);
+      return first(lists("ask", action.role));
     case "invite":
-      return first("invite_denied", [
-        [matches(grants.invite, action.role), "invite"],
-        [action.rank < rank, "invite.rank"],
-      ]);
+      return first(lists("invite", action.role), ["invite.rank", action.rank < rank]);
     case "see":
-      return first("presence_denied", [
-        [matches(grants.presence.sees, action.member.role), "presence.sees"],
-        [matches(action.member.presence.seen_by, grants.role), "presence.seen_by"],
+      return first(lists("presence.sees", action.member.role), [
+        "presence.seen_by",
+        matches(action.member.presence.seen_by, grants.role),
       ]);
   }
 }
 
-function isGranted(grants: Grants, verb: Verb): boolean {
-  return (grants.moderate as readonly Verb[]).includes(verb);
+/** What stands in grants at a rule's place. */
+export function at(grants: object, rule: Rule): unknown {
+  return rule.split(".").reduce<unknown>((one, name) => Object(one)[name], grants);
 }
+
+type Check = readonly [rule: Rule, holds: boolean];
 
 /** Whether a verb leads from one rank to another. */
 function leads(verb: Verb, fromRank: number, toRank: number): boolean {
   return verb === "promote" ? toRank >= fromRank : verb === "demote" && toRank <= fromRank;
 }
 
-function first(code: DeniedCode, rules: readonly (readonly [holds: boolean, rule: Rule])[]): Decision {
-  const broken = rules.find(([holds]) => !holds);
-  return broken ? { ok: false, code, rule: broken[1] } : { ok: true };
+function first(...checks: readonly Check[]): Decision {
+  const rule = checks.find(([, holds]) => !holds)?.[0];
+  if (rule === undefined) return { ok: true };
+  // The code is the rule's section; the rank is moderation's.
+  const section = rule === "rank" ? "moderate" : rule.split(".")[0];
+  return { ok: false, code: `${section}_denied` as DeniedCode, rule };
 }

@@ -17,36 +17,19 @@ export const PATTERNS_MAX = 64;
  * ```
  */
 export function isPattern(text: string): boolean {
-  return text.length <= PATTERN_BYTES_MAX && /^(?:[\w.:-]+\*?|\*)$/.test(text) && !text.endsWith("\n");
+  return text.length <= PATTERN_BYTES_MAX && /^(?:[\w.:-]+\*?|\*)$/.test(text);
 }
 
 /**
- * Whether one of the patterns matches a name. The empty list matches nothing.
+ * Whether one of the patterns matches a name; or, given a pattern, whether one of them matches all that it matches: a
+ * pattern lies within a prefix exactly when it begins with it. The empty list matches nothing.
  *
  * ```ts
  * matches(["cam-*", "mic"], "cam-1"); // true
+ * matches(["cam-*"], "cam-1*"); // true
+ * matches(["cam-*"], "cam*"); // false
  * ```
  */
 export function matches(patterns: readonly string[], name: string): boolean {
-  return patterns.some(pattern => matchesOne(pattern, name));
-}
-
-/**
- * Whether everything that one pattern matches is matched by one of the others.
- *
- * ```ts
- * isWithin("cam-1*", ["cam-*"]); // true
- * isWithin("cam*", ["cam-*"]); // false
- * ```
- */
-export function isWithin(pattern: string, outer: readonly string[]): boolean {
-  return outer.some(one =>
-    pattern.endsWith("*")
-      ? one.endsWith("*") && pattern.slice(0, -1).startsWith(one.slice(0, -1))
-      : matchesOne(one, pattern),
-  );
-}
-
-function matchesOne(pattern: string, name: string): boolean {
-  return pattern.endsWith("*") ? name.startsWith(pattern.slice(0, -1)) : pattern === name;
+  return patterns.some(one => one === name || (one.endsWith("*") && name.startsWith(one.slice(0, -1))));
 }

@@ -1,0 +1,32 @@
+// What a token says of itself, without a key. Proves nothing, and says so.
+
+import { must } from "./fault.ts";
+import { split } from "./header.ts";
+import { plain, readObject } from "./json.ts";
+
+/** What a token claims. Anybody can write such a token: decide nothing by it. */
+export interface Unproven {
+  /** Always false: no signature was checked. */
+  readonly proven: false;
+  /** For whoever prints this. */
+  readonly warning: "NOT VERIFIED: anybody can write this";
+  /** The id of the key that the token says it is signed with. */
+  readonly kid: string;
+  /** The claims as they stand, unchecked. */
+  readonly claims: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * What a token says, unproven: for logs and for looking at. Throws a `TokenFault` where it is no token at all.
+ *
+ * ```ts
+ * console.log(inspect(token).claims.exp);
+ * ```
+ */
+export function inspect(token: string): Unproven {
+  const { kid, payload } = split(token);
+  const json = readObject(payload);
+  must(json, "claims_malformed", "the claims are not one JSON object");
+  const claims = plain(json) as Record<string, unknown>;
+  return { proven: false, warning: "NOT VERIFIED: anybody can write this", kid, claims };
+}

@@ -1,0 +1,70 @@
+// How the claims of a token are read (spec/token.md §Order of the checks, 4 to 6). Yields them only when everything
+// in them is in order; never decides whether a role allows what they say.
+
+import { LEEWAY_S, type TokenCode, TTL_S_MAX } from "../spec.ts";
+import type { Claims } from "./claims.ts";
+import { member, must } from "./fault.ts";
+import { CLAIM_NAMES, CLAIMS, check, REQUIRED, valuesOf } from "./form.ts";
+import { plain, readObject, write } from "./json.ts";
+
+type Integer = number | bigint;
+type Times = Readonly<Record<"iat" | "nbf" | "exp", Integer>>;
+
+/** Reads claims that a key of `app` has signed. Without `now` the time of the day is left aside. */
+export function read(text: string | Uint8Array, app: number, now?: Integer): Claims {
+  const json = readObject(text);
+  must(json, "claims_malformed", "the claims are not one JSON object");
+  check(CLAIMS, json, "claims_malformed");
+  const claims = new Map(json.members);
+  for (const name of REQUIRED) must(claims.has(name), "claim_missing", "is missing", name);
+  for (const name of claims.keys()) {
+    must(CLAIM_NAMES.includes(name), "claim_unknown", "is no claim, or a mistyped one", member("", name));
+  }
+  must(claims.get("app") === app, "app_mismatch", "is not the app of the key that signed", "app");
+  const said = plain(json) as Record<string, unknown> & Times;
+  for (const [name, form] of Object.entries(valuesOf(said.exp))) {
+    check(form, claims.get(name), `${name === "sub" ? "user" : name}_invalid` as TokenCode, name);
+  }
+  checkTimes(said, now);
+  return tidied(said);
+}
+
+/** Leeway is given to the beginning alone: a token is never good at its `exp` or after. */
+function checkTimes({ iat, nbf, exp }: Times, now?: Integer): void {
+  must(exp > iat && exp > nbf, "times_invalid", "must be after `iat` and `nbf`", "exp");
+  must(
+    BigInt(exp) - BigInt(iat) <= TTL_S_MAX,
+    "lifetime_too_long",
+    `is over ${TTL_S_MAX} s after \`iat\``,
+    "exp",
+  );
+  if (now === undefined) return;
+  must(now < exp, "token_expired", "has passed: the token has expired", "exp");
+  const latest = BigInt(now) + BigInt(LEEWAY_S);
+  const early = nbf > latest ? "nbf" : "iat";
+  must(
+    nbf <= latest && iat <= latest,
+    "token_not_yet_valid",
+    "lies in the future; are both clocks right?",
+    early,
+  );
+}
+
+/** Claims in the order of the specification, without those that only state a default, and without `iss`. */
+function tidied(said: Record<string, unknown>): Claims {
+  const filled = (of: unknown): object =>
+    Object.fromEntries(Object.entries(Object(of)).filter(([, one]) => write(one) !== "{}"));
+  const kept: Record<string, unknown> = {
+    ...said,
+    iss: undefined,
+    grants: said["grants"] && filled(said["grants"]),
+  };
+  const isDefault = (value: unknown, name: string): boolean =>
+    value === false ||
+    (name === "at_exp" && value === "close") ||
+    (name === "until" && write(value) === "{}");
+  const entries = CLAIM_NAMES.map(name => [name, kept[name]] as const);
+  return Object.fromEntries(
+    entries.filter(([name, value]) => value !== undefined && !isDefault(value, name)),
+  ) as unknown as Claims;
+}
