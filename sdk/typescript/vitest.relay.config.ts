@@ -3,7 +3,7 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
-    include: ["test/client/relay/**/*.fact.ts"],
+    include: ["test/client/**/*.fact.ts"],
     globalSetup: "test/client/relay/setup.ts",
     testTimeout: 30_000,
     hookTimeout: 30_000,

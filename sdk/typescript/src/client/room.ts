@@ -143,8 +143,8 @@ export class Room extends Moderation {
     this.#stopWatching = watchPage({
       woke: () => this.#driver.woke(),
       hidden: () => this.#save(),
-      gone: () => {
-        if (settings.leaveOnPagehide) this.#gone();
+      gone: isForGood => {
+        if (settings.leaveOnPagehide) this.#gone(isForGood);
       },
     });
   }
@@ -478,8 +478,11 @@ export class Room extends Moderation {
   }
 
   /** The page goes: nothing is waited for, and a page that is loaded again may take up what was kept. */
-  #gone(): void {
-    this.#driver.connection?.ask({ op: "leave" }).catch(() => {});
+  #gone(isForGood: boolean): void {
+    const { connection } = this.#driver;
+    // A page in the browser's cache would keep its seat without anybody there; when it is back, so is the room.
+    if (!isForGood) return connection?.giveUp({ code: 0, reason: "the page is in the browser's cache" });
+    connection?.ask({ op: "leave" }).catch(() => {});
     this.#settings.resume = undefined;
     this.#driver.close({ code: 4300, reason: "left", next: "stop" });
   }

@@ -6,8 +6,8 @@ export interface PageEvents {
   woke(): void;
   /** It may be gone after this: what is to be kept is kept now. */
   hidden(): void;
-  /** It goes, and does not come back. */
-  gone(): void;
+  /** It goes: for good, or into the browser's cache, from which it may come back. */
+  gone(isForGood: boolean): void;
 }
 
 /** Listens to the page, or the worker, or nothing where there is neither; what it returns takes that back. */
@@ -27,7 +27,7 @@ export function watchPage(events: PageEvents): () => void {
     listen(global, "pageshow", events.woke);
     listen(global, "pagehide", event => {
       events.hidden();
-      if (!(event as PageTransitionEvent).persisted) events.gone();
+      events.gone(!(event as PageTransitionEvent).persisted);
     });
   }
   return () => stop.abort();
