@@ -4,10 +4,10 @@ import type { Kind, Rule, Verb } from "../spec.ts";
 import type { Grants, To } from "./event.ts";
 import type { Lists } from "./lists.ts";
 
-/** Whether something is allowed, and if not, by which rule. */
+/** Whether something is allowed, and if not, by which rule; `login_required` before there is a seat. */
 export type Allowed =
   | { readonly ok: true }
-  | { readonly ok: false; readonly code: string; readonly rule: Rule };
+  | { readonly ok: false; readonly code: string; readonly rule?: Rule };
 
 /**
  * Answers from the effective grants. Ranks of other roles are not known to a member: where only they could refuse,
@@ -29,7 +29,7 @@ export class Can {
 
   #decide(action: (grants: Grants) => Action): Allowed {
     const { grants } = this.#lists;
-    return authorize(grants ?? NONE, action(grants ?? NONE));
+    return grants ? authorize(grants, action(grants)) : { ok: false, code: "login_required" };
   }
 
   /** The highest rank that could still be below the own, for a role about which nothing is known. */
@@ -84,19 +84,3 @@ export class Can {
     return this.#decide(grants => ({ do: "invite", role, rank: this.#rankOf(role, grants) }));
   }
 }
-
-/** What is granted before there is a seat. */
-const NONE: Grants = {
-  role: "",
-  rank: 0,
-  publish: { streams: [], kinds: [], streams_max: 0 },
-  subscribe: { streams: [], from: [] },
-  send: { room: false, roles: [], users: [] },
-  set: [],
-  moderate: [],
-  presence: { sees: [], seen_by: [] },
-  ask: [],
-  invite: [],
-  waits: false,
-  caps: {},
-};

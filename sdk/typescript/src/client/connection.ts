@@ -45,12 +45,17 @@ const HALF_PAIR = /(?:^|[^\\])(?:\\\\)*\\ud[89a-f]/;
 export class Connection {
   readonly #settings: ConnectionSettings;
   readonly #hear: (said: Unasked) => void;
-  readonly #socket: Socket;
+  #socket!: Socket;
+  readonly #opened: Promise<void>;
   readonly #silence: Silence;
   readonly #waiting = new Map<number, Waiting>();
   #nextId = HANDSHAKE_ID + 1;
   /** What was said before there was anybody to hear it. */
   #early: Unasked[] | undefined = [];
+  #isListed = () => {};
+  readonly #listed = new Promise<void>(resolve => {
+    this.#isListed = resolve;
+  });
   #probing: (() => void) | undefined;
   #stopSilence = () => {};
   #end!: (end: End) => void;
@@ -66,9 +71,12 @@ export class Connection {
     this.ended = new Promise(resolve => {
       this.#end = resolve;
     });
-    this.#socket = new Socket(settings.WebSocket, settings.url, {
-      message: data => this.#message(data),
-      closed: (code, reason) => this.giveUp({ code, reason }),
+    this.#opened = new Promise(opened => {
+      this.#socket = new Socket(settings.WebSocket, settings.url, {
+        opened,
+        message: data => this.#message(data),
+        closed: (code, reason) => this.giveUp({ code, reason }),
+      });
     });
   }
 
@@ -85,11 +93,9 @@ export class Connection {
   /** Resolves when the socket is open. */
   async open(): Promise<void> {
     const { awake, answerMaxMs } = this.#settings;
-    const stop = awake.after(answerMaxMs, () =>
-      this.giveUp({ code: 0, reason: "no answer to the handshake" }),
-    );
+    const stop = awake.after(answerMaxMs, () => this.giveUp({ code: 0, reason: "" }));
     try {
-      await Promise.race([this.#socket.opened, this.#failed()]);
+      await Promise.race([this.#opened, this.#failed()]);
     } finally {
       stop();
     }
@@ -97,10 +103,10 @@ export class Connection {
   }
 
   async #failed(): Promise<never> {
-    const { reason } = await this.ended;
+    await this.ended;
     throw new ConnectError(
       "socket_failed",
-      `cannot connect: ${reason || "is the relay there, and does it allow this origin?"}`,
+      "cannot connect: is the relay there, and does it allow this origin?",
     );
   }
 
@@ -155,25 +161,11 @@ export class Connection {
     this.#socket.send(dataFrame(stream, keyframe, payload));
   }
 
-  /** What completes the login's lists goes to `take`, until that says it is all; the rest waits for `release`. */
-  complete(take: (said: Unasked) => "taken" | "other" | "all"): Promise<void> {
-    return new Promise((resolve, reject) => {
-      void this.ended.then(({ code }) => reject(new ConnectError("closed", "the relay closed", code)));
-      const waiting = this.#early ?? [];
-      this.#early = [];
-      const next = (said: Unasked) => {
-        const taken = take(said);
-        if (taken === "other") this.#early?.push(said);
-        if (taken !== "all") return;
-        this.#completing = undefined;
-        resolve();
-      };
-      this.#completing = next;
-      for (const said of waiting) this.#pass(said);
-    });
+  /** Waits for all that completes the login's lists, and takes it out of what waits for `release`. */
+  async complete(take: (said: Unasked) => boolean): Promise<void> {
+    await Promise.race([this.#listed, this.ended.then(() => Promise.reject(new LostError()))]);
+    this.#early = this.#early?.filter(said => !take(said));
   }
-
-  #completing: ((said: Unasked) => void) | undefined;
 
   /** From now on what is said is passed on, what came before first. */
   release(): void {
@@ -183,9 +175,9 @@ export class Connection {
   }
 
   #pass(said: Unasked): void {
-    if (this.#completing) this.#completing(said);
-    else if (this.#early) this.#early.push(said);
+    if (this.#early) this.#early.push(said);
     else this.#hear(said);
+    if (said.is === "event" && said.name === "listed") this.#isListed();
   }
 
   #message(data: string | ArrayBuffer): void {

@@ -62,6 +62,13 @@ export class Driver {
     return this.#isSeated ? this.#connection : undefined;
   }
 
+  /** The same; throws where there is none. */
+  seated(): Connection {
+    const { connection } = this;
+    if (connection) return connection;
+    throw this.life.aborted ? new ClosedError() : new LostError();
+  }
+
   /** Ends with the room. */
   get life(): AbortSignal {
     return this.settings.life.signal;

@@ -58,12 +58,10 @@ export async function complete(connection: Connection, seat: Seat): Promise<void
   if (!seat.more) return;
   const lists: Record<string, unknown> = { published: seat.streams, state: seat.state, asked: seat.asks };
   await connection.complete(said => {
-    if (said.is !== "event" || "n" in said.event) return "other";
-    const { name, event } = said;
-    if (name === "listed") return "all";
-    const list = lists[name];
-    if (!Array.isArray(list)) return "other";
-    list.push(event);
-    return "taken";
+    if (said.is !== "event" || "n" in said.event) return false;
+    const list = lists[said.name];
+    if (!Array.isArray(list)) return false;
+    list.push(said.event);
+    return true;
   });
 }

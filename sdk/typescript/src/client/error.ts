@@ -64,24 +64,23 @@ export class RefusedError extends StagedoorError {
   override readonly name: string = "RefusedError";
   declare readonly code: Code;
   /** The rule of the grants that refused, such as `publish.kinds`. */
-  readonly rule?: string;
+  declare readonly rule?: string;
   /** The claim of the token that is wrong, as a path. */
-  readonly field?: string;
+  declare readonly field?: string;
   /** When to try again, in milliseconds from now. */
-  readonly retryMs?: number;
+  declare readonly retryMs?: number;
   /** The version that the key is at. */
-  readonly version?: number;
+  declare readonly version?: number;
   /** The code of the close that followed a refused login. */
-  readonly closeCode?: number;
+  declare readonly closeCode?: number;
 
   /** What a proof must contain. @internal */
-  readonly nonce?: string;
+  declare readonly nonce?: string;
 
   /** @internal */
   constructor({ code, message, ...details }: Refusal, isLogin = false) {
     super({ code, message: `${code}: ${message}`, next: nextOf(code, isLogin) });
-    const { rule, field, retryMs, version, nonce } = details;
-    Object.assign(this, defined({ rule, field, retryMs, version, nonce }));
+    Object.assign(this, details);
   }
 
   /** The close that followed says what to do. @internal */
@@ -120,12 +119,11 @@ export class TokenError extends StagedoorError {
   override readonly name: string = "TokenError";
   /** @internal */
   constructor(code: `token_${"source_failed" | "source_timeout" | "again"}`, next: Next, cause?: unknown) {
-    const messages = {
-      token_source_failed: "the token source failed, or gave no text: see `cause`",
-      token_source_timeout: "the token source took longer than 15 s",
-      token_again: "the token source gave a token that the relay has refused: it must mint a new one",
-    };
-    super({ code, next, message: messages[code], cause });
+    const what =
+      code === "token_again"
+        ? "gave a token that was refused already: mint a new one"
+        : "gave no token: see `cause`";
+    super({ code, next, message: `the token source ${what}`, cause });
   }
 }
 
@@ -161,7 +159,7 @@ export class LostError extends StagedoorError {
     super({
       code: "lost",
       next: "later",
-      message: "the connection was lost before the answer came: look at the room before you ask again",
+      message: "the connection was lost: whether it was done is not known",
     });
   }
 }
@@ -224,9 +222,4 @@ export class KeyError extends StagedoorError {
   constructor(code: "key_missing" | "key_invalid", message: string, cause?: unknown) {
     super({ code, next: "stop", message, cause });
   }
-}
-
-/** The fields that have a value. */
-export function defined<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as never;
 }

@@ -137,8 +137,10 @@ export const RELAY_EVENTS: ReadonlySet<string> = new Set<keyof RelayEvents>([
   "closing",
 ]);
 
-/** The request that begins a stream. */
-export type PublishRequest = {
+/** The request that begins a stream. @internal */
+export interface PublishRequest {
   readonly op: "publish";
-  readonly behind_ms?: number;
-} & spec.Requests["publish"];
+  readonly stream: string;
+  readonly kind: spec.Kind;
+  readonly [option: string]: unknown;
+}

@@ -2,8 +2,8 @@
 // checked here.
 import type { Answers, Kind } from "../spec.ts";
 import type { Fields } from "./connection.ts";
-import { Emitter } from "./emitter.ts";
-import type { Camel, RoomEvents } from "./event.ts";
+import type { Camel } from "./event.ts";
+import { Lists } from "./lists.ts";
 
 /** What an admission came to: how many were let in, and how many still wait. */
 export interface Admitted {
@@ -27,7 +27,7 @@ export interface InviteOptions {
 }
 
 /** The part of a room that acts on other members. */
-export abstract class Moderation extends Emitter<RoomEvents> {
+export abstract class Moderation extends Lists {
   /** Asks the relay. @internal */
   protected abstract request<T>(fields: Fields): Promise<T>;
 
@@ -87,7 +87,7 @@ export abstract class Moderation extends Emitter<RoomEvents> {
    * ```
    */
   async ban(user: string, { forS }: { forS?: number } = {}): Promise<void> {
-    await this.#moderate("ban", { user, ...(forS !== undefined && { for_s: Math.ceil(forS) }) });
+    await this.#moderate("ban", { user, for_s: forS && Math.ceil(forS) });
   }
 
   /**

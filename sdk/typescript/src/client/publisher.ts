@@ -1,4 +1,5 @@
 // A stream of the member's own. Goes on after a reconnect, a mute or a demotion; never waits for the line.
+import type { Driver } from "./driver.ts";
 import { Emitter } from "./emitter.ts";
 import { InvalidError } from "./error.ts";
 import type { Ending, Kind, PublishRequest } from "./event.ts";
@@ -26,15 +27,10 @@ export interface PublisherEvents {
 
 /** What a publisher needs of its room. */
 export interface PublisherRoom {
-  /** Bytes that wait to be written; nothing while there is no seat. */
-  bufferedBytes(): number | undefined;
-  /** Sends a frame. */
-  frame(stream: number, keyframe: boolean, payload: Uint8Array): void;
+  readonly driver: Driver;
+  readonly frameBytesMax: number;
   /** Takes the stream back. */
   unpublish(publisher: Publisher): void;
-  /** Calls `run` after that long. */
-  later(ms: number, run: () => void): void;
-  readonly frameBytesMax: number;
 }
 
 /** How often the line is looked at for `drained`: the platform has no event for it. */
@@ -88,7 +84,11 @@ export class Publisher extends Emitter<PublisherEvents> implements Own {
   get state(): PublisherState {
     if (this.#isOver) return "ended";
     if (this.held === "denied") return "denied";
-    return this.held === "live" && this.#room.bufferedBytes() !== undefined ? "live" : "away";
+    return this.held === "live" && this.#room.driver.connection ? "live" : "away";
+  }
+
+  get #bufferedBytes(): number {
+    return this.#room.driver.connection?.bufferedBytes ?? 0;
   }
 
   /** Whether anybody reads it. */
@@ -119,8 +119,8 @@ export class Publisher extends Emitter<PublisherEvents> implements Own {
     if (payload.length + 6 > max)
       throw new InvalidError("too_large", `a frame has at most ${max} bytes with its header`);
     if (this.state !== "live") return "dropped";
-    if ((this.#room.bufferedBytes() ?? 0) > this.#bufferedMax) return "full";
-    this.#room.frame(this.number, keyframe, payload);
+    if (this.#bufferedBytes > this.#bufferedMax) return "full";
+    this.#room.driver.connection?.frame(this.number, keyframe, payload);
     return "sent";
   }
 
@@ -132,8 +132,8 @@ export class Publisher extends Emitter<PublisherEvents> implements Own {
    * ```
    */
   async drained(): Promise<void> {
-    while (this.state === "live" && (this.#room.bufferedBytes() ?? 0) > this.#bufferedMax / 2) {
-      await new Promise<void>(resolve => this.#room.later(LOOK_MS, resolve));
+    while (this.state === "live" && this.#bufferedBytes > this.#bufferedMax / 2) {
+      await new Promise<void>(resolve => this.#room.driver.settings.awake.clock.setTimeout(resolve, LOOK_MS));
     }
   }
 

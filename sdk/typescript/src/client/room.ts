@@ -4,26 +4,21 @@ import { Can } from "./can.ts";
 import type { Connection, Fields, Unasked } from "./connection.ts";
 import { Driver, type DriverSettings } from "./driver.ts";
 import { Queue } from "./emitter.ts";
-import { ClosedError, InvalidError, LostError } from "./error.ts";
+import { InvalidError } from "./error.ts";
 import {
-  type Asking,
   type Camel,
   type ClockState,
   type Closed,
   type FoundStream,
-  type Grants,
   type Member,
   RELAY_EVENTS,
   type RelayEvent,
   type RoomEvent,
   type RoomEvents,
   type Seat,
-  type StateEntry,
   type Status,
-  type StreamInfo,
   type To,
 } from "./event.ts";
-import { Lists } from "./lists.ts";
 import { Moderation } from "./moderation.ts";
 import type { Publisher } from "./publisher.ts";
 import { type Renewed, Renewer } from "./renewer.ts";
@@ -78,7 +73,6 @@ export class Room extends Moderation {
   /** What the member may do, for buttons; the relay decides. */
   readonly can: Can;
   readonly #settings: RoomSettings;
-  readonly #lists = new Lists();
   readonly #streams: Streams;
   readonly #driver: Driver;
   readonly #renewer: Renewer;
@@ -92,33 +86,18 @@ export class Room extends Moderation {
   /** @internal */
   constructor(settings: RoomSettings) {
     super();
-    const room = this;
+    const { resume, url, awake } = settings;
     this.#settings = settings;
-    const streams = new Streams({
-      seated: () => this.#seated(),
-      get connection() {
-        return room.#driver.connection;
-      },
-      get grants() {
-        return room.grants;
-      },
-      get waiting() {
-        return room.waiting;
-      },
-      get frameBytesMax() {
-        return Math.min(settings.frameBytesMax, room.grants?.caps.frame_bytes_max ?? Infinity);
-      },
-      later: (ms, run) => settings.awake.clock.setTimeout(run, ms),
-      found: found => this.emit("subscribed", { streams: found }),
-    });
+    const streams = new Streams(this, settings.frameBytesMax);
+    const { memory } = streams;
     this.#streams = streams;
-    this.can = new Can(this.#lists, () => streams.memory.own.filter(({ held }) => held === "live").length);
-    const saved = settings.resume?.load();
-    if (saved?.url === settings.url) {
-      streams.memory.load(saved);
+    this.can = new Can(this, () => memory.own.filter(({ held }) => held === "live").length);
+    const saved = resume?.load();
+    if (saved?.url === url) {
+      memory.load(saved);
       this.#isResumed = true;
     }
-    this.#driver = new Driver(settings, streams.memory, {
+    const driver = new Driver(settings, memory, {
       loggedIn: (seat, rttMs) => this.#loggedIn(seat, rttMs),
       takeUp: connection => streams.takeUp(connection),
       seated: (...seated) => this.#entered(...seated),
@@ -129,23 +108,22 @@ export class Room extends Moderation {
         this.emit("reconnecting", event);
       },
       closed: closed => this.#over(closed),
-      relayNowMs: () => settings.awake.clock.now() + this.#clock.offsetMs,
+      relayNowMs: () => awake.clock.now() + this.#clock.offsetMs,
     });
-    this.#renewer = new Renewer(this.#driver, {
+    this.#driver = streams.driver = driver;
+    this.#renewer = new Renewer(driver, {
       renewed: renewed => {
-        streams.memory.ticket = undefined;
-        this.#lists.renewed(renewed);
+        memory.ticket = undefined;
+        this.granted(renewed.role, renewed.grants, { exp: renewed.exp });
         this.emit("renewed", renewed);
         streams.regranted();
       },
       failed: error => this.emit("renewFailed", { error }),
     });
     this.#stopWatching = watchPage({
-      woke: () => this.#driver.woke(),
+      woke: () => driver.woke(),
       hidden: () => this.#save(),
-      gone: isForGood => {
-        if (settings.leaveOnPagehide) this.#gone(isForGood);
-      },
+      gone: isForGood => this.#gone(isForGood),
     });
   }
 
@@ -168,51 +146,6 @@ export class Room extends Moderation {
     return this.#status;
   }
 
-  /** The member itself. */
-  get me(): Member | undefined {
-    return this.#lists.me;
-  }
-
-  /** What the member may do now, in the form of `spec/roles.md`. */
-  get grants(): Grants | undefined {
-    return this.#lists.grants;
-  }
-
-  /** When the token ends, Unix seconds. */
-  get exp(): number {
-    return this.#lists.exp;
-  }
-
-  /** Whether the member waits for admission; until then it may do nothing. */
-  get waiting(): boolean {
-    return this.#lists.waiting;
-  }
-
-  /** Members in the room, hidden ones aside. */
-  get count(): number {
-    return this.#lists.count;
-  }
-
-  /** The members told so far, by user: at first those of the first page (`allMembers` has all). */
-  get members(): ReadonlyMap<string, Member> {
-    return this.#lists.members;
-  }
-
-  /** The streams that the member may subscribe to, by number. */
-  get streams(): ReadonlyMap<number, StreamInfo> {
-    return this.#lists.streams;
-  }
-
-  /** The room's state, by key. */
-  get values(): ReadonlyMap<string, StateEntry> {
-    return this.#lists.values;
-  }
-
-  /** What others ask for and this member may decide, by user. */
-  get asks(): ReadonlyMap<string, Asking> {
-    return this.#lists.asks;
-  }
-
   /** The relay's clock, as the login and the last `ping` found it. */
   get clock(): ClockState {
     return this.#clock;
@@ -232,25 +165,9 @@ export class Room extends Moderation {
    * ```
    */
   async publish(name: string, kind: Kind, options: PublishOptions = {}): Promise<Publisher> {
-    const {
-      delivery,
-      meta,
-      keepMs,
-      history,
-      behindMs,
-      endWhenDenied = false,
-      bufferedMax = 1_048_576,
-    } = options;
-    const request = {
-      op: "publish" as const,
-      stream: name,
-      kind,
-      ...(delivery !== undefined && { delivery }),
-      ...(meta !== undefined && { meta }),
-      ...(keepMs !== undefined && { keep_ms: keepMs }),
-      ...(history !== undefined && { history }),
-      ...(behindMs !== undefined && { behind_ms: behindMs }),
-    };
+    const { delivery, meta, keepMs, history, behindMs, endWhenDenied, bufferedMax = 1_048_576 } = options;
+    const more = { delivery, meta, keep_ms: keepMs, history, behind_ms: behindMs };
+    const request = { op: "publish" as const, stream: name, kind, ...more };
     return this.#streams.publish(request, !endWhenDenied, bufferedMax);
   }
 
@@ -354,7 +271,7 @@ export class Room extends Moderation {
    * ```
    */
   async renew(): Promise<Renewed> {
-    return this.#renewer.renew(this.#seated(), "asked");
+    return this.#renewer.renew(this.#driver.seated(), "asked");
   }
 
   /**
@@ -412,14 +329,7 @@ export class Room extends Moderation {
 
   /** @internal */
   protected async request<T>(fields: Fields): Promise<T> {
-    return this.#seated().ask<T>(fields);
-  }
-
-  #seated(): Connection {
-    if (this.#closed) throw new ClosedError();
-    const { connection } = this.#driver;
-    if (!connection) throw new LostError();
-    return connection;
+    return this.#driver.seated().ask<T>(fields);
   }
 
   #clocked(relayMs: number, rttMs: number): ClockState {
@@ -435,7 +345,7 @@ export class Room extends Moderation {
   }
 
   #loggedIn(seat: Seat, rttMs: number): void {
-    this.#lists.seated(seat);
+    this.seated(seat);
     // Whole seconds: on the average half of one has gone by.
     this.#clocked(seat.now * 1000 + 500, rttMs);
     this.#renewer.seated();
@@ -459,7 +369,7 @@ export class Room extends Moderation {
     if (said.is === "event" && RELAY_EVENTS.has(said.name)) {
       const { name, event } = said;
       const heard = { type: name, event } as unknown as RelayEvent;
-      this.#lists.event(heard);
+      this.apply(heard);
       this.#streams.memory.numbered(event["n"] as number | undefined);
       this.#streams.hear(said);
       this.emit(heard.type, heard.event as never);
@@ -480,8 +390,12 @@ export class Room extends Moderation {
   /** The page goes: nothing is waited for, and a page that is loaded again may take up what was kept. */
   #gone(isForGood: boolean): void {
     const { connection } = this.#driver;
+    if (!this.#settings.leaveOnPagehide) return;
     // A page in the browser's cache would keep its seat without anybody there; when it is back, so is the room.
-    if (!isForGood) return connection?.giveUp({ code: 0, reason: "the page is in the browser's cache" });
+    if (!isForGood) {
+      connection?.giveUp({ code: 0, reason: "the page is in the browser's cache" });
+      return;
+    }
     connection?.ask({ op: "leave" }).catch(() => {});
     this.#settings.resume = undefined;
     this.#driver.close({ code: 4300, reason: "left", next: "stop" });

@@ -18,6 +18,7 @@ export type SocketClass = new (url: string, protocol: string) => SocketLike;
 
 /** What is heard from a socket. */
 export interface SocketEvents {
+  opened(): void;
   message(data: string | ArrayBuffer): void;
   /** It closed; code 0 when it broke. */
   closed(code: number, reason: string): void;
@@ -46,29 +47,17 @@ export function relayUrl(url: string | URL): string {
 /** A socket that listens for as long as nobody gives it up. */
 export class Socket {
   readonly #socket: SocketLike;
-  /** Resolves when it is open; rejects if it does not come to that. */
-  readonly opened: Promise<void>;
 
-  constructor(Class: SocketClass, url: string, events: SocketEvents) {
-    this.#socket = new Class(url, SUBPROTOCOL);
-    const socket = this.#socket;
+  constructor(Class: SocketClass, url: string, { opened, message, closed }: SocketEvents) {
+    const socket = new Class(url, SUBPROTOCOL);
+    this.#socket = socket;
     socket.binaryType = "arraybuffer";
-    this.opened = new Promise((resolve, reject) => {
-      socket.onopen = () => resolve();
-      socket.onmessage = ({ data }: { data: string | ArrayBuffer }) => events.message(data);
-      socket.onclose = ({ code, reason }: { code: number; reason: string }) => {
-        reject(
-          new ConnectError(
-            "socket_failed",
-            "cannot connect: is the relay there, and does it allow this origin?",
-          ),
-        );
-        this.#deaf();
-        events.closed(code === 1006 || code === 1005 ? 0 : code, reason);
-      };
-      socket.onerror = () => {};
-    });
-    this.opened.catch(() => {});
+    socket.onopen = opened;
+    socket.onmessage = ({ data }: { data: string | ArrayBuffer }) => message(data);
+    socket.onclose = ({ code, reason }: { code: number; reason: string }) =>
+      closed(code === 1006 || code === 1005 ? 0 : code, reason);
+    // A socket without a listener for errors throws them in some packages.
+    socket.onerror = () => {};
   }
 
   /** Bytes that wait to be written. */
@@ -83,14 +72,8 @@ export class Socket {
 
   /** Closes it and hears nothing more. */
   giveUp(): void {
-    this.#deaf();
-    this.#socket.close();
-  }
-
-  #deaf(): void {
     const socket = this.#socket;
     socket.onopen = socket.onmessage = socket.onclose = null;
-    // A socket without a listener for errors throws them in some packages.
-    socket.onerror = () => {};
+    socket.close();
   }
 }

@@ -1,26 +1,14 @@
 // The member's own streams and its subscriptions, from one connection to the next. Does with them what a change of
 // rights asks for; never brings a connection back.
 import type { Connection, Unasked } from "./connection.ts";
+import type { Driver } from "./driver.ts";
 import { InvalidError, RefusedError } from "./error.ts";
-import type { Ending, FoundStream, Grants, PublishRequest } from "./event.ts";
+import type { Ending, FoundStream, PublishRequest } from "./event.ts";
+import type { Lists } from "./lists.ts";
 import { Memory } from "./memory.ts";
 import { regranted } from "./own.ts";
 import { Publisher, type PublisherRoom } from "./publisher.ts";
 import { Subscription, type SubscriptionEvents, type SubscriptionRoom } from "./subscription.ts";
-
-/** What the streams need of their room. */
-export interface StreamsRoom {
-  /** The connection in its seat; throws where there is none. */
-  seated(): Connection;
-  /** The same, or nothing. */
-  readonly connection: Connection | undefined;
-  readonly grants: Grants | undefined;
-  readonly waiting: boolean;
-  readonly frameBytesMax: number;
-  later(ms: number, run: () => void): void;
-  /** Subscriptions found streams, without being asked by the application. */
-  found(streams: readonly FoundStream[]): void;
-}
 
 type Answer = { stream: number };
 type Found = { streams: FoundStream[] };
@@ -29,18 +17,26 @@ const NAME = /^[\w.:-]{1,256}$/;
 
 export class Streams implements PublisherRoom, SubscriptionRoom {
   readonly memory: Memory<Publisher> = new Memory();
-  readonly #room: StreamsRoom;
+  /** Set as soon as there is one. */
+  driver!: Driver;
+  readonly #lists: Lists;
+  readonly #frameBytesMax: number;
   readonly #subscriptions = new Set<Subscription>();
 
-  constructor(room: StreamsRoom) {
-    this.#room = room;
+  constructor(lists: Lists, frameBytesMax: number) {
+    this.#lists = lists;
+    this.#frameBytesMax = frameBytesMax;
+  }
+
+  get frameBytesMax(): number {
+    return Math.min(this.#frameBytesMax, this.#lists.grants?.caps.frame_bytes_max ?? Infinity);
   }
 
   async publish(request: PublishRequest, again: boolean, bufferedMax: number): Promise<Publisher> {
     if (!NAME.test(request.stream))
       throw new InvalidError("name_invalid", "a stream's name is 1 to 256 of 0-9A-Za-z_.:-");
     const publisher = new Publisher(this, request, again, bufferedMax);
-    const connection = this.#room.seated();
+    const connection = this.driver.seated();
     this.memory.own.push(publisher);
     try {
       await connection.ask<Answer>(request, answer => {
@@ -80,23 +76,7 @@ export class Streams implements PublisherRoom, SubscriptionRoom {
   unpublish(publisher: Publisher): void {
     const isLive = publisher.state === "live";
     this.#over(publisher, "unpublished");
-    if (isLive) this.#room.connection?.ask({ op: "unpublish", stream: publisher.name }).catch(() => {});
-  }
-
-  bufferedBytes(): number | undefined {
-    return this.#room.connection?.bufferedBytes;
-  }
-
-  get frameBytesMax(): number {
-    return this.#room.frameBytesMax;
-  }
-
-  frame(stream: number, keyframe: boolean, payload: Uint8Array): void {
-    this.#room.connection?.frame(stream, keyframe, payload);
-  }
-
-  later(ms: number, run: () => void): void {
-    this.#room.later(ms, run);
+    if (isLive) this.driver.connection?.ask({ op: "unpublish", stream: publisher.name }).catch(() => {});
   }
 
   async subscribe(patterns: readonly string[], queueMax?: number): Promise<Subscription> {
@@ -107,7 +87,7 @@ export class Streams implements PublisherRoom, SubscriptionRoom {
     // Frames may follow the answer in the same breath.
     this.#subscriptions.add(subscription);
     try {
-      await this.#subscribe(this.#room.seated(), patterns);
+      await this.#subscribe(this.driver.seated(), patterns);
       return subscription;
     } catch (error) {
       this.#subscriptions.delete(subscription);
@@ -122,17 +102,20 @@ export class Streams implements PublisherRoom, SubscriptionRoom {
   ): Promise<{ found: FoundStream[]; anew: string[] }> {
     const { memory } = this;
     const from = memory.places(streams);
-    return connection.ask({ op: "subscribe", streams, ...(from.length && { from }) }, (answer: Found) => ({
-      found: answer.streams,
-      anew: memory.subscribed(streams, answer.streams),
-    }));
+    return connection.ask(
+      { op: "subscribe", streams, from: from.length ? from : undefined },
+      (answer: Found) => ({
+        found: answer.streams,
+        anew: memory.subscribed(streams, answer.streams),
+      }),
+    );
   }
 
   async unsubscribe(subscription: Subscription): Promise<void> {
     this.#subscriptions.delete(subscription);
     const others = [...this.#subscriptions].flatMap(({ patterns }) => patterns);
     const streams = subscription.patterns.filter(pattern => !others.includes(pattern));
-    const { connection } = this.#room;
+    const { connection } = this.driver;
     if (!streams.length) return;
     if (!connection) return this.memory.unsubscribed(streams);
     await connection.ask({ op: "unsubscribe", streams }, () => this.memory.unsubscribed(streams));
@@ -202,7 +185,7 @@ export class Streams implements PublisherRoom, SubscriptionRoom {
       return await this.#subscribe(connection, patterns);
     } catch (error) {
       if (!(error instanceof RefusedError)) throw error;
-      if (patterns.length === 1 || error.code !== "subscribe_denied" || this.#room.waiting) {
+      if (patterns.length === 1 || error.code !== "subscribe_denied" || this.#lists.waiting) {
         this.memory.refused(patterns);
         return { found: [], anew: [] };
       }
@@ -215,7 +198,8 @@ export class Streams implements PublisherRoom, SubscriptionRoom {
 
   /** The member may do something else than before. */
   regranted(): void {
-    const { connection, grants, waiting } = this.#room;
+    const { grants, waiting } = this.#lists;
+    const { connection } = this.driver;
     if (!grants || !connection) return;
     const { denied, asked } = regranted(this.memory.own, grants);
     for (const publisher of denied) this.#denied(publisher);
@@ -226,7 +210,7 @@ export class Streams implements PublisherRoom, SubscriptionRoom {
     this.#subscribeAgain(connection, due)
       .then(({ found }) => {
         for (const stream of found) this.#tell(stream.name, "found", stream);
-        if (found.length) this.#room.found(found);
+        if (found.length) this.#lists.emit("subscribed", { streams: found });
       })
       .catch(() => {});
   }

@@ -87,7 +87,7 @@ test("admission ends the wait and another change of grants does not", () => {
   const lists = new Lists();
   lists.seated(seat({ waiting: true }));
   const changed = (why: "roles" | "admitted", role: string) =>
-    lists.event({ type: "grantsChanged", event: { role, grants: GRANTS, why } });
+    lists.apply({ type: "grantsChanged", event: { role, grants: GRANTS, why } });
   changed("roles", "audience");
   expect(lists.waiting).toBe(true);
   changed("admitted", "speaker");
@@ -97,15 +97,15 @@ test("admission ends the wait and another change of grants does not", () => {
 test("a missed change of a key does not undo a newer one", () => {
   const lists = new Lists();
   lists.seated(seat({ state: [{ key: "k", value: "new", version: 9 }] }));
-  lists.event({ type: "state", event: { n: 1, key: "k", value: "old", version: 7 } });
+  lists.apply({ type: "state", event: { n: 1, key: "k", value: "old", version: 7 } });
   expect(lists.values.get("k")?.value).toBe("new");
-  lists.event({ type: "state", event: { n: 2, key: "k", value: null, version: 10 } });
+  lists.apply({ type: "state", event: { n: 2, key: "k", value: null, version: 10 } });
   expect(lists.values.size).toBe(0);
 });
 
 test("members beyond the first page stay only if the missed events follow", () => {
   const lists = new Lists();
-  lists.event({ type: "joined", event: { n: 0, members: [{ user: "zoe", role: "host" }], count: 2 } });
+  lists.apply({ type: "joined", event: { n: 0, members: [{ user: "zoe", role: "host" }], count: 2 } });
   const page = { members: [{ user: "ann", role: "host" }], next: "ann" };
   lists.seated(seat({ ...page, resumed: true }));
   expect([...lists.members.keys()]).toEqual(["zoe", "ann"]);
@@ -158,7 +158,7 @@ test("lists that are fed any events equal the model", () => {
           [{ type: "state", event: { n, key, value: null, version: n + 1 } }, () => values.delete(key)],
         ] as [RelayEvent, () => unknown][]
       )[below(6)] as [RelayEvent, () => unknown];
-      lists.event(event);
+      lists.apply(event);
       apply();
     }
     expect(new Set(lists.members.keys()), `seed ${seed}`).toEqual(members);
