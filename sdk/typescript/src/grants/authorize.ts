@@ -61,45 +61,54 @@ export type Decision =
  * ```
  */
 export function authorize(grants: Grants, action: Action): Decision {
+  const rule = checksOf(grants, action).find(([, holds]) => !holds)?.[0];
+  if (rule === undefined) return { ok: true };
+  // The code is that of the rule's section; ranks are moderation's.
+  const section = rule === "rank" ? "moderate" : rule.split(".")[0];
+  return { ok: false, code: `${section}_denied` as DeniedCode, rule };
+}
+
+type Check = readonly [rule: Rule, holds: boolean];
+
+/** What must hold, in the order of the specification. */
+function checksOf(grants: Grants, action: Action): readonly Check[] {
+  /** The rule that is a list of patterns or words, and whether it has a name. */
+  const lists = (rule: Rule, name: string): Check => [rule, matches(at(grants, rule) as string[], name)];
   const { rank } = grants;
-  /** The rule that a list of patterns or words is, and whether it has a name. */
-  const lists = (rule: Rule, name: string): Check => [
-    rule,
-    matches(at(grants, rule) as readonly string[], name),
-  ];
   switch (action.do) {
     case "publish":
-      return first(lists("publish.streams", action.stream), lists("publish.kinds", action.kind), [
-        "publish.streams_max",
-        action.live < grants.publish.streams_max,
-      ]);
+      return [
+        lists("publish.streams", action.stream),
+        lists("publish.kinds", action.kind),
+        ["publish.streams_max", action.live < grants.publish.streams_max],
+      ];
     case "subscribe":
-      return first(lists("subscribe.streams", action.stream), lists("subscribe.from", action.publisherRole));
+      return [lists("subscribe.streams", action.stream), lists("subscribe.from", action.publisherRole)];
     case "sendRoom":
-      return first(["send.room", grants.send.room]);
+      return [["send.room", grants.send.room]];
     case "sendRole":
-      return first(lists("send.roles", action.role));
+      return [lists("send.roles", action.role)];
     case "sendUser":
-      return first(lists("send.users", action.role));
+      return [lists("send.users", action.role)];
     case "set":
-      return first(lists("set", action.key));
+      return [lists("set", action.key)];
     case "moderate":
-      return first(lists("moderate", action.verb), ["rank", (action.targetRank ?? -1) < rank]);
+      return [lists("moderate", action.verb), ["rank", (action.targetRank ?? -1) < rank]];
     case "assign":
-      return first(
+      return [
         lists("moderate", action.verb),
         ["rank", Math.max(action.targetRank, action.toRank) < rank],
         ["moderate.direction", leads(action.verb, action.fromRank, action.toRank)],
-      );
+      ];
     case "ask":
-      return first(lists("ask", action.role));
+      return [lists("ask", action.role)];
     case "invite":
-      return first(lists("invite", action.role), ["invite.rank", action.rank < rank]);
+      return [lists("invite", action.role), ["invite.rank", action.rank < rank]];
     case "see":
-      return first(lists("presence.sees", action.member.role), [
-        "presence.seen_by",
-        matches(action.member.presence.seen_by, grants.role),
-      ]);
+      return [
+        lists("presence.sees", action.member.role),
+        ["presence.seen_by", matches(action.member.presence.seen_by, grants.role)],
+      ];
   }
 }
 
@@ -108,17 +117,7 @@ export function at(grants: object, rule: Rule): unknown {
   return rule.split(".").reduce<unknown>((one, name) => Object(one)[name], grants);
 }
 
-type Check = readonly [rule: Rule, holds: boolean];
-
 /** Whether a verb leads from one rank to another. */
 function leads(verb: Verb, fromRank: number, toRank: number): boolean {
   return verb === "promote" ? toRank >= fromRank : verb === "demote" && toRank <= fromRank;
-}
-
-function first(...checks: readonly Check[]): Decision {
-  const rule = checks.find(([, holds]) => !holds)?.[0];
-  if (rule === undefined) return { ok: true };
-  // The code is the rule's section; the rank is moderation's.
-  const section = rule === "rank" ? "moderate" : rule.split(".")[0];
-  return { ok: false, code: `${section}_denied` as DeniedCode, rule };
 }

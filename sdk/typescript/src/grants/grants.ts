@@ -1,16 +1,25 @@
 // What a member may do: the form of a role's template and of the effective grants (spec/roles.md §Template). Types
 // alone; decisions are in `authorize.ts`.
 
-import type { Kind } from "../spec.ts";
+import type { Kind, Verb } from "../spec.ts";
 
 /** Every kind of stream, in the order of the specification. */
 export const KINDS: readonly Kind[] = ["audio", "video", "screen", "data"];
 
 /** A verb of moderation, as a role's template grants it. */
-export type GrantedVerb = (typeof VERBS)[number];
+export type GrantedVerb = Exclude<Verb, "decline">;
 
 /** Every verb of moderation that a role can grant, in the order of the specification. */
-export const VERBS = ["kick", "ban", "mute", "unmute", "promote", "demote", "close", "admit"] as const;
+export const VERBS: readonly GrantedVerb[] = [
+  "kick",
+  "ban",
+  "mute",
+  "unmute",
+  "promote",
+  "demote",
+  "close",
+  "admit",
+];
 
 /** What happens when a user who has a seat in the room logs in again; `allow` is 2 to 16 seats. */
 export type SecondLogin = "reject" | "replace" | { readonly allow: number };

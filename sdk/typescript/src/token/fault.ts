@@ -54,7 +54,6 @@ export function must(
   if (!holds) throw new TokenFault(code, what, field, rule);
 }
 
-const PATH_CHARS_MAX = 63;
 const NAME_CHARS_MAX = 32;
 
 /** The path of a member of an object; a name that somebody invented is cut and cleaned. */
@@ -64,10 +63,10 @@ export function member(path: string, name: string): string {
       .slice(0, NAME_CHARS_MAX)
       .join("")
       .replace(/[^\w:/#@-]/gu, "?") || "?";
-  return (path ? `${path}.${clean}` : clean).slice(0, PATH_CHARS_MAX);
+  return path ? `${path}.${clean}` : clean;
 }
 
 /** The path of an element of a list. */
 export function element(path: string, at: number): string {
-  return `${path}[${at}]`.slice(0, PATH_CHARS_MAX);
+  return `${path}[${at}]`;
 }

@@ -6,7 +6,7 @@ import { isPattern, PATTERNS_MAX } from "../grants/pattern.ts";
 import { GRACE_S_MAX, META_BYTES_MAX, NAME_BYTES_MAX, ROOM_BYTES_MAX, USER_BYTES_MAX } from "../spec.ts";
 import { decode, utf8 } from "./base64url.ts";
 import { element, type FaultCode, member, TokenFault } from "./fault.ts";
-import { isObject, type Json } from "./json.ts";
+import { isObject, type Json, plain, U64_MAX } from "./json.ts";
 
 /** A place that is not of its form, and what is wrong with it. */
 interface Flaw {
@@ -62,14 +62,15 @@ function firstOf<T>(items: Iterable<T>, flawOf: (item: T) => Flaw | undefined): 
 }
 
 function list(of: Form, itemsMax: number): Form {
-  const whole = be(
-    value => Array.isArray(value) && value.length <= itemsMax,
-    `a list of up to ${itemsMax}`,
-    [],
-  );
-  const items: Form = (value, at) =>
-    firstOf(Array.isArray(value) ? value.entries() : [], ([index, item]) => of(item, element(at, index)));
-  return Object.assign(((value, at) => items(value, at) ?? whole(value, at)) as Form, { empty: [] });
+  const form: Form = (value, at) => {
+    if (!Array.isArray(value)) return { field: at, what: "must be a list" };
+    const flaw = firstOf(value.entries(), ([index, item]) => of(item, element(at, index)));
+    return (
+      flaw ??
+      (value.length > itemsMax ? { field: at, what: `must be a list of at most ${itemsMax}` } : undefined)
+    );
+  };
+  return Object.assign(form, { empty: [] });
 }
 
 /** An object of these fields. */
@@ -106,10 +107,10 @@ const unknown: Form = (_, field) => ({ field, what: "is unknown" });
 const text = word(() => true, "text");
 const flag = be(value => typeof value === "boolean", "true or false", false);
 const u32 = integer(0, U32_MAX);
-const u64 = integer(0, 0xffff_ffff_ffff_ffffn);
+const u64 = integer(0, U64_MAX);
 const cap = integer(1, U32_MAX);
 const bytes = (value: Json): number => utf8(value as string).length;
-const patterns = list(word(isPattern, "a name of [0-9A-Za-z_.:-], or a prefix and one `*`"), PATTERNS_MAX);
+const patterns = list(word(isPattern, "a name, or a prefix and one `*`"), PATTERNS_MAX);
 
 /** The name of a role. */
 export const ROLE: Form = word(name => /^[a-z0-9_-]{1,32}$/.test(name), "1 to 32 bytes of [a-z0-9_-]");
@@ -141,43 +142,40 @@ export const TEMPLATE: Form = grants({ role: ROLE, rank: integer(0, 0xffff) }, {
 
 const ENDS = ["publish", "subscribe", "send", "set", "moderate"];
 
-function ends(of: Form): Form {
-  return object(Object.fromEntries(ENDS.map(name => [name, of])));
-}
+const UNTIL = object(Object.fromEntries(ENDS.map(name => [name, u64])));
 
-function clean(bytesMax: number, bytesMin = 0): Form {
+function clean(bytesMax: number, not = /\p{Cc}/u): Form {
   return be(
-    value =>
-      bytes(value) <= bytesMax &&
-      !/\p{Cc}/u.test(value as string) &&
-      (!bytesMin || !/^\.{0,2}$/.test(value as string)),
+    value => bytes(value) <= bytesMax && !not.test(value as string),
     `clean text of at most ${bytesMax} bytes`,
   );
 }
 
+/** The text of a room or a user: neither empty, nor what a URL takes for another. */
+const NO_NAME = /\p{Cc}|^\.{0,2}$/u;
+
 /** The values of single claims, in the order in which they are looked at; each is of its type already. */
 export function valuesOf(exp: number | bigint): Fields {
-  const isWithin = ends(integer(1, exp));
+  // Of several ends that are out of bounds the first in the order of the specification is told.
+  const within: Form = (value, at) => {
+    const until = plain(value) as Record<string, Json>;
+    const isIn = integer(1, exp);
+    return firstOf(ENDS, name => (name in until ? isIn(until[name] as Json, member(at, name)) : undefined));
+  };
   return {
-    room: clean(ROOM_BYTES_MAX, 1),
-    sub: clean(USER_BYTES_MAX, 1),
+    room: clean(ROOM_BYTES_MAX, NO_NAME),
+    sub: clean(USER_BYTES_MAX, NO_NAME),
     role: ROLE,
-    jti: word(jti => /^[!-~]{1,64}$/.test(jti), "visible ASCII, at most 64 bytes"),
+    jti: word(jti => /^[!-~]{1,64}$/.test(jti), "1 to 64 visible ASCII characters"),
     name: clean(NAME_BYTES_MAX),
-    meta: be(meta => bytes(meta) <= META_BYTES_MAX, `at most ${META_BYTES_MAX} bytes`),
+    meta: clean(META_BYTES_MAX, /(?!)/),
     grants: GRANTS,
     at_exp: choice(["close"], { demote: ROLE, grace: integer(1, GRACE_S_MAX) }),
     max_stay: cap,
-    until: (value, at) => ends(u64)(value, at) ?? isWithin(sorted(value), at),
+    until: (value, at) => UNTIL(value, at) ?? within(value, at),
     // RFC 7638.
     cnf: object({ jkt: word(key => decode(key)?.length === 32, "32 bytes in base64url") }, ["jkt"]),
   };
-}
-
-/** The members of an object in the order of the specification. */
-function sorted(value: Json): Json {
-  const members = isObject(value) ? value.members : [];
-  return { members: [...members].sort(([a], [b]) => ENDS.indexOf(a) - ENDS.indexOf(b)) };
 }
 
 /** A token's header. */

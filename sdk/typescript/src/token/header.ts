@@ -40,13 +40,9 @@ export function headerOf(kid: string): string {
 
 function kidOf(header: Uint8Array): string {
   const json = readObject(header);
-  must(
-    json && !HEADER(json, ""),
-    "header_invalid",
-    "the header is not an object of `alg`, `typ` and `kid` alone",
-  );
+  must(json && !HEADER(json, ""), "header_invalid", "the header is not `alg`, `typ` and `kid` alone");
   const { alg, kid, crit } = plain(json) as Record<string, unknown>;
-  must(alg === "HS256", "alg_unsupported", "the header's `alg` is not HS256");
-  must(crit === undefined, "crit_unsupported", "the header has `crit`");
+  must(alg === "HS256", "alg_unsupported", "`alg` is not HS256");
+  must(crit === undefined, "crit_unsupported", "`crit` is not understood");
   return kid as string;
 }

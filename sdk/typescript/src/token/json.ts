@@ -13,11 +13,12 @@ export interface Members {
 export type Json = null | boolean | number | bigint | string | readonly Json[] | Members;
 
 const TOKEN = /[{}[\]]|"(?:[^"\\]|\\.)*"|[^\s,:{}[\]"]+/g;
-const U64_MAX = 0xffff_ffff_ffff_ffffn;
+/** The largest integer of 64 bits. */
+export const U64_MAX = 0xffff_ffff_ffff_ffffn;
 
 /** Whether a value is an object. */
-export function isObject(value: Json): value is Members {
-  return typeof value === "object" && value !== null && "members" in value;
+export function isObject(value: Json | undefined): value is Members {
+  return (value as Members | null | undefined)?.members !== undefined;
 }
 
 /** The value of a whole text, or of its UTF-8; `undefined` where it is not JSON, or has half a surrogate pair. */
@@ -50,14 +51,14 @@ export function readJson(from: string | Uint8Array): Json | undefined {
 /** The object that a whole text, or its UTF-8, is; `undefined` where it is not one. */
 export function readObject(from: string | Uint8Array): Members | undefined {
   const json = readJson(from);
-  return json !== undefined && isObject(json) ? json : undefined;
+  return isObject(json) ? json : undefined;
 }
 
 /** A text, a word or a number. */
 function scalar(token: string): Json {
   if (!/^\d+$/.test(token)) {
     const value: null | boolean | number | string = JSON.parse(token);
-    if (typeof value === "string" && /\p{Cs}/u.test(value)) throw new SyntaxError("half a surrogate pair");
+    if (typeof value === "string" && /\p{Cs}/u.test(value)) throw new SyntaxError();
     return typeof value === "number" ? Number.NaN : value;
   }
   const value = BigInt(token);

@@ -19,20 +19,25 @@ export interface KeyOptions {
   readonly state?: KeyState;
 }
 
+/** The WebCrypto key of a key; given out to this file alone. */
+let hmacOf: (key: Key) => CryptoKey;
+
 /** A key of one app. */
 export class Key {
+  static {
+    hmacOf = key => key.#hmac;
+  }
+
   /** The AppID. */
-  readonly app: number;
+  declare readonly app: number;
   /** The key's id, unique in a deployment. */
-  readonly kid: string;
+  declare readonly kid: string;
   /** What it may still do. */
-  readonly state: KeyState;
+  declare readonly state: KeyState;
   readonly #hmac: CryptoKey;
 
-  private constructor(options: KeyOptions, hmac: CryptoKey) {
-    this.app = options.app;
-    this.kid = options.kid;
-    this.state = options.state ?? "current";
+  private constructor(of: Pick<Key, "app" | "kid" | "state">, hmac: CryptoKey) {
+    Object.assign(this, of);
     this.#hmac = hmac;
   }
 
@@ -45,7 +50,7 @@ export class Key {
    */
   static async hs256(options: KeyOptions): Promise<Key> {
     const { app, kid, secret, state = "current" } = options;
-    const isNamed = Number.isInteger(app) && app >= 0 && app <= 0xffff_ffff && /^[\w-]{1,64}$/.test(kid);
+    const isNamed = app === app >>> 0 && /^[\w-]{1,64}$/.test(kid);
     must(
       isNamed && /^(next|current|retir(ing|ed))$/.test(state),
       "key_invalid",
@@ -62,18 +67,18 @@ export class Key {
     const hmac = { name: "HMAC", hash: "SHA-256" };
     const imported = await crypto.subtle.importKey("raw", bytes, hmac, false, ["sign", "verify"]);
     bytes.fill(0);
-    return new Key(options, imported);
+    return new Key({ app, kid, state }, imported);
   }
+}
 
-  /** The signature of a text, as base64url. */
-  async sign(text: string): Promise<string> {
-    return encode(new Uint8Array(await crypto.subtle.sign("HMAC", this.#hmac, utf8(text))));
-  }
+/** The signature of a text, as base64url. */
+export async function sign(key: Key, text: string): Promise<string> {
+  return encode(new Uint8Array(await crypto.subtle.sign("HMAC", hmacOf(key), utf8(text))));
+}
 
-  /** Whether a signature is this key's, found out in constant time. */
-  async isSigned(text: string, signature: Uint8Array<ArrayBuffer>): Promise<boolean> {
-    return crypto.subtle.verify("HMAC", this.#hmac, signature, utf8(text));
-  }
+/** Whether a signature is a key's, found out in constant time. */
+export function isSigned(key: Key, text: string, signature: Uint8Array<ArrayBuffer>): Promise<boolean> {
+  return crypto.subtle.verify("HMAC", hmacOf(key), signature, utf8(text));
 }
 
 /**
@@ -84,7 +89,7 @@ export class Key {
  * keys.get("k_1")?.state; // "current"
  * ```
  */
-export class Keys implements Iterable<Key> {
+export class Keys {
   readonly #byKid: ReadonlyMap<string, Key>;
 
   /** A set of keys; of two with one id the later counts. */
@@ -95,10 +100,5 @@ export class Keys implements Iterable<Key> {
   /** The key with an id. */
   get(kid: string): Key | undefined {
     return this.#byKid.get(kid);
-  }
-
-  /** Each key. */
-  [Symbol.iterator](): IterableIterator<Key> {
-    return this.#byKid.values();
   }
 }

@@ -48,10 +48,8 @@ export function seat(claims: Claims, roles: readonly Template[]): Grants {
   };
   const role = find(claims.role, "role");
   const { demote } = Object(claims.at_exp) as { demote?: string };
-  if (demote !== undefined) {
-    const isLower = (find(demote, "at_exp.demote").rank ?? 0) < (role.rank ?? 0);
-    must(isLower, "at_exp_invalid", "must be a role of lower rank", "at_exp.demote");
-  }
+  const isLower = demote === undefined || (find(demote, "at_exp.demote").rank ?? 0) < (role.rank ?? 0);
+  must(isLower, "at_exp_invalid", "must be a role of lower rank", "at_exp.demote");
   return narrow(role, claims.grants);
 }
 
@@ -80,16 +78,12 @@ function beyond(rule: Rule, wish: unknown, held: unknown): string | undefined {
     if (index < 0) return undefined;
     return rule === "publish.kinds" || rule === "moderate" ? rule : element(rule, index);
   }
-  return isWider(rule, wish, held) ? rule : undefined;
+  // A role without a second login leaves it to the app; a cap that it does not have bounds nothing.
+  const most = held ?? (rule === "second_login" ? 0 : Infinity);
+  return (rule === "waits" ? held && !wish : width(wish) > width(most)) ? rule : undefined;
 }
 
-/** Whether a flag, a number or a second login is wider. A cap that the role does not have bounds nothing. */
-function isWider(rule: Rule, wish: unknown, held: unknown): boolean {
-  if (rule === "second_login") return width(wish) > width(held ?? "reject");
-  return held !== undefined && (rule === "waits" ? Number(wish) < Number(held) : Number(wish) > Number(held));
-}
-
-/** Second logins in the order of width. */
+/** A flag, a number or a second login as a number: the wider, the larger. */
 function width(one: unknown): number {
-  return one === "reject" ? 0 : one === "replace" ? 1 : (one as { allow: number }).allow;
+  return Object(one).allow ?? (one === "reject" ? 0 : one === "replace" ? 1 : Number(one));
 }

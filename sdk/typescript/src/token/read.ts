@@ -5,20 +5,26 @@ import { LEEWAY_S, type TokenCode, TTL_S_MAX } from "../spec.ts";
 import type { Claims } from "./claims.ts";
 import { member, must } from "./fault.ts";
 import { CLAIM_NAMES, CLAIMS, check, REQUIRED, valuesOf } from "./form.ts";
-import { plain, readObject, write } from "./json.ts";
+import { type Members, plain, readObject, write } from "./json.ts";
 
 type Integer = number | bigint;
 type Times = Readonly<Record<"iat" | "nbf" | "exp", Integer>>;
 
-/** Reads claims that a key of `app` has signed. Without `now` the time of the day is left aside. */
-export function read(text: string | Uint8Array, app: number, now?: Integer): Claims {
+/** The claims as one object, and nothing more known of them. */
+export function objectOf(text: string | Uint8Array): Members {
   const json = readObject(text);
   must(json, "claims_malformed", "the claims are not one JSON object");
+  return json;
+}
+
+/** Reads claims that a key of `app` has signed. Without `now` the time of the day is left aside. */
+export function read(text: string | Uint8Array, app: number, now?: Integer): Claims {
+  const json = objectOf(text);
   check(CLAIMS, json, "claims_malformed");
   const claims = new Map(json.members);
   for (const name of REQUIRED) must(claims.has(name), "claim_missing", "is missing", name);
   for (const name of claims.keys()) {
-    must(CLAIM_NAMES.includes(name), "claim_unknown", "is no claim, or a mistyped one", member("", name));
+    must(CLAIM_NAMES.includes(name), "claim_unknown", "is no claim", member("", name));
   }
   must(claims.get("app") === app, "app_mismatch", "is not the app of the key that signed", "app");
   const said = plain(json) as Record<string, unknown> & Times;
@@ -39,7 +45,7 @@ function checkTimes({ iat, nbf, exp }: Times, now?: Integer): void {
     "exp",
   );
   if (now === undefined) return;
-  must(now < exp, "token_expired", "has passed: the token has expired", "exp");
+  must(now < exp, "token_expired", "has passed", "exp");
   const latest = BigInt(now) + BigInt(LEEWAY_S);
   const early = nbf > latest ? "nbf" : "iat";
   must(
@@ -52,19 +58,10 @@ function checkTimes({ iat, nbf, exp }: Times, now?: Integer): void {
 
 /** Claims in the order of the specification, without those that only state a default, and without `iss`. */
 function tidied(said: Record<string, unknown>): Claims {
-  const filled = (of: unknown): object =>
-    Object.fromEntries(Object.entries(Object(of)).filter(([, one]) => write(one) !== "{}"));
-  const kept: Record<string, unknown> = {
-    ...said,
-    iss: undefined,
-    grants: said["grants"] && filled(said["grants"]),
-  };
-  const isDefault = (value: unknown, name: string): boolean =>
-    value === false ||
-    (name === "at_exp" && value === "close") ||
-    (name === "until" && write(value) === "{}");
-  const entries = CLAIM_NAMES.map(name => [name, kept[name]] as const);
-  return Object.fromEntries(
-    entries.filter(([name, value]) => value !== undefined && !isDefault(value, name)),
-  ) as unknown as Claims;
+  const says = ([name, value]: [string, unknown]): boolean =>
+    !/:undefined$|^iss|^once:false|^at_exp:"close"|^until:\{\}/.test(`${name}:${write(value)}`);
+  const sections = Object.entries(Object(said["grants"])).filter(([, section]) => write(section) !== "{}");
+  const tidy = { ...said, grants: said["grants"] && Object.fromEntries(sections) } as typeof said;
+  const entries = CLAIM_NAMES.map((name): [string, unknown] => [name, tidy[name]]);
+  return Object.fromEntries(entries.filter(says)) as unknown as Claims;
 }

@@ -4,7 +4,7 @@
 import type { Claims } from "./claims.ts";
 import { must } from "./fault.ts";
 import { split } from "./header.ts";
-import type { Keys } from "./key.ts";
+import { isSigned, type Keys } from "./key.ts";
 import { read } from "./read.ts";
 
 /** What a token is verified against. */
@@ -30,11 +30,10 @@ export function nowOf(): number {
 export async function verify(token: string, keys: Keys, options: VerifyOptions = {}): Promise<Claims> {
   const { kid, signed, payload, signature } = split(token);
   const key = keys.get(kid);
-  must(key, "key_unknown", "no key has the header's `kid`");
-  must(key.state !== "retired", "key_retired", "the key is retired; sign with the current one");
-  const isSigned = await key.isSigned(signed, signature);
+  must(key, "key_unknown", "no key has this `kid`");
+  must(key.state !== "retired", "key_retired", "the key is retired");
   must(
-    isSigned,
+    await isSigned(key, signed, signature),
     "signature_invalid",
     "the signature is not the key's; was the secret decoded from base64url?",
   );
