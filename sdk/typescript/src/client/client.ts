@@ -57,33 +57,24 @@ export interface ConnectOptions {
  * @throws `ConnectError`, `RefusedError`, `TokenError`, `TokenDenied`, `KeyError`, and the `signal`'s `AbortError`.
  */
 export async function connect(options: ConnectOptions): Promise<Room> {
-  const { token, cookie = false, signal, clock = platformClock, answerMaxMs = 10_000 } = options;
+  const { token, signal } = options;
   signal?.throwIfAborted();
   const url = relayUrl(options.url);
-  if (token === undefined && !cookie) throw new TypeError("`token` is required unless `cookie`");
+  if (token === undefined && !options.cookie) throw new TypeError("`token` is required unless `cookie`");
   const WebSocket = options.WebSocket ?? (globalThis.WebSocket as unknown as SocketClass | undefined);
   if (!WebSocket) throw new ConnectError("socket_failed", "this platform has no WebSocket: give `WebSocket`");
   const life = new AbortController();
-  const awake: Awake = new Awake(clock, () => room.woke());
-  const room: Room = new Room({
-    url,
-    WebSocket,
-    awake,
-    source: token === undefined ? undefined : new TokenSource(token, awake, life.signal),
-    cookie,
-    life,
-    room: options.room,
-    user: options.user,
-    proofKey: options.proofKey,
-    reconnect: options.reconnect ?? {},
-    retryFirst: options.retryFirst ?? false,
-    silenceMaxMs: options.silenceMaxMs ?? 40_000,
-    answerMaxMs,
-    resume: options.resume,
-    leaveOnPagehide: options.leaveOnPagehide ?? true,
-    frameBytesMax: options.frameBytesMax ?? 1_048_576,
-    random: Math.random,
-  });
+  const awake: Awake = new Awake(options.clock ?? platformClock, () => room.woke());
+  const source = token === undefined ? undefined : new TokenSource(token, awake, life.signal);
+  const room: Room = new Room({ ...DEFAULTS, ...options, url, WebSocket, awake, life, source });
   await room.start(signal);
   return room;
 }
+
+const DEFAULTS = {
+  reconnect: {},
+  silenceMaxMs: 40_000,
+  answerMaxMs: 10_000,
+  leaveOnPagehide: true,
+  frameBytesMax: 1_048_576,
+};

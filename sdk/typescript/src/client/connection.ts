@@ -75,7 +75,7 @@ export class Connection {
       this.#socket = new Socket(settings.WebSocket, settings.url, {
         opened,
         message: data => this.#message(data),
-        closed: (code, reason) => this.giveUp({ code, reason }),
+        closed: (code, reason) => this.giveUp(code, reason),
       });
     });
   }
@@ -93,7 +93,7 @@ export class Connection {
   /** Resolves when the socket is open. */
   async open(): Promise<void> {
     const { awake, answerMaxMs } = this.#settings;
-    const stop = awake.after(answerMaxMs, () => this.giveUp({ code: 0, reason: "" }));
+    const stop = awake.after(answerMaxMs, () => this.giveUp());
     try {
       await Promise.race([this.#opened, this.#failed()]);
     } finally {
@@ -113,7 +113,7 @@ export class Connection {
   /** How it ended; what does not end by itself is ended here after a while. */
   async end(): Promise<End> {
     const { awake, answerMaxMs } = this.#settings;
-    const stop = awake.after(answerMaxMs, () => this.giveUp({ code: 0, reason: "" }));
+    const stop = awake.after(answerMaxMs, () => this.giveUp());
     const end = await this.ended;
     stop();
     return end;
@@ -187,7 +187,7 @@ export class Connection {
     try {
       message = said(data);
     } catch {
-      this.giveUp({ code: 0, reason: "the relay said something that is not of the wire" });
+      this.giveUp(0, "the relay said something that is not of the wire");
     }
     if (message?.is === "reply") this.#answered(message);
     else if (message) this.#pass(message);
@@ -213,7 +213,7 @@ export class Connection {
   /** Asks whether the relay is there. If nothing at all is heard within `ms` of awake time, the connection is lost. */
   probe(ms: number): void {
     if (this.#probing || this.#isOver) return;
-    this.#probing = this.#settings.awake.after(ms, () => this.giveUp({ code: 0, reason: "silence" }));
+    this.#probing = this.#settings.awake.after(ms, () => this.giveUp(0, "silence"));
     this.ask({ op: "ping" }).catch(() => {});
   }
 
@@ -223,7 +223,7 @@ export class Connection {
   }
 
   /** Ends it here, if it has not ended: what is asked still is lost. */
-  giveUp(end: End): void {
+  giveUp(code = 0, reason = ""): void {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#stopSilence();
@@ -234,7 +234,7 @@ export class Connection {
       failed(new LostError());
     }
     this.#waiting.clear();
-    this.#end(end);
+    this.#end({ code, reason });
   }
 }
 

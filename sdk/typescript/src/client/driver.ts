@@ -13,13 +13,11 @@ import type { TokenSource } from "./token.ts";
 export interface DriverSettings extends ConnectionSettings, LoginSettings {
   source: TokenSource | undefined;
   reconnect: Reconnect | false;
-  retryFirst: boolean;
+  retryFirst?: boolean;
   /** Whether the handshake logs in. */
-  cookie: boolean;
+  cookie?: boolean;
   /** Ends with the room. */
   life: AbortController;
-  /** A number from 0 to 1. */
-  random(): number;
 }
 
 /** What a driver says to its room. */
@@ -108,7 +106,7 @@ export class Driver {
     this.#isSeated = false;
     this.#endPause?.(false);
     this.settings.awake.stop();
-    this.#connection?.giveUp({ code: closed.code, reason: closed.reason });
+    this.#connection?.giveUp(closed.code, closed.reason);
     this.#connection = undefined;
     this.#events.closed(closed);
   }
@@ -142,7 +140,7 @@ export class Driver {
       } catch (cause) {
         // Of a connection that went in the middle, its close says what to do.
         const error = cause instanceof LostError ? closedWith(await connection.end()) : cause;
-        connection.giveUp({ code: 0, reason: "" });
+        connection.giveUp();
         this.#connection = undefined;
         const { next } = closedBy(error);
         if (next !== "token") throw error;
@@ -170,7 +168,7 @@ export class Driver {
 
   /** Brings the connection back, as often as it takes and the close table allows; else what it failed of. */
   async #retry(because: StagedoorError, closed: Closed, isFirst: boolean): Promise<unknown> {
-    const { awake, random, reconnect } = this.settings;
+    const { awake, reconnect } = this.settings;
     for (let attempt = 1; ; attempt += 1) {
       if (reconnect === false || closed.next === "stop" || attempt > (reconnect.attemptsMax ?? 100)) {
         this.close(closed);
@@ -178,7 +176,7 @@ export class Driver {
       }
       const isWoken = awake.clock.now() - this.#wokeAt < WOKE_MS;
       this.#wokeAt = -Infinity;
-      const pauseMs = isWoken ? 0 : delayMs(closed.next, attempt, random(), reconnect);
+      const pauseMs = isWoken ? 0 : delayMs(closed.next, attempt, Math.random(), reconnect);
       this.#events.reconnecting({ attempt, delayMs: pauseMs, because });
       // An attempt after a wake is not one more that failed.
       if ((await this.#pause(pauseMs)) || isWoken) attempt -= 1;

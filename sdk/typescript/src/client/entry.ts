@@ -6,9 +6,9 @@ import type { ProofKey } from "./proof.ts";
 
 /** What a login names besides what it presents. */
 export interface LoginSettings {
-  proofKey: Pick<ProofKey, "prove"> | undefined;
-  room: string | undefined;
-  user: string | undefined;
+  proofKey?: Pick<ProofKey, "prove">;
+  room?: string;
+  user?: string;
 }
 
 /** What logs in; nothing: the handshake's cookie. */
@@ -41,7 +41,7 @@ export async function proven<T>(
   connection: Connection,
   fields: Fields,
   presented: string,
-  proofKey: LoginSettings["proofKey"],
+  proofKey: LoginSettings["proofKey"] | undefined,
   then?: (answer: T) => T,
 ): Promise<T> {
   try {

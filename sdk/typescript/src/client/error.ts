@@ -3,18 +3,6 @@ import type { Code, Next, WireError } from "../spec.ts";
 import { nextAfter } from "./close.ts";
 import type { Camel } from "./event.ts";
 
-/** What every error of the client has. */
-interface Details {
-  /** For programs. */
-  code: string;
-  /** What to do next. */
-  next: Next;
-  /** What happened, and what to do about it. */
-  message: string;
-  /** The error below this one. */
-  cause?: unknown;
-}
-
 /**
  * Every error of the client, apart from the platform's `AbortError`.
  *
@@ -33,14 +21,15 @@ export class StagedoorError extends Error {
   /** What to do: try again `now` or `later`, bring another `token`, or `stop`. */
   readonly next: Next;
 
-  constructor({ code, next, message, cause }: Details) {
+  /** @internal */
+  constructor(code: string, next: Next, message: string, cause?: unknown) {
     super(message, cause === undefined ? undefined : { cause });
     this.code = code;
     this.next = next;
   }
 }
 
-/** A refusal as the relay writes it. @internal */
+/** A refusal as the relay writes it. */
 export type Refusal = Camel<WireError>;
 
 /** Refusals that time mends. */
@@ -79,7 +68,7 @@ export class RefusedError extends StagedoorError {
 
   /** @internal */
   constructor({ code, message, ...details }: Refusal, isLogin = false) {
-    super({ code, message: `${code}: ${message}`, next: nextOf(code, isLogin) });
+    super(code, nextOf(code, isLogin), `${code}: ${message}`);
     Object.assign(this, details);
   }
 
@@ -103,7 +92,7 @@ export class ConnectError extends StagedoorError {
 
   /** @internal */
   constructor(code: "url_invalid" | "socket_failed" | "closed", message: string, closeCode = 0) {
-    super({ code, message, next: code === "url_invalid" ? "stop" : nextAfter(closeCode) });
+    super(code, code === "url_invalid" ? "stop" : nextAfter(closeCode), message);
     this.closeCode = closeCode;
   }
 }
@@ -123,7 +112,7 @@ export class TokenError extends StagedoorError {
       code === "token_again"
         ? "gave a token that was refused already: mint a new one"
         : "gave no token: see `cause`";
-    super({ code, next, message: `the token source ${what}`, cause });
+    super(code, next, `the token source ${what}`, cause);
   }
 }
 
@@ -141,7 +130,7 @@ export class TokenError extends StagedoorError {
 export class TokenDenied extends StagedoorError {
   override readonly name: string = "TokenDenied";
   constructor(message = "the token source gives no token any more") {
-    super({ code: "token_denied", next: "stop", message });
+    super("token_denied", "stop", message);
   }
 }
 
@@ -156,11 +145,7 @@ export class LostError extends StagedoorError {
   override readonly name: string = "LostError";
   /** @internal */
   constructor() {
-    super({
-      code: "lost",
-      next: "later",
-      message: "the connection was lost: whether it was done is not known",
-    });
+    super("lost", "later", "the connection was lost: whether it was done is not known");
   }
 }
 
@@ -175,7 +160,7 @@ export class TimeoutError extends StagedoorError {
   override readonly name: string = "TimeoutError";
   /** @internal */
   constructor() {
-    super({ code: "answer_timeout", next: "later", message: "no answer came within `answerMaxMs`" });
+    super("answer_timeout", "later", "no answer came within `answerMaxMs`");
   }
 }
 
@@ -190,7 +175,7 @@ export class ClosedError extends StagedoorError {
   override readonly name: string = "ClosedError";
   /** @internal */
   constructor() {
-    super({ code: "closed", next: "stop", message: "the room is closed: `room.closed` says why" });
+    super("closed", "stop", "the room is closed: `room.closed` says why");
   }
 }
 
@@ -205,7 +190,7 @@ export class InvalidError extends StagedoorError {
   override readonly name: string = "InvalidError";
   /** @internal */
   constructor(code: "name_invalid" | "value_invalid" | "too_large", message: string) {
-    super({ code, next: "stop", message });
+    super(code, "stop", message);
   }
 }
 
@@ -220,6 +205,6 @@ export class KeyError extends StagedoorError {
   override readonly name: string = "KeyError";
   /** @internal */
   constructor(code: "key_missing" | "key_invalid", message: string, cause?: unknown) {
-    super({ code, next: "stop", message, cause });
+    super(code, "stop", message, cause);
   }
 }

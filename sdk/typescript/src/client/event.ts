@@ -87,7 +87,7 @@ export type RelayEvents = {
   [K in Exclude<keyof spec.Events, Private> as CamelName<K>]: Camel<spec.Events[K]>;
 };
 
-/** One event of the relay with its name. @internal */
+/** One event of the relay with its name. */
 export type RelayEvent = Named<RelayEvents>;
 
 /** Events by their names become events with their names. */
@@ -137,7 +137,7 @@ export const RELAY_EVENTS: ReadonlySet<string> = new Set<keyof RelayEvents>([
   "closing",
 ]);
 
-/** The request that begins a stream. @internal */
+/** The request that begins a stream. */
 export interface PublishRequest {
   readonly op: "publish";
   readonly stream: string;

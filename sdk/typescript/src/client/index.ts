@@ -16,7 +16,34 @@ export {
   TokenDenied,
   TokenError,
 } from "./error.ts";
-export type * from "./event.ts";
+export type {
+  Asking,
+  Camel,
+  CamelName,
+  ClockState,
+  Closed,
+  Cursor,
+  Delivery,
+  Ending,
+  FoundStream,
+  Frame,
+  Grants,
+  Kind,
+  KnownCode,
+  Member,
+  Next,
+  Outcome,
+  Place,
+  RelayEvents,
+  RoomEvent,
+  RoomEvents,
+  StateEntry,
+  Status,
+  StreamInfo,
+  To,
+  Why,
+} from "./event.ts";
+export type { Lists } from "./lists.ts";
 export type { Saved } from "./memory.ts";
 export type { Admitted, Invited, InviteOptions, Moderation } from "./moderation.ts";
 export { ProofKey } from "./proof.ts";

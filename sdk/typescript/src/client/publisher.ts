@@ -3,7 +3,7 @@ import type { Driver } from "./driver.ts";
 import { Emitter } from "./emitter.ts";
 import { InvalidError } from "./error.ts";
 import type { Ending, Kind, PublishRequest } from "./event.ts";
-import type { Own, OwnState } from "./own.ts";
+import type { OwnState } from "./own.ts";
 
 /** Where a stream of the member's own is. */
 export type PublisherState = "live" | "denied" | "away" | "ended";
@@ -45,7 +45,7 @@ const LOOK_MS = 20;
  * if (camera.send(bytes, { keyframe: true }) === "full") await camera.drained();
  * ```
  */
-export class Publisher extends Emitter<PublisherEvents> implements Own {
+export class Publisher extends Emitter<PublisherEvents> {
   /** @internal */
   readonly request: PublishRequest;
   /** @internal */

@@ -90,7 +90,7 @@ export class Renewer {
   async #obey(connection: Connection | undefined): Promise<void> {
     if (!connection || this.#obeying === connection) return;
     this.#obeying = connection;
-    const { awake, random, reconnect } = this.#driver.settings;
+    const { awake, reconnect } = this.#driver.settings;
     for (let attempt = 1; this.#driver.connection === connection; attempt += 1) {
       try {
         await this.renew(connection, this.#why);
@@ -101,7 +101,7 @@ export class Renewer {
         if (next === "token") this.#why = "refused";
       }
       await new Promise<void>(resolve => {
-        const stop = awake.after(delayMs("later", attempt, random(), reconnect || {}), resolve);
+        const stop = awake.after(delayMs("later", attempt, Math.random(), reconnect || {}), resolve);
         void connection.ended.then(() => {
           stop();
           resolve();

@@ -48,9 +48,9 @@ export interface PublishOptions {
 /** A page of the members. */
 export type MembersPage = Camel<Answers["members"]>;
 
-/** What a room is made of. @internal */
+/** What a room is made of. */
 export interface RoomSettings extends DriverSettings {
-  resume: Resume | undefined;
+  resume?: Resume;
   leaveOnPagehide: boolean;
   frameBytesMax: number;
 }
@@ -393,11 +393,11 @@ export class Room extends Moderation {
     if (!this.#settings.leaveOnPagehide) return;
     // A page in the browser's cache would keep its seat without anybody there; when it is back, so is the room.
     if (!isForGood) {
-      connection?.giveUp({ code: 0, reason: "the page is in the browser's cache" });
+      connection?.giveUp(0, "the page is in the browser's cache");
       return;
     }
     connection?.ask({ op: "leave" }).catch(() => {});
-    this.#settings.resume = undefined;
+    delete this.#settings.resume;
     this.#driver.close({ code: 4300, reason: "left", next: "stop" });
   }
 

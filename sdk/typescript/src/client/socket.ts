@@ -3,13 +3,21 @@ import { ConnectError } from "./error.ts";
 
 /** The part of the platform's `WebSocket` that is used. */
 export interface SocketLike {
+  /** Set to `arraybuffer`. */
   binaryType: string;
+  /** Bytes that wait to be written. */
   readonly bufferedAmount: number;
+  /** Sends a message. */
   send(data: string | Uint8Array<ArrayBuffer>): void;
+  /** Closes. */
   close(): void;
+  /** It is open. */
   onopen: ((event: never) => void) | null;
+  /** A message came. */
   onmessage: ((event: never) => void) | null;
+  /** It closed, or never opened. */
   onclose: ((event: never) => void) | null;
+  /** Something failed; `onclose` follows. */
   onerror: ((event: never) => void) | null;
 }
 

@@ -105,25 +105,22 @@ export class TokenSource {
 
   async #call(source: Exclude<Token, string>, why: TokenWhy): Promise<string> {
     const call = new AbortController();
+    const { signal } = call;
     const end = () => call.abort(this.#life.reason);
+    const stop = this.#awake.after(SOURCE_MAX_MS, () =>
+      call.abort(new TokenError("token_source_timeout", "later")),
+    );
+    const aborted = new Promise<never>((_, reject) => {
+      signal.addEventListener("abort", () => reject(signal.reason));
+    });
     this.#life.addEventListener("abort", end);
-    let stop = () => {};
     try {
-      this.#life.throwIfAborted();
-      const over = new Promise<never>((_, reject) => {
-        call.signal.addEventListener("abort", () => reject(call.signal.reason));
-        stop = this.#awake.after(SOURCE_MAX_MS, () =>
-          call.abort(new TokenError("token_source_timeout", "later")),
-        );
-      });
-      over.catch(() => {});
-      const text = await Promise.race([source({ why, signal: call.signal }), over]);
-      if (typeof text !== "string" || !text.trim()) throw new TypeError("a token source gives a text");
+      const text = await Promise.race([source({ why, signal }), aborted]);
+      if (typeof text !== "string" || !text) throw new TypeError("a token source gives a text");
       return text;
     } catch (error) {
-      if (error instanceof TokenDenied || (call.signal.aborted && error === call.signal.reason)) throw error;
-      if (call.signal.reason instanceof TokenError) throw call.signal.reason;
-      throw new TokenError("token_source_failed", "later", error);
+      if (signal.aborted) throw signal.reason;
+      throw error instanceof TokenDenied ? error : new TokenError("token_source_failed", "later", error);
     } finally {
       stop();
       this.#life.removeEventListener("abort", end);
