@@ -10,6 +10,8 @@ export default defineConfig(
     platform: "neutral" as const,
     target: "es2022",
     dts: true,
+    // A room can be disposed of; users may not have named the library that says what that is.
+    banner: { dts: '/// <reference lib="esnext.disposable" />' },
     sourcemap: false,
     clean: index === 0,
   })),

@@ -7,6 +7,5 @@ export default defineConfig({
     globalSetup: "test/client/relay/setup.ts",
     testTimeout: 30_000,
     hookTimeout: 30_000,
-    fileParallelism: false,
   },
 });

@@ -120,20 +120,20 @@ export class Connection {
   }
 
   /** The answer to the login that the handshake brought. */
-  handshake(): Promise<unknown> {
-    return this.#wait(HANDSHAKE_ID, "login", answer => answer);
+  handshake<A>(): Promise<A> {
+    return this.#wait(HANDSHAKE_ID, true);
   }
 
   /** Asks. `then` runs as soon as the answer is read, before anything that follows it. */
-  ask<A, T = A>(fields: Fields, then: (answer: A) => T = answer => answer as unknown as T): Promise<T> {
+  ask<A>(fields: Fields, then?: (answer: A) => void): Promise<A> {
     const id = this.#nextId++;
     const text = requestText({ ...fields, id });
-    const answer = this.#wait(id, fields.op, then as (answer: unknown) => T);
+    const answer = this.#wait(id, fields.op === "login" || fields.op === "renew", then);
     if (!this.#isOver) this.#socket.send(text);
     return answer;
   }
 
-  #wait<T>(id: number, op: string, then: (answer: unknown) => T): Promise<T> {
+  #wait<A>(id: number, isLogin: boolean, then?: (answer: A) => void): Promise<A> {
     return new Promise((resolve, reject) => {
       if (this.#isOver) return reject(new LostError());
       const { awake, answerMaxMs } = this.#settings;
@@ -141,18 +141,11 @@ export class Connection {
         this.#waiting.delete(id);
         reject(new TimeoutError());
       });
-      this.#waiting.set(id, {
-        stop,
-        ok: answer => {
-          try {
-            resolve(then(answer));
-          } catch (error) {
-            reject(error);
-          }
-        },
-        failed: reject,
-        isLogin: op === "login" || op === "renew",
-      });
+      const ok = (answer: A) => {
+        then?.(answer);
+        resolve(answer);
+      };
+      this.#waiting.set(id, { stop, ok: ok as (answer: unknown) => void, failed: reject, isLogin });
     });
   }
 

@@ -142,6 +142,7 @@ export class Driver {
         const error = cause instanceof LostError ? closedWith(await connection.end()) : cause;
         connection.giveUp();
         this.#connection = undefined;
+        this.#events.lost();
         const { next } = closedBy(error);
         if (next !== "token") throw error;
         if (token !== undefined) source?.drop(token, whyOf(error));

@@ -27,7 +27,7 @@ export async function logIn(
   const { proofKey, room, user } = settings;
   const presented = credential.ticket ?? credential.token;
   try {
-    if (presented === undefined) return (await connection.handshake()) as Seat;
+    if (presented === undefined) return await connection.handshake<Seat>();
     return await proven(connection, { op: "login", ...credential, room, user }, presented, proofKey);
   } catch (error) {
     // The close that follows says what to do; to a refusal that asks for a proof there is none.
@@ -42,7 +42,7 @@ export async function proven<T>(
   fields: Fields,
   presented: string,
   proofKey: LoginSettings["proofKey"] | undefined,
-  then?: (answer: T) => T,
+  then?: (answer: T) => void,
 ): Promise<T> {
   try {
     return await connection.ask(fields, then);

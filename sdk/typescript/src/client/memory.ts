@@ -57,10 +57,9 @@ export class Memory<T extends Own = Own> {
     this.ticket = ticket;
   }
 
-  /** Streams were found; the names of those that were read before and did not go on. */
-  found(streams: readonly FoundStream[]): string[] {
+  /** Streams were found. */
+  found(streams: readonly FoundStream[]): void {
     for (const stream of streams) this.#reading.set(stream.stream, { stream, next: stream.seq });
-    return streams.filter(({ resumed }) => resumed === false).map(({ name }) => name);
   }
 
   /** The streams that are read and that one of these patterns matches. */
@@ -95,13 +94,13 @@ export class Memory<T extends Own = Own> {
   }
 
   /** Patterns were subscribed to. */
-  subscribed(patterns: readonly string[], streams: readonly FoundStream[]): string[] {
+  subscribed(patterns: readonly string[], streams: readonly FoundStream[]): void {
     for (const pattern of patterns) {
       this.due.delete(pattern);
       this.patterns.add(pattern);
     }
     this.#places = this.#places.filter(({ stream }) => !matches(patterns, stream));
-    return this.found(streams);
+    this.found(streams);
   }
 
   /** Patterns that could not be taken up, and are wanted still. */

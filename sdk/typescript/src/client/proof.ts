@@ -101,7 +101,7 @@ export class ProofKey {
     }
   }
 
-  /** The proof for a token or ticket that is presented, over the relay's nonce. @internal */
+  /** The proof for a token or ticket that is presented, over the relay's nonce. The client asks for it. */
   async prove(presented: string, nonce: string): Promise<string> {
     const header = `{"typ":"dpop+jwt","alg":"ES256","jwk":${this.#jwk}}`;
     const claims = JSON.stringify({ nonce, ath: await sha256(presented) });

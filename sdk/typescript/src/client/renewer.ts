@@ -76,7 +76,6 @@ export class Renewer {
       return await proven<Renewed>(connection, { op: "renew", token: text }, text, proofKey, renewed => {
         source.accepted(text, renewed.exp);
         this.#events.renewed(renewed);
-        return renewed;
       });
     } catch (error) {
       if (!(error instanceof StagedoorError) || error instanceof LostError) throw error;

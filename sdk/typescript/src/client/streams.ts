@@ -39,10 +39,7 @@ export class Streams implements PublisherRoom, SubscriptionRoom {
     const connection = this.driver.seated();
     this.memory.own.push(publisher);
     try {
-      await connection.ask<Answer>(request, answer => {
-        this.#began(connection, publisher, answer);
-        return answer;
-      });
+      await connection.ask<Answer>(request, answer => this.#began(connection, publisher, answer));
       return publisher;
     } catch (error) {
       this.#forget(publisher);
@@ -95,20 +92,12 @@ export class Streams implements PublisherRoom, SubscriptionRoom {
     }
   }
 
-  /** Asks for patterns; the streams found, and the names of those that did not go on. */
-  async #subscribe(
-    connection: Connection,
-    streams: readonly string[],
-  ): Promise<{ found: FoundStream[]; anew: string[] }> {
-    const { memory } = this;
-    const from = memory.places(streams);
-    return connection.ask(
-      { op: "subscribe", streams, from: from.length ? from : undefined },
-      (answer: Found) => ({
-        found: answer.streams,
-        anew: memory.subscribed(streams, answer.streams),
-      }),
-    );
+  /** Asks for patterns; the streams found. */
+  async #subscribe(connection: Connection, streams: readonly string[]): Promise<readonly FoundStream[]> {
+    const from = this.memory.places(streams);
+    const fields = { op: "subscribe", streams, from: from.length ? from : undefined };
+    return (await connection.ask<Found>(fields, answer => this.memory.subscribed(streams, answer.streams)))
+      .streams;
   }
 
   async unsubscribe(subscription: Subscription): Promise<void> {
@@ -117,8 +106,9 @@ export class Streams implements PublisherRoom, SubscriptionRoom {
     const streams = subscription.patterns.filter(pattern => !others.includes(pattern));
     const { connection } = this.driver;
     if (!streams.length) return;
-    if (!connection) return this.memory.unsubscribed(streams);
-    await connection.ask({ op: "unsubscribe", streams }, () => this.memory.unsubscribed(streams));
+    const taken = () => this.memory.unsubscribed(streams);
+    if (connection) await connection.ask({ op: "unsubscribe", streams }, taken);
+    else taken();
   }
 
   reading(patterns: readonly string[]): FoundStream[] {
@@ -127,28 +117,30 @@ export class Streams implements PublisherRoom, SubscriptionRoom {
 
   /** The connection is gone. */
   lost(): void {
-    this.#before = this.memory.lost();
-    for (const publisher of this.memory.own) if (publisher.held === "live") publisher.held = "asked";
+    for (const stream of this.memory.lost()) this.#before.set(stream.name, stream);
   }
 
   /** What was read when the connection went. */
-  #before: FoundStream[] = [];
+  readonly #before = new Map<string, FoundStream>();
 
   /** What was published and read goes on. The names of the streams that did not go on without a gap. */
   async takeUp(connection: Connection): Promise<string[]> {
     const { memory } = this;
     const patterns = [...memory.patterns];
     memory.due.clear();
-    const published = memory.own.map(publisher => this.#publishAgain(connection, publisher));
-    const subscribed = patterns.length ? this.#subscribeAgain(connection, patterns) : { found: [], anew: [] };
-    const refused = (await Promise.all(published)).flat();
-    const { found, anew } = await subscribed;
-    const isThere = (name: string) => found.some(stream => stream.name === name);
-    const gone = this.#before.filter(({ name }) => !isThere(name));
+    const [found, ...refused] = await Promise.all([
+      patterns.length ? this.#subscribeAgain(connection, patterns) : [],
+      ...memory.own.map(publisher => this.#publishAgain(connection, publisher)),
+    ]);
+    for (const stream of found) {
+      this.#before.delete(stream.name);
+      this.#tell(stream.name, "found", stream);
+    }
+    const gone = [...this.#before.values()];
+    this.#before.clear();
     for (const stream of gone) this.#tell(stream.name, "ended", { stream, reason: "lost" });
-    for (const stream of found) this.#tell(stream.name, "found", stream);
-    this.#before = [];
-    return [...refused, ...gone.map(({ name }) => name), ...anew];
+    const anew = found.filter(({ resumed }) => resumed === false);
+    return [...refused.flat(), ...[...gone, ...anew].map(({ name }) => name)];
   }
 
   /** Asks for a stream of the member's own again; its name if it is refused. */
@@ -157,7 +149,6 @@ export class Streams implements PublisherRoom, SubscriptionRoom {
     try {
       await connection.ask<Answer>(publisher.request, answer => {
         if (this.#began(connection, publisher, answer)) publisher.emit("begun", undefined);
-        return answer;
       });
       return [];
     } catch (error) {
@@ -180,19 +171,18 @@ export class Streams implements PublisherRoom, SubscriptionRoom {
   async #subscribeAgain(
     connection: Connection,
     patterns: readonly string[],
-  ): Promise<{ found: FoundStream[]; anew: string[] }> {
+  ): Promise<readonly FoundStream[]> {
     try {
       return await this.#subscribe(connection, patterns);
     } catch (error) {
       if (!(error instanceof RefusedError)) throw error;
       if (patterns.length === 1 || error.code !== "subscribe_denied" || this.#lists.waiting) {
         this.memory.refused(patterns);
-        return { found: [], anew: [] };
+        return [];
       }
       const middle = Math.ceil(patterns.length / 2);
       const halves = [patterns.slice(0, middle), patterns.slice(middle)];
-      const both = await Promise.all(halves.map(half => this.#subscribeAgain(connection, half)));
-      return { found: both.flatMap(({ found }) => found), anew: both.flatMap(({ anew }) => anew) };
+      return (await Promise.all(halves.map(half => this.#subscribeAgain(connection, half)))).flat();
     }
   }
 
@@ -208,7 +198,7 @@ export class Streams implements PublisherRoom, SubscriptionRoom {
     const due = [...this.memory.due];
     this.memory.due.clear();
     this.#subscribeAgain(connection, due)
-      .then(({ found }) => {
+      .then(found => {
         for (const stream of found) this.#tell(stream.name, "found", stream);
         if (found.length) this.#lists.emit("subscribed", { streams: found });
       })

@@ -247,3 +247,36 @@ test("of patterns that are taken up again the denied one waits and the others go
   await settle();
   expect(asked().at(-1)).toEqual(["b"]);
 });
+
+test("a connection that goes while streams are taken up keeps their places", async () => {
+  const double = new RelayDouble();
+  const room = await seat(double);
+  const stream = { stream: 3, name: "pos", user: "ben", role: "host", kind: "data", delivery: "reliable" };
+  let resumed: boolean | undefined;
+  double.answer = ({ op }) => {
+    if (op === "login") return SEAT;
+    if (op === "subscribe")
+      return { streams: [{ ...stream, epoch: 7, seq: 4, ...(resumed && { resumed }) }] };
+    return op === "publish" ? { stream: 9, epoch: 1 } : {};
+  };
+  await room.subscribe("pos");
+  await room.publish("own", "data");
+  const answered = double.answer;
+  double.answer = (request, socket) => {
+    if (request.op === "publish") queueMicrotask(() => socket.end());
+    return request.op === "publish" ? undefined : answered(request, socket);
+  };
+  resumed = true;
+  double.socket.end();
+  await double.run(600);
+  double.answer = answered;
+  const reconnected = room.once("reconnected");
+  await double.run(5000);
+  expect(await reconnected).toMatchObject({ streamsBegunAnew: [] });
+  const logins = double.sockets
+    .slice(1)
+    .map(({ sent }) => sent.find(({ op }) => op === "subscribe") as unknown as { from: unknown })
+    .map(({ from }) => from);
+  expect(logins.length).toBeGreaterThan(1);
+  for (const from of logins) expect(from).toEqual([{ stream: "pos", epoch: 7, seq: 4 }]);
+});
