@@ -1,16 +1,17 @@
-//! The project's only scripts: `cargo xtask dev|check|order|test|bench|soak|budget`.
+//! The project's only scripts: `cargo xtask dev|check|order|test|web|bench|soak|budget`.
 //!
 //! In reading order; a file uses only files further down:
 //!
 //! 1. [`tasks`]: what each does.
 //! 2. [`budget`]: instructions of the hot paths.
-//! 3. [`install`]: what tests need that is not Rust.
-//! 4. [`links`]: links between documents.
-//! 5. [`sizes`]: how long files are.
-//! 6. [`order`]: a file uses only files further down its crate's list.
-//! 7. [`uses`]: the paths that a file names.
-//! 8. [`source`]: Rust source as words.
-//! 9. [`step`]: one child process, and the table of how all went.
+//! 3. [`web`]: the web parts.
+//! 4. [`install`]: what tests need that is not Rust.
+//! 5. [`links`]: links between documents.
+//! 6. [`sizes`]: how long files are.
+//! 7. [`order`]: a file uses only files further down its crate's list.
+//! 8. [`uses`]: the paths that a file names.
+//! 9. [`source`]: Rust source as words.
+//! 10. [`step`]: one child process, and the table of how all went.
 
 mod budget;
 mod install;
@@ -21,6 +22,7 @@ mod source;
 mod step;
 mod tasks;
 mod uses;
+mod web;
 
 use std::process::ExitCode;
 
@@ -42,6 +44,12 @@ enum Task {
     Order,
     /// `check`, then every test of every language, installing what it needs.
     Test,
+    /// The web parts: installs what they need, checks types, lints, tests and builds them; a part of `test`.
+    Web {
+        /// Write the documentation of the TypeScript SDK too, into sdk/typescript/docs.
+        #[arg(long)]
+        docs: bool,
+    },
     /// Stagedoor side by side with a floor and its peers; writes benches/RESULTS.md.
     Bench(tasks::Bench),
     /// A webinar for ten minutes, and with `--attack` hostile clients beside it; further arguments go to the program.
@@ -64,6 +72,7 @@ fn main() -> ExitCode {
         Task::Check => tasks::check(),
         Task::Order => tasks::order(),
         Task::Test => tasks::test(),
+        Task::Web { docs } => web::task(docs),
         Task::Bench(asked) => tasks::bench(&asked),
         Task::Soak { arguments } => tasks::soak(&arguments),
         Task::Budget { write } => budget::task(write),

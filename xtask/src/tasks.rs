@@ -5,6 +5,7 @@ use clap::Args;
 use crate::{
     budget, install, links, order, sizes,
     step::{Steps, command, root, say},
+    web,
 };
 
 /// Builds and starts Stagedoor for development.
@@ -17,7 +18,7 @@ pub(crate) fn dev(arguments: &[String]) -> bool {
 
 /// Steps of `checks`, and those that `test` has besides.
 const CHECKS: usize = 8;
-const TESTS: usize = 7;
+const TESTS: usize = 8 + web::STEPS;
 
 fn checks(steps: &mut Steps) {
     steps.run("formatting", command("cargo", &["fmt", "--all", "--check"]));
@@ -79,7 +80,11 @@ pub(crate) fn test() -> bool {
         "vectors are what their script makes",
         command("python3", &["spec/vectors/make.py", "--check"]),
     );
+    let web = web::steps_of(&mut steps);
     steps.run("the binary", command("cargo", &["build", "--package", "stagedoor", "--quiet"]));
+    if let Some(web) = web {
+        steps.run("tokens between TypeScript and others", web.facts("test/token"));
+    }
     tests(&mut steps);
     budget::step(&mut steps);
     steps.finish()
