@@ -45,7 +45,7 @@ const HALF_PAIR = /(?:^|[^\\])(?:\\\\)*\\ud[89a-f]/;
 export class Connection {
   readonly #settings: ConnectionSettings;
   readonly #hear: (said: Unasked) => void;
-  #socket!: Socket;
+  #socket: Socket | undefined;
   readonly #opened: Promise<void>;
   readonly #silence: Silence;
   readonly #waiting = new Map<number, Waiting>();
@@ -71,12 +71,16 @@ export class Connection {
     this.ended = new Promise(resolve => {
       this.#end = resolve;
     });
-    this.#opened = new Promise(opened => {
-      this.#socket = new Socket(settings.WebSocket, settings.url, {
-        opened,
-        message: data => this.#message(data),
-        closed: (code, reason) => this.giveUp(code, reason),
-      });
+    this.#opened = new Promise((opened, failed) => {
+      try {
+        this.#socket = new Socket(settings.WebSocket, settings.url, {
+          opened,
+          message: data => this.#message(data),
+          closed: (code, reason) => this.giveUp(code, reason),
+        });
+      } catch (error) {
+        failed(new ConnectError("url_invalid", `the platform refuses the address: ${error}`));
+      }
     });
   }
 
@@ -87,7 +91,7 @@ export class Connection {
 
   /** Bytes that wait to be written. */
   get bufferedBytes(): number {
-    return this.#socket.bufferedBytes;
+    return this.#socket?.bufferedBytes ?? 0;
   }
 
   /** Resolves when the socket is open. */
@@ -129,7 +133,7 @@ export class Connection {
     const id = this.#nextId++;
     const text = requestText({ ...fields, id });
     const answer = this.#wait(id, fields.op === "login" || fields.op === "renew", then);
-    if (!this.#isOver) this.#socket.send(text);
+    if (!this.#isOver) this.#socket?.send(text);
     return answer;
   }
 
@@ -151,7 +155,7 @@ export class Connection {
 
   /** Sends a data frame. */
   frame(stream: number, keyframe: boolean, payload: Uint8Array): void {
-    this.#socket.send(dataFrame(stream, keyframe, payload));
+    this.#socket?.send(dataFrame(stream, keyframe, payload));
   }
 
   /** Waits for all that completes the login's lists, and takes it out of what waits for `release`. */
@@ -221,7 +225,7 @@ export class Connection {
     this.#isOver = true;
     this.#stopSilence();
     this.#stopProbe();
-    this.#socket.giveUp();
+    this.#socket?.giveUp();
     for (const { stop, failed } of this.#waiting.values()) {
       stop();
       failed(new LostError());

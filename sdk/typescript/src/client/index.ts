@@ -1,4 +1,7 @@
 // The entry `@stagedoor/sdk/client`: join a room from a browser, Node, Deno, Bun or a worker.
+
+/** The words of the wire as `spec/wire.md` has them: fields in snake case. */
+export type * as wire from "../spec.ts";
 export type { Clock } from "./awake.ts";
 export type { Reconnect } from "./backoff.ts";
 export type { Allowed, Can } from "./can.ts";

@@ -6,8 +6,12 @@ import { expect, test } from "vitest";
 
 /** Every global that a page has and a server has not, or that would begin something. */
 const WATCHED = [
-  ..."window document navigator location self localStorage sessionStorage indexedDB addEventListener".split(" "),
-  ..."WebSocket fetch crypto setTimeout setInterval requestAnimationFrame queueMicrotask reportError".split(" "),
+  ..."window document navigator location self localStorage sessionStorage indexedDB addEventListener".split(
+    " ",
+  ),
+  ..."WebSocket fetch crypto setTimeout setInterval requestAnimationFrame queueMicrotask reportError".split(
+    " ",
+  ),
 ];
 
 test("importing on a server touches nothing", async () => {

@@ -280,3 +280,24 @@ test("a connection that goes while streams are taken up keeps their places", asy
   expect(logins.length).toBeGreaterThan(1);
   for (const from of logins) expect(from).toEqual([{ stream: "pos", epoch: 7, seq: 4 }]);
 });
+
+test("an address that the platform refuses is said to be wrong, and not tried again", async () => {
+  const double = new RelayDouble();
+  let made = 0;
+  class Refusing {
+    constructor() {
+      made += 1;
+      throw new DOMException("mixed content", "SecurityError");
+    }
+  }
+  const WebSocket = Refusing as unknown as typeof double.WebSocket;
+  const attempt = connect({
+    url: "ws://relay/",
+    token: "t",
+    WebSocket,
+    clock: double.clock,
+    retryFirst: true,
+  });
+  await expect(attempt).rejects.toMatchObject({ name: "ConnectError", code: "url_invalid", next: "stop" });
+  expect(made).toBe(1);
+});
