@@ -301,3 +301,52 @@ test("an address that the platform refuses is said to be wrong, and not tried ag
   await expect(attempt).rejects.toMatchObject({ name: "ConnectError", code: "url_invalid", next: "stop" });
   expect(made).toBe(1);
 });
+
+test("a name that is published again gives way, also where the relay announces nothing", async () => {
+  const double = new RelayDouble();
+  const room = await seat(double);
+  let number = 0;
+  double.answer = ({ op }) => (op === "publish" ? { stream: ++number, epoch: 1 } : {});
+  const first = await room.publish("d", "data");
+  const second = await room.publish("d", "data");
+  expect([first.state, second.state, second.number]).toEqual(["ended", "live", 2]);
+});
+
+test("a login shares the question that a renewal asked", async () => {
+  const double = new RelayDouble();
+  let asked = 0;
+  let give = (_: string) => {};
+  const token = () => {
+    asked += 1;
+    return asked === 1 ? "first" : new Promise<string>(resolve => (give = resolve));
+  };
+  const room = await seat(double, { token });
+  double.socket.say({ ev: "token_expired", until: 1_800_000_010, now: 1_800_000_000 });
+  await settle();
+  double.socket.end(4201, "token_expired");
+  await double.run(1000);
+  expect([asked, room.status]).toEqual([2, "reconnecting"]);
+  give("second");
+  await double.run(100);
+  expect([asked, room.status]).toEqual([2, "seated"]);
+  expect(double.socket.sent.map(({ op, token }) => [op, token])).toEqual([["login", "second"]]);
+});
+
+test("a token that logs in once is not presented again when its ticket is not good", async () => {
+  const double = new RelayDouble();
+  const tokens = ["first", "second"];
+  double.answer = ({ op, id, ticket }, socket) => {
+    if (op !== "login" || ticket === undefined) return { ...SEAT, ticket: "ticket" };
+    queueMicrotask(() => {
+      socket.say({ re: id, error: { code: "ticket_unknown", message: "" } });
+      socket.end(4203, "token_refused");
+    });
+    return undefined;
+  };
+  const room = await seat(double, { token: () => tokens.shift() ?? "" });
+  double.socket.end();
+  await double.run(1000);
+  expect(room.status).toBe("seated");
+  const presented = double.sockets.map(({ sent }) => sent[0]?.["ticket"] ?? sent[0]?.["token"]);
+  expect(presented).toEqual(["first", "ticket", "second"]);
+});
