@@ -2,11 +2,29 @@
 import type { Driver } from "./driver.ts";
 import { Emitter } from "./emitter.ts";
 import { InvalidError } from "./error.ts";
-import type { Ending, Kind, PublishRequest } from "./event.ts";
+import type { Delivery, Ending, Kind, PublishRequest } from "./event.ts";
 import type { OwnState } from "./own.ts";
 
 /** Where a stream of the member's own is. */
 export type PublisherState = "live" | "denied" | "away" | "ended";
+
+/** How a stream is published. */
+export interface PublishOptions {
+  /** What happens to a reader that falls behind; what suits the kind unless set. */
+  delivery?: Delivery;
+  /** Shown to subscribers. */
+  meta?: string;
+  /** How long the relay keeps a frame for those behind, in milliseconds. */
+  keepMs?: number;
+  /** Whether late subscribers of a `reliable` stream begin at the oldest kept frame. */
+  history?: boolean;
+  /** How far behind a reader of `media` may be, in milliseconds. */
+  behindMs?: number;
+  /** Whether the stream is over when the member may not publish it any more; otherwise it begins again when it may. */
+  endWhenDenied?: boolean;
+  /** Above how many waiting bytes a frame is `full`. 1 MiB unless set. */
+  bufferedMax?: number;
+}
 
 /** What became of a frame. */
 export type Sent = "sent" | "dropped" | "full";

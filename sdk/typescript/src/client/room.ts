@@ -1,52 +1,26 @@
 // The room that the member is in: what can be read, asked and heard. Puts requests together; never sends them itself.
-import type { Answers, Delivery, Kind } from "../spec.ts";
+import type { Kind } from "../spec.ts";
 import { Can } from "./can.ts";
 import type { Connection, Fields, Unasked } from "./connection.ts";
 import { Driver, type DriverSettings } from "./driver.ts";
 import { Queue } from "./emitter.ts";
-import { InvalidError } from "./error.ts";
 import {
-  type Camel,
   type ClockState,
   type Closed,
-  type FoundStream,
-  type Member,
   RELAY_EVENTS,
   type RelayEvent,
   type RoomEvent,
   type RoomEvents,
   type Seat,
   type Status,
-  type To,
 } from "./event.ts";
-import { Moderation } from "./moderation.ts";
-import type { Publisher } from "./publisher.ts";
+import type { Publisher, PublishOptions } from "./publisher.ts";
 import { type Renewed, Renewer } from "./renewer.ts";
 import type { Resume } from "./resume.ts";
 import { Streams } from "./streams.ts";
 import type { Subscription } from "./subscription.ts";
 import { watchPage } from "./wake.ts";
-
-/** How a stream is published. */
-export interface PublishOptions {
-  /** What happens to a reader that falls behind; what suits the kind unless set. */
-  delivery?: Delivery;
-  /** Shown to subscribers. */
-  meta?: string;
-  /** How long the relay keeps a frame for those behind, in milliseconds. */
-  keepMs?: number;
-  /** Whether late subscribers of a `reliable` stream begin at the oldest kept frame. */
-  history?: boolean;
-  /** How far behind a reader of `media` may be, in milliseconds. */
-  behindMs?: number;
-  /** Whether the stream is over when the member may not publish it any more; otherwise it begins again when it may. */
-  endWhenDenied?: boolean;
-  /** Above how many waiting bytes a frame is `full`. 1 MiB unless set. */
-  bufferedMax?: number;
-}
-
-/** A page of the members. */
-export type MembersPage = Camel<Answers["members"]>;
+import { Words } from "./words.ts";
 
 /** What a room is made of. */
 export interface RoomSettings extends DriverSettings {
@@ -57,8 +31,6 @@ export interface RoomSettings extends DriverSettings {
 
 /** Events that wait for who reads them in a loop. */
 const EVENTS_MAX = 1024;
-/** The names of keys and topics. */
-const KEY = /^[\w.:-]{1,64}$/;
 
 /**
  * The room that the member is in. It goes on over lost connections, until it is `closed`.
@@ -69,7 +41,7 @@ const KEY = /^[\w.:-]{1,64}$/;
  * await room.send("room", "hello");
  * ```
  */
-export class Room extends Moderation {
+export class Room extends Words {
   /** What the member may do, for buttons; the relay decides. */
   readonly can: Can;
   readonly #settings: RoomSettings;
@@ -185,81 +157,6 @@ export class Room extends Moderation {
     { queueMax }: { queueMax?: number } = {},
   ): Promise<Subscription> {
     return this.#streams.subscribe(typeof patterns === "string" ? [patterns] : patterns, queueMax);
-  }
-
-  /**
-   * Asks the publisher of a `media` stream for a keyframe.
-   *
-   * ```ts
-   * await room.keyframe(frame.stream);
-   * ```
-   */
-  async keyframe(stream: number | Pick<FoundStream, "stream">): Promise<void> {
-    await this.request({ op: "keyframe", stream: typeof stream === "number" ? stream : stream.stream });
-  }
-
-  /**
-   * Messages the room, a role or a user. `data` is any JSON.
-   *
-   * ```ts
-   * await room.send({ user: "ben" }, { text: "psst" }, { topic: "chat" });
-   * ```
-   */
-  async send(to: To, data: unknown, { topic }: { topic?: string } = {}): Promise<void> {
-    if (topic !== undefined) named(topic, "a topic");
-    await this.request({ op: "send", to, data: json(data), topic });
-  }
-
-  /**
-   * Sets a key of the room's state; its new version. With `ifVersion` only if the key is at that version (0: not
-   * there).
-   *
-   * ```ts
-   * const version = await room.set("slide", 3, { ifVersion: room.values.get("slide")?.version ?? 0 });
-   * ```
-   */
-  async set(key: string, value: unknown, { ifVersion }: { ifVersion?: number } = {}): Promise<number> {
-    named(key, "a key");
-    const set = { op: "set", key, value: json(value), if_version: ifVersion };
-    return (await this.request<{ version: number }>(set)).version;
-  }
-
-  /**
-   * Removes a key of the room's state.
-   *
-   * ```ts
-   * await room.delete("slide");
-   * ```
-   */
-  async delete(key: string, options: { ifVersion?: number } = {}): Promise<number> {
-    return this.set(key, null, options);
-  }
-
-  /**
-   * A page of the members, after a user.
-   *
-   * ```ts
-   * const { members, next } = await room.membersPage();
-   * ```
-   */
-  async membersPage({ after }: { after?: string } = {}): Promise<MembersPage> {
-    return this.request({ op: "members", after });
-  }
-
-  /**
-   * Every member that this one sees, page by page.
-   *
-   * ```ts
-   * for await (const { user, name } of room.allMembers()) list.append(name ?? user);
-   * ```
-   */
-  async *allMembers(): AsyncGenerator<Member, void> {
-    let after: string | undefined;
-    do {
-      const page = await this.membersPage(after === undefined ? {} : { after });
-      yield* page.members;
-      after = page.next;
-    } while (after !== undefined);
   }
 
   /**
@@ -411,16 +308,4 @@ export class Room extends Moderation {
     for (const queue of this.#queues) queue.end();
     this.#queues.clear();
   }
-}
-
-function named(name: string, what: string): void {
-  if (!KEY.test(name)) throw new InvalidError("name_invalid", `${what} is 1 to 64 of 0-9A-Za-z_.:-`);
-}
-
-/** A value that JSON has. */
-function json(value: unknown): unknown {
-  if (value === undefined || typeof value === "function" || typeof value === "symbol") {
-    throw new InvalidError("value_invalid", "not JSON: nothing would be sent");
-  }
-  return value;
 }
