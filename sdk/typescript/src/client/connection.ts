@@ -184,7 +184,7 @@ export class Connection {
     try {
       message = said(data);
     } catch {
-      this.giveUp(0, "the relay said something that is not of the wire");
+      this.giveUp(0, "unreadable");
     }
     if (message?.is === "reply") this.#answered(message);
     else if (message) this.#pass(message);

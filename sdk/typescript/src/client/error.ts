@@ -109,9 +109,7 @@ export class TokenError extends StagedoorError {
   /** @internal */
   constructor(code: `token_${"source_failed" | "source_timeout" | "again"}`, next: Next, cause?: unknown) {
     const what =
-      code === "token_again"
-        ? "gave a token that was refused already: mint a new one"
-        : "gave no token: see `cause`";
+      code === "token_again" ? "gave a token that was refused already: mint a new one" : "gave no token";
     super(code, next, `the token source ${what}`, cause);
   }
 }

@@ -3,7 +3,12 @@ import type { Refusal } from "./error.ts";
 
 /** One message of the relay. */
 export type Said =
-  | { readonly is: "reply"; readonly re: number | null; readonly ok?: unknown; readonly error?: Refusal }
+  | {
+      readonly is: "reply";
+      readonly re: number | null;
+      readonly ok?: unknown;
+      readonly error: Refusal | undefined;
+    }
   | { readonly is: "event"; readonly name: string; readonly event: Record<string, unknown> }
   | {
       readonly is: "frame";
@@ -11,6 +16,9 @@ export type Said =
       readonly keyframe: boolean;
       readonly payload: Uint8Array;
     };
+
+/** Of a message that is none of the wire, no more is said: the connection ends. */
+class Unreadable extends Error {}
 
 const HEADER_BYTES = 6;
 
@@ -42,20 +50,19 @@ export function said(data: string | ArrayBuffer): Said {
     return { is: "event", name: camel(ev), event: camelCase(fields) as Record<string, unknown> };
   }
   const { re, ok, error } = fields;
-  if (ok === undefined && error === undefined) throw new Error("neither an event nor an answer");
+  if (ok === undefined && error === undefined) throw new Unreadable();
   return {
     is: "reply",
     re: re as number | null,
     ok: camelCase(ok),
-    ...(error ? { error: camelCase(error) as Refusal } : {}),
+    error: camelCase(error) as Refusal | undefined,
   };
 }
 
 function frame(data: ArrayBuffer): Said {
-  if (data.byteLength < HEADER_BYTES) throw new Error("shorter than its header");
   const view = new DataView(data);
-  const flags = view.getUint8(1);
-  if (view.getUint8(0) !== 1 || flags > 1) throw new Error("not a data frame of this version");
+  const flags = data.byteLength < HEADER_BYTES ? 2 : view.getUint8(1);
+  if (flags > 1 || view.getUint8(0) !== 1) throw new Unreadable();
   const payload = new Uint8Array(data, HEADER_BYTES);
   return { is: "frame", stream: view.getUint32(2), keyframe: flags === 1, payload };
 }

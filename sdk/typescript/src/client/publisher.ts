@@ -134,8 +134,7 @@ export class Publisher extends Emitter<PublisherEvents> {
   send(bytes: Uint8Array | ArrayBuffer, { keyframe = false }: { keyframe?: boolean } = {}): Sent {
     const payload = bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes);
     const max = this.#room.frameBytesMax;
-    if (payload.length + 6 > max)
-      throw new InvalidError("too_large", `a frame has at most ${max} bytes with its header`);
+    if (payload.length + 6 > max) throw new InvalidError("too_large", `a frame has at most ${max} bytes`);
     if (this.state !== "live") return "dropped";
     if (this.#bufferedBytes > this.#bufferedMax) return "full";
     this.#room.driver.connection?.frame(this.number, keyframe, payload);

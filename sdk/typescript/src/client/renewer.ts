@@ -68,7 +68,7 @@ export class Renewer {
     const { source, proofKey } = this.#driver.settings;
     let token: string | undefined;
     try {
-      if (!source) throw new TokenError("token_source_failed", "stop", new Error("there is only a cookie"));
+      if (!source) throw new TokenError("token_source_failed", "stop");
       const text = await source.ask(why);
       token = text;
       // A login has brought it meanwhile.
