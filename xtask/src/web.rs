@@ -31,7 +31,10 @@ pub(crate) fn task(docs: bool) -> bool {
 pub(crate) fn steps_of(steps: &mut Steps) -> Option<Web> {
     let web = Web::installed(steps)?;
     let of_sdk = |script: &str| web.npm(&["run", "--silent", script, "-w", "sdk/typescript"]);
-    steps.run("web: lints and format", web.program("node_modules/.bin/biome", &["check", "--error-on-warnings"]));
+    steps.run(
+        "web: lints and format",
+        web.program("node_modules/.bin/biome", &["check", "--error-on-warnings"]),
+    );
     steps.run("web: types are those of spec/", of_sdk("spec:check"));
     steps.run("web: types", of_sdk("types"));
     steps.run("web: units", of_sdk("test"));
@@ -40,7 +43,10 @@ pub(crate) fn steps_of(steps: &mut Steps) -> Option<Web> {
     steps.run("web: publint", of_sdk("publint"));
     steps.run("web: arethetypeswrong", of_sdk("attw"));
     steps.run("web: packages", web.facts("test/package"));
-    steps.run("web: examples", web.npm(&["run", "--silent", "check", "-w", "examples/token-endpoint"]));
+    steps.run(
+        "web: examples",
+        web.npm(&["run", "--silent", "check", "-w", "examples/token-endpoint"]),
+    );
     Some(web)
 }
 
@@ -54,11 +60,13 @@ impl Web {
     /// Node, and the packages of the lock. None, and said, where they cannot be had.
     fn installed(steps: &mut Steps) -> Option<Self> {
         let web = Self { bin: node(steps)? };
-        let (lock, done) = (root().join("package-lock.json"), root().join("node_modules/.installed"));
+        let (lock, done) =
+            (root().join("package-lock.json"), root().join("node_modules/.installed"));
         if fs::read(&lock).ok().is_some_and(|lock| fs::read(&done).is_ok_and(|done| done == lock)) {
             return Some(web);
         }
-        let installs = steps.prepare("web: install the packages of the lock", web.npm(&["ci", "--silent"]));
+        let installs =
+            steps.prepare("web: install the packages of the lock", web.npm(&["ci", "--silent"]));
         if installs {
             // Where this fails they are installed again next time.
             let _ = fs::copy(lock, done);
@@ -102,8 +110,16 @@ fn node(steps: &mut Steps) -> Option<PathBuf> {
             return None;
         }
         let into = place.display().to_string();
-        let install =
-            ["install", "--no-save", "--no-audit", "--no-fund", "--silent", "--prefix", &into, NODE];
+        let install = [
+            "install",
+            "--no-save",
+            "--no-audit",
+            "--no-fund",
+            "--silent",
+            "--prefix",
+            &into,
+            NODE,
+        ];
         steps.prepare("web: install Node", command("npm", &install));
     }
     is_new_enough(&bin.join("node")).then_some(bin)

@@ -5,7 +5,13 @@ import type { Kind, Rule, Verb } from "../spec.ts";
 import type { Grants } from "./grants.ts";
 import { matches } from "./pattern.ts";
 
-/** What a member wants to do. */
+/**
+ * What a member wants to do.
+ *
+ * ```ts
+ * const speak: Action = { do: "publish", stream: "mic", kind: "audio", live: 0 };
+ * ```
+ */
 export type Action =
   /** Begin a stream while `live` streams of the member live. */
   | { readonly do: "publish"; readonly stream: string; readonly kind: Kind; readonly live: number }
@@ -47,7 +53,13 @@ export type DeniedCode =
   | "ask_denied"
   | "invite_denied";
 
-/** Whether an action is allowed, and if not, which rule refuses it. */
+/**
+ * Whether an action is allowed, and if not, which rule refuses it.
+ *
+ * ```ts
+ * const text = (decision: Decision): string => (decision.ok ? "yes" : `no: ${decision.rule}`);
+ * ```
+ */
 export type Decision =
   | { readonly ok: true }
   | { readonly ok: false; readonly code: DeniedCode; readonly rule: Rule };

@@ -21,7 +21,13 @@ export const VERBS: readonly GrantedVerb[] = [
   "admit",
 ];
 
-/** What happens when a user who has a seat in the room logs in again; `allow` is 2 to 16 seats. */
+/**
+ * What happens when a user who has a seat in the room logs in again; `allow` is 2 to 16 seats.
+ *
+ * ```ts
+ * const twoDevices: SecondLogin = { allow: 2 };
+ * ```
+ */
 export type SecondLogin = "reject" | "replace" | { readonly allow: number };
 
 /** The most seats that `second_login` may allow one user in a room. */

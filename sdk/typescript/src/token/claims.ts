@@ -9,7 +9,13 @@ import type {
   SubscribeGrants,
 } from "../grants/grants.ts";
 
-/** The claim `grants`: each field that is given replaces the role's and must lie within it. */
+/**
+ * The claim `grants`: each field that is given replaces the role's and must lie within it.
+ *
+ * ```ts
+ * const audioOnly: Narrowing = { publish: { kinds: ["audio"], streams_max: 1 }, set: [] };
+ * ```
+ */
 export interface Narrowing {
   /** What may be published. */
   readonly publish?: Partial<PublishGrants>;
@@ -35,7 +41,13 @@ export interface Narrowing {
   readonly caps?: Omit<Caps, "members_max">;
 }
 
-/** A role's template: what it does not name grants nothing (spec/roles.md §Template). */
+/**
+ * A role's template: what it does not name grants nothing (spec/roles.md §Template).
+ *
+ * ```ts
+ * const guest: Template = { role: "guest", rank: 5, subscribe: { streams: ["*"], from: ["host"] } };
+ * ```
+ */
 export interface Template extends Omit<Narrowing, "caps"> {
   /** The name: 1 to 32 bytes of `[a-z0-9_-]`. */
   readonly role: string;
@@ -45,10 +57,22 @@ export interface Template extends Omit<Narrowing, "caps"> {
   readonly caps?: Caps;
 }
 
-/** What the end of a token does to a live seat; `grace` is 1 to 300 seconds. */
+/**
+ * What the end of a token does to a live seat; `grace` is 1 to 300 seconds.
+ *
+ * ```ts
+ * const end: AtExp = { grace: 30 };
+ * ```
+ */
 export type AtExp = "close" | { readonly demote: string } | { readonly grace: number };
 
-/** When single privileges end, in Unix seconds, 1 to `exp`; what is absent ends with the token. */
+/**
+ * When single privileges end, in Unix seconds, 1 to `exp`; what is absent ends with the token.
+ *
+ * ```ts
+ * const until: Until = { publish: Math.floor(Date.now() / 1000) + 300 };
+ * ```
+ */
 export interface Until {
   /** Publishing. */
   readonly publish?: number;
@@ -62,7 +86,13 @@ export interface Until {
   readonly moderate?: number;
 }
 
-/** The claims of a proven token. Times are Unix seconds. */
+/**
+ * The claims of a proven token. Times are Unix seconds.
+ *
+ * ```ts
+ * const secondsLeft = ({ exp }: Claims): number => exp - Date.now() / 1000;
+ * ```
+ */
 export interface Claims {
   /** The AppID. */
   readonly app: number;
@@ -100,5 +130,11 @@ export interface Claims {
   readonly cnf?: { readonly jkt: string };
 }
 
-/** The claims that a token is made of: the room, the user, the role, and whatever else it should say. */
+/**
+ * The claims that a token is made of: the room, the user, the role, and whatever else it should say.
+ *
+ * ```ts
+ * const ann: NewClaims = { room: "lobby", sub: "ann", role: "speaker", name: "Ann", once: true };
+ * ```
+ */
 export type NewClaims = Pick<Claims, "room" | "sub" | "role"> & Partial<Claims>;

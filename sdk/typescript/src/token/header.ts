@@ -4,7 +4,7 @@
 import { TOKEN_BYTES_MAX } from "../spec.ts";
 import { decode, encode, utf8 } from "./base64url.ts";
 import { must } from "./fault.ts";
-import { HEADER } from "./form.ts";
+import { HEADER } from "./forms.ts";
 import { plain, readObject } from "./json.ts";
 
 /** A token in its parts. */

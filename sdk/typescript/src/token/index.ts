@@ -14,6 +14,10 @@
  * @packageDocumentation
  */
 
+// In reading order; a file uses only files further down: mint, verify, inspect (what they do to a token), narrow (a role
+// and a token become grants), read (the claims, checked), header (the parts of a token), key, forms (what claims and
+// grants look like), form (what forms are built from), claims (their types), fault, json, base64url; and ../grants, which the client uses too.
+
 export { type Action, authorize, type Decision, type DeniedCode } from "../grants/authorize.ts";
 export type {
   Caps,
@@ -30,7 +34,6 @@ export type { AtExp, Claims, Narrowing, NewClaims, Template, Until } from "./cla
 export { type FaultCode, TokenFault } from "./fault.ts";
 export { inspect, type Unproven } from "./inspect.ts";
 export { Key, type KeyOptions, type KeyState, Keys } from "./key.ts";
-// In reading order; a file uses only files further down.
 export { type MintOptions, mint } from "./mint.ts";
 export { narrow, seat } from "./narrow.ts";
 export { type VerifyOptions, verify } from "./verify.ts";

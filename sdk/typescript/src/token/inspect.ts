@@ -4,7 +4,13 @@ import { split } from "./header.ts";
 import { plain } from "./json.ts";
 import { objectOf } from "./read.ts";
 
-/** What a token claims. Anybody can write such a token: decide nothing by it. */
+/**
+ * What a token claims. Anybody can write such a token: decide nothing by it.
+ *
+ * ```ts
+ * const { proven, claims } = inspect(token); // proven is always false
+ * ```
+ */
 export interface Unproven {
   /** Always false: no signature was checked. */
   readonly proven: false;

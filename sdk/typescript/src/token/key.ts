@@ -4,10 +4,22 @@
 import { decode, encode, utf8 } from "./base64url.ts";
 import { must } from "./fault.ts";
 
-/** What a key may still do: `next` and `retiring` verify, `current` verifies and signs, `retired` does neither. */
+/**
+ * What a key may still do: `next` and `retiring` verify, `current` verifies and signs, `retired` does neither.
+ *
+ * ```ts
+ * const old = await Key.hs256({ app: 7, kid: "k_0", secret, state: "retiring" });
+ * ```
+ */
 export type KeyState = "next" | "current" | "retiring" | "retired";
 
-/** What a key is made of. */
+/**
+ * What a key is made of.
+ *
+ * ```ts
+ * const options: KeyOptions = { app: 7, kid: "k_1", secret: new Uint8Array(32), state: "current" };
+ * ```
+ */
 export interface KeyOptions {
   /** The AppID, 0 to 4294967295. */
   readonly app: number;
@@ -22,7 +34,14 @@ export interface KeyOptions {
 /** The WebCrypto key of a key; given out to this file alone. */
 let hmacOf: (key: Key) => CryptoKey;
 
-/** A key of one app. */
+/**
+ * A key of one app.
+ *
+ * ```ts
+ * const key = await Key.hs256({ app: 7, kid: "k_1", secret: env.STAGEDOOR_SECRET });
+ * key.state; // "current"
+ * ```
+ */
 export class Key {
   static {
     hmacOf = key => key.#hmac;
@@ -54,7 +73,7 @@ export class Key {
     must(
       isNamed && /^(next|current|retir(ing|ed))$/.test(state),
       "key_invalid",
-      "not an AppID, a kid of [A-Za-z0-9_-], or a state",
+      "not an AppID, a kid or a state",
     );
     // A copy: the caller's bytes may change while WebCrypto reads them.
     const bytes = typeof secret === "string" ? decode(secret) : new Uint8Array(secret);

@@ -10,7 +10,13 @@ import { type Key, sign } from "./key.ts";
 import { read } from "./read.ts";
 import { nowOf } from "./verify.ts";
 
-/** How a token is made. */
+/**
+ * How a token is made.
+ *
+ * ```ts
+ * await mint(key, { room: "lobby", sub: "ann", role: "host" }, { ttlS: 60 });
+ * ```
+ */
 export interface MintOptions {
   /** The time, Unix seconds; the machine's unless given. */
   readonly now?: number;
@@ -27,7 +33,7 @@ export interface MintOptions {
  * ```
  */
 export async function mint(key: Key, claims: NewClaims, options: MintOptions = {}): Promise<string> {
-  must(key.state === "current", "no_current_key", "only the current key of an app signs");
+  must(key.state === "current", "no_current_key", "the key is not current");
   const iat = claims.iat ?? options.now ?? nowOf();
   const filled = {
     app: key.app,

@@ -7,7 +7,8 @@ import { matches } from "../grants/pattern.ts";
 import type { Rule } from "../spec.ts";
 import type { Claims, Narrowing, Template } from "./claims.ts";
 import { element, must } from "./fault.ts";
-import { check, type Fields, type Form, GRANTS, TEMPLATE } from "./form.ts";
+import { check, type Fields, type Form } from "./form.ts";
+import { GRANTS, TEMPLATE } from "./forms.ts";
 import { readJson, write } from "./json.ts";
 
 /**

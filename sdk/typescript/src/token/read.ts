@@ -4,7 +4,8 @@
 import { LEEWAY_S, type TokenCode, TTL_S_MAX } from "../spec.ts";
 import type { Claims } from "./claims.ts";
 import { member, must } from "./fault.ts";
-import { CLAIM_NAMES, CLAIMS, check, REQUIRED, valuesOf } from "./form.ts";
+import { check } from "./form.ts";
+import { CLAIM_NAMES, CLAIMS, REQUIRED, valuesOf } from "./forms.ts";
 import { type Members, plain, readObject, write } from "./json.ts";
 
 type Integer = number | bigint;
@@ -26,7 +27,7 @@ export function read(text: string | Uint8Array, app: number, now?: Integer): Cla
   for (const name of claims.keys()) {
     must(CLAIM_NAMES.includes(name), "claim_unknown", "is no claim", member("", name));
   }
-  must(claims.get("app") === app, "app_mismatch", "is not the app of the key that signed", "app");
+  must(claims.get("app") === app, "app_mismatch", "is not the key's app", "app");
   const said = plain(json) as Record<string, unknown> & Times;
   for (const [name, form] of Object.entries(valuesOf(said.exp))) {
     check(form, claims.get(name), `${name === "sub" ? "user" : name}_invalid` as TokenCode, name);

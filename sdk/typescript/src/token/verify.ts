@@ -7,7 +7,13 @@ import { split } from "./header.ts";
 import { isSigned, type Keys } from "./key.ts";
 import { read } from "./read.ts";
 
-/** What a token is verified against. */
+/**
+ * What a token is verified against.
+ *
+ * ```ts
+ * await verify(token, keys, { room: "lobby", now: 1_790_000_000 });
+ * ```
+ */
 export interface VerifyOptions {
   /** The time, Unix seconds; the machine's unless given. */
   readonly now?: number;
@@ -39,6 +45,6 @@ export async function verify(token: string, keys: Keys, options: VerifyOptions =
   );
   const claims = read(payload, key.app, options.now ?? nowOf());
   const isRoom = (options.room ?? claims.room) === claims.room;
-  must(isRoom, "room_mismatch", "is not the room that was asked for", "room");
+  must(isRoom, "room_mismatch", "is another room", "room");
   return claims;
 }

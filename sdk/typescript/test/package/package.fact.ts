@@ -2,8 +2,9 @@
 // page by each bundler.
 
 import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { nodeResolve } from "@rollup/plugin-node-resolve";
 import * as esbuild from "esbuild";
@@ -12,7 +13,7 @@ import { build as vite } from "vite";
 import { afterAll, expect, test } from "vitest";
 import webpack from "webpack";
 import manifest from "../../package.json" with { type: "json" };
-import { installed } from "./packed.ts";
+import { HERE, installed } from "./packed.ts";
 
 const run = promisify(execFile);
 const require = createRequire(import.meta.url);
@@ -94,9 +95,9 @@ const resolutions = [
   ["nodenext", "NodeNext"],
 ] as const;
 
-test.for(
+test.concurrent.for(
   compilers.flatMap(compiler => resolutions.map(([name, module]) => [compiler, name, module] as const)),
-)("its declarations compile with %s and %s", async ([compiler, moduleResolution, module]) => {
+)("its declarations compile with %s and %s", async ([compiler, moduleResolution, module], { expect }) => {
   const config = project.write(
     `tsconfig.${compiler}.${moduleResolution}.json`,
     JSON.stringify({
@@ -115,6 +116,26 @@ test.for(
     }),
   );
   const tsc = join(dirname(require.resolve(`${compiler}/package.json`)), "bin/tsc");
+  const { stdout } = await run(process.execPath, [tsc, "-p", config]).catch(
+    (error: { stdout: string }) => error,
+  );
+  expect(stdout).toBe("");
+});
+
+test("the code of the README compiles", async () => {
+  const blocks = readFileSync(join(HERE, "README.md"), "utf8").matchAll(/^```ts\n(.*?)^```$/gms);
+  const files = [...blocks].map(([, code = ""], at) => basename(project.write(`readme-${at}.ts`, code)));
+  expect(files.length).toBeGreaterThan(1);
+  const compilerOptions = {
+    target: "ES2022",
+    lib: ["ES2022", "DOM"],
+    types: [],
+    module: "NodeNext",
+    strict: true,
+    noEmit: true,
+  };
+  const config = project.write("tsconfig.readme.json", JSON.stringify({ compilerOptions, files }));
+  const tsc = join(dirname(require.resolve("typescript-7/package.json")), "bin/tsc");
   const { stdout } = await run(process.execPath, [tsc, "-p", config]).catch(
     (error: { stdout: string }) => error,
   );
