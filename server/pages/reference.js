@@ -1,69 +1,75 @@
-// Renders the OpenAPI document that this server serves. Everything is set as text, never as markup.
+// Draws the reference with Swagger UI, from the document that this server serves. What is given as a credential
+// stays in the memory of the page: nothing here stores, and a reload forgets it.
 "use strict";
 
-function element(name, text, ...children) {
-  const made = document.createElement(name);
-  if (text) made.textContent = text;
-  made.append(...children);
-  return made;
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const paint = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
+dark.addEventListener("change", paint);
+paint();
+
+const CREDENTIAL = /^Bearer .+/;
+
+/** What of Swagger UI is drawn in another way. */
+function stagedoor({ React }) {
+  const h = React.createElement;
+
+  // Swagger UI sets its Markdown as HTML, which Trusted Types refuse. Our texts are paragraphs with code in them,
+  // and become elements without a detour.
+  const inline = (text) =>
+    text.split(/(`[^`]+`)/).map((part, key) => (/^`.+`$/.test(part) ? h("code", { key }, part.slice(1, -1)) : part));
+  const Markdown = ({ source, className = "" }) =>
+    source
+      ? h(
+          "div",
+          { className: `renderedMarkdown ${className}` },
+          String(source)
+            .split(/\n{2,}/)
+            .map((paragraph, key) => h("p", { key }, inline(paragraph))),
+        )
+      : null;
+
+  // A refusal is its status and its codes; the problem body is the same everywhere and described once.
+  const response = (Original) => (props) =>
+    Number(props.code) < 400
+      ? h(Original, props)
+      : h(
+          "tr",
+          { className: "response" },
+          h("td", { className: "response-col_status" }, props.code),
+          h("td", { className: "response-col_description" }, h(Markdown, { source: props.response.get("description") })),
+          h("td", { className: "response-col_links" }),
+        );
+
+  // The command that repeats a call is for sharing, and does not have the credential.
+  const curl = (Original) => (props) => {
+    const hide = (value) => value.replace(CREDENTIAL, "Bearer YOUR_API_KEY");
+    const headers = props.request.get("headers")?.map((value) => (typeof value === "string" ? hide(value) : value));
+    return h(Original, { ...props, request: headers ? props.request.set("headers", headers) : props.request });
+  };
+
+  // No browser remembers what is typed here.
+  const Input = (Original) => (props) => h(Original, { ...props, autoComplete: "off", spellCheck: false });
+
+  return { wrapComponents: { Markdown: () => Markdown, RenderedMarkdown: () => Markdown, response, curl, Input } };
 }
 
-function resolved(document_, schema) {
-  if (!schema || !schema.$ref) return schema ?? {};
-  return schema.$ref.split("/").slice(1).reduce((at, part) => at[part], document_);
+// A link to an operation is a link to its element, such as `/reference#operations-tokens-tokens_create`.
+function show() {
+  const linked = document.getElementById(location.hash.slice(1));
+  linked?.querySelector("[aria-expanded=false]")?.click();
+  linked?.scrollIntoView();
 }
+addEventListener("hashchange", show);
 
-function typeOf(schema) {
-  if (schema.$ref) return schema.$ref.split("/").pop();
-  if (schema.oneOf) return schema.oneOf.map(typeOf).join(" | ");
-  if (schema.items) return `${typeOf(schema.items)}[]`;
-  return [schema.type ?? "any"].flat().join(" | ");
-}
-
-function fields(document_, schema) {
-  const full = resolved(document_, schema);
-  const table = element("table");
-  for (const [name, field] of Object.entries(full.properties ?? {})) {
-    const required = (full.required ?? []).includes(name) ? "" : " (optional)";
-    table.append(element("tr", "", element("td", "", element("code", name)), element("td", typeOf(field) + required), element("td", field.description ?? "")));
-  }
-  return table;
-}
-
-function operation(document_, path, method, described) {
-  const head = element("summary", "", element("span", method.toUpperCase()), element("code", path));
-  head.firstChild.className = "method";
-  const body = element("details", "", head, element("p", described.summary ?? described.description ?? ""));
-  const parameters = element("table");
-  for (const parameter of described.parameters ?? []) {
-    parameters.append(element("tr", "", element("td", "", element("code", parameter.name)), element("td", parameter.in), element("td", parameter.description ?? "")));
-  }
-  if (parameters.children.length) body.append(element("h4", "Parameters"), parameters);
-  const request = described.requestBody?.content?.["application/json"]?.schema;
-  if (request) body.append(element("h4", `Body: ${typeOf(request)}`), fields(document_, request));
-  for (const [status, answer] of Object.entries(described.responses ?? {})) {
-    const schema = answer.content?.["application/json"]?.schema;
-    body.append(element("h4", `${status}${schema ? `: ${typeOf(schema)}` : ""}`));
-    if (schema) body.append(fields(document_, schema));
-  }
-  return body;
-}
-
-async function render() {
-  const main = document.getElementById("reference");
-  const answer = await fetch("/v1/openapi.json");
-  const document_ = await answer.json();
-  const sections = new Map();
-  for (const [path, methods] of Object.entries(document_.paths)) {
-    for (const [method, described] of Object.entries(methods)) {
-      const tag = described.tags?.[0] ?? "other";
-      if (!sections.has(tag)) sections.set(tag, element("section", "", element("h2", tag)));
-      sections.get(tag).append(operation(document_, path, method, described));
-    }
-  }
-  main.replaceChildren(element("p", document_.info.description), ...sections.values());
-}
-
-render().catch((error) => {
-  document.getElementById("reference").textContent = `The reference could not be shown: ${error}`;
+SwaggerUIBundle({
+  url: "/v1/openapi.json",
+  dom_id: "#reference",
+  plugins: [stagedoor],
+  displayRequestDuration: true,
+  docExpansion: "list",
+  defaultModelsExpandDepth: 0,
+  filter: true,
+  onComplete: show,
+  persistAuthorization: false,
+  validatorUrl: null,
 });

@@ -1,6 +1,7 @@
 //! The OpenAPI document as it is served: what the handlers say of themselves, and what holds for all of them, from
 //! one table. Pure.
 
+mod examples;
 mod form;
 mod operations;
 mod shape;
@@ -36,11 +37,13 @@ pub(crate) fn document(handlers: &utoipa::openapi::OpenApi, config: &Config) -> 
     let codes: Vec<&str> = codes().map(|(code, _)| code).collect();
     document["components"]["schemas"]["Problem"]["properties"]["code"]["x-extensible-enum"] =
         codes.into();
+    let mut examples = examples::all();
     let paths = document["paths"].as_object_mut().into_iter().flatten();
     for (path, item) in paths {
         for method in METHODS {
             if let Some(operation) = item.get_mut(method).and_then(Value::as_object_mut) {
                 finish(path, method, operation);
+                examples::add(operation, &mut examples);
             }
         }
     }
@@ -91,9 +94,13 @@ fn finish(path: &str, method: &str, operation: &mut Map<String, Value>) {
             (Some(scope.as_str()), format!("Needs the scope `{}`.", scope.as_str()))
         }
     };
-    let told = operation.get("description").and_then(Value::as_str).unwrap_or_default();
-    let words = if told.is_empty() { words } else { format!("{told}\n\n{words}") };
-    operation.insert("description".into(), words.into());
+    let said = |field: &str| {
+        let text = operation.get(field).and_then(Value::as_str).unwrap_or_default();
+        text.split("\n\n").map(|paragraph| paragraph.replace('\n', " ")).collect::<Vec<_>>()
+    };
+    let (summary, told) = (said("summary").join(" "), said("description").join("\n\n"));
+    operation.insert("summary".into(), summary.into());
+    operation.insert("description".into(), format!("{told}\n\n{words}").trim().into());
     operation.insert("security".into(), json!([{ "bearer": [] }]));
     operation.insert("x-required-scope".into(), scope.into());
     let is_creation = method == "post" && CREATIONS.contains(&path);
@@ -248,6 +255,37 @@ mod tests {
         let listed: BTreeSet<String> = OPERATIONS.iter().map(|row| row.id.to_owned()).collect();
         assert_eq!(ids.iter().cloned().collect::<BTreeSet<_>>(), listed);
         assert_eq!(ids.len(), listed.len());
+    }
+
+    #[test]
+    fn every_operation_says_what_it_does_and_shows_an_example() {
+        for operation in operations() {
+            let id = operation["operationId"].as_str().expect("an id");
+            let summary = operation["summary"].as_str().expect("a summary");
+            assert!(
+                (8..=60).contains(&summary.len()) && !summary.contains('\n'),
+                "{id}: {summary}"
+            );
+            let told = operation["description"].as_str().expect("a description");
+            let (told, needs) = told.rsplit_once("\n\n").expect("what it does, what it needs");
+            assert!(told.len() > 30 && !told.contains(summary), "{id}: {told}");
+            assert!(needs.starts_with("Needs ") || needs.starts_with("Any "), "{id}: {needs}");
+            let answers = operation["responses"].as_object().expect("responses").iter();
+            let bodies = answers.filter(|(status, _)| status.starts_with('2'));
+            let bodies = bodies
+                .map(|(_, answer)| &answer["content"])
+                .chain(operation.get("requestBody").map(|body| &body["content"]));
+            for content in bodies.filter(|content| !content.is_null()) {
+                assert!(content["application/json"]["example"].is_object(), "{id}: {content}");
+            }
+        }
+        let listed: BTreeSet<String> = OPERATIONS.iter().map(|row| row.id.to_owned()).collect();
+        let left: Vec<String> = examples::all()
+            .into_iter()
+            .map(|(id, _)| id)
+            .filter(|id| !listed.contains(id))
+            .collect();
+        assert!(left.is_empty(), "examples of no operation: {left:?}");
     }
 
     #[test]

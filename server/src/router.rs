@@ -105,8 +105,7 @@ pub(crate) fn router(state: Arc<AppState>) -> Router {
         .route("/v1/openapi.json", get(move || async move { ([JSON], document) }))
         .route("/", get(pages::front))
         .route("/reference", get(pages::reference))
-        .route("/reference.js", get(pages::script))
-        .route("/style.css", get(pages::style))
+        .route("/assets/{digest}/{*name}", get(pages::file))
         .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
         .fallback(|| async {
             ApiError::NotFound { code: "path_unknown", detail: "there is nothing at this path" }

@@ -14,6 +14,8 @@ pub(crate) mod roles;
 pub(crate) mod rooms;
 pub(crate) mod tokens;
 
+use std::sync::Arc;
+
 use axum::{
     extract::{
         self, FromRequestParts, MatchedPath,
@@ -30,6 +32,7 @@ use body::plain;
 pub(crate) use body::{Body, MaybeBody};
 
 use crate::{
+    caller::Caller,
     config::Config,
     error::ApiError,
     state::AppState,
@@ -50,6 +53,40 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
             let detail = path_fault(&rejection, route.map_or("", MatchedPath::as_str)).into();
             ApiError::Malformed { code: "path_invalid", detail }
         })
+    }
+}
+
+/// A request that only reads, whose caller is known: what its handler needs.
+pub(crate) struct Reader {
+    pub(crate) state: Arc<AppState>,
+    pub(crate) caller: Caller,
+}
+
+impl FromRequestParts<Arc<AppState>> for Reader {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        state: &Arc<AppState>,
+    ) -> Result<Self, ApiError> {
+        // The router finds out before anything is routed.
+        let caller = parts.extensions.get::<Caller>().cloned().ok_or(ApiError::Internal)?;
+        Ok(Self { state: state.clone(), caller })
+    }
+}
+
+/// The path of a room: `/v1/apps/{app}/rooms/{room}`, and what follows.
+pub(crate) struct RoomPath {
+    pub(crate) app: AppId,
+    pub(crate) room: String,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for RoomPath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let Path((app, room)) = Path::from_request_parts(parts, state).await?;
+        Ok(Self { app, room })
     }
 }
 

@@ -1,6 +1,10 @@
 //! The whole server: opens the store, tells the relay of its apps, closes.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use stagedoor_bus::{Actor, AppLife, Bus, Event, StoreRequest};
 use stagedoor_token::{AppId, KeyState};
@@ -147,6 +151,7 @@ impl Server {
             refusals: Buckets::bounded(failures, config.rates_kept_max),
             acts: Acts::new(config.acts_under_way_max),
             marks: Arc::default(),
+            dev_app: OnceLock::new(),
             doors,
             store,
             bus,
@@ -240,6 +245,11 @@ impl Server {
         roles.sort();
         let roles = roles.into_iter().map(|(_, role)| role).collect();
         Ok(Some(Usable { kid: key.kid, secret: secret::encode(&key.secret), roles }))
+    }
+
+    /// Makes the front page that of `dev`: its next steps name this app. The first app counts.
+    pub fn show_dev(&self, app: u32) {
+        self.state.dev_app.get_or_init(|| AppId(app));
     }
 
     /// Whether a credential is one of the API's, now.

@@ -1,6 +1,6 @@
 //! What every request has in common.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use stagedoor_bus::Bus;
 use stagedoor_token::AppId;
@@ -30,6 +30,8 @@ pub(crate) struct AppState {
     pub(crate) doors: Arc<Doors>,
     pub(crate) acts: Acts,
     pub(crate) marks: Arc<Marks>,
+    /// The app that `dev` made, if this is `dev`.
+    pub(crate) dev_app: OnceLock<AppId>,
 }
 
 impl AppState {

@@ -34,12 +34,15 @@ pub(crate) use error::StoreError;
 use error::{bound, signed};
 use write::{Statement, Tx, Writer};
 
-/// Pages that a connection keeps, in KiB: what is written is mostly at the end, and the system keeps the file.
-const CACHE_KIB: u32 = 256;
+/// Pages that the writer keeps, in KiB: what is written is mostly at the end, and the system keeps the file.
+const WRITER_CACHE_KIB: u32 = 256;
+/// Pages that a reader keeps, in KiB.
+const READER_CACHE_KIB: u32 = 64;
 /// Connections that read.
 const READERS_MAX: u32 = 8;
-/// How long a reader that nobody needs stays open: each has a thread and pages of its own.
-const READER_IDLE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a reader stays open: each has a thread and pages of its own, and after a busy time one is enough. Not an
+/// idle timeout: the pool's own look at an idle connection counts as use, and a busy second keeps all of them in turn.
+const READER_LIFE_MAX: Duration = Duration::from_secs(5);
 
 /// The store: many readers, one writer.
 #[derive(Clone, Debug)]
@@ -67,7 +70,7 @@ impl Store {
         let options = SqliteConnectOptions::new()
             .filename(&file)
             .journal_mode(SqliteJournalMode::Wal)
-            .pragma("cache_size", format!("-{CACHE_KIB}"))
+            .pragma("cache_size", format!("-{WRITER_CACHE_KIB}"))
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(wait)
             .foreign_keys(true)
@@ -83,11 +86,7 @@ impl Store {
             }
             Err(error) => return Err(error.into()),
         }
-        // Nothing is written but in a transaction of the writer's.
-        let readers = options.clone().pragma("query_only", "ON");
-        let pool = SqlitePoolOptions::new().max_connections(READERS_MAX).acquire_timeout(wait);
-        let pool = pool.idle_timeout(READER_IDLE_TIMEOUT).min_connections(1);
-        let pool = pool.connect_with(readers).await?;
+        let pool = readers(&options, wait, READER_LIFE_MAX).await?;
         let writer = Writer::new(options, connection, wait);
         Ok(Self { pool, writer, folder: Arc::new(folder) })
     }
@@ -123,6 +122,11 @@ impl Store {
         Ok(())
     }
 
+    /// Lets go of the pages that the writer keeps, unless it is writing.
+    pub(crate) async fn let_go_of_pages(&self) {
+        self.writer.let_go_of_pages().await;
+    }
+
     /// Marks the folder with what the database has now, once its root credential was made.
     pub(crate) async fn mark(&self) -> Result<(), StoreError> {
         let mut connection = self.pool.acquire().await?;
@@ -144,6 +148,21 @@ impl Store {
     async fn all(&self, statement: Statement<'_>) -> Result<Vec<SqliteRow>, StoreError> {
         Ok(statement.fetch_all(&self.pool).await?)
     }
+}
+
+/// Connections that read, and no more: only a transaction of the writer's writes.
+async fn readers(
+    options: &SqliteConnectOptions,
+    wait: Duration,
+    life_max: Duration,
+) -> Result<SqlitePool, sqlx::Error> {
+    let options = options
+        .clone()
+        .pragma("query_only", "ON")
+        .pragma("cache_size", format!("-{READER_CACHE_KIB}"));
+    let pool = SqlitePoolOptions::new().max_connections(READERS_MAX).acquire_timeout(wait);
+    let pool = pool.max_lifetime(life_max).idle_timeout(None).min_connections(1);
+    pool.connect_with(options).await
 }
 
 /// Brings a database's schema up to date.
@@ -207,5 +226,27 @@ pub(crate) mod tests {
         let data = DataFolder::open(folder.path()).expect("a folder of its own");
         let store = Store::open(data, Duration::from_secs(5)).await.expect("a store");
         (store, folder)
+    }
+    #[tokio::test]
+    async fn after_a_busy_time_one_reader_is_left() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let options =
+            SqliteConnectOptions::new().filename(folder.path().join("a")).create_if_missing(true);
+        let (wait, life_max) = (Duration::from_secs(5), Duration::from_millis(50));
+        let pool = readers(&options, wait, life_max).await.expect("a pool");
+        let mut busy = Vec::new();
+        for _ in 0..READERS_MAX {
+            busy.push(pool.acquire().await.expect("a reader"));
+        }
+        assert_eq!(pool.size(), READERS_MAX);
+        drop(busy);
+        let one = async {
+            while pool.size() > 1 {
+                // One that is used in turn with the others does not keep them.
+                drop(pool.acquire().await.expect("a reader"));
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), one).await.expect("the others are closed");
     }
 }

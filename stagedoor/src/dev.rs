@@ -43,6 +43,13 @@ pub(crate) struct Shown {
     audience: Option<String>,
 }
 
+impl Shown {
+    /// The AppID.
+    pub(crate) fn app(&self) -> u32 {
+        self.kept.app
+    }
+}
+
 /// Reads what an earlier start made, or makes it; what does not work any more is made again. The root credential is
 /// kept before it counts.
 pub(crate) async fn keep(server: &Server, data_dir: &Path) -> anyhow::Result<Shown> {

@@ -1,5 +1,5 @@
 //! What tests and benchmarks need that is not Rust: Python with PyJWT, websockets, openapi-python-client
-//! and schemathesis, Node with jose and redocly, ffmpeg, nginx, HAProxy, Caddy and systemd-analyze, valgrind,
+//! and schemathesis, Node with jose, redocly and playwright-core, Chromium, ffmpeg, nginx, HAProxy, Caddy and systemd-analyze, valgrind,
 //! cargo-deny; Bun and nats-server. Installs from the ordinary registries; what
 //! cannot be had is said, and the tests that need it fail by themselves.
 
@@ -33,6 +33,7 @@ fn debian(steps: &mut Steps, program: &str, argument: &str, packages: &[&str]) {
 pub(crate) fn everything(steps: &mut Steps) {
     debian(steps, "python3", "--version", &["python3", "python3-venv"]);
     debian(steps, "node", "--version", &["nodejs", "npm"]);
+    debian(steps, "chromium", "--version", &["chromium"]);
     debian(steps, "ffmpeg", "-version", &["ffmpeg"]);
     debian(steps, "nginx", "-v", &["nginx"]);
     debian(steps, "haproxy", "-v", &["haproxy"]);
@@ -63,7 +64,7 @@ pub(crate) fn everything(steps: &mut Steps) {
             "--prefix",
             &into,
         ];
-        steps.prepare("install jose, redocly", command("npm", &arguments));
+        steps.prepare("install jose, redocly, playwright-core", command("npm", &arguments));
     }
 }
 
@@ -153,4 +154,19 @@ pub(crate) fn cargo_tool(steps: &mut Steps, name: &str, version: &str) -> Option
         steps.prepare(&format!("install {name}"), install);
     }
     bin.join(name).exists().then_some(bin)
+}
+
+/// The program that looks for words spelled wrong, installed if need be.
+pub(crate) fn typos(steps: &mut Steps) -> Option<PathBuf> {
+    let venv = root().join("target/tools/venv");
+    let program = venv.join("bin/typos");
+    if !program.exists() && is_there("python3", "--version") {
+        let python = venv.join("bin/python").display().to_string();
+        let make = command("python3", &["-m", "venv", &venv.display().to_string()]);
+        let install = ["-m", "pip", "install", "-q", "typos==1.52.0"];
+        if steps.prepare("make a Python environment for tools", make) {
+            steps.prepare("install typos", command(&python, &install));
+        }
+    }
+    program.exists().then_some(program)
 }

@@ -1,4 +1,4 @@
-//! The project's only scripts: `cargo xtask dev|check|order|test|web|bench|soak|budget`.
+//! The project's only scripts: `cargo xtask dev|check|order|test|web|release|bench|soak|budget`.
 //!
 //! In reading order; a file uses only files further down:
 //!
@@ -50,6 +50,8 @@ enum Task {
         #[arg(long)]
         docs: bool,
     },
+    /// The release binary without symbols, and they beside it, in target/dist.
+    Release,
     /// Stagedoor side by side with a floor and its peers; writes benches/RESULTS.md.
     Bench(tasks::Bench),
     /// A webinar for ten minutes, and with `--attack` hostile clients beside it; further arguments go to the program.
@@ -73,6 +75,7 @@ fn main() -> ExitCode {
         Task::Order => tasks::order(),
         Task::Test => tasks::test(),
         Task::Web { docs } => web::task(docs),
+        Task::Release => tasks::release(),
         Task::Bench(asked) => tasks::bench(&asked),
         Task::Soak { arguments } => tasks::soak(&arguments),
         Task::Budget { write } => budget::task(write),

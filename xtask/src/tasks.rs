@@ -17,8 +17,8 @@ pub(crate) fn dev(arguments: &[String]) -> bool {
 }
 
 /// Steps of `checks`, and those that `test` has besides.
-const CHECKS: usize = 8;
-const TESTS: usize = 8 + web::STEPS;
+const CHECKS: usize = 9;
+const TESTS: usize = 10 + web::STEPS;
 
 fn checks(steps: &mut Steps) {
     steps.run("formatting", command("cargo", &["fmt", "--all", "--check"]));
@@ -29,7 +29,18 @@ fn checks(steps: &mut Steps) {
     steps.run("documentation", doc);
     steps.note("links between documents", &links::faults(&root()));
     files(steps);
+    spelling(steps);
     dependencies(steps);
+}
+
+/// Words that are spelled wrong (`typos.toml` has those that are meant).
+fn spelling(steps: &mut Steps) {
+    match install::typos(steps) {
+        Some(typos) => {
+            steps.run("spelling", command(&typos.display().to_string(), &["--format", "brief"]));
+        }
+        None => steps.not_here("spelling", "typos could not be installed"),
+    }
 }
 
 /// Where files stand, and how long they are.
@@ -82,12 +93,30 @@ pub(crate) fn test() -> bool {
     );
     let web = web::steps_of(&mut steps);
     steps.run("the binary", command("cargo", &["build", "--package", "stagedoor", "--quiet"]));
+    fuzz_targets(&mut steps);
     if let Some(web) = web {
         steps.run("tokens between TypeScript and others", web.facts("test/token"));
     }
     tests(&mut steps);
     budget::step(&mut steps);
     steps.finish()
+}
+
+/// Builds the fuzz targets, so that they are there when somebody wants to run them.
+fn fuzz_targets(steps: &mut Steps) {
+    for name in ["token", "wire"] {
+        let manifest = format!("sdk/rust/{name}/fuzz/Cargo.toml");
+        let build = [
+            "build",
+            "--locked",
+            "--quiet",
+            "--manifest-path",
+            &manifest,
+            "--target-dir",
+            "target",
+        ];
+        steps.run(&format!("fuzz targets of {name}"), command("cargo", &build));
+    }
 }
 
 /// Every Rust test, each in a process and with a time limit of its own (`.config/nextest.toml`).
@@ -163,6 +192,25 @@ pub(crate) fn soak(arguments: &[String]) -> bool {
     if steps.run("build", command("cargo", &build)) {
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         steps.run("soak", command("target/release/soak", &arguments));
+    }
+    steps.finish()
+}
+
+/// `cargo xtask release`: the binary without its symbols, and they in a file beside it, where a debugger finds them.
+pub(crate) fn release() -> bool {
+    let mut steps = Steps::of(3);
+    let into = root().join("target/dist");
+    let (built, symbols) = ("target/release/stagedoor", "target/dist/stagedoor.debug");
+    let build = ["build", "--release", "--locked", "--package", "stagedoor"];
+    if !steps.run("the binary", command("cargo", &build)) || std::fs::create_dir_all(into).is_err()
+    {
+        return steps.finish();
+    }
+    let keep = ["--only-keep-debug", "--compress-debug-sections", built, symbols];
+    let strip =
+        ["--strip-all", &format!("--add-gnu-debuglink={symbols}"), built, "target/dist/stagedoor"];
+    if steps.run("its symbols", command("objcopy", &keep)) {
+        steps.run("without them", command("objcopy", &strip));
     }
     steps.finish()
 }

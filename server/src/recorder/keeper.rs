@@ -13,7 +13,7 @@ use crate::{
 
 /// How often the disk's free room is looked at.
 const DISK_INTERVAL: Duration = Duration::from_secs(1);
-/// How often the trail's age and size are looked at.
+/// How often the trail's age and size are looked at, and the writer's pages are let go of.
 const PRUNE_INTERVAL: Duration = Duration::from_secs(10);
 /// Records that are deleted at a time.
 const PRUNE_ROWS: u32 = 1_000;
@@ -56,6 +56,7 @@ pub(crate) async fn keep(store: Store, gate: Arc<Gate>, bounds: Bounds, clock: C
         gate.disk_is_low(bounds.is_disk_low());
         if Instant::now() >= prune_at {
             prune(&store, &gate, &bounds, clock.settled_ms()).await;
+            store.let_go_of_pages().await;
             prune_at = Instant::now() + PRUNE_INTERVAL;
         }
         tokio::time::sleep(DISK_INTERVAL).await;

@@ -3,11 +3,10 @@
 use axum::Json;
 use serde::{Deserialize, Serialize};
 use stagedoor_bus::{Answer, Command};
-use stagedoor_token::AppId;
 use stagedoor_wire::request::LIST_ITEMS_MAX;
 use utoipa::ToSchema;
 
-use super::{Body, Path, rooms::room_unknown};
+use super::{Body, RoomPath, rooms::room_unknown};
 use crate::{act::Audited, caller::Scope, error::ApiError, state::AppState};
 
 /// Whom to let in: `users`, or `all`.
@@ -47,13 +46,15 @@ impl Admission {
     }
 }
 
-/// Lets members in that wait for admission: a list, or all of them.
+/// Admits members that wait.
+///
+/// A list of `users`, or `all` of them. The answer says how many were admitted and how many still wait.
 #[utoipa::path(post, path = "/v1/apps/{app}/rooms/{room}/admit", tag = "rooms", request_body = Admission,
     params(("app" = u32, Path), ("room" = String, Path)),
     responses((status = 200, body = Admitted)))]
 pub(crate) async fn admit_many(
     audited: Audited,
-    Path((app, room)): Path<(AppId, String)>,
+    RoomPath { app, room }: RoomPath,
     Body(admission): Body<Admission>,
 ) -> Result<Json<Admitted>, ApiError> {
     audited.caller.may(app, Scope::RoomsModerate)?;

@@ -1,10 +1,7 @@
 //! API keys of an app.
 
-use std::sync::Arc;
-
 use axum::{
-    Extension, Json,
-    extract::State,
+    Json,
     http::{HeaderMap, StatusCode},
     response::Response,
 };
@@ -12,17 +9,16 @@ use serde::{Deserialize, Serialize};
 use stagedoor_token::AppId;
 use utoipa::ToSchema;
 
-use super::{Body, Page, Paging, Path, Query, app_in, check_name, page_limit};
+use super::{Body, Page, Paging, Path, Query, Reader, app_in, check_name, page_limit};
 use crate::{
     act::Audited,
-    caller::{API_KEY_PREFIX, Caller, Scope, scopes_of},
+    caller::{API_KEY_PREFIX, Scope, scopes_of},
     config::Config,
     doors::News,
     error::ApiError,
     idempotency::{Created, Once},
     record::{Record, unix_ms},
     secret,
-    state::AppState,
     store::{credentials::ApiKeyRow, write::Tx},
 };
 
@@ -146,7 +142,9 @@ fn record(audited: &Audited, app: AppId, kind: &str, id: &str) -> Record {
     audited.record(app, kind).detail(&format!("api_key={id}"))
 }
 
-/// Makes an API key; nobody gives another more than it has itself.
+/// Makes an API key.
+///
+/// The answer is the only one that has its secret. A caller can give no scope that it does not have itself.
 #[utoipa::path(post, path = "/v1/apps/{app}/api-keys", tag = "api keys", request_body = NewApiKey,
     params(("app" = u32, Path)),
     responses((status = 201, body = Created<ApiKeyCreated>)))]
@@ -172,11 +170,12 @@ pub(crate) async fn create(
 }
 
 /// Lists API keys by id.
+///
+/// With their scopes, their end and when they were last used. Secrets are not in it.
 #[utoipa::path(get, path = "/v1/apps/{app}/api-keys", tag = "api keys", params(("app" = u32, Path), Paging),
     responses((status = 200, body = Page<ApiKeyView>)))]
 pub(crate) async fn list(
-    State(state): State<Arc<AppState>>,
-    Extension(caller): Extension<Caller>,
+    Reader { state, caller }: Reader,
     Path(app): Path<AppId>,
     Query(paging): Query<Paging>,
 ) -> Result<Json<Page<ApiKeyView>>, ApiError> {
@@ -188,7 +187,9 @@ pub(crate) async fn list(
     Ok(Json(Page::cut(items, limit, |key: &ApiKeyView| key.id.clone())))
 }
 
-/// Gives an API key another secret; the old one is void at once.
+/// Gives an API key another secret.
+///
+/// The old secret is void at once. The answer is the only one that has the new one; id, scopes and end stay.
 #[utoipa::path(post, path = "/v1/apps/{app}/api-keys/{id}/rotate", tag = "api keys",
     params(("app" = u32, Path), ("id" = String, Path)),
     responses((status = 200, body = ApiKeyCreated)))]
@@ -208,7 +209,9 @@ pub(crate) async fn rotate(
     Ok(Json(ApiKeyCreated { id, scopes, api_key, expires_ms: row.expires_ms }))
 }
 
-/// Deletes an API key: void at once.
+/// Deletes an API key.
+///
+/// It is void at once: the next request with it is refused with `credential_invalid`. What it did stays done.
 #[utoipa::path(delete, path = "/v1/apps/{app}/api-keys/{id}", tag = "api keys",
     params(("app" = u32, Path), ("id" = String, Path)),
     responses((status = 204)))]

@@ -1,10 +1,7 @@
 //! Apps.
 
-use std::sync::Arc;
-
 use axum::{
-    Extension, Json,
-    extract::State,
+    Json,
     http::{HeaderMap, HeaderName, StatusCode, header},
     response::Response,
 };
@@ -13,8 +10,8 @@ use stagedoor_token::{AppId, KeyState, SecondLogin};
 use utoipa::ToSchema;
 
 use super::{
-    Body, Page, Paging, Path, Query, app_in, app_row, app_unknown, check_name, etag::IfMatch,
-    forms, given, keys, number_after, page_limit,
+    Body, Page, Paging, Path, Query, Reader, app_in, app_row, app_unknown, check_name,
+    etag::IfMatch, forms, given, keys, number_after, page_limit,
 };
 use crate::{
     act::Audited,
@@ -25,7 +22,6 @@ use crate::{
     idempotency::{Created, Once},
     record::unix_ms,
     secret,
-    state::AppState,
     store::{apps::AppRow, write::Tx},
 };
 
@@ -181,7 +177,10 @@ pub(crate) async fn make(
     Ok(AppCreated { app: id, name: app.name, key })
 }
 
-/// Makes an app with its first key, whose secret is shown this once.
+/// Makes an app with its first key.
+///
+/// The answer is the only one that has the key's secret: keep it where your backend signs tokens, or leave it and
+/// mint over this API. Without `id` the AppID is random.
 #[utoipa::path(post, path = "/v1/apps", tag = "apps", request_body = NewApp,
     responses((status = 201, body = Created<AppCreated>)))]
 pub(crate) async fn create(
@@ -205,12 +204,13 @@ pub(crate) async fn create(
     Ok(answer)
 }
 
-/// Lists apps by AppID: all of them for the operator, its own for an API key.
+/// Lists apps by AppID.
+///
+/// All of them for the operator, its own for an API key.
 #[utoipa::path(get, path = "/v1/apps", tag = "apps", params(Paging),
     responses((status = 200, body = Page<AppView>)))]
 pub(crate) async fn list(
-    State(state): State<Arc<AppState>>,
-    Extension(caller): Extension<Caller>,
+    Reader { state, caller }: Reader,
     Query(paging): Query<Paging>,
 ) -> Result<Json<Page<AppView>>, ApiError> {
     let limit = page_limit(&state.config, paging.limit)?;
@@ -225,12 +225,14 @@ pub(crate) async fn list(
     Ok(Json(Page::cut(items, limit, |app: &AppView| app.app.to_string())))
 }
 
-/// One app.
+/// Shows one app.
+///
+/// Its name, how long its tokens live, and what a second login of a user does. The `ETag` is for a change with
+/// `If-Match`.
 #[utoipa::path(get, path = "/v1/apps/{app}", tag = "apps", params(("app" = u32, Path)),
     responses((status = 200, body = AppView)))]
 pub(crate) async fn show(
-    State(state): State<Arc<AppState>>,
-    Extension(caller): Extension<Caller>,
+    Reader { state, caller }: Reader,
     Path(app): Path<AppId>,
 ) -> Result<Tagged, ApiError> {
     caller.may(app, Scope::AppsAdmin)?;
@@ -238,8 +240,10 @@ pub(crate) async fn show(
     Ok(tagged(app_row(&state, app).await?))
 }
 
-/// Changes an app. With `If-Match` only if it is still what the caller saw; without, what is absent from the request
-/// stays as it is at that moment.
+/// Changes an app.
+///
+/// What is absent from the body stays as it is. With `If-Match` the change is made only if the app is still what
+/// the caller saw. Tokens that exist keep their end; a new `second_login` counts from the next login on.
 #[utoipa::path(patch, path = "/v1/apps/{app}", tag = "apps", request_body = AppChange,
     params(("app" = u32, Path)),
     responses((status = 200, body = AppView)))]
@@ -268,7 +272,10 @@ pub(crate) async fn change(
     Ok(tagged(row))
 }
 
-/// Deletes an app with its keys: none of its tokens opens a room any more.
+/// Deletes an app with its keys.
+///
+/// None of its tokens opens a room any more. It cannot be undone; the operator still finds its records in the audit
+/// trail.
 #[utoipa::path(delete, path = "/v1/apps/{app}", tag = "apps",
     params(("app" = u32, Path)),
     responses((status = 204)))]

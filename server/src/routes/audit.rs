@@ -1,16 +1,14 @@
 //! The audit trail: of one app, and all of it for the operator.
 
-use std::sync::Arc;
-
-use axum::{Extension, Json, extract::State};
+use axum::Json;
 use serde::Deserialize;
 use stagedoor_bus::ActorKind;
 use stagedoor_token::AppId;
 use utoipa::IntoParams;
 
-use super::{Page, Path, Query, app_row, forms, number, number_after, page_limit};
+use super::{Page, Path, Query, Reader, app_row, forms, number, number_after, page_limit};
 use crate::{
-    caller::{Caller, Scope},
+    caller::Scope,
     error::ApiError,
     state::AppState,
     store::audit::{Filter, OfApp, RecordRow},
@@ -105,11 +103,13 @@ async fn page(
 }
 
 /// Lists an app's records, newest first.
+///
+/// Who did what, to whom, from where, and with which result: API calls, logins, moderation. All filters given must
+/// match. Tokens and secrets are never in it.
 #[utoipa::path(get, path = "/v1/apps/{app}/audit", tag = "audit", params(("app" = u32, Path), Which),
     responses((status = 200, body = Page<RecordRow>)))]
 pub(crate) async fn list(
-    State(state): State<Arc<AppState>>,
-    Extension(caller): Extension<Caller>,
+    Reader { state, caller }: Reader,
     Path(app): Path<AppId>,
     Query(which): Query<Which>,
 ) -> Result<Json<Page<RecordRow>>, ApiError> {
@@ -129,12 +129,13 @@ pub(crate) async fn list(
     page(&state, limit, filter).await
 }
 
-/// Lists all records, newest first, also those of no app and of deleted apps. For the operator alone.
+/// Lists all records, newest first.
+///
+/// Also those of no app and of deleted apps. All filters given must match. Tokens and secrets are never in it.
 #[utoipa::path(get, path = "/v1/audit", tag = "audit", params(WhichOfAll),
     responses((status = 200, body = Page<RecordRow>)))]
 pub(crate) async fn list_all(
-    State(state): State<Arc<AppState>>,
-    Extension(caller): Extension<Caller>,
+    Reader { state, caller }: Reader,
     Query(which): Query<WhichOfAll>,
 ) -> Result<Json<Page<RecordRow>>, ApiError> {
     caller.is_root()?;

@@ -1,23 +1,20 @@
 //! Keys of an app.
 
-use std::sync::Arc;
-
-use axum::{Extension, Json, extract::State, http::HeaderMap, response::Response};
+use axum::{Json, http::HeaderMap, response::Response};
 use serde::Serialize;
 use stagedoor_bus::{Answer, Command};
 use stagedoor_token::{AppId, KeyState};
 use utoipa::ToSchema;
 
-use super::{Page, Path, app_in, app_row};
+use super::{Page, Path, Reader, app_in, app_row};
 use crate::{
     act::Audited,
-    caller::{Caller, Scope},
+    caller::Scope,
     config::Config,
     error::ApiError,
     idempotency::{Created, Once},
     record::{Record, unix_ms},
     secret,
-    state::AppState,
     store::apps::{KeyRow, state_text},
 };
 
@@ -80,11 +77,12 @@ pub(crate) fn make(app: AppId, state: KeyState) -> Result<(KeyRow, KeyCreated), 
 }
 
 /// Lists an app's keys, oldest first.
+///
+/// Each with its state: `next`, `current`, `retiring` (still verifies) or `retired`. Secrets are not in it.
 #[utoipa::path(get, path = "/v1/apps/{app}/keys", tag = "keys", params(("app" = u32, Path)),
     responses((status = 200, body = Page<KeyView>)))]
 pub(crate) async fn list(
-    State(state): State<Arc<AppState>>,
-    Extension(caller): Extension<Caller>,
+    Reader { state, caller }: Reader,
     Path(app): Path<AppId>,
 ) -> Result<Json<Page<KeyView>>, ApiError> {
     caller.may(app, Scope::AppsAdmin)?;
@@ -113,7 +111,10 @@ fn record(audited: &Audited, app: AppId, kind: &str, kid: &str) -> Record {
     audited.record(app, kind).detail(&format!("kid={kid}"))
 }
 
-/// Makes the next key: every relay verifies with it at once, nobody signs with it yet.
+/// Makes the next key.
+///
+/// Every relay verifies with it at once, and nobody signs with it yet: distribute its secret, then rotate. There is
+/// one `next` key at a time.
 #[utoipa::path(post, path = "/v1/apps/{app}/keys", tag = "keys",
     params(("app" = u32, Path)),
     responses((status = 201, body = Created<KeyCreated>)))]
@@ -157,8 +158,10 @@ pub(crate) struct Rotated {
     created: Option<KeyCreated>,
 }
 
-/// Rotates: the next key becomes current (one is made if there is none), the current one retires: it
-/// still verifies.
+/// Rotates the keys.
+///
+/// The next key becomes current (one is made if there is none) and signs from now on. The one that was current
+/// retires: it still verifies the tokens that it signed.
 #[utoipa::path(post, path = "/v1/apps/{app}/keys/rotate", tag = "keys", params(("app" = u32, Path)),
     responses((status = 200, body = Rotated)))]
 pub(crate) async fn rotate(
@@ -191,7 +194,10 @@ pub(crate) async fn rotate(
     Ok(Json(Rotated { current, retiring, created }))
 }
 
-/// Retires a key: its tokens open nothing any more. The current key is rotated first. Live seats go on.
+/// Retires a key for good.
+///
+/// Its tokens open nothing any more. The current key must be rotated first. Live seats go on; `seats` says how many
+/// are held by tokens of this key, and a revocation of the key closes them.
 #[utoipa::path(post, path = "/v1/apps/{app}/keys/{kid}/retire", tag = "keys",
     params(("app" = u32, Path), ("kid" = String, Path)),
     responses((status = 200, body = KeyRetired)))]

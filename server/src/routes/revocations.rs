@@ -1,10 +1,7 @@
 //! Revocations of an app: made, listed, lifted. The rule is in `spec/revocation.md`.
 
-use std::sync::Arc;
-
 use axum::{
-    Extension, Json,
-    extract::State,
+    Json,
     http::{HeaderMap, StatusCode},
     response::Response,
 };
@@ -14,11 +11,12 @@ use stagedoor_token::{AppId, Fault, Limits, Refusal, RoleName};
 use utoipa::ToSchema;
 
 use super::{
-    Body, Page, Paging, Path, Query, app_in, app_row, app_unknown, forms, number_after, page_limit,
+    Body, Page, Paging, Path, Query, Reader, app_in, app_row, app_unknown, forms, number_after,
+    page_limit,
 };
 use crate::{
     act::Audited,
-    caller::{Caller, Scope},
+    caller::Scope,
     doors::News,
     error::ApiError,
     idempotency::{Created, NO_SECRET, Once},
@@ -302,7 +300,12 @@ async fn keep(
     Ok(answer)
 }
 
-/// Revokes: the doors refuse what it hits before it is answered, and live seats are acted on.
+/// Revokes tokens, or bans.
+///
+/// By token, user, room, role, key or the whole app. Every relay refuses what it hits before the answer comes, and
+/// live seats are closed or, with `then`, get another role. A revocation hits the tokens minted until now; with
+/// `margin_s` live seats have that long to renew with another one. A `ban` hits later tokens too, until `ends_at`
+/// or until it is lifted.
 #[utoipa::path(post, path = "/v1/apps/{app}/revocations", tag = "revocations", request_body = NewRevocation,
     params(("app" = u32, Path)),
     responses((status = 201, body = Created<RevocationCreated>)))]
@@ -332,11 +335,12 @@ pub(crate) async fn create(
 }
 
 /// Lists revocations that are not over, newest first.
+///
+/// One is over when every token that it can hit has expired, or its ban has ended.
 #[utoipa::path(get, path = "/v1/apps/{app}/revocations", tag = "revocations", params(("app" = u32, Path), Paging),
     responses((status = 200, body = Page<RevocationView>)))]
 pub(crate) async fn list(
-    State(state): State<Arc<AppState>>,
-    Extension(caller): Extension<Caller>,
+    Reader { state, caller }: Reader,
     Path(app): Path<AppId>,
     Query(paging): Query<Paging>,
 ) -> Result<Json<Page<RevocationView>>, ApiError> {
@@ -350,7 +354,10 @@ pub(crate) async fn list(
     Ok(Json(Page::cut(items, limit, |entry: &RevocationView| entry.generation.to_string())))
 }
 
-/// Lifts a revocation: tokens that no other one hits are good again. Seats that it closed stay closed.
+/// Lifts a revocation.
+///
+/// Tokens that no other revocation hits are good again. Seats that it closed stay closed: their members log in
+/// again.
 #[utoipa::path(delete, path = "/v1/apps/{app}/revocations/{generation}", tag = "revocations",
     params(("app" = u32, Path), ("generation" = u64, Path)),
     responses((status = 204)))]

@@ -3,19 +3,14 @@
 pub(crate) mod change;
 pub(crate) mod views;
 
-use std::sync::Arc;
-
-use axum::{Extension, Json, extract::State};
+use axum::Json;
 use stagedoor_token::AppId;
 
-use super::{Body, Page, Paging, Path, Query, app_row, etag::IfMatch, number_after, page_limit};
+use super::{
+    Body, Page, Paging, Path, Query, Reader, app_row, etag::IfMatch, number_after, page_limit,
+};
 use crate::{
-    act::Audited,
-    caller::{Caller, Scope},
-    doors::roles_of,
-    error::ApiError,
-    role_set,
-    state::AppState,
+    act::Audited, caller::Scope, doors::roles_of, error::ApiError, role_set,
     store::roles::RoleSetRow,
 };
 
@@ -24,12 +19,14 @@ use self::{
     views::{Base, NewRole, NewRoles, RoleView, RolesView, VersionView},
 };
 
-/// The app's roles.
+/// Shows the app's roles.
+///
+/// With their version and who made it. Version 0 is the built-in set: `host`, `cohost`, `speaker`, `audience`,
+/// `observer`. The `ETag` is for a change with `If-Match`.
 #[utoipa::path(get, path = "/v1/apps/{app}/roles", tag = "roles", params(("app" = u32, Path)),
     responses((status = 200, body = RolesView)))]
 pub(crate) async fn show(
-    State(state): State<Arc<AppState>>,
-    Extension(caller): Extension<Caller>,
+    Reader { state, caller }: Reader,
     Path(app): Path<AppId>,
 ) -> Result<Tagged<RolesView>, ApiError> {
     caller.may(app, Scope::AppsAdmin)?;
@@ -38,8 +35,11 @@ pub(crate) async fn show(
     Ok(tagged(&tag, set.view()))
 }
 
-/// Replaces all roles of the app. Logins and mints are decided by the new ones at once; a seat that is taken
-/// keeps its grants until it ends, or with `reapply` gets what the new ones say.
+/// Replaces all roles of the app.
+///
+/// Logins and mints are decided by the new ones at once. A seat that is taken keeps its grants until it ends; with
+/// `reapply` it gets what the new roles say, and `seats` counts those that changed. With `version` or `If-Match`
+/// the change is made only of what the caller saw.
 #[utoipa::path(put, path = "/v1/apps/{app}/roles", tag = "roles", params(("app" = u32, Path)), request_body = NewRoles,
     responses((status = 200, body = RolesView)))]
 pub(crate) async fn replace(
@@ -53,13 +53,14 @@ pub(crate) async fn replace(
     change.finish(&audited, None, roles).await
 }
 
-/// One role.
+/// Shows one role.
+///
+/// As its template, in the form of `spec/roles.md`, with every default written out.
 #[utoipa::path(get, path = "/v1/apps/{app}/roles/{role}", tag = "roles",
     params(("app" = u32, Path), ("role" = String, Path)),
     responses((status = 200, body = RoleView)))]
 pub(crate) async fn show_one(
-    State(state): State<Arc<AppState>>,
-    Extension(caller): Extension<Caller>,
+    Reader { state, caller }: Reader,
     Path((app, role)): Path<(AppId, String)>,
 ) -> Result<Tagged<RoleView>, ApiError> {
     caller.may(app, Scope::AppsAdmin)?;
@@ -69,7 +70,10 @@ pub(crate) async fn show_one(
     Ok(tagged(&tag, RoleView { version: set.version, template }))
 }
 
-/// Puts one role: new, or instead of the one of its name.
+/// Puts one role.
+///
+/// It is new, or replaces the one of its name; all others stay. The app's roles get a new version. With `reapply`
+/// live seats get what the new role says.
 #[utoipa::path(put, path = "/v1/apps/{app}/roles/{role}", tag = "roles", request_body = NewRole,
     params(("app" = u32, Path), ("role" = String, Path)),
     responses((status = 200, body = RolesView)))]
@@ -90,7 +94,9 @@ pub(crate) async fn put_one(
     change.finish(&audited, Some(&name), roles).await
 }
 
-/// Takes one role out: its tokens open nothing any more.
+/// Takes one role out.
+///
+/// Tokens that name it open nothing any more. Live seats keep their grants until they end.
 #[utoipa::path(delete, path = "/v1/apps/{app}/roles/{role}", tag = "roles",
     params(("app" = u32, Path), ("role" = String, Path), Base),
     responses((status = 200, body = RolesView)))]
@@ -106,13 +112,13 @@ pub(crate) async fn delete_one(
     change.finish(&audited, Some(&name), roles).await
 }
 
-/// Lists the versions that are kept, newest first. Version 0, the built-in roles, is always there and not
-/// in the list.
+/// Lists the versions of the roles that are kept, newest first.
+///
+/// With who made each and when. Version 0, the built-in roles, is always there and not in the list.
 #[utoipa::path(get, path = "/v1/apps/{app}/roles/versions", tag = "roles", params(("app" = u32, Path), Paging),
     responses((status = 200, body = Page<VersionView>)))]
 pub(crate) async fn versions(
-    State(state): State<Arc<AppState>>,
-    Extension(caller): Extension<Caller>,
+    Reader { state, caller }: Reader,
     Path(app): Path<AppId>,
     Query(paging): Query<Paging>,
 ) -> Result<Json<Page<VersionView>>, ApiError> {
@@ -137,13 +143,14 @@ pub(crate) async fn versions(
     Ok(Json(Page::cut(items, limit, |version: &VersionView| version.version.to_string())))
 }
 
-/// The roles as they were in one version.
+/// Shows the roles as they were in one version.
+///
+/// They come as templates, with who made the version and when. Version 0 is the built-in set.
 #[utoipa::path(get, path = "/v1/apps/{app}/roles/versions/{version}", tag = "roles",
     params(("app" = u32, Path), ("version" = u64, Path)),
     responses((status = 200, body = RolesView)))]
 pub(crate) async fn show_version(
-    State(state): State<Arc<AppState>>,
-    Extension(caller): Extension<Caller>,
+    Reader { state, caller }: Reader,
     Path((app, version)): Path<(AppId, u64)>,
 ) -> Result<Json<RolesView>, ApiError> {
     caller.may(app, Scope::AppsAdmin)?;
@@ -158,7 +165,9 @@ pub(crate) async fn show_version(
     Ok(Json(set.view()))
 }
 
-/// Makes the roles of one version the newest; of version 0, the built-in ones.
+/// Makes the roles of one version the newest.
+///
+/// They get a new version number; nothing in between is lost. Version 0 brings the built-in ones back.
 #[utoipa::path(post, path = "/v1/apps/{app}/roles/versions/{version}/restore", tag = "roles",
     params(("app" = u32, Path), ("version" = u64, Path), Base),
     responses((status = 200, body = RolesView)))]

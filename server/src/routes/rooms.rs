@@ -1,8 +1,6 @@
 //! Rooms as the app's backend sees them. All of it is asked of the relay, over the bus.
 
-use std::sync::Arc;
-
-use axum::{Extension, Json, extract::State, http::StatusCode};
+use axum::{Json, http::StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use stagedoor_bus::{
@@ -14,16 +12,10 @@ use stagedoor_wire::{member::StreamInfo, name::Topic, request::To};
 use utoipa::ToSchema;
 
 use super::{
-    Body, MaybeBody, MemberPath, Page, Paging, Path, Query, forms, page_limit,
+    Body, MaybeBody, MemberPath, Page, Paging, Path, Query, Reader, RoomPath, forms, page_limit,
     revocations::{self, NewRevocation},
 };
-use crate::{
-    act::Audited,
-    caller::{Caller, Scope},
-    error::ApiError,
-    record::Record,
-    state::AppState,
-};
+use crate::{act::Audited, caller::Scope, error::ApiError, record::Record};
 
 /// A room.
 #[derive(Debug, Serialize, ToSchema)]
@@ -128,11 +120,12 @@ fn touched(answer: &Answer) -> Result<Touched, ApiError> {
 }
 
 /// Lists the app's rooms by name.
+///
+/// A room is there while somebody sits in it.
 #[utoipa::path(get, path = "/v1/apps/{app}/rooms", tag = "rooms", params(("app" = u32, Path), Paging),
     responses((status = 200, body = Page<RoomView>)))]
 pub(crate) async fn list(
-    State(state): State<Arc<AppState>>,
-    Extension(caller): Extension<Caller>,
+    Reader { state, caller }: Reader,
     Path(app): Path<AppId>,
     Query(paging): Query<Paging>,
 ) -> Result<Json<Page<RoomView>>, ApiError> {
@@ -148,14 +141,16 @@ pub(crate) async fn list(
     }
 }
 
-/// One room: its members, a page at a time, and its streams.
+/// Shows one room.
+///
+/// Its members, a page at a time, and its live streams. `waiting` members are not admitted yet; `wants` is the role
+/// for which a member raised its hand.
 #[utoipa::path(get, path = "/v1/apps/{app}/rooms/{room}", tag = "rooms",
     params(("app" = u32, Path), ("room" = String, Path), Paging),
     responses((status = 200, body = RoomDetailView)))]
 pub(crate) async fn show(
-    State(state): State<Arc<AppState>>,
-    Extension(caller): Extension<Caller>,
-    Path((app, room)): Path<(AppId, String)>,
+    Reader { state, caller }: Reader,
+    RoomPath { app, room }: RoomPath,
     Query(paging): Query<Paging>,
 ) -> Result<Json<RoomDetailView>, ApiError> {
     caller.may(app, Scope::RoomsRead)?;
@@ -202,8 +197,10 @@ fn of_room(audited: &Audited, kind: &str, app: AppId, room: &str) -> Record {
     audited.record(app, kind).room(room)
 }
 
-/// Removes a user from a room: its token does not get back in. With `ban` no token of the user does, and a
-/// user who is not there is kept out too.
+/// Removes a user from a room.
+///
+/// The token with which the user sits does not get back in. With `ban` no token of the user does, until `ends_at`
+/// or for good, and a user who is not there is kept out too. The body may be left out.
 #[utoipa::path(post, path = "/v1/apps/{app}/rooms/{room}/members/{user}/kick", tag = "rooms",
     params(("app" = u32, Path), ("room" = String, Path), ("user" = String, Path)), request_body = Option<Removal>,
     responses((status = 200, body = Touched)))]
@@ -229,7 +226,9 @@ pub(crate) async fn kick(
     Ok(Json(Touched { seats, generation: Some(generation) }))
 }
 
-/// Gives a member another role, for this stay and the next logins of its token.
+/// Gives a member another role.
+///
+/// It counts at once on the open connection, and is kept for the user's next logins with this token.
 #[utoipa::path(post, path = "/v1/apps/{app}/rooms/{room}/members/{user}/role", tag = "rooms",
     params(("app" = u32, Path), ("room" = String, Path), ("user" = String, Path)), request_body = NewMemberRole,
     responses((status = 200, body = Touched)))]
@@ -265,7 +264,10 @@ async fn set_muted(
     act(audited, app, record, command).await
 }
 
-/// Mutes a member: its streams of these kinds are not passed on.
+/// Mutes a member.
+///
+/// Its streams of these kinds (all, unless given) are not passed on, whatever its role becomes, until it is
+/// unmuted. A reconnect does not end it.
 #[utoipa::path(post, path = "/v1/apps/{app}/rooms/{room}/members/{user}/mute", tag = "rooms",
     params(("app" = u32, Path), ("room" = String, Path), ("user" = String, Path)), request_body = Option<MutedKinds>,
     responses((status = 200, body = Touched)))]
@@ -277,7 +279,9 @@ pub(crate) async fn mute(
     set_muted(&audited, member, kinds, true).await.map(Json)
 }
 
-/// Lets a member's streams of these kinds be passed on again.
+/// Unmutes a member.
+///
+/// Its streams of these kinds (all, unless given) are passed on again, as far as its role allows.
 #[utoipa::path(post, path = "/v1/apps/{app}/rooms/{room}/members/{user}/unmute", tag = "rooms",
     params(("app" = u32, Path), ("room" = String, Path), ("user" = String, Path)), request_body = Option<MutedKinds>,
     responses((status = 200, body = Touched)))]
@@ -300,7 +304,9 @@ async fn settle(
     act(audited, app, record, command).await
 }
 
-/// Gives a member what it asks for: admission, or the role for which it raised its hand.
+/// Gives a member what it asks for.
+///
+/// Admission to the room, or the role for which it raised its hand.
 #[utoipa::path(post, path = "/v1/apps/{app}/rooms/{room}/members/{user}/admit", tag = "rooms",
     params(("app" = u32, Path), ("room" = String, Path), ("user" = String, Path)),
     responses((status = 200, body = Touched)))]
@@ -308,7 +314,9 @@ pub(crate) async fn admit(audited: Audited, member: MemberPath) -> Result<Json<T
     settle(&audited, member, true).await.map(Json)
 }
 
-/// Refuses what a member asks for; one that waits for admission is removed.
+/// Declines what a member asks for.
+///
+/// A raised hand goes down. A member that waits for admission is removed.
 #[utoipa::path(post, path = "/v1/apps/{app}/rooms/{room}/members/{user}/decline", tag = "rooms",
     params(("app" = u32, Path), ("room" = String, Path), ("user" = String, Path)),
     responses((status = 200, body = Touched)))]
@@ -320,24 +328,29 @@ pub(crate) async fn decline(
 }
 
 /// Closes a room for everybody.
+///
+/// All seats end with the close code for it. Tokens stay good: to keep members out, revoke the room too.
 #[utoipa::path(delete, path = "/v1/apps/{app}/rooms/{room}", tag = "rooms",
     params(("app" = u32, Path), ("room" = String, Path)),
     responses((status = 200, body = Touched)))]
 pub(crate) async fn close(
     audited: Audited,
-    Path((app, room)): Path<(AppId, String)>,
+    RoomPath { app, room }: RoomPath,
 ) -> Result<Json<Touched>, ApiError> {
     let record = of_room(&audited, "room.close", app, &room);
     act(&audited, app, record, Command::CloseRoom { app, room }).await.map(Json)
 }
 
 /// Messages members of a room in the app's own name.
+///
+/// To the whole room, to a role or to one user. `data` is any JSON, `topic` says what it is about. It reaches those
+/// who are there now and is not kept; `seats` counts the ones it was passed to.
 #[utoipa::path(post, path = "/v1/apps/{app}/rooms/{room}/messages", tag = "rooms", request_body = NewMessage,
     params(("app" = u32, Path), ("room" = String, Path)),
     responses((status = 202, body = Touched)))]
 pub(crate) async fn message(
     audited: Audited,
-    Path((app, room)): Path<(AppId, String)>,
+    RoomPath { app, room }: RoomPath,
     Body(NewMessage { to, topic, data }): Body<NewMessage>,
 ) -> Result<(StatusCode, Json<Touched>), ApiError> {
     let record = of_room(&audited, "room.message", app, &room);

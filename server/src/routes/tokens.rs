@@ -179,7 +179,11 @@ async fn mint(state: &AppState, app: AppId, new: NewToken) -> Result<Issued, Api
     })
 }
 
-/// Mints a token. It is answered once its record is in the audit trail.
+/// Mints a token.
+///
+/// For one room, one user and one role, signed with the app's current key. Give it to the user's client, which logs
+/// in with it at `/v1/connect`. `grants` narrows the role, never widens it. The answer comes once the record is in
+/// the audit trail; the token itself is not kept.
 #[utoipa::path(post, path = "/v1/apps/{app}/tokens", tag = "tokens", params(("app" = u32, Path)), request_body = NewToken,
     responses((status = 201, body = TokenCreated)))]
 pub(crate) async fn create(
@@ -209,7 +213,11 @@ pub(crate) async fn create(
     ))
 }
 
-/// Says everything about a token: whether the door would take it, why not, what it allows.
+/// Explains a token.
+///
+/// Whether the door would take it now, why not (`code` is the exact reason, `public_code` what a client sees), what
+/// it allows, and how long it lives. A refused token is a good answer here: the status is 200. The token is not
+/// used up by it.
 #[utoipa::path(post, path = "/v1/apps/{app}/tokens/verify", tag = "tokens", params(("app" = u32, Path)),
     request_body = TokenQuestion, responses((status = 200, body = TokenAnswer)))]
 pub(crate) async fn explain(

@@ -73,6 +73,16 @@ impl Writer {
         Ok(tx)
     }
 
+    /// Lets go of the pages that the connection keeps, unless a transaction has it.
+    pub(super) async fn let_go_of_pages(&self) {
+        let Ok(mut place) = self.place.try_lock() else { return };
+        let Some(connection) = place.as_mut() else { return };
+        if let Err(error) = connection.execute("PRAGMA shrink_memory").await {
+            tracing::warn!(%error, "the writer did not let go of its pages");
+            *place = None;
+        }
+    }
+
     pub(super) async fn close(&self) {
         let Some(mut connection) = self.place.lock().await.take() else { return };
         if let Err(error) = deployment::closed(&mut connection).await {
@@ -235,10 +245,22 @@ mod tests {
     async fn a_transaction_waits_only_so_long() {
         let folder = tempfile::tempdir().expect("a folder");
         let data = DataFolder::open(folder.path()).expect("a folder of its own");
-        let store = Store::open(data, Duration::from_millis(50)).await.expect("a store");
+        let store = Store::open(data, Duration::from_millis(500)).await.expect("a store");
         let _first = store.begin().await.expect("begun");
         let error = store.begin().await.expect_err("the first is not done");
         assert_eq!(error.reason(), Some(Reason::Busy));
+    }
+
+    #[tokio::test]
+    async fn pages_are_let_go_of_between_transactions_only() {
+        let (store, _folder) = opened().await;
+        let mut tx = store.begin().await.expect("begun");
+        insert(&mut tx).await.expect("inserted");
+        store.let_go_of_pages().await;
+        drop(tx.commit().await.expect("nothing came in between"));
+        store.let_go_of_pages().await;
+        assert!(store.writer.place.lock().await.is_some(), "the connection is in its place again");
+        assert_eq!(count(&store).await, 1);
     }
 
     #[tokio::test]

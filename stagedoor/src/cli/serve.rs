@@ -129,6 +129,7 @@ pub(super) fn dev(config: &Config, fresh: bool, json: bool) -> Done {
         let signals = Signals::hear()?;
         let running = start(config).await?;
         let kept = dev::keep(&running.server, &config.server.data_dir).await?;
+        running.server.show_dev(kept.app());
         let shown =
             dev::show(&kept, running.http, running.operations, config.relay.tls.is_some(), json)?;
         let mut out = std::io::stdout();

@@ -30,7 +30,7 @@ const NOT_RUN: &[(&str, &str, usize, &str)] = &[
     ("docs/quickstart-python.md", "python3 -m venv .venv && . .venv/bin/activate", 2, INSTALLED),
     (
         "docs/deploy.md",
-        "cargo build --release -p stagedoor",
+        "cargo xtask release",
         3,
         "a release build, root, and a user of the machine",
     ),
@@ -44,7 +44,7 @@ const NOT_RUN: &[(&str, &str, usize, &str)] = &[
     ("docs/deploy.md", "[listen]", 6, "`the_configuration_shown_for_tls_is_the_shipped_one`"),
     (
         "docs/deploy.md",
-        "sudo -u stagedoor target/release/stagedoor config check --config /etc/stagedoor/stagedoor.toml",
+        "sudo -u stagedoor target/dist/stagedoor config check --config /etc/stagedoor/stagedoor.toml",
         3,
         "a release build and root; the same check is run above it",
     ),
