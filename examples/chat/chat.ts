@@ -26,5 +26,8 @@ room.on("message", ({ from, data }) => {
 
 form.addEventListener("submit", event => {
   event.preventDefault();
-  room.send("room", input.value).then(() => form.reset(), error => (status.textContent = error.message));
+  room.send("room", input.value).then(
+    () => form.reset(),
+    error => (status.textContent = error.message),
+  );
 });

@@ -15,7 +15,11 @@ export function App({ url }: { readonly url: string }): React.ReactNode {
           <li key={user}>{name ?? user}</li>
         ))}
       </ul>
-      <button type="button" disabled={!room?.can.set("count").ok} onClick={() => room?.set("count", count + 1)}>
+      <button
+        type="button"
+        disabled={!room?.can.set("count").ok}
+        onClick={() => room?.set("count", count + 1)}
+      >
         {count}
       </button>
     </>

@@ -1,6 +1,13 @@
 // A room for React: an external store, so that what is shown is what the room is. One connection under strict mode,
 // and no `Suspense`. Copy it into your application and change it.
-import { type ConnectOptions, connect, type Member, type Room, type StateEntry, type Status } from "@stagedoor/sdk/client";
+import {
+  type ConnectOptions,
+  connect,
+  type Member,
+  type Room,
+  type StateEntry,
+  type Status,
+} from "@stagedoor/sdk/client";
 import { useEffect, useState, useSyncExternalStore } from "react";
 
 /** What a component sees of a room. Every change is another object. */
