@@ -64,8 +64,8 @@ export class Socket {
     socket.onmessage = ({ data }: { data: string | ArrayBuffer }) => message(data);
     socket.onclose = ({ code, reason }: { code: number; reason: string }) =>
       closed(code === 1006 || code === 1005 ? 0 : code, reason);
-    // A socket without a listener for errors throws them in some packages.
-    socket.onerror = () => {};
+    // Node 22 tells of a connection that failed by this alone.
+    socket.onerror = () => closed(0, "");
   }
 
   /** Bytes that wait to be written. */

@@ -350,3 +350,13 @@ test("a token that logs in once is not presented again when its ticket is not go
   const presented = double.sockets.map(({ sent }) => sent[0]?.["ticket"] ?? sent[0]?.["token"]);
   expect(presented).toEqual(["first", "ticket", "second"]);
 });
+
+test("a connection that fails with an error alone has failed", async () => {
+  const double = new RelayDouble();
+  double.opens = false;
+  const attempt = seat(double);
+  const failed = expect(attempt).rejects.toMatchObject({ code: "socket_failed" });
+  await settle();
+  double.socket.onerror?.({} as never);
+  await failed;
+});
