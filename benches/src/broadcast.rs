@@ -1,6 +1,6 @@
-//! A relay as it is written on `tokio::broadcast`: a channel for each room, a task for each member, a message
-//! at a time. On tokio-tungstenite, which is what axum's `ws` stands on; axum's own release of it is an older
-//! one than ours, and both would not be one version.
+//! A relay the way it is usually written on `tokio::broadcast`: a channel per room, a task per member, one message at a
+//! time. On tokio-tungstenite, on which axum's `ws` is built; axum's own release of it is older than ours, and only one
+//! version may be used.
 
 use std::{
     collections::HashMap,
@@ -28,11 +28,11 @@ use crate::check::Check;
 /// Messages that a member may be behind.
 const CAPACITY: usize = 1_024;
 
-/// A payload, and the number of the member that sent it.
+/// A payload, and the number of its sender.
 type Sent = (u64, Bytes);
 type Rooms = Arc<Mutex<HashMap<String, Sender<Sent>>>>;
 
-/// Serves for ever on this thread; tells its address first.
+/// Serves on this thread until the process ends; reports its address first.
 pub fn run(tell: impl FnOnce(SocketAddr) -> Result<()>) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -43,7 +43,7 @@ pub fn run(tell: impl FnOnce(SocketAddr) -> Result<()>) -> Result<()> {
         loop {
             let (tcp, _) = listener.accept().await?;
             number += 1;
-            // A member that goes without a word is no error of the relay.
+            // A member that leaves without a close is not an error of the relay.
             tokio::spawn(member(tcp, number, rooms.clone(), check.clone()));
         }
     })
@@ -52,7 +52,7 @@ pub fn run(tell: impl FnOnce(SocketAddr) -> Result<()>) -> Result<()> {
 async fn member(tcp: TcpStream, number: u64, rooms: Rooms, check: Check) -> Result<()> {
     tcp.set_nodelay(true)?;
     let mut joined: Option<(Sender<Sent>, Receiver<Sent>)> = None;
-    // Before the answer is written, so that whoever is upgraded misses nothing.
+    // Before the answer is written, so that an upgraded member misses nothing.
     #[expect(clippy::result_large_err, reason = "the signature is tungstenite's")]
     let join = |request: &Request, response: Response| -> Result<Response, ErrorResponse> {
         let mut rooms = rooms.lock().unwrap_or_else(PoisonError::into_inner);
@@ -75,7 +75,7 @@ async fn member(tcp: TcpStream, number: u64, rooms: Rooms, check: Check) -> Resu
             },
             message = socket.next() => match message.transpose()? {
                 Some(Message::Binary(payload)) => {
-                    // Itself receives, so somebody does.
+                    // This member receives itself, so there is a receiver.
                     let _ = sender.send((number, payload));
                 }
                 Some(Message::Text(token)) => {

@@ -1,5 +1,5 @@
-//! The results as a chart: bars in groups, on a scale on which each step doubles. Pure; readable on light and
-//! on dark ground.
+//! The results as a bar chart, in groups, on a scale on which each step doubles. Pure; readable on light and dark
+//! backgrounds.
 
 use std::fmt::Write;
 
@@ -10,7 +10,7 @@ use stagedoor_load::report::escape;
 pub struct Group {
     /// The scenario.
     pub title: String,
-    /// One for each server.
+    /// One per server.
     pub bars: Vec<Bar>,
 }
 
@@ -21,7 +21,7 @@ pub struct Bar {
     pub name: String,
     /// Its length, above 0.
     pub times: f64,
-    /// Whether it is the one that the page is about.
+    /// Whether it belongs to Stagedoor.
     pub is_ours: bool,
 }
 
@@ -33,7 +33,7 @@ const STEP: f64 = 18.0;
 const TITLE: f64 = 30.0;
 const TOP: f64 = 30.0;
 const BOTTOM: f64 = 26.0;
-/// What lies at the left end of the scale.
+/// The value at the left end of the scale.
 const LEAST: f64 = 0.5;
 
 const STYLE: &str = "<style>text{font:12px system-ui,sans-serif;fill:#24292f}.title{font-weight:600}.bar{fill:#8c96a3}\

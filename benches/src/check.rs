@@ -1,17 +1,17 @@
-//! The least that a login can be: the signature of the token holds under a known secret. No claims are read,
-//! no rights looked up.
+//! The minimum of a login: the token's signature is checked with a known secret. No claims are read, no rights looked
+//! up.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-/// The secret that floors and peers know.
+/// The secret known to floors and peers.
 pub const SECRET: [u8; 32] = [0x5d; 32];
 
-/// About as many bytes as the answer to a login has that seats an audience member.
+/// About the size of the answer to an audience member's login.
 const ANSWER_BYTES: usize = 514;
 
-/// Checks tokens, its key schedule kept.
+/// Checks tokens, with its key schedule kept.
 #[derive(Clone)]
 pub struct Check {
     mac: Hmac<Sha256>,
@@ -31,7 +31,7 @@ impl Check {
         Ok(Self { mac, answer: format!("ok{}", " ".repeat(ANSWER_BYTES - 2)) })
     }
 
-    /// The answer to a token: `ok` and filling, or none.
+    /// The answer to a token: `ok` and filler, or none.
     pub fn answer(&self, token: &[u8]) -> Option<&str> {
         let dot = token.iter().rposition(|byte| *byte == b'.')?;
         let signature = URL_SAFE_NO_PAD.decode(&token[dot + 1..]).ok()?;
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_signature_under_the_secret_is_taken_and_another_is_not() {
+    fn only_a_signature_with_the_secret_is_accepted() {
         let mac = Hmac::<Sha256>::new_from_slice(&SECRET).expect("any length");
         let signature = mac.chain_update(b"header.claims").finalize().into_bytes();
         let token = format!("header.claims.{}", URL_SAFE_NO_PAD.encode(signature));

@@ -1,4 +1,4 @@
-//! Scenarios against servers, round by round, so that a machine that drifts tilts nothing.
+//! Runs scenarios against servers, round by round, so that drift of the machine affects all alike.
 
 use std::{io::Write, path::Path, time::Duration};
 
@@ -14,44 +14,42 @@ use crate::{
     results::{Measured, Row},
 };
 
-/// How it is run.
+/// The options of a comparison.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Scenarios by name; all unless given.
+    /// Scenarios by name; all by default.
     pub names: Vec<String>,
     /// Rounds.
     pub rounds: usize,
-    /// Two short rounds, which are kept apart.
+    /// Whether to run two short rounds, which are kept separately.
     pub quick: bool,
 }
 
 const QUICK_ROUNDS: usize = 2;
-/// Of a scenario's time, the part that a quick round takes.
+/// The share of a scenario's time that a quick round takes.
 const QUICK_SHARE: f64 = 0.3;
 
 /// Figures by name.
 type Values = Vec<(&'static str, f64)>;
 
-/// Says how far it is, on standard error.
+/// Prints progress to standard error.
 fn say(text: &str) {
-    // Nobody listens if this fails.
+    // A failure means that nobody listens.
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
-/// Measures, keeps and writes; the goals that are missed.
+/// Measures, saves and writes; returns the goals that are missed.
 pub fn run(options: &Options) -> Result<Vec<String>> {
     let plans = plans();
     for name in &options.names {
         let known: Vec<&str> = plans.iter().map(|plan| plan.name).collect();
-        ensure!(known.contains(&name.as_str()), "{name} is none of {}", known.join(", "));
+        ensure!(known.contains(&name.as_str()), "{name} is not one of {}", known.join(", "));
     }
     let pinned = peers::can_pin();
     if pinned {
         peers::pin_generator()?;
     } else {
-        say(
-            "server and generator share what cores there are: there is no second one, or no taskset",
-        );
+        say("server and generator share the cores: there is no second core, or no taskset");
     }
     let bench = root().join("target/bench");
     let folder = if options.quick { bench.join("quick") } else { bench };
@@ -74,7 +72,7 @@ fn is_asked(options: &Options, plan: &Plan) -> bool {
     options.names.is_empty() || options.names.iter().any(|name| name == plan.name)
 }
 
-/// Writes page and charts of all that is kept; of quick rounds beside them, not among what is committed.
+/// Writes page and charts of all saved results; those of quick rounds beside them, not where they would be committed.
 fn write(plans: &[Plan], folder: &Path, quick: bool) -> Result<()> {
     let mut kept = Vec::new();
     for plan in plans {
@@ -124,7 +122,7 @@ fn measure(plan: &Plan, options: &Options, pinned: bool) -> Result<Measured> {
     })
 }
 
-/// The servers' rows, each server in its turn.
+/// The servers' rows, with the servers taking turns.
 fn take_turns(
     plan: &Plan,
     scenario: ForTime,
@@ -149,7 +147,7 @@ fn take_turns(
     rows
 }
 
-/// A curve's rows, one for each size, each round with a server of its own.
+/// A curve's rows, one per size, each round with a new server.
 fn grow(plan: &Plan, curve: Curve, rounds: usize, cores: Option<&str>) -> Vec<Row> {
     let mut rows: Vec<Row> = curve.sizes().iter().map(|size| named(&size.to_string())).collect();
     for round in 1..=rounds {
@@ -169,8 +167,8 @@ fn grow(plan: &Plan, curve: Curve, rounds: usize, cores: Option<&str>) -> Vec<Ro
     rows
 }
 
-/// A server's turn: all that the run tells, by name. A run in which a frame was lost, reordered or went astray
-/// does not count.
+/// A server's turn: all figures of the run, by name. A run in which a frame was lost, reordered or misdelivered does
+/// not count.
 fn turn(scenario: ForTime, kind: Kind, cores: Option<&str>, time: Duration) -> Result<Values> {
     let peer = peers::start(kind, cores)?;
     let mut looks = Vec::new();
@@ -184,7 +182,7 @@ fn turn(scenario: ForTime, kind: Kind, cores: Option<&str>, time: Duration) -> R
     Ok(values)
 }
 
-/// TLS records a delivery, from looks at a run and the records that there were by then.
+/// TLS records per delivery, from the samples of a run and the record counts at those times.
 fn records_per_delivery(looks: &[(Sample, u64)]) -> Option<f64> {
     let deliveries = |two: &[(Sample, u64)]| two[1].0.per_s * (two[1].0.at_s - two[0].0.at_s);
     let deliveries: f64 = looks.windows(2).map(deliveries).sum();
@@ -192,7 +190,7 @@ fn records_per_delivery(looks: &[(Sample, u64)]) -> Option<f64> {
     (deliveries > 0.0).then(|| records as f64 / deliveries)
 }
 
-/// The outcome, if it counts.
+/// The result, if it counts.
 fn counting(outcome: Outcome) -> Result<Outcome> {
     ensure!(outcome.faults.none(), "does not count: {:?}", outcome.faults);
     Ok(outcome)
@@ -202,7 +200,7 @@ fn named(server: &str) -> Row {
     Row { server: server.into(), ..Row::default() }
 }
 
-/// Notes a round.
+/// Records a round.
 fn note(plan: &Plan, row: &mut Row, round: usize, values: Result<Values>) {
     let server = row.server.clone();
     match values {
@@ -224,7 +222,7 @@ fn note(plan: &Plan, row: &mut Row, round: usize, values: Result<Values>) {
     }
 }
 
-/// All that a run tells, by name.
+/// All figures of a run, by name.
 fn values(outcome: &Outcome) -> Values {
     let mut values = vec![
         ("cpu_us", outcome.cpu_us()),
@@ -255,9 +253,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn records_count_from_the_first_look_to_the_last() {
+    fn records_count_from_the_first_sample_to_the_last() {
         let look = |at_s, per_s, records| (Sample { at_s, per_s, ..Sample::default() }, records);
-        // 100 and 300 deliveries, and what came before the first look.
+        // 100 and 300 deliveries, and what came before the first sample.
         let looks = [look(0.1, 9e9, 1_000), look(0.2, 1_000.0, 1_010), look(0.4, 1_500.0, 1_040)];
         let ratio = records_per_delivery(&looks).expect("deliveries");
         assert!((ratio - 0.1).abs() < 1e-9, "{ratio}");
@@ -273,7 +271,7 @@ mod tests {
         note(&plans[0], &mut row, 1, noted(&outcome));
         outcome.faults.lost = 1;
         note(&plans[0], &mut row, 2, noted(&outcome));
-        note(&plans[0], &mut row, 3, Err(anyhow::anyhow!("it fell over")));
+        note(&plans[0], &mut row, 3, Err(anyhow::anyhow!("it crashed")));
         assert_eq!(row.values["cpu_us"], [2.0]);
         assert_eq!(row.faults.len(), 2, "{:?}", row.faults);
     }

@@ -1,6 +1,6 @@
-//! Cost against size: what joining, leaving and publishing cost Stagedoor while there are ten of something,
-//! and while there are thousands. Blocking sockets, one request after another: what is measured is the
-//! server's processor time, and a slow generator does not tilt it.
+//! Cost against size: what joining, leaving and publishing cost Stagedoor with ten of something, and with thousands.
+//! Blocking sockets, one request after another: the server's CPU time is measured, so a slow generator does not distort
+//! it.
 
 mod visitor;
 
@@ -18,9 +18,9 @@ type Values = Vec<(&'static str, f64)>;
 /// A size, and its figures by name.
 pub type AtSize = (usize, Values);
 
-/// A login with a subscription, or a subscription: microseconds of the server for each.
+/// A login with a subscription, or a subscription: server microseconds each.
 pub const JOIN: &str = "join_us";
-/// The same taken back.
+/// The reverse of it.
 pub const LEAVE: &str = "leave_us";
 /// A frame that reaches a member.
 pub const DELIVERY: &str = "delivery_us";
@@ -38,13 +38,13 @@ pub enum Curve {
 
 /// How many join and leave at each size.
 const VISITS: usize = 200;
-/// Frames that are published before any is read.
+/// Frames published before any is read.
 const BURST: usize = 64;
-/// Deliveries that are measured at each size, at least.
+/// Minimum of measured deliveries at each size.
 const DELIVERIES: usize = 40_000;
-/// Files that a process has open beside its connections.
+/// Files that a process has open besides its connections.
 const FILES_ASIDE: usize = 600;
-/// Streams of one host: what its role allows.
+/// Streams of one host: the limit of its role.
 const HOST_STREAMS: usize = 16;
 const PAYLOAD_BYTES: usize = 64;
 
@@ -74,7 +74,7 @@ impl Curve {
         }
     }
 
-    /// The sizes, as far as the system's limit of open files lets them.
+    /// The sizes, as far as the system's limit of open files allows.
     pub fn sizes(self) -> Vec<usize> {
         self.sizes_within(machine::open_files())
     }
@@ -90,7 +90,7 @@ impl Curve {
         wanted.map(|size| size.min(most.saturating_sub(FILES_ASIDE))).to_vec()
     }
 
-    /// Runs it, the server on these cores: figures of each size.
+    /// Runs it, with the server on these cores; returns the figures of each size.
     pub fn run(self, cores: Option<&str>) -> Result<Vec<AtSize>> {
         let peer = peers::start(Kind::Stagedoor, cores)?;
         let Dialect::Stagedoor(minter) = &peer.target.dialect else { bail!("another server") };
@@ -104,14 +104,14 @@ impl Curve {
     }
 }
 
-/// Processor time of the server for one of so many, in microseconds.
+/// CPU time of the server per item, in microseconds.
 fn cost(app: &App<'_>, count: usize, act: impl FnOnce() -> Result<()>) -> Result<f64> {
     let before = app.process.cpu_s()?;
     act()?;
     Ok((app.process.cpu_s()? - before) * 1e6 / count as f64)
 }
 
-/// Notes what `VISITS` members cost that join, and leave again.
+/// Measures the cost of `VISITS` members that join, and leave again.
 fn visits(
     app: &App<'_>,
     values: &mut Values,
@@ -126,8 +126,8 @@ fn visits(
     Ok(())
 }
 
-/// Notes what a delivery costs: bursts, each read by all before the next. `publish` is told the number of the
-/// burst and tells its stream.
+/// Measures the cost of a delivery: bursts, each read by all before the next. `publish` gets the burst's number and
+/// returns its stream.
 fn publishing(
     app: &App<'_>,
     values: &mut Values,
@@ -146,7 +146,7 @@ fn publishing(
     Ok(())
 }
 
-/// A host with one stream, which it publishes burst by burst.
+/// A host with one stream, which it publishes in bursts.
 struct Host {
     visitor: Visitor,
     stream: u32,
@@ -178,7 +178,7 @@ fn members(app: &App<'_>, sizes: &[usize]) -> Result<Vec<AtSize>> {
     for size in sizes.iter().copied() {
         while seated.len() < size {
             seated.push(enter(format!("u{}", seated.len()))?);
-            // A host is told of all who come.
+            // A host is notified of everybody who joins.
             host.visitor.pass_over()?;
         }
         let mut values = Values::new();
@@ -222,7 +222,7 @@ fn subscriptions(app: &App<'_>, sizes: &[usize]) -> Result<Vec<AtSize>> {
         }
         hosts.push(host);
         hosts.iter_mut().try_for_each(Visitor::pass_over)?;
-        // Takes in what it was told of the streams, too.
+        // Reads the announced streams, too.
         hearers[0].ask(json!({"op": "members"}))?;
     }
     let mut subscribed = 0;
@@ -240,7 +240,7 @@ fn subscriptions(app: &App<'_>, sizes: &[usize]) -> Result<Vec<AtSize>> {
             values.push((figure, per_one));
         }
         publishing(app, &mut values, &mut hearers, |at| {
-            // Streams in turn, all that are subscribed to.
+            // Takes turns between all subscribed streams.
             let at = at % size;
             hosts[at / HOST_STREAMS].publish(streams[at], BURST, PAYLOAD_BYTES)?;
             Ok(streams[at])

@@ -1,6 +1,5 @@
-//! The least that a server can do: it knows who is in a room, encodes what one publishes once, and writes
-//! what is new to all others, many frames at a time or each by a call of its own, over epoll. No rights, no
-//! limits, no presence.
+//! The minimum of a server: it knows who is in a room, encodes each frame once, and writes what is new to all others,
+//! many frames at a time or one per call, over epoll. No rights, no limits, no presence.
 //!
 //! A client upgrades at `/room/<name>` with a fixed answer; a text message is a token to check; a close frame is
 //! answered and ends the connection.
@@ -26,29 +25,29 @@ use self::log::{Log, put_server_frame};
 use crate::check::Check;
 
 const LISTENER: Token = Token(usize::MAX);
-/// A log is cut when it is longer, to what the slowest member still needs.
+/// A log longer than this is cut to what the slowest member still needs.
 const CUT_BYTES: usize = 1 << 20;
-/// Who is further behind is dropped.
+/// A member further behind than this is dropped.
 const KEPT_BYTES: usize = 64 << 20;
-/// Parts of several senders are copied together up to about so many bytes.
+/// Parts of several senders are copied together up to about this many bytes.
 const COPIED_BYTES: usize = 1 << 16;
 
 /// How frames are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Writing {
-    /// All that is new to a member by one call.
+    /// Everything that is new to a member in one call.
     Coalesced,
-    /// Each frame by a call of its own.
+    /// Each frame in its own call.
     OneByOne,
 }
 
 struct Peer {
     tcp: TcpStream,
     room: Option<usize>,
-    /// How far in its room's log it is.
+    /// Its position in its room's log.
     at: usize,
     blocked: bool,
-    /// The begin of a frame that has not come whole.
+    /// The start of an incomplete frame.
     input: Vec<u8>,
 }
 
@@ -56,7 +55,7 @@ struct Peer {
 struct Room {
     members: Vec<usize>,
     log: Log,
-    /// Something was published since the last writing.
+    /// Something was published since the last write.
     is_new: bool,
 }
 
@@ -75,7 +74,7 @@ struct Floor {
     copied: Vec<u8>,
 }
 
-/// Serves for ever; tells its address first.
+/// Serves until the process ends; reports its address first.
 pub fn run(writing: Writing, tell: impl FnOnce(SocketAddr) -> Result<()>) -> Result<()> {
     let poll = Poll::new()?;
     let mut listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0)))?;
@@ -135,7 +134,7 @@ impl Floor {
         if event.is_readable() && !self.read(at, event.is_read_closed()) {
             return self.drop_peer(at);
         }
-        // A socket that is readable is told to be writable too: who waits for nothing is written to with all
+        // A readable socket is treated as writable too: a member that waits for nothing is written to together with all
         // others.
         if event.is_writable()
             && let Some(peer) = &mut self.peers[at]
@@ -154,7 +153,7 @@ impl Floor {
         }
     }
 
-    /// Reads what is there; false when the connection is over.
+    /// Reads what has arrived; false if the connection is over.
     fn read(&mut self, at: usize, to_the_end: bool) -> bool {
         let mut buffer = std::mem::take(&mut self.buffer);
         let mut open = true;
@@ -175,8 +174,7 @@ impl Floor {
         open
     }
 
-    /// Takes bytes; false when the connection is over. Nothing is copied but the begin of a frame that has not
-    /// come whole.
+    /// Handles bytes; false if the connection is over. Only the start of an incomplete frame is copied.
     fn take(&mut self, at: usize, bytes: &[u8]) -> bool {
         let Some(peer) = &mut self.peers[at] else { return false };
         let mut held = std::mem::take(&mut peer.input);
@@ -200,7 +198,7 @@ impl Floor {
         true
     }
 
-    /// How many bytes were whole; none when the connection is over.
+    /// How many bytes were complete frames; `None` if the connection is over.
     fn take_all(&mut self, at: usize, bytes: &[u8]) -> Option<usize> {
         let mut used = 0;
         if self.peers[at].as_ref()?.room.is_none() {
@@ -274,7 +272,7 @@ impl Floor {
         }
     }
 
-    /// Writes what is new to a member; false when it is gone.
+    /// Writes what is new to a member; false if it is gone.
     fn write(&mut self, at: usize) -> bool {
         let Some(peer) = &mut self.peers[at] else { return true };
         let Some(room) = peer.room else { return true };
@@ -325,7 +323,7 @@ impl Floor {
     }
 }
 
-/// Where in the log the first `n` bytes of these parts end.
+/// The position in the log after the first `n` bytes of these parts.
 fn position(parts: &[(usize, usize)], mut n: usize) -> usize {
     let mut at = parts[0].0;
     for (from, to) in parts {
@@ -343,12 +341,12 @@ struct ClientFrame<'a> {
     opcode: u8,
     mask: [u8; 4],
     masked: &'a [u8],
-    /// Bytes of it all.
+    /// The total number of bytes.
     size: usize,
 }
 
 impl<'a> ClientFrame<'a> {
-    /// The frame at the head of these bytes, when it is whole.
+    /// The frame at the start of these bytes, if it is complete.
     fn read(bytes: &'a [u8]) -> Option<Self> {
         let (head, len) = frames::head(bytes)?;
         let mask = *bytes.get(head..)?.first_chunk()?;
@@ -375,13 +373,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cut_write_is_found_again_past_what_is_not_ones_own() {
+    fn a_partial_write_resumes_past_ones_own_frames() {
         let parts = [(0, 6), (9, 12)];
         assert_eq!([0, 4, 6, 7, 9].map(|n| position(&parts, n)), [0, 4, 6, 10, 12]);
     }
 
     #[test]
-    fn a_client_frame_is_read_when_it_is_whole_and_unmasked() {
+    fn a_client_frame_is_read_once_complete_and_unmasked() {
         let bytes = [0x82, 0x83, 1, 2, 3, 4, b'x' ^ 1, b'y' ^ 2, b'z' ^ 3, 0x82];
         assert!(ClientFrame::read(&bytes[..8]).is_none());
         let frame = ClientFrame::read(&bytes).expect("whole");

@@ -1,16 +1,16 @@
-//! The curves as a chart: what each operation costs while there are ten of something, and thousands, in
-//! multiples of the least size. Pure; readable on light and on dark ground.
+//! The curves as a line chart: the cost of each operation with ten of something, and with thousands, in multiples of
+//! the cost at the smallest size. Pure; readable on light and dark backgrounds.
 
 use std::fmt::Write;
 
 use stagedoor_load::report::escape;
 
-/// One curve's lines, in a plot of their own.
+/// One curve's lines, in their own plot.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Panel {
     /// What grows.
     pub title: String,
-    /// One for each operation.
+    /// One per operation.
     pub lines: Vec<Line>,
 }
 
@@ -19,7 +19,7 @@ pub struct Panel {
 pub struct Line {
     /// The operation.
     pub name: String,
-    /// Size, and cost in multiples of the cost at the least size; by size, sizes above 0.
+    /// Size, and cost in multiples of the cost at the smallest size; ordered by size, all above 0.
     pub points: Vec<(f64, f64)>,
 }
 
@@ -30,7 +30,7 @@ const PLOT: f64 = 130.0;
 const TITLE: f64 = 34.0;
 const BELOW: f64 = 30.0;
 const TOP: f64 = 24.0;
-/// The least that the upper end of the scale is.
+/// The minimum of the scale's upper end.
 const TIMES: f64 = 2.0;
 
 const STYLE: &str = "<style>text{font:12px system-ui,sans-serif;fill:#24292f}.title{font-weight:600}\
@@ -38,7 +38,7 @@ const STYLE: &str = "<style>text{font:12px system-ui,sans-serif;fill:#24292f}.ti
     .k1{fill:#bf8700}.k2{fill:#1a7f37}.grid{stroke:#24292f;stroke-opacity:.15}.goal{stroke:#cf222e;\
     stroke-dasharray:5 4}@media(prefers-color-scheme:dark){text{fill:#e6edf3}.grid{stroke:#e6edf3}}</style>";
 
-/// The chart; a dashed line is drawn at the multiple that is the goal.
+/// The chart; a dashed line marks the goal.
 pub fn chart(panels: &[Panel], goal: f64) -> String {
     let height = TOP + panels.len() as f64 * (TITLE + PLOT + BELOW);
     let mut out = format!(
@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_lie_by_their_logarithm_and_costs_by_their_multiple() {
+    fn sizes_are_logarithmic_and_costs_are_multiples() {
         let points = vec![(10.0, 1.0), (100.0, 2.0), (1_000.0, 1.0)];
         let panel =
             Panel { title: "<rooms>".into(), lines: vec![Line { name: "join".into(), points }] };

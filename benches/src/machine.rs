@@ -30,7 +30,7 @@ pub fn root() -> PathBuf {
     here.parent().unwrap_or(here).to_owned()
 }
 
-/// Files that this program may have open.
+/// The number of files that this program may have open.
 pub fn open_files() -> usize {
     let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
     let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
@@ -38,7 +38,7 @@ pub fn open_files() -> usize {
     soft.and_then(|soft| soft.parse().ok()).unwrap_or(usize::MAX)
 }
 
-/// The first line that a program says; nothing where it is not there.
+/// The first line that a program prints; `None` if it does not exist.
 pub fn said(program: &Path, arguments: &[&str]) -> Option<String> {
     let output = Command::new(program).args(arguments).current_dir(root()).output().ok()?;
     let text = String::from_utf8(output.stdout).ok().filter(|_| output.status.success())?;
@@ -60,7 +60,7 @@ fn stagedoor() -> String {
 }
 
 impl Machine {
-    /// This one, now. `programs` are further ones to be asked for their version.
+    /// This machine, now. `programs` are further programs to ask for their version.
     pub fn here(pinned: bool, programs: &[(&str, PathBuf)]) -> Self {
         let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
         let cpu = read("/proc/cpuinfo");
@@ -81,7 +81,7 @@ impl Machine {
         Self {
             date: said(Path::new("date"), &["-u", "+%F %H:%M UTC"]).unwrap_or_default(),
             processor: model.unwrap_or("an unknown processor").into(),
-            // Not those that this program may use: it is pinned.
+            // Not the ones that this program may use, because it is pinned.
             cores: cpu.lines().filter(|line| line.starts_with("processor")).count(),
             kernel: read("/proc/sys/kernel/osrelease").trim().into(),
             pinned,
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_version_is_that_of_the_package_of_just_that_name() {
+    fn a_version_belongs_to_the_package_with_exactly_that_name() {
         let lock =
             "name = \"tokio-util\"\nversion = \"0.7\"\n\nname = \"tokio\"\nversion = \"1.5\"\n";
         assert_eq!(locked(lock, "tokio").as_deref(), Some("1.5"));

@@ -1,4 +1,4 @@
-//! The servers, each on its core: started, waited for, ended.
+//! The servers, each on its own core: started, waited for, ended.
 
 use std::{
     io::{BufRead, BufReader},
@@ -13,7 +13,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Deserialize;
 use stagedoor_load::{
     Dialect, Minter, Process, Target,
-    server::{self, Told},
+    server::{self, DevOutput},
 };
 use stagedoor_token::{AppId, Key, KeyState};
 use tempfile::TempDir;
@@ -30,9 +30,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// A server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// The floor that writes all that is new by one call.
+    /// The floor that writes everything new in one call.
     Floor,
-    /// The floor that writes each frame by a call of its own.
+    /// The floor that writes each frame in its own call.
     FloorOneByOne,
     /// Bun's own publish and subscribe.
     Bun,
@@ -42,9 +42,9 @@ pub enum Kind {
     Broadcast,
     /// Stagedoor on one worker thread, with tokens and grants.
     Stagedoor,
-    /// The same on two.
+    /// The same with two.
     StagedoorTwo,
-    /// On one worker thread, with TLS.
+    /// With one worker thread and TLS.
     StagedoorTls,
 }
 
@@ -63,12 +63,12 @@ impl Kind {
         }
     }
 
-    /// Whether it is Stagedoor, however it is set up.
+    /// Whether it is Stagedoor, in any set-up.
     pub fn is_stagedoor(self) -> bool {
         matches!(self, Self::Stagedoor | Self::StagedoorTwo | Self::StagedoorTls)
     }
 
-    /// The program, where it is not one of ours.
+    /// The program, if it is not one of ours.
     pub fn program(self) -> Option<PathBuf> {
         let peers = root().join("target/peers");
         match self {
@@ -79,23 +79,23 @@ impl Kind {
     }
 }
 
-/// A server that runs; ended when dropped.
+/// A running server; dropping it ends it.
 pub struct Peer {
     child: Child,
-    /// How it is spoken to.
+    /// How to talk to it.
     pub target: Target,
-    /// The way to it, where it speaks TLS.
+    /// The tunnel to it, if it uses TLS.
     pub tunnel: Option<Tunnel>,
-    /// Its HTTP API, where it has one.
+    /// Its HTTP API, if it has one.
     pub api: Option<Api>,
     _folder: TempDir,
 }
 
-/// An HTTP API, on the address of the target.
+/// An HTTP API, at the target's address.
 pub struct Api {
     /// The app.
     pub app: AppId,
-    /// An API key that may do everything in it.
+    /// An API key with every scope in it.
     pub key: String,
 }
 
@@ -106,27 +106,27 @@ impl Drop for Peer {
 }
 
 fn end(child: &mut Child) {
-    // It may have ended by itself.
+    // It may have ended already.
     let _ = child.kill();
     let _ = child.wait();
 }
 
-/// Whether server and generator can each have a core of their own.
+/// Whether server and generator can each have their own core.
 pub fn can_pin() -> bool {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let taskset = Command::new("taskset").arg("-V").stdout(Stdio::null()).status();
     cores > 1 && taskset.is_ok_and(|status| status.success())
 }
 
-/// Puts this program, which is the generator, on the second core.
+/// Pins this program, the generator, to the second core.
 pub fn pin_generator() -> Result<()> {
     let pid = std::process::id().to_string();
     let done = Command::new("taskset").args(["-acp", "1", &pid]).stdout(Stdio::null()).status()?;
-    ensure!(done.success(), "taskset puts the generator on no core");
+    ensure!(done.success(), "taskset could not pin the generator");
     Ok(())
 }
 
-/// Settings of a server that is measured, further than of one that is loaded.
+/// Settings of a server that is measured, beyond those of one that is load-tested.
 const SETTINGS: [(&str, &str); 5] = [
     ("STAGEDOOR_RELAY__LIMITS__STREAMS_PER_ROOM_MAX", "10000"),
     ("STAGEDOOR_RELAY__LIMITS__SUBSCRIPTIONS_PER_MEMBER_MAX", "10000"),
@@ -135,13 +135,13 @@ const SETTINGS: [(&str, &str); 5] = [
     ("STAGEDOOR_RELAY__LIMITS__PING_INTERVAL_MS", "600000"),
 ];
 
-/// What a server of ours tells in its first line.
+/// The first line that one of our servers prints.
 #[derive(Deserialize)]
 struct Listens {
     address: SocketAddr,
 }
 
-/// Starts one, on these cores or where the system places it.
+/// Starts one, on these cores or where the system puts it.
 pub fn start(kind: Kind, cores: Option<&str>) -> Result<Peer> {
     let folder = tempfile::tempdir()?;
     let own = std::env::current_exe()?.with_file_name("peer");
@@ -213,7 +213,7 @@ fn arguments(kind: Kind, command: &mut Command, folder: &Path, port: u16) -> Res
     Ok(())
 }
 
-/// The token that `nats-server` asks for: it compares it, and signs nothing.
+/// The token that `nats-server` requires: it compares it, without a signature.
 const NATS_TOKEN: &str = "bench";
 
 fn nats_settings(port: u16) -> String {
@@ -235,7 +235,7 @@ fn cores_of(kind: Kind) -> u32 {
 /// Waits until it listens.
 fn target(kind: Kind, child: &mut Child, port: u16) -> Result<(Target, Option<Api>)> {
     if kind.is_stagedoor() {
-        let told = Told::hear(child)?;
+        let told = DevOutput::hear(child)?;
         let target = told.target(child, cores_of(kind), PATIENCE)?;
         return Ok((target, Some(Api { app: told.app, key: told.api_key })));
     }
@@ -255,7 +255,7 @@ fn target(kind: Kind, child: &mut Child, port: u16) -> Result<(Target, Option<Ap
     Ok((Target { address, dialect, process, cores: cores_of(kind), patience: PATIENCE }, None))
 }
 
-/// It tells nothing once it listens, so it is asked.
+/// It prints nothing once it listens, so it is polled.
 fn wait_for(address: SocketAddr) -> Result<()> {
     let begun = Instant::now();
     while TcpStream::connect(address).is_err() {

@@ -9,19 +9,19 @@ use crate::{
     peers::Kind,
 };
 
-/// A scenario that takes so long.
+/// A scenario of this duration.
 pub type ForTime = fn(Duration) -> Scenario;
 
-/// What is done.
+/// What to run.
 #[derive(Clone, Copy, Debug)]
 pub enum What {
-    /// A scenario, for so long.
+    /// A scenario, for this long.
     Scenario(ForTime),
     /// Few of something, then more and more.
     Curve(Curve),
 }
 
-/// A curve's last size costs at most so many times what its first does.
+/// The most that a curve's last size may cost, as a multiple of its first.
 pub const CURVE_TIMES_MAX: f64 = 1.5;
 
 /// A scenario, its servers and its goals.
@@ -31,9 +31,9 @@ pub struct Plan {
     pub name: &'static str,
     /// What it is, in a few words.
     pub title: &'static str,
-    /// The servers, in the order in which they take turns.
+    /// The servers, in the order of their turns.
     pub servers: &'static [Kind],
-    /// What is told of each, the first by a chart.
+    /// The reported measures; the first is in the chart.
     pub measures: &'static [Measure],
     /// The figures to reach.
     pub goals: Vec<Goal>,
@@ -41,29 +41,29 @@ pub struct Plan {
     pub what: What,
     /// Seconds of each measurement.
     pub seconds: f64,
-    /// At most so many rounds, where rounds hardly differ.
+    /// The maximum number of rounds, if rounds hardly differ.
     pub rounds_max: usize,
     /// Whether the server may use both cores, of which the generator keeps one busy.
     pub both_cores: bool,
 }
 
-/// What is told.
+/// A reported measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Measure {
-    /// Its name among the results.
+    /// Its name in the results.
     pub name: &'static str,
-    /// The head of its column.
+    /// The heading of its column.
     pub title: &'static str,
 }
 
 /// A figure to reach.
 #[derive(Clone, Copy, Debug)]
 pub struct Goal {
-    /// Of what.
+    /// The measure.
     pub measure: Measure,
-    /// Whose.
+    /// The server.
     pub server: Kind,
-    /// In multiples of whose; none: the figure itself.
+    /// The server whose figure is the unit; `None`: the figure itself.
     pub to: Option<Kind>,
     /// The bound.
     pub bound: Bound,
@@ -72,26 +72,27 @@ pub struct Goal {
 /// A bound.
 #[derive(Clone, Copy, Debug)]
 pub enum Bound {
-    /// Not more.
+    /// At most.
     AtMost(f64),
-    /// Not less.
+    /// At least.
     AtLeast(f64),
 }
 
-/// Processor time of the server.
+/// CPU time of the server.
 pub const CPU: Measure = Measure { name: "cpu_us", title: "CPU s per million" };
-/// How many a second.
+/// The rate per second.
 pub const RATE: Measure = Measure { name: "per_s", title: "a second" };
 const P50: Measure = Measure { name: "p50_us", title: "p50 µs" };
 const P99: Measure = Measure { name: "p99_us", title: "p99 µs" };
 const MEMORY: Measure = Measure { name: "bytes_per_connection", title: "bytes each" };
 const AFTER: Measure = Measure { name: "after_to_before", title: "memory after to before" };
 const KEPT: Measure = Measure { name: "kept_of_rate", title: "kept of the rate without them" };
-const TOLD: Measure = Measure { name: "slow_told_share", title: "slow ones told" };
+const TOLD: Measure = Measure { name: "slow_told_share", title: "slow ones notified" };
 const GROWN: Measure = Measure { name: "memory_grown_bytes", title: "memory grown, bytes" };
 
-const RECORDS: Measure = Measure { name: "records_per_delivery", title: "TLS records a delivery" };
-/// What coming and going costs, and what a frame does.
+const RECORDS: Measure =
+    Measure { name: "records_per_delivery", title: "TLS records per delivery" };
+/// The cost of joining, leaving, and of a frame.
 const VISIT: &[Measure] = &[
     Measure { name: JOIN, title: "join, CPU µs" },
     Measure { name: LEAVE, title: "leave, CPU µs" },
@@ -111,7 +112,7 @@ fn goal(measure: Measure, to: Option<Kind>, bound: Bound) -> Goal {
     Goal { measure, server: Stagedoor, to, bound }
 }
 
-/// Processor time in multiples of the coalescing floor's and of Bun's.
+/// CPU time in multiples of the coalescing floor's and of Bun's.
 fn cpu_goals(floor: f64, bun: f64) -> Vec<Goal> {
     vec![goal(CPU, Some(Floor), Bound::AtMost(floor)), goal(CPU, Some(Bun), Bound::AtMost(bun))]
 }
@@ -207,14 +208,14 @@ pub fn plans() -> Vec<Plan> {
         Plan {
             servers: &[Stagedoor, StagedoorTls],
             measures: &[CPU, RATE, RECORDS],
-            // Coalescing holds: records of many frames, not one for each.
+            // Coalescing works: records of many frames, not one for each.
             goals: vec![Goal { server: StagedoorTls, ..goal(RECORDS, None, Bound::AtMost(0.25)) }],
             ..cpu("tls", "TLS on, 1 → 100, 64 B, 64 in flight", [0.0; 2], |time| {
                 fan_out(100, 64, 64, time)
             })
         },
         workers("workers-rooms", "two workers against one, 500 rooms of 4", rooms),
-        // What both workers and the generator touch fits the caches of the two cores that they share.
+        // What both workers and the generator touch fits into the caches of the two cores that they share.
         workers("workers-rooms-100", "two workers against one, 100 rooms of 4", |time| {
             rooms_of(100, time)
         }),

@@ -13,7 +13,7 @@ use crate::{
 /// Whether a goal is met.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verdict {
-    /// None: a server that it takes has no round that counts.
+    /// `None`: a server that it needs has no round that counts.
     pub met: Option<bool>,
     /// The goal, the figure, and whether it is met.
     pub text: String,
@@ -27,7 +27,7 @@ pub fn verdicts(plan: &Plan, measured: &Measured) -> Vec<Verdict> {
     }
 }
 
-/// Whether the last size of a curve costs about what the first does.
+/// Whether the last size of a curve costs about as much as the first.
 fn grown(measure: Measure, measured: &Measured) -> Verdict {
     let ends = measured.rows.first().zip(measured.rows.last());
     let times = ends.and_then(|(first, last)| {
@@ -91,7 +91,7 @@ pub fn page(kept: &[(&Plan, Measured)]) -> String {
         } else {
             "**not pinned: server and generator share the cores**"
         };
-        // Writing to a `String` does not fail.
+        // Writing to a `String` cannot fail.
         let _ = write!(
             out,
             "\nMeasured until {} on {} with {} cores, Linux {}; {pinned}. {}.\n\n![CPU in multiples of the \
@@ -130,7 +130,7 @@ fn section(out: &mut String, plan: &Plan, measured: &Measured) {
     } else {
         ""
     };
-    // Writing to a `String` does not fail.
+    // Writing to a `String` cannot fail.
     let _ = write!(
         out,
         "\n## {}\n\n`{}` ({} rounds of {:.1} s, {}).{cores}\n\n",
@@ -171,7 +171,7 @@ fn table(out: &mut String, plan: &Plan, measured: &Measured) {
 }
 
 fn line(out: &mut String, cells: &[String]) {
-    // Writing to a `String` does not fail.
+    // Writing to a `String` cannot fail.
     let _ = writeln!(out, "| {} |", cells.join(" | "));
 }
 
@@ -192,7 +192,7 @@ fn grouped(digits: &str) -> String {
     head.into_iter().chain(groups).collect::<Vec<_>>().join(",")
 }
 
-/// A figure in three digits or a few more.
+/// A figure with about three digits.
 fn short(value: f64) -> String {
     if value.abs() >= 1_000.0 {
         return grouped(&format!("{value:.0}"));
@@ -205,7 +205,7 @@ fn short(value: f64) -> String {
     }
 }
 
-/// What the chart shows: processor time in multiples of the coalescing floor's, where it is what counts.
+/// The chart's figures: CPU time in multiples of the coalescing floor's, for the plans that measure it.
 pub fn bars(kept: &[(&Plan, Measured)]) -> Vec<Group> {
     let shown = kept.iter().filter(|(plan, _)| {
         plan.measures.first() == Some(&CPU) && plan.servers.contains(&Kind::Floor)
@@ -222,8 +222,7 @@ pub fn bars(kept: &[(&Plan, Measured)]) -> Vec<Group> {
         .collect()
 }
 
-/// What the chart of lines shows: the curves, each operation in multiples of what it costs at the least
-/// size.
+/// The line chart's figures: the curves, each operation in multiples of its cost at the smallest size.
 pub fn panels(kept: &[(&Plan, Measured)]) -> Vec<Panel> {
     let line = |measure: &Measure, measured: &Measured| {
         let least = &measured.rows.first()?.server;
@@ -271,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn the_page_tells_medians_spread_ratios_goals_and_who_is_missing() {
+    fn the_page_has_medians_spread_ratios_goals_and_gaps() {
         let plans = plans();
         let page = page(&[(&plans[0], measured())]);
         for part in [
@@ -305,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn the_lines_show_multiples_of_the_cost_at_the_least_size() {
+    fn lines_show_multiples_of_the_cost_at_the_smallest_size() {
         let plans = plans();
         let plan = plans.iter().find(|plan| plan.name == "curve-members").expect("a plan");
         let mut grown = measured();

@@ -1,4 +1,4 @@
-//! What was measured, kept as JSON, one file for each scenario; medians and ratios.
+//! Saved measurements as JSON, one file per scenario; medians and ratios.
 
 use std::{
     collections::BTreeMap,
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::machine::Machine;
 
-/// What a scenario came to.
+/// The result of a scenario.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Measured {
     /// The scenario's name.
@@ -22,18 +22,18 @@ pub struct Measured {
     pub seconds: f64,
     /// Where, when, and with which versions.
     pub machine: Machine,
-    /// The command that measures it again.
+    /// The command that repeats the measurement.
     pub command: String,
-    /// By server, in the order in which they took turns.
+    /// By server, in the order of their turns.
     pub rows: Vec<Row>,
 }
 
-/// What a server came to.
+/// The result of a server.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Row {
     /// The server.
     pub server: String,
-    /// Values by measure, a value for each round that counts.
+    /// Values by measure, one per round that counts.
     pub values: BTreeMap<String, Vec<f64>>,
     /// Rounds that do not count, and why; or why there are none.
     pub faults: Vec<String>,
@@ -45,7 +45,7 @@ impl Row {
         median(self.values.get(measure)?)
     }
 
-    /// The least and the most of a measure.
+    /// The minimum and maximum of a measure.
     pub fn spread(&self, measure: &str) -> Option<(f64, f64)> {
         let values = self.values.get(measure).filter(|values| !values.is_empty())?;
         let least = values.iter().copied().fold(f64::INFINITY, f64::min);
@@ -65,21 +65,22 @@ impl Measured {
         Some(self.row(server)?.median(measure)? / below)
     }
 
-    /// Keeps it in a folder.
+    /// Saves it in a folder.
     pub fn keep(&self, folder: &Path) -> Result<()> {
         std::fs::create_dir_all(folder)?;
         let file = file(folder, &self.name);
         Ok(std::fs::write(&file, serde_json::to_string_pretty(self)? + "\n")?)
     }
 
-    /// What is kept of a scenario; none when nothing is.
+    /// The saved result of a scenario; `None` if there is none.
     pub fn kept(folder: &Path, name: &str) -> Result<Option<Self>> {
         let file = file(folder, name);
         if !file.exists() {
             return Ok(None);
         }
         let kept = serde_json::from_reader(File::open(&file)?);
-        kept.map(Some).with_context(|| format!("{name}.json is of another version; remove it"))
+        kept.map(Some)
+            .with_context(|| format!("{name}.json was written by another version; remove it"))
     }
 }
 
@@ -87,7 +88,7 @@ fn file(folder: &Path, name: &str) -> PathBuf {
     folder.join(format!("{name}.json"))
 }
 
-/// The median; the mean of the two in the middle when they are even.
+/// The median; the mean of the two middle values if their number is even.
 pub fn median(values: &[f64]) -> Option<f64> {
     let mut values = values.to_vec();
     values.sort_by(f64::total_cmp);
@@ -114,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ratio_is_of_medians_and_what_is_kept_is_read_again() {
+    fn ratios_use_medians_and_saved_results_are_read_back() {
         let measured = Measured {
             name: "one".into(),
             rounds: 3,

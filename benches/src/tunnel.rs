@@ -1,5 +1,5 @@
-//! Gives TLS to a generator that has none: takes plain connections, opens encrypted ones to the server, and
-//! counts the server's records on the way. It runs on the generator's core and is never part of what is measured.
+//! Adds TLS to a generator without it: accepts plain connections, opens encrypted ones to the server, and counts the
+//! server's records on the way. Runs on the generator's core and is never part of the measurement.
 
 use std::{
     io,
@@ -24,7 +24,7 @@ use tokio::{
 };
 use tokio_rustls::TlsConnector;
 
-/// A record's head: its type, its version, its length.
+/// A record's header: its type, version and length.
 const HEAD_BYTES: usize = 5;
 /// The type of records that carry data.
 const DATA: u8 = 23;
@@ -32,9 +32,9 @@ const COPY_BYTES: usize = 32_768;
 
 /// A certificate for this machine.
 pub struct Certificate {
-    /// As the server reads it.
+    /// In the server's form.
     pub pem: String,
-    /// As the client trusts it.
+    /// In the client's form.
     pub der: CertificateDer<'static>,
 }
 
@@ -45,7 +45,7 @@ pub fn certificate() -> Result<(Certificate, String)> {
     Ok((Certificate { pem: made.cert.pem(), der }, made.signing_key.serialize_pem()))
 }
 
-/// Counts the data records of a stream of bytes, however it is cut.
+/// Counts the data records of a stream of bytes, however it is split.
 #[derive(Debug, Default)]
 struct Records {
     head: Vec<u8>,
@@ -114,7 +114,7 @@ impl AsyncWrite for Counted {
     }
 }
 
-/// The way in; closed with all that goes through it when dropped.
+/// The tunnel; dropping it closes all its connections.
 pub struct Tunnel {
     address: SocketAddr,
     records: Arc<AtomicU64>,
@@ -122,7 +122,7 @@ pub struct Tunnel {
 }
 
 impl Tunnel {
-    /// Opens a way to a server that has this certificate.
+    /// Opens a tunnel to a server with this certificate.
     pub fn dig(server: SocketAddr, certificate: CertificateDer<'static>) -> Result<Self> {
         let mut trusted = RootCertStore::empty();
         trusted.add(certificate)?;
@@ -141,7 +141,7 @@ impl Tunnel {
             while let Ok((inner, _)) = listener.accept().await {
                 let (connector, all) = (connector.clone(), all.clone());
                 tokio::spawn(async move {
-                    // The generator sees that its connection ends, whatever it was.
+                    // The generator notices that its connection ended, whatever the reason.
                     let _ = pass(inner, server, &connector, all).await;
                 });
             }
@@ -149,12 +149,12 @@ impl Tunnel {
         Ok(Self { address, records, _runtime: runtime })
     }
 
-    /// Where it begins.
+    /// Its local address.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Data records that the server sent so far.
+    /// Data records that the server has sent so far.
     pub fn records(&self) -> u64 {
         self.records.load(Ordering::Relaxed)
     }
@@ -181,7 +181,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn data_records_are_counted_however_they_are_cut() {
+    fn data_records_are_counted_however_they_are_split() {
         let mut bytes = Vec::new();
         for (kind, len) in
             [(22_u8, 700_u16), (20, 1), (DATA, 0), (DATA, 16_401), (21, 2), (DATA, 5)]

@@ -1,5 +1,5 @@
-//! The floor and the relay on `tokio::broadcast` do what they are measured at: frames reach the others of a
-//! room in order, and nobody else; a login is checked. The load tester checks every frame.
+//! The floor and the relay on `tokio::broadcast` do what they are measured for: frames reach only the others in a room,
+//! in order; a login is checked. The load tester checks every frame.
 
 use std::{
     io::{BufRead, BufReader},
@@ -25,7 +25,7 @@ struct Peer {
 
 impl Drop for Peer {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // It may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -70,7 +70,7 @@ fn a_login_is_checked() -> Result<()> {
         let outcome = storm.run(&peer.target, &mut |_| {}).context(which)?;
         ensure!(outcome.faults.none() && outcome.count > 10, "{which}: {outcome:?}");
         let peer = start(which, &[7; 32])?;
-        ensure!(storm.run(&peer.target, &mut |_| {}).is_err(), "{which} takes any token");
+        ensure!(storm.run(&peer.target, &mut |_| {}).is_err(), "{which} accepts any token");
     }
     Ok(())
 }

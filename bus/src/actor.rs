@@ -1,11 +1,11 @@
-//! The actor of an act. An actor has a kind as well as an id, because a user may have the same name as an
-//! API key or as the operator.
+//! Who performed an act. An actor has a kind as well as an id, because a user may have the same name as an API key or
+//! as the operator.
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-/// What kind of actor.
+/// The kind of an actor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ActorKind {
@@ -15,9 +15,9 @@ pub enum ActorKind {
     ApiKey,
     /// A member of a room, by its user id.
     User,
-    /// The relay, by a rule of its own, such as that a token of `once` is used up.
+    /// The relay, by its own rules, such as the use of a one-time token.
     Relay,
-    /// The process itself, such as at its first start.
+    /// The process itself, for example at its first start.
     System,
 }
 
@@ -25,7 +25,7 @@ impl ActorKind {
     /// Every kind.
     pub const ALL: [Self; 5] = [Self::Root, Self::ApiKey, Self::User, Self::Relay, Self::System];
 
-    /// The kind as it is written.
+    /// The kind's name.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Root => "root",
@@ -36,13 +36,13 @@ impl ActorKind {
         }
     }
 
-    /// The kind that a text names.
+    /// The kind with this name.
     pub fn named(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == text)
     }
 }
 
-/// The actor of an act.
+/// Who performed an act.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Actor {
@@ -70,7 +70,7 @@ impl Actor {
         }
     }
 
-    /// Its id; an actor of which there is one is named as its kind.
+    /// Its id; the only actor of a kind is named like the kind.
     pub fn id(&self) -> &str {
         match self {
             Self::ApiKey(id) | Self::User(id) => id,
@@ -79,7 +79,7 @@ impl Actor {
     }
 }
 
-/// The actor of an act, and the address it came from.
+/// Who performed an act, and from which address.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct By {
     /// Who.
@@ -89,7 +89,7 @@ pub struct By {
 }
 
 impl By {
-    /// Somebody who is in no room.
+    /// An actor who is in no room.
     pub fn outside(actor: Actor) -> Self {
         Self { actor, peer: None }
     }
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_named_root_is_another_actor_than_the_operator() {
+    fn a_user_named_root_is_not_the_operator() {
         let user = Actor::User("root".into());
         assert_eq!(user.id(), Actor::Root.id());
         assert_ne!((user.kind(), &user), (ActorKind::Root, &Actor::Root));

@@ -1,4 +1,4 @@
-//! The trait that every implementation of the bus has. Says nothing of how.
+//! The trait that every implementation of the bus implements.
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
@@ -16,50 +16,49 @@ use crate::{
     store::Storing,
 };
 
-/// A future that an implementation of the bus gives back.
+/// A future returned by an implementation of the bus.
 pub type BusFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, BusError>> + Send + 'a>>;
 
-/// What both sides hold of the bus: the relay reads the directory and tells what happened, the server
-/// writes the directory and asks.
+/// What server and relay share: the relay reads the directory and emits events, the server writes the directory and
+/// sends commands.
 pub trait Bus: Send + Sync + 'static {
     /// The newest directory.
     fn directory(&self) -> Arc<Directory>;
 
-    /// Tells every relay of an app, new or changed. When the future is done, logins are decided by it.
+    /// Gives every relay a new or changed app. When the future completes, logins are decided by it.
     fn put_app(&self, app: App) -> BusFuture<'_, ()>;
 
-    /// Tells every relay that an app is gone, and with it what was revoked of it.
+    /// Removes an app and its revocations from every relay.
     fn remove_app(&self, id: AppId) -> BusFuture<'_, ()>;
 
-    /// What is revoked; the door and the mint read it without waiting.
+    /// The revocations; the door and the mint read them without waiting.
     fn revocations(&self) -> Arc<Revocations>;
 
-    /// Tells every door of a revocation. Live seats are not touched: [`Command::Revoke`] does that, and
-    /// comes after, so that nobody gets in between.
+    /// Gives every door a revocation. Live seats are not touched: [`Command::Revoke`] does that afterwards, so that
+    /// nobody enters in between.
     fn revoke(&self, revocation: &Revocation);
 
-    /// Asks the server to store revocations of one app, all or none, in somebody's name. The doors go by them
-    /// from now on, until it is known whether they are stored; then for good, or not any more. Nothing is
-    /// stored of an app that is not there any more, or that was made again.
+    /// Asks the server to store revocations of one app, all or none, in an actor's name. The doors enforce them from
+    /// now on, until the result is known; then for good, or no longer. Nothing is stored for an app that was deleted or
+    /// replaced.
     fn store(&self, app: AppLife, revocations: Vec<Revocation>, by: By) -> Storing;
 
-    /// The same of what holds already: the doors know it for good, and it is tried until it is stored.
+    /// The same for what already holds: the doors enforce it for good, and storing is retried until it succeeds.
     fn store_due(&self, app: AppLife, revocations: Vec<Revocation>, by: By) -> Storing;
 
-    /// Tells every door that a revocation of a target is lifted; `left` are those of the same target that
-    /// still stand.
+    /// Lifts a revocation at every door; `left` are those of the same target that remain.
     fn lift(&self, app: AppId, target: &Target, left: &[Revocation]);
 
-    /// The clock by which everybody on this bus decides.
+    /// The clock by which all users of this bus decide.
     fn clock(&self) -> &Clock;
 
-    /// Asks the relay that holds the room, or all relays, and waits for the answer.
+    /// Sends a command to the relay that holds the room, or to all relays, and waits for the answer.
     fn command(&self, command: Command) -> BusFuture<'_, Answer>;
 
-    /// Tells the server what happened, without waiting.
-    fn tell(&self, event: Event);
+    /// Emits an event for the server, without waiting.
+    fn emit(&self, event: Event);
 
-    /// Takes the number of events that were dropped and that no [`Event::Dropped`] told of yet: for the end, when
-    /// no event comes that would bring it along.
+    /// The number of dropped events that no [`Event::Dropped`] has reported; resets it. For the end, when no further
+    /// event would carry it.
     fn take_dropped(&self) -> u64;
 }

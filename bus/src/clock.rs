@@ -1,9 +1,9 @@
-//! The clock that server and relay share: monotonic time, the calendar, and by which time things are old. The
-//! only place that asks the system what time it is by the calendar.
+//! The clock that server and relay share: monotonic time, wall-clock time, and settled time. Only this file asks the
+//! system for the wall-clock time.
 //!
-//! Calendars jump: a machine that slept, a time server that was wrong, an operator's typing error. What the
-//! calendar says now decides about tokens and bans; whether something is *deleted* for being old is decided by
-//! the settled time, which follows a jump forward only once the calendar has stood there for a while.
+//! Wall clocks jump: a machine slept, a time server was wrong, an operator mistyped. Tokens and bans are decided by the
+//! wall clock; whether something is *deleted* for its age is decided by the settled time, which follows a jump forward
+//! only after the wall clock has been steady for a while.
 
 use std::{
     sync::{
@@ -13,13 +13,13 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-/// A difference between two looks, which are about a second apart, that is a jump and no drift.
+/// A difference between two checks, about a second apart, that counts as a jump instead of drift.
 pub const JUMP_MS: u64 = 1_000;
-/// How far the calendar may drift before whoever waits for a time by it reckons again.
+/// How far the wall clock may drift before waits for wall-clock times are recomputed.
 const DRIFT_MS: u64 = 250;
-/// How long the calendar must have stood after a jump, unless [`Clock::settle_after`] says otherwise.
+/// How long the wall clock must be steady after a jump, unless [`Clock::settle_after`] says otherwise.
 const SETTLE_MS: u64 = 3_600_000;
-/// Between the readings of both clocks, at most; a task that was held up in between reads them again.
+/// The longest time between reading both clocks; after a longer interruption they are read again.
 const READING_MAX: Duration = Duration::from_millis(20);
 
 /// The clock. Its clones are one clock.
@@ -31,35 +31,35 @@ pub struct Clock {
 
 #[derive(Debug)]
 struct Shared {
-    /// How far a test put the calendar forward, or back.
+    /// How far a test has moved the wall clock.
     ahead_ms: AtomicI64,
-    /// Grows whenever what was reckoned by the calendar is to be reckoned again.
+    /// Rises whenever waits for wall-clock times must be recomputed.
     moves: AtomicU64,
     settle_ms: AtomicU64,
-    calendar: Mutex<Calendar>,
+    wall_clock: Mutex<WallClock>,
 }
 
-/// What a look at the calendar came to.
+/// The result of checking the wall clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Looked {
-    /// Whether what was reckoned by the calendar is to be reckoned again.
+    /// Whether waits for wall-clock times must be recomputed.
     pub moved: bool,
-    /// How far the calendar jumped since the last look, in milliseconds: forward, or back when negative.
+    /// The jump since the last check, in milliseconds: positive is forward.
     pub jump_ms: Option<i64>,
 }
 
-/// The calendar beside the monotonic clock. Offsets are the calendar's milliseconds less the monotonic ones.
+/// The wall clock relative to the monotonic clock. Offsets are wall-clock minus monotonic milliseconds.
 #[derive(Debug)]
-struct Calendar {
+struct WallClock {
     offset_ms: i64,
     reckoned_ms: i64,
-    /// By which things are old.
+    /// The offset of the settled time.
     settled_ms: i64,
-    /// Since when there was no jump, on the monotonic clock.
+    /// The time of the last jump, on the monotonic clock.
     since_ms: u64,
 }
 
-impl Calendar {
+impl WallClock {
     fn begin(offset_ms: i64) -> Self {
         Self { offset_ms, reckoned_ms: offset_ms, settled_ms: offset_ms, since_ms: 0 }
     }
@@ -78,8 +78,7 @@ impl Calendar {
         Looked { moved, jump_ms: jumped.then_some(step_ms) }
     }
 
-    /// The offset by which things are old: never ahead of the calendar, and behind it while that has not stood
-    /// where it is.
+    /// The settled time's offset: never ahead of the wall clock, and behind it until that has been steady.
     fn settled(&self, offset_ms: i64, now_ms: u64, settle_ms: u64) -> i64 {
         let same = offset_ms.abs_diff(self.offset_ms) < JUMP_MS;
         let stood = same && now_ms.saturating_sub(self.since_ms) >= settle_ms;
@@ -98,25 +97,25 @@ fn ms(passed: Duration) -> u64 {
 }
 
 impl Clock {
-    /// A clock that counts from now.
+    /// A clock that starts now.
     pub fn start() -> Self {
         let shared = Shared {
             ahead_ms: AtomicI64::new(0),
             moves: AtomicU64::new(0),
             settle_ms: AtomicU64::new(SETTLE_MS),
-            calendar: Mutex::new(Calendar::begin(0)),
+            wall_clock: Mutex::new(WallClock::begin(0)),
         };
         let clock = Self { start: Instant::now(), shared: Arc::new(shared) };
         let (offset_ms, _) = clock.read();
-        *clock.calendar() = Calendar::begin(offset_ms);
+        *clock.wall_clock() = WallClock::begin(offset_ms);
         clock
     }
 
-    fn calendar(&self) -> MutexGuard<'_, Calendar> {
-        self.shared.calendar.lock().unwrap_or_else(PoisonError::into_inner)
+    fn wall_clock(&self) -> MutexGuard<'_, WallClock> {
+        self.shared.wall_clock.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Milliseconds since the start; never falls.
+    /// Milliseconds since the start; never decreases.
     pub fn now_ms(&self) -> u64 {
         self.ms_at(Instant::now())
     }
@@ -126,23 +125,23 @@ impl Clock {
         ms(at.saturating_duration_since(self.start))
     }
 
-    /// Milliseconds since the Unix epoch, by the calendar.
+    /// Milliseconds since the Unix epoch, by the wall clock.
     pub fn unix_ms(&self) -> u64 {
         let unix_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, ms);
         unix_ms.saturating_add_signed(self.shared.ahead_ms.load(Ordering::Relaxed))
     }
 
-    /// Seconds since the Unix epoch, by the calendar.
+    /// Seconds since the Unix epoch, by the wall clock.
     pub fn unix_s(&self) -> u64 {
         self.unix_ms() / 1_000
     }
 
-    /// How often what was reckoned by the calendar was to be reckoned again.
+    /// How often waits for wall-clock times had to be recomputed.
     pub fn moves(&self) -> u64 {
         self.shared.moves.load(Ordering::Relaxed)
     }
 
-    /// The calendar's offset, and the monotonic time of the reading.
+    /// The wall clock's offset, and the monotonic time of the reading.
     fn read(&self) -> (i64, u64) {
         loop {
             let before = Instant::now();
@@ -155,25 +154,25 @@ impl Clock {
         }
     }
 
-    /// Looks whether the calendar moved. To be called by one watcher, about once a second.
+    /// Checks whether the wall clock moved. Call it from one watcher, about once per second.
     pub fn look(&self) -> Looked {
         let (offset_ms, now_ms) = self.read();
         let settle_ms = self.shared.settle_ms.load(Ordering::Relaxed);
-        let mut calendar = self.calendar();
-        let looked = calendar.look(offset_ms, now_ms, settle_ms);
+        let mut wall_clock = self.wall_clock();
+        let looked = wall_clock.look(offset_ms, now_ms, settle_ms);
         if looked.moved {
-            // Before anybody else looks: what this look found no other finds.
+            // Before anybody else checks: a move is found only once.
             self.shared.moves.fetch_add(1, Ordering::Relaxed);
         }
         looked
     }
 
-    /// The time by which things are old enough to be deleted, in Unix milliseconds. It never is ahead of the
-    /// calendar, and does not follow it forward until it has stood where it is.
+    /// The time for deleting what is old, in Unix milliseconds. Never ahead of the wall clock, and behind it until that
+    /// has been steady.
     pub fn settled_ms(&self) -> u64 {
         let (offset_ms, now_ms) = self.read();
         let settle_ms = self.shared.settle_ms.load(Ordering::Relaxed);
-        let offset_ms = self.calendar().settled(offset_ms, now_ms, settle_ms);
+        let offset_ms = self.wall_clock().settled(offset_ms, now_ms, settle_ms);
         now_ms.saturating_add_signed(offset_ms)
     }
 
@@ -182,20 +181,20 @@ impl Clock {
         self.settled_ms() / 1_000
     }
 
-    /// Sets how long the calendar must have stood after a start and after a jump.
+    /// Sets how long the wall clock must be steady after a start and after a jump.
     pub fn settle_after(&self, wait: Duration) {
         self.shared.settle_ms.store(ms(wait), Ordering::Relaxed);
     }
 
-    /// What an earlier run knew last, in Unix milliseconds: the settled time goes on from there.
+    /// The settled time saved by an earlier run, in Unix milliseconds, from which it continues.
     pub fn settled_at(&self, known_ms: u64) {
         let (_, now_ms) = self.read();
         let signed = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX);
-        let mut calendar = self.calendar();
-        calendar.settled_ms = calendar.settled_ms.min(signed(known_ms) - signed(now_ms));
+        let mut wall_clock = self.wall_clock();
+        wall_clock.settled_ms = wall_clock.settled_ms.min(signed(known_ms) - signed(now_ms));
     }
 
-    /// Puts the calendar forward, or back, in milliseconds: for tests of what happens by it.
+    /// Moves the wall clock by milliseconds, for tests.
     pub fn put(&self, by_ms: i64) {
         self.shared.ahead_ms.fetch_add(by_ms, Ordering::Relaxed);
     }
@@ -209,49 +208,49 @@ mod tests {
     const DAYS_MS: i64 = 2 * 24 * 3_600_000;
     const STILL: Looked = Looked { moved: false, jump_ms: None };
 
-    fn settled(calendar: &Calendar, offset_ms: i64, now_ms: u64) -> i64 {
-        calendar.settled(offset_ms, now_ms, HOUR_MS)
+    fn settled(wall_clock: &WallClock, offset_ms: i64, now_ms: u64) -> i64 {
+        wall_clock.settled(offset_ms, now_ms, HOUR_MS)
     }
 
     #[test]
-    fn a_jump_ages_nothing_until_the_calendar_has_stood_there() {
-        let mut calendar = Calendar::begin(500);
-        assert_eq!(calendar.look(500, 1_000, HOUR_MS), STILL);
-        assert_eq!(settled(&calendar, DAYS_MS, 1_500), 500, "nobody has looked yet");
-        let jumped = calendar.look(DAYS_MS, 2_000, HOUR_MS);
+    fn a_jump_ages_nothing_until_the_clock_has_settled() {
+        let mut wall_clock = WallClock::begin(500);
+        assert_eq!(wall_clock.look(500, 1_000, HOUR_MS), STILL);
+        assert_eq!(settled(&wall_clock, DAYS_MS, 1_500), 500, "nobody has looked yet");
+        let jumped = wall_clock.look(DAYS_MS, 2_000, HOUR_MS);
         assert_eq!(jumped, Looked { moved: true, jump_ms: Some(DAYS_MS - 500) });
         for at_ms in (3_000..2_000 + HOUR_MS).step_by(1_000) {
-            assert_eq!(calendar.look(DAYS_MS, at_ms, HOUR_MS), STILL);
-            assert_eq!(settled(&calendar, DAYS_MS, at_ms), 500);
+            assert_eq!(wall_clock.look(DAYS_MS, at_ms, HOUR_MS), STILL);
+            assert_eq!(settled(&wall_clock, DAYS_MS, at_ms), 500);
         }
-        assert_eq!(settled(&calendar, DAYS_MS, 2_000 + HOUR_MS), DAYS_MS);
+        assert_eq!(settled(&wall_clock, DAYS_MS, 2_000 + HOUR_MS), DAYS_MS);
     }
 
     #[test]
-    fn a_jump_back_is_followed_at_once_and_forth_again_later() {
-        let mut calendar = Calendar::begin(0);
-        assert_eq!(calendar.look(-DAYS_MS, 5_000, HOUR_MS).jump_ms, Some(-DAYS_MS));
-        assert_eq!(settled(&calendar, -DAYS_MS, 6_000), -DAYS_MS);
-        assert_eq!(calendar.look(0, 7_000, HOUR_MS).jump_ms, Some(DAYS_MS));
-        assert_eq!(settled(&calendar, 0, 7_000 + HOUR_MS - 1), -DAYS_MS);
-        assert_eq!(settled(&calendar, 0, 7_000 + HOUR_MS), 0);
+    fn a_jump_back_is_followed_at_once_and_a_return_later() {
+        let mut wall_clock = WallClock::begin(0);
+        assert_eq!(wall_clock.look(-DAYS_MS, 5_000, HOUR_MS).jump_ms, Some(-DAYS_MS));
+        assert_eq!(settled(&wall_clock, -DAYS_MS, 6_000), -DAYS_MS);
+        assert_eq!(wall_clock.look(0, 7_000, HOUR_MS).jump_ms, Some(DAYS_MS));
+        assert_eq!(settled(&wall_clock, 0, 7_000 + HOUR_MS - 1), -DAYS_MS);
+        assert_eq!(settled(&wall_clock, 0, 7_000 + HOUR_MS), 0);
     }
 
     #[test]
-    fn drift_is_no_jump_and_is_followed() {
-        let mut calendar = Calendar::begin(0);
+    fn drift_is_followed_and_is_not_a_jump() {
+        let mut wall_clock = WallClock::begin(0);
         let mut moves = 0;
         for second in 1..=7_200_u64 {
             // 500 parts in a million, as much as clocks are allowed to.
-            let looked = calendar.look(second as i64 / 2, second * 1_000, HOUR_MS);
+            let looked = wall_clock.look(second as i64 / 2, second * 1_000, HOUR_MS);
             assert_eq!(looked.jump_ms, None);
             moves += u64::from(looked.moved);
         }
-        assert_eq!((moves, calendar.settled_ms), (3_600 / DRIFT_MS, 3_600));
+        assert_eq!((moves, wall_clock.settled_ms), (3_600 / DRIFT_MS, 3_600));
     }
 
     #[test]
-    fn the_settled_time_goes_on_from_an_earlier_run() {
+    fn the_settled_time_continues_from_an_earlier_run() {
         let clock = Clock::start();
         let now_ms = clock.unix_ms();
         assert!(clock.settled_ms().abs_diff(now_ms) < 1_000);

@@ -1,5 +1,5 @@
-//! What the server asks of the relay on a caller's behalf. The caller's right to ask was checked before a
-//! command is made; the relay checks no grant here.
+//! What the server asks of the relay for a caller. The caller was authorized before the command is made; the relay
+//! checks no grants here.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -20,28 +20,28 @@ use crate::{
 pub enum Command {
     /// The rooms of an app by name in byte order, a page at a time. Answered with [`Answer::Rooms`].
     Rooms {
-        /// Whose.
+        /// The app.
         app: AppId,
         /// Only rooms after this name.
         after: Option<String>,
-        /// How many at most.
+        /// At most this many.
         limit: usize,
     },
     /// One room. Answered with [`Answer::Room`].
     Room {
-        /// Whose.
+        /// The app.
         app: AppId,
         /// Its name.
         room: String,
-        /// Members only after this user id, in byte order.
+        /// Only members after this user id, in byte order.
         after: Option<String>,
-        /// How many members at most.
+        /// At most this many members.
         limit: usize,
     },
-    /// Removes a user from a room; its tokens do not get back in. Answered when that is stored, with
-    /// [`Answer::Done`] or [`Answer::StoreUnavailable`].
+    /// Removes a user from a room; its tokens cannot be used again. Answered when that is stored, with [`Answer::Done`]
+    /// or [`Answer::StoreUnavailable`].
     Kick {
-        /// Whose.
+        /// The app.
         app: AppId,
         /// The room.
         room: String,
@@ -52,45 +52,44 @@ pub enum Command {
     },
     /// Closes a room for everybody. Answered with [`Answer::Done`].
     CloseRoom {
-        /// Whose.
+        /// The app.
         app: AppId,
         /// The room.
         room: String,
     },
-    /// Messages members of a room, in the app's own name. Answered with [`Answer::Done`].
+    /// Sends a message to members of a room, in the app's own name. Answered with [`Answer::Done`].
     Message {
-        /// Whose.
+        /// The app.
         app: AppId,
         /// The room.
         room: String,
-        /// To whom.
+        /// The recipients.
         to: To,
-        /// What it is about.
+        /// The topic.
         topic: Option<Topic>,
-        /// Any JSON.
+        /// The content, any JSON.
         data: Box<RawValue>,
     },
-    /// Acts on the live seats that a revocation hits; the doors know of it already. Answered with
-    /// [`Answer::Done`].
+    /// Acts on the live seats that a revocation covers; the doors already enforce it. Answered with [`Answer::Done`].
     Revoke {
         /// The revocation.
         revocation: Revocation,
-        /// For how long its members may bring a token that it does not hit before anything is done, in
-        /// seconds; 0: it is done at once.
+        /// How long its members may present a token that it does not cover before anything happens, in seconds; 0: at
+        /// once.
         margin_s: u32,
-        /// What is done.
+        /// What happens to the seats.
         then: Then,
     },
-    /// Counts the live seats whose tokens a key signed. Answered with [`Answer::Done`]; touches none.
+    /// Counts the live seats with tokens signed by a key. Answered with [`Answer::Done`]; changes none.
     Held {
-        /// Whose.
+        /// The app.
         app: AppId,
         /// The key's id.
         kid: String,
     },
-    /// Gives a member another role. Answered with [`Answer::Done`] or [`Answer::RoleRefused`].
+    /// Sets a member's role. Answered with [`Answer::Done`] or [`Answer::RoleRefused`].
     Assign {
-        /// Whose.
+        /// The app.
         app: AppId,
         /// The room.
         room: String,
@@ -101,45 +100,43 @@ pub enum Command {
         /// Who asked, for the event.
         by: Actor,
     },
-    /// Mutes a member's streams, or lets them speak again. Answered with [`Answer::Done`].
+    /// Mutes or unmutes a member's streams. Answered with [`Answer::Done`].
     Mute {
-        /// Whose.
+        /// The app.
         app: AppId,
         /// The room.
         room: String,
         /// The user.
         user: String,
-        /// Which kinds of streams.
+        /// The kinds of streams.
         kinds: Vec<Kind>,
-        /// Whether they are to be silent.
+        /// Whether to mute them.
         muted: bool,
     },
-    /// Accepts or declines what a member asks for: admission, or a role. Answered with [`Answer::Done`],
+    /// Grants or denies a member's request for admission or a role. Answered with [`Answer::Done`],
     /// [`Answer::AskUnknown`] or [`Answer::RoleRefused`].
     Settle {
-        /// Whose.
+        /// The app.
         app: AppId,
         /// The room.
         room: String,
         /// The user.
         user: String,
-        /// Whether it is accepted.
+        /// Whether it is granted.
         accept: bool,
     },
-    /// Lets members in that wait for admission, as many as one request may. Answered with
-    /// [`Answer::Admitted`].
+    /// Admits waiting members, as many as one request may. Answered with [`Answer::Admitted`].
     Admit {
-        /// Whose.
+        /// The app.
         app: AppId,
         /// The room.
         room: String,
-        /// The users; those who do not wait are passed over. All who wait unless given.
+        /// The users; those who do not wait are skipped. `None`: all who wait.
         users: Option<Vec<String>>,
     },
-    /// Gives the seats of an app what its roles say now. Answered with [`Answer::Done`]: those whose grants
-    /// changed.
+    /// Re-applies the app's roles to its seats. Answered with [`Answer::Done`]: the seats whose grants changed.
     Reapply {
-        /// Whose.
+        /// The app.
         app: AppId,
     },
 }
@@ -158,23 +155,23 @@ pub enum Answer {
     Room(RoomDetail),
     /// Done; how many seats it touched.
     Done {
-        /// Seats closed or changed, or seats that the message was for.
+        /// Seats closed or changed, or seats that got the message.
         seats: usize,
     },
-    /// Members were let in.
+    /// Members were admitted.
     Admitted {
         /// How many.
         admitted: usize,
-        /// How many of those whom it was about still wait.
+        /// How many of those concerned still wait.
         waiting: usize,
     },
-    /// There is no such room.
+    /// The room does not exist.
     RoomUnknown,
-    /// There is no such user in that room.
+    /// The user is not in the room.
     UserUnknown,
-    /// That user asks for nothing.
+    /// That user has no pending request.
     AskUnknown,
-    /// The app has no such role, or none that this member can have.
+    /// The app has no such role, or the member cannot have it.
     RoleRefused,
     /// What must be stored cannot be stored now; nothing was done.
     StoreUnavailable,
@@ -185,15 +182,15 @@ pub enum Answer {
 pub struct RoomSummary {
     /// Its name.
     pub room: String,
-    /// Members, hidden ones included.
+    /// Members, including hidden ones.
     pub members: u32,
     /// Live streams.
     pub streams: u32,
-    /// When its first member came, Unix milliseconds.
+    /// When its first member joined, Unix milliseconds.
     pub since_ms: u64,
 }
 
-/// A room by itself.
+/// A single room.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RoomDetail {
     /// Its figures.
@@ -209,21 +206,21 @@ pub struct RoomDetail {
 /// A member as the app's backend sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seated {
-    /// As others see it.
+    /// What other members see.
     pub member: Member,
-    /// The id of the token that opened the door.
+    /// The id of the token of its login.
     pub jti: String,
-    /// When it came, Unix milliseconds.
+    /// When it joined, Unix milliseconds.
     pub since_ms: u64,
-    /// When its token ends, Unix seconds.
+    /// When its token expires, Unix seconds.
     pub exp: u64,
     /// Whether it waits for admission.
     #[serde(default, skip_serializing_if = "is_false")]
     pub waiting: bool,
-    /// The role that it asks for.
+    /// The role it requests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wants: Option<String>,
-    /// Kinds of streams of which it is muted.
+    /// The kinds of streams that are muted.
     #[serde(default, skip_serializing_if = "is_empty")]
     pub muted: Kinds,
 }

@@ -1,5 +1,5 @@
-//! What the relay must know of each app to decide at the door: keys, roles, whether it is open. A snapshot is
-//! never changed in place: a new one replaces it.
+//! What the relay must know about each app to decide at the door: keys, roles and policy. A snapshot never changes; a
+//! new one replaces it.
 
 use std::{
     collections::HashMap,
@@ -9,13 +9,13 @@ use std::{
 use serde::{Deserialize, Serialize};
 use stagedoor_token::{AppId, Key, KeySet, Roles, SecondLogin};
 
-/// One app from its making to its deletion. An app made again under an AppID that was free is another one, and
-/// nothing of the old one is its.
+/// The identity of an app, from creation to deletion. An app created again with the same AppID is another one, and
+/// inherits nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct AppLife {
     /// The AppID.
     pub id: AppId,
-    /// When it was made, Unix milliseconds.
+    /// When it was created, Unix milliseconds.
     pub since_ms: u64,
 }
 
@@ -24,24 +24,24 @@ pub struct AppLife {
 pub struct App {
     /// The AppID.
     pub id: AppId,
-    /// When it was made, Unix milliseconds.
+    /// When it was created, Unix milliseconds.
     pub since_ms: u64,
-    /// Every key that is not forgotten, the retired ones too, so that the log can say `key_retired`.
+    /// Every known key, including retired ones, so that the log can say `key_retired`.
     pub keys: Vec<Key>,
     /// The app's roles.
     pub roles: Arc<Roles>,
-    /// What happens when a user who has a seat in a room logs in again, where the role says nothing.
+    /// What happens when a user who is in a room logs in to it again, if the role does not say.
     pub second_login: Option<SecondLogin>,
 }
 
 impl App {
-    /// The app, as what is recorded of it names it.
+    /// The app as audit records name it.
     pub fn life(&self) -> AppLife {
         AppLife { id: self.id, since_ms: self.since_ms }
     }
 }
 
-/// One moment of the whole directory. Cheap to hold for the length of one decision.
+/// A snapshot of the directory. Cheap to hold for one decision.
 #[derive(Clone, Debug, Default)]
 pub struct Directory {
     keys: KeySet,
@@ -59,7 +59,7 @@ impl Directory {
         self.apps.get(&id)
     }
 
-    /// The directory with this app as given.
+    /// The directory with this app added or replaced.
     pub fn with(&self, app: App) -> Self {
         let mut next = self.without(app.id);
         for key in &app.keys {
@@ -81,7 +81,7 @@ impl Directory {
     }
 }
 
-/// The place where the newest [`Directory`] lies.
+/// The slot of the newest [`Directory`].
 #[derive(Debug, Default)]
 pub(crate) struct Newest(RwLock<Arc<Directory>>);
 

@@ -1,6 +1,6 @@
-//! What the relay tells the server, for the audit trail and for usage. Carries ids and codes; never a token.
-//! Texts are shared, because many events name the same room or user. A text that no token proved has the form
-//! that a record may hold, or is left out.
+//! What the relay reports to the server, for the audit trail and for usage. Contains ids and codes, never a token.
+//! Texts are shared, because many events name the same room or user. A text that no token proved is well-formed and
+//! bounded, or left out.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -11,7 +11,7 @@ use crate::{actor::Actor, directory::AppLife, text::Text};
 /// One event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Event {
-    /// The door let a member in.
+    /// A member got a seat.
     Seated {
         /// The app.
         app: AppLife,
@@ -26,9 +26,9 @@ pub enum Event {
         /// The peer's address.
         peer: Arc<str>,
     },
-    /// The door refused a login. Ids are there as far as they were proven by a signature.
+    /// The door refused a login. Ids are present if a signature proved them.
     Refused {
-        /// The exact code, also where the client was told less.
+        /// The exact code, even if the client saw less.
         code: Cow<'static, str>,
         /// The app.
         app: Option<AppLife>,
@@ -41,7 +41,7 @@ pub enum Event {
         /// The peer's address.
         peer: Arc<str>,
     },
-    /// A seat was given up.
+    /// A seat ended.
     Left {
         /// The app.
         app: AppLife,
@@ -51,14 +51,14 @@ pub enum Event {
         user: Arc<str>,
         /// The token's id.
         jti: Arc<str>,
-        /// The close reason, or `lost` when the connection broke.
+        /// The close reason, or `lost` if the connection broke.
         reason: Cow<'static, str>,
         /// The peer's address.
         peer: Arc<str>,
-        /// How long the seat was held, in milliseconds.
+        /// How long the seat lasted, in milliseconds.
         held_ms: u64,
     },
-    /// A member did, or was refused, an act of moderation.
+    /// A member performed, or was refused, an act of moderation.
     Moderated {
         /// The app.
         app: AppLife,
@@ -70,12 +70,12 @@ pub enum Event {
         peer: Arc<str>,
         /// The verb.
         verb: Cow<'static, str>,
-        /// On whom; none too if what was named cannot be a user.
+        /// The target; `None` also if the given name cannot be a user's.
         user: Option<Text>,
-        /// `ok`, or the code that refused.
+        /// `ok`, or the code of the refusal.
         code: Cow<'static, str>,
     },
-    /// A member brought a new token to its seat.
+    /// A member presented a new token for its seat.
     Renewed {
         /// The app.
         app: AppLife,
@@ -85,14 +85,14 @@ pub enum Event {
         user: Arc<str>,
         /// The new token's id.
         jti: Arc<str>,
-        /// The id of the one before.
+        /// The id of the previous token.
         old_jti: Arc<str>,
         /// The peer's address.
         peer: Arc<str>,
     },
-    /// A member brought a new token to its seat that did not renew it. The seat goes on as it was.
+    /// A member presented a new token that did not renew its seat. The seat continues as it was.
     RenewRefused {
-        /// The exact code, also where the client was told less.
+        /// The exact code, even if the client saw less.
         code: Cow<'static, str>,
         /// The app.
         app: AppLife,
@@ -100,14 +100,14 @@ pub enum Event {
         room: Arc<str>,
         /// The user.
         user: Arc<str>,
-        /// The id of the token that has the seat.
+        /// The id of the seat's token.
         jti: Arc<str>,
         /// The new token's id, if a signature proved it.
         new_jti: Option<Text>,
         /// The peer's address.
         peer: Arc<str>,
     },
-    /// A member made a token for a guest.
+    /// A member minted a token for a guest.
     Invited {
         /// The app.
         app: AppLife,
@@ -124,7 +124,7 @@ pub enum Event {
         /// The id of the guest's token.
         jti: Arc<str>,
     },
-    /// A member has another role.
+    /// A member got another role.
     RoleChanged {
         /// The app.
         app: AppLife,
@@ -134,12 +134,12 @@ pub enum Event {
         user: Arc<str>,
         /// The new role.
         role: Arc<str>,
-        /// Who gave it.
+        /// Who set it.
         by: Actor,
-        /// The address of that member's peer, if it was one.
+        /// The address of that member's peer, if it was a member.
         peer: Option<Arc<str>>,
     },
-    /// A room's first member came.
+    /// A room's first member joined.
     RoomOpened {
         /// The app.
         app: AppLife,
@@ -153,12 +153,12 @@ pub enum Event {
         /// The room.
         room: Arc<str>,
     },
-    /// The calendar jumped.
+    /// The wall clock jumped.
     ClockJumped {
-        /// How far, in milliseconds: forward, or back when negative.
+        /// The jump in milliseconds: positive is forward.
         by_ms: i64,
     },
-    /// Events that the server was too slow to take were dropped.
+    /// Events were dropped because the server was too slow.
     Dropped {
         /// How many.
         events: u64,

@@ -1,23 +1,23 @@
-//! What the server and the relay say to each other, and nothing else: neither knows the other.
+//! What server and relay exchange, so that neither depends on the other.
 //!
 //! In reading order; a file uses only files further down:
 //!
 //! 1. [`local`]: the implementation for one process: the directory in memory, commands over a channel.
-//! 2. [`bus`]: the trait that every implementation has.
-//! 3. [`command`]: what the server asks of the relay.
-//! 4. [`event`]: what the relay tells the server.
+//! 2. [`bus`]: the trait that every implementation implements.
+//! 3. [`command`]: what the server asks of the relay for a caller.
+//! 4. [`event`]: what the relay reports to the server.
 //! 5. [`store`]: what the relay asks the server to store before it answers.
-//! 6. [`directory`]: what the relay must know of each app to decide at the door.
-//! 7. [`actor`]: the actor of an act.
-//! 8. [`text`]: a text that an event or a record may hold.
-//! 9. [`revocations`]: the list of what is revoked, as the door reads it.
-//! 10. `revocations::held`: entries that are to be stored: the doors go by each for as long as somebody holds it.
-//! 11. `revocations::table`: one table of the list, and a filter before it.
-//! 12. `revocations::mark`: what all entries of one target come to, and whether that hits a token. Pure.
-//! 13. [`revocation`]: what a revocation says, and of what token.
-//! 14. [`clock`]: the one clock of both.
-//! 15. `siphash`: what a text is known by in a list that does not keep it.
-//! 16. `error`: why the bus gave no answer.
+//! 6. [`directory`]: what the relay must know about each app to decide at the door.
+//! 7. [`actor`]: who performed an act.
+//! 8. [`text`]: a bounded text in an event or a record.
+//! 9. [`revocations`]: the list of revocations, as the door reads it.
+//! 10. `revocations::held`: entries that are being stored: the doors enforce each while it is held.
+//! 11. `revocations::table`: one table of the list, and a filter in front of it.
+//! 12. `revocations::mark`: the combined effect of all entries of one target. Pure.
+//! 13. [`revocation`]: a revocation, and the tokens it covers.
+//! 14. [`clock`]: the clock that server and relay share.
+//! 15. `siphash`: the hash that stands for a text in a list that does not keep texts.
+//! 16. `error`: why a request on the bus got no answer.
 
 pub mod actor;
 pub mod bus;

@@ -1,5 +1,5 @@
-//! The bus within one process: the directory lies in memory, commands and events go over bounded channels.
-//! Never waits for a slow listener of events: it counts what it drops.
+//! The bus within one process: the directory in memory, commands and events over bounded channels. Never waits for a
+//! slow receiver of events: it drops events and counts them.
 
 use std::{
     sync::{
@@ -26,19 +26,19 @@ use crate::{
     store::{Change, StoreQueue, StoreRequest, Storing},
 };
 
-/// Commands that wait for the relay, at most.
+/// Commands that may wait for the relay.
 pub const COMMANDS_WAITING_MAX: usize = 1_024;
-/// Events that wait for the server, at most; further ones are dropped and counted.
+/// Events that may wait for the server; further ones are dropped and counted.
 pub const EVENTS_WAITING_MAX: usize = 65_536;
 /// How long a command may take.
 pub const COMMAND_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A command and where its answer goes.
+/// A command, and the sender of its answer.
 #[derive(Debug)]
 pub struct Asked {
-    /// What is asked.
+    /// The command.
     pub command: Command,
-    /// Where the answer goes.
+    /// The sender of the answer.
     pub answer: oneshot::Sender<Answer>,
 }
 
@@ -54,7 +54,7 @@ pub struct LocalBus {
     dropped: AtomicU64,
 }
 
-/// What the relay and the server take off the bus; each end once.
+/// The receiving ends, for the relay and the server.
 #[derive(Debug)]
 pub struct Receivers {
     /// For the relay.
@@ -66,7 +66,7 @@ pub struct Receivers {
 }
 
 impl LocalBus {
-    /// A bus, and the ends of its channels.
+    /// A bus, and its receiving ends.
     pub fn new() -> (Arc<Self>, Receivers) {
         let (commands, commands_end) = mpsc::channel(COMMANDS_WAITING_MAX);
         let (events, events_end) = mpsc::channel(EVENTS_WAITING_MAX);
@@ -140,7 +140,7 @@ impl Bus for LocalBus {
         })
     }
 
-    fn tell(&self, event: Event) {
+    fn emit(&self, event: Event) {
         if self.dropped.load(Ordering::Relaxed) > 0 {
             let events = self.dropped.swap(0, Ordering::Relaxed);
             if events > 0 && self.events.try_send(Event::Dropped { events }).is_err() {
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_command_is_answered_and_without_a_relay_is_refused() {
+    async fn a_command_is_answered_or_refused_without_a_relay() {
         let (bus, mut ends) = LocalBus::new();
         let asking = tokio::spawn({
             let bus = bus.clone();
@@ -189,17 +189,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn events_over_the_bound_are_counted_and_told() {
+    async fn dropped_events_are_counted_and_reported() {
         let (bus, mut ends) = LocalBus::new();
         for _ in 0..EVENTS_WAITING_MAX + 3 {
-            bus.tell(opened("r"));
+            bus.emit(opened("r"));
         }
         for _ in 0..2 {
             assert_eq!(ends.events.recv().await, Some(opened("r")));
         }
         assert_eq!((bus.take_dropped(), bus.take_dropped()), (3, 0), "and taken once");
         bus.dropped.store(3, Ordering::Relaxed);
-        bus.tell(opened("last"));
+        bus.emit(opened("last"));
         let mut seen = Vec::new();
         while let Ok(event) = ends.events.try_recv() {
             seen.push(event);
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_doors_go_by_what_is_to_be_stored_until_that_is_known() {
+    async fn the_doors_enforce_what_is_being_stored() {
         let (bus, mut ends) = LocalBus::new();
         let storing = bus.store(APP, vec![ban("anna", 9), ban("ben", 9)], host());
         assert!(is_banned(&bus, "anna") && is_banned(&bus, "ben") && !is_banned(&bus, "carl"));
@@ -246,7 +246,7 @@ mod tests {
         let storing = bus.store(APP, vec![ban("anna", 9)], host());
         ends.stores.recv().await.expect("a request").failed();
         drop(storing);
-        assert!(is_banned(&bus, "anna"), "what was stored before stands");
+        assert!(is_banned(&bus, "anna"), "what was stored before remains");
         drop(ends);
         let refused = bus.store(APP, vec![ban("ben", 9)], host()).await;
         assert_eq!(refused.expect_err("nobody is there"), BusError::StoreUnavailable);
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_was_stored_and_is_not_kept_is_lifted() {
+    async fn a_stored_entry_that_is_not_kept_is_lifted() {
         let (bus, mut ends) = LocalBus::new();
         for (nth, kept) in [true, false, false].into_iter().enumerate() {
             let storing = bus.store(APP, vec![ban("anna", 9)], By::outside(Actor::Relay));
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn requests_over_the_bound_are_refused_and_due_ones_are_taken() {
+    async fn excess_requests_are_refused_but_due_ones_accepted() {
         let (bus, ends) = LocalBus::new();
         let mut storing: Vec<Storing> =
             (0..STORES_WAITING_MAX).map(|_| bus.store(APP, vec![ban("anna", 9)], host())).collect();

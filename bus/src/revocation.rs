@@ -1,15 +1,15 @@
-//! What a revocation says, and of what token (`spec/revocation.md`). Words only: whether a token is hit is
-//! found by the list.
+//! A revocation, and the tokens it covers (`spec/revocation.md`). Only data: whether a token is covered is decided by
+//! the list.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use serde_json::value::RawValue;
 use stagedoor_token::{AppId, Claims, RoleName};
 
-/// Which tokens of an app a revocation is about.
+/// The tokens of an app that a revocation covers.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(remote = "Self", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Target {
-    /// The token of this id.
+    /// The token with this id.
     Jti(String),
     /// A user, in every room.
     User(String),
@@ -22,41 +22,41 @@ pub enum Target {
     },
     /// Everybody in a room.
     Room(String),
-    /// Everybody of a role in one room.
+    /// Everybody with a role in one room.
     RoomRole {
         /// The room.
         room: String,
         /// The role.
         role: String,
     },
-    /// Everybody of a role, in every room.
+    /// Everybody with a role, in every room.
     Role(String),
-    /// What a key signed, by its id.
+    /// The tokens signed by a key, given by its id.
     Key(String),
     /// Every token of the app.
     App,
 }
 
-/// One entry of the list.
+/// An entry of the list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Revocation {
-    /// Whose.
+    /// The app.
     pub app: AppId,
-    /// What it is about.
+    /// The tokens it covers.
     pub target: Target,
-    /// The app's generation that it began; tokens of an earlier one are hit.
+    /// The app's generation that it began; it covers tokens of earlier ones.
     pub generation: u64,
-    /// When it was made, Unix seconds; tokens without a generation are hit if issued then or before.
+    /// When it was made, Unix seconds; of tokens without a generation it covers those issued until then.
     pub at_s: u64,
-    /// When a ban ends, Unix seconds; a ban without is for good. Nothing else has an end of its own.
+    /// When a ban ends, Unix seconds; `None`: never. Only bans have an end.
     pub ends_s: Option<u64>,
-    /// Whether it hits whatever token comes, and not only those from before it.
+    /// Whether it is a ban, which covers all tokens of its target instead of only earlier ones.
     pub ban: bool,
-    /// Why, for people.
+    /// The reason, for people.
     pub reason: Option<String>,
 }
 
-/// The token that is looked up, and who bears it.
+/// The token to look up, and its user.
 #[derive(Clone, Copy, Debug)]
 pub struct Bearer<'a> {
     /// The app.
@@ -73,7 +73,7 @@ pub struct Bearer<'a> {
     pub jti: &'a str,
     /// When it was issued, Unix seconds.
     pub iat: u64,
-    /// The app's generation when it was minted, if it says so.
+    /// The app's generation when it was minted, if it has one.
     pub generation: Option<u64>,
 }
 
@@ -93,18 +93,18 @@ impl<'a> Bearer<'a> {
     }
 }
 
-/// That a token is hit.
+/// The revocation that covers a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hit {
-    /// Whether by a ban: another token would not help.
+    /// Whether it is a ban: another token would not help.
     pub ban: bool,
-    /// When that ban ends, Unix seconds; none: never.
+    /// When that ban ends, Unix seconds; `None`: never.
     pub ends_s: Option<u64>,
 }
 
 impl Revocation {
-    /// Whether it hits this token. The list, which does not keep texts, says the same; this is for one entry
-    /// and many tokens.
+    /// Whether it covers this token. The list answers the same without keeping texts; this is for one entry and many
+    /// tokens.
     pub fn hits(&self, bearer: &Bearer<'_>) -> bool {
         let about = match &self.target {
             Target::Jti(jti) => jti == bearer.jti,
@@ -124,7 +124,7 @@ impl Revocation {
         self.app == bearer.app && about && (whatever || before)
     }
 
-    /// The one room that it is about, if it is about one.
+    /// The one room that it concerns, if there is one.
     pub fn room(&self) -> Option<&str> {
         match &self.target {
             Target::RoomUser { room, .. } | Target::Room(room) | Target::RoomRole { room, .. } => {
@@ -135,18 +135,18 @@ impl Revocation {
     }
 }
 
-/// What becomes of a live seat that a revocation hits.
+/// What happens to a live seat that a revocation covers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(remote = "Self", rename_all = "snake_case")]
 pub enum Then {
-    /// It is closed.
+    /// It closes.
     #[default]
     Close,
-    /// It goes on with this role.
+    /// It continues with this role.
     Demote(RoleName),
 }
 
-/// Reads by the derived form, a second field being a fault of the data and not of the JSON.
+/// Deserializes the derived form; a second field is an error of the data, not of the JSON.
 macro_rules! one_field {
     ($($name:ident),*) => {$(
         impl Serialize for $name {
@@ -168,12 +168,12 @@ macro_rules! one_field {
 one_field!(Target, Then);
 
 impl Target {
-    const FORM: &str = "a target is `app`, or one of `jti user room role key` with its text, \
+    const FORM: &str = "a target must be `app`, or one of `jti user room role key` with its text, \
                         `room_user` with a `room` and a `user`, `room_role` with a `room` and a `role`";
 }
 
 impl Then {
-    const FORM: &str = "`then` is `close`, or `demote` with a role";
+    const FORM: &str = "`then` must be `close`, or `demote` with a role";
 }
 
 #[cfg(test)]
@@ -181,7 +181,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_target_is_one_word_or_one_field_and_nothing_more() {
+    fn a_target_is_exactly_one_word_or_one_field() {
         for text in [
             r#"{"jti":"t1"}"#,
             r#"{"user":"anna"}"#,

@@ -1,5 +1,5 @@
-//! The list of what is revoked, as the door reads it: small and fast. Targets are kept as keyed hashes, so it
-//! can answer whether a token is hit, and not what is in it: that is in the server's store.
+//! The list of revocations, as the door reads it: small and fast. Targets are kept as keyed hashes, so it can answer
+//! whether a token is covered, but not what it contains: that is in the server's store.
 
 mod held;
 mod mark;
@@ -28,7 +28,7 @@ use crate::{
 
 /// Kinds of targets.
 const KINDS: usize = 8;
-/// Tables of one kind: when a table grows nobody reads, and a part of it grows in a part of the time.
+/// Tables of one kind: while a table grows it cannot be read, and a smaller one grows faster.
 const PARTS: usize = 16;
 
 const USER: usize = 1;
@@ -39,11 +39,11 @@ const ROLE: usize = 5;
 const KEY: usize = 6;
 const APP: usize = 7;
 
-/// What is known of an app.
+/// What is known about an app.
 #[derive(Clone, Copy, Default)]
 struct OfApp {
     generation: u64,
-    /// Targets of each kind: a kind that is not there is not looked up.
+    /// Targets of each kind, so that absent kinds are not looked up.
     targets: [u32; KINDS],
 }
 
@@ -54,7 +54,7 @@ struct Lists {
 }
 
 impl Lists {
-    /// Takes out what `keep` does not want of one table; how many went.
+    /// Removes what `keep` rejects from one table; returns how many.
     fn sweep(
         &mut self,
         kind: usize,
@@ -72,7 +72,7 @@ impl Lists {
     }
 }
 
-/// What is revoked, of all apps.
+/// The revocations of all apps.
 pub struct Revocations {
     key: SipKey,
     lists: RwLock<Lists>,
@@ -98,7 +98,7 @@ impl fmt::Debug for Revocations {
     }
 }
 
-/// Two hashes made one; which is which matters. Kinds of two parts have tables of their own.
+/// Combines two hashes; their order matters. Kinds with two parts have their own tables.
 fn joined(one: [u64; 2], other: [u64; 2]) -> [u64; 2] {
     [one[0].wrapping_add(other[0].rotate_left(17)), one[1].wrapping_add(other[1].rotate_left(31))]
 }
@@ -112,7 +112,7 @@ impl Revocations {
         self.lists.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many targets are revoked.
+    /// The number of revoked targets.
     pub fn len(&self) -> usize {
         self.len.load(Ordering::Acquire)
     }
@@ -122,7 +122,7 @@ impl Revocations {
         self.len() == 0
     }
 
-    /// How many targets of an app are revoked: by tokens' ids, and others.
+    /// The numbers of an app's revoked targets: token ids, and others.
     pub fn targets_of(&self, app: AppId) -> (usize, usize) {
         let targets = self.read().apps.get(&app).map_or([0; KINDS], |app| app.targets);
         let all: usize = targets.iter().map(|targets| *targets as usize).sum();
@@ -130,19 +130,19 @@ impl Revocations {
         (ids, all - ids)
     }
 
-    /// The app's generation: what a token that is minted now says.
+    /// The app's generation, which new tokens carry.
     pub fn generation(&self, app: AppId) -> u64 {
         self.read().apps.get(&app).map_or(0, |app| app.generation)
     }
 
-    /// Learns of an app's generation; it never falls.
+    /// Raises an app's generation; it never falls.
     pub fn raise(&self, app: AppId, generation: u64) {
         let mut lists = self.write();
         let known = lists.apps.entry(app).or_default();
         known.generation = known.generation.max(generation);
     }
 
-    /// Whether a token is hit, and how badly.
+    /// Whether a token is covered, and how.
     pub fn find(&self, bearer: &Bearer<'_>, now_s: u64) -> Option<Hit> {
         let listed = if self.is_empty() { None } else { self.listed(bearer, now_s) };
         if self.held.is_empty() {
@@ -153,7 +153,7 @@ impl Revocations {
         listed.into_iter().chain(held).reduce(worse)
     }
 
-    /// Goes by an entry for as long as what is returned lives; it is not in the list.
+    /// Enforces an entry while the returned value lives, without adding it to the list.
     pub fn hold(list: &Arc<Self>, entry: &Revocation) -> Held {
         let at = list.place(entry.app, &entry.target);
         let mut mark = Mark::default();
@@ -173,7 +173,7 @@ impl Revocations {
         hits.reduce(worse)
     }
 
-    /// Where a token's targets lie, of the kinds that are wanted.
+    /// The places of a token's targets, of the wanted kinds.
     fn places(&self, bearer: &Bearer<'_>, has: impl Fn(usize) -> bool) -> [Place; KINDS] {
         let hash = |wanted: bool, text| if wanted { self.key.hash(text) } else { [0; 2] };
         let room = hash(has(ROOM) || has(ROOM_USER) || has(ROOM_ROLE), bearer.room);
@@ -207,7 +207,7 @@ impl Revocations {
         (kind, Place::new(app, hash))
     }
 
-    /// Puts an entry on the list; what is there of its target stays.
+    /// Adds an entry; other entries of its target remain.
     pub fn add(&self, entry: &Revocation) {
         let (kind, place) = self.place(entry.app, &entry.target);
         let mut guard = self.write();
@@ -222,7 +222,7 @@ impl Revocations {
         mark.add(entry);
     }
 
-    /// Takes a target off the list, but for the entries that are left of it: at no moment are those out.
+    /// Removes a target, except for the entries `left`, which stay in force throughout.
     pub fn lift(&self, app: AppId, target: &Target, left: &[Revocation]) {
         let (kind, place) = self.place(app, target);
         let mut guard = self.write();
@@ -243,18 +243,18 @@ impl Revocations {
         }
     }
 
-    /// Drops bans that ended and revocations whose tokens are all over. How many targets went.
+    /// Drops bans that ended, and revocations without a valid token left. Returns how many targets went.
     pub fn forget(&self, now_s: u64) -> usize {
         self.sweep(|_, mark| mark.live(now_s))
     }
 
-    /// Forgets whatever is known of an app that is gone.
+    /// Removes everything about a deleted app.
     pub fn forget_app(&self, app: AppId) {
         self.sweep(|place, _| place.app != app);
         self.write().apps.remove(&app);
     }
 
-    /// A part of the tables at a time, so that logins wait for one part at most.
+    /// Some tables at a time, so that a login waits for one part at most.
     fn sweep(&self, mut keep: impl FnMut(&Place, &mut Mark) -> bool) -> usize {
         let mut gone = 0;
         for kind in 0..KINDS {

@@ -1,6 +1,5 @@
-//! What the relay asks the server to store before it answers: revocations that members and logins make. From
-//! the asking on the doors go by them; they are known for good once they are stored, and forgotten where they
-//! cannot be.
+//! What the relay asks the server to store before it answers: revocations that members and logins make. The doors
+//! enforce them from the request on: for good once they are stored, or no longer if they cannot be.
 
 use std::{
     future::Future,
@@ -14,59 +13,59 @@ use crate::{
     actor::By, directory::AppLife, error::BusError, revocation::Revocation, revocations::Held,
 };
 
-/// Requests that wait for the store, at most; further ones are refused.
+/// Requests that may wait for the store; further ones are refused.
 pub const STORES_WAITING_MAX: usize = 4_096;
-/// Beyond those, requests that follow from one that was stored.
+/// Besides those, requests that follow from one that was stored.
 pub const FOLLOWING_MAX: usize = 4_096;
 
-/// What the server is asked to store.
+/// A request to store something.
 #[derive(Debug)]
 pub struct StoreRequest {
-    /// Of which app.
+    /// The app.
     pub app: AppLife,
-    /// What.
+    /// The change.
     pub change: Change,
-    /// In whose name.
+    /// The actor.
     pub by: By,
-    /// Whether it is tried until it is stored, because it holds already.
+    /// Whether it is retried until it is stored, because it already holds.
     pub is_due: bool,
     answer: Option<oneshot::Sender<Result<Stored, BusError>>>,
     queue: StoreQueue,
     held: Vec<Held>,
 }
 
-/// A change of what is stored.
+/// A change to store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     /// Revocations, all or none.
     Revoke(Vec<Revocation>),
-    /// Revocations, by their numbers, that were for nothing.
+    /// Lifts revocations that were made in vain, by number.
     Lift(Vec<u64>),
 }
 
 impl StoreRequest {
-    /// It is stored, and the doors know. `generations` are the revocations' numbers, in their order.
+    /// It is stored, and the doors know. `generations` are the revocations' numbers, in order.
     pub fn stored(self, generations: Vec<u64>) {
         let Self { app, change, by, answer, queue, held, .. } = self;
         drop(held);
         let lift = matches!(change, Change::Revoke(_)).then_some((app, generations));
-        // Who asked and is gone needs it no more: dropped, it is lifted.
+        // A requester that is gone does not need it: dropping it lifts it.
         let _ = answer.map(|answer| answer.send(Ok(Stored { lift, by, queue })));
     }
 
-    /// It cannot be stored now; nothing of it holds.
+    /// It cannot be stored now, and none of it holds.
     pub fn failed(self) {
         let Self { answer, held, .. } = self;
         drop(held);
-        // Who asked may be gone.
+        // The requester may be gone.
         let _ = answer.map(|answer| answer.send(Err(BusError::StoreUnavailable)));
     }
 }
 
-/// Proof that revocations are stored. Unless it is kept, they are lifted again: what they were stored for did
+/// Proof that revocations are stored. Unless it is kept, they are lifted again, because what they were stored for did
 /// not happen.
 #[derive(Debug)]
-#[must_use = "dropped, the revocations are lifted again"]
+#[must_use = "dropping it lifts the revocations again"]
 pub struct Stored {
     lift: Option<(AppLife, Vec<u64>)>,
     by: By,
@@ -74,12 +73,12 @@ pub struct Stored {
 }
 
 impl Stored {
-    /// The revocations stand.
+    /// Keeps the revocations.
     pub fn keep(mut self) {
         self.lift = None;
     }
 
-    /// Lifts the revocations; done when that is stored, however long the store takes nothing.
+    /// Lifts the revocations; completes when that is stored, however long the store fails.
     pub fn lift(mut self) -> Storing {
         match self.lift.take() {
             Some((app, generations)) => {
@@ -99,7 +98,7 @@ impl Drop for Stored {
     }
 }
 
-/// An answer that comes when the request is stored, or cannot be.
+/// An answer that arrives when the request is stored, or cannot be.
 #[derive(Debug)]
 #[must_use = "a future"]
 pub struct Storing(Option<oneshot::Receiver<Result<Stored, BusError>>>);
@@ -116,18 +115,18 @@ impl Future for Storing {
     }
 }
 
-/// Where requests are put for the server.
+/// The queue of requests for the server.
 #[derive(Clone, Debug)]
 pub(crate) struct StoreQueue(mpsc::Sender<StoreRequest>);
 
 impl StoreQueue {
-    /// A queue, and its end.
+    /// A queue, and its receiving end.
     pub(crate) fn new() -> (Self, mpsc::Receiver<StoreRequest>) {
         let (sender, end) = mpsc::channel(STORES_WAITING_MAX + FOLLOWING_MAX);
         (Self(sender), end)
     }
 
-    /// Puts a request; one that finds no room is answered at once.
+    /// Queues a request; if there is no room, it is answered at once.
     pub(crate) fn put(
         &self,
         app: AppLife,

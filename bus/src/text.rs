@@ -1,5 +1,5 @@
-//! A text that an event or a record may hold: never longer than what it names may be. What is not of the form
-//! is not kept, so that nothing a stranger sends is written verbatim.
+//! A text in an event or a record: no longer than the name that it holds may be. Malformed text is dropped, so that
+//! nothing from a stranger is written verbatim.
 
 use std::{ops::Deref, sync::Arc};
 
@@ -8,11 +8,11 @@ use stagedoor_token::{Limits, key::KID_BYTES_MAX};
 
 /// A role's name, in bytes.
 const ROLE_BYTES_MAX: usize = 32;
-/// An id that the server or a caller gave: of an API key or a request, in bytes.
+/// The id of an API key or a request, in bytes.
 const ID_BYTES_MAX: usize = 64;
 /// A peer's address with its port, in bytes.
 const PEER_BYTES_MAX: usize = 64;
-/// What an event or a record says in words, in bytes.
+/// Further details of an event or a record, in bytes.
 const DETAIL_BYTES_MAX: usize = 512;
 
 /// A text without control characters, within the bound of what it names.
@@ -64,7 +64,7 @@ impl Text {
         Self::bounded(text, PEER_BYTES_MAX)
     }
 
-    /// What is said in words.
+    /// Further details.
     pub fn detail(text: impl AsRef<str> + Into<Arc<str>>) -> Option<Self> {
         Self::bounded(text, DETAIL_BYTES_MAX)
     }
@@ -90,7 +90,7 @@ impl From<Text> for Arc<str> {
 }
 
 impl<'de> Deserialize<'de> for Text {
-    /// By the widest bound: whoever sent it kept the narrower one.
+    /// By the widest bound: the sender has applied the narrower one.
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         let text = String::deserialize(d)?;
         Self::detail(text).ok_or_else(|| D::Error::custom("not a text of an event"))
@@ -104,7 +104,7 @@ mod tests {
     type Make = fn(String) -> Option<Text>;
 
     #[test]
-    fn a_text_is_within_the_bound_of_what_it_names() {
+    fn a_text_keeps_the_bound_of_what_it_names() {
         let bounds: [(Make, usize); 8] = [
             (Text::room, 128),
             (Text::user, 64),
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_over_every_bound_does_not_come_over_a_bus() {
+    fn a_text_beyond_all_bounds_cannot_be_deserialized() {
         let long = serde_json::to_string(&"x".repeat(DETAIL_BYTES_MAX + 1)).expect("JSON");
         assert!(serde_json::from_str::<Text>(&long).is_err());
         let text = Text::user("anna").expect("a user");

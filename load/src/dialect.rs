@@ -1,5 +1,5 @@
-//! How a member speaks to a server: Stagedoor's own wire, the plain WebSocket broadcast that other engines
-//! are set up for, and NATS' lines inside a WebSocket.
+//! How a member talks to a server: Stagedoor's own wire, the plain WebSocket broadcast that other engines are set up
+//! for, and NATS lines inside a WebSocket.
 
 use std::{
     net::SocketAddr,
@@ -22,43 +22,43 @@ use crate::{
 
 /// A server under load.
 pub struct Target {
-    /// Where it listens.
+    /// Its address.
     pub address: SocketAddr,
-    /// How it is spoken to.
+    /// The dialect it understands.
     pub dialect: Dialect,
     /// Its process, if it is on this machine.
     pub process: Option<Process>,
     /// Cores that it may use.
     pub cores: u32,
-    /// How long the server may be silent, and how long anything of the set-up may take.
+    /// How long the server may be silent, and how long any step of the set-up may take.
     pub patience: Duration,
 }
 
-/// How a server is spoken to.
+/// A dialect.
 pub enum Dialect {
     /// `stagedoor.v1`, with real tokens.
     Stagedoor(Minter),
-    /// A WebSocket at `/room/<name>`: every binary message goes to all other members. The first text
-    /// message of a login brings the token and is answered by one.
+    /// A WebSocket at `/room/<name>`: every binary message goes to all other members. The first text message contains
+    /// the login's token and is answered with a text message.
     Plain {
-        /// Mints the token of a login, for servers that check one.
+        /// Mints a login's token, for servers that check one.
         minter: Option<Minter>,
     },
-    /// `nats-server`'s WebSocket listener: a room is a subject.
+    /// `nats-server`'s WebSocket listener, with a subject as the room.
     Nats {
-        /// The `auth_token`, if it asks for one.
+        /// The `auth_token`, if the server requires one.
         token: Option<String>,
     },
 }
 
-/// Mints tokens for members. Clones share the count, so that no id comes twice.
+/// Mints tokens for members. Clones share the counter, so that no id is used twice.
 #[derive(Clone)]
 pub struct Minter {
     key: Key,
     count: Arc<AtomicU64>,
 }
 
-/// How long tokens of a run live, in seconds.
+/// Lifetime of a run's tokens, in seconds.
 const TTL_S: u64 = 3_600;
 
 impl Minter {
@@ -67,37 +67,41 @@ impl Minter {
         Self { key, count: Arc::default() }
     }
 
-    /// A token of its own id.
+    /// A token with a new id.
     pub fn mint(&self, room: &str, user: &str, role: &RoleName) -> Result<String, LoadError> {
         let now_s =
             SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |passed| passed.as_secs());
         let jti = format!("load-{}", self.count.fetch_add(1, Ordering::Relaxed));
-        let claims = Claims::new(self.key.app(), room, user, role.clone(), &jti, now_s, TTL_S);
+        let claims = Claims::builder(self.key.app(), role.clone())
+            .room(room)
+            .user(user)
+            .jti(&jti)
+            .lifetime(now_s, TTL_S)
+            .build();
         mint(&claims, &self.key).map_err(|error| LoadError::Option(error.to_string()))
     }
 }
 
-/// Who connects.
+/// A member that connects.
 #[derive(Clone, Debug)]
 pub(crate) struct Who {
     pub(crate) room: String,
     pub(crate) user: String,
     pub(crate) publishes: bool,
     pub(crate) hears: bool,
-    /// What happens when its subscribers fall behind, where the server lets a publisher choose.
+    /// What happens when its subscribers fall behind, if the server lets publishers choose.
     pub(crate) delivery: &'static str,
-    /// The kernel's receive buffer, so that one that reads slowly holds the server up; the kernel's own
-    /// choice unless given.
+    /// The kernel's receive buffer, so that a slow reader blocks the server; `None`: the kernel's choice.
     pub(crate) receive_buffer_bytes: Option<usize>,
 }
 
 fn role(who: &Who) -> Result<RoleName, LoadError> {
     let name = if who.publishes { "host" } else { "audience" };
-    name.parse().map_err(|_| LoadError::Option(format!("{name} is no role")))
+    name.parse().map_err(|_| LoadError::Option(format!("{name} is not a role")))
 }
 
 impl Dialect {
-    /// Its name in outcomes.
+    /// Its name in results.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Stagedoor(_) => "stagedoor",
@@ -116,7 +120,7 @@ impl Dialect {
         }
     }
 
-    /// The request head of an upgrade.
+    /// The request head of the upgrade.
     pub(crate) fn head(&self, room: &str) -> String {
         let path = match self {
             Self::Stagedoor(_) => CONNECT_PATH.to_owned(),
@@ -133,7 +137,7 @@ impl Dialect {
         )
     }
 
-    /// The message that logs a member in, as a client's frame.
+    /// The login message, as a client's frame.
     pub(crate) fn login(&self, who: &Who) -> Result<Vec<u8>, LoadError> {
         let (opcode, text) = match self {
             Self::Stagedoor(minter) => {
@@ -155,7 +159,7 @@ impl Dialect {
         Ok(frame)
     }
 
-    /// Whether a message of the server says that the login was taken; none: it says nothing of it.
+    /// Whether a server's message accepts the login; `None`: it says nothing about it.
     pub(crate) fn is_logged_in(&self, message: &[u8]) -> Option<bool> {
         match self {
             Self::Stagedoor(_) => {
@@ -167,7 +171,7 @@ impl Dialect {
         }
     }
 
-    /// The message that brings a new token to a seat, as a client's frame; none where there is no such thing.
+    /// The message that renews a seat with a new token, as a client's frame; `None` if the dialect has none.
     pub(crate) fn renew(&self, who: &Who) -> Result<Option<Vec<u8>>, LoadError> {
         let Self::Stagedoor(minter) = self else { return Ok(None) };
         let token = minter.mint(&who.room, &who.user, &role(who)?)?;
@@ -177,12 +181,12 @@ impl Dialect {
         Ok(Some(frame))
     }
 
-    /// Whether a message of the server says that the new token was taken; none: it says nothing of it.
+    /// Whether a server's message accepts the new token; `None`: it says nothing about it.
     pub(crate) fn is_renewed(&self, message: &[u8]) -> Option<bool> {
         message.starts_with(br#"{"re":2,"#).then(|| message[8..].starts_with(b"\"ok\""))
     }
 
-    /// Appends a frame that publishes a payload of these parts.
+    /// Appends a frame that publishes a payload with these parts.
     pub(crate) fn put_publish(
         &self,
         out: &mut Vec<u8>,

@@ -1,41 +1,41 @@
-//! Why a run has no outcome.
+//! Why a run has no result.
 
 use std::{io, time::Duration};
 
 use thiserror::Error;
 
-/// Why a run has no outcome.
+/// Why a run has no result.
 #[derive(Debug, Error)]
 pub enum LoadError {
     /// An option that makes no sense.
     #[error("{0}")]
     Option(String),
-    /// No connection.
+    /// A connection failed.
     #[error("connection {at} of {of}: {error}{}", hint(.error))]
     Connect {
-        /// Which, from 1.
+        /// Which one, from 1.
         at: usize,
         /// Of how many.
         of: usize,
-        /// Why.
+        /// The error.
         error: io::Error,
     },
-    /// The system.
+    /// A system call failed.
     #[error("{error}{}", hint(.error))]
     Io {
-        /// What.
+        /// What was attempted.
         #[from]
         error: io::Error,
     },
-    /// The server refused, closed, or answered what makes no sense.
+    /// The server refused, closed, or sent something unexpected.
     #[error("the server {0}")]
     Server(String),
-    /// Nothing was delivered, or answered.
-    #[error("nothing came from the server for {0:?}")]
+    /// Nothing was delivered or answered.
+    #[error("the server sent nothing for {0:?}")]
     Silence(Duration),
 }
 
-/// What to do about the errors that everybody meets once.
+/// What to do about common errors.
 fn hint(error: &io::Error) -> &'static str {
     const TOO_MANY_FILES: i32 = 24;
     const NO_ADDRESS: i32 = 99;
@@ -43,7 +43,7 @@ fn hint(error: &io::Error) -> &'static str {
         Some(TOO_MANY_FILES) => {
             "; raise the limit of open files (`ulimit -n`) for this program and for the server"
         }
-        Some(NO_ADDRESS) => "; all ports of one address are taken: ask for fewer connections",
+        Some(NO_ADDRESS) => "; all ports of one address are in use; use fewer connections",
         _ => "",
     }
 }

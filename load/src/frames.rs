@@ -1,4 +1,4 @@
-//! What passes on the wire, made by hand (RFC 6455 §5.2).
+//! The bytes on the wire, encoded and decoded by hand (RFC 6455 §5.2).
 
 /// The opcode of a text frame.
 pub const TEXT: u8 = 1;
@@ -12,17 +12,17 @@ pub const PING: u8 = 9;
 /// The opcode of a pong.
 pub const PONG: u8 = 10;
 
-/// Bytes at the head of each payload: the sender, the frame's number, and a time.
+/// Bytes at the start of each payload: the sender, the frame's number, and a time.
 pub const MARK_BYTES: usize = 20;
 
-/// What the head of a payload says.
+/// The start of a payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mark {
-    /// Who sent it.
+    /// The sender.
     pub sender: u32,
-    /// Its number, from 0, counted by the sender.
+    /// Its number, counted by the sender from 0.
     pub seq: u64,
-    /// When it was due, in nanoseconds of the run's clock; 0 where nobody asks.
+    /// When it was due, in nanoseconds of the run's clock; 0 if that is not measured.
     pub due_ns: u64,
 }
 
@@ -36,7 +36,7 @@ impl Mark {
         bytes
     }
 
-    /// The mark at the head of a payload; none when it is too short.
+    /// The mark at the start of a payload; `None` if the payload is too short.
     pub fn read(payload: &[u8]) -> Option<Self> {
         let (sender, rest) = payload.split_first_chunk()?;
         let (seq, rest) = rest.split_first_chunk()?;
@@ -49,7 +49,7 @@ impl Mark {
     }
 }
 
-/// Appends a client's frame. Its mask is zero, which a server must take as any.
+/// Appends a client's frame. Its mask is zero, which a server must accept like any other.
 pub fn put_client_frame(out: &mut Vec<u8>, opcode: u8, parts: &[&[u8]]) {
     let len: usize = parts.iter().map(|part| part.len()).sum();
     out.push(0x80 | opcode);
@@ -66,7 +66,7 @@ pub fn put_client_frame(out: &mut Vec<u8>, opcode: u8, parts: &[&[u8]]) {
     parts.iter().for_each(|part| out.extend_from_slice(part));
 }
 
-/// Size of a server's frame head, and length of its body; none while the head is not whole.
+/// Size of a server's frame head, and length of its body; `None` while the head is incomplete.
 pub fn head(bytes: &[u8]) -> Option<(usize, usize)> {
     let len = *bytes.get(1)? & 0x7f;
     match len {

@@ -1,4 +1,4 @@
-//! A member takes its place in a room, by blocking calls.
+//! A member joins a room, with blocking calls.
 
 use crate::{
     dialect::{Dialect, Who},
@@ -7,10 +7,10 @@ use crate::{
     link::Link,
 };
 
-/// Takes a place in the room, by blocking calls; the number that its data frames carry.
+/// Joins a room, with blocking calls; returns the number that its data frames carry.
 pub(crate) fn join(dialect: &Dialect, link: &mut Link, who: &Who) -> Result<u32, LoadError> {
     match dialect {
-        // Upgraded is joined.
+        // The upgrade joins the room.
         Dialect::Plain { .. } => Ok(0),
         Dialect::Nats { .. } => {
             link.send(&dialect.login(who)?)?;
@@ -36,7 +36,7 @@ pub(crate) fn join(dialect: &Dialect, link: &mut Link, who: &Who) -> Result<u32,
                 let answer = link.ask(&publish)?;
                 let stream =
                     answer["stream"].as_u64().and_then(|number| u32::try_from(number).ok());
-                number = stream.ok_or_else(|| LoadError::Server("names no stream".into()))?;
+                number = stream.ok_or_else(|| LoadError::Server("named no stream".into()))?;
             }
             if who.hears {
                 link.ask(r#"{"op":"subscribe","id":3,"streams":["*"]}"#)?;

@@ -1,4 +1,4 @@
-//! One connection while it is set up, by blocking calls. What came ahead of what was asked for is kept.
+//! A connection during set-up, with blocking calls. Messages that arrive early are kept.
 
 use std::{
     io::{self, Read, Write},
@@ -15,10 +15,10 @@ use crate::{
     frames::{self, CLOSE, PING, PONG, TEXT, put_client_frame},
 };
 
-/// Connections from one address of the loopback: an address has some 28,000 ports to begin from.
+/// Connections from one loopback address, which has some 28,000 ports.
 const CONNECTIONS_PER_ADDRESS: usize = 20_000;
 
-/// Connects; on the loopback from another address when the first has no port left.
+/// Connects; on the loopback from another address if the first has no port left.
 fn connect(target: &Target, at: usize, who: &Who) -> Result<TcpStream, LoadError> {
     let address = target.address;
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
@@ -34,7 +34,7 @@ fn connect(target: &Target, at: usize, who: &Who) -> Result<TcpStream, LoadError
     Ok(socket.into())
 }
 
-/// A connection that is upgraded.
+/// An upgraded connection.
 pub(crate) struct Link {
     tcp: TcpStream,
     ahead: Vec<u8>,
@@ -47,7 +47,7 @@ fn server(what: impl Into<String>) -> LoadError {
 }
 
 impl Link {
-    /// Connects and upgrades; it is the connection number `at` of the run.
+    /// Connects and upgrades; it is the run's connection number `at`.
     pub(crate) fn open(target: &Target, at: usize, who: &Who) -> Result<Self, LoadError> {
         let head = target.dialect.head(&who.room);
         let tcp = connect(target, at, who)?;
@@ -71,7 +71,7 @@ impl Link {
     }
 
     fn fill(&mut self) -> Result<(), LoadError> {
-        // Bytes may come for ever, and never what is waited for.
+        // Bytes may keep arriving without the awaited message.
         if self.begun.elapsed() > self.patience {
             return Err(LoadError::Silence(self.patience));
         }
@@ -82,7 +82,7 @@ impl Link {
                 self.ahead.extend_from_slice(&buffer[..n]);
                 Ok(())
             }
-            // What a socket says when its time to read is over.
+            // A socket's read timeout.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 Err(LoadError::Silence(self.patience))
             }
@@ -114,7 +114,7 @@ impl Link {
         }
     }
 
-    /// Waits for the message that says yes; an error if one says no.
+    /// Waits for the message that accepts; fails if one refuses.
     pub(crate) fn until(&mut self, said: impl Fn(&[u8]) -> Option<bool>) -> Result<(), LoadError> {
         loop {
             let (opcode, body) = self.message()?;
@@ -129,7 +129,7 @@ impl Link {
         }
     }
 
-    /// Sends a request of `stagedoor.v1` and waits for its answer; what comes before it is passed over.
+    /// Sends a request of `stagedoor.v1` and waits for its answer, skipping other messages.
     pub(crate) fn ask(&mut self, request: &str) -> Result<Value, LoadError> {
         let mut frame = Vec::new();
         put_client_frame(&mut frame, TEXT, &[request.as_bytes()]);
@@ -149,7 +149,7 @@ impl Link {
         }
     }
 
-    /// The socket, and what was read ahead of it.
+    /// The socket, and the bytes read ahead.
     pub(crate) fn into_parts(self) -> (TcpStream, Vec<u8>) {
         (self.tcp, self.ahead)
     }

@@ -1,4 +1,4 @@
-//! One member: its socket, what it hears, what it should hear next.
+//! One member: its socket, what it receives, and what it expects next.
 
 use std::io::{self, Read, Write};
 
@@ -17,23 +17,23 @@ use crate::{
 pub(crate) struct Member {
     pub(crate) tcp: TcpStream,
     pub(crate) reader: Reader,
-    /// What was read while it was set up.
+    /// Bytes read during set-up.
     pub(crate) ahead: Vec<u8>,
-    /// What waits to be written.
+    /// Bytes to be written.
     pub(crate) out: Vec<u8>,
-    /// Those who hear each other.
+    /// The group whose members hear each other.
     pub(crate) group: u32,
     pub(crate) hears: bool,
-    /// It reads at a trickle.
+    /// It reads very slowly.
     pub(crate) slow: bool,
-    /// The server closed it, with this code.
+    /// The server closed it with this code.
     pub(crate) closed: bool,
     pub(crate) code: u16,
-    /// Frames that it was told it lost.
+    /// Frames that the server said it lost.
     pub(crate) told_lost: u64,
-    /// Of these, those whose gap did not come yet.
+    /// Those of them whose gap has not arrived yet.
     allowed: u64,
-    /// By publisher, the number of the next frame.
+    /// The number of the next frame, by publisher.
     nexts: Vec<(u32, u64)>,
 }
 
@@ -62,7 +62,7 @@ impl Member {
         })
     }
 
-    /// Writes what waits, as far as the socket takes it.
+    /// Writes what is queued, as far as the socket accepts it.
     pub(crate) fn flush(&mut self) -> Result<(), LoadError> {
         while !self.out.is_empty() {
             match self.tcp.write(&self.out) {
@@ -74,7 +74,7 @@ impl Member {
         Ok(())
     }
 
-    /// Reads once; none when nothing is there, or the server is gone.
+    /// Reads once; `None` if nothing has arrived, or the server is gone.
     pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Result<Option<usize>, LoadError> {
         match self.tcp.read(buffer) {
             Ok(0) => {
@@ -96,7 +96,7 @@ impl Member {
         self.nexts.iter().find(|(known, _)| *known == sender).map_or(0, |(_, next)| *next)
     }
 
-    /// Takes what was heard; a frame is handed on.
+    /// Handles what was received; passes frames on.
     pub(crate) fn hear(&mut self, heard: Heard<'_>, faults: &mut Faults) -> Option<Mark> {
         match heard {
             Heard::Frame(mark) => return Some(mark),
@@ -117,8 +117,8 @@ impl Member {
         None
     }
 
-    /// Checks a frame's number. How many frames that moves on, itself and those that it was told it lost
-    /// or that are lost; 0 when it is not a new one.
+    /// Checks a frame's number. Returns by how many frames it advances, counting itself and those reported lost or
+    /// missing; 0 if it is not new.
     pub(crate) fn check(&mut self, mark: Mark, faults: &mut Faults) -> u64 {
         let at = match self.nexts.iter().position(|(sender, _)| *sender == mark.sender) {
             Some(at) => at,

@@ -1,56 +1,56 @@
-//! What a run came to. Figures, and whether they count: a run in which a frame was lost, reordered or went to
-//! the wrong member does not.
+//! The result of a run: figures, and whether they count. A run in which a frame was lost, reordered or misdelivered
+//! does not.
 
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use crate::{error::LoadError, watch::Sample};
 
-/// What a run came to.
+/// The result of a run.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Outcome {
     /// The scenario, in a few words with its figures.
     pub scenario: String,
-    /// How the server was spoken to.
+    /// The dialect.
     pub dialect: &'static str,
     /// What was counted: `deliveries`, `logins` or `connections`.
     pub unit: &'static str,
     /// How many.
     pub count: u64,
-    /// How long it took, in seconds.
+    /// The duration, in seconds.
     pub wall_s: f64,
-    /// Processor time of the server meanwhile, in seconds; 0 where it is not on this machine.
+    /// The server's CPU time in that duration, in seconds; 0 if it is not on this machine.
     pub server_cpu_s: f64,
     /// Cores that the server may use.
     pub server_cores: u32,
-    /// The part of the time in which the generator had something to do, from 0 to 1.
+    /// The share of time in which the generator was busy, from 0 to 1.
     pub generator_busy: f64,
-    /// Which of the two was at its limit.
+    /// Which side was at its limit.
     pub bottleneck: Bottleneck,
-    /// How long deliveries or logins took.
+    /// Latencies of deliveries or logins.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub latency: Option<Latency>,
     /// What must not happen.
     pub faults: Faults,
-    /// Figures of this scenario alone, by name.
+    /// Further figures of this scenario, by name.
     pub figures: Vec<(&'static str, f64)>,
-    /// Looks at the run on the way.
+    /// Samples taken during the run.
     pub samples: Vec<Sample>,
 }
 
 /// What must not happen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Faults {
-    /// Frames that a member should have had before the one that came, and was not told that it lost. One
-    /// that comes late after all is out of order as well.
+    /// Frames that a member should have got before a later one, and was not told it lost. If one still arrives, it is
+    /// out of order as well.
     pub lost: u64,
-    /// Frames that came again, or after later ones.
+    /// Frames that were repeated, or arrived after later ones.
     pub out_of_order: u64,
-    /// Frames of a room or of a stream that the member is not in, or that nobody sent.
+    /// Frames of a room or stream that the member is not in, or that nobody sent.
     pub foreign: u64,
-    /// Bytes that are no frame of the wire.
+    /// Bytes that are not a frame of the wire.
     pub garbage: u64,
-    /// Connections that the server closed, or refused.
+    /// Connections that the server closed or refused.
     pub closed: u64,
 }
 
@@ -64,7 +64,7 @@ impl Faults {
         self.closed += other.closed;
     }
 
-    /// Whether nothing of it happened.
+    /// Whether there were no faults.
     pub fn none(&self) -> bool {
         *self == Self::default()
     }
@@ -76,34 +76,34 @@ impl Faults {
 pub enum Bottleneck {
     /// The server kept its cores busy.
     Server,
-    /// The generator had no time left: the server could have done more.
+    /// The generator was always busy: the server could have done more.
     Generator,
-    /// Both had time left: the load was what was asked for.
+    /// Neither: the load was as requested.
     #[default]
     Neither,
 }
 
-/// From this share of the time on a side counts as busy.
+/// A side that is busy for this share of the time is at its limit.
 const BUSY: f64 = 0.9;
 
 impl Outcome {
-    /// Processor time of the server for one of what is counted, in microseconds, which is seconds for a
-    /// million. The figure that holds on a noisy machine.
+    /// The server's CPU time per item in microseconds, which equals seconds per million. The figure that is reliable on
+    /// a noisy machine.
     pub fn cpu_us(&self) -> f64 {
         self.server_cpu_s * 1e6 / self.count.max(1) as f64
     }
 
-    /// How many a second.
+    /// The rate per second.
     pub fn per_s(&self) -> f64 {
         self.count as f64 / self.wall_s.max(1e-9)
     }
 
-    /// A figure of the scenario by name.
+    /// A further figure of the scenario, by name.
     pub fn figure(&self, name: &str) -> Option<f64> {
         self.figures.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
     }
 
-    /// Notes which side was at its limit. The server's share is of its cores.
+    /// Determines which side was at its limit. The server's share is of its cores.
     pub(crate) fn judge(&mut self) {
         let server =
             self.server_cpu_s / self.wall_s.max(1e-9) / f64::from(self.server_cores.max(1));
@@ -120,25 +120,24 @@ impl Outcome {
 /// Times in microseconds.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Latency {
-    /// Half of them took at most so long.
+    /// The median.
     pub p50_us: u64,
-    /// Nine of ten.
+    /// The 90th percentile.
     pub p90_us: u64,
-    /// 99 of 100.
+    /// The 99th percentile.
     pub p99_us: u64,
-    /// 999 of 1,000.
+    /// The 99.9th percentile.
     pub p999_us: u64,
-    /// All.
+    /// The maximum.
     pub max_us: u64,
     /// The curve: shares from 0 to 1, each with its time.
     pub curve: Vec<(f64, u64)>,
 }
 
-/// Points of the curve: from a half on each is twice as near to all.
+/// Points of the curve: from one half on, each is half as far from 1.
 const CURVE_POINTS: i32 = 14;
 
-/// Times that are told apart, in microseconds: up to an hour. What a histogram is not made for, it would
-/// note as a short time.
+/// Times are recorded in microseconds, up to an hour. Beyond its range a histogram would record a short time.
 const TIME_US_MAX: u64 = 3_600_000_000;
 
 /// A histogram of microseconds.
@@ -148,7 +147,7 @@ pub(crate) fn times() -> Result<Histogram<u64>, LoadError> {
 }
 
 impl Latency {
-    /// What a histogram of microseconds says; none when nothing was noted.
+    /// The summary of a histogram of microseconds; `None` if it is empty.
     pub(crate) fn of(times: &Histogram<u64>) -> Option<Self> {
         if times.is_empty() {
             return None;
@@ -171,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn long_times_are_told_as_long() {
+    fn long_times_are_recorded_as_long() {
         let mut times = times().expect("a histogram");
         [50, 3_000, 2_000_000].into_iter().for_each(|us| times.saturating_record(us));
         let latency = Latency::of(&times).expect("noted");

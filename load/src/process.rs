@@ -1,11 +1,11 @@
-//! Another process' processor time and memory, as Linux tells them under `/proc`.
+//! Another process's CPU time and memory, as Linux reports them in `/proc`.
 
 use std::{fs, io, path::PathBuf};
 
-/// Ticks of `/proc/<pid>/stat` in a second: `USER_HZ`, 100 on Linux.
+/// Ticks per second in `/proc/<pid>/stat`: `USER_HZ`, 100 on Linux.
 const TICKS_PER_S: f64 = 100.0;
 
-/// A process that is watched.
+/// A process to watch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Process(pub u32);
 
@@ -14,12 +14,12 @@ impl Process {
         PathBuf::from(format!("/proc/{}/{name}", self.0))
     }
 
-    /// Processor time of all its threads, in user and kernel, in seconds: to the nanosecond, so that short
-    /// runs tell something; where threads have ended, to the hundredth of a second.
+    /// CPU time of all its threads, in user and kernel mode, in seconds: with nanosecond precision, so that short runs
+    /// are meaningful; for threads that have ended, in hundredths of a second.
     pub fn cpu_s(self) -> io::Result<f64> {
         let mut nanoseconds = 0_u64;
         for thread in fs::read_dir(self.path("task"))? {
-            // A thread may end while it is looked at.
+            // A thread may end while it is being read.
             let text = fs::read_to_string(thread?.path().join("schedstat")).unwrap_or_default();
             let on_cpu = text.split(' ').next().and_then(|text| text.parse::<u64>().ok());
             nanoseconds += on_cpu.unwrap_or(0);
@@ -27,7 +27,7 @@ impl Process {
         Ok((nanoseconds as f64 / 1e9).max(self.coarse_cpu_s()?))
     }
 
-    /// The same with the threads that ended, less exactly.
+    /// The same including threads that ended, less precisely.
     fn coarse_cpu_s(self) -> io::Result<f64> {
         let stat = fs::read_to_string(self.path("stat"))?;
         let after_name = stat.rsplit(')').next().unwrap_or_default();
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn work_costs_time_and_memory_is_seen() {
+    fn cpu_time_and_memory_are_measured() {
         let own = Process(std::process::id());
         let before = own.cpu_s().expect("Linux");
         let mut sum = 0_u64;

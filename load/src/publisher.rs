@@ -1,4 +1,4 @@
-//! One publisher of a run: its receivers, and which of its frames are under way.
+//! One publisher of a run: its receivers, and its frames in flight.
 
 /// A publisher and its receivers.
 pub(crate) struct Publisher {
@@ -6,26 +6,26 @@ pub(crate) struct Publisher {
     pub(crate) group: u32,
     pub(crate) number: u32,
     pub(crate) room: String,
-    /// Receivers that hold the window.
+    /// Receivers that count for the window.
     pub(crate) receivers: u32,
     pub(crate) sent: u64,
-    /// Frames that every such receiver has.
+    /// Frames that all of these receivers have.
     pub(crate) done: u64,
-    /// Of the frames under way, how many such receivers have each.
+    /// For each frame in flight, how many of these receivers have it.
     pub(crate) have: Vec<u32>,
 }
 
 impl Publisher {
-    /// A receiver that holds the window has this frame.
+    /// A receiver that counts for the window has this frame.
     pub(crate) fn count(&mut self, seq: u64) {
         let window = self.have.len() as u64;
-        // One that was passed already has given its place to a later one.
+        // A frame already passed has given its slot to a later one.
         if seq >= self.done {
             self.have[(seq % window) as usize] += 1;
         }
     }
 
-    /// Moves past the frames that all such receivers have; whether there are any.
+    /// Advances past the frames that all of these receivers have; returns whether there are any.
     pub(crate) fn is_due(&mut self) -> bool {
         let (window, before) = (self.have.len() as u64, self.done);
         while self.done < self.sent && self.have[(self.done % window) as usize] >= self.receivers {
@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_is_done_when_all_have_it_and_frames_are_done_in_their_order() {
+    fn frames_are_done_in_order_once_all_have_them() {
         let mut publisher = publisher(2, 2);
         [0, 1, 1].iter().for_each(|seq| publisher.count(*seq));
         assert!(!publisher.is_due());
@@ -64,10 +64,10 @@ mod tests {
     }
 
     #[test]
-    fn a_late_receiver_of_a_passed_frame_does_not_count_for_a_later_one() {
+    fn a_late_receiver_does_not_count_for_a_later_frame() {
         let mut publisher = publisher(2, 2);
         publisher.count(0);
-        // The one that has not got it holds the window no more.
+        // The receiver without it no longer counts for the window.
         publisher.receivers = 1;
         assert!(publisher.is_due());
         publisher.sent = 3;

@@ -1,35 +1,35 @@
-//! A server's bytes become deliveries, however they are cut. Heads are parsed and bodies skipped: of a frame
-//! only its mark is looked at. Keeps nothing but the begin of a frame that has not come whole.
+//! Parses a server's bytes into deliveries, however they are split. Heads are parsed and bodies skipped: only a frame's
+//! mark is read. Keeps only the start of an incomplete frame.
 
 use crate::frames::{self, BINARY, CLOSE, MARK_BYTES, Mark, PING, PONG, TEXT};
 
-/// Control messages up to this size are looked at; longer ones tell nothing that counts here.
+/// Control messages up to this size are parsed; longer ones say nothing that counts here.
 const TEXT_BYTES_MAX: usize = 512;
 
-/// How deliveries lie in a server's frames.
+/// How deliveries are framed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Framing {
-    /// Each binary frame is one delivery, behind so many bytes.
+    /// Each binary frame is one delivery, behind a header.
     Frame {
-        /// Bytes before the payload.
+        /// Bytes of the header.
         skip: usize,
     },
-    /// The bodies of all frames are one stream of NATS' lines; `MSG` brings a delivery.
+    /// The bodies of all frames form one stream of NATS lines; `MSG` brings a delivery.
     Nats,
 }
 
-/// What a reader hands out.
+/// What a reader outputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Heard<'a> {
     /// A delivery.
     Frame(Mark),
     /// A short control message.
     Text(&'a [u8]),
-    /// The server asks whether somebody is there.
+    /// The server sent a ping.
     Ping,
-    /// The server closes, with this code.
+    /// The server closes with this code.
     Close(u16),
-    /// What is none of these.
+    /// Anything else.
     Garbage,
 }
 
@@ -38,12 +38,12 @@ pub(crate) enum Heard<'a> {
 pub(crate) struct Reader {
     held: Vec<u8>,
     skip: usize,
-    /// NATS: what is held of a line or of a mark, and how much of a payload is still to be skipped.
+    /// NATS: the held part of a line or a mark, and how much of a payload remains to be skipped.
     line: Vec<u8>,
     line_skip: usize,
 }
 
-/// How much of a frame must be there before it can be told: the bytes, of which `len` are the body's.
+/// How much of a frame must be present before it can be reported: all bytes, and the `len` of the body.
 fn wanted(framing: Framing, first: u8, len: usize) -> usize {
     match (first & 0x0f, framing) {
         (BINARY, Framing::Frame { skip }) => len.min(skip + MARK_BYTES),
@@ -54,7 +54,7 @@ fn wanted(framing: Framing, first: u8, len: usize) -> usize {
 }
 
 impl Reader {
-    /// Takes bytes.
+    /// Handles bytes.
     pub(crate) fn take(
         &mut self,
         framing: Framing,
@@ -71,13 +71,13 @@ impl Reader {
                 bytes = &bytes[n..];
                 continue;
             }
-            // The begin of a frame lies in the bytes nearly always; then nothing is copied.
+            // The start of a frame is nearly always in the bytes; then nothing is copied.
             if self.held.is_empty()
                 && let Some((size, len)) = frames::head(bytes)
                 && let Some(body) = bytes.get(size..)
                 && body.len() >= wanted(framing, bytes[0], len)
             {
-                tell(framing, bytes[0], len, body, &mut hear);
+                report(framing, bytes[0], len, body, &mut hear);
                 let used = if framing == Framing::Nats { 0 } else { body.len().min(len) };
                 self.skip = len - used;
                 bytes = &bytes[size + used..];
@@ -89,13 +89,13 @@ impl Reader {
                 && self.held.len() >= size + wanted(framing, self.held[0], len)
             {
                 let held = std::mem::take(&mut self.held);
-                tell(framing, held[0], len, &held[size..], &mut hear);
+                report(framing, held[0], len, &held[size..], &mut hear);
                 self.skip = len - (held.len() - size);
             }
         }
     }
 
-    /// Takes bytes of NATS' lines: `MSG subject sid bytes`, then the payload and a line end.
+    /// Handles bytes of NATS lines: `MSG subject sid bytes`, then the payload and a line end.
     fn nats(&mut self, mut bytes: &[u8], hear: &mut impl FnMut(Heard<'_>)) {
         while !bytes.is_empty() {
             if self.line_skip > 0 {
@@ -117,7 +117,7 @@ impl Reader {
                 }
                 continue;
             };
-            // A `MSG` line is whole: its payload follows, of which the mark is held.
+            // A `MSG` line is complete; its payload follows, of which the mark is held.
             let missing = (end + 1 + MARK_BYTES).saturating_sub(self.line.len());
             let n = missing.min(bytes.len());
             self.line.extend_from_slice(&bytes[..n]);
@@ -139,8 +139,8 @@ impl Reader {
     }
 }
 
-fn tell(framing: Framing, first: u8, len: usize, body: &[u8], hear: &mut impl FnMut(Heard<'_>)) {
-    // A fragment, or an extension that nobody agreed on.
+fn report(framing: Framing, first: u8, len: usize, body: &[u8], hear: &mut impl FnMut(Heard<'_>)) {
+    // A fragment, or an extension that was not negotiated.
     if first & 0xf0 != 0x80 && framing != Framing::Nats {
         return hear(Heard::Garbage);
     }

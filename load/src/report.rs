@@ -1,4 +1,4 @@
-//! Outcomes as a page with charts: one file, nothing loaded from elsewhere, readable in light and dark.
+//! Results as a page with charts: a single file that loads nothing, readable in light and dark.
 
 mod chart;
 
@@ -16,7 +16,7 @@ td:first-child,th:first-child{text-align:left}h1{font-size:1.4rem}h2{font-size:1
 svg{width:100%;height:auto}svg text{fill:var(--dim);font:11px system-ui,sans-serif}.a{stroke:var(--a)}.b{stroke:var(--b)}\
 .fault{color:var(--b);font-weight:600}figure{margin:1rem 0}figcaption{color:var(--dim)}";
 
-/// The page. `made` says when and where, in a line.
+/// The page. `made` is a line that says when and where.
 pub fn page(outcomes: &[Outcome], made: &str) -> String {
     let mut out = String::new();
     // Writing to a `String` does not fail.
@@ -27,7 +27,7 @@ pub fn page(outcomes: &[Outcome], made: &str) -> String {
          <style>{STYLE}</style></head><body>\n<h1>Stagedoor under load</h1>\n<p>{}</p>\n",
         escape(made)
     );
-    out += "<table><tr><th>scenario</th><th>counted</th><th>a second</th><th>server CPU, s a million</th>\
+    out += "<table><tr><th>scenario</th><th>counted</th><th>per second</th><th>server CPU, s per million</th>\
             <th>p50</th><th>p99</th><th>at its limit</th><th>faults</th></tr>\n";
     outcomes.iter().for_each(|outcome| row(&mut out, outcome));
     out += "</table>\n";
@@ -73,11 +73,11 @@ fn section(out: &mut String, outcome: &Outcome) {
         outcome.samples.iter().map(|sample| (sample.at_s, of(sample))).collect()
     };
     let rate = Line {
-        name: format!("{} a second", outcome.unit),
+        name: format!("{} per second", outcome.unit),
         class: "a",
         points: points(|s| s.per_s),
     };
-    figure(out, &[rate], "seconds", &format!("{} a second over the run", outcome.unit));
+    figure(out, &[rate], "seconds", &format!("{} per second over the run", outcome.unit));
     let cores = Line { name: "cores".into(), class: "b", points: points(|s| s.cores) };
     figure(out, &[cores], "seconds", "cores that the server kept busy");
     if let Some(latency) = &outcome.latency {
@@ -87,7 +87,7 @@ fn section(out: &mut String, outcome: &Outcome) {
         figure(
             out,
             &[line],
-            "halvings of what is left: 1 is p50, 6.6 is p99, 10 is p99.9",
+            "halvings of the remainder: 1 is p50, 6.6 is p99, 10 is p99.9",
             "how long it took, ms",
         );
     }
@@ -103,7 +103,7 @@ fn milliseconds(us: u64) -> String {
     format!("{:.2} ms", us as f64 / 1_000.0)
 }
 
-/// A text as it stands in HTML and SVG.
+/// Escapes a text for HTML and SVG.
 pub fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_stands_by_itself_and_holds_its_charts() {
+    fn a_page_is_self_contained_and_has_its_charts() {
         let page = page(&[outcome()], "a machine");
         assert_eq!(page.matches("<svg").count(), 2);
         assert!(page.contains("1 to 9 &lt;b&gt;") && page.contains("<td>500.000</td>"));
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn faults_stand_out() {
+    fn faults_are_highlighted() {
         assert!(page(&[outcome()], "").contains("<td>none</td>"));
         let faulty = Outcome { faults: Faults { lost: 3, ..Faults::default() }, ..outcome() };
         assert!(page(&[faulty], "").contains("class=\"fault\">Faults { lost: 3"));

@@ -19,12 +19,12 @@ use crate::{
     watch::{Tell, Watch},
 };
 
-/// How often a member that reads slowly reads.
+/// How often a slow member reads.
 const TRICKLE_INTERVAL: Duration = Duration::from_millis(50);
 const EVENTS_MAX: usize = 4_096;
-/// What is read at once.
+/// Bytes read at once.
 const READ_BYTES: usize = 1 << 18;
-/// Bounds of the options, so that no run goes on for ever in one place.
+/// Bounds of the options, so that no run hangs.
 const WINDOW_MAX: u64 = 1_000_000;
 const RATE_MAX: f64 = 1_000_000.0;
 const PAYLOAD_BYTES_MAX: usize = 1 << 24;
@@ -32,9 +32,9 @@ const PAYLOAD_BYTES_MAX: usize = 1 << 24;
 /// When the next frame is published.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Pace {
-    /// When fewer than this number of the publisher's frames are under way.
+    /// While fewer than this many of the publisher's frames are in flight.
     Window(u64),
-    /// So many a second, whatever comes of them.
+    /// At this rate per second, whatever happens.
     Rate(f64),
 }
 
@@ -57,7 +57,7 @@ pub(crate) struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    /// A run of payloads of this size, at this pace.
+    /// A run with payloads of this size, at this pace.
     pub(crate) fn new(
         target: &'a Target,
         pace: Pace,
@@ -66,16 +66,16 @@ impl<'a> Run<'a> {
     ) -> Result<Self, LoadError> {
         if !(MARK_BYTES..=PAYLOAD_BYTES_MAX).contains(&payload_bytes) {
             return Err(LoadError::Option(format!(
-                "a payload has {MARK_BYTES} bytes, for its mark, to {PAYLOAD_BYTES_MAX}"
+                "a payload must have {MARK_BYTES} bytes, for its mark, to {PAYLOAD_BYTES_MAX}"
             )));
         }
         match pace {
             Pace::Window(window) if !(1..=WINDOW_MAX).contains(&window) => {
-                let range = format!("a window is from 1 to {WINDOW_MAX}");
+                let range = format!("a window must be from 1 to {WINDOW_MAX}");
                 return Err(LoadError::Option(range));
             }
             Pace::Rate(per_s) if !(per_s > 0.0 && per_s <= RATE_MAX) => {
-                let range = format!("a rate is above 0, and at most {RATE_MAX}");
+                let range = format!("a rate must be above 0 and at most {RATE_MAX}");
                 return Err(LoadError::Option(range));
             }
             _ => {}
@@ -97,7 +97,7 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// Slow members that have neither read to the end nor were closed.
+    /// Slow members that have neither read everything nor been closed.
     fn behind(&self) -> usize {
         let is_behind = |member: &&Member| {
             let mut publishers = self.publishers.iter().enumerate();
@@ -117,7 +117,7 @@ impl<'a> Run<'a> {
                 return Ok(());
             }
             self.publish(now)?;
-            // The generator does not sleep: waking it would cost the server, and the fast ones least.
+            // The generator does not sleep: waking it would cost the server CPU time, most of all a fast one.
             self.attend(&mut events)?;
             if events.is_empty() {
                 self.idle += now.elapsed();
@@ -132,7 +132,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Takes what is there.
+    /// Reads what has arrived.
     fn attend(&mut self, events: &mut Events) -> Result<(), LoadError> {
         self.poll.poll(events, Some(Duration::ZERO))?;
         self.hear(events)
@@ -185,7 +185,7 @@ impl<'a> Run<'a> {
         self.target.dialect.put_publish(out, &publisher.room, publisher.number, payload);
     }
 
-    /// Begins the clock of [`Pace::Rate`].
+    /// Starts the clock of [`Pace::Rate`].
     pub(crate) fn begin(&mut self) {
         self.ledger.clock = Instant::now();
     }
@@ -215,7 +215,7 @@ impl<'a> Run<'a> {
         result
     }
 
-    /// Notes what a member heard with bytes that came.
+    /// Records what a member heard.
     fn read(&mut self, at: usize, bytes: &[u8]) {
         let framing = self.target.dialect.framing();
         let mut reader = std::mem::take(&mut self.members[at].reader);

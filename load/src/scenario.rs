@@ -1,5 +1,5 @@
-//! What is done to a server, one file for each scenario. Each is a function of a target and its options,
-//! bounded in time, so that several servers can be compared in one run.
+//! What is done to a server, one file per scenario. Each is a function of a target and its options, bounded in time, so
+//! that several servers can be compared in one run.
 
 mod churn;
 mod crowd;
@@ -24,15 +24,15 @@ pub enum Scenario {
     FanOut(FanOut),
     /// Many small rooms in which all publish.
     Rooms(Rooms),
-    /// A fixed rate, whatever comes of it: how long deliveries take.
+    /// A fixed rate: how long deliveries take.
     OpenLoop(OpenLoop),
     /// Logins, one after another.
     JoinStorm(JoinStorm),
-    /// Some read at a trickle: what that costs the others.
+    /// Some members read very slowly: what that costs the others.
     SlowReaders(SlowReaders),
-    /// Members come and go in a room that others sit in.
+    /// Members join and leave a room with others.
     Churn(Churn),
-    /// Members that do nothing: what each costs in memory.
+    /// Members that do nothing: the memory that each takes.
     Idle(Idle),
 }
 

@@ -1,5 +1,5 @@
-//! A Stagedoor that is started to be loaded: with which settings, and what it tells of itself. Starts nothing
-//! itself: on which cores, and what goes when it ends, is its owner's to say.
+//! A Stagedoor started for a load test: its settings, and what it reports about itself. Does not start it: on which
+//! cores it runs, and what is deleted when it ends, is up to the owner.
 
 use std::{
     io::{BufRead, BufReader},
@@ -18,7 +18,7 @@ use crate::{
     process::Process,
 };
 
-/// Settings of a server that is loaded from one address.
+/// Settings of a server whose load comes from one address.
 const SETTINGS: [(&str, &str); 10] = [
     ("STAGEDOOR_RELAY__LIMITS__CONNECTIONS_MAX", "1000000"),
     ("STAGEDOOR_RELAY__LIMITS__CONNECTIONS_PER_APP_MAX", "1000000"),
@@ -32,8 +32,8 @@ const SETTINGS: [(&str, &str); 10] = [
     ("STAGEDOOR_LOG__LEVEL", "warn"),
 ];
 
-/// Takes from a command what of this program's environment would set a server up: neither that nor a
-/// configuration that happens to lie here is to.
+/// Removes from a command this program's environment variables that would configure a server, and any configuration
+/// file in this folder.
 pub fn set_up_by_nothing(command: &mut Command) {
     let ours = std::env::vars_os().map(|(name, _)| name);
     for name in ours.filter(|name| name.to_string_lossy().starts_with("STAGEDOOR_")) {
@@ -42,26 +42,26 @@ pub fn set_up_by_nothing(command: &mut Command) {
     command.stdin(Stdio::null()).stdout(Stdio::piped());
 }
 
-/// Makes of the command that names the program one that starts it with its data in `folder`.
+/// Turns a command for the program into one that starts it with its data in `folder`.
 pub fn dev(command: &mut Command, folder: &Path, workers: u32) {
     command.current_dir(folder).envs(SETTINGS);
     command.args(["dev", "--json", "--workers", &workers.to_string(), "--data"]).arg(folder);
 }
 
-/// What `dev --json` tells of an app once it listens. It holds secrets.
+/// What `dev --json` prints about its app once it listens. It contains secrets.
 #[derive(Deserialize)]
-pub struct Told {
+pub struct DevOutput {
     /// The app.
     pub app: AppId,
-    /// An API key that may do everything in it.
+    /// An API key with every scope in it.
     pub api_key: String,
     kid: String,
     secret: String,
     connect: String,
 }
 
-impl Told {
-    /// Waits until the server tells it.
+impl DevOutput {
+    /// Waits until the server prints it.
     pub fn hear(child: &mut Child) -> Result<Self, LoadError> {
         let mut line = String::new();
         if let Some(out) = child.stdout.take() {
@@ -82,7 +82,7 @@ impl Told {
         patience: Duration,
     ) -> Result<Target, LoadError> {
         let Self { app, kid, secret, connect, .. } = self;
-        let makes_no_sense = || LoadError::Server("tells what makes no sense".into());
+        let makes_no_sense = || LoadError::Server("printed something unexpected".into());
         let rest = connect.strip_prefix("ws://").or_else(|| connect.strip_prefix("wss://"));
         let host = rest.and_then(|rest| rest.split('/').next());
         let secret = URL_SAFE_NO_PAD.decode(secret).map_err(|_| makes_no_sense())?;
@@ -102,14 +102,14 @@ impl Told {
 mod tests {
     use super::*;
 
-    fn told(connect: &str, secret: &str) -> Option<Told> {
-        Told::read(&format!(
+    fn told(connect: &str, secret: &str) -> Option<DevOutput> {
+        DevOutput::read(&format!(
             r#"{{"app":7,"api_key":"sd_x","kid":"k_1","secret":"{secret}","connect":"{connect}","more":1}}"#
         ))
     }
 
     #[test]
-    fn what_a_server_tells_is_where_and_how_it_is_spoken_to() {
+    fn a_servers_output_gives_its_address_and_dialect() {
         let mut child = Command::new("true").spawn().expect("a process");
         child.wait().expect("its end");
         let patience = Duration::from_secs(1);
@@ -126,6 +126,6 @@ mod tests {
             let told = told(connect, secret).expect("told");
             assert!(told.target(&child, 1, patience).is_err(), "{connect} {secret}");
         }
-        assert!(Told::read("stagedoor: the port is taken").is_none());
+        assert!(DevOutput::read("stagedoor: the port is taken").is_none());
     }
 }

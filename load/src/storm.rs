@@ -1,5 +1,5 @@
-//! Logins, many at a time, one after another: connect, upgrade, log in, be seated, renew if that is wanted,
-//! close. Every step must come in its order and in time.
+//! Logins, many at a time: connect, upgrade, log in, get a seat, renew if wanted, close. Every step must happen in
+//! order and in time.
 
 use std::{
     io::{self, Read, Write},
@@ -18,31 +18,31 @@ use crate::{
     watch::{Tell, Watch},
 };
 
-/// Logins under way, each of which has a connection of this one process.
+/// Logins in progress, each with a connection of this one process.
 const AT_ONCE_MAX: usize = 20_000;
 
-/// How a storm blows.
+/// The options of a storm.
 pub(crate) struct Storm {
-    /// Logins under way at once.
+    /// Logins in progress at once.
     pub(crate) at_once: usize,
-    /// Rooms that they are spread over.
+    /// Rooms to spread them over.
     pub(crate) rooms: usize,
     /// How long it lasts.
     pub(crate) time: Duration,
-    /// Whether each who is seated brings a new token before it closes.
+    /// Whether each member renews its token before it closes.
     pub(crate) renews: bool,
-    /// Members that sit in the room meanwhile, and read what they are told.
+    /// Members that stay in the room meanwhile, and read its events.
     pub(crate) sitters: Vec<Member>,
 }
 
 enum Step {
-    /// The connection is not there yet.
+    /// The connection is not established yet.
     Connecting,
     /// The request head is written, its answer awaited.
     Upgrading,
     /// The login is written, its answer awaited.
     LoggingIn,
-    /// Seated; a new token is written, its answer awaited.
+    /// It has a seat; a new token is written, its answer awaited.
     Renewing,
     /// The close is written, the server's end awaited.
     Closing,
@@ -58,11 +58,11 @@ struct Visit {
     input: Vec<u8>,
 }
 
-/// What a visit came to.
+/// The state of a visit.
 enum Came {
-    /// Not yet to its end.
+    /// Not finished.
     On,
-    /// It is over, as it should be.
+    /// Finished as it should be.
     Over,
 }
 
@@ -78,7 +78,7 @@ struct Blowing<'a> {
     faults: Faults,
 }
 
-/// Blows, and tells what it came to.
+/// Runs the storm; returns its result.
 pub(crate) fn blow(
     target: &Target,
     storm: Storm,
@@ -86,7 +86,7 @@ pub(crate) fn blow(
     tell: Tell<'_>,
 ) -> Result<Outcome, LoadError> {
     if !(1..=AT_ONCE_MAX).contains(&storm.at_once) || storm.rooms == 0 {
-        let range = format!("from 1 to {AT_ONCE_MAX} logins at once, into at least one room");
+        let range = format!("choose from 1 to {AT_ONCE_MAX} logins at once, and at least one room");
         return Err(LoadError::Option(range));
     }
     let mut blowing = Blowing {
@@ -135,7 +135,7 @@ pub(crate) fn blow(
 }
 
 impl Blowing<'_> {
-    /// Until `end`; how long there was nothing to do.
+    /// Runs until `end`; returns how long there was nothing to do.
     fn until(&mut self, end: Instant, watch: &mut Watch<'_>) -> Result<Duration, LoadError> {
         let mut events = Events::with_capacity(1_024);
         let mut idle = Duration::ZERO;
@@ -176,7 +176,7 @@ impl Blowing<'_> {
         }
     }
 
-    /// Reads what a sitter is told, and answers pings.
+    /// Reads a staying member's messages, and answers pings.
     fn sit(&mut self, at: usize, buffer: &mut [u8]) -> Result<(), LoadError> {
         let (sitter, framing) = (&mut self.storm.sitters[at], self.target.dialect.framing());
         while let Some(n) = sitter.read(buffer)? {
@@ -205,7 +205,7 @@ impl Blowing<'_> {
         Ok(())
     }
 
-    /// Begins the next login in this place.
+    /// Begins the next login in this slot.
     fn visit(&mut self, at: usize) -> Result<(), LoadError> {
         self.visits[at] = None;
         let who = Who {
@@ -244,7 +244,7 @@ impl Blowing<'_> {
                 Err(error) => return Err(error.into()),
             }
             visit.tcp.set_nodelay(true)?;
-            // It is short, and a new socket takes it whole.
+            // It is short, and a new socket accepts it whole.
             visit.tcp.write_all(dialect.head(&visit.who.room).as_bytes())?;
             visit.step = Step::Upgrading;
         }
@@ -302,13 +302,13 @@ impl Visit {
         Ok(())
     }
 
-    /// Reads what is there; whether the server is done.
+    /// Reads what has arrived; returns whether the server is done.
     fn fill(&mut self) -> Result<bool, LoadError> {
         let mut buffer = [0; 8_192];
         loop {
             match self.tcp.read(&mut buffer) {
                 Ok(0) => return Ok(true),
-                // Until nothing is there: the end of the connection comes without another event.
+                // Until nothing is left, because the end of the connection may come without another event.
                 Ok(n) => self.input.extend_from_slice(&buffer[..n]),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
                 // A reset after the close is an end as well.
@@ -318,7 +318,7 @@ impl Visit {
         }
     }
 
-    /// The login's answer among the messages that came.
+    /// The login's answer among the messages that arrived.
     fn answer(&mut self, said: impl Fn(&[u8]) -> Option<bool>) -> Option<bool> {
         while let Some((size, len)) = frames::head(&self.input)
             && self.input.len() >= size.saturating_add(len)
@@ -336,6 +336,6 @@ impl Visit {
     }
 
     fn lost(&self) -> LoadError {
-        LoadError::Server(format!("did not seat {}", self.who.user))
+        LoadError::Server(format!("gave {} no seat", self.who.user))
     }
 }

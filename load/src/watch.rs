@@ -1,4 +1,4 @@
-//! A run's progress, and the server's processor time and memory on the way.
+//! A run's progress, and the server's CPU time and memory along the way.
 
 use std::time::{Duration, Instant};
 
@@ -6,37 +6,37 @@ use serde::Serialize;
 
 use crate::process::Process;
 
-/// How often a run is looked at.
+/// How often a run is sampled.
 const INTERVAL: Duration = Duration::from_millis(100);
 
-/// One look at a run.
+/// A sample of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Sample {
     /// Seconds since the run began.
     pub at_s: f64,
-    /// What was counted since the last look, a second: deliveries or logins.
+    /// The rate since the last sample, per second: deliveries or logins.
     pub per_s: f64,
-    /// Cores that the server kept busy since the last look.
+    /// Cores that the server kept busy since the last sample.
     pub cores: f64,
     /// The server's resident memory in bytes.
     pub resident_bytes: u64,
 }
 
-/// How far a run is.
+/// The progress of a run.
 #[derive(Clone, Copy, Debug)]
 pub struct Progress<'a> {
-    /// What is being done.
+    /// The phase.
     pub phase: &'a str,
     /// From 0 to 1.
     pub done: f64,
-    /// The latest look.
+    /// The latest sample.
     pub sample: Sample,
 }
 
-/// Whom a run tells how far it is.
+/// Receives a run's progress.
 pub type Tell<'a> = &'a mut dyn FnMut(Progress<'_>);
 
-/// Looks at a run now and then.
+/// Samples a run now and then.
 pub(crate) struct Watch<'a> {
     process: Option<Process>,
     tell: Tell<'a>,
@@ -48,7 +48,7 @@ pub(crate) struct Watch<'a> {
     looked: Instant,
     count: u64,
     cpu_s: f64,
-    /// Every look.
+    /// Every sample.
     pub(crate) samples: Vec<Sample>,
 }
 
@@ -70,7 +70,7 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// Processor time of the server so far, in seconds.
+    /// CPU time of the server so far, in seconds.
     pub(crate) fn cpu_s(&self) -> f64 {
         self.process.and_then(|process| process.cpu_s().ok()).unwrap_or(0.0)
     }
@@ -80,14 +80,14 @@ impl<'a> Watch<'a> {
         self.process.and_then(|process| process.resident_bytes().ok()).unwrap_or(0)
     }
 
-    /// A phase begins that ends at `end`; the count begins at `count`.
+    /// Begins a phase that ends at `end`; counting starts at `count`.
     pub(crate) fn phase(&mut self, phase: &'static str, end: Instant, count: u64) {
         let now = Instant::now();
         (self.phase, self.begun, self.end, self.looked) = (phase, now, end, now);
         (self.count, self.cpu_s) = (count, self.cpu_s());
     }
 
-    /// Tells how much of a set-up is done.
+    /// Reports how much of the set-up is done.
     pub(crate) fn connecting(&mut self, at: usize, of: usize) {
         if self.looked.elapsed() >= INTERVAL || at == of {
             self.looked = Instant::now();
@@ -96,7 +96,7 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// Looks, if it is time to.
+    /// Takes a sample, if it is time.
     pub(crate) fn look(&mut self, now: Instant, count: u64) {
         let passed_s = (now - self.looked).as_secs_f64();
         if passed_s < INTERVAL.as_secs_f64() {

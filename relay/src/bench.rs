@@ -1,6 +1,6 @@
-//! The hot paths laid open to those who count their instructions; only with the feature `bench`. Nothing of
-//! the relay uses it. One room, one member that publishes, and members that subscribe, each with a mailbox
-//! and a outbox as a connection has them; no socket, no task. A runtime must be entered.
+//! The hot paths, exposed to the instruction counter; only with the feature `bench`, and not used by the relay itself.
+//! One room with one member that publishes and members that subscribe, each with a mailbox and an outbox as a
+//! connection has them; no socket, no task. Needs to run within a runtime.
 
 mod leaving;
 
@@ -32,7 +32,7 @@ use crate::{
     shared::Shared,
 };
 
-/// A room in which frames pass.
+/// A room in which frames are forwarded.
 pub struct Stage {
     publisher: Seat,
     wakes: PendingWakes,
@@ -50,8 +50,8 @@ struct Subscriber {
 }
 
 impl Stage {
-    /// A room with so many streams of one member's, and members that subscribe to all of them. An error
-    /// says what was refused.
+    /// A room with this many streams of one member, and members that subscribe to all of them. Fails with the relay's
+    /// refusal.
     pub fn new(streams: u32, subscribers: u32) -> Result<Self, String> {
         let (bus, ends) = LocalBus::new();
         let limits = Limits { presence_batch_interval_ms: 0, ..Limits::default() };
@@ -88,12 +88,12 @@ impl Stage {
         self.publisher.own_numbers()
     }
 
-    /// Lets a millisecond pass.
+    /// Advances the time by a millisecond.
     pub fn tick(&mut self) {
         self.now_ms += 1;
     }
 
-    /// Takes a data frame as it came from the member that publishes.
+    /// Handles a data frame from the publishing member.
     pub fn append(&mut self, stream: u32, frame: &[u8]) -> bool {
         let Self { publisher, wakes, now_ms, .. } = self;
         let taken =
@@ -102,7 +102,7 @@ impl Stage {
         taken
     }
 
-    /// Fills a subscriber's outbox; how many bytes wait in it. None if the relay would close.
+    /// Fills a subscriber's outbox; returns how many bytes it holds, or `None` if the relay would close.
     pub fn gather(&mut self, subscriber: usize) -> Option<usize> {
         let Subscriber { seat, mailbox, mail, outbox } = self.subscribers.get_mut(subscriber)?;
         mailbox.take(mail, true, Waker::noop());
@@ -110,7 +110,7 @@ impl Stage {
         Some(outbox.bytes())
     }
 
-    /// Writes a subscriber's outbox to a socket that takes all; how many bytes went.
+    /// Writes a subscriber's outbox to a socket that accepts everything; returns the number of bytes.
     pub fn write(&mut self, subscriber: usize) -> usize {
         let Some(Subscriber { outbox, .. }) = self.subscribers.get_mut(subscriber) else {
             return 0;
@@ -125,7 +125,7 @@ impl Stage {
         bytes
     }
 
-    /// Every subscriber gathers and writes until it has everything, and waits.
+    /// Every subscriber gathers and writes until it is up to date, and then waits.
     pub fn drain(&mut self) {
         for subscriber in 0..self.subscribers.len() {
             while self.gather(subscriber).is_some_and(|bytes| bytes > 0) {
@@ -146,7 +146,12 @@ fn take_in(
     mailbox: &Arc<Mailbox>,
 ) -> Result<Seat, String> {
     let role = "host".parse().map_err(text)?;
-    let claims = Claims::new(AppId(7), room, user, role, "t-1", 1_700_000_000, 600);
+    let claims = Claims::builder(AppId(7), role)
+        .room(room)
+        .user(user)
+        .jti("t-1")
+        .lifetime(1_700_000_000, 600)
+        .build();
     let roles = Roles::built_in();
     let grants = roles.get("host").ok_or("no such role")?.grants().clone();
     let admission =
@@ -159,7 +164,7 @@ fn text(error: impl std::fmt::Debug) -> String {
     format!("{error:?}")
 }
 
-/// A socket that takes whatever it is given.
+/// A socket that accepts everything.
 struct Taker;
 
 impl AsyncWrite for Taker {

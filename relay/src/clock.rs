@@ -1,5 +1,5 @@
-//! Watches the calendar. Seats wait by the monotonic clock for times of the calendar; when that moves they
-//! must reckon again, whatever they do meanwhile.
+//! Watches the wall clock. Seats wait for wall-clock times on the monotonic clock, and must recompute these waits when
+//! the wall clock jumps.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use stagedoor_bus::Event;
 
 use crate::shared::Shared;
 
-/// How often the calendar is looked at: a seat follows it within this, its ping interval aside.
+/// How often the wall clock is checked: seats follow a jump within this, apart from their ping interval.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Looks at the calendar until the relay goes away.
+/// Checks the wall clock until the relay is dropped.
 pub(crate) async fn watch(shared: &Shared) {
     loop {
         tokio::time::sleep(LOOK_INTERVAL).await;
@@ -18,23 +18,23 @@ pub(crate) async fn watch(shared: &Shared) {
     }
 }
 
-/// Looks at the calendar once; when it moved, every connection looks at its own times.
+/// Checks the wall clock once; if it jumped, every connection recomputes its deadlines.
 pub(crate) fn look(shared: &Shared) {
     let looked = shared.bus.clock().look();
     if let Some(by_ms) = looked.jump_ms {
         tracing::warn!(
             by_ms,
-            "the calendar jumped; seats follow it, and nothing is deleted for being old until it has stood there"
+            "the wall clock jumped; seats follow it, but nothing is deleted for its age until the clock has settled"
         );
         shared.metrics.clock_jumps.add(1);
-        shared.bus.tell(Event::ClockJumped { by_ms });
+        shared.bus.emit(Event::ClockJumped { by_ms });
     }
     if looked.moved {
         wake_all(shared);
     }
 }
 
-/// Lets every connection look at its own times.
+/// Makes every connection recompute its deadlines.
 pub(crate) fn wake_all(shared: &Shared) {
     for mailbox in shared.mailboxes() {
         mailbox.mark_io_ready();

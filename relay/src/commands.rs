@@ -1,5 +1,4 @@
-//! The server's commands, carried out. The server checked the caller's right to ask; grants of members play
-//! no part here.
+//! Executes the server's commands. The server has already authorized the caller, so members' grants do not matter here.
 
 use std::sync::Arc;
 
@@ -13,7 +12,7 @@ use crate::{
     shared::Shared,
 };
 
-/// Carries out one command, and answers it: what must be stored first, later.
+/// Executes a command and answers it; if something must be stored first, later.
 pub(crate) fn answer(shared: &Arc<Shared>, Asked { command, answer: to }: Asked) {
     let answered = match command {
         Command::Kick { app, room, user, by } => match kick(shared, app, (&room, &user), by) {
@@ -62,7 +61,7 @@ fn carry_out(shared: &Shared, command: Command) -> Answer {
             Some(room) => Answer::Room(room.detail(after.as_deref(), limit)),
             None => Answer::RoomUnknown,
         },
-        // It is answered when it is stored.
+        // The answer follows when it is stored.
         Command::Kick { .. } => Answer::StoreUnavailable,
         Command::CloseRoom { app, room } => match find(app, &room) {
             Some(room) => Answer::Done { seats: shared.close(&room, None) },
@@ -122,12 +121,12 @@ fn assign(shared: &Shared, room: &Arc<Room>, user: &str, role: RoleName, by: Act
     };
     let answer = change_grants(shared, room, user, &GrantChange::Give(role));
     if matches!(answer, Answer::Done { .. }) {
-        shared.bus.tell(changed);
+        shared.bus.emit(changed);
     }
     answer
 }
 
-/// Changes the grants of a user, in each of its seats.
+/// Changes a user's grants in each of its seats.
 fn change_grants(shared: &Shared, room: &Arc<Room>, user: &str, change: &GrantChange) -> Answer {
     let changed = Room::change(
         || room.occupant(user).ok_or(Answer::UserUnknown),
@@ -141,7 +140,7 @@ fn change_grants(shared: &Shared, room: &Arc<Room>, user: &str, change: &GrantCh
     changed.unwrap_or_else(|refused| refused)
 }
 
-/// Accepts or declines what a user asks for.
+/// Grants or denies a user's request.
 fn settle(shared: &Shared, room: &Arc<Room>, user: &str, accept: bool) -> Answer {
     let Some(member) = room.occupant(user) else { return Answer::UserUnknown };
     match (room.request_of(user), accept) {
@@ -160,7 +159,7 @@ fn settle(shared: &Shared, room: &Arc<Room>, user: &str, accept: bool) -> Answer
     }
 }
 
-/// The rooms of an app, or the one of that name.
+/// The rooms of an app, or the one with this name.
 fn rooms(shared: &Shared, app: AppId, room: Option<&str>) -> Vec<Arc<Room>> {
     match room {
         Some(room) => shared.rooms.get(app, room).into_iter().collect(),
@@ -168,10 +167,10 @@ fn rooms(shared: &Shared, app: AppId, room: Option<&str>) -> Vec<Arc<Room>> {
     }
 }
 
-/// Acts on the seats that a revocation hits; how many.
+/// Acts on the seats that a revocation covers; returns how many.
 fn revoke(shared: &Shared, revocation: &Revocation, margin_s: u32, then: &Then) -> usize {
     if let Target::Jti(jti) = &revocation.target {
-        // The door passes over the id of a ticket's token, because its one login revoked it.
+        // The door ignores the id of a ticket's token, because its one login revoked it.
         shared.tickets.forget(revocation.app, jti);
     }
     let mut seats = 0;
@@ -183,14 +182,14 @@ fn revoke(shared: &Shared, revocation: &Revocation, margin_s: u32, then: &Then) 
     seats
 }
 
-/// How many live seats have a token that a key signed.
+/// How many live seats have a token signed by this key.
 fn held(shared: &Shared, app: AppId, kid: &str) -> usize {
     let of_key = |member: &Arc<Occupant>| *member.token.kid == *kid;
     let seats = |room: Arc<Room>| room.occupants().iter().filter(|member| of_key(member)).count();
     rooms(shared, app, None).into_iter().map(seats).sum()
 }
 
-/// Whether a revocation hits a seat, which is changed or evicted then.
+/// Changes or evicts a seat if a revocation covers it; returns whether it does.
 fn revoke_seat(
     shared: &Shared,
     room: &Arc<Room>,
@@ -224,7 +223,7 @@ fn revoke_seat(
     })
 }
 
-/// Gives the seats of an app what its roles say now; how many have other grants than before.
+/// Re-applies the app's roles to its seats; returns how many got other grants.
 fn reapply(shared: &Shared, app: AppId) -> usize {
     let mut seats = 0;
     for room in rooms(shared, app, None) {
@@ -247,8 +246,8 @@ fn reapply_seat(shared: &Shared, room: &Arc<Room>, member: Arc<Occupant>) -> boo
     })
 }
 
-/// Does something to the member in a seat, beginning with the one given; what came of it, or `false` if the seat
-/// is gone.
+/// Changes the member in a seat, starting from the given version of it; returns the result, or `false` if the seat is
+/// gone.
 fn change_seat(
     room: &Room,
     member: Arc<Occupant>,

@@ -1,5 +1,5 @@
-//! One task, one socket: reads, asks the session, gathers, writes. It never waits for another member, and
-//! never leaves a frame half written with another inside.
+//! One task owns one socket: it reads, passes requests to the session, gathers, writes. It never waits for another
+//! member, and never interleaves frames.
 
 mod deadlines;
 mod frames;
@@ -27,11 +27,11 @@ pub(crate) use self::{
     task::{Begin, Connection},
 };
 
-/// Turns in a row, before others go first: writing does not ask the runtime, which would see to that.
+/// Turns in a row before the task yields: writing alone does not go through the runtime's fairness budget.
 const TURNS_MAX: u32 = 64;
 
 impl Connection {
-    /// One turn; whether another must follow before the task may sleep.
+    /// One turn; returns whether another must follow before the task may sleep.
     fn poll_once(&mut self, cx: &mut Context<'_>) -> Result<bool, Over> {
         let full = self.outbox.bytes() >= self.shared.limits.outbox_bytes_max;
         let mut again = false;
@@ -67,8 +67,8 @@ impl Connection {
             again = true;
         }
         if again && self.turn.is_held() {
-            // Others go first, those too whose sockets the runtime has not looked at yet. That it wakes the task
-            // then is all that is wanted of this future.
+            // Yields, also to tasks whose sockets the runtime has not polled yet. The only purpose of this future is
+            // that it wakes the task afterwards.
             let _ = pin!(yield_now()).poll(cx);
             return Ok(false);
         }
@@ -90,7 +90,7 @@ impl Connection {
         Poll::Pending
     }
 
-    /// Wakes some readers of what was published; the others when these have had their turns.
+    /// Wakes some readers of the published frames; the others follow when these have had their turns.
     fn wake_some(&mut self, cx: &Context<'_>) {
         let more = match &mut self.phase {
             Phase::Seated { session, .. } => session.wake_some(),

@@ -1,5 +1,5 @@
-//! The door: the one decision whether a token opens a room, called for the handshake's token and for `login`
-//! alike. Pure: the directory and the time are given.
+//! The door: decides whether a token opens a room, for the handshake's token and for `login` alike. Pure: the directory
+//! and the time are arguments.
 
 mod login_rates;
 mod proof;
@@ -26,62 +26,62 @@ pub(crate) use self::{
     tickets::{Ticket, Tickets},
 };
 
-/// What a client brings to the door.
+/// What a client presents at the door.
 #[derive(Clone, Copy)]
 pub struct Presented<'a> {
     /// The token.
     pub token: &'a str,
-    /// The room it means to enter, if it says so.
+    /// The room it wants to enter, if it says so.
     pub room: Option<&'a str>,
     /// The user it claims to be, if it says so.
     pub user: Option<&'a str>,
-    /// The proof that it holds the key to which the token is bound, if it brings one.
+    /// The proof that it holds the key to which the token is bound, if it sent one.
     pub proof: Option<&'a str>,
-    /// What the proof must contain, if that was given out.
+    /// The nonce that the proof must contain, if one was issued.
     pub nonce: Option<&'a str>,
 }
 
-/// Proof that the door was passed.
+/// Proof of having passed the door.
 #[derive(Clone, Debug)]
 pub struct Admission {
-    /// What the token says.
+    /// The token's claims.
     pub claims: Claims,
     /// The key that signed it.
     pub kid: Arc<str>,
-    /// The app's roles, of which the token's is one.
+    /// The app's roles, which include the token's.
     pub roles: Arc<Roles>,
-    /// What the token opens: its role, narrowed.
+    /// The token's effective grants: its role, restricted.
     pub grants: Arc<Grants>,
-    /// What the app says of second logins.
+    /// The app's policy on second logins.
     pub second_login: Option<SecondLogin>,
-    /// When the app was made, Unix milliseconds.
+    /// When the app was created, Unix milliseconds.
     pub since_ms: u64,
 }
 
 impl Admission {
-    /// The app, as it was at the door.
+    /// The app as it was at the door.
     pub(crate) fn life(&self) -> AppLife {
         AppLife { id: self.claims.app, since_ms: self.since_ms }
     }
 }
 
-/// Why the door stayed shut (`spec/wire.md` §Connecting, in that order).
+/// Why the door refused (`spec/wire.md` §Connecting, in that order).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum Denied {
-    /// The token, or its role and grants, are not good.
+    /// The token, its role or its grants are invalid.
     #[error("{0}")]
     Token(Fault),
     /// The token is for another room than the login names.
     #[error("the token is for another room")]
     RoomMismatch,
-    /// The token is of another user than the login names.
-    #[error("the token is of another user")]
+    /// The token is for another user than the login names.
+    #[error("the token is for another user")]
     UserMismatch,
-    /// The token is bound to a key, and that the client holds it is not proven.
+    /// The token is bound to a key, and the client did not prove that it holds the key.
     #[error("{0}")]
     Proof(ProofError),
-    /// The ticket was not given out, or was used.
-    #[error("the ticket is not good, or not any more")]
+    /// The ticket was never issued, or was used.
+    #[error("the ticket is invalid or was already used")]
     Ticket,
     /// The token was revoked.
     #[error("the token was revoked")]
@@ -90,28 +90,28 @@ pub enum Denied {
     #[error("the user is banned")]
     Banned,
     /// The app has no seat left.
-    #[error("the app holds as many connections as it may")]
+    #[error("the app has reached its maximum of connections")]
     AppFull,
     /// The room has no seat left.
-    #[error("the room holds as many members as it may")]
+    #[error("the room has reached its maximum of members")]
     RoomFull,
     /// The role has no seat left.
-    #[error("the role has as many members in the room as it may")]
+    #[error("the role has reached its maximum of members in the room")]
     RoleFull,
     /// The user has no seat left.
-    #[error("the user holds as many seats in the room as it may")]
+    #[error("the user has reached the maximum of seats in the room")]
     SeatHeld,
     /// The token or the address logged in, or was refused, too often.
     #[error("too many logins with this token or from this address; try again later")]
     RateExceeded,
-    /// The process has no memory left.
-    #[error("the relay has as much memory as it may")]
+    /// The process has reached its memory limit.
+    #[error("the relay has reached its memory limit")]
     MemoryFull,
-    /// The relay is going away.
-    #[error("the relay is going away")]
+    /// The relay is shutting down.
+    #[error("the relay is shutting down")]
     Closing,
-    /// That the token was used cannot be stored now.
-    #[error("that the token was used cannot be stored now; it is as good as before")]
+    /// The use of a one-time token cannot be stored now.
+    #[error("the login cannot be stored now, so the token was not used; try again")]
     Store,
 }
 
@@ -121,12 +121,12 @@ impl From<Refusal> for Denied {
     }
 }
 
-/// Whose a refused token is, for the log and the audit trail. What is not of its form is left out.
+/// Which app, room and user a refused token names, for the log and the audit trail. Malformed parts are left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Proven {
     /// The app of the key that the token names, whatever app its claims name.
     pub app: Option<AppLife>,
-    /// The room, as are user and id: only of a token whose signature was proven.
+    /// The room; like user and id, only if the token's signature was verified.
     pub room: Option<Text>,
     /// The user.
     pub user: Option<Text>,
@@ -135,7 +135,7 @@ pub struct Proven {
 }
 
 impl Proven {
-    /// What is known of a token that was refused.
+    /// What is known about a refused token.
     pub fn of(token: &str, denied: Denied, directory: &Directory) -> Self {
         let key = kid_of_token(token).and_then(|kid| directory.keys().get(&kid));
         let app = key.and_then(|key| directory.app(key.app())).map(App::life);
@@ -167,8 +167,8 @@ pub fn door(
     admit(presented, claims, kid, directory, revocations, now_s)
 }
 
-/// Decides again of a token that was verified and has its ticket for it; `presented` holds the ticket in the
-/// place of the token.
+/// Decides again about a token that was verified and has a ticket; `presented` contains the ticket in place of the
+/// token.
 pub(crate) fn door_again(
     presented: Presented<'_>,
     ticket: Ticket,
@@ -257,8 +257,8 @@ impl Denied {
         }
     }
 
-    /// Whether it counts as a failure of the address and the token that came: not where a place was missing,
-    /// nor where a proof is asked for, which is a step of a login.
+    /// Whether this counts as a failure of the address and the token: not if there was no room for it, nor if a proof
+    /// is requested, which is a step of a login.
     pub(crate) fn is_failure(self) -> bool {
         !matches!(
             self,
@@ -277,12 +277,12 @@ impl Denied {
     /// The text that the client sees.
     pub fn message(self) -> String {
         match self.public_code() {
-            "token_invalid" => "the token is not valid here".into(),
+            "token_invalid" => "the token is not valid".into(),
             _ => self.to_string(),
         }
     }
 
-    /// The claim that the client has to mend, where its token was proven.
+    /// The claim that the client must correct, if the token was verified.
     pub fn field(self) -> Option<Field> {
         match self {
             Self::Token(fault) => fault.field(),
@@ -290,7 +290,7 @@ impl Denied {
         }
     }
 
-    /// The rule of the role that the token breaks.
+    /// The role's rule that the token violates.
     pub fn rule(self) -> Option<&'static str> {
         match self {
             Self::Token(fault) => fault.rule().map(Rule::name),
@@ -298,7 +298,7 @@ impl Denied {
         }
     }
 
-    /// The answer to a `login` or `renew`; `nonce` is what a proof must contain, where one is asked for.
+    /// The answer to a `login` or `renew`; `nonce` is what a proof must contain, if one is requested.
     pub fn refusal(self, nonce: Option<Box<str>>) -> reply::Refusal {
         reply::Refusal {
             nonce,
@@ -308,7 +308,7 @@ impl Denied {
         }
     }
 
-    /// The close that follows a refused `login`.
+    /// The close after a refused `login`.
     pub fn close(self) -> Close {
         match self {
             Self::Token(fault) => match fault.public_code() {
@@ -332,8 +332,8 @@ impl Denied {
         }
     }
 
-    /// The status of a refused handshake: 401 where another token of the same holder may help, 403 where
-    /// the token is good and still does not open this, 429 where it came too often, 503 where time helps.
+    /// The status of a refused handshake: 401 if another token of the same holder may help, 403 if the token is valid
+    /// but does not allow this, 429 if it was tried too often, 503 if waiting helps.
     pub fn status(self) -> http::StatusCode {
         match (self, self.close().next()) {
             (Self::RoomMismatch | Self::UserMismatch | Self::Banned, _) => {

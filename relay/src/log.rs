@@ -1,4 +1,4 @@
-//! A stream is a log, a subscriber is a cursor. Knows numbers and bytes; no room, no member, no socket.
+//! A stream is a log, a subscriber is a cursor. This module knows numbers and bytes, but no room, member or socket.
 
 pub(crate) mod encode;
 pub(crate) mod feed;

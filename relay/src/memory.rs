@@ -1,6 +1,5 @@
-//! How much memory the process has, and whether that is too much for anybody new. It is the kernel's count,
-//! so nothing that grows is forgotten, and counting costs those nothing that are there already. Where the
-//! kernel does not say, nothing is refused for it.
+//! Whether the process has too little memory left for new members. Uses the kernel's figure, which includes everything
+//! and costs existing members nothing. If the kernel does not report it, nothing is refused for it.
 
 use std::{
     fs::File,
@@ -8,24 +7,24 @@ use std::{
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
-/// How long a look is good for.
+/// How long a reading is used.
 const LOOK_INTERVAL_MS: u64 = 20;
-/// Of the memory that the system, or its container, has: what a relay may have that is told nothing.
+/// The default limit: the relay's share of the memory of the system or its container.
 const SHARE_PERCENT: u64 = 75;
 
-/// The process' memory, and how much it may be.
+/// The process's memory, and its limit.
 #[derive(Debug)]
 pub(crate) struct Memory {
     /// In bytes.
     max: u64,
     used: AtomicU64,
     looked_ms: AtomicU64,
-    /// Whether it was too much at the last look.
+    /// Whether the last reading exceeded the limit.
     was_full: AtomicBool,
 }
 
 impl Memory {
-    /// Of so many bytes at most; 0: a share of what there is.
+    /// With this limit in bytes; 0: a share of the memory that exists.
     pub(crate) fn new(bytes_max: u64) -> Self {
         let share = |bytes: u64| bytes / 100 * SHARE_PERCENT;
         let max = match bytes_max {
@@ -36,16 +35,16 @@ impl Memory {
         Self { max, used, looked_ms: AtomicU64::new(0), was_full: AtomicBool::new(false) }
     }
 
-    /// How many bytes there may be.
+    /// The limit in bytes.
     pub(crate) fn max(&self) -> u64 {
         self.max
     }
 
-    /// How many bytes there are, at `now_ms`.
+    /// The bytes in use at `now_ms`.
     pub(crate) fn used(&self, now_ms: u64) -> u64 {
         let looked_ms = self.looked_ms.load(Ordering::Relaxed);
         let due = now_ms >= looked_ms.saturating_add(LOOK_INTERVAL_MS);
-        // Of many who ask at once one looks.
+        // When many ask at once, one of them reads.
         let looks = due
             && self
                 .looked_ms
@@ -57,7 +56,7 @@ impl Memory {
         self.used.load(Ordering::Relaxed)
     }
 
-    /// Whether there is too much for anybody new, at `now_ms`.
+    /// Whether the limit is exceeded at `now_ms`, so that nobody new is admitted.
     pub(crate) fn is_full(&self, now_ms: u64) -> bool {
         let used = self.used(now_ms);
         let full = used > self.max;
@@ -66,17 +65,20 @@ impl Memory {
         {
             let bytes_max = self.max;
             if full {
-                tracing::warn!(used, bytes_max, "too much memory: nobody new is let in");
+                tracing::warn!(used, bytes_max, "memory limit exceeded; new members are refused");
             } else {
-                tracing::info!(used, bytes_max, "there is memory again");
+                tracing::info!(
+                    used,
+                    bytes_max,
+                    "memory is below its limit again; new members are accepted"
+                );
             }
         }
         full
     }
 }
 
-/// The beginning of a file, which is all that is asked for; read into a place of its own, so that a look leaves
-/// no holes in the memory that it looks at.
+/// The start of a file, read into a fixed buffer, so that measuring the memory does not fragment it.
 fn with_text<T>(path: &str, read: impl FnOnce(&str) -> Option<T>) -> Option<T> {
     let mut text = [0; 4_096];
     let mut file = File::open(path).ok()?;
@@ -90,7 +92,7 @@ fn with_text<T>(path: &str, read: impl FnOnce(&str) -> Option<T>) -> Option<T> {
     read(&String::from_utf8_lossy(&text[..end]))
 }
 
-/// A field of a file of `/proc` whose lines are `name: n kB`.
+/// A field of a `/proc` file with lines like `name: n kB`.
 fn field_bytes(text: &str, name: &str) -> Option<u64> {
     let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
     line.split_whitespace().next()?.parse::<u64>().ok()?.checked_mul(1_024)
@@ -101,7 +103,7 @@ fn process_bytes() -> Option<u64> {
     with_text("/proc/self/status", |text| field_bytes(text, "VmRSS"))
 }
 
-/// The memory that the machine, or the container, has.
+/// The memory of the machine, or of the container.
 fn machine_bytes() -> Option<u64> {
     let machine = with_text("/proc/meminfo", |text| field_bytes(text, "MemTotal"))?;
     let container = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
@@ -109,7 +111,7 @@ fn machine_bytes() -> Option<u64> {
     Some(container.map_or(machine, |container| container.min(machine)))
 }
 
-/// The limit in a file of a control group; `max`, and no file, is none.
+/// The limit in a cgroup file; `None` for `max` or a missing file.
 fn limit_bytes(path: &str) -> Option<u64> {
     with_text(path, |text| text.trim().parse().ok())
 }
@@ -140,7 +142,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn there_is_room_by_default_and_none_above_a_limit() {
+    fn members_are_refused_only_above_a_limit() {
         let memory = Memory::new(0);
         assert!(memory.used(0) > 0 && memory.max() < u64::MAX);
         assert!(!memory.is_full(0));
@@ -149,7 +151,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn a_look_is_good_for_a_while() {
+    fn a_reading_is_used_for_a_while() {
         let memory = Memory::new(0);
         memory.used(1_000);
         memory.used.store(7, Ordering::Relaxed);

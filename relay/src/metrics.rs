@@ -1,4 +1,4 @@
-//! What the relay counts, and how Prometheus reads it. Counting is one addition; nothing here decides.
+//! The relay's counters, in Prometheus format. Counting is one addition, and influences nothing.
 
 use std::{
     collections::BTreeMap,
@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-/// A number that only grows.
+/// A counter.
 #[derive(Debug, Default)]
 pub(crate) struct Counter(AtomicU64);
 
@@ -25,7 +25,7 @@ impl Counter {
     }
 }
 
-/// Threads that have a place of their own to count in.
+/// Threads with a slot of their own.
 const LANES: usize = 32;
 
 static NEXT_LANE: AtomicUsize = AtomicUsize::new(0);
@@ -35,16 +35,16 @@ thread_local! {
     static LANE: usize = NEXT_LANE.fetch_add(1, Ordering::Relaxed);
 }
 
-/// A number that grows with each turn of each connection: every thread adds to its own part, so that threads
-/// neither wait for nor disturb each other.
+/// A counter that grows in each turn of each connection: every thread adds to its own slot, so that threads never
+/// contend.
 #[derive(Debug, Default)]
 pub(crate) struct Busy {
     lanes: [Lane; LANES],
-    /// Of the threads after those.
+    /// Shared by the threads beyond those.
     others: Counter,
 }
 
-/// Alone in its line of the cache.
+/// Alone in its cache line.
 #[derive(Debug, Default)]
 #[repr(align(64))]
 struct Lane(AtomicU64);
@@ -95,7 +95,7 @@ macro_rules! metrics {
         }
 
         impl Metrics {
-            /// All of it in Prometheus' text format.
+            /// All counters in the Prometheus text format.
             pub(crate) fn render(&self) -> String {
                 let mut out = String::new();
                 $(
@@ -117,13 +117,13 @@ metrics! {
     counters {
         /// Connections accepted.
         connections: Counter;
-        /// Upgrades that came as a later request of a connection.
+        /// Upgrades on connections that had served other requests before.
         upgrades_later: Counter;
         /// Seats taken.
         seats: Counter;
-        /// Data frames taken from publishers.
+        /// Data frames received from publishers.
         frames_in: Counter;
-        /// Payload bytes of data frames taken from publishers.
+        /// Payload bytes of data frames received from publishers.
         frame_bytes_in: Counter;
         /// Data frames and room events handed to connections.
         frames_out: Busy;
@@ -131,15 +131,15 @@ metrics! {
         bytes_out: Busy;
         /// Writes made to connections.
         writes: Busy;
-        /// Data frames that subscribers lost by falling behind; each was told.
+        /// Data frames that slow subscribers missed and were notified of.
         frames_lost: Counter;
-        /// Times that a subscriber jumped ahead.
+        /// Times that a subscriber skipped ahead.
         jumps: Counter;
         /// Data frames dropped because the relay had ended their stream.
         frames_dropped: Counter;
-        /// Messages taken.
+        /// Messages received.
         messages: Counter;
-        /// Times that the calendar jumped.
+        /// Times that the wall clock jumped.
         clock_jumps: Counter;
     }
     labelled {
@@ -149,7 +149,7 @@ metrics! {
         requests_refused by "code";
         /// Connections closed by the relay, by reason.
         closes by "reason";
-        /// Requests taken, by operation.
+        /// Requests handled, by operation.
         requests by "op";
         /// Handshakes refused with an HTTP answer, by code.
         handshakes_refused by "code";

@@ -1,4 +1,4 @@
-//! Bytes in and out: sockets with or without TLS, what waits to be written, and where a peer comes from.
+//! Bytes in and out: sockets with or without TLS, queued output, and peers' addresses.
 
 pub(crate) mod addresses;
 pub(crate) mod io;

@@ -1,4 +1,4 @@
-//! From the shared port to a WebSocket: connections accepted, their first request read, and an upgrade decided.
+//! From the shared port to a WebSocket: accepts connections, reads their first request, and decides about an upgrade.
 
 pub(crate) mod clients;
 pub(crate) mod forwarded;

@@ -1,4 +1,4 @@
-//! The whole relay: what it is made of, how it starts, answers the server, and goes away.
+//! The relay as a whole: its parts, how it starts, answers the server, and shuts down.
 
 use std::{
     fmt::Write,
@@ -27,10 +27,10 @@ use crate::{
     shared::Shared,
 };
 
-/// How often certificate files are looked at.
+/// How often certificate files are checked for changes.
 const TLS_CHECK_INTERVAL: Duration = Duration::from_secs(10);
 
-/// How a relay is set up.
+/// The relay's configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
@@ -40,11 +40,10 @@ pub struct Config {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls: Option<TlsFiles>,
     /// Origins of web pages that may connect, such as `https://example.com`, as browsers send them: no path, no
-    /// capitals, no port that the scheme has anyway, no pattern. Empty: any. A client that sends no origin is not
-    /// a page.
+    /// capitals, no default port, no pattern. Empty: any page. Clients that send no origin are not pages.
     pub origins: Vec<Origin>,
-    /// The name of a cookie that may bring a token in the handshake; none: cookies are not looked at. Counts
-    /// only with `origins` given, and only from a page of one of them.
+    /// The name of a cookie that may carry a token in the handshake; without it, cookies are ignored. Works only with
+    /// `origins`, and only from pages of one of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cookie: Option<String>,
 }
@@ -57,8 +56,8 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// A relay that knows its apps from `bus`, and believes `proxies` about their clients. The error says
-    /// which certificate file is not usable.
+    /// A relay that learns of its apps from `bus`, and trusts `proxies` to name their clients. Fails if a certificate
+    /// file cannot be used.
     pub fn new(config: Config, proxies: Proxies, bus: Arc<dyn Bus>) -> Result<Arc<Self>, TlsError> {
         let tls = config.tls.map(Tls::open).transpose()?.map(Arc::new);
         let shared = Arc::new(Shared::new(config.limits, config.origins, config.cookie, bus));
@@ -66,15 +65,15 @@ impl Relay {
         Ok(Arc::new(Self { shared, tls, clients }))
     }
 
-    /// Carries out the server's commands until the server's end is gone.
+    /// Executes the server's commands until the server's end of the bus is dropped.
     pub async fn answer(self: Arc<Self>, mut commands: mpsc::Receiver<Asked>) {
         while let Some(asked) = commands.recv().await {
             answer(&self.shared, asked);
         }
     }
 
-    /// Accepts connections until `stop`, then tells every member and closes all, spread over
-    /// `drain_grace_ms`. Done when all are gone. Connections whose first request is not the relay's go to
+    /// Accepts connections until `stop`, then notifies every member and closes all connections, spread over
+    /// `drain_grace_ms`. Returns when all are closed. Connections whose first request is not for the relay go to
     /// `other`.
     pub async fn serve(
         self: Arc<Self>,
@@ -99,8 +98,8 @@ impl Relay {
         self.drain().await;
     }
 
-    /// Decides about a request for [`CONNECT_PATH`](stagedoor_wire::CONNECT_PATH) that was not its
-    /// connection's first, and how it is answered. After an answer of 101 the opening begins the connection.
+    /// Decides about a request for [`CONNECT_PATH`](stagedoor_wire::CONNECT_PATH) that was not its connection's first,
+    /// and returns its answer. After an answer of 101, the opening starts the connection.
     pub async fn upgrade(
         &self,
         request: &Parts,
@@ -116,17 +115,17 @@ impl Relay {
         })
     }
 
-    /// The answer to whatever a client asks while a limit of connections is used up for it.
+    /// The answer to all requests of a client that exceeds a limit of connections.
     pub fn full(&self) -> Response<String> {
         upgrade::full(&self.shared)
     }
 
-    /// Whether more than three quarters of the connections are taken.
+    /// Whether more than three quarters of the connections are in use.
     pub fn is_crowded(&self) -> bool {
         self.clients.is_crowded()
     }
 
-    /// A connection of another port: it counts among the others, and is not refused for them.
+    /// A connection of another port: it is counted, but never refused because of others.
     pub fn count(&self, socket: Socket, peer: Peer) -> Io {
         let mut io = Io::from(socket);
         io.hold(self.clients.count(peer));
@@ -153,36 +152,35 @@ impl Relay {
             if tls.is_stale()
                 && let Err(error) = tls.reload()
             {
-                tracing::warn!(%error, "new certificate files are not usable; the old ones stay");
+                tracing::warn!(%error, "could not load the new certificate files; keeping the old ones");
             }
         }
     }
 
-    /// Loads the certificate files anew. After an error the old ones stay in use.
+    /// Reloads the certificate files. After an error the old ones stay in use.
     pub fn reload_tls(&self) -> Result<(), TlsError> {
         self.tls.as_ref().map_or(Ok(()), |tls| tls.reload())
     }
 
-    /// Puts the calendar of the whole bus forward, and back when negative, and lets every connection look at
-    /// it: for tests of what happens by the calendar.
+    /// Moves the whole bus's wall clock forward, or back if negative, and makes every connection check it: for tests.
     pub fn put_clock(&self, by_ms: i64) {
         self.shared.clock.put(by_ms);
         clock::look(&self.shared);
-        // Also where the watcher found the move first, and is still about it.
+        // Also if the watcher noticed the jump first and is still handling it.
         clock::wake_all(&self.shared);
     }
 
-    /// Puts the calendar forward.
+    /// Moves the wall clock forward.
     pub fn put_clock_forward(&self, by: Duration) {
         self.put_clock(i64::try_from(by.as_millis()).unwrap_or(i64::MAX));
     }
 
-    /// Whether the relay is going away.
+    /// Whether the relay is shutting down.
     pub fn is_draining(&self) -> bool {
         self.shared.is_draining()
     }
 
-    /// Everything the relay counts, in Prometheus' text format.
+    /// All counters in the Prometheus text format.
     pub fn metrics(&self) -> String {
         let mut out = self.shared.metrics.render();
         let (rooms, seats) = self.shared.rooms.count();
@@ -192,7 +190,11 @@ impl Relay {
         let used = memory.used(self.shared.clock.now_ms());
         let gauges = [
             ("memory_bytes", "Memory of the process.", used as usize),
-            ("memory_bytes_max", "Above that nobody new is let in.", memory.max() as usize),
+            (
+                "memory_bytes_max",
+                "Memory limit above which new members are refused.",
+                memory.max() as usize,
+            ),
             ("connections_open", "WebSocket connections open.", self.shared.connection_count()),
             ("sockets_open", "Connections of every kind open.", self.clients.connections()),
             ("rooms_open", "Rooms open.", rooms),

@@ -1,5 +1,4 @@
-//! A room: members, events, streams and state. It knows a member by its grants and an inbox, never by a
-//! connection.
+//! A room: members, events, streams and state. It knows a member by its grants and an inbox, never by a connection.
 
 mod asking;
 mod change;
@@ -33,7 +32,7 @@ pub(crate) use self::{
     core::Room,
     entry::{EnterError, Entering, Found, Gone},
     inbox::{GrantUpdate, Inbox, Letter, News, Switch},
-    member::{Occupant, grant_kind, may_subscribe, sees},
+    member::{Occupant, may_subscribe, sees},
     paging::{member_bytes, stream_bytes},
     publish::{PublishError, Publishing},
     registry::Rooms,

@@ -1,5 +1,5 @@
-//! One member's requests, decided by its grants and carried out in its room. Every request gets exactly one
-//! answer; nothing here reads or writes a socket.
+//! A member's requests, decided by its grants and executed in its room. Every request gets exactly one answer; nothing
+//! here reads or writes a socket.
 
 mod admission;
 mod admit;
@@ -60,19 +60,19 @@ use self::{
     requester::Requester,
 };
 
-/// A member's session. In this order, since what every turn looks at lies together.
+/// A member's session. Field order matters: what every turn needs lies together.
 #[repr(C)]
 pub(crate) struct Session {
     pacing: Pacing,
     requester: Requester,
-    /// The readers that wait for what the member published.
+    /// Readers to be woken for what the member published.
     wakes: PendingWakes,
     rates: Rates,
 }
 
 /// What follows a request.
 pub(crate) enum Next {
-    /// The connection goes on.
+    /// The connection continues.
     On,
     /// The member leaves.
     Leave,
@@ -80,7 +80,7 @@ pub(crate) enum Next {
     Close(Close),
 }
 
-/// What a data frame came to.
+/// The result of a data frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Taken {
     /// It is in its stream's log.
@@ -103,12 +103,12 @@ impl Session {
         self.requester.seat.me()
     }
 
-    /// Until when nothing is read, because the member published faster than its role may.
+    /// Until when reading is paused, because the member published faster than its role allows.
     pub(crate) fn paused(&self) -> Option<Instant> {
         self.pacing.paused()
     }
 
-    /// Ends a pause that is over; whether one was.
+    /// Ends an expired pause; returns whether there was one.
     pub(crate) fn resume(&mut self, now: Instant) -> bool {
         self.pacing.resume(now)
     }
@@ -118,7 +118,7 @@ impl Session {
         self.requester.seat.change_grants(change)
     }
 
-    /// Takes notice of the member's letters. An error says why the connection must close.
+    /// Handles the member's letters. An error is the reason why the connection must close.
     pub(crate) fn refresh(&mut self, out: impl FnMut(Bytes)) -> Result<(), Close> {
         self.requester.seat.refresh(out)
     }
@@ -134,7 +134,7 @@ impl Session {
         self.requester.seat.gather(mail, outbox, bytes_max)
     }
 
-    /// Wakes some of the readers that wait for what the member published; whether there are more.
+    /// Wakes some of the readers of what the member published; returns whether there are more.
     pub(crate) fn wake_some(&mut self) -> bool {
         self.wakes.wake_some()
     }
@@ -145,9 +145,9 @@ impl Session {
         self.requester.seat.ends_for(reason);
     }
 
-    /// Takes a text message; `answer` takes the frames to be written.
+    /// Handles a text message; frames to be written go to `answer`.
     pub(crate) fn text(&mut self, text: &str, now: Instant, mut answer: impl FnMut(Bytes)) -> Next {
-        // What follows of the request comes after the frames before it, for everybody.
+        // For everybody, what the request causes must follow the frames before it.
         self.wakes.wake_all();
         if let Err(close) = self.refresh(&mut answer) {
             return Next::Close(close);
@@ -177,8 +177,8 @@ impl Session {
         let leave = matches!(request, Request::Leave(_));
         let subscribes = matches!(request, Request::Subscribe(_));
         let carried_out = self.requester.carry_out(request, &mut answer);
-        // What the request did to the member itself comes before its answer. What came after the streams of a
-        // subscription were found comes after it.
+        // What the request did to the member itself precedes its answer. What came after a subscription found its
+        // streams follows it.
         if !subscribes && let Err(close) = self.refresh(&mut answer) {
             return Next::Close(close);
         }
@@ -206,7 +206,7 @@ impl Session {
         match self.rates.throttle(wait, &shared.limits, now) {
             Throttled::TooOften => Next::Close(Close::RateExceeded),
             Throttled::Once { retry_ms, says_so } => {
-                let limited = refusal(ErrorCode::RateLimited, "too many requests");
+                let limited = refusal(ErrorCode::RateLimited, "too many requests; slow down");
                 answer(refused(id, Refusal { retry_ms: Some(retry_ms), ..*limited }));
                 if says_so {
                     let event = Event::<Box<RawValue>>::Throttled { op: op.into(), retry_ms };
@@ -224,12 +224,12 @@ impl Session {
         cap.map_or(bytes_max, |cap| bytes_max.min(cap.get() as usize))
     }
 
-    /// Counts bytes that the member published, and pauses it where they are too many.
+    /// Counts published bytes, and pauses reading if there are too many.
     pub(crate) fn pace(&mut self, bytes: usize, now: Instant) {
         self.pacing.count(bytes, self.requester.seat.grants(), now);
     }
 
-    /// Takes a data frame that was read at `now`.
+    /// Handles a data frame that was read at `now`.
     pub(crate) fn data(&mut self, header: FrameHeader, frame: &[u8], now: Instant) -> Taken {
         let Requester { seat, shared, .. } = &self.requester;
         let metrics = &shared.metrics;
@@ -247,7 +247,7 @@ impl Session {
 }
 
 impl Requester {
-    /// The answer; none if it comes later. `before` takes the events that came before it.
+    /// The answer; `None` if it comes later. Events that came before it go to `before`.
     fn carry_out(
         &mut self,
         request: Request,
@@ -267,7 +267,7 @@ impl Requester {
     ) -> Result<Bytes, Box<Refusal>> {
         match request {
             Request::Login(_) | Request::Renew(_) | Request::Moderate(_) => {
-                Err(refusal(ErrorCode::AlreadyLoggedIn, "the connection has its seat"))
+                Err(refusal(ErrorCode::AlreadyLoggedIn, "the connection already has a seat"))
             }
             Request::Publish(publish) => self.publish(publish),
             Request::Unpublish(unpublish) => self.unpublish(&unpublish),

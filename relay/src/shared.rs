@@ -1,4 +1,4 @@
-//! What every connection of the relay has in common. Holds, and decides nothing.
+//! What all connections of the relay share. Decides nothing.
 
 use std::{
     collections::HashMap,
@@ -29,13 +29,13 @@ use crate::{
 pub(crate) struct Shared {
     pub(crate) limits: Arc<Limits>,
     pub(crate) origins: Vec<Origin>,
-    /// The cookie that may bring a token.
+    /// The cookie that may carry a token.
     pub(crate) cookie: Option<String>,
     pub(crate) bus: Arc<dyn Bus>,
     pub(crate) rooms: Rooms,
     pub(crate) tickets: Tickets,
     pub(crate) login_rates: LoginRates,
-    /// Held while it is found out whether a token that logs in once did.
+    /// Held while it is determined whether a one-time token was used.
     pub(crate) once: Mutex<()>,
     pub(crate) metrics: Metrics,
     pub(crate) memory: Memory,
@@ -44,7 +44,7 @@ pub(crate) struct Shared {
     epochs: AtomicU64,
     connection_ids: AtomicU64,
     connections: Mutex<HashMap<u64, Arc<Mailbox>>>,
-    /// Notified when the last connection of a relay that goes away has ended.
+    /// Notified when a draining relay's last connection has ended.
     emptied: Notify,
 }
 
@@ -80,22 +80,22 @@ impl Shared {
         self.connections.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The epoch of a new log: begins at random and steps by an odd number, so that neither this run of
-    /// the relay nor, in all likelihood, another gives the same one to another log.
+    /// The epoch of a new log: starts at random and steps by an odd number, so that neither this run of the relay nor,
+    /// in all likelihood, another gives the same epoch to another log.
     pub(crate) fn epoch(&self) -> u32 {
         self.epochs.fetch_add(0x9e37_79b1, Ordering::Relaxed) as u32
     }
 
-    /// Whether the relay is going away.
+    /// Whether the relay is shutting down.
     pub(crate) fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)
     }
 
-    /// From now on the relay is going away. Every connection is ordered to close within `grace`, one after the
-    /// other, and one that begins later closes at once.
+    /// Begins the shutdown. Every connection is ordered to close within `grace`, one after the other, and later ones
+    /// close at once.
     pub(crate) fn drain(&self, now: Instant, grace: Duration) {
         let mailboxes: Vec<Arc<Mailbox>> = {
-            // Under the lock under which connections begin: each is either among these or sees the flag.
+            // Under the lock under which connections begin: each is either ordered here or sees the flag.
             let connections = self.connections();
             self.draining.store(true, Ordering::Relaxed);
             connections.values().cloned().collect()
@@ -107,11 +107,11 @@ impl Shared {
         }
     }
 
-    /// Waits until the last connection of a relay that goes away has ended.
+    /// Waits until a draining relay's last connection has ended.
     pub(crate) async fn emptied(&self) {
         loop {
             let mut emptied = pin!(self.emptied.notified());
-            // From here on it is noticed, so what ended before the count is counted and what ends after it wakes.
+            // Registered from here on: connections that ended before are not counted, and those that end later notify.
             emptied.as_mut().enable();
             if self.connection_count() == 0 {
                 return;
@@ -120,7 +120,7 @@ impl Shared {
         }
     }
 
-    /// Evicts a member from its room; returns it as it was last. `None` if it is not there any more.
+    /// Evicts a member from its room; returns its last version. `None` if it has already left.
     pub(crate) fn evict(
         &self,
         room: &Arc<Room>,
@@ -134,14 +134,14 @@ impl Shared {
         Some(member)
     }
 
-    /// Evicts all seats of a user. `None` if it is not there.
+    /// Evicts all seats of a user. `None` if it is not in the room.
     pub(crate) fn evict_all(&self, room: &Arc<Room>, user: &str, close: Close) -> Option<()> {
         let seats = room.seats(user);
         let out = seats.iter().filter_map(|member| self.evict(room, member, close));
         (out.count() > 0).then_some(())
     }
 
-    /// Changes a member's grants, with the app's roles as they are now.
+    /// Changes a member's grants, with the app's present roles.
     pub(crate) fn change_grants(
         &self,
         room: &Arc<Room>,
@@ -164,7 +164,7 @@ impl Shared {
         room.change_others(user, member.seat, change, by, &self.roles(room.app), self.epoch());
     }
 
-    /// Changes the grants of the member in a seat, whatever it is by now.
+    /// Changes the grants of the member in a seat, whatever its present version.
     pub(crate) fn change_grants_of(
         &self,
         room: &Arc<Room>,
@@ -183,20 +183,20 @@ impl Shared {
         self.bus.directory().app(app).map(|app| app.roles.clone()).unwrap_or_default()
     }
 
-    /// Closes a room at once, and tells of the member's act that did it, if one did; how many seats it had.
+    /// Closes a room at once, and reports the member's act that did it, if any; returns how many seats it had.
     pub(crate) fn close(&self, room: &Arc<Room>, act: Option<Event>) -> usize {
         let seats = room.close(act);
         self.forget(room);
         seats
     }
 
-    /// Forgets a room that is empty and closed.
+    /// Removes a room that is empty and closed.
     pub(crate) fn forget(&self, room: &Arc<Room>) {
         let now_ms = self.clock.now_ms();
         self.rooms.forget(room, now_ms, now_ms + self.limits.standing_keep_ms);
     }
 
-    /// Notes a connection for as long as what is returned lives.
+    /// Registers a connection until the returned value is dropped.
     pub(crate) fn connected(self: &Arc<Self>, mailbox: &Arc<Mailbox>) -> Connected {
         let id = self.connection_ids.fetch_add(1, Ordering::Relaxed);
         let is_late = {
@@ -215,13 +215,13 @@ impl Shared {
         self.connections().values().cloned().collect()
     }
 
-    /// How many connections there are.
+    /// The number of connections.
     pub(crate) fn connection_count(&self) -> usize {
         self.connections().len()
     }
 }
 
-/// That a token does not log in any more.
+/// The revocation of a token's id, so that it cannot log in again.
 pub(crate) fn of_token(app: AppId, jti: &str, now_s: u64, reason: &str) -> Revocation {
     Revocation {
         app,
@@ -234,14 +234,14 @@ pub(crate) fn of_token(app: AppId, jti: &str, now_s: u64, reason: &str) -> Revoc
     }
 }
 
-/// A number that nobody can guess, for a proof to contain. None where the system has no randomness.
+/// A nonce for a proof, impossible to guess. `None` if the system provides no random bytes.
 pub(crate) fn nonce() -> Option<Box<str>> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).ok()?;
     Some(URL_SAFE_NO_PAD.encode(bytes).into())
 }
 
-/// A noted connection.
+/// A registered connection.
 pub(crate) struct Connected {
     shared: Arc<Shared>,
     id: u64,
@@ -260,7 +260,7 @@ impl Drop for Connected {
     }
 }
 
-/// A number that nobody can guess; where the system has no randomness, the time.
+/// A number that is impossible to guess; without the system's random bytes, the time.
 pub(crate) fn random_u32() -> u32 {
     getrandom::u32().unwrap_or_else(|_| Clock::start().unix_ms() as u32)
 }
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn drain_spreads_closes_and_later_connections_close_at_once() {
+    fn draining_spreads_closes_and_later_ones_close_at_once() {
         let (shared, now) = (shared(), Instant::now());
         let mailboxes: Vec<Arc<Mailbox>> = (0..4).map(|_| Arc::default()).collect();
         let connected: Vec<Connected> =

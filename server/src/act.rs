@@ -1,4 +1,5 @@
-//! Acts over HTTP: the caller as the trail names it, and a task that carries an act through, whatever its client does.
+//! Acts over HTTP: the caller as the audit trail names it, and a task that finishes an act even when its client hangs
+//! up.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -18,7 +19,7 @@ use crate::{caller::Caller, error::ApiError, record::Record, state::AppState};
 #[derive(Clone, Debug)]
 pub(crate) struct RequestId(pub(crate) String);
 
-/// A request whose caller is known, as the audit trail names both: what a handler that acts needs.
+/// A request of a known caller, with what the audit trail needs: the argument of handlers that act.
 pub(crate) struct Audited {
     pub(crate) state: Arc<AppState>,
     pub(crate) caller: Caller,
@@ -33,13 +34,13 @@ impl FromRequestParts<Arc<AppState>> for Audited {
         parts: &mut Parts,
         state: &Arc<AppState>,
     ) -> Result<Self, ApiError> {
-        // The router finds out before anything is routed.
+        // The router has identified the caller before any route runs.
         Self::of(&parts.extensions, state).ok_or(ApiError::Internal)
     }
 }
 
 impl Audited {
-    /// A request, once the router has found out who its caller is.
+    /// A request whose caller the router has identified.
     pub(crate) fn of(found: &Extensions, state: &Arc<AppState>) -> Option<Self> {
         let (caller, state) = (found.get::<Caller>().cloned()?, state.clone());
         let peer = found.get::<SocketAddr>().map(|peer| peer.ip().to_canonical().to_string());
@@ -47,25 +48,25 @@ impl Audited {
         Some(Self { state, caller, request_id, peer: peer.and_then(Text::peer) })
     }
 
-    /// A record of what was asked, in no app's trail.
+    /// A record of the request, in no app's trail.
     pub(crate) fn record_of_none(&self, kind: &str) -> Record {
         let (peer, request_id) = (self.peer.clone(), self.request_id.clone());
         Record { actor: Some(self.caller.actor()), peer, request_id, ..Record::now(kind, "ok") }
     }
 
-    /// A record of what was asked in an app and is done, in the trail in which it belongs.
+    /// A record of a finished act in an app, in the trail it belongs to.
     pub(crate) fn record(&self, app: AppId, kind: &str) -> Record {
         self.file(self.record_of_none(kind), app)
     }
 
-    /// Puts a record into the trail in which it belongs.
+    /// Writes a record to the trail it belongs to.
     pub(crate) fn file(&self, record: Record, app: AppId) -> Record {
         filed(record, app, &self.caller, &self.state.bus.directory())
     }
 }
 
-/// A record in an app's trail, if there is such an app and the credential is good for it; else the operator alone
-/// reads it.
+/// A record in the app's trail if the app exists and the credential is valid for it; otherwise only the operator
+/// can read it.
 fn filed(record: Record, app: AppId, caller: &Caller, directory: &Directory) -> Record {
     match directory.app(app).filter(|_| caller.is_of(app)) {
         Some(known) => record.of_app(known.life()),
@@ -73,7 +74,7 @@ fn filed(record: Record, app: AppId, caller: &Caller, directory: &Directory) -> 
     }
 }
 
-/// Once the body is there the handler runs in a task of its own: a client that hangs up breaks nothing off.
+/// Once the body is read, the handler runs in a task of its own, so a client that hangs up does not interrupt it.
 pub(crate) async fn carry_through(
     State(state): State<Arc<AppState>>,
     request: Request,
@@ -82,7 +83,7 @@ pub(crate) async fn carry_through(
     if matches!(*request.method(), Method::GET | Method::HEAD) {
         return next.run(request).await;
     }
-    // One that says how long it is, is not asked for it (RFC 9110 §10.1.1).
+    // A body with a stated length does not need `100 Continue` (RFC 9110 §10.1.1).
     if request.body().size_hint().lower() > state.config.body_bytes_max as u64 {
         return ApiError::TooLarge.into_response();
     }
@@ -113,7 +114,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_record_is_in_an_apps_trail_only_by_a_credential_that_is_good_for_it() {
+    async fn only_a_credential_for_the_app_writes_to_its_trail() {
         let (bus, _ends) = LocalBus::new();
         for id in [1, 2] {
             let (id, keys) = (AppId(id), Vec::new());

@@ -1,5 +1,5 @@
-//! The whole database in one file, taken while a server runs, and a data folder made of such a file. A file is there
-//! whole and checked, or not at all.
+//! Backs up the whole database to one file while a server runs, and restores a data folder from such a file. A
+//! backup file is either complete and checked, or it does not exist.
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
@@ -23,32 +23,32 @@ use crate::{
     },
 };
 
-/// How far a restored app's generation is raised at least: no app revokes so much between a backup and its end.
+/// A restored app's generation rises by at least this much: no app revokes more between a backup and its end.
 const GENERATIONS: i64 = 1 << 32;
-/// By how many a restoration raises versions of apps and roles at least.
+/// A restore raises the versions of apps and roles by at least this much.
 const VERSIONS: i64 = 1 << 20;
-/// How long a copy waits for somebody who has the database for himself.
+/// How long a copy waits for another process that locks the database.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Why there is no backup, or nothing was restored. What was there stays as it was.
+/// Why a backup or a restore failed. What existed before is unchanged.
 #[derive(Debug, Error)]
 pub enum BackupError {
-    /// A file of that name.
-    #[error("{0} is there already; a backup overwrites nothing")]
+    /// A file of that name exists.
+    #[error("{0} already exists, and a backup overwrites nothing; choose another file")]
     Exists(PathBuf),
-    /// Nothing to back up.
-    #[error("{0}: there is no database; name the data folder by --data")]
+    /// There is no database to back up.
+    #[error("{0} contains no database; pass the data folder with --data")]
     NoDatabase(PathBuf),
-    /// Nothing to restore.
-    #[error("{file} is no backup: {why}")]
+    /// The file is not a backup.
+    #[error("{file} is not a backup: {why}")]
     NoBackup {
         /// The file.
         file: PathBuf,
-        /// Why not.
+        /// The reason.
         why: String,
     },
-    /// A folder with something in it.
-    #[error("{0} is not empty; restore into a folder that is, or is not there yet")]
+    /// The target folder is not empty.
+    #[error("{0} is not empty; restore into an empty or a new folder")]
     NotEmpty(PathBuf),
     /// The copy is damaged.
     #[error("{file} is damaged: {why}")]
@@ -61,12 +61,12 @@ pub enum BackupError {
     /// The data folder.
     #[error(transparent)]
     Folder(#[from] FolderError),
-    /// The system refused.
+    /// A system call failed.
     #[error("{file}: {source}", file = file.display())]
     Io {
-        /// What.
+        /// What was attempted.
         file: PathBuf,
-        /// Why.
+        /// The system's error.
         source: io::Error,
     },
     /// The database.
@@ -86,12 +86,12 @@ impl From<sqlx::Error> for BackupError {
     }
 }
 
-/// A backup that was made.
+/// A finished backup.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BackupMade {
-    /// When: what was acknowledged before is in it. Unix milliseconds.
+    /// When it was taken, Unix milliseconds; it contains everything acknowledged before.
     pub taken_ms: u64,
-    /// How large it is.
+    /// Its size in bytes.
     pub bytes: u64,
     /// Apps in it.
     pub apps: u64,
@@ -99,10 +99,10 @@ pub struct BackupMade {
     pub records: u64,
 }
 
-/// A data folder that was made of a backup.
+/// A data folder restored from a backup.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Restored {
-    /// When the backup was taken, Unix milliseconds; `None` of a file that a stopped server left.
+    /// When the backup was taken, Unix milliseconds; `None` if the file is the database of a stopped server.
     pub taken_ms: Option<u64>,
     /// When the newest record in it was made, Unix milliseconds.
     pub newest_ms: Option<u64>,
@@ -112,13 +112,13 @@ pub struct Restored {
     pub records: u64,
 }
 
-/// A file that goes unless it is kept.
+/// A file that is deleted on drop unless it is kept.
 struct Temporary(PathBuf);
 
 impl Drop for Temporary {
     fn drop(&mut self) {
         for suffix in ["", "-journal", "-wal", "-shm"] {
-            // Most of them are not there.
+            // Most of these do not exist.
             let _ = fs::remove_file(beside(&self.0, suffix));
         }
     }
@@ -141,12 +141,12 @@ fn create(file: &Path) -> Result<File, BackupError> {
     made.map_err(io_at(file))
 }
 
-/// The folder that a file lies in.
+/// The folder that contains a file.
 fn folder_of(file: &Path) -> &Path {
     file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Gives a file its name, where none has it, and waits until that is on disk.
+/// Renames a file to a name that is free, and waits until that is on disk.
 fn keep(temporary: &Path, file: &Path) -> Result<(), BackupError> {
     File::open(temporary).and_then(|opened| opened.sync_all()).map_err(io_at(temporary))?;
     match fs::hard_link(temporary, file) {
@@ -154,7 +154,7 @@ fn keep(temporary: &Path, file: &Path) -> Result<(), BackupError> {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
             return Err(BackupError::Exists(file.into()));
         }
-        // Some file systems have no links.
+        // Some file systems have no hard links.
         Err(_) if !file.exists() => fs::rename(temporary, file).map_err(io_at(file))?,
         Err(error) => return Err(io_at(file)(error)),
     }
@@ -167,7 +167,7 @@ async fn count(connection: &mut SqliteConnection, sql: &'static str) -> Result<u
     Ok(u64::try_from(number).unwrap_or(0))
 }
 
-/// Whether every page, index and reference is whole.
+/// Checks that every page, index and reference is intact.
 async fn check(connection: &mut SqliteConnection, file: &Path) -> Result<(), BackupError> {
     let damaged = |why: String| BackupError::Damaged { file: file.into(), why };
     for sql in ["PRAGMA integrity_check(1)", "PRAGMA foreign_key_check"] {
@@ -186,8 +186,8 @@ async fn set(connection: &mut SqliteConnection, sql: String) -> Result<(), Backu
     Ok(())
 }
 
-/// Writes what the data folder's database has into a file, which must not be there. A server may run meanwhile: what it
-/// acknowledged before is in it.
+/// Writes the data folder's database to a new file. A server may run meanwhile: the file contains everything that it
+/// acknowledged before.
 pub async fn backup(data_dir: &Path, file: &Path) -> Result<BackupMade, BackupError> {
     if file.symlink_metadata().is_ok() {
         return Err(BackupError::Exists(file.into()));
@@ -207,7 +207,7 @@ pub async fn backup(data_dir: &Path, file: &Path) -> Result<BackupMade, BackupEr
         io_at(file)(io::Error::new(ErrorKind::InvalidInput, "the name is not UTF-8"))
     })?;
     let copied = sqlx::query("VACUUM INTO ?").bind(into.to_owned()).execute(&mut live).await;
-    // The server goes on with it.
+    // The server keeps running.
     let _ = live.close().await;
     copied?;
     let mut copy = connected(&temporary.0).await?;
@@ -227,20 +227,22 @@ pub async fn backup(data_dir: &Path, file: &Path) -> Result<BackupMade, BackupEr
     Ok(made)
 }
 
-/// An empty folder, made if it is not there.
+/// An empty folder, created if it does not exist.
 fn empty(folder: &Path) -> Result<(), BackupError> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(io_at(folder))?;
     let mut entries = fs::read_dir(folder).map_err(io_at(folder))?;
     if entries.next().is_some() { Err(BackupError::NotEmpty(folder.into())) } else { Ok(()) }
 }
 
-/// Makes a data folder of a backup; it must be empty, or not there. Each app's generation is raised beyond any that it
-/// can have given since, so that revocations go on hitting tokens that were minted after the backup.
+/// Restores a data folder, which must be empty or not exist, from a backup. Each app's generation is raised beyond any
+/// that it can have issued since, so that later revocations also hit tokens minted after the backup.
 pub async fn restore(file: &Path, folder: &Path) -> Result<Restored, BackupError> {
     let no_backup = |why: &str| BackupError::NoBackup { file: file.into(), why: why.into() };
     for suffix in ["-wal", "-journal"] {
         if beside(file, suffix).exists() {
-            return Err(no_backup("its log lies beside it; take one by `stagedoor backup`"));
+            return Err(no_backup(
+                "its write-ahead log lies beside it, so it is a database in use; make a backup with `stagedoor backup`",
+            ));
         }
     }
     let is_there = file.try_exists().map_err(io_at(file))?;
@@ -248,7 +250,7 @@ pub async fn restore(file: &Path, folder: &Path) -> Result<Restored, BackupError
         return Err(io_at(file)(ErrorKind::NotFound.into()));
     }
     empty(folder)?;
-    // Looked at as a copy: SQLite writes beside what it opens.
+    // Inspect a copy, because SQLite writes files beside what it opens.
     let temporary = Temporary(folder.join(format!("{DATABASE}.restoring")));
     let mut from = File::open(file).map_err(io_at(file))?;
     let mut to = create(&temporary.0)?;
@@ -261,7 +263,7 @@ pub async fn restore(file: &Path, folder: &Path) -> Result<Restored, BackupError
         Found::Backup => true,
         Found::Ours(ours) if ours.is_open || !ours.has_root => {
             return Err(no_backup(
-                "it was copied while a server had it, without what is in its log; take one by `stagedoor backup`",
+                "it was copied while a server was using it, so what is in the write-ahead log is missing; make a backup with `stagedoor backup`",
             ));
         }
         Found::Ours(_) => false,
@@ -278,7 +280,7 @@ pub async fn restore(file: &Path, folder: &Path) -> Result<Restored, BackupError
     Ok(restored)
 }
 
-/// Makes of a copy the database of a deployment of its own.
+/// Turns the copy into the database of a new deployment.
 async fn put_right(copy: &mut SqliteConnection, is_backup: bool) -> Result<Restored, BackupError> {
     let mut tx = copy.begin().await?;
     let taken_ms = match is_backup {
@@ -293,12 +295,12 @@ async fn put_right(copy: &mut SqliteConnection, is_backup: bool) -> Result<Resto
         apps: count(&mut tx, "SELECT COUNT(*) FROM apps").await?,
         records: count(&mut tx, "SELECT COUNT(*) FROM audit").await?,
     };
-    // By time, so that the second restoration of one backup lies beyond the first; microseconds, so that no app revokes
-    // as fast; and by a step, where the calendar is behind.
+    // By time, so that a second restore of the same backup ends up beyond the first; in microseconds, because no app
+    // revokes that fast; and by at least one step, in case the wall clock is behind.
     let raised = "UPDATE apps SET generation = MAX(generation + ?, ?)";
     let now_us = i64::try_from(unix_ms().saturating_mul(1_000)).unwrap_or(i64::MAX);
     sqlx::query(raised).bind(GENERATIONS).bind(now_us).execute(&mut *tx).await?;
-    // The same of what a caller may have seen of an app and its roles, and changes only as it saw it.
+    // The same for the versions of apps and roles, which callers send in `If-Match`.
     let raised = "UPDATE apps SET version = MAX(version + ?1, ?2)";
     let now_ms = i64::try_from(unix_ms()).unwrap_or(i64::MAX);
     sqlx::query(raised).bind(VERSIONS).bind(now_ms).execute(&mut *tx).await?;

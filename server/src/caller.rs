@@ -1,5 +1,5 @@
-//! Who asks, and may they. A credential is looked up by its id and compared by its hash in constant time; it
-//! never gets further than this file.
+//! Authenticates and authorizes callers. A credential is looked up by its id and compared by its hash in constant
+//! time; it never leaves this file.
 
 use axum::http::{HeaderMap, header};
 use serde::{Deserialize, Serialize};
@@ -9,16 +9,16 @@ use utoipa::ToSchema;
 
 use crate::{error::ApiError, secret, state::AppState, store::credentials::ApiKeyRow};
 
-/// Before the operator's credential.
+/// Prefix of the operator's credential.
 pub(crate) const ROOT_PREFIX: &str = "sdroot_";
-/// Before a backend's credential: `sd_<id>_<secret>`.
+/// Prefix of a backend's credential: `sd_<id>_<secret>`.
 pub(crate) const API_KEY_PREFIX: &str = "sd_";
-/// An id is no longer; ours have 16 letters and digits.
+/// The longest id; ours have 16 letters and digits.
 const ID_BYTES_MAX: usize = 32;
-/// The use of an API key is noted at most so often.
+/// The use of an API key is recorded at most this often.
 const USED_INTERVAL_MS: u64 = 60_000;
 
-/// What an API key may do in its app.
+/// A permission of an API key in its app.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema,
 )]
@@ -29,10 +29,10 @@ pub enum Scope {
     /// Revoke tokens, ban, and lift either.
     #[serde(rename = "tokens:revoke")]
     TokensRevoke,
-    /// See rooms, members and streams.
+    /// Read rooms, members and streams.
     #[serde(rename = "rooms:read")]
     RoomsRead,
-    /// Kick, ban, mute, give roles, close, message.
+    /// Kick, ban, mute, set roles, close rooms, send messages.
     #[serde(rename = "rooms:moderate")]
     RoomsModerate,
     /// Change the app: its keys and API keys; read its audit trail.
@@ -50,18 +50,18 @@ impl Scope {
         Self::AppsAdmin,
     ];
 
-    /// What it allows.
+    /// What the scope allows.
     pub(crate) fn words(self) -> &'static str {
         match self {
             Self::TokensMint => "mint and verify tokens",
             Self::TokensRevoke => "revoke tokens, ban, and lift either",
-            Self::RoomsRead => "see rooms, members and streams",
-            Self::RoomsModerate => "kick, ban, mute, give roles, close, message",
+            Self::RoomsRead => "read rooms, members and streams",
+            Self::RoomsModerate => "kick, ban, mute, set roles, close rooms, send messages",
             Self::AppsAdmin => "change the app, its keys, API keys and roles; read its audit trail",
         }
     }
 
-    /// The scope as it is written.
+    /// The scope's name.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::TokensMint => "tokens:mint",
@@ -73,22 +73,22 @@ impl Scope {
     }
 }
 
-/// Who asks.
+/// The authenticated caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Caller {
-    /// The operator: everything, everywhere.
+    /// The operator, with every scope in every app.
     Root,
-    /// A backend: its scopes, in its app.
+    /// A backend, with its scopes in its app.
     ApiKey { id: String, app: AppId, scopes: Vec<Scope> },
 }
 
 const INVALID: ApiError = ApiError::Unauthenticated {
     code: "credential_invalid",
-    detail: "the credential is not known, or has expired",
+    detail: "the credential is unknown or has expired; use another API key",
 };
 
 impl Caller {
-    /// The credential's id, for the audit trail and for rates.
+    /// The credential's id, for the audit trail and for rate limits.
     pub(crate) fn id(&self) -> &str {
         match self {
             Self::Root => "root",
@@ -96,7 +96,7 @@ impl Caller {
         }
     }
 
-    /// As what it does names it.
+    /// The actor that records of its acts name.
     pub(crate) fn actor(&self) -> Actor {
         match self {
             Self::Root => Actor::Root,
@@ -104,7 +104,7 @@ impl Caller {
         }
     }
 
-    /// Whether its credential is good for an app at all.
+    /// Whether the credential is valid for an app at all.
     pub(crate) fn is_of(&self, app: AppId) -> bool {
         match self {
             Self::Root => true,
@@ -112,7 +112,7 @@ impl Caller {
         }
     }
 
-    /// Whether it may use a scope in an app. An app of others and one that is not there look the same.
+    /// Checks a scope in an app. An app of somebody else and an app that does not exist give the same answer.
     pub(crate) fn may(&self, app: AppId, scope: Scope) -> Result<(), ApiError> {
         match self {
             Self::Root => Ok(()),
@@ -123,7 +123,7 @@ impl Caller {
         }
     }
 
-    /// Whether it is the operator.
+    /// Checks that the caller is the operator.
     pub(crate) fn is_root(&self) -> Result<(), ApiError> {
         match self {
             Self::Root => Ok(()),
@@ -132,7 +132,7 @@ impl Caller {
     }
 }
 
-/// A credential as it was presented: of the form of one, and not looked up yet.
+/// A credential as presented: well-formed, but not looked up yet.
 #[derive(Clone, Copy)]
 pub(crate) enum Presented<'a> {
     /// The operator's.
@@ -142,7 +142,7 @@ pub(crate) enum Presented<'a> {
 }
 
 impl<'a> Presented<'a> {
-    /// What a request presents.
+    /// The credential that a request presents.
     pub(crate) fn of(headers: &'a HeaderMap) -> Result<Self, ApiError> {
         let missing = ApiError::Unauthenticated {
             code: "credential_missing",
@@ -157,7 +157,7 @@ impl<'a> Presented<'a> {
         Self::parse(credential)
     }
 
-    /// A credential by itself.
+    /// A bare credential.
     pub(crate) fn parse(credential: &'a str) -> Result<Self, ApiError> {
         if let Some(secret) = credential.strip_prefix(ROOT_PREFIX) {
             return Ok(Self::Root { secret });
@@ -171,7 +171,7 @@ impl<'a> Presented<'a> {
         if is_id { Ok(Self::ApiKey { id, secret }) } else { Err(INVALID) }
     }
 
-    /// The credential's id, which is no secret.
+    /// The credential's id, which is not secret.
     pub(crate) fn id(&self) -> &'a str {
         match self {
             Self::Root { .. } => "root",
@@ -179,7 +179,7 @@ impl<'a> Presented<'a> {
         }
     }
 
-    /// Finds out whose it is.
+    /// Looks up the caller.
     pub(crate) async fn caller(self, state: &AppState) -> Result<Caller, ApiError> {
         let (id, secret) = match self {
             Self::Root { secret } => {
@@ -199,9 +199,9 @@ impl<'a> Presented<'a> {
             return Err(INVALID);
         }
         if row.last_used_ms.is_none_or(|used| now_ms.saturating_sub(used) >= USED_INTERVAL_MS) {
-            // A note for people: where it cannot be written nobody is kept from reading.
+            // Only informative, so a failed write must not block reads.
             if let Err(error) = state.store.used_api_key(&row.id, now_ms).await {
-                tracing::debug!(%error, "the use of an API key was not noted");
+                tracing::debug!(%error, "could not record the use of an API key");
             }
         }
         let scopes = scopes_of(&row);
@@ -222,7 +222,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_api_key_may_what_its_scopes_say_in_its_app_alone() {
+    fn an_api_key_may_only_use_its_scopes_in_its_own_app() {
         let caller =
             Caller::ApiKey { id: "a".into(), app: AppId(1), scopes: vec![Scope::RoomsRead] };
         assert!(caller.may(AppId(1), Scope::RoomsRead).is_ok());

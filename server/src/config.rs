@@ -1,4 +1,4 @@
-//! How the server is set up; every limit by name.
+//! The server's configuration: every limit, by name.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 macro_rules! config {
     ($($(#[$doc:meta])* $name:ident: $type:ty = $default:expr;)*) => {
-        /// How the server is set up. An unknown name is refused.
+        /// The server's configuration. Unknown names are refused.
         #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
         #[serde(default, deny_unknown_fields)]
         pub struct Config {
@@ -22,77 +22,76 @@ macro_rules! config {
 }
 
 config! {
-    /// The folder that the database lies in; made if it is not there.
+    /// The folder of the database; created if it does not exist.
     data_dir: PathBuf = PathBuf::from("data");
-    /// A new app's tokens live so long unless asked otherwise, in seconds.
+    /// Default lifetime of a new app's tokens, in seconds.
     ttl_s_default: u64 = 3_600;
-    /// A new app's tokens live at most so long, in seconds.
+    /// Longest lifetime of a new app's tokens, in seconds.
     ttl_s_max: u64 = 86_400;
-    /// One request's body, in bytes.
+    /// Size of a request body, in bytes.
     body_bytes_max: usize = 65_536;
-    /// Lists and objects within each other in one request's body.
+    /// Nesting depth of lists and objects in a request body.
     json_depth_max: usize = 64;
-    /// Names of apps and API keys, in bytes.
+    /// Length of the names of apps and API keys, in bytes.
     name_bytes_max: usize = 128;
-    /// Entries of one page.
+    /// Entries per page.
     page_entries_max: u32 = 200;
-    /// Requests a second of one credential.
+    /// Requests per second of one credential.
     rate_per_s: u32 = 200;
-    /// Requests above the rate that one credential may make at once.
+    /// Requests that one credential may make at once above the rate.
     rate_burst: u32 = 400;
-    /// Failed authentications a second of one address, and of one credential. A good credential is never refused
-    /// for the failures of others.
+    /// Failed authentications per second of one address, and of one credential. A valid credential is never refused
+    /// because of other callers' failures.
     refusals_per_s: u32 = 5;
-    /// Failed authentications above the rate that one address, and one credential, may make at once.
+    /// Failed authentications that one address, and one credential, may make at once above the rate.
     refusals_burst: u32 = 50;
-    /// Addresses, and credentials, of which failed authentications are counted; further ones share one count.
+    /// Addresses, and credentials, whose failed authentications are counted separately; all others share one count.
     rates_kept_max: usize = 10_000;
     /// Keys of one app that are not retired.
     keys_per_app_max: u32 = 8;
     /// API keys of one app.
     api_keys_per_app_max: u32 = 100;
-    /// How long an API key that ends may be good for at most, in seconds; one that lives longer has no end.
+    /// Longest lifetime of an API key that expires, in seconds. To go beyond it, make a key without an end.
     api_key_expires_s_max: u64 = 3_153_600_000;
     /// Roles of one app.
     roles_max: usize = 64;
-    /// Versions of an app's roles that are kept; older ones are let go.
+    /// Versions of an app's roles that are kept; older ones are deleted.
     role_versions_max: u32 = 100;
     /// Revoked targets of one app.
     revocations_per_app_max: u32 = 1_000_000;
-    /// For how long at most a member may bring another token before a revocation acts on its seat, in
-    /// seconds.
+    /// Longest margin, in seconds: how long a member may have to present another token before a revocation acts on
+    /// its seat.
     revocation_margin_s_max: u32 = 300;
-    /// The reason of a revocation, in bytes.
+    /// Length of a revocation's reason, in bytes.
     revocation_reason_bytes_max: usize = 256;
-    /// How long a ban that ends may last at most, in seconds; a longer one is for good.
+    /// Longest ban with an end, in seconds. To go beyond it, ban without an end.
     revocation_ban_s_max: u64 = 3_153_600_000;
-    /// How often revocations that are over are let go of, in seconds.
+    /// How often expired revocations are deleted, in seconds.
     revocation_prune_interval_s: u64 = 60;
-    /// Acts under way at once; further ones wait.
+    /// Acts in progress at once; further ones wait.
     acts_under_way_max: u32 = 1_024;
-    /// How long a write waits for the database, for other writes of this process and as long again for other
-    /// processes, in milliseconds; then it is refused with `store_unavailable`.
+    /// How long a write waits for the database, in milliseconds: this long for other writes of this process, and this
+    /// long again for other processes. After that it is refused with `store_unavailable`.
     store_wait_ms: u64 = 5_000;
-    /// For how long the calendar must have stood, after a start and after a jump, before anything is deleted for
-    /// being old, in seconds.
+    /// How long the clock must have been steady, after a start and after a jump, before anything is deleted for its
+    /// age, in seconds.
     clock_settle_s: u64 = 3_600;
-    /// For how long a creation's idempotency key is remembered, in seconds.
+    /// How long a creation's idempotency key is remembered, in seconds.
     idempotency_s: u64 = 86_400;
-    /// For how long the audit trail is kept, in days.
+    /// How long audit records are kept, in days.
     audit_keep_days: u64 = 90;
-    /// How large the audit trail may be, in bytes; of a larger one the oldest records are deleted.
+    /// Size of the audit trail, in bytes; beyond it the oldest records are deleted.
     audit_bytes_max: u64 = 4_294_967_296;
-    /// For how long what one source repeats is counted before the count is written, in seconds; 0: everything is
-    /// written.
+    /// How long repeats from one source are counted before the count is written, in seconds; 0 writes every one.
     audit_repeat_window_s: u64 = 60;
-    /// How often the very same act of one source is written in a window before it is counted. Refusals are written
+    /// How often an identical act of one source is written in a window before it is only counted. A refusal is written
     /// once.
     audit_repeats_written: u32 = 10;
-    /// Sources whose repeats are counted each by itself; refusals of further ones are counted together.
+    /// Sources whose repeats are counted separately; refusals from further sources are counted together.
     audit_sources_max: usize = 4_096;
-    /// Below so many free bytes on the disk what must be recorded is refused; 0: never.
+    /// Free bytes on the disk below which everything that must be recorded is refused; 0 turns this off.
     disk_free_bytes_min: u64 = 16_777_216;
-    /// Audit records that may wait for the database.
+    /// Audit records that may wait to be written.
     audit_waiting_max: usize = 8_192;
 }
 
@@ -101,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_bounds_of_the_audit_trail_are_those_of_the_spec() {
+    fn the_audit_trails_bounds_match_the_spec() {
         let spec = include_str!("../../spec/audit.md");
         let table = spec.split("## Bounds").nth(1).expect("the spec has the section");
         let rows: Vec<String> = table

@@ -1,5 +1,5 @@
-//! Whether what lies in a data folder is the database that was there before. A folder is marked by a file from its
-//! first start on, so that a database that is gone, empty, a mere copy or another's is refused and not begun again.
+//! Checks that the data folder still contains its own database. A folder is marked by a file from its first start,
+//! so that a missing, empty, copied or foreign database is refused instead of starting over.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -14,87 +14,87 @@ use thiserror::Error;
 /// The file that marks a folder.
 pub(crate) const MARKER: &str = "deployment.json";
 
-/// What a folder is marked with.
+/// The content of the marker file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Marker {
-    /// The name that its database has; `None` until its first start has come to its end.
+    /// The database's name; `None` until the first start has completed.
     pub(crate) deployment: Option<String>,
-    /// Audit records that the database had when this was written, the deleted ones counted.
+    /// Audit records ever written to the database when this was saved, including deleted ones.
     pub(crate) records: u64,
 }
 
-/// What the database's file is.
+/// What kind of file the database is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Found {
-    /// There is none.
+    /// The file does not exist.
     Nothing,
-    /// There is one without any table.
+    /// A database without tables.
     Empty,
-    /// It is no database of Stagedoor's, for this reason.
+    /// Not a Stagedoor database, for this reason.
     Foreign(String),
-    /// What `stagedoor backup` writes.
+    /// A backup made by `stagedoor backup`.
     Backup,
-    /// A database of Stagedoor's.
+    /// A Stagedoor database.
     Ours(Ours),
 }
 
-/// A database of Stagedoor's.
+/// Facts about a Stagedoor database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Ours {
-    /// Its name; `None` of one that an earlier version left.
+    /// Its name; `None` if an earlier version wrote it.
     pub(crate) deployment: Option<String>,
     /// Whether a process has it open, or ended without closing it.
     pub(crate) is_open: bool,
-    /// Whether its root credential was made.
+    /// Whether its root credential exists.
     pub(crate) has_root: bool,
-    /// Audit records that it had so far, the deleted ones counted.
+    /// Audit records ever written to it, including deleted ones.
     pub(crate) records: u64,
 }
 
-/// Why a database is not opened. Each says what to do.
+/// Why a database is not opened. Each text says what to do.
 #[derive(Debug, Error)]
 pub enum NotTheDatabase {
-    /// It is gone.
+    /// The database is gone.
     #[error(
-        "the folder had a database ({file} is there), and has {now}; put a backup into an empty folder by `stagedoor \
-         restore`, or begin again in another folder"
+        "the folder contained a database ({file} exists), and now has {now}; restore a backup into an empty folder with `stagedoor \
+         restore`, or start over in another folder"
     )]
     Gone {
-        /// The file that says so.
+        /// The file that proves it.
         file: &'static str,
-        /// What there is instead.
+        /// What exists instead.
         now: &'static str,
     },
-    /// A copy without its log.
+    /// A copy without its write-ahead log.
     #[error(
-        "{0} was copied while a server had it, without what is in its log; take a backup by `stagedoor backup`, which \
-         works while the server runs, and `stagedoor restore` it"
+        "{0} was copied while a server was using it, without its write-ahead log; make a backup with `stagedoor backup`, which \
+         works while the server runs, and restore it with `stagedoor restore`"
     )]
     Copy(&'static str),
-    /// Of somebody else.
-    #[error("{0}; put a backup into an empty folder by `stagedoor restore`")]
+    /// The database of another deployment or program.
+    #[error("{0}; restore a backup into an empty folder with `stagedoor restore`")]
     Foreign(String),
-    /// A backup.
+    /// A backup that was not restored.
     #[error(
-        "the database is a backup, and not restored: put it into an empty folder by `stagedoor restore`, so that \
-         revocations go on hitting"
+        "the database is a backup that was not restored: restore it into an empty folder with `stagedoor restore`, so that \
+         revocations keep working"
     )]
     Backup,
-    /// An older state of itself.
+    /// An older state of the same database.
     #[error(
-        "the database is older than what was in the folder: {records} audit records, and there were {noted}; put a \
-         backup into an empty folder by `stagedoor restore`, so that revocations go on hitting"
+        "the database is older than the one this folder had: it has {records} audit records instead of {noted}; restore a \
+         backup into an empty folder with `stagedoor restore`, so that revocations keep working"
     )]
     Older {
-        /// Records that it has.
+        /// Records in the database.
         records: u64,
-        /// Records that it had.
+        /// Records that the marker counted.
         noted: u64,
     },
 }
 
-/// Whether a database is to be opened, or made, in a folder.
+/// Decides whether to open, or create, the folder's database.
 pub(crate) fn decide(
     marker: Option<&Marker>,
     has_dev_file: bool,
@@ -103,7 +103,7 @@ pub(crate) fn decide(
     let ours = match (found, marker) {
         (Found::Backup, _) => return Err(NotTheDatabase::Backup),
         (Found::Foreign(why), _) => return Err(NotTheDatabase::Foreign(why.clone())),
-        // A first start that did not come to its end.
+        // The first start did not complete.
         (_, Some(Marker { deployment: None, .. })) if !has_dev_file => return Ok(()),
         (Found::Nothing | Found::Empty, Some(Marker { deployment: Some(_), .. })) => {
             return Err(gone(MARKER, found));
@@ -116,11 +116,11 @@ pub(crate) fn decide(
     };
     match marker {
         None if ours.is_open => Err(NotTheDatabase::Copy("the database")),
-        // So it was before folders were marked.
+        // From before folders were marked.
         None if !ours.has_root && !has_dev_file => Err(NotTheDatabase::Copy("the database")),
         None | Some(Marker { deployment: None, .. }) => Ok(()),
         Some(marker) if marker.deployment != ours.deployment => {
-            Err(NotTheDatabase::Foreign("the database is that of another deployment".into()))
+            Err(NotTheDatabase::Foreign("the database belongs to another deployment".into()))
         }
         Some(marker) if ours.records < marker.records => {
             Err(NotTheDatabase::Older { records: ours.records, noted: marker.records })
@@ -135,7 +135,7 @@ fn gone(file: &'static str, found: &Found) -> NotTheDatabase {
 }
 
 impl Marker {
-    /// What a folder is marked with, if it is.
+    /// Reads the folder's marker, if there is one.
     pub(crate) fn read(folder: &Path) -> io::Result<Option<Self>> {
         let text = match fs::read(folder.join(MARKER)) {
             Ok(text) => text,
@@ -145,7 +145,7 @@ impl Marker {
         Ok(Some(serde_json::from_slice(&text)?))
     }
 
-    /// Marks a folder: whole, or not at all.
+    /// Writes the folder's marker: completely, or not at all.
     pub(crate) fn write(&self, folder: &Path) -> io::Result<()> {
         let new: PathBuf = folder.join(format!("{MARKER}.new"));
         let mut out =
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_opened_is_new_or_what_was_there() {
+    fn only_a_new_or_the_same_database_is_opened() {
         let marked = Marker { deployment: Some("a".into()), records: 5 };
         let begun = Marker::default();
         let old = Ours { deployment: None, is_open: false, has_root: true, records: 9 };
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_is_marked_whole() {
+    fn a_marker_is_written_completely_or_not_at_all() {
         let folder = tempfile::tempdir().expect("a folder");
         assert_eq!(Marker::read(folder.path()).expect("read"), None);
         for records in [3, 7] {

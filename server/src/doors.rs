@@ -1,5 +1,5 @@
-//! What the doors know, kept the same as the store. Between a commit and the doors' knowledge of it nobody looks:
-//! reads that show what is enforced wait for the act under way in their app, and it for them.
+//! Keeps the doors in step with the store. Nobody observes the time between a commit and the doors' update: reads that
+//! show what is enforced wait for the act in progress in their app, and it waits for them.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -17,39 +17,39 @@ use crate::{
     },
 };
 
-/// Apps share this many gates.
+/// Number of gates that all apps share.
 const GATES: usize = 64;
 
-/// What the doors are to know of an app once a transaction is committed.
+/// What the doors must learn about an app once a transaction commits.
 #[derive(Debug)]
 pub(crate) enum News {
     /// Nothing.
     Nothing,
-    /// The app is this.
+    /// The app's new state.
     App(App),
-    /// It is gone.
+    /// The app was deleted.
     Gone,
-    /// Something of it is revoked.
+    /// Something in it was revoked.
     Revoked(Revocation),
-    /// A revocation of a target is lifted; these of the same target still stand.
+    /// A revocation of a target was lifted; these revocations of the same target remain.
     Lifted { target: Target, left: Vec<Revocation> },
 }
 
-/// Why something was not done.
+/// Why a change did not happen.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NotDone {
-    /// It is not stored.
+    /// It was not stored.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// It is stored, and not every door knows.
+    /// It was stored, but not every door has been updated.
     #[error(transparent)]
     Bus(#[from] BusError),
 }
 
-/// Proof that no act is between store and doors.
+/// Proves that no act is between store and doors.
 pub(crate) type Look<'a> = RwLockReadGuard<'a, ()>;
 
-/// The way to the doors.
+/// The doors of all relays.
 pub(crate) struct Doors {
     bus: Arc<dyn Bus>,
     metrics: Arc<Metrics>,
@@ -61,12 +61,12 @@ impl Doors {
         Self { bus, metrics, gates: (0..GATES).map(|_| RwLock::default()).collect() }
     }
 
-    /// What is read of an app while this is held is what the doors know. To be let go before anything is written.
+    /// While this is held, reads of the app match what the doors enforce. Drop it before writing anything.
     pub(crate) async fn look(&self, app: AppId) -> Look<'_> {
         self.gates[gate_of(app)].read().await
     }
 
-    /// The same of all apps.
+    /// The same for all apps.
     pub(crate) async fn look_at_all(&self) -> Vec<Look<'_>> {
         let mut looks = Vec::with_capacity(GATES);
         for gate in &self.gates {
@@ -75,15 +75,14 @@ impl Doors {
         looks
     }
 
-    /// Commits what was done in an app, and tells the doors. Transactions are told in the order in which they were
-    /// committed.
+    /// Commits a change to an app and updates the doors. The doors are updated in the order of the commits.
     pub(crate) async fn commit(&self, tx: Tx, app: AppId, news: News) -> Result<(), NotDone> {
         self.commit_all(tx, vec![(app, news)]).await
     }
 
-    /// The same of what was done in several apps.
+    /// The same for a change to several apps.
     pub(crate) async fn commit_all(&self, tx: Tx, news: Vec<(AppId, News)>) -> Result<(), NotDone> {
-        // In the order of the gates; and there is one transaction at a time.
+        // Gates are locked in order, and only one transaction runs at a time.
         let apart: BTreeSet<usize> = news.iter().map(|(app, _)| gate_of(*app)).collect();
         let mut gates = Vec::with_capacity(apart.len());
         for gate in apart {
@@ -122,16 +121,18 @@ pub(crate) fn app_of(
     Ok(App { id: row.id, since_ms, keys, roles, second_login: row.second_login })
 }
 
-/// A row's roles.
+/// The roles of a row.
 pub(crate) fn roles_of(row: &RoleSetRow) -> Result<Roles, StoreError> {
     Roles::from_json(&row.roles).map_err(|_| StoreError::Row("role_sets"))
 }
 
-/// A row's key. One that is none any more, by whatever accident, is left out and told.
+/// The key of a row. A row that is not a valid key is logged and skipped.
 pub(crate) fn key_of(row: &KeyRow) -> Option<Key> {
     let key = Key::hs256(row.app, &row.kid, &row.secret, row.state);
-    key.inspect_err(|error| tracing::warn!(%error, kid = row.kid, "a stored key is not usable"))
-        .ok()
+    key.inspect_err(
+        |error| tracing::warn!(%error, kid = row.kid, "a stored key is invalid; skipped"),
+    )
+    .ok()
 }
 
 #[cfg(test)]
@@ -142,7 +143,7 @@ mod tests {
     use crate::store::tests::opened;
 
     #[tokio::test]
-    async fn nobody_looks_between_the_commit_and_the_doors() {
+    async fn no_read_sees_a_commit_before_the_doors_do() {
         let (store, _folder) = opened().await;
         let (bus, _ends) = LocalBus::new();
         let doors = Arc::new(Doors::new(bus.clone(), Arc::default()));

@@ -1,5 +1,5 @@
-//! Every refusal of the HTTP API, and the only file with status codes. A body is a problem (RFC 9457) with a
-//! stable `code`; what is our fault says nothing but the request id.
+//! Every refusal of the HTTP API; the only file with status codes. A body is a problem (RFC 9457) with a stable
+//! `code`. An internal fault discloses only the request id.
 
 mod statuses;
 
@@ -22,24 +22,24 @@ pub(crate) use statuses::STATUSES;
 /// A problem body (RFC 9457).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct Problem {
-    /// Always `about:blank`: `code` names the problem.
+    /// Always `about:blank`; `code` identifies the problem.
     #[serde(rename = "type")]
     kind: Cow<'static, str>,
-    /// The status in words.
+    /// The status's name.
     title: Cow<'static, str>,
-    /// The status.
+    /// The HTTP status.
     pub(crate) status: u16,
-    /// Stable; for programs.
+    /// A stable code for programs.
     pub(crate) code: Cow<'static, str>,
-    /// For people.
+    /// An explanation for people.
     detail: Cow<'static, str>,
-    /// The field of the body that it is about, as a path: `grants.publish.streams[0]`.
+    /// The field of the body that is wrong, as a path: `grants.publish.streams[0]`.
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<String>,
-    /// The request's id, as in `X-Request-Id`; not of what was no request.
+    /// The request's id, as in `X-Request-Id`; absent if the input was not an HTTP request.
     #[schema(required = false)]
     request_id: String,
-    /// For the log: the room that it is about, where the path does not say so.
+    /// For the log: the room concerned, if the path does not name it.
     #[serde(skip)]
     pub(crate) room: Option<Text>,
 }
@@ -47,48 +47,48 @@ pub(crate) struct Problem {
 /// Why a request was refused.
 #[derive(Debug)]
 pub(crate) enum ApiError {
-    /// No credential, or not one of ours.
+    /// The credential is missing, or is not one of ours.
     Unauthenticated { code: &'static str, detail: &'static str },
-    /// The credential does not allow this.
+    /// The credential lacks this scope.
     Forbidden { scope: &'static str },
-    /// Whoever it is for is kept out until then, Unix seconds; without an end, for good.
+    /// A ban covers the token until then, Unix seconds; `None`: without an end.
     Banned { ends_s: Option<u64> },
-    /// Nothing there, or nothing that this caller may know of.
+    /// It does not exist, or this caller may not see it.
     NotFound { code: &'static str, detail: &'static str },
-    /// No such method here.
+    /// The path does not support the method.
     MethodNotAllowed,
-    /// What is there is in the way.
+    /// It conflicts with what exists.
     Conflict { code: &'static str, detail: &'static str },
-    /// The request is not of the form.
+    /// The request is malformed.
     Malformed { code: &'static str, detail: Cow<'static, str> },
-    /// The request is of the form and makes no sense.
+    /// The request is well-formed but makes no sense.
     Invalid { code: &'static str, detail: Cow<'static, str> },
-    /// A token's claims that the door would refuse.
+    /// The door would refuse a token with these claims.
     Refused(Fault),
-    /// Too large a body.
+    /// The body is too large.
     TooLarge,
-    /// A body that did not come whole in time.
+    /// The body did not arrive in time.
     BodyTimeout,
-    /// Not JSON.
+    /// The body is not declared as JSON.
     MediaType,
     /// Too many requests.
     RateLimited { retry_s: u64 },
-    /// No relay answers.
+    /// No relay answered.
     Unavailable(BusError),
-    /// The store cannot be written, or not be read.
+    /// The store cannot be written or read.
     StoreUnavailable,
-    /// It is not any more what the caller saw.
+    /// It has changed since the caller read it.
     Precondition { code: &'static str, detail: &'static str },
-    /// One of these, about this field of the body.
+    /// Another of these, about this field of the body.
     At { field: Field, error: Box<ApiError> },
-    /// Our fault.
+    /// An internal fault.
     Internal,
 }
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         if error.reason().is_some() {
-            tracing::debug!(%error, "the store is not available");
+            tracing::debug!(%error, "the store is unavailable");
             return Self::StoreUnavailable;
         }
         tracing::warn!(%error, "the store failed");
@@ -107,7 +107,7 @@ impl From<NotDone> for ApiError {
 
 impl From<NoRandomness> for ApiError {
     fn from(error: NoRandomness) -> Self {
-        tracing::warn!(%error, "no secret was made");
+        tracing::warn!(%error, "could not make a secret");
         Self::Internal
     }
 }
@@ -144,13 +144,13 @@ impl From<MintError> for ApiError {
     }
 }
 
-/// A request's body did not come whole in time: the error of a body that is read.
+/// The error of reading a body that did not arrive in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the body did not come whole in time")]
+#[error("the body did not arrive in time")]
 pub struct BodyTimeout;
 
 impl ApiError {
-    /// Why a body was not read whole: what the reader answers by itself, and its error.
+    /// Why a body could not be read, from the reader's own answer and error.
     pub(crate) fn of_body(status: StatusCode, error: &(dyn std::error::Error + 'static)) -> Self {
         let mut causes = std::iter::successors(Some(error), |error| error.source());
         if status == StatusCode::PAYLOAD_TOO_LARGE {
@@ -158,17 +158,17 @@ impl ApiError {
         } else if causes.any(<dyn std::error::Error>::is::<BodyTimeout>) {
             Self::BodyTimeout
         } else {
-            let detail = "the body did not come whole".into();
+            let detail = "the body ended early or could not be read; send it completely".into();
             Self::Malformed { code: "body_malformed", detail }
         }
     }
 
-    /// The same, about this field of the body.
+    /// The same error, about this field of the body.
     pub(crate) fn at(self, field: impl Into<Field>) -> Self {
         Self::At { field: field.into(), error: Box::new(self) }
     }
 
-    /// The field of the body that it is about.
+    /// The field of the body that is wrong.
     fn field(&self) -> Option<Field> {
         match self {
             Self::At { field, .. } => Some(*field).filter(|field| !field.is_whole()),
@@ -232,21 +232,27 @@ impl ApiError {
             Self::Forbidden { scope } => {
                 format!("the credential lacks the scope `{scope}` for this app").into()
             }
-            Self::Banned { ends_s: None } => "a ban for good keeps this token out".into(),
-            Self::Banned { ends_s: Some(ends_s) } => {
-                format!("a ban until {ends_s} (Unix seconds) keeps this token out").into()
+            Self::Banned { ends_s: None } => {
+                "a ban without an end covers this token; lift the ban to mint again".into()
             }
-            Self::MethodNotAllowed => "this path does not take that method".into(),
+            Self::Banned { ends_s: Some(ends_s) } => {
+                format!("a ban covers this token until {ends_s} (Unix seconds)").into()
+            }
+            Self::MethodNotAllowed => "this path does not support that method".into(),
             Self::Refused(fault) => fault.to_string().into(),
             Self::TooLarge => "the body is longer than `body_bytes_max`".into(),
-            Self::BodyTimeout => "the body did not come whole within `body_timeout_ms`".into(),
-            Self::MediaType => "the body is `application/json`".into(),
+            Self::BodyTimeout => "the body did not arrive within `body_timeout_ms`".into(),
+            Self::MediaType => {
+                "send the body as JSON, with `Content-Type: application/json`".into()
+            }
             Self::RateLimited { retry_s } => {
                 format!("too many requests; try again in {retry_s} s").into()
             }
             Self::Unavailable(error) => error.to_string().into(),
-            Self::StoreUnavailable => "the store does not work now; try again".into(),
-            Self::Internal => "the request id finds the reason in the log".into(),
+            Self::StoreUnavailable => "the store is temporarily unavailable; try again".into(),
+            Self::Internal => {
+                "the server failed; its log has the reason under this request id".into()
+            }
         }
     }
 
@@ -267,7 +273,7 @@ impl ApiError {
             )),
             Self::At { error, .. } => error.header(),
             Self::RateLimited { retry_s } => Some((header::RETRY_AFTER, retry_s.to_string())),
-            // What still comes of the body is no request.
+            // The rest of this body must not be parsed as the next request.
             Self::BodyTimeout => Some((header::CONNECTION, "close".into())),
             Self::Unavailable(_) | Self::StoreUnavailable => {
                 Some((header::RETRY_AFTER, "1".into()))
@@ -278,7 +284,7 @@ impl ApiError {
 }
 
 impl IntoResponse for ApiError {
-    /// The body still lacks the request's id; the router puts it in.
+    /// The body still lacks the request id, which the router adds.
     fn into_response(self) -> Response {
         let status = self.status();
         let problem = Problem {
@@ -302,7 +308,7 @@ impl IntoResponse for ApiError {
     }
 }
 
-/// A refusal about a room that the body names.
+/// A refusal about the room that the body names.
 #[derive(Debug)]
 pub(crate) struct InRoom {
     pub(crate) room: Option<Text>,
@@ -325,7 +331,7 @@ impl IntoResponse for InRoom {
     }
 }
 
-/// Writes the problem that a response carries, now that the request's id is known.
+/// Writes the problem body, now that the request's id is known.
 pub(crate) fn with_request_id(mut response: Response, request_id: &str) -> Response {
     let Some(mut problem) = response.extensions_mut().remove::<Problem>() else { return response };
     request_id.clone_into(&mut problem.request_id);

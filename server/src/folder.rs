@@ -1,4 +1,4 @@
-//! The data folder: one process at a time has it, and its files are read by their owner alone.
+//! The data folder: used by one process at a time, its files readable by their owner only.
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError},
@@ -13,50 +13,49 @@ use crate::deployment::MARKER;
 
 /// The database's file.
 pub(crate) const DATABASE: &str = "stagedoor.sqlite";
-/// The file that is locked. It stays: who removed it would lock another than who has it open.
+/// The lock file. It is never deleted: a process could then lock a new one while another still holds the old one.
 const LOCK: &str = "stagedoor.lock";
 /// The file of `stagedoor dev`.
 pub(crate) const DEV: &str = "dev.json";
-/// What SQLite puts behind its file's name, for the files beside it.
+/// Suffixes that SQLite adds to its file's name.
 const SQLITE_SUFFIXES: [&str; 4] = ["", "-wal", "-shm", "-journal"];
-/// What others may do with a file: none of this.
+/// The permissions of others that are removed.
 const OTHERS: u32 = 0o077;
-/// That others may write.
+/// The permission of others to write.
 const OTHERS_WRITE: u32 = 0o022;
 
-/// Why the data folder was not opened.
+/// Why the data folder could not be opened.
 #[derive(Debug, Error)]
 pub enum FolderError {
-    /// Another process has it.
-    #[error("the data folder {folder} is in use by another process{holder}", folder = folder.display())]
+    /// Another process is using it.
+    #[error("the data folder {folder} is in use by another process{holder}; stop it, or choose another folder with --data", folder = folder.display())]
     InUse {
-        /// Which.
+        /// The folder.
         folder: PathBuf,
-        /// ` (<id>)`, where it is known.
+        /// ` (<id>)`, if it is known.
         holder: String,
     },
-    /// Others may read or write a file, and that cannot be changed.
-    #[error("{file} is open to others (mode {mode:04o}), and cannot be closed to them: {source}", file = file.display())]
+    /// Other users have access to a file, and that cannot be changed.
+    #[error("{file} is accessible to other users (mode {mode:04o}), and this could not be changed: {source}", file = file.display())]
     Open {
-        /// Which.
+        /// The file.
         file: PathBuf,
         /// Its mode.
         mode: u32,
-        /// Why not.
+        /// The system's error.
         source: io::Error,
     },
-    /// The system refused.
+    /// A system call failed.
     #[error("{file}: {source}", file = file.display())]
     Io {
-        /// What.
+        /// What was attempted.
         file: PathBuf,
-        /// Why.
+        /// The system's error.
         source: io::Error,
     },
 }
 
-/// The data folder, for as long as this process has it. The system gives it back when the process is gone, however
-/// it ended.
+/// The data folder while this process uses it. The system releases it when the process ends, however it ends.
 #[derive(Debug)]
 pub struct DataFolder {
     path: PathBuf,
@@ -64,8 +63,8 @@ pub struct DataFolder {
 }
 
 impl DataFolder {
-    /// Opens the folder, made if it is not there, and keeps other processes out. Files that others may read are
-    /// closed to them, which is logged.
+    /// Opens the folder, creating it if necessary, and locks other processes out. Removes, and logs, other users'
+    /// access to its files.
     pub fn open(path: &Path) -> Result<Self, FolderError> {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
         made.map_err(at(path))?;
@@ -89,7 +88,7 @@ impl DataFolder {
         let mode = fs::metadata(path).map_err(at(path))?.permissions().mode();
         if mode & OTHERS_WRITE != 0 {
             tracing::warn!(folder = %path.display(), mode = format!("{:04o}", mode & 0o7777),
-                "others may write to the data folder, and so replace its files");
+                "other users can write to the data folder and so replace its files");
         }
         for suffix in SQLITE_SUFFIXES {
             close_to_others(&path.join(format!("{DATABASE}{suffix}")))?;
@@ -99,12 +98,13 @@ impl DataFolder {
         Ok(Self { path: path.into(), _lock: file })
     }
 
-    /// Whether a folder has a database.
+    /// Whether a folder contains a database.
     pub fn has_database(path: &Path) -> bool {
         path.join(DATABASE).is_file()
     }
 
-    /// Puts everything in it into a folder of its own beside, which it returns, so that the next start begins again.
+    /// Moves all its files into a new folder beside it, and returns that folder; the next start then begins from
+    /// scratch.
     pub fn set_aside(&self, name: &str) -> Result<PathBuf, FolderError> {
         let aside = self.path.join(name);
         DirBuilder::new().mode(0o700).create(&aside).map_err(at(&aside))?;
@@ -117,13 +117,13 @@ impl DataFolder {
         Ok(aside)
     }
 
-    /// Where it is.
+    /// The folder's path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 }
 
-/// Moves a file, if it is there.
+/// Moves a file, if it exists.
 fn put(from: &Path, to: &Path) -> Result<(), FolderError> {
     match fs::rename(from, to) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at(from)(error)),
@@ -136,7 +136,7 @@ fn at(file: &Path) -> impl FnOnce(io::Error) -> FolderError {
     move |source| FolderError::Io { file, source }
 }
 
-/// Who has the lock, for people; it may not have said so yet.
+/// The process that holds the lock, for people; it may not have written its id yet.
 fn holder(mut file: &File) -> String {
     let mut text = String::new();
     match file.read_to_string(&mut text) {
@@ -150,7 +150,7 @@ fn note_holder(mut file: &File) -> io::Result<()> {
     writeln!(file, "{}", std::process::id())
 }
 
-/// Takes from others what they may do with a file that is there.
+/// Removes other users' access to a file that exists.
 fn close_to_others(file: &Path) -> Result<(), FolderError> {
     let mode = match fs::metadata(file) {
         Ok(meta) => meta.permissions().mode() & 0o7777,
@@ -163,7 +163,7 @@ fn close_to_others(file: &Path) -> Result<(), FolderError> {
     fs::set_permissions(file, Permissions::from_mode(mode & !OTHERS))
         .map_err(|source| FolderError::Open { file: file.into(), mode, source })?;
     tracing::warn!(file = %file.display(), mode = format!("{mode:04o}"),
-        "a file with secrets was open to others; it is closed to them now");
+        "a file with secrets was accessible to other users; their access is removed");
     Ok(())
 }
 
@@ -172,7 +172,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_at_a_time_has_the_folder() {
+    fn one_process_at_a_time_has_the_folder() {
         let parent = tempfile::tempdir().expect("a folder");
         let path = parent.path().join("a/data");
         let first = DataFolder::open(&path).expect("it is free");
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn files_that_others_may_read_are_closed_to_them() {
+    fn other_users_lose_access_to_files() {
         let folder = tempfile::tempdir().expect("a folder");
         let names =
             ["stagedoor.sqlite", "stagedoor.sqlite-wal", "stagedoor.sqlite-shm", "dev.json"];

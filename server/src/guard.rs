@@ -1,5 +1,6 @@
-//! What holds for every operation of the API, whoever carries it out: an act is refused while it could not be
-//! recorded, or with an idempotency key that it would ignore, and a missing scope is recorded, in the app's trail if the credential is the app's.
+//! Checks that apply to every operation of the API: an act is refused while it could not be recorded, and an
+//! idempotency key is refused where it would be ignored. A missing scope is recorded, in the app's trail if the
+//! credential belongs to that app.
 
 use std::sync::Arc;
 
@@ -18,7 +19,7 @@ use crate::{
     state::AppState,
 };
 
-/// Passes a request on, and records that its caller lacks the scope for it.
+/// Passes a request on, and records a missing scope.
 pub(crate) async fn guard(
     State(state): State<Arc<AppState>>,
     request: Request,
@@ -30,9 +31,7 @@ pub(crate) async fn guard(
     }
     let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
     if idempotency::is_unsupported(request.method(), route, request.headers()) {
-        let detail =
-            "this operation makes nothing that could be made once; leave `Idempotency-Key` out"
-                .into();
+        let detail = "this operation does not support `Idempotency-Key`; leave it out".into();
         return ApiError::Malformed { code: "idempotency_unsupported", detail }.into_response();
     }
     let attempt = Attempt::of(&request, &state);
@@ -50,7 +49,7 @@ pub(crate) async fn guard(
     response
 }
 
-/// What was asked, as far as a refusal needs it.
+/// What was requested, as far as a refusal needs it.
 struct Attempt {
     audited: Audited,
     operation: String,

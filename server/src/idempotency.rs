@@ -1,5 +1,5 @@
-//! A creation asked twice with one `Idempotency-Key` happens once: its answer is kept in the transaction that creates.
-//! A kept answer never holds a secret: the one that was shown is not shown again.
+//! A creation requested twice with one `Idempotency-Key` happens once: its answer is saved in the transaction that
+//! creates. A saved answer never contains a secret, so a secret is shown only once.
 
 use axum::{
     Json,
@@ -20,14 +20,14 @@ use crate::{
     under_way::UnderWay,
 };
 
-/// What a creation is answered with.
+/// The answer to a creation.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Created<T> {
     /// What was made.
     #[serde(flatten)]
     created: T,
-    /// Whether this is the answer to a request that was made before with this key. A secret that it showed is `null`
-    /// then.
+    /// Whether this answers a request that was made before with this key. A secret that the first answer showed is then
+    /// `null`.
     replayed: bool,
 }
 
@@ -39,11 +39,11 @@ impl<T: Serialize> Created<T> {
     }
 }
 
-/// Where a creation happens once for each key. Every other act refuses a key, which it could not honour.
+/// Operations that honour a key. Every other act refuses one.
 pub(crate) const CREATIONS: [&str; 4] =
     ["/v1/apps", "/v1/apps/{app}/keys", "/v1/apps/{app}/api-keys", "/v1/apps/{app}/revocations"];
 
-/// Whether a request has a key, and its operation would not honour it. What a method repeats by itself needs none.
+/// Whether a request has a key that its operation does not honour. Idempotent methods need none.
 pub(crate) fn is_unsupported(method: &Method, route: &str, headers: &HeaderMap) -> bool {
     let needs_key = matches!(*method, Method::POST | Method::PATCH);
     let is_creation = *method == Method::POST && CREATIONS.contains(&route);
@@ -53,10 +53,10 @@ pub(crate) fn is_unsupported(method: &Method, route: &str, headers: &HeaderMap) 
 /// The longest key, in bytes.
 const KEY_BYTES_MAX: usize = 128;
 
-/// For answers that hold no secret.
+/// For answers without a secret.
 pub(crate) const NO_SECRET: &str = "/none";
 
-/// One creation, which is the only one of its key while this is there. Without a key every one is its own.
+/// A creation, the only one in progress with its key. Without a key it never conflicts.
 pub(crate) struct Once {
     keyed: Option<Keyed>,
     since_ms: u64,
@@ -68,7 +68,7 @@ struct Keyed {
 }
 
 impl Once {
-    /// Reads the key. `request` is what was asked, path included.
+    /// Reads the key. `request` is the whole request, including its path.
     pub(crate) fn begin(
         state: &AppState,
         caller: &Caller,
@@ -83,24 +83,24 @@ impl Once {
         let key = key.to_str().ok().filter(|key| (1..=KEY_BYTES_MAX).contains(&key.len()));
         let key = key.ok_or(ApiError::Malformed {
             code: "idempotency_key_invalid",
-            detail: "the key is 1 to 128 visible ASCII characters".into(),
+            detail: "`Idempotency-Key` must be 1 to 128 visible ASCII characters".into(),
         })?;
         let name = (caller.id().to_owned(), key.to_owned());
         let under_way = UnderWay::begin(&state.marks, name).ok_or(ApiError::Conflict {
             code: "idempotency_under_way",
-            detail: "a request with this key is being answered",
+            detail: "another request with this key is in progress; retry when it is done",
         })?;
         let request = serde_json::to_vec(request).map_err(|_| ApiError::Internal)?;
         let keyed = Some(Keyed { under_way, request_hash: secret::hash(&request) });
         Ok(Self { keyed, since_ms })
     }
 
-    /// Whether the answer is kept at all.
+    /// Whether the answer is saved at all.
     pub(crate) fn has_key(&self) -> bool {
         self.keyed.is_some()
     }
 
-    /// The answer that was kept, if there is one.
+    /// The saved answer, if there is one.
     pub(crate) async fn kept(&self, tx: &mut Tx) -> Result<Option<Response>, ApiError> {
         let Some(Keyed { under_way, request_hash }) = &self.keyed else { return Ok(None) };
         let (caller, key) = under_way.name();
@@ -108,7 +108,7 @@ impl Once {
         if !secret::same(&kept.request_hash, request_hash) {
             return Err(ApiError::Invalid {
                 code: "idempotency_mismatch",
-                detail: "the key was used with another request".into(),
+                detail: "this key was already used with a different request; use a new key".into(),
             });
         }
         let mut body: Value = serde_json::from_str(&kept.body).map_err(|_| ApiError::Internal)?;
@@ -117,7 +117,7 @@ impl Once {
         Ok(Some((status, [("idempotency-replayed", "true")], Json(body)).into_response()))
     }
 
-    /// Keeps the answer, and gives it; `secret` names the field of it that is kept as `null`.
+    /// Saves the answer and returns it; the field `secret` is saved as `null`.
     pub(crate) async fn keep(
         &self,
         tx: &mut Tx,

@@ -1,5 +1,4 @@
-//! The one decision whether, and with what, a token is minted. Pure: the app, its key, what is revoked, the
-//! time and the id are given.
+//! Decides whether a token is minted, and with which claims. Pure: app, key, revocations, time and id are arguments.
 
 use std::sync::Arc;
 
@@ -9,7 +8,7 @@ use stagedoor_token::{
     Until, mint, seat,
 };
 
-/// What a backend asks.
+/// A backend's request for a token.
 #[derive(Clone, Debug)]
 pub(crate) struct Wanted {
     pub(crate) room: String,
@@ -22,7 +21,7 @@ pub(crate) struct Wanted {
     pub(crate) stay: Stay,
 }
 
-/// What a backend asks of the stay in the seat.
+/// The requested rules of the stay in the seat.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Stay {
     pub(crate) once: bool,
@@ -32,14 +31,14 @@ pub(crate) struct Stay {
     pub(crate) cnf: Option<Confirmation>,
 }
 
-/// How long tokens of an app live.
+/// The lifetimes of an app's tokens.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lives {
     pub(crate) ttl_s_default: u64,
     pub(crate) ttl_s_max: u64,
 }
 
-/// The app as it is now.
+/// The app's present state.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Terms<'a> {
     pub(crate) lives: Lives,
@@ -48,12 +47,12 @@ pub(crate) struct Terms<'a> {
     pub(crate) revocations: &'a Revocations,
 }
 
-/// Why no token is issued.
+/// Why no token is minted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NotIssued {
-    /// The door would refuse what it says, or there is no key to sign with.
+    /// The door would refuse its claims, or there is no key to sign with.
     Mint(MintError),
-    /// A ban keeps it out until then, Unix seconds; without an end, for good.
+    /// A ban covers it until then, Unix seconds; `None`: without an end.
     Banned { ends_s: Option<u64> },
 }
 
@@ -63,15 +62,15 @@ impl<T: Into<MintError>> From<T> for NotIssued {
     }
 }
 
-/// A token, and what it says.
+/// A token and its claims.
 pub(crate) struct Issued {
     pub(crate) token: String,
     pub(crate) claims: Claims,
     pub(crate) grants: Arc<Grants>,
 }
 
-/// Mints, or says which rule of the door the token would fail. Its generation is the app's, so that only
-/// revocations yet to come hit it.
+/// Mints a token, or says which rule of the door it would fail. The token gets the app's current generation, so that
+/// only later revocations hit it.
 pub(crate) fn issue(
     wanted: Wanted,
     Terms { lives, roles, key, revocations }: Terms<'_>,
@@ -86,7 +85,7 @@ pub(crate) fn issue(
     if ttl_s == 0 {
         return Err(Fault::must(Refusal::TimesInvalid, Field::of("ttl_s"), "at least 1").into());
     }
-    let role = wanted.role.parse()?;
+    let role = wanted.role.parse().map_err(Refusal::from)?;
     let Stay { once, at_exp, max_stay, until, cnf } = wanted.stay;
     let claims = Claims {
         grants: wanted.grants,
@@ -98,7 +97,12 @@ pub(crate) fn issue(
         max_stay,
         until,
         cnf,
-        ..Claims::new(key.app(), &wanted.room, &wanted.user, role, jti, now_s, ttl_s)
+        ..Claims::builder(key.app(), role)
+            .room(&wanted.room)
+            .user(&wanted.user)
+            .jti(jti)
+            .lifetime(now_s, ttl_s)
+            .build()
     };
     let grants = seat(&claims, roles)?;
     if let Some(hit) =
@@ -149,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_issued_verifies_and_lives_as_long_as_the_app_says() {
+    fn an_issued_token_verifies_and_has_the_apps_lifetime() {
         let issued = try_issue(|_| {}).expect("a token");
         let key = Key::hs256(AppId(7), "k", &[1; 32], KeyState::Current).expect("a key");
         let claims = verify(&issued.token, &KeySet::from_iter([key]), 1_000).expect("a good token");
@@ -194,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_door_would_refuse_is_not_issued() {
+    fn a_token_the_door_would_refuse_is_not_issued() {
         assert_eq!(refused(|wanted| wanted.room.clear()), Refusal::RoomInvalid);
         assert_eq!(refused(|wanted| wanted.user = "u".repeat(65)), Refusal::UserInvalid);
         assert_eq!(refused(|wanted| wanted.role = "king".into()), Refusal::RoleUnknown);

@@ -1,76 +1,76 @@
-//! The server: backends ask, the server mints. It keeps apps, keys, API keys and the audit trail, and asks
-//! the relay over the bus for what happens in rooms. It never touches a member's connection.
+//! The server: mints tokens for backends. It keeps apps, keys, API keys and the audit trail, and asks the relay over
+//! the bus about rooms. It never touches a member's connection.
 //!
 //! In reading order; a file uses only files further down:
 //!
-//! 1. [`server`]: the whole: opens the store, tells the relay of its apps, closes.
-//! 2. [`backup`]: the whole database in one file, and back.
-//! 3. [`router`]: which path goes where; limits, request ids, rates.
+//! 1. [`server`]: the server as a whole: opens the store, registers apps with the relay, closes.
+//! 2. [`backup`]: backs up the whole database to one file, and restores it.
+//! 3. [`router`]: paths, limits, request ids, rates.
 //! 4. [`document`]: the OpenAPI document. Pure.
-//! 5. `document::operations`: the one table of the API's operations: what each needs and which refusals are its own.
+//! 5. `document::operations`: the table of the API's operations: what each needs, and its own refusals.
 //! 6. `document::examples`: examples of requests and answers. Pure.
-//! 7. `document::form`: what of an operation's form can be wrong. Pure.
-//! 8. `document::shape`: numbers, limits and parameters as JSON Schema has them.
-//! 9. [`guard`]: what holds for every operation, whoever carries it out.
-//! 10. `routes::admission`: those who wait let in, many by one request.
+//! 7. `document::form`: which form errors an operation can have. Pure.
+//! 8. `document::shape`: numbers, limits and parameters in JSON Schema.
+//! 9. [`guard`]: checks that apply to every operation.
+//! 10. `routes::admission`: admits waiting members, many per request.
 //! 11. `routes::api_keys`: API keys of an app.
 //! 12. `routes::apps`: apps.
-//! 13. `routes::audit`: the audit trail: of one app, and all of it for the operator.
+//! 13. `routes::audit`: the audit trail, of one app or, for the operator, of all.
 //! 14. `routes::keys`: keys of an app.
-//! 15. `routes::pages`: the pages that the binary carries: a front page and the reference.
+//! 15. `routes::pages`: the pages in the binary: a front page and the reference.
 //! 16. `routes::pages::files`: the files that pages load.
 //! 17. `routes::roles`: roles of an app, a new version for each change.
-//! 18. `routes::rooms`: rooms as the app's backend sees them.
+//! 18. `routes::rooms`: rooms, as the app's backend sees them.
 //! 19. `routes::revocations`: revocations of an app: made, listed, lifted.
-//! 20. `routes::tokens`: tokens: minted, and explained.
-//! 21. `routes::roles::change`: the newest roles of an app, and how they become others.
-//! 22. `routes::etag`: `ETag` and `If-Match` (RFC 9110 §13.1.1): a change is of what its caller saw, or refused.
+//! 20. `routes::tokens`: mints and explains tokens.
+//! 21. `routes::roles::change`: the newest roles of an app, and how they change.
+//! 22. `routes::etag`: `ETag` and `If-Match` (RFC 9110 §13.1.1): refuses to change what the caller has not seen.
 //! 23. [`routes`]: one file for each resource.
-//! 24. `routes::roles::views`: roles as they are asked for and shown.
-//! 25. `routes::body`: JSON bodies, their faults told as problems with the field that is wrong.
-//! 26. [`act`]: an act that began is carried through.
-//! 27. [`idempotency`]: a creation asked twice happens once.
-//! 28. [`caller`]: who asks, and may they.
-//! 29. [`issue`]: the one decision whether, and with what, a token is minted. Pure.
-//! 30. [`role_set`]: an app's roles read and changed. Pure.
-//! 31. [`state`]: what every request has in common.
-//! 32. [`storer`]: stores what the relay asks for before it answers.
-//! 33. `recorder::keeper`: keeps the trail within its bounds: by age, by bytes, and by the room that the disk has left.
-//! 34. `recorder::listener`: takes what the relay tells and what the API refuses, and hands it in.
-//! 35. [`recorder`]: the audit trail's one writer.
-//! 36. `recorder::events`: what the relay tells, as records. Pure.
-//! 37. `recorder::repeats`: what one source repeats is written once and then counted. Pure.
+//! 24. `routes::roles::views`: bodies of requests and answers about roles.
+//! 25. `routes::body`: JSON bodies; errors become problems that name the field.
+//! 26. [`act`]: finishes each act that has begun.
+//! 27. [`idempotency`]: a creation requested twice happens once.
+//! 28. [`caller`]: authenticates and authorizes callers.
+//! 29. [`issue`]: decides whether a token is minted, and with which claims. Pure.
+//! 30. [`role_set`]: reads and changes an app's roles. Pure.
+//! 31. [`state`]: what all requests share.
+//! 32. [`storer`]: stores the relay's revocations before it answers.
+//! 33. `recorder::keeper`: keeps the trail within its bounds: age, bytes, and free space on the disk.
+//! 34. `recorder::listener`: records the relay's events and the API's refusals.
+//! 35. [`recorder`]: the only writer of the audit trail.
+//! 36. `recorder::events`: converts the relay's events to records. Pure.
+//! 37. `recorder::repeats`: counts one source's repeats instead of writing each. Pure.
 //! 38. `recorder::writer`: the task that writes.
-//! 39. `recorder::gate`: whether the trail may grow.
-//! 40. [`revoker`]: what is revoked is loaded at the start, and let go of when it is over.
+//! 39. `recorder::gate`: decides whether the trail may grow.
+//! 40. [`revoker`]: loads revocations at the start, and deletes expired ones.
 //! 41. [`error`]: every refusal, and the only file with status codes.
-//! 42. `error::statuses`: the codes of the API's own, each with its status.
-//! 43. [`doors`]: what the doors know is what is stored.
+//! 42. `error::statuses`: the API's own codes, each with its status.
+//! 43. [`doors`]: keeps the doors in step with the store.
 //! 44. `store::audit`: the audit trail.
-//! 45. `store::audit::list`: records as they are read.
-//! 46. `routes::forms`: the forms of what other crates read and write, for the document alone.
-//! 47. `store::audit::prune`: the oldest records are deleted: few at a time, so that nothing that is written waits for long.
-//! 48. `store::clock`: the settled time as it was noted last.
+//! 45. `store::audit::list`: reads records.
+//! 46. `routes::forms`: schemas of other crates' types, for the document only.
+//! 47. `store::audit::prune`: deletes the oldest records, few at a time so that writes never wait for long.
+//! 48. `store::clock`: the last saved settled time.
 //! 49. `store::credentials`: API keys and the root credential.
-//! 50. `store::ledger`: revocations that somebody waits for: all that wait are one transaction, in few statements.
-//! 51. `store::replies`: answers to creations, kept so that asking again creates nothing.
+//! 50. `store::ledger`: writes awaited revocations, all in one transaction of few statements.
+//! 51. `store::replies`: saved answers to creations, so that a repeated request creates nothing.
 //! 52. `store::revocations`: revocations of apps.
-//! 53. `store::roles`: role sets of apps, a row for each version.
+//! 53. `store::roles`: role sets of apps, one row per version.
 //! 54. `store::apps`: apps and their keys.
 //! 55. [`store`]: the database.
-//! 56. `store::author`: who made a row.
-//! 57. `store::write`: how the database is written: one transaction of this process at a time.
-//! 58. `store::deployment`: which deployment a database is of: what a file is before it is opened, and what is noted of it.
+//! 56. `store::author`: the author of a row.
+//! 57. `store::write`: writes to the database: one transaction of this process at a time.
+//! 58. `store::deployment`: identifies a database file before it is opened.
 //! 59. `store::health`: whether the database can be written, and why not.
-//! 60. `store::error`: why the database did not do what it should. Pure.
-//! 61. [`record`]: what is recorded.
-//! 62. [`folder`]: the data folder, which one process has.
-//! 63. [`deployment`]: whether what lies in the folder is what was there.
-//! 64. [`under_way`]: acts and creations that began and are not done.
-//! 65. [`secret`]: secrets made, hashed and compared.
+//! 60. `store::error`: why a database operation failed. Pure.
+//! 61. [`record`]: audit records.
+//! 62. [`folder`]: the data folder, which one process uses.
+//! 63. [`deployment`]: checks that the folder still contains its own database.
+//! 64. [`under_way`]: acts and creations in progress.
+//! 65. [`secret`]: makes, hashes and compares secrets.
 //! 66. [`rates`]: rates by name.
-//! 67. [`metrics`]: what the server counts.
-//! 68. [`config`]: how the server is set up; every limit by name.
+//! 67. [`metrics`]: the server's counters.
+//! 68. [`config`]: the server's configuration: every limit, by name.
 
 mod act;
 mod backup;

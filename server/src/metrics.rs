@@ -1,4 +1,4 @@
-//! What the server counts. Counting decides nothing.
+//! The server's counters. They influence nothing.
 
 use std::{
     collections::BTreeMap,
@@ -6,11 +6,11 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-/// Every counter of the server, by name and labels.
+/// The server's counters, by name and labels.
 #[derive(Debug, Default)]
 pub(crate) struct Metrics(Mutex<BTreeMap<(&'static str, String), u64>>);
 
-/// Series that are kept, and one more for each name.
+/// Series that are kept separately; all others of a name share one more.
 const SERIES_MAX: usize = 4_096;
 
 const HELP: [(&str, &str); 4] = [
@@ -27,13 +27,13 @@ impl Metrics {
     fn add(&self, name: &'static str, labels: String, n: u64) {
         let mut counters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (name, labels);
-        // Every label is of a closed set; were one not, memory would stay bounded all the same.
+        // All labels come from closed sets; this bounds memory even if one did not.
         let room = counters.len() < SERIES_MAX || counters.contains_key(&key);
         let key = if room { key } else { (name, "{overflow=\"true\"}".into()) };
         *counters.entry(key).or_default() += n;
     }
 
-    /// `method` and `route` are of closed sets: the router's methods and paths, `other` and `none`.
+    /// `method` and `route` come from closed sets: the router's methods and paths, `other` and `none`.
     pub(crate) fn request(&self, method: &'static str, route: &str, status: u16) {
         self.add(
             HELP[0].0,
@@ -54,7 +54,7 @@ impl Metrics {
         self.add(HELP[3].0, String::new(), n);
     }
 
-    /// All of it in Prometheus' text format.
+    /// All counters in the Prometheus text format.
     pub(crate) fn render(&self) -> String {
         let counters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut out = String::new();
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn series_are_bounded_whatever_is_counted() {
+    fn the_number_of_series_is_bounded() {
         let metrics = Metrics::default();
         for n in 0..2 * SERIES_MAX {
             metrics.audit(&n.to_string(), 1);

@@ -1,4 +1,4 @@
-//! Rates by name, of which no more are kept than are needed or than there is room for. Decides nothing else.
+//! Rates by name, in bounded memory.
 
 use std::{
     collections::HashMap,
@@ -8,16 +8,16 @@ use std::{
 
 use stagedoor_wire::rate::{Bucket, Rate};
 
-/// How often full buckets, which are as good as none, are looked for at most.
+/// Full buckets carry no information; they are looked for at most this often.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
-/// Buckets that are kept before any are looked for.
+/// Buckets that are kept before full ones are looked for.
 const SWEEP_BUCKETS_MIN: usize = 1_000;
 
 /// A bucket for each name.
 #[derive(Debug)]
 pub(crate) struct Buckets {
     rate: Rate,
-    /// Names that are kept; further ones share one bucket.
+    /// Names that are counted separately; further ones share one bucket.
     names_max: usize,
     kept: Mutex<Kept>,
 }
@@ -25,14 +25,14 @@ pub(crate) struct Buckets {
 #[derive(Debug)]
 struct Kept {
     by_name: HashMap<Box<str>, Bucket>,
-    /// Of all further names together.
+    /// The bucket of all further names.
     others: Bucket,
-    /// At how many buckets the full ones are looked for, and not before when.
+    /// Full buckets are looked for above this number of buckets, and not before this time.
     sweep: (usize, Instant),
 }
 
 impl Buckets {
-    /// Buckets for names that strangers choose: of more than `names_max` the further ones share one.
+    /// Buckets for names that strangers choose: beyond `names_max`, further names share one.
     pub(crate) fn bounded(rate: Rate, names_max: usize) -> Self {
         let now = Instant::now();
         let kept = Kept {
@@ -43,12 +43,12 @@ impl Buckets {
         Self { rate, names_max, kept: Mutex::new(kept) }
     }
 
-    /// Buckets for names of which there are only as many as the store has.
+    /// Buckets for names that exist in the store, which bounds their number.
     pub(crate) fn of_known(rate: Rate) -> Self {
         Self::bounded(rate, usize::MAX)
     }
 
-    /// Takes one; how many are left, or how long to wait.
+    /// Takes one token; returns how many remain, or how long to wait.
     pub(crate) fn take(&self, name: &str) -> Result<u32, Duration> {
         let (now, rate) = (Instant::now(), self.rate);
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
@@ -72,7 +72,7 @@ impl Buckets {
         Ok(bucket.left(rate, now))
     }
 
-    /// The draft's `RateLimit-Policy`: the burst, over the time in which it refills.
+    /// The value of `RateLimit-Policy` (IETF draft): the burst, over the time in which it refills.
     pub(crate) fn policy(&self) -> String {
         let window_s = self.rate.burst.div_ceil(self.rate.per_s.max(1)).max(1);
         format!("\"default\";q={};w={window_s}", self.rate.burst)
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn full_buckets_are_forgotten_before_many_are_kept() {
+    fn full_buckets_are_dropped_before_many_are_kept() {
         let rate = Rate { per_s: 1_000_000, burst: 1 };
         for buckets in [Buckets::bounded(rate, 5_000), Buckets::of_known(rate)] {
             for n in 0..20_000 {

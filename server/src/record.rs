@@ -1,5 +1,5 @@
-//! What is recorded. A record holds texts within the bounds of what they name, and an app only where its
-//! caller was proven for it. What is not of its form is left out; its length is noted.
+//! Audit records. A record holds bounded texts, and names an app only if the caller was authenticated for it. A text
+//! that is malformed is left out and its length recorded.
 
 use std::{
     sync::Arc,
@@ -8,22 +8,21 @@ use std::{
 
 use stagedoor_bus::{Actor, AppLife, Text};
 
-/// Milliseconds since the Unix epoch, for what only notes when it happened; what is decided by time asks the clock of
-/// the bus.
+/// Milliseconds since the Unix epoch, only for recording when something happened; decisions use the bus's clock.
 pub(crate) fn unix_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |passed| passed.as_millis() as u64)
 }
 
-/// One record, to be written. Ids, never a token or a secret.
+/// A record to be written. It contains ids, never a token or a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Record {
-    /// When, Unix milliseconds.
+    /// When it happened, Unix milliseconds.
     pub(crate) at_ms: i64,
-    /// In whose trail it is; none: the operator alone reads it.
+    /// The app whose trail it belongs to; `None`: only the operator can read it.
     pub(crate) app: Option<AppLife>,
-    /// What happened: one of few words.
+    /// The kind of event, from a closed set.
     pub(crate) kind: Arc<str>,
-    /// `ok`, or the code that refused: one of few words.
+    /// `ok`, or the code of the refusal, from a closed set.
     pub(crate) code: Arc<str>,
     pub(crate) actor: Option<Actor>,
     pub(crate) room: Option<Text>,
@@ -33,7 +32,7 @@ pub(crate) struct Record {
     pub(crate) peer: Option<Text>,
     pub(crate) request_id: Option<Text>,
     pub(crate) detail: Option<Text>,
-    /// For how many events it stands.
+    /// How many events it stands for.
     pub(crate) count: u64,
 }
 
@@ -58,55 +57,55 @@ impl Default for Record {
 }
 
 impl Record {
-    /// Of events that were not recorded.
+    /// A record of events that could not be recorded.
     pub(crate) fn gap(events: u64) -> Self {
         Self { count: events, ..Self::now("events.dropped", "dropped") }
     }
 
-    /// Of something that happened now. Kinds and codes are words of the program's.
+    /// A record of something that happened now. Kinds and codes are constants of the program.
     pub(crate) fn now(kind: &str, code: &str) -> Self {
         Self { at_ms: unix_ms() as i64, kind: kind.into(), code: code.into(), ..Self::default() }
     }
 
-    /// In this app's trail.
+    /// The same, in this app's trail.
     pub(crate) fn of_app(self, app: AppLife) -> Self {
         Self { app: Some(app), ..self }
     }
 
-    /// With another code.
+    /// The same, with this code.
     pub(crate) fn with_code(self, code: &str) -> Self {
         Self { code: code.into(), ..self }
     }
 
-    /// About this room.
+    /// The same, about this room.
     pub(crate) fn room(mut self, room: &str) -> Self {
         self.room = Text::room(room);
         let kept = self.room.is_some();
         self.noted(kept, "room", room)
     }
 
-    /// About this user.
+    /// The same, about this user.
     pub(crate) fn user(mut self, user: &str) -> Self {
         self.user = Text::user(user);
         let kept = self.user.is_some();
         self.noted(kept, "user", user)
     }
 
-    /// About this role.
+    /// The same, about this role.
     pub(crate) fn role(mut self, role: &str) -> Self {
         self.role = Text::role(role);
         let kept = self.role.is_some();
         self.noted(kept, "role", role)
     }
 
-    /// About the token of this id.
+    /// The same, about the token with this id.
     pub(crate) fn jti(mut self, jti: &str) -> Self {
         self.jti = Text::jti(jti);
         let kept = self.jti.is_some();
         self.noted(kept, "jti", jti)
     }
 
-    /// With more in words.
+    /// The same, with more in words.
     pub(crate) fn detail(mut self, more: &str) -> Self {
         let all = match &self.detail {
             Some(detail) => Text::detail(format!("{} {more}", &**detail)),
@@ -114,7 +113,7 @@ impl Record {
         };
         match all {
             Some(all) => self.detail = Some(all),
-            // What is there already stays; of the rest its length.
+            // Existing details stay; of this one only the length is recorded.
             None if !more.is_empty() && more.len() > 32 => {
                 return self.detail(&format!("detail_bytes={}", more.len()));
             }
@@ -133,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_of_its_form_is_left_out_and_its_length_noted() {
+    fn a_malformed_text_is_left_out_and_its_length_recorded() {
         let long = "x".repeat(60_000);
         let record = Record::now("room.kick", "ok").room(&long).user("a\nb").role("host").jti("");
         assert_eq!((&record.room, &record.user, &record.jti), (&None, &None, &None));
@@ -142,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_detail_that_is_too_long_is_its_length() {
+    fn a_long_detail_is_replaced_by_its_length() {
         let record = Record::now("k", "ok").detail("kid=k1").detail(&"x".repeat(600));
         assert_eq!(record.detail.as_deref(), Some("kid=k1 detail_bytes=600"));
         let full = Record::now("k", "ok").detail(&"x".repeat(512)).detail("more");

@@ -1,6 +1,6 @@
-//! The audit trail's one writer. Records that come at the same time are committed in one transaction, and who
-//! asked waits for that commit; nobody waits for a second one. What is repeated is counted, and what cannot
-//! be written is counted too, so that no number is lost.
+//! The only writer of the audit trail. Records that arrive together are committed in one transaction, and each request
+//! waits for at most the commit that contains its record. Repeats and records that cannot be written are counted, so
+//! that the numbers always add up.
 
 pub(crate) mod events;
 pub(crate) mod gate;
@@ -19,36 +19,35 @@ use tokio::sync::{mpsc, oneshot};
 use self::{gate::Gate, writer::Committed};
 use crate::{error::ApiError, metrics::Metrics, record::Record, store::Store};
 
-/// Batches of records that nobody waits for, which wait to be taken.
+/// Batches of unawaited records that may queue.
 const BATCHES_WAITING_MAX: usize = 2;
 
-/// Where records are handed in.
+/// Hands records to the writer.
 #[derive(Clone, Debug)]
 pub(crate) struct Recorder {
-    asked: mpsc::Sender<(Record, Committed)>,
-    told: mpsc::Sender<Vec<Record>>,
+    awaited: mpsc::Sender<(Record, Committed)>,
+    unawaited: mpsc::Sender<Vec<Record>>,
     refusals: mpsc::Sender<Record>,
-    /// Refusals that found no place to wait.
+    /// Refusals that found the queue full.
     missed: Arc<AtomicU64>,
     gate: Arc<Gate>,
 }
 
-/// Where refusals are taken from, to be counted.
+/// Refusals to be counted.
 pub(crate) struct Refusals {
     waiting: mpsc::Receiver<Record>,
     missed: Arc<AtomicU64>,
 }
 
 impl Refusals {
-    /// How many found no place to wait since this was asked last.
+    /// How many refusals found the queue full since the last call.
     fn take_missed(&self) -> u64 {
         self.missed.swap(0, Ordering::Relaxed)
     }
 }
 
 impl Recorder {
-    /// A recorder, the refusals that are to be counted, and the task that writes, which ends when every recorder
-    /// is gone.
+    /// A recorder, the refusals to be counted, and the writer task, which ends when every recorder is dropped.
     pub(crate) fn start(
         store: Store,
         metrics: Arc<Metrics>,
@@ -59,20 +58,20 @@ impl Recorder {
         (recorder, refusals, tokio::spawn(writer::write(waiting, store, metrics, gate)))
     }
 
-    /// Whether what must be recorded may be done.
+    /// Whether acts that must be recorded are allowed.
     pub(crate) fn may_record(&self) -> Result<(), ApiError> {
         if self.gate.is_open() { Ok(()) } else { Err(ApiError::StoreUnavailable) }
     }
 
-    /// Hands a record in and waits until it is committed.
+    /// Hands in a record and waits until it is committed.
     pub(crate) async fn record(&self, record: Record) -> Result<(), ApiError> {
         self.may_record()?;
         let (committed, done) = oneshot::channel();
-        self.asked.send((record, committed)).await.map_err(|_| ApiError::StoreUnavailable)?;
+        self.awaited.send((record, committed)).await.map_err(|_| ApiError::StoreUnavailable)?;
         done.await.map_err(|_| ApiError::StoreUnavailable)
     }
 
-    /// Notes a refusal, without waiting: what one source repeats is counted.
+    /// Hands in a refusal without waiting; repeats from one source are counted.
     pub(crate) fn refused(&self, record: Record) {
         let count = record.count;
         if self.refusals.try_send(record).is_err() {
@@ -81,17 +80,17 @@ impl Recorder {
     }
 
     async fn hand_in(&self, records: Vec<Record>) {
-        // The writer ends last; records that come after it have nowhere to go.
-        let _ = self.told.send(records).await;
+        // The writer ends last, so later records have nowhere to go.
+        let _ = self.unawaited.send(records).await;
     }
 }
 
 fn channels(gate: Arc<Gate>, waiting_max: usize) -> (Recorder, Refusals, writer::Waiting) {
-    let (asked, asked_end) = mpsc::channel(waiting_max);
-    let (told, told_end) = mpsc::channel(BATCHES_WAITING_MAX);
+    let (awaited, awaited_end) = mpsc::channel(waiting_max);
+    let (unawaited, unawaited_end) = mpsc::channel(BATCHES_WAITING_MAX);
     let (refusals, refusals_end) = mpsc::channel(waiting_max);
     let missed = Arc::<AtomicU64>::default();
-    let waiting = writer::Waiting::new(asked_end, told_end);
+    let waiting = writer::Waiting::new(awaited_end, unawaited_end);
     let counted = Refusals { waiting: refusals_end, missed: missed.clone() };
-    (Recorder { asked, told, refusals, missed, gate }, counted, waiting)
+    (Recorder { awaited, unawaited, refusals, missed, gate }, counted, waiting)
 }

@@ -1,5 +1,4 @@
-//! What is revoked, told to the doors at the start, and let go of when it is over. Made and lifted it is by acts
-//! (`routes`) and by what the relay asks for (`storer`).
+//! Loads revocations into the doors at the start, and deletes expired ones. `routes` and `storer` make and lift them.
 
 use std::sync::Arc;
 
@@ -8,10 +7,10 @@ use stagedoor_token::AppId;
 
 use crate::store::{Store, StoreError};
 
-/// Rows that are read at a time.
+/// Rows read at a time.
 const ROWS_AT_A_TIME: u32 = 10_000;
 
-/// What is revoked, as a whole.
+/// The revocations of all apps.
 pub(crate) struct Revoker {
     store: Store,
     bus: Arc<dyn Bus>,
@@ -22,7 +21,7 @@ impl Revoker {
         Self { store, bus }
     }
 
-    /// Tells the doors of everything that is stored, also of what is over by today's calendar: that may be wrong.
+    /// Loads all stored revocations into the doors, including those that today's clock calls expired: it may be wrong.
     pub(crate) async fn load(&self) -> Result<(), StoreError> {
         let mut after = (AppId(0), 0);
         loop {
@@ -33,7 +32,7 @@ impl Revoker {
         }
     }
 
-    /// Lets go of what was over at the settled time, in the list and in the store.
+    /// Deletes what had expired at the settled time, from the list and the store.
     pub(crate) async fn forget(&self, settled_s: u64) -> Result<u64, StoreError> {
         self.bus.revocations().forget(settled_s);
         self.store.prune_revocations(settled_s).await
@@ -76,7 +75,7 @@ mod tests {
         Doors::new(bus.clone(), Arc::default())
     }
 
-    /// Its number; `None` where the app is not there.
+    /// Its number; `None` if the app does not exist.
     async fn add(store: &Store, doors: &Doors, entry: Revocation) -> Option<u64> {
         let mut tx = store.begin().await.expect("begun");
         let mut row = RevocationRow::new(entry, &Actor::Root);
@@ -96,7 +95,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_over_leaves_list_and_store_and_the_rest_is_loaded_again() {
+    async fn expired_entries_are_deleted_and_the_rest_loaded_again() {
         let (store, _folder) = with_an_app().await;
         let (bus, _ends) = LocalBus::new();
         let (revoker, doors) = (Revoker::new(store.clone(), bus.clone()), doors_of(&bus));
@@ -119,8 +118,8 @@ mod tests {
             (NOW_S + REVOCATION_KEPT_S, 1),
         ] {
             let listed = store.revocations(AppId(1), u64::MAX, now_s, 9).await.expect("rows");
-            assert_eq!(listed.len(), left, "{now_s}: over, though not let go of");
-            revoker.forget(now_s).await.expect("let go of");
+            assert_eq!(listed.len(), left, "{now_s}: expired, but not deleted yet");
+            revoker.forget(now_s).await.expect("deleted");
             let stored = store.all_revocations((AppId(0), 0), 9).await.expect("rows");
             assert_eq!((bus.revocations().len(), stored.len()), (left, left), "{now_s}");
             let (again, _ends) = LocalBus::new();
@@ -132,7 +131,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_lift_leaves_what_else_is_said_of_its_target() {
+    async fn a_lift_leaves_other_revocations_of_its_target() {
         let (store, _folder) = with_an_app().await;
         let (bus, _ends) = LocalBus::new();
         let doors = doors_of(&bus);

@@ -1,5 +1,4 @@
-//! An app's roles read and changed. Pure: keeps nothing, asks nobody. What is refused is refused with the
-//! role and the field.
+//! Reads and changes an app's roles. Pure. A refusal names the role and the field.
 
 use std::collections::BTreeMap;
 
@@ -11,26 +10,28 @@ use stagedoor_token::{
 
 use crate::error::ApiError;
 
-/// What stands in paths where a role's name may stand.
+/// Reserved in paths where a role's name may stand.
 const VERSIONS: &str = "versions";
 
 fn invalid(field: Field, detail: String) -> ApiError {
     ApiError::Invalid { code: "roles_invalid", detail: detail.into() }.at(field)
 }
 
-/// A role set, from a JSON list of at least one and at most `roles_max` templates, which a body calls `roles`.
+/// A role set, from the JSON list `roles` of 1 to `roles_max` templates.
 pub(crate) fn read(text: &str, roles_max: usize) -> Result<Roles, ApiError> {
     let set = Field::of("roles");
     let templates: Vec<Box<RawValue>> = serde_json::from_str(text)
-        .map_err(|_| invalid(set, "a role set is a list of templates".into()))?;
+        .map_err(|_| invalid(set, "a role set must be a list of templates".into()))?;
     if !(1..=roles_max).contains(&templates.len()) {
-        return Err(invalid(set, format!("a role set has 1 to {roles_max} roles")));
+        return Err(invalid(set, format!("a role set must have 1 to {roles_max} roles")));
     }
     let mut names = BTreeMap::new();
     for (at, raw) in templates.iter().enumerate() {
         let role = read_at(raw, set.element(at), &format!("template {at}"))?;
         if &**role.name() == VERSIONS {
-            let detail = format!("a role is not called `{VERSIONS}`: its path is another's");
+            let detail = format!(
+                "a role cannot be called `{VERSIONS}`, because that path lists the versions"
+            );
             return Err(invalid(set.element(at).member("role"), detail));
         }
         if names.insert(role.name().clone(), at).is_some() {
@@ -41,7 +42,7 @@ pub(crate) fn read(text: &str, roles_max: usize) -> Result<Roles, ApiError> {
     Roles::from_json(text).map_err(|error| invalid(set, without_place(&error)))
 }
 
-/// One template, which a body calls so.
+/// One template, called `field` in the body.
 pub(crate) fn read_one(raw: &RawValue) -> Result<Role, ApiError> {
     read_at(raw, Field::of("template"), "the template")
 }
@@ -50,10 +51,10 @@ fn read_at(raw: &RawValue, here: Field, called: &str) -> Result<Role, ApiError> 
     serde_json::from_str(raw.get()).map_err(|error| {
         let fields = serde_json::from_str::<BTreeMap<String, Value>>(raw.get()).unwrap_or_default();
         let name = fields.get("role").and_then(Value::as_str);
-        // A name that is none may be of any length.
+        // An invalid name may be of any length.
         let name = name.filter(|name| name.len() <= 32);
         let role = name.map_or_else(|| called.to_owned(), |name| format!("role `{name}`"));
-        // For people by its place in the template, for programs by its place in the body.
+        // `detail` names its place in the template, `field` its place in the body.
         let reason = template_flaw(raw.get(), Field::WHOLE)
             .map_or_else(|| without_place(&error), |flaw| flaw.to_string());
         let field = template_flaw(raw.get(), here).map_or(here, Flaw::field);
@@ -61,19 +62,19 @@ fn read_at(raw: &RawValue, here: Field, called: &str) -> Result<Role, ApiError> 
     })
 }
 
-/// What serde says, without the line and column of a text that nobody sees.
+/// Serde's message without line and column, which refer to a text that the caller does not see.
 fn without_place(error: &serde_json::Error) -> String {
     let text = error.to_string();
     text.rsplit_once(" at line ").map_or(text.clone(), |(reason, _)| reason.to_owned())
 }
 
-/// A role set as it is stored.
+/// A role set in its stored form.
 pub(crate) fn write<'a>(roles: impl IntoIterator<Item = &'a Role>) -> Result<String, ApiError> {
     let roles: Vec<&Role> = roles.into_iter().collect();
     serde_json::to_string(&roles).map_err(|_| ApiError::Internal)
 }
 
-/// The set with this role as given, new or instead of the one of its name.
+/// The set with this role added, or in place of the one with its name.
 pub(crate) fn with(roles: &Roles, role: &Role, roles_max: usize) -> Result<Roles, ApiError> {
     let others = roles.iter().filter(|other| other.name() != role.name());
     read(&write(others.chain([role]))?, roles_max)
@@ -103,7 +104,7 @@ mod tests {
     #[test]
     fn a_refused_set_names_the_role_and_the_field() {
         for (set, field, begins) in [
-            (r#"[{"role":"versions"}]"#, "roles[0].role", "a role is not called `versions`"),
+            (r#"[{"role":"versions"}]"#, "roles[0].role", "a role cannot be called `versions`"),
             (
                 r#"[{"role":"a"},{"role":"b","rank":-1}]"#,
                 "roles[1].rank",
@@ -142,12 +143,12 @@ mod tests {
                 "roles[2].role",
                 "the role `a` is given twice",
             ),
-            (r#"{"role":"a"}"#, "roles", "a role set is a list of templates"),
-            ("[]", "roles", "a role set has 1 to 3 roles"),
+            (r#"{"role":"a"}"#, "roles", "a role set must be a list of templates"),
+            ("[]", "roles", "a role set must have 1 to 3 roles"),
             (
                 r#"[{"role":"a"},{"role":"b"},{"role":"c"},{"role":"d"}]"#,
                 "roles",
-                "a role set has 1 to 3",
+                "a role set must have 1 to 3",
             ),
         ] {
             let (named, detail) = refusal(set);
@@ -157,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn one_role_is_put_replaced_and_taken_out() {
+    fn a_role_is_added_replaced_and_removed() {
         let roles = read(r#"[{"role":"a"},{"role":"b"}]"#, 2).expect("a set");
         let role = serde_json::from_str(r#"{"role":"b","rank":7}"#).expect("a template");
         let changed = with(&roles, &role, 2).expect("a set");

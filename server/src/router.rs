@@ -1,4 +1,4 @@
-//! Which path goes where; request ids, rates, and the body of every problem.
+//! Routes paths, gives requests their ids, enforces rates, and writes problem bodies.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -44,11 +44,11 @@ const REQUEST_ID_BYTES_MAX: usize = 64;
     info(
         title = "Stagedoor",
         description = "Room tokens, apps, keys, rooms. Every refusal is a problem body (RFC 9457) with a stable `code`; \
-                       `spec/codes.md` says what each means and what to change. A refusal of what is no HTTP request (400, 414, 431) is a problem too.\n\n\
-                       Times: a field that ends in `_ms` is a moment in Unix milliseconds, one that ends in `_at` a moment in Unix seconds (so are `at` and `now`), \
-                       one that ends in `_s` or begins with `ttl_s` a length in seconds; `iat`, `nbf`, `exp` and `max_stay` are claims of a token and as RFC 7519 has them.\n\n\
-                       `null` in a body means as much as leaving the field out, except in a `PATCH`, where what is left out stays as it is and `null` is refused.\n\n\
-                       `Idempotency-Key` is honoured by each operation that lists it; every other `POST` and `PATCH` refuses it with 400 `idempotency_unsupported`.",
+                       `spec/codes.md` says what each means and what to change. Malformed HTTP (400, 414, 431) is answered with a problem too.\n\n\
+                       Times: fields that end in `_ms` are Unix milliseconds; fields that end in `_at`, and `at` and `now`, are Unix seconds; \
+                       fields that end in `_s` or begin with `ttl_s` are durations in seconds; `iat`, `nbf`, `exp` and `max_stay` are a token's claims, as in RFC 7519.\n\n\
+                       `null` in a body means the same as leaving the field out, except in a `PATCH`, where a field left out keeps its value and `null` is refused.\n\n\
+                       Operations that list `Idempotency-Key` honour it; every other `POST` and `PATCH` refuses it with 400 `idempotency_unsupported`.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
     ),
     components(schemas(Problem))
@@ -94,10 +94,10 @@ pub fn openapi() -> String {
     serde_json::to_string_pretty(&document).unwrap_or_default() + "\n"
 }
 
-/// Every path of the server.
+/// All paths of the server.
 pub(crate) fn router(state: Arc<AppState>) -> Router {
     let (api, handlers) = api().split_for_parts();
-    // Written once: a hundred clients that do not read it hold one piece of memory.
+    // Serialized once: a hundred slow clients share one piece of memory.
     let document = Bytes::from(document(&handlers, &state.config).to_string());
     api.route_layer(from_fn_with_state(state.clone(), guard))
         .route_layer(from_fn_with_state(state.clone(), carry_through))
@@ -115,10 +115,10 @@ pub(crate) fn router(state: Arc<AppState>) -> Router {
         .with_state(state)
 }
 
-/// Gives every request an id, writes problems, counts answers.
+/// Gives every request an id, writes problem bodies, counts answers.
 async fn identify(
     State(state): State<Arc<AppState>>,
-    // Nothing where no path matched.
+    // `None` if no path matched.
     asked: Result<RawPathParams, RawPathParamsRejection>,
     mut request: Request,
     next: Next,
@@ -150,7 +150,7 @@ async fn identify(
     response
 }
 
-/// Says in the log what was refused: ids alone, as far as they are of the form of ids.
+/// Logs a refusal: only ids, and only well-formed ones.
 fn log_refused(
     problem: &Problem,
     asked: Option<&RawPathParams>,
@@ -167,7 +167,7 @@ fn log_refused(
     );
 }
 
-/// A method as a label, of which there are few: what strangers invent is all the same.
+/// A method as a label from a closed set; unknown methods share one.
 fn label(method: &Method) -> &'static str {
     match method.as_str() {
         "GET" => "GET",
@@ -181,8 +181,8 @@ fn label(method: &Method) -> &'static str {
     }
 }
 
-/// Finds out who asks, and whether not too often. The credential is looked at first: failures of others, from the
-/// same address or with the same id, never refuse one that is good.
+/// Authenticates the caller and checks its rate. The credential is checked first, so that other callers' failures, from
+/// the same address or with the same id, never block a valid one.
 async fn authenticate(
     State(state): State<Arc<AppState>>,
     mut request: Request,
@@ -219,7 +219,7 @@ async fn authenticate(
     response
 }
 
-/// Counts a failed authentication, of an address and of a credential's id; within their rates it is recorded.
+/// Counts a failed authentication of an address and of a credential's id; within their rates it is recorded.
 fn failed(
     state: &AppState,
     error: ApiError,

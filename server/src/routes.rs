@@ -1,4 +1,4 @@
-//! One file for each resource. Parses, asks, answers; every decision is made further down.
+//! One file per resource. Handlers parse, call, and answer; decisions are made further down.
 
 pub(crate) mod admission;
 pub(crate) mod api_keys;
@@ -39,7 +39,7 @@ use crate::{
     store::{apps::AppRow, write::Tx},
 };
 
-/// Path parameters, their faults told as problems.
+/// Path parameters; errors become problems.
 pub(crate) struct Path<T>(pub(crate) T);
 
 impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
@@ -56,7 +56,7 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
     }
 }
 
-/// A request that only reads, whose caller is known: what its handler needs.
+/// What the handler of an authenticated request that only reads needs.
 pub(crate) struct Reader {
     pub(crate) state: Arc<AppState>,
     pub(crate) caller: Caller,
@@ -69,13 +69,13 @@ impl FromRequestParts<Arc<AppState>> for Reader {
         parts: &mut Parts,
         state: &Arc<AppState>,
     ) -> Result<Self, ApiError> {
-        // The router finds out before anything is routed.
+        // The router authenticates before it routes.
         let caller = parts.extensions.get::<Caller>().cloned().ok_or(ApiError::Internal)?;
         Ok(Self { state: state.clone(), caller })
     }
 }
 
-/// The path of a room: `/v1/apps/{app}/rooms/{room}`, and what follows.
+/// The path of a room: `/v1/apps/{app}/rooms/{room}`, with or without more segments.
 pub(crate) struct RoomPath {
     pub(crate) app: AppId,
     pub(crate) room: String,
@@ -90,7 +90,7 @@ impl<S: Send + Sync> FromRequestParts<S> for RoomPath {
     }
 }
 
-/// The path of a member: `/v1/apps/{app}/rooms/{room}/members/{user}`, and what follows.
+/// The path of a member: `/v1/apps/{app}/rooms/{room}/members/{user}`, with or without more segments.
 pub(crate) struct MemberPath {
     pub(crate) app: AppId,
     pub(crate) room: String,
@@ -106,11 +106,11 @@ impl<S: Send + Sync> FromRequestParts<S> for MemberPath {
     }
 }
 
-/// Which part of a path is not what it must be, of a route such as `/v1/apps/{app}`.
+/// Names the part of a path that is wrong, for a route such as `/v1/apps/{app}`.
 fn path_fault(rejection: &PathRejection, route: &str) -> String {
     let part = |at: usize| route.split(['{', '}']).skip(1).step_by(2).nth(at).unwrap_or("it");
     let PathRejection::FailedToDeserializePathParams(error) = rejection else {
-        return "the path is not of its form".into();
+        return "the path is malformed".into();
     };
     match error.kind() {
         ErrorKind::InvalidUtf8InPathParam { key } => format!("`{key}` in the path must be UTF-8"),
@@ -120,11 +120,11 @@ fn path_fault(rejection: &PathRejection, route: &str) -> String {
         ErrorKind::ParseError { expected_type, .. } => {
             format!("`{}` in the path must be {}", part(0), plain(expected_type))
         }
-        _ => "the path is not of its form".into(),
+        _ => "the path is malformed".into(),
     }
 }
 
-/// Query parameters, their faults told as problems.
+/// Query parameters; errors become problems.
 pub(crate) struct Query<T>(pub(crate) T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
@@ -140,19 +140,19 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     }
 }
 
-/// A field of a `PATCH` that is there: `null` is no value of it.
+/// A field that is present in a `PATCH`, where `null` is not a value.
 fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(value: D) -> Result<Option<T>, D::Error> {
     T::deserialize(value).map(Some)
 }
 
-/// Which page.
+/// Which page to return.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Paging {
-    /// Entries at most; 50 unless asked.
+    /// Entries on the page at most; 50 by default.
     limit: Option<u32>,
-    /// The `next` of the page before.
+    /// The `next` of the previous page.
     after: Option<String>,
 }
 
@@ -161,15 +161,15 @@ pub(crate) struct Paging {
 pub(crate) struct Page<T> {
     /// The entries.
     items: Vec<T>,
-    /// Give it as `after` for the next page; `null` on the last.
+    /// Pass it as `after` to get the next page; `null` on the last page.
     next: Option<String>,
 }
 
 const PAGE_ENTRIES_DEFAULT: u32 = 50;
-/// Digits of the largest number of 64 bits.
+/// Digits of the largest 64-bit number.
 const DIGITS_MAX: usize = 20;
 
-/// How many entries a page has.
+/// The number of entries on a page.
 fn page_limit(config: &Config, limit: Option<u32>) -> Result<u32, ApiError> {
     let max = config.page_entries_max;
     let limit = limit.unwrap_or(PAGE_ENTRIES_DEFAULT.min(max));
@@ -178,13 +178,13 @@ fn page_limit(config: &Config, limit: Option<u32>) -> Result<u32, ApiError> {
     } else {
         Err(ApiError::Malformed {
             code: "query_invalid",
-            detail: format!("`limit` is 1 to {max}").into(),
+            detail: format!("`limit` must be 1 to {max}").into(),
         })
     }
 }
 
 impl<T> Page<T> {
-    /// A page of at most `limit` of `items`, of which one more was fetched to see whether more follow.
+    /// A page of at most `limit` of `items`, of which one more was read to see whether more follow.
     fn cut(mut items: Vec<T>, limit: u32, name: impl Fn(&T) -> String) -> Self {
         let more = items.len() > limit as usize;
         items.truncate(limit as usize);
@@ -193,7 +193,7 @@ impl<T> Page<T> {
     }
 }
 
-/// A number in digits alone; one beyond all numbers is as good as the largest.
+/// A number in digits only; numbers beyond 64 bits become the largest.
 fn number(digits: &str) -> Option<u64> {
     let is_number = (1..=DIGITS_MAX).contains(&digits.len())
         && digits.bytes().all(|byte| byte.is_ascii_digit());
@@ -204,7 +204,7 @@ fn number(digits: &str) -> Option<u64> {
 fn number_after(after: Option<&str>) -> Result<Option<u64>, ApiError> {
     let malformed = ApiError::Malformed {
         code: "query_invalid",
-        detail: "`after` is the `next` of a page: a number".into(),
+        detail: "`after` must be the number in `next` of the previous page".into(),
     };
     after.map_or(Ok(None), |after| number(after).map(Some).ok_or(malformed))
 }
@@ -213,23 +213,23 @@ fn app_unknown() -> ApiError {
     ApiError::NotFound { code: "app_unknown", detail: "there is no such app" }
 }
 
-/// A name that people gave: not empty, bounded, without control characters.
+/// A name chosen by people: not empty, bounded, without control characters.
 fn check_name(config: &Config, name: &str) -> Result<(), ApiError> {
     let bytes_max = config.name_bytes_max;
     if name.is_empty() || name.len() > bytes_max || name.chars().any(char::is_control) {
-        let detail = format!("`name` is 1 to {bytes_max} bytes without control characters");
+        let detail = format!("`name` must be 1 to {bytes_max} bytes without control characters");
         let error = ApiError::Invalid { code: "name_invalid", detail: detail.into() };
         return Err(error.at("name"));
     }
     Ok(())
 }
 
-/// An app as it is now.
+/// Reads an app.
 async fn app_row(state: &AppState, id: AppId) -> Result<AppRow, ApiError> {
     state.store.app(id).await?.ok_or_else(app_unknown)
 }
 
-/// An app as a transaction finds it.
+/// Reads an app within a transaction.
 async fn app_in(tx: &mut Tx, id: AppId) -> Result<AppRow, ApiError> {
     tx.app(id).await?.ok_or_else(app_unknown)
 }

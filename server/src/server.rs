@@ -1,4 +1,4 @@
-//! The whole server: opens the store, tells the relay of its apps, closes.
+//! The server as a whole: opens the store, registers apps with the relay, closes.
 
 use std::{
     path::PathBuf,
@@ -45,34 +45,34 @@ use crate::{
     under_way::Acts,
 };
 
-/// How long each part of closing may take.
+/// How long each step of closing may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
-/// How far the settled time goes on before it is noted again.
+/// How far the settled time advances before it is saved again.
 const SETTLED_NOTED_MS: u64 = 10 * 60 * 1_000;
-/// Apps that are told to the relay at a time.
+/// Apps registered with the relay at a time.
 const APPS_AT_A_TIME: u32 = 500;
 
-/// Why the server did not open, or an app was not made.
+/// Why the server did not open, or an app was not created.
 #[derive(Debug, Error)]
 pub enum OpenError {
     /// The data folder.
     #[error(transparent)]
     Folder(#[from] FolderError),
     /// The database.
-    #[error("the data folder is not usable: {0}")]
+    #[error("the data folder cannot be used: {0}")]
     Store(String),
-    /// What lies in the data folder is not the database that was there.
-    #[error("the data folder {folder}: {why}", folder = folder.display())]
+    /// The data folder does not contain its own database.
+    #[error("the data folder {folder} cannot be used: {why}", folder = folder.display())]
     NotTheDatabase {
-        /// Which.
+        /// The folder.
         folder: PathBuf,
-        /// What it is, and what to do.
+        /// The finding, and what to do.
         why: NotTheDatabase,
     },
-    /// The root credential, which does not count if it was shown.
-    #[error("the root credential was not made: {0}")]
+    /// The root credential; one that was shown is not valid.
+    #[error("could not make the root credential: {0}")]
     Root(String),
-    /// An app, a key or a credential.
+    /// The app, key or credential.
     #[error("refused: {0}")]
     Refused(&'static str),
 }
@@ -83,23 +83,23 @@ impl From<ApiError> for OpenError {
     }
 }
 
-/// Why the server is of no use now.
+/// Why the server cannot work now.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum NotReady {
-    /// Writes fail, for this reason.
+    /// Writes fail for this reason.
     #[error("the store cannot be written: {0}")]
     Unwritable(String),
     /// Reads fail.
-    #[error("the store does not answer")]
+    #[error("the store cannot be read")]
     Unreadable,
-    /// The disk has less room than it must have, or the audit trail has none left.
-    #[error("what must be recorded cannot be: the disk or the audit trail is full")]
+    /// Acts that must be recorded are refused, because the disk or the audit trail is full.
+    #[error("nothing can be recorded, because the disk or the audit trail is full")]
     Unrecordable,
 }
 
-/// What of an app can be used now.
+/// What a client of an app needs now.
 pub struct Usable {
-    /// The id of the key that signs.
+    /// The id of the current key.
     pub kid: String,
     /// Its secret, base64url without padding.
     pub secret: String,
@@ -111,14 +111,14 @@ pub struct Usable {
 pub struct Server {
     state: Arc<AppState>,
     tasks: Vec<JoinHandle<()>>,
-    /// Those that are told to close, in the order in which they are.
+    /// Tasks to close, in this order.
     ending: Vec<(oneshot::Sender<()>, JoinHandle<()>)>,
     writer: JoinHandle<()>,
 }
 
 impl Server {
-    /// Opens the data folder, which no other process may have, and tells the relay of every app. `events` are what
-    /// the relay tells, `stores` what it asks to be stored.
+    /// Opens the data folder, locking out other processes, and registers every app with the relay. `events` are the
+    /// relay's events, `stores` its requests to store revocations.
     pub async fn open(
         config: Config,
         bus: Arc<dyn Bus>,
@@ -161,7 +161,7 @@ impl Server {
             config,
         });
         state.revoker.load().await.map_err(ApiError::from)?;
-        tell_apps(&state).await?;
+        register_apps(&state).await?;
         let (close_storer, closing) = oneshot::channel();
         let storer = Storer::new(state.store.clone(), state.doors.clone(), gate.clone());
         let storing = tokio::spawn(storer.serve(stores, closing));
@@ -176,8 +176,8 @@ impl Server {
         Ok(Self { state, tasks, ending, writer })
     }
 
-    /// Makes the operator's root credential, unless there is one. To be called once all else has succeeded: it is
-    /// given to `show`, and counts when that has succeeded.
+    /// Makes the operator's root credential, unless it exists. Call it once everything else has succeeded: the
+    /// credential is passed to `show`, and becomes valid only if that succeeds.
     pub async fn first_root(
         &self,
         show: impl FnOnce(&str) -> std::io::Result<()>,
@@ -185,8 +185,8 @@ impl Server {
         set_root(&self.state.store, false, show).await
     }
 
-    /// Puts another root credential in the place of the one that is there, in a data folder that no process has.
-    /// It is given to `show`, and counts when that has succeeded.
+    /// Replaces the root credential in a data folder that no process is using. The new one is passed to `show`, and
+    /// becomes valid only if that succeeds.
     pub async fn reset_root(
         folder: DataFolder,
         config: &Config,
@@ -198,13 +198,12 @@ impl Server {
         Ok(())
     }
 
-    /// Every path of the HTTP API and its pages. A request's peer is read from its extension
-    /// `std::net::SocketAddr`.
+    /// All paths of the HTTP API and its pages. A request's peer must be in its extension `std::net::SocketAddr`.
     pub fn router(&self) -> axum::Router {
         router::router(self.state.clone())
     }
 
-    /// Makes an app with its first key.
+    /// Creates an app with its first key.
     pub async fn create_app(&self, name: &str) -> Result<AppCreated, OpenError> {
         let mut tx = self.state.store.begin().await.map_err(ApiError::from)?;
         let created = apps::make(&self.state.config, &mut tx, &NewApp::named(name)).await?;
@@ -215,7 +214,7 @@ impl Server {
         Ok(created)
     }
 
-    /// Makes an API key of an app.
+    /// Creates an API key of an app.
     pub async fn create_api_key(
         &self,
         app: u32,
@@ -234,7 +233,7 @@ impl Server {
         Ok(created)
     }
 
-    /// What signs an app's tokens, and the roles that they can name, now; `None` if the app is not there.
+    /// The current key of an app and the roles that its tokens can name; `None` if the app does not exist.
     pub async fn usable(&self, app: u32) -> Result<Option<Usable>, OpenError> {
         let keys = self.state.store.keys(AppId(app)).await.map_err(ApiError::from)?;
         let current = keys.into_iter().find(|key| key.state == KeyState::Current);
@@ -247,12 +246,12 @@ impl Server {
         Ok(Some(Usable { kid: key.kid, secret: secret::encode(&key.secret), roles }))
     }
 
-    /// Makes the front page that of `dev`: its next steps name this app. The first app counts.
+    /// Makes the front page the one of `dev`, whose next steps name this app. Only the first call counts.
     pub fn show_dev(&self, app: u32) {
         self.state.dev_app.get_or_init(|| AppId(app));
     }
 
-    /// Whether a credential is one of the API's, now.
+    /// Whether a credential is valid for the API now.
     pub async fn knows(&self, credential: &str) -> bool {
         match Presented::parse(credential) {
             Ok(presented) => presented.caller(&self.state).await.is_ok(),
@@ -260,7 +259,7 @@ impl Server {
         }
     }
 
-    /// Whether the store can be read and written. While writes fail, one is tried now and then.
+    /// Whether the store can be read and written. While writes fail, one is attempted now and then.
     pub async fn ready(&self) -> Result<(), NotReady> {
         if let Err(error) = self.state.store.writable().await {
             let reason =
@@ -273,34 +272,33 @@ impl Server {
         if self.state.store.answers().await { Ok(()) } else { Err(NotReady::Unreadable) }
     }
 
-    /// Everything the server counts, in Prometheus' text format.
+    /// The server's counters, in the Prometheus text format.
     pub fn metrics(&self) -> String {
         self.state.metrics.render()
     }
 
-    /// Writes what waits, and lets go of the database. To be called when the relay and the listener are
-    /// done.
+    /// Writes what is queued and closes the database. Call it when the relay and the listener have ended.
     pub async fn close(self) {
         self.state.acts.end(CLOSE_TIMEOUT).await;
         for (close, ending) in self.ending {
             drop(close);
-            // Nothing here may hold the process: a request that hangs, or a disk that does.
+            // Neither a request nor a disk that hangs may keep the process from ending.
             let _ = tokio::time::timeout(CLOSE_TIMEOUT, ending).await;
         }
         self.tasks.iter().for_each(JoinHandle::abort);
         for task in self.tasks {
-            // An aborted task ends with an error, as meant.
+            // An aborted task ends with an error, as intended.
             let _ = task.await;
         }
         let store = self.state.store.clone();
         drop(self.state);
-        // It ends when the last recorder is gone.
+        // It ends when the last recorder is dropped.
         let _ = tokio::time::timeout(CLOSE_TIMEOUT, self.writer).await;
         store.close().await;
     }
 }
 
-/// A record of what the process itself does in an app.
+/// A record of an act of the process itself in an app.
 fn own_record(app: AppLife, kind: &str) -> Record {
     Record { actor: Some(Actor::System), ..Record::now(kind, "ok").of_app(app) }
 }
@@ -330,7 +328,8 @@ async fn set_root(
     let kind = if anew { "root.reset" } else { "root.create" };
     let record = Record { actor: Some(Actor::System), ..Record::now(kind, "ok") };
     tx.add_record(record).await.map_err(failed)?;
-    // Shown and not committed it is made again at the next start; committed and not shown it would be lost.
+    // If it is shown but not committed, the next start makes another; if it were committed first, it could be lost
+    // unseen.
     show(&format!("{ROOT_PREFIX}{secret}"))
         .map_err(|error| OpenError::Root(format!("it could not be shown: {error}")))?;
     tx.commit().await.map(drop).map_err(failed)?;
@@ -338,14 +337,14 @@ async fn set_root(
     Ok(())
 }
 
-/// Marks the folder with what its database has. One that lags behind finds less, and nothing that is not so.
+/// Saves the database's facts in the marker. An outdated marker finds fewer faults, but never a false one.
 async fn note(store: &Store) {
     if let Err(error) = store.mark().await {
-        tracing::warn!(%error, "what the folder has was not noted");
+        tracing::warn!(%error, "could not update the folder's marker file");
     }
 }
 
-async fn tell_apps(state: &AppState) -> Result<(), OpenError> {
+async fn register_apps(state: &AppState) -> Result<(), OpenError> {
     let mut after = 0;
     loop {
         let apps = state.store.apps(after, APPS_AT_A_TIME).await.map_err(ApiError::from)?;
@@ -353,7 +352,7 @@ async fn tell_apps(state: &AppState) -> Result<(), OpenError> {
         after = last.id.0;
         for app in &apps {
             state.bus.revocations().raise(app.id, app.generation);
-            state.tell_app(app).await?;
+            state.register_app(app).await?;
         }
     }
 }
@@ -364,14 +363,14 @@ async fn forget(state: Arc<AppState>) {
     loop {
         let settled_ms = state.bus.clock().settled_ms();
         match state.revoker.forget(settled_ms / 1_000).await {
-            Ok(revocations) => tracing::debug!(revocations, "revocations that are over let go of"),
-            Err(error) => tracing::warn!(%error, "revocations that are over were not let go of"),
+            Ok(revocations) => tracing::debug!(revocations, "deleted expired revocations"),
+            Err(error) => tracing::warn!(%error, "could not delete expired revocations"),
         }
         if settled_ms.abs_diff(noted_ms) >= SETTLED_NOTED_MS {
             note(&state.store).await;
             match state.store.note_settled(settled_ms).await {
                 Ok(()) => noted_ms = settled_ms,
-                Err(error) => tracing::warn!(%error, "the settled time was not noted"),
+                Err(error) => tracing::warn!(%error, "could not save the settled time"),
             }
         }
         tokio::time::sleep(interval).await;

@@ -1,4 +1,4 @@
-//! What every request has in common.
+//! What all requests share.
 
 use std::sync::{Arc, OnceLock};
 
@@ -17,7 +17,7 @@ use crate::{
     under_way::{Acts, Marks},
 };
 
-/// The state.
+/// The shared state.
 pub(crate) struct AppState {
     pub(crate) config: Config,
     pub(crate) store: Store,
@@ -45,7 +45,7 @@ impl AppState {
         self.bus.clock().unix_s()
     }
 
-    /// Commits what was done to an app, and tells the doors what it is now.
+    /// Commits a change to an app, and updates the doors.
     pub(crate) async fn commit_app(&self, mut tx: Tx, id: AppId) -> Result<(), ApiError> {
         let row = tx.app(id).await?.ok_or(ApiError::Internal)?;
         let (keys, roles) = (tx.keys(id).await?, tx.role_set(id).await?);
@@ -53,8 +53,8 @@ impl AppState {
         Ok(self.doors.commit(tx, id, news).await?)
     }
 
-    /// Tells the doors of an app as it is stored. At the start, while nobody acts.
-    pub(crate) async fn tell_app(&self, row: &AppRow) -> Result<(), ApiError> {
+    /// Registers a stored app with the doors. Only at the start, before any act.
+    pub(crate) async fn register_app(&self, row: &AppRow) -> Result<(), ApiError> {
         let (keys, roles) = (self.store.keys(row.id).await?, self.store.role_set(row.id).await?);
         Ok(self.bus.put_app(app_of(row, &keys, roles.as_ref())?).await?)
     }

@@ -1,6 +1,5 @@
-//! The database: SQLite, in a file that only its owner reads. Holds rows; decides nothing. What a caller was
-//! told is done, is done: a committed transaction outlives the process and the machine (WAL,
-//! `synchronous=FULL`).
+//! The database: SQLite, in a file that only its owner can read. It stores rows and decides nothing. Acknowledged
+//! changes last: a committed transaction survives a crash of the process or the machine (WAL, `synchronous=FULL`).
 
 pub(crate) mod apps;
 pub(crate) mod audit;
@@ -34,14 +33,14 @@ pub(crate) use error::StoreError;
 use error::{bound, signed};
 use write::{Statement, Tx, Writer};
 
-/// Pages that the writer keeps, in KiB: what is written is mostly at the end, and the system keeps the file.
+/// Page cache of the writer, in KiB. Small, because most writes are at the end and the system caches the file.
 const WRITER_CACHE_KIB: u32 = 256;
-/// Pages that a reader keeps, in KiB.
+/// Page cache of a reader, in KiB.
 const READER_CACHE_KIB: u32 = 64;
-/// Connections that read.
+/// Connections for reading.
 const READERS_MAX: u32 = 8;
-/// How long a reader stays open: each has a thread and pages of its own, and after a busy time one is enough. Not an
-/// idle timeout: the pool's own look at an idle connection counts as use, and a busy second keeps all of them in turn.
+/// How long a reader stays open: each has its own thread and pages, and after a busy time one is enough. Not an idle
+/// timeout, because the pool counts its own check of an idle connection as use.
 const READER_LIFE_MAX: Duration = Duration::from_secs(5);
 
 /// The store: many readers, one writer.
@@ -49,21 +48,20 @@ const READER_LIFE_MAX: Duration = Duration::from_secs(5);
 pub(crate) struct Store {
     pool: SqlitePool,
     writer: Writer,
-    /// This process's for as long as anybody has the store.
+    /// Holds the folder for this process while anybody uses the store.
     folder: Arc<DataFolder>,
 }
 
 impl Store {
-    /// Opens the database, makes it if it is not there, and brings its schema up to date. `wait` is how long a write
-    /// waits: for others of this process, and as long for other processes. A database that is not the one that the
-    /// folder had is refused.
+    /// Opens the database, creating it if necessary, and migrates its schema. `wait` is how long a write waits: for
+    /// others of this process, and again for other processes. A database that is not the folder's own is refused.
     pub(crate) async fn open(folder: DataFolder, wait: Duration) -> Result<Self, StoreError> {
         let file = folder.path().join(DATABASE);
         let marker = Marker::read(folder.path())?;
         let has_dev_file = folder.path().join(DEV).is_file();
         decide(marker.as_ref(), has_dev_file, &deployment::found(&file).await?)?;
         if marker.is_none() {
-            // From here on what is found without a root credential is a start that was broken off.
+            // From here on, a database without a root credential means that a start was interrupted.
             Marker::default().write(folder.path())?;
         }
         OpenOptions::new().create(true).append(true).mode(0o600).open(&file)?;
@@ -74,15 +72,15 @@ impl Store {
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(wait)
             .foreign_keys(true)
-            // A statement says nothing that the one who made it does not log.
+            // Callers log the errors of their statements themselves.
             .disable_statement_logging();
         let mut connection = options.connect().await?;
         migrate(&mut connection).await?;
         match deployment::open(&mut connection).await {
             Ok(()) => {}
-            // A marked folder is known again; a disk that is full is no reason to serve nobody.
+            // The marker exists already, and a full disk is no reason not to start.
             Err(error) if marker.is_some() => {
-                tracing::warn!(%error, "that the database is open was not noted");
+                tracing::warn!(%error, "could not note that the database is open");
             }
             Err(error) => return Err(error.into()),
         }
@@ -96,21 +94,21 @@ impl Store {
         sqlx::query("SELECT 1").execute(&self.pool).await.is_ok()
     }
 
-    /// Lets go of the database, its log written back.
+    /// Closes the database after a checkpoint of its log.
     pub(crate) async fn close(&self) {
         if let Err(error) = self.mark().await {
-            tracing::warn!(%error, "what the folder has was not noted");
+            tracing::warn!(%error, "could not update the folder's marker file");
         }
         self.pool.close().await;
         self.writer.close().await;
     }
 
-    /// Begins a transaction that writes, when those before it are done. While writes fail most are refused at once.
+    /// Begins a write transaction when its turn comes. While writes fail, most are refused at once.
     pub(crate) async fn begin(&self) -> Result<Tx, StoreError> {
         self.writer.begin().await
     }
 
-    /// Whether writes do not fail. While they do, one is tried now and then, of about the size of the largest act.
+    /// Whether writes succeed. While they fail, one about the size of the largest act is attempted now and then.
     pub(crate) async fn writable(&self) -> Result<(), StoreError> {
         if self.writer.is_good() {
             return Ok(());
@@ -122,12 +120,12 @@ impl Store {
         Ok(())
     }
 
-    /// Lets go of the pages that the writer keeps, unless it is writing.
-    pub(crate) async fn let_go_of_pages(&self) {
-        self.writer.let_go_of_pages().await;
+    /// Empties the writer's page cache, unless it is writing.
+    pub(crate) async fn empty_cache(&self) {
+        self.writer.empty_cache().await;
     }
 
-    /// Marks the folder with what the database has now, once its root credential was made.
+    /// Saves the database's facts in the marker, once its root credential exists.
     pub(crate) async fn mark(&self) -> Result<(), StoreError> {
         let mut connection = self.pool.acquire().await?;
         let ours = deployment::ours(&mut connection).await?;
@@ -139,18 +137,18 @@ impl Store {
         Ok(())
     }
 
-    /// The first row, as it is now.
+    /// Reads the first row.
     async fn optional(&self, statement: Statement<'_>) -> Result<Option<SqliteRow>, StoreError> {
         Ok(statement.fetch_optional(&self.pool).await?)
     }
 
-    /// Every row, as it is now.
+    /// Reads every row.
     async fn all(&self, statement: Statement<'_>) -> Result<Vec<SqliteRow>, StoreError> {
         Ok(statement.fetch_all(&self.pool).await?)
     }
 }
 
-/// Connections that read, and no more: only a transaction of the writer's writes.
+/// Connections that only read: all writes go through the writer's transactions.
 async fn readers(
     options: &SqliteConnectOptions,
     wait: Duration,
@@ -165,7 +163,7 @@ async fn readers(
     pool.connect_with(options).await
 }
 
-/// Brings a database's schema up to date.
+/// Migrates a database's schema.
 pub(crate) async fn migrate(connection: &mut SqliteConnection) -> Result<(), StoreError> {
     let migrator = Migrator::with_migrations(migrations());
     Ok(migrator.run_direct(None, connection, false).await?)
@@ -195,12 +193,12 @@ pub(crate) mod tests {
     use super::*;
 
     impl Store {
-        /// Refuses that audit records are deleted, or not any more.
+        /// Refuses to delete audit records, or allows it again.
         pub(crate) async fn refuse_deletes(&self, refuse: bool) {
             self.refuse("DELETE", refuse).await;
         }
 
-        /// Refuses that audit records are added, or not any more.
+        /// Refuses to add audit records, or allows it again.
         pub(crate) async fn refuse_inserts(&self, refuse: bool) {
             self.refuse("INSERT", refuse).await;
         }
@@ -242,7 +240,7 @@ pub(crate) mod tests {
         drop(busy);
         let one = async {
             while pool.size() > 1 {
-                // One that is used in turn with the others does not keep them.
+                // Using each in turn does not keep them open.
                 drop(pool.acquire().await.expect("a reader"));
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }

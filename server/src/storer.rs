@@ -1,6 +1,6 @@
-//! Stores what the relay asks for: revocations that a member, a login or the API waits for. All that wait are
-//! one transaction; what cannot be written is refused, unless it holds already: that is tried until it is
-//! written, in its order.
+//! Stores the revocations that the relay requests, for a member, a login or the API. All that wait share one
+//! transaction. If it fails, the requests are refused, except for revocations that already hold: those are retried in
+//! order until they are stored.
 
 use std::{sync::Arc, time::Duration};
 
@@ -22,24 +22,24 @@ use crate::{
     },
 };
 
-/// Requests of one transaction.
+/// Requests in one transaction.
 const REQUESTS_AT_ONCE_MAX: usize = 512;
-/// How long after a failure what is due is tried again; twice as long each time, up to the longest.
+/// How long until overdue entries are retried; doubles after each failure, up to the maximum.
 const RETRY_PAUSE: Duration = Duration::from_millis(250);
 const RETRY_PAUSE_MAX: Duration = Duration::from_secs(8);
-/// How long what is due is tried at the end.
+/// How long overdue entries are retried at the end.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(3);
 
-/// How long a transaction waits for those before it: who waits for it is to know soon.
+/// How long a transaction waits for earlier ones; short, because a requester is waiting.
 const BEGIN_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Stores what the relay asks for.
+/// Stores what the relay requests.
 pub(crate) struct Storer {
     store: Store,
     doors: Arc<Doors>,
-    /// Shut, nothing more is promised.
+    /// While it is shut, new requests are refused.
     gate: Arc<Gate>,
-    /// What holds already and is not written yet, oldest first.
+    /// Revocations that already hold but are not stored yet, oldest first.
     due: Vec<StoreRequest>,
     retry_at: Instant,
     pause: Duration,
@@ -51,7 +51,7 @@ impl Storer {
         Self { store, doors, gate, due, retry_at, pause }
     }
 
-    /// Goes on until it is told to close and nothing waits any more.
+    /// Runs until it is told to close and nothing waits.
     pub(crate) async fn serve(
         mut self,
         mut requests: mpsc::Receiver<StoreRequest>,
@@ -60,7 +60,7 @@ impl Storer {
         let mut waiting = Vec::new();
         loop {
             tokio::select! {
-                // In this order: what was asked just before the end is stored.
+                // Biased: requests from just before the end are still stored.
                 biased;
                 _ = requests.recv_many(&mut waiting, REQUESTS_AT_ONCE_MAX) => {}
                 () = tokio::time::sleep_until(self.retry_at), if !self.due.is_empty() => {}
@@ -70,11 +70,11 @@ impl Storer {
         }
     }
 
-    /// Stores what came, and what is due once it is time for that again.
+    /// Stores new requests, and overdue entries when their time has come.
     async fn store(&mut self, requests: Vec<StoreRequest>) {
         let (due, asked): (Vec<_>, Vec<_>) = requests.into_iter().partition(|asked| asked.is_due);
         self.due.extend(due);
-        // Apart, so that nobody who waits is refused for what is tried again.
+        // Separately, so that a failed retry never refuses a new request.
         if !self.gate.is_open() {
             asked.into_iter().for_each(StoreRequest::failed);
         } else if !asked.is_empty()
@@ -95,13 +95,13 @@ impl Storer {
         }
     }
 
-    /// Writes requests and answers them; gives back what could not be written.
+    /// Writes requests and answers them; returns those that could not be written.
     async fn write(&mut self, requests: Vec<StoreRequest>) -> Result<(), Vec<StoreRequest>> {
         let written = match self.commit(&requests).await {
             Ok(written) => written,
             Err(error) => {
                 let count = requests.len();
-                tracing::warn!(%error, requests = count, "revocations were not stored");
+                tracing::warn!(%error, requests = count, "could not store revocations");
                 return Err(requests);
             }
         };
@@ -117,7 +117,7 @@ impl Storer {
         Ok(())
     }
 
-    /// Writes what is asked for and its records, and tells the doors.
+    /// Writes the requested revocations and their records, and updates the doors.
     async fn commit(&self, requests: &[StoreRequest]) -> Result<Vec<Written>, NotDone> {
         let begun = timeout(BEGIN_TIMEOUT, self.store.begin()).await;
         let mut tx = begun.map_err(|_| StoreError::busy())??;
@@ -135,7 +135,10 @@ impl Storer {
             self.store(Vec::new()).await;
         }
         if !self.due.is_empty() {
-            tracing::error!(requests = self.due.len(), "revocations that hold were never stored");
+            tracing::error!(
+                requests = self.due.len(),
+                "revocations that are in force were never stored"
+            );
         }
     }
 }

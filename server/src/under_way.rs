@@ -1,4 +1,4 @@
-//! What is under way: acts, and creations by their idempotency keys. Counts and marks; decides nothing.
+//! What is in progress: acts, and creations by their idempotency keys.
 
 use std::{
     collections::HashSet,
@@ -11,7 +11,7 @@ use tokio::{
     time::timeout,
 };
 
-/// Places for acts under way.
+/// Slots for acts in progress.
 #[derive(Debug)]
 pub(crate) struct Acts {
     places: Arc<Semaphore>,
@@ -24,29 +24,29 @@ impl Acts {
         Self { places: Arc::new(Semaphore::new(max as usize)), max }
     }
 
-    /// Waits for a place; `None` when no others begin.
+    /// Waits for a slot; `None` if no more acts may begin.
     pub(crate) async fn begin(&self) -> Option<OwnedSemaphorePermit> {
         self.places.clone().acquire_owned().await.ok()
     }
 
-    /// Waits until the acts under way are done, and lets no others begin; at most this long.
+    /// Waits, up to this long, until all acts are done; no more may begin.
     pub(crate) async fn end(&self, wait: Duration) {
         let all = timeout(wait, self.places.acquire_many(self.max)).await;
         if all.is_err() {
-            tracing::warn!("an act was still under way at the end");
+            tracing::warn!("an act was still in progress at the end");
         }
         self.places.close();
     }
 }
 
-/// A caller's id, and its key.
+/// A caller's id and its idempotency key.
 pub(crate) type Name = (String, String);
 
-/// Creations under way.
+/// Creations in progress.
 #[derive(Debug, Default)]
 pub(crate) struct Marks(Mutex<HashSet<Name>>);
 
-/// A creation under way.
+/// A creation in progress.
 #[derive(Debug)]
 pub(crate) struct UnderWay {
     marks: Arc<Marks>,
@@ -54,14 +54,14 @@ pub(crate) struct UnderWay {
 }
 
 impl UnderWay {
-    /// `None` if it is under way already.
+    /// `None` if it is already in progress.
     pub(crate) fn begin(marks: &Arc<Marks>, name: Name) -> Option<Self> {
         let is_first = marks.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone());
-        // Made only where it is the first, and with the lock let go of: its end takes the lock.
+        // Created only if it is the first, and after the lock is released: its drop takes the lock.
         is_first.then(|| Self { marks: marks.clone(), name })
     }
 
-    /// Whose it is.
+    /// The caller's id and its key.
     pub(crate) fn name(&self) -> &Name {
         &self.name
     }
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn the_end_waits_for_acts_under_way_and_no_longer() {
+    async fn closing_waits_only_for_acts_in_progress() {
         let acts = Acts::new(2);
         let place = acts.begin().await.expect("a place");
         let mut end = Box::pin(acts.end(Duration::from_secs(60)));
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_under_way_once_until_its_end() {
+    fn a_key_is_in_progress_only_once() {
         let marks = Arc::new(Marks::default());
         let name = |caller: &str| (caller.to_owned(), "k".to_owned());
         let first = UnderWay::begin(&marks, name("a")).expect("the first");

@@ -1,7 +1,7 @@
-//! The document in `spec/` is the one that the code makes.
+//! `spec/openapi.json` is what the code generates.
 
 #[test]
-fn the_document_in_the_spec_is_the_one_that_the_code_makes() {
+fn the_specs_openapi_document_is_the_generated_one() {
     let spec = include_str!("../../spec/openapi.json");
     assert!(
         spec == stagedoor_server::openapi(),

@@ -1,12 +1,12 @@
-//! What `spec/revocation.md` says of limits is what the code says.
+//! The limits in `spec/revocation.md` match the code.
 
-// Helpers of tests fail as tests do.
+// Helpers may panic, like tests.
 #![allow(clippy::expect_used)]
 
 use stagedoor_server::Config;
 
 #[test]
-fn every_limit_of_revocations_and_its_default_is_in_the_spec_and_back() {
+fn the_specs_revocation_limits_and_defaults_match_the_code() {
     let spec = include_str!("../../spec/revocation.md");
     let (_, limits) = spec.split_once("\n## Limits\n").expect("the spec has the section");
     let rows: Vec<String> = limits

@@ -1,4 +1,4 @@
-//! Server, relay and bus become one running process.
+//! Assembles server, relay and bus into one running process.
 
 use std::{
     net::SocketAddr,
@@ -24,29 +24,29 @@ use crate::{
     sockets::{At, SocketFile, bind, mode},
 };
 
-/// How long requests to the operations socket may be under way when all else has ended.
+/// How long requests on the operations socket may continue after everything else has ended.
 const OPERATIONS_STOP_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// A running Stagedoor.
 pub struct Running {
-    /// Where HTTP API, pages and WebSocket are; port 0 where that is a file.
+    /// Address of the HTTP API, the pages and the WebSocket; port 0 if it is a file.
     pub http: SocketAddr,
-    /// Where health and metrics are; port 0 where that is a file.
+    /// Address of health and metrics; port 0 if it is a file.
     pub operations: SocketAddr,
-    /// The same, a file or not.
+    /// The same as `http`, as an address or a file.
     pub http_at: At,
-    /// The same, a file or not.
+    /// The same as `operations`, as an address or a file.
     pub operations_at: At,
     /// The server.
     pub server: Arc<Server>,
     /// The relay.
     pub relay: Arc<Relay>,
-    /// What they say to each other.
+    /// The bus between them.
     pub bus: Arc<LocalBus>,
-    /// The operator's root credential, at the first start only.
+    /// The operator's root credential, only at the first start.
     pub root: Option<String>,
     stop: watch::Sender<Option<Instant>>,
-    /// The same for the operations socket, which goes last.
+    /// Stops the operations socket, which ends last.
     end: watch::Sender<Option<Instant>>,
     stop_timeout: Duration,
     drain_grace: Duration,
@@ -70,8 +70,7 @@ pub async fn assemble(config: &Config) -> anyhow::Result<Running> {
     Ok(running)
 }
 
-/// Takes the data folder, binds the sockets, and serves. The root credential is the caller's to make, once this has
-/// succeeded.
+/// Opens the data folder, binds the sockets, and serves. The caller makes the root credential after this has succeeded.
 pub(crate) async fn start(config: &Config) -> anyhow::Result<Running> {
     let mode = mode(&config.listen.unix_mode).context("listen.unix_mode")?;
     let (bus, Receivers { commands, events, stores }) = LocalBus::new();
@@ -96,7 +95,7 @@ pub(crate) async fn start(config: &Config) -> anyhow::Result<Running> {
     let site = Site { router: router(looked), http, stopped: ended };
     let mut stopping = stopped;
     let serving = tokio::spawn(relay.clone().serve(public.listening, other, async move {
-        // An error means that the sender is gone, which is a stop too.
+        // An error means that the sender is gone, which also means stop.
         let _ = stopping.wait_for(Option::is_some).await;
     }));
     let others = vec![
@@ -127,7 +126,7 @@ pub(crate) async fn start(config: &Config) -> anyhow::Result<Running> {
     })
 }
 
-/// Gives connections that are not the relay's to the HTTP API.
+/// Passes connections that are not for the relay to the HTTP API.
 fn other_http(site: Site, relay: Arc<Relay>) -> OtherHttp {
     Arc::new(move |io, source| {
         let port = Port::Shared(relay.clone(), source);
@@ -135,8 +134,8 @@ fn other_http(site: Site, relay: Arc<Relay>) -> OtherHttp {
     })
 }
 
-/// Serves the operations socket. It has places of its own, so that whoever fills the shared port does not keep its
-/// health from being asked.
+/// Serves the operations socket. Its connections are counted separately, so that a full public port cannot block health
+/// checks.
 async fn operate(listening: Listening, relay: Arc<Relay>, site: Site, connections_max: usize) {
     let places = Arc::new(Semaphore::new(connections_max.min(Semaphore::MAX_PERMITS)));
     loop {
@@ -151,12 +150,12 @@ async fn operate(listening: Listening, relay: Arc<Relay>, site: Site, connection
 }
 
 impl Running {
-    /// Stops accepting, closes every connection over the grace period, writes what waits, and is done: within
-    /// `drain_grace_ms` and `stop_timeout_ms`, whatever hangs. `false` if something was not waited for.
+    /// Stops accepting, closes all connections over the grace period, writes what is queued, and ends within
+    /// `drain_grace_ms` plus `stop_timeout_ms`, whatever hangs. `false` if something did not end in time.
     pub async fn stop(self) -> bool {
         let now = Instant::now();
         let end = now + self.drain_grace + self.stop_timeout;
-        // The relay may be gone already.
+        // The relay may have ended already.
         let _ = self.stop.send(Some(now + self.stop_timeout / 2));
         tokio::time::timeout_at(end.into(), self.stopped()).await.is_ok()
     }

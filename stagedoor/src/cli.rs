@@ -1,5 +1,4 @@
-//! The command line, and one file for each group of commands. Parses and prints; every decision is made
-//! elsewhere.
+//! The command line, one file per group of commands. Parses and prints; decisions are made elsewhere.
 
 mod app;
 mod audit;
@@ -24,21 +23,21 @@ use std::{collections::BTreeMap, io::Write, path::PathBuf, process::ExitCode};
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use self::failure::{Done, tell_usage};
+use self::failure::{Done, print_usage};
 use crate::config::Config;
 
 /// Access tokens for real-time rooms, and the relay that enforces them.
 ///
-/// Durations are written as 90s, 15m, 1h30m or 7d; a number alone is seconds. Exit codes: 0 done; 1 refused, not
-/// found or failed; 2 usage or configuration; 3 the server cannot be reached; 4 another process has the data folder.
-/// With --json errors are JSON as well, on standard error.
+/// Durations are written as 90s, 15m, 1h30m or 7d; a bare number is seconds. Exit codes: 0 success; 1 refused, not
+/// found or failed; 2 usage or configuration; 3 the server cannot be reached; 4 another process uses the data folder.
+/// With --json, errors are JSON too, on standard error.
 #[derive(Debug, Parser)]
 #[command(name = "stagedoor", version, propagate_version = true)]
 struct Cli {
-    /// The configuration file; `stagedoor.toml` if it is there.
+    /// The configuration file; by default `stagedoor.toml`, if it exists.
     #[arg(long, global = true, env = "STAGEDOOR_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Answer in JSON.
+    /// Print JSON.
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
@@ -47,39 +46,38 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Everything needed to see it run: a first app, its key, an API key, two tokens, the server and the
-    /// relay.
+    /// Run server and relay for development, with an app, its key, an API key and two tokens.
     Dev(serve::DevArguments),
-    /// Server and relay in one process.
+    /// Run server and relay in one process.
     Serve(serve::ServeArguments),
     /// Mint, verify and inspect tokens, without a server.
     #[command(subcommand)]
     Token(token::Token),
-    /// Apps, their keys and their API keys, over the HTTP API.
+    /// Manage apps, their keys and their API keys, over the HTTP API.
     App(app::App),
-    /// List the whole audit trail, newest first (root credential), over the HTTP API.
+    /// List the whole audit trail, newest first, over the HTTP API (root credential).
     Audit(audit::Audit),
-    /// An app's roles, their versions, and files of them, over the HTTP API.
+    /// Manage an app's roles and their versions, over the HTTP API.
     Role(role::Role),
-    /// Revoke tokens and ban, over the HTTP API.
+    /// Revoke tokens and ban users, over the HTTP API.
     Revoke(revoke::Revoke),
-    /// Rooms as they are now, over the HTTP API.
+    /// Show and moderate open rooms, over the HTTP API.
     Room(room::Room),
-    /// The operator's root credential, on the machine itself.
+    /// Manage the operator's root credential, on the server's own machine.
     #[command(subcommand)]
     Root(root::Root),
-    /// Write the whole database into one file, also while a server runs.
+    /// Back up the whole database to one file, even while a server runs.
     Backup(backup::BackupArguments),
-    /// Make a data folder of a backup.
+    /// Restore a data folder from a backup.
     Restore(backup::RestoreArguments),
-    /// Load a server and measure it: fan-out, rooms, latency, logins, slow readers, memory.
+    /// Load-test a server: fan-out, rooms, latency, logins, slow readers, memory.
     Bench(bench::Bench),
     /// Check and print the configuration.
     #[command(subcommand)]
     Config(settings::Settings),
-    /// Print the completions of a shell.
+    /// Print shell completions.
     Completions {
-        /// Which shell.
+        /// The shell.
         shell: clap_complete::Shell,
     },
     /// Print the OpenAPI document.
@@ -90,12 +88,12 @@ enum Command {
 pub fn run() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return ExitCode::from(tell_usage(&error)),
+        Err(error) => return ExitCode::from(print_usage(&error)),
     };
     let json = cli.json;
     match dispatch(cli) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => ExitCode::from(failure.tell(json)),
+        Err(failure) => ExitCode::from(failure.print(json)),
     }
 }
 

@@ -1,5 +1,5 @@
-//! File, environment and flags become one configuration, the later stronger. An unknown name is refused
-//! wherever it stands.
+//! Combines file, environment and flags into one configuration, later sources overriding earlier ones. Unknown names
+//! are refused in all of them.
 
 mod bounds;
 mod check;
@@ -15,10 +15,10 @@ use stagedoor_relay::{ClientAddress, Network, TlsFiles};
 
 pub use self::fault::{ConfigError, Fault};
 
-/// Read if it is there and no other file is named.
+/// Read if it exists and no other file is given.
 pub const FILE: &str = "stagedoor.toml";
 
-/// Everything.
+/// All settings.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
@@ -30,7 +30,7 @@ pub struct Config {
     pub server: stagedoor_server::Config,
     /// The relay.
     pub relay: stagedoor_relay::Config,
-    /// What is logged.
+    /// Logging.
     pub log: Log,
 }
 
@@ -38,43 +38,43 @@ pub struct Config {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Listen {
-    /// HTTP API, pages and WebSocket: a host and a port, or `unix:` and a path, where no TLS is spoken.
+    /// HTTP API, pages and WebSocket: a host and a port, or `unix:` and a path, which has no TLS.
     pub address: String,
-    /// Health and metrics; keep it from strangers. Of the same form.
+    /// Health and metrics, in the same form; keep it unreachable for strangers.
     pub operations: String,
-    /// The mode of a unix socket's file, in octal digits.
+    /// The permissions of a unix socket's file, in octal digits.
     pub unix_mode: String,
-    /// Addresses and networks of the proxies that are believed about their clients.
+    /// Addresses and networks of the proxies that are trusted to name their clients.
     pub trusted_proxies: Vec<Network>,
-    /// Whose address counts for limits, refusals, logs and the audit trail: `peer`, or what trusted proxies say by
+    /// Which address counts for limits, refusals, logs and the audit trail: `peer`, or what trusted proxies send as
     /// `x-forwarded-for`, `forwarded` or `proxy-v2`.
     pub client_address: ClientAddress,
-    /// Connections that the operations socket has at once; further ones are cut off.
+    /// Connections of the operations socket at once; further ones are cut off.
     pub operations_connections_max: usize,
-    /// How long the stop may take beyond `drain_grace_ms`: requests under way have half of it.
+    /// How long stopping may take beyond `drain_grace_ms`; requests in progress have half of it.
     pub stop_timeout_ms: u64,
-    /// Worker threads; 0: one for each core.
+    /// Worker threads; 0 means one per core.
     pub workers: usize,
 }
 
-/// How long an HTTP connection may take, and how large a head may be. A connection that takes longer is closed.
+/// Time and size limits of an HTTP connection. A connection that exceeds a time limit is closed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Http {
-    /// How long a request's head may take to come whole.
+    /// How long a request's head may take to arrive.
     pub head_timeout_ms: u64,
-    /// How long a request's body may take to come whole; then the answer is 408 `body_timeout`.
+    /// How long a request's body may take to arrive; after that the answer is 408 `body_timeout`.
     pub body_timeout_ms: u64,
-    /// How long the client may take to take an answer whole.
+    /// How long the client may take to receive an answer.
     pub answer_timeout_ms: u64,
-    /// How long a connection may wait for its next request. Where more than three quarters of `connections_max`
-    /// are taken it is `head_timeout_ms`.
+    /// How long a connection may wait for its next request. While more than three quarters of `connections_max` are in
+    /// use, it is `head_timeout_ms`.
     pub idle_timeout_ms: u64,
-    /// A request's head, in bytes; over it the answer is 431, or 414 where the target alone is.
+    /// Size of a request's head, in bytes; beyond it the answer is 431, or 414 if the target alone is too long.
     pub head_bytes_max: usize,
 }
 
-/// What is logged, on standard error.
+/// Logging, to standard error.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Log {
@@ -82,11 +82,11 @@ pub struct Log {
     pub level: String,
     /// `text` or `json`.
     pub format: LogFormat,
-    /// Lines that say a refusal, each minute; further refusals are counted, and a line says how many.
+    /// Log lines about refusals per minute; further refusals are counted, and one line says how many.
     pub refusals_per_min: u64,
 }
 
-/// How a line is written.
+/// The form of a line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
@@ -131,7 +131,7 @@ impl Default for Log {
 }
 
 impl Config {
-    /// The defaults, and an example of each setting that has none.
+    /// The defaults, and an example for each setting that has none.
     pub(crate) fn full() -> Self {
         let mut config = Self::default();
         config.relay.tls =

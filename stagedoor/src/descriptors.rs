@@ -1,17 +1,17 @@
-//! How many files the process may open, and so how many connections it can have. Asks the system; decides purely.
+//! Computes how many connections the process can have, from the number of files it may open.
 
 use anyhow::ensure;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use stagedoor_wire::limits::Limits;
 
-/// Files that are no connections: the database's, listening sockets, certificates, the runtime's own.
+/// Files that are not connections: the database's, listening sockets, certificates, the runtime's own.
 const OTHER_FILES: u64 = 64;
-/// With fewer connections nothing of use can be done.
+/// Fewer connections than this would be useless.
 const CONNECTIONS_MIN: u64 = 8;
 
-/// Raises the system's limit to what the configuration needs, as far as it may be, and lowers `connections_max` and
-/// `connections_told_max` to what is left: a connection that finds no file would not even be refused. The error says
-/// that next to nothing is left.
+/// Raises the system's limit as far as allowed towards what the configuration needs, and lowers `connections_max` and
+/// `connections_told_max` to what remains: a connection without a file descriptor could not even be refused. Fails if
+/// almost nothing remains.
 pub(crate) fn fit(limits: &mut Limits, operations_connections_max: usize) -> anyhow::Result<()> {
     let others = OTHER_FILES + operations_connections_max as u64;
     let wanted = (limits.connections_max.saturating_add(limits.connections_told_max) as u64)
@@ -20,7 +20,7 @@ pub(crate) fn fit(limits: &mut Limits, operations_connections_max: usize) -> any
     let left = files.saturating_sub(others);
     ensure!(
         left >= CONNECTIONS_MIN,
-        "the process may open {files} files (ulimit -n); it needs {}",
+        "the process may open only {files} files (ulimit -n) and needs {}; raise the limit",
         others + CONNECTIONS_MIN
     );
     let asked = limits.connections_max;
@@ -37,7 +37,7 @@ pub(crate) fn fit(limits: &mut Limits, operations_connections_max: usize) -> any
     Ok(())
 }
 
-/// How many files may be open, after the limit was raised as far as is wanted.
+/// The number of files that may be open, after raising the limit as far as wanted and allowed.
 fn raised(limit: Rlimit, wanted: u64) -> u64 {
     let now = limit.current.unwrap_or(u64::MAX);
     let most = limit.maximum.unwrap_or(u64::MAX).min(wanted);
@@ -48,7 +48,7 @@ fn raised(limit: Rlimit, wanted: u64) -> u64 {
     if setrlimit(Resource::Nofile, higher).is_ok() { most } else { now }
 }
 
-/// Connections, and those that are told that there are too many, of so many.
+/// Divides this many files into connections, and connections that are only told that there are too many.
 fn share(left: u64, connections_max: usize, told_max: usize) -> (usize, usize) {
     let left = usize::try_from(left).unwrap_or(usize::MAX);
     if connections_max.saturating_add(told_max) <= left {
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn connections_and_those_told_fit_into_what_is_left() {
+    fn connections_and_refused_ones_fit_into_the_limit() {
         assert_eq!(share(200_000, 100_000, 1_024), (100_000, 1_024));
         assert_eq!(share(72, 100_000, 1_024), (63, 9));
         assert_eq!(share(1_100, 1_000, 1_024), (963, 137));

@@ -1,5 +1,5 @@
-//! What `stagedoor dev` makes and remembers for a developer. Its file in the data folder holds secrets and is
-//! read by its owner alone.
+//! What `stagedoor dev` creates for a developer and remembers. Its file in the data folder contains secrets, and only
+//! its owner can read it.
 
 use std::{
     fs::{File, OpenOptions},
@@ -21,7 +21,7 @@ use stagedoor_token::{AppId, Claims, Key, KeyState, mint};
 const FILE: &str = "dev.json";
 /// The room of the two tokens.
 const ROOM: &str = "lobby";
-/// How long the two tokens live, in seconds.
+/// Lifetime of the two tokens, in seconds.
 const TTL_S: u64 = 12 * 3_600;
 
 /// What is remembered.
@@ -34,12 +34,12 @@ pub(crate) struct Kept {
     root: Option<String>,
 }
 
-/// What is shown: what is remembered, and the roles of the two tokens.
+/// What is printed: what is remembered, and the roles of the two tokens.
 pub(crate) struct Shown {
     kept: Kept,
-    /// Of the host's token: `host`, or the highest; `None` of an app without roles.
+    /// The role of the host's token: `host`, or the highest; `None` if the app has no roles.
     host: Option<String>,
-    /// Of the audience's: `audience`, or the lowest.
+    /// The role of the audience's token: `audience`, or the lowest.
     audience: Option<String>,
 }
 
@@ -50,8 +50,8 @@ impl Shown {
     }
 }
 
-/// Reads what an earlier start made, or makes it; what does not work any more is made again. The root credential is
-/// kept before it counts.
+/// Reads what an earlier start created, or creates it; what no longer works is replaced. The root credential is saved
+/// before it becomes valid.
 pub(crate) async fn keep(server: &Server, data_dir: &Path) -> anyhow::Result<Shown> {
     let earlier = read(data_dir)?;
     let usable = match &earlier {
@@ -67,7 +67,7 @@ pub(crate) async fn keep(server: &Server, data_dir: &Path) -> anyhow::Result<Sho
             let (kid, secret) = (app.key.kid, app.key.secret);
             let kept = Kept { app: app.app, kid, secret, api_key, root };
             write(data_dir, &kept)?;
-            let usable = server.usable(kept.app).await?.context("the app is gone already")?;
+            let usable = server.usable(kept.app).await?.context("the app was deleted")?;
             (kept, usable)
         }
     };
@@ -87,7 +87,7 @@ pub(crate) async fn keep(server: &Server, data_dir: &Path) -> anyhow::Result<Sho
     Ok(Shown { kept, host, audience })
 }
 
-/// What an earlier start made, with the key that signs now and an API key that opens.
+/// What an earlier start created, with the current key and an API key that works.
 async fn again(
     server: &Server,
     data_dir: &Path,
@@ -107,13 +107,13 @@ async fn again(
     Ok(kept)
 }
 
-/// Whether a folder is one that `dev` made, or has nothing in it yet.
+/// Whether `dev` created the folder, or it is still empty.
 pub(crate) fn is_ours(data_dir: &Path) -> bool {
     let has_entries = std::fs::read_dir(data_dir).is_ok_and(|mut entries| entries.next().is_some());
     data_dir.join(FILE).is_file() || !has_entries
 }
 
-/// Puts what an earlier `dev` made aside, and says where.
+/// Moves an earlier `dev`'s files into another folder, and returns its path.
 pub(crate) fn begin_again(data_dir: &Path) -> anyhow::Result<Option<PathBuf>> {
     if !data_dir.join(FILE).is_file() {
         return Ok(None);
@@ -123,7 +123,7 @@ pub(crate) fn begin_again(data_dir: &Path) -> anyhow::Result<Option<PathBuf>> {
     Ok(Some(folder.set_aside(&format!("before-{now_s}"))?))
 }
 
-/// Puts another root credential into the file, if it is there.
+/// Saves another root credential in the file, if the file exists.
 pub(crate) fn put_root(data_dir: &Path, root: &str) -> std::io::Result<()> {
     let file = data_dir.join(FILE);
     let text = match std::fs::read(&file) {
@@ -133,12 +133,12 @@ pub(crate) fn put_root(data_dir: &Path, root: &str) -> std::io::Result<()> {
     };
     match serde_json::from_slice::<Kept>(&text) {
         Ok(kept) => write(data_dir, &Kept { root: Some(root.into()), ..kept }),
-        // The next `dev` sets it aside.
+        // The next `dev` renames it.
         Err(_) => Ok(()),
     }
 }
 
-/// What is remembered. A file that does not read is set aside, and says so: a new app is made then.
+/// What is remembered. An unreadable file is renamed and logged; a new app is created then.
 fn read(data_dir: &Path) -> anyhow::Result<Option<Kept>> {
     let file = data_dir.join(FILE);
     let context = || file.display().to_string();
@@ -157,18 +157,18 @@ fn read(data_dir: &Path) -> anyhow::Result<Option<Kept>> {
                 %error,
                 file = %file.display(),
                 aside = %aside.display(),
-                "the file does not read and is set aside; `dev` makes another app and key"
+                "the file cannot be read and was renamed; `dev` creates a new app and key"
             );
             Ok(None)
         }
     }
 }
 
-/// Writes the file whole or not at all.
+/// Writes the file completely or not at all.
 fn write(data_dir: &Path, kept: &Kept) -> std::io::Result<()> {
     let (file, new) = (data_dir.join(FILE), data_dir.join(format!("{FILE}.new")));
     let text = serde_json::to_string_pretty(kept)?;
-    // One that was left half written may be open to others.
+    // A file left half-written may be readable by others.
     match std::fs::remove_file(&new) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
         _ => {}
@@ -185,12 +185,20 @@ fn token(kept: &Kept, user: &str, role: &str) -> anyhow::Result<String> {
     let key = Key::hs256(AppId(kept.app), &kept.kid, &secret, KeyState::Current)?;
     let now_s = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
     let mut id = [0; 9];
-    getrandom::fill(&mut id).ok().context("the system gives no random bytes")?;
+    getrandom::fill(&mut id).ok().context("the system provides no random bytes")?;
     let jti = format!("t_{}", URL_SAFE_NO_PAD.encode(id));
-    Ok(mint(&Claims::new(AppId(kept.app), ROOM, user, role.parse()?, &jti, now_s, TTL_S), &key)?)
+    Ok(mint(
+        &Claims::builder(AppId(kept.app), role.parse()?)
+            .room(ROOM)
+            .user(user)
+            .jti(&jti)
+            .lifetime(now_s, TTL_S)
+            .build(),
+        &key,
+    )?)
 }
 
-/// What the developer sees: lines for people, or one line of JSON.
+/// The output for the developer: lines for people, or one line of JSON.
 pub(crate) fn show(
     shown: &Shown,
     http: SocketAddr,
@@ -223,7 +231,8 @@ pub(crate) fn show(
         });
         return Ok(format!("{value}\n"));
     }
-    let root = root.as_deref().unwrap_or("(shown once; `stagedoor root reset` makes another)");
+    let root =
+        root.as_deref().unwrap_or("(shown only once; `stagedoor root reset` makes a new one)");
     let tokens =
         [(host, host_role), (audience, audience_role)].into_iter().map(|token| match token {
             (Some(token), Some(role)) => format!("{:<15} {token}\n\n", format!("{role} token")),
@@ -231,7 +240,7 @@ pub(crate) fn show(
         });
     let tokens: String = tokens.collect();
     Ok(format!(
-        "Stagedoor is up. For development: the secrets below are kept in the data folder.\n\n\
+        "Stagedoor is running, for development: the data folder stores the secrets below.\n\n\
          open            {url}/\n\
          connect         {connect}\n\
          metrics         http://{operations}/metrics\n\n\
@@ -241,7 +250,7 @@ pub(crate) fn show(
          API key         {api_key}\n\
          root credential {root}\n\n\
          {tokens}\
-         Mint another:\n  {curl}\n\n\
+         Mint another token:\n  {curl}\n\n\
          For the tour (docs/tour.md) and the quick starts, in another terminal:\n  \
          export STAGEDOOR_URL={url} STAGEDOOR_API_KEY={api_key} APP={app} KID={kid} STAGEDOOR_SECRET={secret}\n\n"
     ))

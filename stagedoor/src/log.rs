@@ -1,5 +1,5 @@
-//! The log, on standard error. What strangers are refused is logged line by line, and bounded: a minute has
-//! so many lines of it at most, and the further ones are counted.
+//! The log, on standard error. Lines about refusals, which strangers cause, are bounded per minute; further ones are
+//! counted.
 
 use std::{
     io::IsTerminal,
@@ -19,17 +19,17 @@ use tracing_subscriber::{
 
 use crate::config::{Log, LogFormat};
 
-/// The name of an event that says a refusal, whichever crate it is of.
+/// The name of events about refusals, in all crates.
 const REFUSED: &str = "refused";
 /// A minute.
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Begins to log, until what is returned ends.
+/// Logs until the returned value is dropped.
 pub(crate) fn begin(log: &Log) -> Refusals {
     let refusals = Refusals(Arc::new(Lines::new(log.refusals_per_min)));
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
-        // A log that cannot be written is no reason to panic, which telling so on the same file would.
+        // A log that cannot be written is no reason to panic, which reporting it to the same file would do.
         .log_internal_errors(false)
         .with_ansi(std::io::stderr().is_terminal());
     let lines: Box<dyn Layer<_> + Send + Sync> = match log.format {
@@ -41,11 +41,11 @@ pub(crate) fn begin(log: &Log) -> Refusals {
     refusals
 }
 
-/// The bound of what is logged of refusals. Dropped, it says what was not logged of them.
+/// The bound on lines about refusals. When dropped, it logs how many were left out.
 pub(crate) struct Refusals(Arc<Lines>);
 
 impl Refusals {
-    /// Lets further lines through every minute.
+    /// Allows further lines every minute.
     pub(crate) async fn refill(&self) {
         loop {
             tokio::time::sleep(MINUTE).await;
@@ -58,7 +58,7 @@ impl Refusals {
         if count > 0 {
             tracing::info!(
                 count,
-                "refusals not logged; the audit trail has those that it may have"
+                "some refusals were not logged; see the audit trail for those that it records"
             );
         }
     }
@@ -70,12 +70,12 @@ impl Drop for Refusals {
     }
 }
 
-/// The lines of a minute.
+/// The lines left in this minute.
 #[derive(Debug)]
 struct Lines {
     max: u64,
     left: AtomicU64,
-    /// Refusals that had no line.
+    /// Refusals without a line.
     missed: AtomicU64,
 }
 
@@ -84,7 +84,7 @@ impl Lines {
         Self { max, left: AtomicU64::new(max), missed: AtomicU64::new(0) }
     }
 
-    /// Whether there is a line left, which is taken; else it is counted.
+    /// Whether a line is left, which this uses; otherwise the refusal is counted.
     fn take(&self) -> bool {
         let relaxed = Ordering::Relaxed;
         let taken = self.left.fetch_update(relaxed, relaxed, |left| left.checked_sub(1)).is_ok();
@@ -94,14 +94,14 @@ impl Lines {
         taken
     }
 
-    /// Begins the next minute; how many had no line in the last.
+    /// Begins the next minute; returns how many refusals had no line in the last.
     fn next(&self) -> u64 {
         self.left.store(self.max, Ordering::Relaxed);
         self.missed.swap(0, Ordering::Relaxed)
     }
 }
 
-/// Lets refusals through as long as there are lines left for them, and everything else.
+/// Passes refusals while lines are left, and everything else.
 struct Bounded(Arc<Lines>);
 
 impl<S> Filter<S> for Bounded {
@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_minute_has_so_many_lines_and_counts_the_rest() {
+    fn lines_per_minute_are_bounded_and_the_rest_counted() {
         let lines = Lines::new(2);
         assert_eq!([(); 5].map(|()| lines.take()), [true, true, false, false, false]);
         assert_eq!(lines.next(), 3);

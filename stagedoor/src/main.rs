@@ -1,4 +1,4 @@
-//! Introduces the command line to the process, and the allocator that gives memory back.
+//! Starts the command line, with an allocator that returns memory to the system.
 
 use std::process::ExitCode;
 

@@ -1,5 +1,4 @@
-//! `/healthz`, `/readyz` and `/metrics` on a socket of their own, loopback unless configured. Tells; never
-//! changes anything.
+//! `/healthz`, `/readyz` and `/metrics` on their own socket, on the loopback by default. Read-only.
 
 use std::{fmt::Write, sync::Arc, time::Instant};
 
@@ -15,7 +14,7 @@ use stagedoor_server::Server;
 
 use crate::refusals;
 
-/// What the operations endpoints look at.
+/// What the operations endpoints report on.
 pub(crate) struct Looked {
     pub(crate) server: Arc<Server>,
     pub(crate) relay: Arc<Relay>,
@@ -66,7 +65,7 @@ async fn metrics(State(looked): State<Arc<Looked>>) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], out)
 }
 
-/// From `/proc`; absent where there is none.
+/// From `/proc`; absent on systems without it.
 fn resident_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;

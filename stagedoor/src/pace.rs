@@ -1,5 +1,5 @@
-//! What one HTTP connection is at, and how long it may take for that. Knows no request: it sees bytes go by, and is
-//! told when a request is whole and when its answer is there.
+//! The phase of an HTTP connection, and how long it may last. It does not parse requests: it sees bytes pass, and
+//! learns when a request has arrived and when its answer begins.
 
 use std::{
     future::Future,
@@ -24,16 +24,16 @@ use tokio::{
 
 use crate::config::Http;
 
-/// What a connection is at.
+/// The phase of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// A head is on its way.
+    /// A head is arriving.
     Head,
-    /// A request is answered; its body, if it has one, has a time of its own.
+    /// A request is being answered; its body, if any, has a time limit of its own.
     Working,
-    /// An answer is on its way.
+    /// An answer is being sent.
     Answer,
-    /// Nothing is.
+    /// Idle.
     Idle,
 }
 
@@ -41,16 +41,16 @@ pub(crate) enum Phase {
 struct State {
     phase: Phase,
     since: Instant,
-    /// Whether all of the answer was taken out of its body.
+    /// Whether the whole answer was taken from its body.
     is_given: bool,
 }
 
-/// What a connection is at, shared by all that see it.
+/// A connection's phase, shared by its parts.
 #[derive(Clone, Debug)]
 pub(crate) struct Pace(Arc<Mutex<State>>);
 
 impl Pace {
-    /// Of a connection whose first head is on its way.
+    /// A connection whose first head is arriving.
     pub(crate) fn new() -> Self {
         let state = State { phase: Phase::Head, since: Instant::now(), is_given: false };
         Self(Arc::new(Mutex::new(state)))
@@ -60,7 +60,7 @@ impl Pace {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What it is at, and since when.
+    /// The phase, and since when.
     pub(crate) fn now(&self) -> (Phase, Instant) {
         let state = self.state();
         (state.phase, state.since)
@@ -70,18 +70,18 @@ impl Pace {
         *self.state() = State { phase, since: Instant::now(), is_given: false };
     }
 
-    /// A request's head is whole.
+    /// A request's head has arrived.
     pub(crate) fn requested(&self) {
         self.enter(Phase::Working);
     }
 
-    /// An answer begins; its body, which says when all of it was taken.
+    /// An answer begins; the returned body reports when it was taken completely.
     pub(crate) fn answered(&self, body: Body) -> Body {
         self.enter(Phase::Answer);
         Body::new(Answer { body, pace: self.clone() })
     }
 
-    /// Whether no request waits for an answer: what is written now answers none that was read.
+    /// Whether no request waits for an answer: what is written now answers nothing that was read.
     pub(crate) fn is_unasked(&self) -> bool {
         matches!(self.state().phase, Phase::Head | Phase::Idle)
     }
@@ -108,7 +108,7 @@ impl Pace {
 }
 
 impl Http {
-    /// Until when a connection may be at what it is at. `scarce`: connections are.
+    /// When the present phase must end. `scarce`: whether connections are scarce.
     pub(crate) fn deadline(
         &self,
         (phase, since): (Phase, Instant),
@@ -125,14 +125,14 @@ impl Http {
     }
 }
 
-/// A connection whose bytes are seen going by.
+/// A connection that observes its bytes.
 pub(crate) struct Paced {
     io: Io,
     pace: Pace,
-    /// Whether all that was written has gone.
+    /// Whether everything written was sent.
     pub(crate) is_flushed: bool,
-    /// What hyper answers by itself to a head that it cannot read. It has no body, so it is kept back, and written
-    /// by who knows one.
+    /// Hyper's own answer to a head that it cannot parse. It has no body, so it is held back, and the caller writes one
+    /// with a body.
     held_back: Vec<u8>,
 }
 
@@ -141,12 +141,12 @@ impl Paced {
         Self { io, pace, is_flushed: true, held_back: Vec::new() }
     }
 
-    /// The status of an answer that was kept back.
+    /// The status of an answer that was held back.
     pub(crate) fn held_back(&self) -> Option<StatusCode> {
         StatusCode::from_bytes(self.held_back.get(9..12)?).ok()
     }
 
-    /// Keeps back what is no answer to a request. How much of it.
+    /// Holds back bytes that answer no request; returns how many.
     fn hold_back<'a>(&mut self, bufs: impl Iterator<Item = &'a [u8]>) -> Option<usize> {
         if !self.pace.is_unasked() {
             return None;
@@ -205,7 +205,7 @@ impl AsyncWrite for Paced {
         self.io.is_write_vectored()
     }
 
-    /// Asked for once all is written.
+    /// Called when everything is written.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(Pin::new(&mut self.io).poll_flush(cx))?;
         self.is_flushed = true;
@@ -254,7 +254,7 @@ impl Drop for Answer {
     }
 }
 
-/// A request's body, which must come whole in time.
+/// A request's body, which must arrive in time.
 pub(crate) struct Timed {
     body: Incoming,
     until: Instant,

@@ -1,5 +1,5 @@
-//! Requests that no path answers: those that no parser reads, and those that name no host. Problems (RFC 9457), as
-//! everything else that is refused. Pure, but for its line of the log.
+//! Refuses requests that reach no path, because they cannot be parsed or name no host. The answers are problems (RFC
+//! 9457) like all others. Pure, except for logging.
 
 use axum::{
     body::Body,
@@ -7,7 +7,7 @@ use axum::{
 };
 use stagedoor_relay::{Peer, is_host};
 
-/// Why a request was refused before it came to a path.
+/// Why a request was refused before it reached a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Refusal {
     status: StatusCode,
@@ -18,44 +18,44 @@ pub(crate) struct Refusal {
 const MALFORMED: Refusal = Refusal {
     status: StatusCode::BAD_REQUEST,
     code: "request_malformed",
-    detail: "this is not a request of HTTP/1.1",
+    detail: "this is not a valid HTTP/1.1 request",
 };
 const HOST: Refusal = Refusal {
     status: StatusCode::BAD_REQUEST,
     code: "host_invalid",
-    detail: "a request of HTTP/1.1 has one `Host`, a name or an address with or without a port",
+    detail: "an HTTP/1.1 request must have one `Host`: a name or an address, with or without a port",
 };
 const URI_TOO_LONG: Refusal = Refusal {
     status: StatusCode::URI_TOO_LONG,
     code: "uri_too_long",
-    detail: "the target alone is longer than `head_bytes_max`",
+    detail: "the request target is longer than `head_bytes_max`",
 };
 const HEAD_TOO_LARGE: Refusal = Refusal {
     status: StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
     code: "head_too_large",
-    detail: "the head is longer than `head_bytes_max`, or has more than 100 fields",
+    detail: "the request head is longer than `head_bytes_max`, or has more than 100 fields",
 };
-/// Of the operations socket; the API has its own.
+/// For the operations socket; the API has its own.
 pub(crate) const PATH_UNKNOWN: Refusal = Refusal {
     status: StatusCode::NOT_FOUND,
     code: "path_unknown",
     detail: "there is nothing at this path",
 };
-/// The same.
+/// For the operations socket.
 pub(crate) const METHOD_NOT_ALLOWED: Refusal = Refusal {
     status: StatusCode::METHOD_NOT_ALLOWED,
     code: "method_not_allowed",
-    detail: "this path does not take that method",
+    detail: "this path does not support that method",
 };
 
 const KIND: &str = "application/problem+json";
 const NO_STORE: &str = "no-store";
 const CLOSE: &str = "close";
 
-/// What is wrong with the form of a request that was read.
+/// What is wrong with a request that was parsed.
 pub(crate) fn fault<B>(request: &Request<B>) -> Option<Refusal> {
     let uri = request.uri();
-    // RFC 9112 §3.2.3: a target with neither a path nor a scheme is a proxy's.
+    // RFC 9112 §3.2.3: only a proxy receives a target with neither a path nor a scheme.
     if uri.scheme().is_none() && uri.authority().is_some() {
         return Some(MALFORMED);
     }
@@ -68,13 +68,13 @@ pub(crate) fn fault<B>(request: &Request<B>) -> Option<Refusal> {
     }
 }
 
-/// Why a head was not read, from the status that its parser has for it. `head` is what is left of it.
+/// Why a head could not be parsed, from its parser's status. `head` is the unread rest.
 pub(crate) fn unread(status: StatusCode, head: &[u8]) -> Refusal {
     match status {
         StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => {
             let mut line = head.splitn(2, |byte| *byte == b'\n');
             let target = line.next().and_then(|line| line.splitn(3, |byte| *byte == b' ').nth(1));
-            // The line has an end, or it would be no longer than it may be.
+            // The line has an end; otherwise it would be too long.
             let has_end = line.next().is_some();
             if target.is_some() && !has_end { URI_TOO_LONG } else { HEAD_TOO_LARGE }
         }
@@ -99,7 +99,7 @@ impl Refusal {
         .to_string()
     }
 
-    /// The answer.
+    /// The answer to the request.
     pub(crate) fn response(&self) -> Response<Body> {
         let mut response = Response::new(self.body().into());
         *response.status_mut() = self.status;
@@ -109,14 +109,14 @@ impl Refusal {
         response
     }
 
-    /// The answer, and the connection's last.
+    /// The answer, after which the connection closes.
     pub(crate) fn last(&self) -> Response<Body> {
         let mut response = self.response();
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static(CLOSE));
         response
     }
 
-    /// The connection's last answer as it is written; without its body to `HEAD`.
+    /// The connection's last answer in bytes; without a body for `HEAD`.
     pub(crate) fn written(&self, head: &[u8]) -> String {
         let body = self.body();
         let mut written = format!(
@@ -138,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_head_too_large_without_a_line_has_too_long_a_target() {
+    fn an_oversized_head_without_a_line_has_too_long_a_target() {
         let too_large = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
         assert_eq!(unread(too_large, b"GET /xxxxxxxxxxxxxx"), URI_TOO_LONG);
         assert_eq!(unread(too_large, b"GET / HTTP/1.1\r\nA: xxxxxx"), HEAD_TOO_LARGE);
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_is_there_once_or_came_with_a_later_version() {
+    fn one_host_is_required_except_in_later_http_versions() {
         let request = |version, hosts: &[&'static str]| {
             let mut request = Request::new(());
             *request.version_mut() = version;

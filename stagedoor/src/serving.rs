@@ -1,5 +1,5 @@
-//! One connection of HTTP requests: the server's paths, and upgrades that are not their connection's first
-//! request, which the relay decides about as it does about any other. Nothing of it takes longer than it may.
+//! One HTTP connection: the server's paths, and upgrades that are not its first request, which the relay decides like
+//! any other. Every phase has a time limit.
 
 use std::{
     convert::Infallible,
@@ -32,35 +32,35 @@ use crate::{
     refusals::{self, Refusal},
 };
 
-/// The least that hyper's buffers hold.
+/// The smallest buffer that hyper accepts.
 const BUFFER_BYTES_MIN: usize = 8_192;
-/// What is read and thrown away of a peer that was answered before it had sent all, and for how long: a socket that
-/// is closed with unread bytes takes its last answer back.
+/// How much is read and discarded from a peer that was answered before it had sent everything, and for how long:
+/// closing a socket with unread bytes would discard its last answer.
 const LINGER_BYTES_MAX: usize = 4_194_304;
 const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What every connection of a port meets.
+/// What all connections of a port share.
 #[derive(Clone)]
 pub(crate) struct Site {
-    /// Paths.
+    /// The paths.
     pub(crate) router: Router,
-    /// How long and how large everything may be.
+    /// Time and size limits.
     pub(crate) http: Arc<Http>,
-    /// Until when requests may be under way, once the process is to stop.
+    /// How long requests may continue once the process is stopping.
     pub(crate) stopped: watch::Receiver<Option<Instant>>,
 }
 
-/// The port that a connection came to.
+/// The port that accepted the connection.
 #[derive(Clone)]
 pub(crate) enum Port {
-    /// The relay's, which it shares.
+    /// The port shared with the relay.
     Shared(Arc<Relay>, Source),
-    /// One with nothing but paths.
+    /// A port with only HTTP paths.
     Own(Peer),
 }
 
 impl Port {
-    /// Where the connection came from.
+    /// The peer of the connection.
     fn peer(&self) -> Peer {
         match self {
             Self::Shared(_, source) => source.peer,
@@ -68,7 +68,7 @@ impl Port {
         }
     }
 
-    /// Whether connections are scarce: their idle ones are closed sooner.
+    /// Whether connections are scarce, so that idle ones are closed sooner.
     fn is_scarce(&self) -> bool {
         match self {
             Self::Shared(relay, _) => relay.is_crowded(),
@@ -77,10 +77,10 @@ impl Port {
     }
 }
 
-/// A connection whose upgrade is answered, to be begun by the task that has the socket.
+/// A connection with an accepted upgrade, to be started by the task that owns the socket.
 type Opened = Arc<Mutex<Option<Box<Opening>>>>;
 
-/// Answers the requests of one connection.
+/// Answers a connection's requests.
 struct Answering {
     router: Router,
     http: Arc<Http>,
@@ -137,7 +137,7 @@ impl Answering {
         Box::pin(std::future::ready(Ok(response)))
     }
 
-    /// Answers by the router; `held` is dropped with the answer.
+    /// Answers with the router; `held` is dropped with the answer.
     fn path<T: Send + 'static>(&self, request: Request<Incoming>, peer: Peer, held: T) -> Answer {
         let mut request = request.map(|body| Body::new(Timed::new(body, &self.http)));
         if let Some(address) = peer.address() {
@@ -152,7 +152,7 @@ impl Answering {
     }
 }
 
-/// Serves a connection until it is over.
+/// Serves a connection until it ends.
 pub(crate) async fn serve(io: Io, site: Site, port: Port) {
     let Site { router, http, mut stopped } = site;
     let (opened, pace) = (Opened::default(), Pace::new());
@@ -180,7 +180,7 @@ pub(crate) async fn serve(io: Io, site: Site, port: Port) {
             refusal.log(port.peer());
             refuse(paced.into_inner(), refusal, &read_buf).await;
         }
-        // What the kernel did not take of the answer is lost: then nothing can begin.
+        // What the kernel did not accept of the answer is lost, so nothing can begin.
         (Over::Whole, Some(opening)) if paced.is_flushed => {
             opening.begin(paced.into_inner(), read_buf);
         }
@@ -193,17 +193,17 @@ pub(crate) async fn serve(io: Io, site: Site, port: Port) {
 /// How a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Over {
-    /// In order, all answered.
+    /// In order, with all requests answered.
     Whole,
-    /// With a head that is no request, behind what was answered.
+    /// With a malformed head after the answered requests.
     Unread,
     /// Otherwise.
     Broken,
-    /// It took longer than it may.
+    /// It exceeded a time limit.
     Late,
 }
 
-/// Runs a connection until it is over, or takes longer than it may.
+/// Runs a connection until it ends or exceeds a time limit.
 async fn until_over(
     connection: &mut Connection<TokioIo<Paced>, Answering>,
     http: &Http,
@@ -220,7 +220,7 @@ async fn until_over(
         if stop_at.is_none()
             && let Poll::Ready(at) = stop.as_mut().poll(cx)
         {
-            // Without a sender everything is over.
+            // Without a sender, everything has ended.
             stop_at = Some(at.unwrap_or_else(Instant::now));
             Pin::new(&mut *connection).graceful_shutdown();
         }
@@ -232,11 +232,11 @@ async fn until_over(
         }
         loop {
             let (at, now) = (pace.now(), Instant::now());
-            // Idle connections are looked at early: connections may be scarce.
+            // Idle connections are checked early, because connections may be scarce.
             let (early, late) = (http.deadline(at, true), http.deadline(at, false));
             let is_past = |due: Option<Instant>| due.is_some_and(|due| due <= now);
             if is_past(stop_at) || is_past(late) || (is_past(early) && port.is_scarce()) {
-                tracing::debug!(at = ?at.0, "an HTTP connection took too long");
+                tracing::debug!(at = ?at.0, "an HTTP connection exceeded a time limit");
                 return Poll::Ready(Over::Late);
             }
             let due = if is_past(early) { late } else { early };
@@ -254,7 +254,7 @@ async fn until_over(
     .await
 }
 
-/// Refuses what no parser reads. `head` is what is left of it.
+/// Refuses what cannot be parsed. `head` is the unread rest.
 async fn refuse(mut io: Io, refusal: Refusal, head: &[u8]) {
     let told = async {
         io.write_all(refusal.written(head).as_bytes()).await?;
@@ -265,7 +265,7 @@ async fn refuse(mut io: Io, refusal: Refusal, head: &[u8]) {
     }
 }
 
-/// Reads what still comes, a moment long.
+/// Reads the rest for a moment.
 async fn linger(mut io: Io) {
     let rest = async {
         let mut read = 0;

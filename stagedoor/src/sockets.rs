@@ -1,4 +1,4 @@
-//! What is listened on: an address and a port, a host's name and a port, or a unix socket. Binds; accepts nothing.
+//! Binds listening sockets: an address and a port, a host name and a port, or a unix socket.
 
 use std::{
     fmt,
@@ -18,11 +18,11 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use stagedoor_relay::Listening;
 use tokio::net::{TcpListener, UnixListener};
 
-/// Before the path of a unix socket.
+/// The prefix of a unix socket's path.
 const UNIX: &str = "unix:";
-/// The longest path of a unix socket, in bytes: `sun_path` and its ending 0.
+/// The longest path of a unix socket, in bytes: `sun_path` with its final 0.
 pub(crate) const UNIX_PATH_BYTES_MAX: usize = 107;
-/// Connections that the system keeps until they are accepted.
+/// Connections that the system queues until they are accepted.
 const BACKLOG: i32 = 1_024;
 
 /// What to listen on.
@@ -30,23 +30,23 @@ const BACKLOG: i32 = 1_024;
 pub(crate) enum Address {
     /// A host, by name or address, and a port.
     Host(String),
-    /// A file.
+    /// A unix socket's file.
     Unix(PathBuf),
 }
 
-/// A text is no address to listen on.
+/// A text that is not an address to listen on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("neither a host and a port, such as 127.0.0.1:7880, nor unix: and a path")]
+#[error("not an address; write a host and a port, such as 127.0.0.1:7880, or unix: and a path")]
 pub(crate) struct AddressError;
 
 impl Address {
-    /// The port; `None` of a file and of port 0, which the system exchanges.
+    /// The port; `None` for a file and for port 0, which the system replaces.
     pub(crate) fn port(&self) -> Option<u16> {
         let Self::Host(host) = self else { return None };
         host.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).filter(|port| *port > 0)
     }
 
-    /// Whether two sockets cannot both be had: one file, or one port where an address of the one may be of the other.
+    /// Whether two sockets exclude each other: the same file, or the same port with overlapping addresses.
     pub(crate) fn meets(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Unix(one), Self::Unix(other)) => one == other,
@@ -61,7 +61,7 @@ impl Address {
     }
 }
 
-/// Whether a host and a port are this machine's alone.
+/// Whether a host and a port are reachable only from this machine.
 pub(crate) fn is_loopback(host: &str) -> bool {
     match host.parse::<SocketAddr>() {
         Ok(address) => address.ip().is_loopback(),
@@ -88,12 +88,12 @@ impl FromStr for Address {
     }
 }
 
-/// The mode of a unix socket's file, from its octal digits. Without a right to write nobody could connect.
+/// The mode of a unix socket's file, from octal digits. Write permission is required: without it nobody could connect.
 pub(crate) fn mode(text: &str) -> Option<u32> {
     u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o777 && *mode & 0o222 != 0)
 }
 
-/// Where something listens.
+/// The bound address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum At {
     /// An address and a port.
@@ -103,7 +103,7 @@ pub enum At {
 }
 
 impl At {
-    /// The address and the port; `0.0.0.0:0` of a file.
+    /// The address and the port; `0.0.0.0:0` for a file.
     pub fn address(&self) -> SocketAddr {
         match self {
             Self::Tcp(address) => *address,
@@ -121,7 +121,7 @@ impl fmt::Display for At {
     }
 }
 
-/// What was bound; the file of a unix socket goes with it.
+/// A bound socket; a unix socket's file is removed with it.
 pub(crate) struct Bound {
     pub(crate) listening: Listening,
     pub(crate) at: At,
@@ -138,8 +138,8 @@ impl Drop for SocketFile {
     }
 }
 
-/// Listens. Of a host with several addresses the first that can be had is used. `mode` says who may connect to a
-/// unix socket; `setting` and `flag` are where another address can be given.
+/// Binds and listens. Of a host's addresses, the first that can be bound is used. `mode` says who may connect to a unix
+/// socket; `setting` and `flag` say where to change the address, for error texts.
 pub(crate) async fn bind(
     address: &str,
     mode: u32,
@@ -148,11 +148,11 @@ pub(crate) async fn bind(
     let cannot = || format!("cannot listen on {address} (`{setting}`)");
     let busy = |error: io::Error| match error.kind() {
         io::ErrorKind::AddrInUse => anyhow::anyhow!(
-            "another program listens there, perhaps another Stagedoor; end it, or give another address by {flag} or \
+            "another program listens there, perhaps another Stagedoor; stop it, or give another address with {flag} or \
              `{setting}`"
         ),
         io::ErrorKind::PermissionDenied => anyhow::anyhow!(
-            "this user may not; give a port above 1023 by {flag} or `{setting}`, or the capability CAP_NET_BIND_SERVICE"
+            "this user lacks the permission; give a port above 1023 with {flag} or `{setting}`, or grant CAP_NET_BIND_SERVICE"
         ),
         _ => error.into(),
     };
@@ -170,14 +170,16 @@ pub(crate) async fn bind(
     }
 }
 
-/// The file has its mode before anybody can connect to it. One that an earlier process left is replaced; one on
-/// which somebody listens, or which is no socket, is not.
+/// The file gets its mode before anybody can connect. A file left by an earlier process is replaced; a file that is not
+/// a socket, or on which somebody listens, is not.
 fn listen_on_file(path: &Path, mode: u32) -> anyhow::Result<UnixListener> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error.into()),
-        Ok(meta) if !meta.file_type().is_socket() => bail!("the file is there and is no socket"),
-        Ok(_) if UnixStream::connect(path).is_ok() => bail!("somebody listens there already"),
+        Ok(meta) if !meta.file_type().is_socket() => bail!("the file exists and is not a socket"),
+        Ok(_) if UnixStream::connect(path).is_ok() => {
+            bail!("another process already listens there")
+        }
         Ok(_) => fs::remove_file(path)?,
     }
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
@@ -214,7 +216,7 @@ mod tests {
     const PLACE: (&str, &str) = ("listen.address", "--listen");
 
     #[tokio::test]
-    async fn a_unix_socket_has_its_mode_and_goes_with_its_listener() {
+    async fn a_unix_socket_has_its_mode_and_is_removed_on_drop() {
         let folder = std::env::temp_dir().join(format!("stagedoor-socket-{}", std::process::id()));
         fs::create_dir_all(&folder).expect("a folder");
         let path = folder.join("s.sock");
@@ -224,13 +226,13 @@ mod tests {
         assert_eq!(mode & 0o777, 0o600);
         assert_eq!(bound.at.to_string(), address);
         let taken = bind(&address, 0o600, PLACE).await.err().expect("taken");
-        assert!(format!("{taken:#}").contains("listens there already"), "{taken:#}");
-        // Left behind by a process that was killed.
+        assert!(format!("{taken:#}").contains("already listens there"), "{taken:#}");
+        // Left by a process that was killed.
         let Bound { listening, file, .. } = bound;
         drop(listening);
         std::mem::forget(file);
         assert!(path.exists());
-        drop(bind(&address, 0o600, PLACE).await.expect("what was left is replaced"));
+        drop(bind(&address, 0o600, PLACE).await.expect("the old file is replaced"));
         assert!(!path.exists());
         fs::write(&path, "mine").expect("a file");
         assert!(bind(&address, 0o600, PLACE).await.is_err());

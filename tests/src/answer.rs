@@ -1,4 +1,4 @@
-//! An answer of the HTTP API, whole.
+//! A complete answer of the HTTP API.
 
 use serde_json::Value;
 
@@ -7,14 +7,14 @@ use serde_json::Value;
 pub struct Answer {
     /// The status.
     pub status: u16,
-    /// Status line and fields.
+    /// Status line and header fields.
     pub head: String,
-    /// The body; `null` where there is none or it is not JSON.
+    /// The body; `null` if there is none or it is not JSON.
     pub body: Value,
 }
 
 impl Answer {
-    /// A field of the head.
+    /// A header field.
     pub fn field(&self, name: &str) -> Option<&str> {
         self.head.lines().find_map(|line| {
             let (field, value) = line.split_once(':')?;

@@ -1,10 +1,10 @@
-//! Where the built binary is.
+//! Finds the built binary.
 
 use std::{path::PathBuf, process::Command};
 
 use anyhow::{Context, Result, ensure};
 
-/// `stagedoor` as it was built beside the tests; built now if it is not there.
+/// `stagedoor` as built beside the tests; built now if it is missing.
 pub fn binary() -> Result<PathBuf> {
     let here = std::env::current_exe()?;
     let folder = here.parent().and_then(|deps| deps.parent()).context("a target folder")?;

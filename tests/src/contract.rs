@@ -1,4 +1,4 @@
-//! The OpenAPI document as what every answer in every test is held to.
+//! Checks every answer in every test against the OpenAPI document.
 
 use std::sync::LazyLock;
 
@@ -10,10 +10,10 @@ use crate::answer::Answer;
 static DOCUMENT: LazyLock<Value> =
     LazyLock::new(|| serde_json::from_str(&stagedoor_server::openapi()).unwrap_or_default());
 
-/// Codes of what no operation is asked yet: refused by the connection that it came over.
+/// Codes that occur before an operation is known: the connection itself is refused.
 const OF_CONNECTIONS: [&str; 1] = ["connections_exceeded"];
 
-/// An answer to an operation has a status, and a refusal a code, that the document lists for it.
+/// An answer to an operation must have a status, and a refusal a code, that the document lists for it.
 pub(crate) fn check(method: &str, path: &str, answer: &Answer) -> Result<()> {
     let Some(operation) = operation(method, path) else { return Ok(()) };
     let code = answer.body["code"].as_str();
@@ -34,7 +34,7 @@ pub(crate) fn check(method: &str, path: &str, answer: &Answer) -> Result<()> {
     Ok(())
 }
 
-/// The operation of a path, of which a part as it stands is nearer than a parameter.
+/// The operation of a path; a literal segment is preferred to a parameter.
 fn operation(method: &str, path: &str) -> Option<&'static Value> {
     let parts: Vec<&str> = path.split('?').next()?.split('/').collect();
     let fits = |template: &str| {

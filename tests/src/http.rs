@@ -1,4 +1,4 @@
-//! A client of the HTTP API that shows all of an answer.
+//! A client of the HTTP API that returns the complete answer.
 
 use std::{
     io::{Read, Write},
@@ -18,19 +18,19 @@ use crate::{
 /// A caller with its credential.
 #[derive(Clone, Debug)]
 pub struct Caller {
-    /// Where the API is.
+    /// The API's address.
     pub to: SocketAddr,
-    /// The credential; none when empty.
+    /// The credential; empty for none.
     pub credential: String,
 }
 
 impl Caller {
-    /// Asks with a JSON body, or none.
+    /// Sends a request with a JSON body, or none.
     pub async fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Answer> {
         self.ask_with(method, path, "", body.map(ToString::to_string).as_deref()).await
     }
 
-    /// Asks with more fields (each ends with CRLF) and a body as it stands.
+    /// Sends a request with further header fields (each ends with CRLF) and a raw body.
     pub async fn ask_with(
         &self,
         method: &str,
@@ -48,7 +48,7 @@ impl Caller {
         Ok(answer)
     }
 
-    /// A request as it goes over the socket.
+    /// A request as sent over the socket.
     fn written(&self, method: &str, path: &str, fields: &str, body: Option<&str>) -> String {
         let mut request =
             format!("{method} {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n{fields}");
@@ -65,7 +65,7 @@ impl Caller {
         }
     }
 
-    /// Asks, and hangs up after a while; the status, if the answer began before.
+    /// Sends a request and hangs up after a while; returns the status if the answer began before.
     pub async fn break_off(
         &self,
         method: &str,
@@ -76,7 +76,7 @@ impl Caller {
     ) -> Result<Option<u16>> {
         let body = body.map(ToString::to_string);
         let (to, request) = (self.to, self.written(method, path, fields, body.as_deref()));
-        // A thread of its own: the runtime's timers are no finer than a millisecond.
+        // In a thread, because the runtime's timers are no finer than a millisecond.
         let broken_off = tokio::task::spawn_blocking(move || -> std::io::Result<Option<u16>> {
             let mut tcp = std::net::TcpStream::connect(to)?;
             tcp.write_all(request.as_bytes())?;
@@ -90,7 +90,7 @@ impl Caller {
         Ok(broken_off.await??)
     }
 
-    /// Asks, and must be answered with this status; the body.
+    /// Sends a request that must be answered with this status; returns the body.
     pub async fn get(
         &self,
         status: u16,
@@ -108,8 +108,8 @@ impl Caller {
         Ok(answer.body)
     }
 
-    /// A page of so many records of the audit trail, at least. What the relay tells is recorded a moment after
-    /// it happens, and nothing tells when: it is asked for until it is there.
+    /// A page of at least this many records of the audit trail. The relay's events are recorded a moment after they
+    /// happen, without a signal, so this polls.
     pub async fn records(&self, path: &str, count: usize) -> Result<Vec<Value>> {
         let patience = tokio::time::Instant::now() + PATIENCE;
         loop {

@@ -1,16 +1,16 @@
-//! The harness of the end-to-end tests: a whole Stagedoor in this process on ports of its own, and a
-//! member that speaks the wire by hand, so that tests see every byte that the relay says.
+//! The harness of the end-to-end tests: a complete Stagedoor in this process on its own ports, and a member that speaks
+//! the wire by hand, so that tests see every byte the relay sends.
 //!
 //! In reading order; a file uses only files further down:
 //!
-//! 1. `binary`: where the built binary is.
-//! 2. `raw`: a member on a bare socket, which reads nothing by itself.
-//! 3. `stage`: a whole Stagedoor in this process, with one app whose key the test holds.
-//! 4. `http`: a client of the HTTP API that shows all of an answer.
-//! 5. `contract`: the OpenAPI document as what every answer in every test is held to.
-//! 6. `answer`: an answer of the HTTP API, whole.
+//! 1. `binary`: finds the built binary.
+//! 2. `raw`: a member on a bare socket that reads nothing on its own.
+//! 3. `stage`: a complete Stagedoor in this process, with one app whose key the test holds.
+//! 4. `http`: a client of the HTTP API that returns the complete answer.
+//! 5. `contract`: checks every answer in every test against the OpenAPI document.
+//! 6. `answer`: a complete answer of the HTTP API.
 //! 7. `member`: a member that speaks the wire by hand.
-//! 8. `trust`: a TLS client's configuration that trusts one certificate alone.
+//! 8. `trust`: a TLS client's configuration that trusts only one certificate.
 
 mod answer;
 pub mod binary;

@@ -1,5 +1,5 @@
-//! A member that speaks the wire by hand. Waits for what must come, at most ten seconds; keeps what came
-//! meanwhile, so that nothing is passed over.
+//! A member that speaks the wire by hand. Waits up to ten seconds for what must arrive, and keeps everything else that
+//! arrives meanwhile.
 
 use std::{collections::VecDeque, net::SocketAddr, time::Duration};
 
@@ -21,10 +21,10 @@ use tokio_tungstenite::{
     },
 };
 
-/// How long anything may take that must come.
+/// The time limit for anything that must arrive.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What the relay said.
+/// What the relay sent.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Heard {
     /// A text message.
@@ -36,13 +36,13 @@ pub enum Heard {
 /// How a connection ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Closed {
-    /// The close code; 0 when the connection broke.
+    /// The close code; 0 if the connection broke.
     pub code: u16,
     /// The reason.
     pub reason: String,
 }
 
-/// A member, in its seat or not.
+/// A member, with or without a seat.
 pub struct Member {
     socket: WebSocketStream<TcpStream>,
     heard: VecDeque<Heard>,
@@ -61,8 +61,7 @@ impl Member {
         .map_err(|response| anyhow::anyhow!("refused with {}", response.status()))
     }
 
-    /// Connects over a socket of the caller's with header fields of the caller's. The inner error is an
-    /// HTTP answer.
+    /// Connects over the caller's socket, with the caller's header fields. The inner error is an HTTP answer.
     pub async fn connect_over(
         tcp: TcpStream,
         fields: &[(&'static str, &str)],
@@ -83,7 +82,7 @@ impl Member {
         }
     }
 
-    /// Sends a message as it stands.
+    /// Sends a raw message.
     pub async fn say(&mut self, message: Message) -> anyhow::Result<()> {
         Ok(self.socket.send(message).await?)
     }
@@ -99,14 +98,14 @@ impl Member {
             .map(control)
     }
 
-    /// Sends a request that must be carried out, and returns its `ok`.
+    /// Sends a request that must succeed; returns its `ok`.
     pub async fn ok(&mut self, request: Value) -> anyhow::Result<Value> {
         let answer = self.ask(request.clone()).await?;
         ensure!(answer.get("ok").is_some(), "{request} was answered {answer}");
         Ok(answer["ok"].clone())
     }
 
-    /// Sends a request that must be refused, and returns its code.
+    /// Sends a request that must be refused; returns its code.
     pub async fn code(&mut self, request: Value) -> anyhow::Result<String> {
         let answer = self.ask(request.clone()).await?;
         let code = answer["error"]["code"]
@@ -115,12 +114,12 @@ impl Member {
         Ok(code.to_owned())
     }
 
-    /// Takes the seat.
+    /// Logs in.
     pub async fn log_in(&mut self, token: &str) -> anyhow::Result<Value> {
         self.ok(json!({"op": "login", "token": token})).await
     }
 
-    /// Publishes a stream; its number.
+    /// Publishes a stream; returns its number.
     pub async fn publish(&mut self, stream: &str, more: Value) -> anyhow::Result<u32> {
         let mut request = json!({"op": "publish", "stream": stream, "kind": "data"});
         if let (Value::Object(request), Value::Object(more)) = (&mut request, more) {
@@ -130,7 +129,7 @@ impl Member {
         Ok(u32::try_from(number)?)
     }
 
-    /// Subscribes; the streams that match now.
+    /// Subscribes; returns the streams that match now.
     pub async fn subscribe(&mut self, streams: &[&str]) -> anyhow::Result<Value> {
         self.ok(json!({"op": "subscribe", "streams": streams})).await
     }
@@ -147,7 +146,7 @@ impl Member {
         self.say(Message::binary(bytes)).await
     }
 
-    /// Whatever comes next; `None` once the connection is closed.
+    /// Whatever arrives next; `None` once the connection is closed.
     pub async fn hear(&mut self) -> anyhow::Result<Option<Heard>> {
         match self.heard.pop_front() {
             Some(heard) => Ok(Some(heard)),
@@ -155,7 +154,7 @@ impl Member {
         }
     }
 
-    /// The first that fits of what came and what will come; the others stay in their order.
+    /// The first match among what arrived and what will arrive; the others keep their order.
     pub async fn find(&mut self, fits: impl Fn(&Heard) -> bool) -> anyhow::Result<Heard> {
         if let Some(at) = self.heard.iter().position(&fits) {
             return self.heard.remove(at).context("it is there");
@@ -169,7 +168,7 @@ impl Member {
         }
     }
 
-    /// The next event of a name.
+    /// The next event with this name.
     pub async fn event(&mut self, name: &str) -> anyhow::Result<Value> {
         self.find(|heard| matches!(heard, Heard::Control(value) if value["ev"] == name))
             .await
@@ -184,12 +183,12 @@ impl Member {
         }
     }
 
-    /// Everything that was heard and not asked for yet.
+    /// Everything that was received and not returned yet.
     pub fn unheard(&self) -> impl Iterator<Item = &Heard> {
         self.heard.iter()
     }
 
-    /// How the connection ends; what comes until then is kept.
+    /// How the connection ends; what arrives until then is kept.
     pub async fn closed(&mut self) -> anyhow::Result<Closed> {
         while self.closed.is_none() {
             if let Some(heard) = self.receive().await? {
@@ -222,7 +221,7 @@ impl Member {
                     let (code, reason) = frame
                         .map_or((1005, String::new()), |f| (f.code.into(), f.reason.to_string()));
                     self.closed = Some(Closed { code, reason });
-                    // The goodbye is answered by the library on the way out.
+                    // The library answers the close.
                     let _ = self.socket.next().await;
                     return Ok(None);
                 }
@@ -243,12 +242,12 @@ fn control(heard: Heard) -> Value {
     }
 }
 
-/// One HTTP GET; the whole answer, head included.
+/// Sends one HTTP GET; returns the complete answer with its head.
 pub async fn http_get(to: SocketAddr, path: &str) -> anyhow::Result<String> {
     http(to, &format!("GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n")).await
 }
 
-/// One HTTP request as it stands; the whole answer, head included.
+/// Sends one raw HTTP request; returns the complete answer with its head.
 pub async fn http(to: SocketAddr, request: &str) -> anyhow::Result<String> {
     let mut tcp = TcpStream::connect(to).await?;
     tcp.write_all(request.as_bytes()).await?;

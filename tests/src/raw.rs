@@ -1,4 +1,4 @@
-//! A member on a bare socket, which reads nothing by itself.
+//! A member on a bare socket that reads nothing on its own.
 
 use std::net::SocketAddr;
 
@@ -7,7 +7,7 @@ use tokio::{
     net::{TcpSocket, TcpStream},
 };
 
-/// Asks for the seat of a token and reads no answer; the member's kernel takes little.
+/// Logs in with a token and reads no answer; the kernel's buffer is small.
 pub async fn raw_to(to: SocketAddr, token: &str) -> anyhow::Result<TcpStream> {
     let socket = TcpSocket::new_v4()?;
     socket.set_recv_buffer_size(4_096)?;

@@ -1,4 +1,4 @@
-//! A whole Stagedoor in this process, with one app whose key the test holds.
+//! A complete Stagedoor in this process, with one app whose key the test holds.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -19,15 +19,15 @@ use crate::{
     member::{Member, PATIENCE},
 };
 
-/// The whole.
+/// The stage.
 pub struct Stage {
-    /// What runs.
+    /// The running Stagedoor.
     pub running: Running,
     /// The app.
     pub app: AppId,
     /// The app's current key.
     pub key: Key,
-    /// The key's secret, in base64url as it is given out.
+    /// The key's secret, in base64url.
     pub secret: String,
     _data: TempDir,
 }
@@ -37,12 +37,12 @@ pub fn now_s() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |passed| passed.as_secs())
 }
 
-/// Bytes of base64url, as a key's secret is given out.
+/// Bytes of base64url, the form of a key's secret.
 pub fn decode_secret(text: &str) -> Vec<u8> {
     URL_SAFE_NO_PAD.decode(text).unwrap_or_default()
 }
 
-/// A token of claims as they stand, whatever they say, signed with these bytes.
+/// A token with arbitrary claims, signed with these bytes.
 pub fn sign(kid: &str, secret: &[u8], claims: &str) -> String {
     let header = format!(r#"{{"alg":"HS256","typ":"JWT","kid":"{kid}"}}"#);
     let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
@@ -52,17 +52,17 @@ pub fn sign(kid: &str, secret: &[u8], claims: &str) -> String {
 }
 
 impl Stage {
-    /// With the defaults.
+    /// Starts with the defaults.
     pub async fn start() -> anyhow::Result<Self> {
         Self::with(|_| {}).await
     }
 
-    /// With limits of the test's own.
+    /// Starts with the test's limits.
     pub async fn with(change: impl FnOnce(&mut Limits)) -> anyhow::Result<Self> {
         Self::configured(|config| change(&mut config.relay.limits)).await
     }
 
-    /// With a configuration of the test's own.
+    /// Starts with the test's configuration.
     pub async fn configured(change: impl FnOnce(&mut Config)) -> anyhow::Result<Self> {
         let data = tempfile::tempdir()?;
         let mut config = Config::default();
@@ -86,18 +86,15 @@ impl Stage {
     /// Claims for ten minutes from now.
     pub fn claims(&self, room: &str, user: &str, role: &str) -> anyhow::Result<Claims> {
         let role = role.parse().context("a role's name")?;
-        Ok(Claims::new(
-            self.app,
-            room,
-            user,
-            role,
-            &format!(
+        Ok(Claims::builder(self.app, role)
+            .room(room)
+            .user(user)
+            .jti(format!(
                 "t-{}",
                 user.bytes().map(|byte| format!("{byte:02x}")).take(20).collect::<String>()
-            ),
-            now_s(),
-            600,
-        ))
+            ))
+            .lifetime(now_s(), 600)
+            .build())
     }
 
     /// A token for ten minutes from now.
@@ -105,7 +102,7 @@ impl Stage {
         Ok(mint(&self.claims(room, user, role)?, &self.key)?)
     }
 
-    /// Good claims as JSON, with some of them as given; what is `null` is left out.
+    /// Valid claims as JSON, with some replaced; `null` removes a claim.
     pub fn claims_with(&self, change: &Value) -> anyhow::Result<String> {
         let mut claims = serde_json::to_value(self.claims("lobby", "anna", "audience")?)?;
         if let (Some(claims), Some(change)) = (claims.as_object_mut(), change.as_object()) {
@@ -115,7 +112,7 @@ impl Stage {
         Ok(claims.to_string())
     }
 
-    /// A token of claims as they stand.
+    /// A token with arbitrary claims.
     pub fn sign(&self, claims: &str) -> String {
         sign(self.key.kid(), &decode_secret(&self.secret), claims)
     }
@@ -131,7 +128,7 @@ impl Stage {
         Caller { to: self.running.http, credential: self.running.root.clone().unwrap_or_default() }
     }
 
-    /// When an app was made, as the relay knows it.
+    /// When an app was created, as the relay knows it.
     pub fn since_ms(&self, app: AppId) -> u64 {
         self.running.bus.directory().app(app).map_or(0, |app| app.since_ms)
     }
@@ -153,7 +150,7 @@ impl Stage {
         Ok(member)
     }
 
-    /// A number of the operations endpoint's.
+    /// A figure from the operations endpoint.
     pub async fn metric(&self, name: &str) -> anyhow::Result<u64> {
         let text = crate::member::http_get(self.running.operations, "/metrics").await?;
         let line = text.lines().find(|line| line.split(' ').next() == Some(name));
@@ -163,7 +160,7 @@ impl Stage {
         Ok(value.parse()?)
     }
 
-    /// Waits until a number of the operations endpoint's is this one, as long as anything may take.
+    /// Waits until a figure of the operations endpoint has this value.
     pub async fn until_metric(&self, name: &str, wanted: u64) -> anyhow::Result<()> {
         let reached = async {
             while self.metric(name).await? != wanted {}

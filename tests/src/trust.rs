@@ -1,10 +1,10 @@
-//! A TLS client's configuration that trusts one certificate alone.
+//! A TLS client's configuration that trusts only one certificate.
 
 use std::sync::Arc;
 
 use rustls::{ClientConfig, RootCertStore, pki_types::CertificateDer};
 
-/// The configuration. An error where the certificate is none that can be trusted.
+/// The configuration. Fails if the certificate cannot be trusted.
 pub fn trusting(cert: CertificateDer<'static>) -> anyhow::Result<Arc<ClientConfig>> {
     let mut roots = RootCertStore::empty();
     roots.add(cert)?;

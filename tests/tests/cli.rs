@@ -1,4 +1,4 @@
-//! The command line, as its users run it: the built binary against a running Stagedoor.
+//! The command line as its users run it: the built binary against a running Stagedoor.
 
 #[path = "cli/audit.rs"]
 mod audit;
@@ -41,7 +41,7 @@ use serde_json::Value;
 use stagedoor_tests::binary::binary;
 use tempfile::TempDir;
 
-/// What a run came to.
+/// The result of a run.
 struct Ran {
     code: i32,
     out: String,
@@ -54,14 +54,14 @@ impl Ran {
     }
 }
 
-/// Runs the binary in an environment of these variables alone.
+/// Runs the binary with only these environment variables.
 fn run_with(arguments: &[&str], variables: &[(&str, &str)], input: &str) -> Result<Ran> {
     let variables: Vec<(&OsStr, &OsStr)> =
         variables.iter().map(|(name, value)| (OsStr::new(*name), OsStr::new(*value))).collect();
     run_among(arguments, &variables, input)
 }
 
-/// The same, with variables that need not be UTF-8.
+/// The same, with variables that may be invalid UTF-8.
 fn run_among(arguments: &[&str], variables: &[(&OsStr, &OsStr)], input: &str) -> Result<Ran> {
     let mut child = Command::new(binary()?)
         .args(arguments)
@@ -82,7 +82,7 @@ fn run_among(arguments: &[&str], variables: &[(&OsStr, &OsStr)], input: &str) ->
     })
 }
 
-/// A running `stagedoor dev`, and what it told.
+/// A running `stagedoor dev`, and what it printed.
 struct Dev {
     child: Child,
     told: Value,
@@ -144,7 +144,7 @@ impl Dev {
         run_with(arguments, &variables, "")
     }
 
-    /// Runs a command against it that must succeed; its JSON.
+    /// Runs a command against it that must succeed; returns its JSON.
     fn ok(&self, credential: &str, arguments: &[&str]) -> Result<Value> {
         let mut arguments = arguments.to_vec();
         arguments.push("--json");
@@ -153,7 +153,7 @@ impl Dev {
         ran.json()
     }
 
-    /// `SIGTERM`, and how it ends.
+    /// Sends `SIGTERM`; returns how it ends.
     fn stop(mut self) -> Result<(i32, String)> {
         let id = self.child.id().to_string();
         ensure!(Command::new("kill").args(["-TERM", &id]).status()?.success());
@@ -164,7 +164,7 @@ impl Dev {
 
 impl Drop for Dev {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // It may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -1,5 +1,5 @@
-//! What breaks in the field: clients that hang up, stores that fail, strangers that flood, clocks that jump. Each
-//! test covers a kind of fault, not one case of it.
+//! Faults from the field: clients that hang up, stores that fail, strangers that flood, clocks that jump. Each test
+//! covers a kind of fault, not one case of it.
 
 #[path = "field/acts.rs"]
 mod acts;

@@ -1,7 +1,7 @@
-//! Tokens travel between here, PyJWT and jose, in both directions. Needs what `cargo xtask test` installs;
-//! without it these tests fail and say so.
+//! Tokens travel between Stagedoor, PyJWT and jose, in both directions. Needs what `cargo xtask test` installs; without
+//! it these tests fail and say so.
 
-// Helpers of tests fail as tests do.
+// Helpers may panic, like tests.
 #![allow(clippy::expect_used, clippy::panic)]
 
 use std::{
@@ -54,12 +54,17 @@ fn key() -> Key {
     Key::hs256(AppId(4_294_967_295), KID, &SECRET, KeyState::Current).expect("a key")
 }
 
-/// Claims that use every field, with letters that each library escapes in its own way.
+/// Claims that use every field, with letters that each library escapes differently.
 fn claims() -> Claims {
     let grants =
         r#"{"publish":{"streams":["cam-*"],"kinds":["audio","data"],"streams_max":2},"set":[]}"#;
     let role = "speaker".parse().expect("a role");
-    let mut claims = Claims::new(key().app(), "the lobby", "änna/1", role, "t-1~", now_s(), 600);
+    let mut claims = Claims::builder(key().app(), role)
+        .room("the lobby")
+        .user("änna/1")
+        .jti("t-1~")
+        .lifetime(now_s(), 600)
+        .build();
     claims.grants = Some(serde_json::from_str(grants).expect("a narrowing"));
     claims.name = Some("Änna \"A\" \\ </script> \u{1f3ad} \u{2028}".into());
     claims.generation = Some(u64::from(u32::MAX) + 1);
@@ -72,7 +77,7 @@ fn claims() -> Claims {
     claims
 }
 
-/// A path from the environment, or else where `cargo xtask test` installs it. An error says what to do.
+/// A path from the environment, or where `cargo xtask test` installs it. The error says what to do.
 fn installed(variable: &str, default: &str) -> Result<PathBuf, String> {
     let path = env::var_os(variable).map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/interop").join(default),
@@ -105,7 +110,7 @@ fn ask(command: &mut Command, script: &str, asked: &Asked<'_>) -> Answer {
     serde_json::from_slice(&output.stdout).expect("the script answers")
 }
 
-/// Asks a script to verify ours and to mint its own, and looks at both.
+/// Has a script verify ours and mint its own, and checks both.
 fn travels_both_ways(command: &mut Command, script: &str) {
     let (claims, keys) = (claims(), KeySet::from_iter([key()]));
     let token = mint(&claims, &key()).expect("a token");
@@ -146,7 +151,7 @@ fn tokens_travel_to_and_from_jose() {
 }
 
 #[test]
-fn what_is_missing_is_said_with_what_installs_it() {
+fn a_missing_tool_is_reported_with_its_installer() {
     let said = installed("STAGEDOOR_NOBODY_SETS_THIS", "not/installed").expect_err("nothing there");
     assert!(said.contains("not/installed") && said.contains("cargo xtask test"), "{said}");
 }

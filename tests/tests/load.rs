@@ -1,4 +1,4 @@
-//! The load tester, end to end: against a relay, and against servers that do what no server should.
+//! The load tester, end to end: against a relay, and against faulty servers.
 
 #[path = "load/faults.rs"]
 mod faults;

@@ -1,7 +1,7 @@
-//! The OpenAPI document before those who read it: a linter, a generator of clients, and a tester that tries what it
-//! says. Needs what `cargo xtask test` installs; without it these tests fail and say so.
+//! The OpenAPI document and its readers: a linter, a client generator, and a property tester. Needs what `cargo xtask
+//! test` installs; without it these tests fail and say so.
 
-// Helpers of tests fail as tests do.
+// Helpers may panic, like tests.
 #![allow(clippy::expect_used, clippy::panic)]
 
 use std::{
@@ -32,7 +32,7 @@ fn tool(path: &str) -> Result<Command> {
     Ok(command)
 }
 
-/// Runs a tool to its end; what it said is the error of one that fails.
+/// Runs a tool to its end; the output of a failed one is the error.
 async fn well(command: Command) -> Result<String> {
     let mut command = tokio::process::Command::from(command);
     command.kill_on_drop(true);
@@ -57,7 +57,7 @@ async fn stage() -> Result<Stage> {
 }
 
 #[tokio::test]
-async fn the_linter_finds_nothing() -> Result<()> {
+async fn the_linter_finds_no_fault() -> Result<()> {
     let mut redocly = tool("node_modules/.bin/redocly")?;
     redocly.args([
         "lint",
@@ -100,7 +100,7 @@ async fn a_generated_client_mints_and_lists() -> Result<()> {
     Ok(())
 }
 
-/// What of the API schemathesis asks in the app, so that it finds what is there. Another one is deleted.
+/// What schemathesis may use in the app, so that it finds something. Another app is deleted.
 fn inside(app: u32) -> String {
     format!(
         "\n[parameters]\napp = {app}\nroom = \"lobby\"\nuser = \"anna\"\nversion = 0\n\
@@ -110,7 +110,7 @@ fn inside(app: u32) -> String {
 
 const DOOMED: u32 = u32::MAX;
 
-/// Has schemathesis try everything, with `more` behind the configuration.
+/// Has schemathesis try everything, with `more` after the configuration.
 async fn try_all(stage: &Stage, more: &str) -> Result<String> {
     let folder = tempfile::tempdir()?;
     let config = folder.path().join("schemathesis.toml");
@@ -127,14 +127,14 @@ async fn try_all(stage: &Stage, more: &str) -> Result<String> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_tester_of_every_kind_finds_nothing() -> Result<()> {
+async fn a_property_tester_finds_no_fault() -> Result<()> {
     let stage = stage().await?;
     try_all(&stage, "").await?;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_tester_finds_nothing_in_an_app_that_is_used() -> Result<()> {
+async fn a_property_tester_finds_no_fault_in_a_used_app() -> Result<()> {
     let stage = stage().await?;
     let doomed = json!({"name": "to go", "id": DOOMED});
     stage.operator().get(201, "POST", "/v1/apps", Some(&doomed)).await?;

@@ -1,11 +1,11 @@
-//! The authorisation oracle: a real relay is driven with random roles, tokens, renewals, revocations,
-//! moderation and steps of the clock, and whatever it answers, tells and delivers is compared with a small
-//! model that was written from `spec/roles.md` (and the law of the seat in `spec/wire.md`) alone.
+//! The authorization oracle: drives a real relay with random roles, tokens, renewals, revocations, moderation and steps
+//! of the clock, and compares whatever it answers, announces and delivers with a small model that was written only from
+//! `spec/roles.md` (and the rules of the seat in `spec/wire.md`).
 //!
-//! Faults put into the relay by hand, each of which it told within 20,000 operations: a mute that is told and
-//! not enforced, a given role kept for ever, a revocation passed over at the door, members of rank 0 who see
-//! everybody, a cursor kept after the right to subscribe was lost, joins told after what their members did, members
-//! admitted by a list about whom the one that asked may not decide.
+//! Faults put into the relay by hand, each found within 20,000 operations: a mute that is announced and not enforced, a
+//! set role kept forever, a revocation ignored at the door, members of rank 0 who see everybody, a cursor kept after
+//! the right to subscribe was lost, joins announced after their members' acts, members admitted by a list that the
+//! requester may not decide about.
 
 #[path = "oracle/acts.rs"]
 mod acts;
@@ -39,13 +39,13 @@ use self::{dice::Dice, draw::Gen, drive::Episode, ops::Op};
 
 /// Operations of one episode: an app with its rooms.
 const EPISODE: usize = 1_000;
-/// Operations in all, where the environment says nothing.
+/// Operations in all, unless the environment says otherwise.
 const OPERATIONS: usize = 100_000;
 /// Relays at work at once.
 const LANES: usize = 8;
-/// How long joins and leaves wait in episodes in which they are told in batches.
+/// How long joins and leaves wait in episodes with batched announcements.
 const BATCH_INTERVAL_MS: u64 = 30;
-/// How often a difference is looked for in fewer operations.
+/// How often to try to reproduce a difference with fewer operations.
 const TRIES: usize = 200;
 
 fn number(name: &str) -> Option<u64> {
@@ -54,8 +54,8 @@ fn number(name: &str) -> Option<u64> {
 
 async fn stage(batched: bool) -> Result<Stage> {
     Stage::with(|limits| {
-        // Nothing but grants refuses, and all is told at once; but in some episodes joins and leaves are told in
-        // batches, so that they wait while their members act, and all lists in small pages.
+        // Only grants refuse, and everything is announced at once; but in some episodes joins and leaves are batched,
+        // so that they wait while their members act, and all lists have small pages.
         limits.requests_per_s = 1_000_000;
         limits.requests_burst = 1_000_000;
         limits.sends_per_s = 1_000_000;
@@ -75,19 +75,19 @@ async fn stage(batched: bool) -> Result<Stage> {
     .await
 }
 
-/// Whether the episode of a seed is played where joins and leaves are told in batches.
+/// Whether this seed's episode has batched announcements.
 fn is_batched(seed: u64) -> bool {
     seed.is_multiple_of(4)
 }
 
-/// Operations on one app, drawn or given, until both sides differ.
+/// Operations on one app, drawn or given, until relay and model differ.
 struct Play {
     stage: Stage,
     ahead: Duration,
     batched: bool,
 }
 
-/// What was played up to a difference, and the difference.
+/// The operations up to a difference, and the difference.
 type Differs = (Vec<Op>, anyhow::Error);
 
 impl Play {
@@ -95,7 +95,7 @@ impl Play {
         Ok(Self { stage: stage(batched).await?, ahead: Duration::ZERO, batched })
     }
 
-    /// Plays an episode of a seed; how many operations it had.
+    /// Plays a seed's episode; returns its number of operations.
     async fn drawn(&mut self, seed: u64, operations: usize) -> Result<Result<usize, Differs>> {
         let mut episode = Episode::begin(&self.stage, &mut self.ahead, self.batched).await?;
         let mut draw = Gen::new(seed);
@@ -112,7 +112,7 @@ impl Play {
         Ok(Ok(played.len()))
     }
 
-    /// Plays these operations, looking at everybody after each; up to the difference, if there is one.
+    /// Plays these operations, checking everybody after each; up to the difference, if there is one.
     async fn given(&mut self, operations: &[Op]) -> Result<Option<Differs>> {
         let mut episode = Episode::begin(&self.stage, &mut self.ahead, self.batched).await?;
         episode.look_always();
@@ -121,7 +121,7 @@ impl Play {
             played.push(op.clone());
             match episode.carry_out(op).await {
                 Ok(true) => {}
-                // It means nothing any more.
+                // It no longer means anything.
                 Ok(false) => drop(played.pop()),
                 Err(error) => return Ok(Some((played, error))),
             }
@@ -129,7 +129,7 @@ impl Play {
         Ok(None)
     }
 
-    /// Fewer operations that differ still, as few as a few tries find.
+    /// Fewer operations that still differ, as few as a few attempts find.
     async fn shortest(&mut self, differs: Differs) -> Result<Differs> {
         let mut least = match self.given(&differs.0).await? {
             Some(sooner) => sooner,

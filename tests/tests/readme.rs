@@ -1,5 +1,5 @@
-//! The documents say what is so: every command of the guides is run as it stands, and every test, dependency and
-//! code that the documents name is there.
+//! The documents are true: every command of the guides is run as written, and every test, dependency and code that the
+//! documents name exists.
 
 #[path = "readme/blocks.rs"]
 mod blocks;
@@ -33,7 +33,7 @@ fn ci_runs_the_test_command_of_the_readme_and_nothing_else() -> Result<()> {
     Ok(())
 }
 
-/// The names of the tests in a source: functions with an attribute that makes them one.
+/// The names of the tests in a source: functions with a test attribute.
 fn tests_in(source: &str) -> BTreeSet<&str> {
     let mut tests = BTreeSet::new();
     let mut attributes = String::new();
@@ -95,7 +95,7 @@ fn a_function_is_a_test_by_its_attribute_alone() {
     assert_eq!(tests, ["parallel", "plain", "sampled", "single"]);
 }
 
-/// Every name of a test in the sources of a folder.
+/// Every test's name in the sources of a folder.
 fn tests_of(folder: &Path, found: &mut BTreeSet<String>) -> Result<()> {
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
@@ -112,7 +112,7 @@ fn tests_of(folder: &Path, found: &mut BTreeSet<String>) -> Result<()> {
 }
 
 #[test]
-fn every_test_that_a_document_names_is_there() -> Result<()> {
+fn every_test_named_in_a_document_exists() -> Result<()> {
     let mut tests = BTreeSet::new();
     for folder in [
         "sdk",

@@ -1,6 +1,6 @@
-//! TLS on the shared port: WebSocket and HTTP, and certificates that are renewed while running.
+//! TLS on the shared port: WebSocket and HTTP, and certificates that are renewed at run time.
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
@@ -13,7 +13,7 @@ use tokio::{
     net::TcpStream,
 };
 
-/// Writes a new pair and returns a client's configuration that trusts it alone.
+/// Writes a new pair; returns a client's configuration that trusts only it.
 fn pair(folder: &Path) -> Result<(TlsFiles, Arc<ClientConfig>)> {
     let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["localhost".to_owned()])?;
     let files = TlsFiles { cert: folder.join("cert.pem"), key: folder.join("key.pem") };
@@ -23,7 +23,7 @@ fn pair(folder: &Path) -> Result<(TlsFiles, Arc<ClientConfig>)> {
 }
 
 #[tokio::test]
-async fn wss_and_https_share_the_port_and_certificates_are_renewed_while_running() -> Result<()> {
+async fn wss_and_https_share_a_port_and_reload_certificates() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let (files, first) = pair(folder.path())?;
     let stage = Stage::configured(|config| config.relay.tls = Some(files)).await?;
@@ -37,7 +37,7 @@ async fn wss_and_https_share_the_port_and_certificates_are_renewed_while_running
     let camera = anna.publish(Publish::new("cam", Kind::Data)).await?;
     bob.subscribe(&["cam"]).await?;
     let large = vec![7; 200_000];
-    camera.send(large.clone(), true).await?;
+    camera.send_keyframe(large.clone()).await?;
     loop {
         match events.next().await.context("it goes on")? {
             stagedoor_client::ClientEvent::Frame(frame) => {
@@ -64,5 +64,38 @@ async fn wss_and_https_share_the_port_and_certificates_are_renewed_while_running
     std::fs::write(files.cert, "not a certificate")?;
     assert!(stage.running.relay.reload_tls().is_err());
     client("dora", &second)?.connect().await?;
+    Ok(())
+}
+
+/// The address, for the child in which this file's test of the system's roots connects.
+const ADDRESS: &str = "STAGEDOOR_TEST_WSS";
+/// And its token.
+const TOKEN: &str = "STAGEDOOR_TEST_WSS_TOKEN";
+
+#[tokio::test]
+async fn wss_trusts_what_the_system_trusts() -> Result<()> {
+    if let (Ok(url), Ok(token)) = (std::env::var(ADDRESS), std::env::var(TOKEN)) {
+        let (room, _events) = Client::new(url, Token::fixed(token)).connect().await?;
+        return Ok(room.leave().await?);
+    }
+    let folder = tempfile::tempdir()?;
+    let (files, _) = pair(folder.path())?;
+    let trusted = files.cert.clone();
+    let stage = Stage::configured(|config| config.relay.tls = Some(files)).await?;
+    let other = folder.path().join("other");
+    std::fs::create_dir(&other)?;
+    let (others, _) = pair(&other)?;
+    // Another process each: what is trusted is read from the environment.
+    for (certificates, connects) in [(trusted, true), (others.cert, false)] {
+        let mut child = tokio::process::Command::new(std::env::current_exe()?);
+        child.args(["--exact", "wss_trusts_what_the_system_trusts"]).kill_on_drop(true);
+        child.env(ADDRESS, format!("wss://localhost:{}/v1/connect", stage.running.http.port()));
+        child.env(TOKEN, stage.token("lobby", "anna", "host")?);
+        child.env("SSL_CERT_FILE", &certificates).env_remove("SSL_CERT_DIR");
+        let ended = tokio::time::timeout(Duration::from_secs(60), child.output()).await??;
+        let said = String::from_utf8_lossy(&ended.stdout).into_owned();
+        assert_eq!(ended.status.success(), connects, "{said}");
+        assert!(connects || said.contains("invalid peer certificate"), "{said}");
+    }
     Ok(())
 }

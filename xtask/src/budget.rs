@@ -1,5 +1,5 @@
-//! `cargo xtask budget`: how many instructions each hot path takes, against `benches/budget.toml`.
-//! Instructions are counted by valgrind, not timed: a busy machine counts the same.
+//! `cargo xtask budget`: compares how many instructions each hot path takes with `benches/budget.toml`. Valgrind counts
+//! instructions instead of timing them, so a busy machine gives the same result.
 
 use std::{collections::BTreeMap, env, fmt::Write, fs, path::PathBuf, process::Stdio};
 
@@ -12,12 +12,12 @@ use crate::{
 
 /// The package whose binary runs the paths.
 const PACKAGE: &str = "stagedoor-counts";
-/// The function in it whose inside is counted.
+/// The function in it whose instructions are counted.
 const COUNTED: &str = "*::count::counted*";
-/// A count may be off its budget by this share either way.
+/// The share by which a count may differ from its budget.
 const TOLERANCE_PERCENT: u64 = 10;
 
-/// A path's count, and that of another which it may exceed by so much: what costs the same in small and large.
+/// A path, and another whose count it may exceed by this much: what must cost the same small and large.
 const RATIOS_PERCENT: &[(&str, &str, u64)] = &[
     ("drain_10_000_seats", "drain_1_000_seats", 150),
     ("drain_50_000_seats", "drain_1_000_seats", 150),
@@ -29,7 +29,7 @@ const HEAD: &str = "\
 # this file; a commit that changes a budget says why.
 ";
 
-/// Instructions by path.
+/// Instructions per path.
 type Counts = BTreeMap<String, u64>;
 
 /// `cargo xtask budget`.
@@ -44,7 +44,7 @@ pub(crate) fn task(write: bool) -> bool {
     steps.finish()
 }
 
-/// Counts, prints the table, and notes what is off its budget.
+/// Counts, prints the table, and reports what is off its budget.
 pub(crate) fn step(steps: &mut Steps) {
     let Some(counts) = count(steps) else { return };
     let faults = match budgets() {
@@ -62,8 +62,8 @@ fn file() -> PathBuf {
 }
 
 fn budgets() -> Result<Counts> {
-    let text = fs::read_to_string(file()).context("benches/budget.toml does not read")?;
-    toml::from_str(&text).context("benches/budget.toml is not names and counts")
+    let text = fs::read_to_string(file()).context("cannot read benches/budget.toml")?;
+    toml::from_str(&text).context("benches/budget.toml must contain names and counts")
 }
 
 fn save(counts: &Counts) -> Result<()> {
@@ -71,13 +71,13 @@ fn save(counts: &Counts) -> Result<()> {
     for (name, count) in counts {
         writeln!(text, "{name} = {count}")?;
     }
-    fs::write(file(), text).context("benches/budget.toml cannot be written")
+    fs::write(file(), text).context("cannot write benches/budget.toml")
 }
 
-/// Builds and counts. None when that failed or cannot be done here, which is noted.
+/// Builds and counts. `None` if that failed or is not possible here, which is reported.
 fn count(steps: &mut Steps) -> Option<Counts> {
     if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
-        steps.not_here("budgets of instructions", "they are those of Linux on x86-64");
+        steps.not_here("budgets of instructions", "they are for Linux on x86-64");
         return None;
     }
     if !install::valgrind(steps) {
@@ -97,11 +97,11 @@ fn count(steps: &mut Steps) -> Option<Counts> {
 }
 
 fn count_all() -> Result<Counts> {
-    // The binary lies beside the folder that this one lies in, wherever the build's folder is.
+    // The binary is found relative to this one, wherever the build folder is.
     let this = env::current_exe()?;
-    let target = this.ancestors().nth(2).context("the build's folder")?;
+    let target = this.ancestors().nth(2).context("cannot find the build folder")?;
     let binary = target.join("release").join(PACKAGE).display().to_string();
-    let listed = command(&binary, &[]).output().context("the hot paths do not start")?;
+    let listed = command(&binary, &[]).output().context("cannot start the hot paths")?;
     let mut counts = Counts::new();
     for line in String::from_utf8(listed.stdout)?.lines() {
         match *line.split(' ').collect::<Vec<_>>() {
@@ -110,7 +110,8 @@ fn count_all() -> Result<Counts> {
                 counts.insert(name.into(), total / times.parse::<u64>()?);
             }
             [name, "=", whole, "-", part] => {
-                let of = |name| counts.get(name).with_context(|| format!("no path {name} before"));
+                let of =
+                    |name| counts.get(name).with_context(|| format!("no path {name} came before"));
                 counts.insert(name.into(), of(whole)?.saturating_sub(*of(part)?));
             }
             _ => anyhow::bail!("no path: {line}"),
@@ -132,10 +133,10 @@ fn count_one(binary: &str, name: &str) -> Result<u64> {
         name,
     ];
     let mut valgrind = command("valgrind", &arguments);
-    // What the environment holds lies on the stack and moves all that comes after it.
+    // The environment is on the stack, and moves everything after it.
     valgrind.env_clear().envs(env::var_os("PATH").map(|path| ("PATH", path)));
-    let ran = valgrind.stdout(Stdio::null()).status().context("valgrind does not start")?;
-    ensure!(ran.success(), "{name} fails under valgrind");
+    let ran = valgrind.stdout(Stdio::null()).status().context("cannot start valgrind")?;
+    ensure!(ran.success(), "{name} failed under valgrind");
     let text = fs::read_to_string(&out).with_context(|| format!("{name} has no count"))?;
     let total = text.lines().find_map(|line| line.strip_prefix("totals: "));
     let total: u64 = total.context("valgrind wrote no total")?.trim().parse()?;
@@ -161,7 +162,7 @@ fn table(counts: &Counts, budgets: &Counts) -> String {
     text
 }
 
-/// What is off its budget, or has none, or is none.
+/// Paths that are off their budgets or have none, and budgets without a path.
 fn faults(counts: &Counts, budgets: &Counts) -> Vec<String> {
     let mut faults = Vec::new();
     for (name, &count) in counts {
@@ -172,12 +173,12 @@ fn faults(counts: &Counts, budgets: &Counts) -> Vec<String> {
         let change = change_percent(count, budget).abs();
         if count * 100 > budget * (100 + TOLERANCE_PERCENT) {
             faults.push(format!(
-                "{name} takes {count} instructions, {change:.1} % over its budget of {budget}: make it \
+                "{name} takes {count} instructions, {change:.1} % over its budget of {budget}; make it \
                  cheaper, or raise the budget in the same commit and say why"
             ));
         } else if count * 100 < budget * (100 - TOLERANCE_PERCENT) {
             faults.push(format!(
-                "{name} takes {count} instructions, {change:.1} % under its budget of {budget}: lower the \
+                "{name} takes {count} instructions, {change:.1} % under its budget of {budget}; lower the \
                  budget in the same commit, so that the gain is kept (`cargo xtask budget --write`)"
             ));
         }
@@ -190,7 +191,7 @@ fn faults(counts: &Counts, budgets: &Counts) -> Vec<String> {
         }
     }
     let gone = budgets.keys().filter(|name| !counts.contains_key(*name));
-    faults.extend(gone.map(|name| format!("{name} has a budget and is no path")));
+    faults.extend(gone.map(|name| format!("{name} has a budget but is not a path")));
     faults
 }
 
@@ -203,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_count_within_a_tenth_of_its_budget_is_no_fault() {
+    fn a_count_within_10_percent_of_its_budget_passes() {
         let budgets = counts(&[("a", 1_000)]);
         for (count, over, under) in
             [(899, 0, 1), (900, 0, 0), (1_000, 0, 0), (1_100, 0, 0), (1_101, 1, 0)]
@@ -216,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_costs_more_the_larger_it_is_is_a_fault() {
+    fn a_path_whose_cost_grows_with_size_is_a_fault() {
         for (large, found) in [(150, 0), (151, 1)] {
             let counts = counts(&[("drain_1_000_seats", 100), ("drain_50_000_seats", large)]);
             assert_eq!(faults(&counts, &counts).len(), found, "{large}");

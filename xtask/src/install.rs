@@ -1,7 +1,7 @@
-//! What tests and benchmarks need that is not Rust: Python with PyJWT, websockets, openapi-python-client
-//! and schemathesis, Node with jose, redocly and playwright-core, Chromium, ffmpeg, nginx, HAProxy, Caddy and systemd-analyze, valgrind,
-//! cargo-deny; Bun and nats-server. Installs from the ordinary registries; what
-//! cannot be had is said, and the tests that need it fail by themselves.
+//! Installs what tests and benchmarks need that is not Rust: Python with PyJWT, websockets, openapi-python-client,
+//! schemathesis and typos, Node with jose, redocly and playwright-core, Chromium, ffmpeg, nginx, HAProxy, Caddy and
+//! systemd-analyze, valgrind, cargo-deny; Bun and nats-server. Uses the ordinary registries; what cannot be installed
+//! is reported, and the tests that need it fail on their own.
 
 use std::{path::PathBuf, process::Command};
 
@@ -12,7 +12,7 @@ fn interop() -> PathBuf {
     root().join("target/interop")
 }
 
-/// Installs a Debian package whose program is not there.
+/// Installs a Debian package whose program is missing.
 fn debian(steps: &mut Steps, program: &str, argument: &str, packages: &[&str]) {
     if is_there(program, argument) {
         return;
@@ -68,7 +68,7 @@ pub(crate) fn everything(steps: &mut Steps) {
     }
 }
 
-/// Whether valgrind is there, installed if need be. Where it cannot be had nothing fails.
+/// Whether valgrind is available, installed if necessary. Its absence is not a failure.
 pub(crate) fn valgrind(steps: &mut Steps) -> bool {
     let is_here = || is_there("valgrind", "--version");
     if is_here() {
@@ -78,7 +78,7 @@ pub(crate) fn valgrind(steps: &mut Steps) -> bool {
         [&["update", "-q"][..], &["install", "-y", "-q", "--no-install-recommends", "valgrind"]]
     {
         let mut apt = command("apt-get", arguments);
-        // How it went is seen below.
+        // The result is checked below.
         let _ = apt.env("DEBIAN_FRONTEND", "noninteractive").status();
     }
     if !is_here() {
@@ -90,8 +90,8 @@ pub(crate) fn valgrind(steps: &mut Steps) -> bool {
     is_here()
 }
 
-/// The servers that the benchmarks compare with, into `target/peers`. Who cannot be had is left out of the
-/// comparison, which says so.
+/// Installs the servers that the benchmarks compare with into `target/peers`. A server that cannot be installed is left
+/// out of the comparison, which says so.
 pub(crate) fn peers(steps: &mut Steps) {
     debian(steps, "python3", "--version", &["python3", "python3-venv"]);
     debian(steps, "node", "--version", &["nodejs", "npm"]);
@@ -119,7 +119,7 @@ pub(crate) fn peers(steps: &mut Steps) {
     }
 }
 
-/// Runs a command whose failure is no failure of the task.
+/// Runs a command whose failure does not fail the task.
 fn install_well(steps: &mut Steps, name: &str, mut command: Command) -> bool {
     let well = command.status().is_ok_and(|status| status.success());
     if well {
@@ -128,7 +128,7 @@ fn install_well(steps: &mut Steps, name: &str, mut command: Command) -> bool {
     well
 }
 
-/// The folder with a cargo tool of this version, installed there if it is nowhere; empty when it is on the path.
+/// The folder with a cargo tool of this version, installed there if necessary; empty if it is on the path.
 pub(crate) fn cargo_tool(steps: &mut Steps, name: &str, version: &str) -> Option<PathBuf> {
     if is_there(name, "--version") {
         return Some(PathBuf::new());
@@ -149,7 +149,7 @@ pub(crate) fn cargo_tool(steps: &mut Steps, name: &str, version: &str) -> Option
             &into,
         ];
         let mut install = command("cargo", &arguments);
-        // Nobody looks into them by a debugger, and without their lines they are built in half the time.
+        // Nobody debugs them, and without line tables they are built in half the time.
         install.env("CARGO_PROFILE_DEV_DEBUG", "false").env("CARGO_INCREMENTAL", "0");
         steps.prepare(&format!("install {name}"), install);
     }

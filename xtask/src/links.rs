@@ -1,9 +1,9 @@
-//! Links between the repository's documents: each relative one must lead to a file, and its anchor to a
-//! heading. Looks at nothing outside.
+//! Checks links between the repository's documents: each relative one must lead to a file, and its anchor to a heading.
+//! External links are not checked.
 
 use std::{collections::BTreeSet, path::Path, process::Command};
 
-/// What leads nowhere.
+/// Broken links.
 pub(crate) fn faults(root: &Path) -> Vec<String> {
     let listed = Command::new("git")
         .args(["ls-files", "-co", "--exclude-standard", "*.md"])
@@ -13,14 +13,14 @@ pub(crate) fn faults(root: &Path) -> Vec<String> {
         Ok(output) if output.status.success() => {
             String::from_utf8_lossy(&output.stdout).into_owned()
         }
-        _ => return vec!["git does not list the documents".into()],
+        _ => return vec!["git cannot list the documents".into()],
     };
     listed.lines().flat_map(|file| of_document(root, file)).collect()
 }
 
 fn of_document(root: &Path, file: &str) -> Vec<String> {
     let Ok(text) = std::fs::read_to_string(root.join(file)) else {
-        return vec![format!("{file} does not read")];
+        return vec![format!("cannot read {file}")];
     };
     let mut faults = Vec::new();
     for target in targets(&text) {
@@ -34,18 +34,18 @@ fn of_document(root: &Path, file: &str) -> Vec<String> {
         let led =
             if path.is_empty() { here.clone() } else { here.parent().unwrap_or(root).join(path) };
         if !led.exists() {
-            faults.push(format!("{file}: {target} leads nowhere"));
+            faults.push(format!("{file}: the link {target} leads to no file"));
         } else if let Some(anchor) = anchor {
             let led_text = std::fs::read_to_string(&led).unwrap_or_default();
             if !anchors(&led_text).contains(anchor) {
-                faults.push(format!("{file}: {target} has no such heading"));
+                faults.push(format!("{file}: the link {target} leads to no heading"));
             }
         }
     }
     faults
 }
 
-/// The targets of `[text](target)`, code aside.
+/// The targets of `[text](target)`, outside code.
 fn targets(text: &str) -> Vec<String> {
     let mut out = Vec::new();
     let mut code = false;
@@ -65,7 +65,7 @@ fn targets(text: &str) -> Vec<String> {
     out
 }
 
-/// The anchors of a document's headings, as code hosts make them.
+/// The anchors of a document's headings, as code hosts generate them.
 fn anchors(text: &str) -> BTreeSet<String> {
     let headings = text.lines().filter(|line| line.starts_with('#'));
     let anchor = |heading: &str| -> String {

@@ -1,17 +1,17 @@
-//! The project's only scripts: `cargo xtask dev|check|order|test|web|release|bench|soak|budget`.
+//! The project's tasks: `cargo xtask dev|check|order|test|web|release|bench|soak|budget`.
 //!
 //! In reading order; a file uses only files further down:
 //!
 //! 1. [`tasks`]: what each does.
 //! 2. [`budget`]: instructions of the hot paths.
-//! 3. [`web`]: the web parts.
-//! 4. [`install`]: what tests need that is not Rust.
+//! 3. [`web`]: checks, tests and builds the web parts.
+//! 4. [`install`]: installs what tests need that is not Rust.
 //! 5. [`links`]: links between documents.
 //! 6. [`sizes`]: how long files are.
-//! 7. [`order`]: a file uses only files further down its crate's list.
+//! 7. [`order`]: checks that a file uses only files further down its crate's list.
 //! 8. [`uses`]: the paths that a file names.
-//! 9. [`source`]: Rust source as words.
-//! 10. [`step`]: one child process, and the table of how all went.
+//! 9. [`source`]: Rust source as tokens.
+//! 10. [`step`]: one child process, and the table of results.
 
 mod budget;
 mod install;
@@ -28,41 +28,41 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-/// What is to be done.
+/// The task.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask")]
 enum Task {
-    /// Build and start Stagedoor for development; what follows goes to `stagedoor dev`.
+    /// Build and start Stagedoor for development; further arguments go to `stagedoor dev`.
     Dev {
-        /// Arguments of `stagedoor dev`.
+        /// Arguments for `stagedoor dev`.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
-    /// Formatting, lints, documentation, links, the order and the sizes of files, dependencies.
+    /// Check formatting, lints, documentation, links, the order and the sizes of files, packages, spelling, dependencies.
     Check,
-    /// The order and the sizes of files alone: two steps of `check`, at once.
+    /// Check only the order and the sizes of files, quickly.
     Order,
-    /// `check`, then every test of every language, installing what it needs.
+    /// Run `check`, then every test in every language, installing what it needs.
     Test,
-    /// The web parts: installs what they need, checks types, lints, tests and builds them; a part of `test`.
+    /// Check, test and build the web parts, installing what they need; a part of `test`.
     Web {
-        /// Write the documentation of the TypeScript SDK too, into sdk/typescript/docs.
+        /// Also write the documentation of the TypeScript SDK, into sdk/typescript/docs.
         #[arg(long)]
         docs: bool,
     },
-    /// The release binary without symbols, and they beside it, in target/dist.
+    /// Build the release binary without symbols, and its symbols beside it, in target/dist.
     Release,
-    /// Stagedoor side by side with a floor and its peers; writes benches/RESULTS.md.
+    /// Compare Stagedoor with a floor and other engines; writes benches/RESULTS.md.
     Bench(tasks::Bench),
-    /// A webinar for ten minutes, and with `--attack` hostile clients beside it; further arguments go to the program.
+    /// Run a webinar for ten minutes, with `--attack` beside hostile clients; further arguments go to the program.
     Soak {
-        /// Arguments of the program, such as `--attack --seconds 60`.
+        /// Arguments for the program, such as `--attack --seconds 60`.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
-    /// Instructions of the hot paths, each against its budget.
+    /// Count the instructions of the hot paths against their budgets.
     Budget {
-        /// Write the counts as the budgets.
+        /// Save the counts as the budgets.
         #[arg(long)]
         write: bool,
     },

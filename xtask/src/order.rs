@@ -1,5 +1,5 @@
-//! The order of each crate's files: a file uses only files further down the list in its `lib.rs`, and each
-//! file is in that list.
+//! Checks the order of each crate's files: a file uses only files further down the list in its `lib.rs`, and each file
+//! is in that list.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -11,7 +11,7 @@ use crate::{
     uses::{Named, paths},
 };
 
-/// A module's path, from the crate's root on.
+/// A module's path from the crate root.
 type Module = Vec<String>;
 
 /// A file of a crate.
@@ -20,14 +20,14 @@ struct File {
     named: Vec<Named>,
 }
 
-/// A crate: its root (`lib.rs`, or `main.rs` where there is none) is the module without a name.
+/// A crate. Its root (`lib.rs`, or `main.rs` if there is none) is the module with an empty name.
 struct Crate {
     /// The root's path and text.
     root: (PathBuf, String),
     files: BTreeMap<Module, File>,
 }
 
-/// What is out of order in the workspace, as lines that say where and what to do.
+/// What is out of order in the workspace, as lines that say where, and what to do.
 pub(crate) fn faults(root: &Path) -> Vec<String> {
     match members(root) {
         Ok(members) => members.iter().flat_map(|member| of_crate(root, member)).collect(),
@@ -38,25 +38,25 @@ pub(crate) fn faults(root: &Path) -> Vec<String> {
 /// The folders of the workspace's crates.
 pub(crate) fn members(root: &Path) -> Result<Vec<String>, String> {
     let text = std::fs::read_to_string(root.join("Cargo.toml"))
-        .map_err(|error| format!("Cargo.toml does not read: {error}"))?;
+        .map_err(|error| format!("cannot read Cargo.toml: {error}"))?;
     let manifest: toml::Table =
-        text.parse().map_err(|error| format!("Cargo.toml does not parse: {error}"))?;
+        text.parse().map_err(|error| format!("cannot parse Cargo.toml: {error}"))?;
     let members = manifest.get("workspace").and_then(|workspace| workspace.get("members"));
     let members = members.and_then(toml::Value::as_array).ok_or("Cargo.toml has no members")?;
     Ok(members.iter().filter_map(toml::Value::as_str).map(ToOwned::to_owned).collect())
 }
 
-/// What is out of order in one crate of the folder `root`.
+/// What is out of order in the crate in folder `root`.
 fn of_crate(root: &Path, member: &str) -> Vec<String> {
     let Some(found) = Crate::read(root, member) else {
-        return vec![format!("{member}: no src/lib.rs or src/main.rs reads")];
+        return vec![format!("{member}: cannot read src/lib.rs or src/main.rs")];
     };
     let (list, mut faults) = found.list();
     for (module, file) in &found.files {
         if !module.is_empty() && !list.contains_key(module) {
             let (name, list) = (module.join("::"), found.root.0.display());
             faults.push(format!(
-                "{}:1: `{name}` is not in the list of {list}: give it its place there",
+                "{}:1: `{name}` is not in the list of {list}: add it there",
                 file.path.display()
             ));
         }
@@ -78,7 +78,7 @@ impl Crate {
         Some(Self { root: (path, text), files })
     }
 
-    /// The places of the modules in the root's list, with what is wrong in it.
+    /// The places of the modules in the root's list, and the faults of the list.
     fn list(&self) -> (BTreeMap<Module, usize>, Vec<String>) {
         let (mut places, mut faults) = (BTreeMap::new(), Vec::new());
         for (index, line) in self.root.1.lines().enumerate() {
@@ -87,7 +87,7 @@ impl Crate {
             let name = module.join("::");
             if !self.files.contains_key(&module) {
                 faults.push(format!(
-                    "{at}: `{name}` is listed, and there is no such file: take it out"
+                    "{at}: `{name}` is listed, but there is no such file: remove it"
                 ));
             }
             let place = places.len() + 1;
@@ -97,20 +97,20 @@ impl Crate {
         }
         if places.is_empty() && self.files.len() > 1 {
             faults.push(format!(
-                "{}:1: there is no numbered list of the files",
+                "{}:1: there is no numbered list of the files: write one",
                 self.root.0.display()
             ));
         }
         (places, faults)
     }
 
-    /// Uses of files that do not stand further down, and the circles that they close.
+    /// Uses of files that are not further down, and the circles that they close.
     fn upward(&self, list: &BTreeMap<Module, usize>) -> Vec<String> {
         let (mut faults, mut told) = (Vec::new(), BTreeSet::new());
         for (module, file) in &self.files {
             let Some(place) = list.get(module) else { continue };
             for (used, line) in self.used(module, file) {
-                // The root is above all of its list.
+                // The root is above its whole list.
                 let is_above = used.is_empty() || list.get(&used).is_some_and(|used| used < place);
                 if is_above && told.insert((module, used.clone())) {
                     let at = format!("{}:{line}", file.path.display());
@@ -121,17 +121,17 @@ impl Crate {
         faults
     }
 
-    /// What is said of a use that goes up.
+    /// The message about a use that goes up.
     fn fault(&self, at: &str, module: &Module, used: &Module) -> String {
         let name = shown(used);
         let Some(way) = self.way(used, module) else {
             return format!(
-                "{at}: uses `{name}`, which stands above it: list it below, or move what is used into a file below"
+                "{at}: uses `{name}`, which stands above it: list it further down, or move what is used into a file further down"
             );
         };
         let way: Vec<String> = way.iter().map(shown).collect();
         format!(
-            "{at}: uses `{name}`, which stands above it and uses it (a circle: {} -> {}): move what both need into a file below both",
+            "{at}: uses `{name}`, which stands above it and uses it (a circle: {} -> {}): move what both need into a file below both of them",
             shown(module),
             way.join(" -> ")
         )
@@ -143,7 +143,7 @@ impl Crate {
         file.named.iter().filter_map(found).filter(|(used, _)| used != module).collect()
     }
 
-    /// The module whose file says what a path means when it is named in `from`; `None` for other crates.
+    /// The module that a path refers to from `from`; `None` for other crates.
     fn owner(&self, from: &Module, path: &[String], depth: usize) -> Option<Module> {
         let (mut at, rest) = match path.first()?.as_str() {
             "crate" => (Module::new(), &path[1..]),
@@ -163,7 +163,7 @@ impl Crate {
                 at = child;
                 continue;
             }
-            // A name that is passed on belongs to the file that it comes from.
+            // A re-exported name belongs to the file where it is defined.
             let passed = self.files.get(&at)?.named.iter();
             let passed = passed
                 .filter(|named| named.brings.as_ref() == Some(part))
@@ -179,7 +179,7 @@ impl Crate {
         Some(at)
     }
 
-    /// The shortest way of uses from one module to another, both included.
+    /// The shortest chain of uses from one module to another, both included.
     fn way(&self, from: &Module, to: &Module) -> Option<Vec<Module>> {
         let mut before: BTreeMap<Module, Module> = BTreeMap::new();
         let mut waiting = VecDeque::from([from.clone()]);
@@ -222,7 +222,7 @@ fn listed(line: &str) -> Option<Module> {
     Some(name.split("::").map(ToOwned::to_owned).collect())
 }
 
-/// Adds a module's file and those of its children, but for those that only tests and features build.
+/// Adds a module's file and those of its children, except those that only tests and features build.
 fn add(
     root: &Path,
     folder: &Path,

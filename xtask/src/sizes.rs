@@ -1,15 +1,15 @@
-//! How long files are. Functions are counted by clippy (`too_many_lines`, in `clippy.toml`).
+//! Checks the length of files. Clippy checks functions (`too_many_lines`, in `clippy.toml`).
 
 use std::path::{Path, PathBuf};
 
 use crate::order::members;
 
-/// Lines of a file, at most; those of tests aside.
+/// Lines of a file at most; tests are exempt.
 const LINES_MAX: usize = 400;
-/// Lines of the middle one of all files, at most.
+/// Lines of the median file at most.
 const LINES_MEDIAN_MAX: usize = 150;
 
-/// Files that are too long, as lines that say where and what to do.
+/// Files that are too long, as lines that say where, and what to do.
 pub(crate) fn faults(root: &Path) -> Vec<String> {
     let members = match members(root) {
         Ok(members) => members,
@@ -28,7 +28,7 @@ fn of_files(files: &mut [(PathBuf, usize)]) -> Vec<String> {
     let mut faults: Vec<String> = long
         .map(|(path, lines)| {
             let path = path.display();
-            format!("{path}:1: {lines} lines, {LINES_MAX} at most: cut it where it is two things")
+            format!("{path}:1: {lines} lines, {LINES_MAX} at most: split it where it is two things")
         })
         .collect();
     if let Some((_, median)) =
@@ -39,7 +39,7 @@ fn of_files(files: &mut [(PathBuf, usize)]) -> Vec<String> {
     faults
 }
 
-/// The files below a folder, but tests, with their lines.
+/// The files in a folder, without tests, with their lengths.
 fn collect(root: &Path, folder: &Path, files: &mut Vec<(PathBuf, usize)>) {
     let Ok(entries) = std::fs::read_dir(root.join(folder)) else { return };
     for entry in entries.flatten() {
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_file_and_a_long_median_are_named() {
+    fn a_long_file_and_a_long_median_are_reported() {
         let of = |lines: [usize; 3]| {
             of_files(&mut lines.map(|lines| (PathBuf::from(format!("f{lines}.rs")), lines)))
         };

@@ -1,16 +1,16 @@
-//! Rust source as words, each with its line: without comments, texts, and what `#[cfg(test)]` or a feature
-//! hides. No parser: names, paths and brackets are all that [`crate::uses`] asks for.
+//! Rust source as tokens with their lines: without comments, literals, and what `#[cfg(test)]` or a feature hides. Not
+//! a parser: [`crate::uses`] only needs names, paths and brackets.
 
-/// A name, a sign (`::` is one) or a bracket.
+/// A name, a sign (`::` is one), or a bracket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Word {
-    /// As it is written; `r#` aside.
+    /// Its text, without `r#`.
     pub(crate) text: String,
     /// Its line, from 1.
     pub(crate) line: usize,
 }
 
-/// The words of a file.
+/// The tokens of a file.
 pub(crate) fn words(source: &str) -> Vec<Word> {
     let chars: Vec<char> = source.chars().collect();
     let (mut words, mut at, mut line) = (Vec::new(), 0, 1);
@@ -28,7 +28,7 @@ pub(crate) fn words(source: &str) -> Vec<Word> {
     words
 }
 
-/// Where a blank, a comment or a text that begins at `at` ends; `None` where none begins.
+/// Where a space, comment or literal that starts at `at` ends; `None` if none starts there.
 fn skipped(chars: &[char], at: usize) -> Option<usize> {
     let char = chars[at];
     let next = chars.get(at + 1).copied();
@@ -67,7 +67,7 @@ fn block_comment_end(chars: &[char], mut at: usize) -> usize {
     chars.len()
 }
 
-/// The end of a text whose first character is at `at`.
+/// The end of a string whose first character is at `at`.
 fn text_end(chars: &[char], mut at: usize) -> usize {
     while at < chars.len() {
         match chars[at] {
@@ -79,7 +79,7 @@ fn text_end(chars: &[char], mut at: usize) -> usize {
     chars.len()
 }
 
-/// The end of a raw text whose `#` or `"` is at `at`; `None` where it is a raw name.
+/// The end of a raw string whose `#` or `"` is at `at`; `None` if it is a raw identifier.
 fn raw_text_end(chars: &[char], at: usize) -> Option<usize> {
     let hashes = chars[at..].iter().take_while(|char| **char == '#').count();
     (chars.get(at + hashes) == Some(&'"')).then_some(())?;
@@ -95,7 +95,7 @@ fn raw_text_end(chars: &[char], at: usize) -> Option<usize> {
     Some(chars.len())
 }
 
-/// The end of a character whose quote is at `at`; `None` where it is a lifetime.
+/// The end of a character literal whose quote is at `at`; `None` if it is a lifetime.
 fn char_end(chars: &[char], at: usize) -> Option<usize> {
     match chars.get(at + 1)? {
         '\\' => Some(position(chars, at + 3, |char| char == '\'') + 1),
@@ -115,7 +115,7 @@ fn word_end(chars: &[char], at: usize) -> usize {
     }
 }
 
-/// Where the bracket at `at` is closed; the end where it is not.
+/// Where the bracket at `at` is closed; the end of the file if it is not.
 pub(crate) fn closing(words: &[Word], at: usize) -> usize {
     let mut depth = 0_usize;
     for (index, word) in words.iter().enumerate().skip(at) {
@@ -131,8 +131,7 @@ pub(crate) fn closing(words: &[Word], at: usize) -> usize {
     words.len()
 }
 
-/// The words of which a build of the program is made, and the modules that it does not have: those behind
-/// `#[cfg(test)]` and behind a feature.
+/// The tokens of a normal build, and the modules that are not part of it: those behind `#[cfg(test)]` and features.
 pub(crate) fn built(words: &[Word]) -> (Vec<Word>, Vec<String>) {
     let (mut kept, mut hidden, mut at) = (Vec::new(), Vec::new(), 0);
     while at < words.len() {
@@ -151,7 +150,7 @@ pub(crate) fn built(words: &[Word]) -> (Vec<Word>, Vec<String>) {
     (kept, hidden)
 }
 
-/// Behind the `]` of an attribute that begins at `at`.
+/// The position after the `]` of an attribute that starts at `at`.
 fn attribute_end(words: &[Word], at: usize) -> Option<usize> {
     let is = |index: usize, text: &str| words.get(index).is_some_and(|word| word.text == text);
     (is(at, "#") && is(at + 1, "[")).then(|| (closing(words, at + 1) + 1).min(words.len()))
@@ -162,7 +161,7 @@ fn hides(attribute: &[Word]) -> bool {
     has("cfg") && (has("test") || has("feature")) && !has("not")
 }
 
-/// Behind the item, field or statement that begins at `at`, its further attributes included.
+/// The position after the item, field or statement that starts at `at`, including further attributes.
 fn item_end(words: &[Word], mut at: usize) -> usize {
     while let Some(end) = attribute_end(words, at) {
         at = end;
@@ -192,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn comments_and_texts_are_no_words() {
+    fn comments_and_literals_are_not_tokens() {
         let source =
             "a /* b /* c */ d */ \"e \\\" f\" r#\"g \" h\"# b'i' '\\'' 'k'\n// l\nm::r#n<'o>";
         let words = words(source);
@@ -201,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_tests_and_features_build_is_left_out() {
+    fn test_and_feature_only_code_is_left_out() {
         let source = "#[cfg(test)] mod tests; a; #[cfg(test)] #[x] fn f<A, B>(c: [u8; 3]) { d } e; \
             struct S { #[cfg(feature = \"x\")] f: u8, g: u8 } #[cfg(not(test))] h;";
         let (kept, hidden) = built(&words(source));

@@ -1,4 +1,4 @@
-//! One child process, its output passed through; and the table of how all went.
+//! One child process, with its output passed through; and the table of results.
 
 use std::{
     io::Write,
@@ -13,14 +13,14 @@ pub(crate) fn root() -> PathBuf {
     here.parent().unwrap_or(here).to_owned()
 }
 
-/// A command in the workspace's root, without input.
+/// A command in the workspace root, without input.
 pub(crate) fn command(program: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(program);
     command.args(arguments).current_dir(root()).stdin(Stdio::null());
     command
 }
 
-/// Whether a program is there; Debian keeps servers where only root looks.
+/// Whether a program exists; Debian puts servers where only root looks.
 pub(crate) fn is_there(program: &str, argument: &str) -> bool {
     [program.to_owned(), format!("/usr/sbin/{program}")].iter().any(|program| {
         let mut command = command(program, &[argument]);
@@ -29,13 +29,13 @@ pub(crate) fn is_there(program: &str, argument: &str) -> bool {
     })
 }
 
-/// Says something on standard error.
+/// Prints to standard error.
 pub(crate) fn say(text: &str) {
-    // Nobody listens if this fails.
+    // A failure means that nobody listens.
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
-/// The line above what a step says.
+/// The line above a step's output.
 fn heading(step: usize, count: usize, name: &str) -> String {
     match count {
         0 => format!("\n== {name}"),
@@ -43,37 +43,37 @@ fn heading(step: usize, count: usize, name: &str) -> String {
     }
 }
 
-/// How a step went.
+/// The result of a step.
 #[derive(Debug)]
 enum Went {
     Well,
     Badly,
-    /// It could not be done here, which is said and is no failure.
+    /// It is not possible here, which is reported and not a failure.
     NotHere(String),
 }
 
-/// Steps, and how each went.
+/// Steps, and their results.
 #[derive(Debug, Default)]
 pub(crate) struct Steps {
-    /// How many there will be, without what must be installed first; 0: not known.
+    /// The number of steps, without preparations; 0: unknown.
     count: usize,
     begun: usize,
     done: Vec<(String, Duration, Went)>,
 }
 
 impl Steps {
-    /// So many steps.
+    /// This many steps.
     pub(crate) fn of(count: usize) -> Self {
         Self { count, ..Self::default() }
     }
 
-    /// Says that the next step begins.
+    /// Announces the next step.
     fn begin(&mut self, name: &str) {
         self.begun += 1;
         say(&heading(self.begun, self.count, name));
     }
 
-    /// Runs what a step needs first and is no step itself.
+    /// Runs a preparation, which is not a step itself.
     pub(crate) fn prepare(&mut self, name: &str, command: Command) -> bool {
         say(&format!("\n== {name}"));
         self.carry_out(name, command)
@@ -100,7 +100,7 @@ impl Steps {
         well
     }
 
-    /// Notes what was found without a command.
+    /// Records a result found without a command.
     pub(crate) fn note(&mut self, name: &str, faults: &[String]) {
         self.begin(name);
         faults.iter().for_each(|fault| say(fault));
@@ -108,13 +108,13 @@ impl Steps {
         self.done.push((name.into(), Duration::ZERO, went));
     }
 
-    /// Notes what cannot be done on this machine.
+    /// Records what is not possible on this machine.
     pub(crate) fn not_here(&mut self, name: &str, why: &str) {
         self.begin(&format!("{name}: not done here: {why}"));
         self.done.push((name.into(), Duration::ZERO, Went::NotHere(why.into())));
     }
 
-    /// Prints how all went; whether nothing went badly.
+    /// Prints all results; returns whether nothing failed.
     pub(crate) fn finish(self) -> bool {
         say("");
         let (mut passed, mut failed) = (0, 0);

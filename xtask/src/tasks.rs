@@ -1,4 +1,6 @@
-//! What each task does.
+//! The tasks.
+
+use std::process::Command;
 
 use clap::Args;
 
@@ -12,12 +14,12 @@ use crate::{
 pub(crate) fn dev(arguments: &[String]) -> bool {
     let mut cargo = command("cargo", &["run", "--package", "stagedoor", "--", "dev"]);
     cargo.args(arguments);
-    say("building Stagedoor and what it is made of; the first time takes a few minutes");
+    say("building Stagedoor and its dependencies; this takes a few minutes the first time");
     cargo.status().is_ok_and(|status| status.success())
 }
 
-/// Steps of `checks`, and those that `test` has besides.
-const CHECKS: usize = 9;
+/// The number of steps of `checks`, and of those that `test` adds.
+const CHECKS: usize = 10;
 const TESTS: usize = 11 + web::STEPS;
 
 fn checks(steps: &mut Steps) {
@@ -29,11 +31,12 @@ fn checks(steps: &mut Steps) {
     steps.run("documentation", doc);
     steps.note("links between documents", &links::faults(&root()));
     files(steps);
+    steps.run("packages", packages());
     spelling(steps);
     dependencies(steps);
 }
 
-/// Words that are spelled wrong (`typos.toml` has those that are meant).
+/// Finds misspelled words (`typos.toml` lists those that are meant).
 fn spelling(steps: &mut Steps) {
     match install::typos(steps) {
         Some(typos) => {
@@ -43,13 +46,24 @@ fn spelling(steps: &mut Steps) {
     }
 }
 
-/// Where files stand, and how long they are.
+/// Crates that are published.
+const PUBLIC: &[&str] =
+    &["stagedoor-grants", "stagedoor-token", "stagedoor-wire", "stagedoor-client"];
+
+/// Packs the public crates, without building them a second time.
+fn packages() -> Command {
+    let mut pack = command("cargo", &["package", "--no-verify", "--allow-dirty", "--quiet"]);
+    pack.args(PUBLIC.iter().flat_map(|name| ["--package", name]));
+    pack
+}
+
+/// The order and the length of files.
 fn files(steps: &mut Steps) {
     steps.note("order", &order::faults(&root()));
     steps.note("sizes", &sizes::faults(&root()));
 }
 
-/// Licences, bans and sources; advisories where their database can be fetched.
+/// Licences, bans and sources; advisories if their database can be fetched.
 fn dependencies(steps: &mut Steps) {
     let Some(bin) = install::cargo_tool(steps, "cargo-deny", "0.20.2") else {
         return steps.not_here("dependencies", "cargo-deny could not be installed");
@@ -88,7 +102,7 @@ pub(crate) fn test() -> bool {
     checks(&mut steps);
     install::everything(&mut steps);
     steps.run(
-        "vectors are what their script makes",
+        "vectors match their script",
         command("python3", &["spec/vectors/make.py", "--check"]),
     );
     let web = web::steps_of(&mut steps);
@@ -120,7 +134,7 @@ fn fuzz_targets(steps: &mut Steps) {
     }
 }
 
-/// Every Rust test, each in a process and with a time limit of its own (`.config/nextest.toml`).
+/// Every Rust test, each in its own process and with a time limit (`.config/nextest.toml`).
 fn tests(steps: &mut Steps) {
     match install::cargo_tool(steps, "cargo-nextest", "0.9.151") {
         Some(bin) => {
@@ -139,23 +153,23 @@ fn tests(steps: &mut Steps) {
     steps.run("examples in the documentation", command("cargo", &["test", "--workspace", "--doc"]));
 }
 
-/// What `cargo xtask bench` is asked for.
+/// The options of `cargo xtask bench`.
 #[derive(Debug, Args)]
 pub(crate) struct Bench {
-    /// Scenarios, `token` among them; all unless given.
+    /// Scenarios, including `token`; all by default.
     scenarios: Vec<String>,
-    /// Rounds; the medians are told.
+    /// Number of rounds; the medians are reported.
     #[arg(long, default_value_t = 5)]
     rounds: u16,
-    /// Two short rounds, kept under target/bench/quick; to see that all works.
+    /// Run two short rounds, kept under target/bench/quick, to check that everything works.
     #[arg(long)]
     quick: bool,
-    /// Fail when a figure is not reached.
+    /// Fail if a goal is missed.
     #[arg(long)]
     check: bool,
 }
 
-/// Benchmarks that are programs of their own, without peers; they print their figures.
+/// Benchmarks that are separate programs, without peers; they print their figures.
 const OWN_BENCHES: &[&str] = &["token", "revocations", "revoke"];
 
 /// `cargo xtask bench`.

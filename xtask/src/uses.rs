@@ -1,27 +1,26 @@
-//! The paths that a file names: those of its `use`, with the names that they bring, and those in its
-//! code.
+//! The paths that a file names: those in its `use` declarations, with the names they import, and those in its code.
 
 use crate::source::{Word, closing};
 
-/// A path as it is written.
+/// A path as written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Named {
-    /// Its parts, without a last `self`; a `*` stays.
+    /// Its parts, without a final `self`; a `*` stays.
     pub(crate) path: Vec<String>,
-    /// The name that a `use` brings into the file; `None` for a path in code and for `as _`.
+    /// The name that a `use` imports; `None` for a path in code and for `as _`.
     pub(crate) brings: Option<String>,
     /// Its line, from 1.
     pub(crate) line: usize,
 }
 
-/// All paths that words name.
+/// All paths in the tokens.
 pub(crate) fn paths(words: &[Word]) -> Vec<Named> {
     let (mut found, mut at) = (Vec::new(), 0);
     while at < words.len() {
         at = match words[at].text.as_str() {
-            // `use<'_>` says what a type captures.
+            // `use<'_>` lists what a type captures.
             "use" if !is(words, at + 1, "<") => tree(words, at + 1, &[], &mut found),
-            // A name before `::` may be a file below this one; names of types find none.
+            // A name before `::` may be a file below this one; names of types match none.
             _ if is(words, at + 1, "::") => in_code(words, at, &mut found),
             _ => at + 1,
         };
@@ -33,7 +32,7 @@ fn is(words: &[Word], at: usize, text: &str) -> bool {
     words.get(at).is_some_and(|word| word.text == text)
 }
 
-/// One tree of a `use`; behind it.
+/// Parses one tree of a `use`; returns the position after it.
 fn tree(words: &[Word], mut at: usize, stem: &[String], found: &mut Vec<Named>) -> usize {
     let mut path = stem.to_vec();
     let line = words.get(at).map_or(0, |word| word.line);
@@ -100,7 +99,7 @@ mod tests {
     use crate::source::words;
 
     #[test]
-    fn what_a_type_captures_is_no_path() {
+    fn a_types_captures_are_not_paths() {
         assert_eq!(paths(&words("fn f() -> impl T + use<'_> { g({ h; i }) }")), []);
     }
 

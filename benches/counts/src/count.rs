@@ -1,24 +1,24 @@
-//! What is counted: the inside of [`counted`], by its name.
+//! The counted function, found by its name.
 
 use std::hint::black_box;
 
 use anyhow::Result;
 
-/// A path: its name in `benches/budget.toml`, and how it is run.
+/// A path: its name in `benches/budget.toml`, and how to run it.
 pub(crate) type Path = (&'static str, fn() -> Result<()>);
 
-/// How often each path is run.
+/// How often each path runs.
 pub(crate) const TIMES: u32 = 200;
-/// How often before that, so that buffers have grown to what they need.
+/// Warm-up runs, so that buffers have reached their size.
 const WARM_UPS: u32 = 20;
 
-/// Runs a path; the counter counts in here and nowhere else.
+/// Runs a path; only what happens in here is counted.
 #[inline(never)]
 fn counted<T>(path: impl FnOnce() -> T) -> T {
     black_box(path())
 }
 
-/// Runs a path over the same state again and again; `before` and `after` are not counted.
+/// Runs a path repeatedly over the same state; `before` and `after` are not counted.
 pub(crate) fn repeat<S, T>(
     state: &mut S,
     mut before: impl FnMut(&mut S),
@@ -32,12 +32,12 @@ pub(crate) fn repeat<S, T>(
     }
 }
 
-/// Runs a path once, over a state that it uses up.
+/// Runs a path once, because it consumes its state.
 pub(crate) fn once<T>(path: impl FnOnce() -> T) -> T {
     counted(path)
 }
 
-/// Runs a path that needs nothing before and leaves nothing.
+/// Runs a path that needs no preparation and leaves nothing.
 pub(crate) fn repeat_alone<T>(mut path: impl FnMut() -> T) {
     repeat(&mut (), |()| (), |()| path(), |(), _| ());
 }

@@ -1,14 +1,13 @@
-//! The hot paths, each run by itself so that `cargo xtask budget` can count its instructions. Without an
-//! argument: the names of the paths, each with how often it is run, and what is told by the difference of
-//! two. No clock, no thread, the same inputs each time; hashes of random seeds stand only in what is not
-//! counted, or cost the same with any seed.
+//! The hot paths, each on its own so that `cargo xtask budget` can count its instructions. Without an argument, prints
+//! the names of the paths, how often each runs, and the figures that are differences of two. No clock, no thread, the
+//! same inputs each time; hashes with random seeds are outside of what is counted, or cost the same with any seed.
 //!
 //! In reading order; a file uses only files further down:
 //!
-//! 1. `relay`: a frame on its way: appended to a stream's log, gathered into a batch, written.
-//! 2. `token`: the door: a token verified or refused, its grants found, an action decided.
-//! 3. `wire`: what a member sends, decoded.
-//! 4. `count`: what is counted: the inside of `counted`, by its name.
+//! 1. `relay`: a frame's path: appended to a stream's log, gathered into a batch, written.
+//! 2. `token`: the door: verifies or refuses a token, computes its grants, decides an action.
+//! 3. `wire`: decodes what a member sends.
+//! 4. `count`: the counted function, found by its name.
 
 mod count;
 mod relay;

@@ -1,4 +1,4 @@
-//! A frame on its way: appended to a stream's log, gathered into a batch, written.
+//! A frame's path: appended to a stream's log, gathered into a batch, written.
 
 use anyhow::{Result, ensure};
 use stagedoor_relay::bench::{Leaving, Stage};
@@ -18,14 +18,14 @@ pub(crate) const PATHS: &[Path] = &[
     ("write_32_pieces", || write(32)),
 ];
 
-/// A relay that goes away with so many seats: what one of them costs.
+/// A draining relay with this many seats: the cost of one of them.
 pub(crate) const DRAINS: &[(&str, usize)] =
     &[("drain_1_000_seats", 1_000), ("drain_10_000_seats", 10_000), ("drain_50_000_seats", 50_000)];
 
 /// The size of a log's segment.
 const SEGMENT_BYTES: usize = 65_536;
 
-/// A frame for each stream, with the stream's number.
+/// One frame per stream, with the stream's number.
 type Frames = Vec<(u32, Vec<u8>)>;
 
 fn stage(streams: u32, subscribers: u32, frame_bytes: usize) -> Result<(Stage, Frames)> {
@@ -39,21 +39,21 @@ fn stage(streams: u32, subscribers: u32, frame_bytes: usize) -> Result<(Stage, F
     Ok((stage, frames))
 }
 
-/// What a room would do at intervals is given to a runtime that never runs it.
+/// A room's periodic work is given to a runtime that never runs.
 fn in_runtime(run: impl FnOnce() -> Result<()>) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let _inside = runtime.enter();
     run()
 }
 
-/// One frame is appended; subscribers wait for it, or are busy.
+/// Appends one frame, with subscribers that wait for it or are busy.
 fn append(frame_bytes: usize, subscribers: u32, waiting: bool) -> Result<()> {
     in_runtime(|| {
         let (mut stage, frames) = stage(1, subscribers, frame_bytes)?;
         let (number, frame) = &frames[0];
         if !waiting {
-            // Whoever was told and has not read is busy, and is not told again. Where the first buffers of the log
-            // grow, in place or by copying, is the heap's affair and not the path's.
+            // A subscriber that was woken and has not read is busy, and is not woken again. How the log's first buffers
+            // grow depends on the heap, not on this path.
             for _ in 0..2 * SEGMENT_BYTES / frame_bytes {
                 ensure!(stage.append(*number, frame), "the stream ended");
             }
@@ -75,7 +75,7 @@ fn append(frame_bytes: usize, subscribers: u32, waiting: bool) -> Result<()> {
     })
 }
 
-/// So many frames of each stream are gathered by one subscriber.
+/// One subscriber gathers this many frames of each stream.
 fn gather(streams: u32, frames_each: usize, frame_bytes: usize) -> Result<()> {
     in_runtime(|| {
         let (mut stage, frames) = stage(streams, 1, frame_bytes)?;
@@ -95,7 +95,7 @@ fn gather(streams: u32, frames_each: usize, frame_bytes: usize) -> Result<()> {
     })
 }
 
-/// So many pieces, each of one frame, are written.
+/// Writes this many pieces of one frame each.
 fn write(pieces: u32) -> Result<()> {
     in_runtime(|| {
         let (mut stage, frames) = stage(pieces, 1, 64)?;
@@ -117,7 +117,7 @@ fn write(pieces: u32) -> Result<()> {
     })
 }
 
-/// A relay goes away.
+/// Drains a relay.
 pub(crate) fn drain(seats: usize) -> Result<()> {
     in_runtime(|| {
         let leaving = Leaving::new(seats).map_err(anyhow::Error::msg)?;

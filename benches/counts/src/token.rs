@@ -1,4 +1,4 @@
-//! The door: a token verified or refused, its grants found, an action decided.
+//! The door: verifies or refuses a token, computes its grants, decides an action.
 
 use std::hint::black_box;
 
@@ -20,7 +20,7 @@ pub(crate) const PATHS: &[Path] = &[
     ("authorize_10_actions", authorizes),
 ];
 
-/// The hash is most of what verifying costs, and would hide what reading the claims costs.
+/// The hash dominates the cost of verifying, and would hide the cost of reading the claims.
 pub(crate) const DIFFERENCES: &[(&str, &str, &str)] = &[
     ("verify_but_the_hash", "verify", "verify_refused"),
     ("verify_narrowed_but_the_hash", "verify_narrowed", "verify_refused"),
@@ -29,11 +29,16 @@ pub(crate) const DIFFERENCES: &[(&str, &str, &str)] = &[
 const NARROWING: &str = r#"{"publish":{"streams":["cam-8f14e45f"],"kinds":["audio"]}}"#;
 const NOW_S: u64 = 1_700_000_000;
 
-/// Claims that make a token of an everyday size.
+/// Claims of a typical token.
 fn claims(narrowing: Option<&str>) -> Result<Claims> {
     let role = "speaker".parse()?;
     let (room, user, id) = ("webinar-2026-q4-keynote", "u-8f14e45fceea167a", "t-4f9c1b7d2e6a9c3d");
-    let mut claims = Claims::new(AppId(1_204_117), room, user, role, id, NOW_S, 3_600);
+    let mut claims = Claims::builder(AppId(1_204_117), role)
+        .room(room)
+        .user(user)
+        .jti(id)
+        .lifetime(NOW_S, 3_600)
+        .build();
     claims.name = Some("Anna Example".into());
     claims.grants = narrowing.map(serde_json::from_str).transpose()?;
     Ok(claims)
@@ -55,7 +60,7 @@ fn refuses() -> Result<()> {
     let key = key()?;
     let token = mint(&claims(None)?, &key)?;
     let (signed, _) = token.rsplit_once('.').context("a token has points")?;
-    // `A` is canonical in any place of a signature but the last.
+    // `A` is canonical in every position of a signature except the last.
     let (forged, keys) = (format!("{signed}.{}", "A".repeat(43)), KeySet::from_iter([key]));
     let refused = verify(&forged, &keys, NOW_S);
     ensure!(
@@ -73,7 +78,7 @@ fn seats(narrowing: Option<&str>) -> Result<()> {
     Ok(())
 }
 
-/// What a speaker does, allowed and refused, one of each.
+/// A speaker's actions, one allowed and one refused.
 fn authorizes() -> Result<()> {
     let roles = Roles::built_in();
     let grants = seat(&claims(Some(NARROWING))?, &roles)?;

@@ -1,4 +1,4 @@
-//! What a member sends, decoded.
+//! Decodes what a member sends.
 
 use std::hint::black_box;
 
@@ -49,7 +49,7 @@ fn request(text: &str) -> Result<()> {
     Ok(())
 }
 
-/// The dearest that a member can send: refused for what stands at its end.
+/// The most expensive request that a member can send: refused for its very end.
 fn refuses() -> Result<()> {
     let mut text = r#"{"op":"subscribe","id":7,"streams":["#.to_owned();
     while text.len() < 65_530 {

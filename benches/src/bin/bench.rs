@@ -1,4 +1,4 @@
-//! The side-by-side run. `cargo xtask bench` builds what it needs, installs the peers and starts it.
+//! The side-by-side comparison. `cargo xtask bench` builds what it needs, installs the peers and starts it.
 
 use std::{io::Write, process::ExitCode};
 
@@ -6,18 +6,18 @@ use anyhow::Result;
 use clap::Parser;
 use stagedoor_benches::compare::{Options, run};
 
-/// Stagedoor against a floor and its peers, interleaved.
+/// Stagedoor compared with a floor and its peers, interleaved.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// Scenarios; all unless given.
+    /// Scenarios; all by default.
     scenarios: Vec<String>,
-    /// Rounds; the medians are told.
+    /// Number of rounds; the medians are reported.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=100))]
     rounds: u16,
-    /// Two short rounds, kept under target/bench/quick; to see that all works.
+    /// Run two short rounds, kept under target/bench/quick, to check that everything works.
     #[arg(long)]
     quick: bool,
-    /// Exit with 1 when a goal is missed.
+    /// Exit with 1 if a goal is missed.
     #[arg(long)]
     check: bool,
 }

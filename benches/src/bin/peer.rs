@@ -1,5 +1,5 @@
-//! A server that Stagedoor is compared with: `peer floor`, `peer floor-one-by-one` or `peer broadcast`. Tells
-//! its address in one line on standard output.
+//! A server to compare Stagedoor with: `peer floor`, `peer floor-one-by-one` or `peer broadcast`. Prints its address in
+//! one line on standard output.
 
 use std::{io::Write, net::SocketAddr};
 
@@ -10,10 +10,10 @@ use stagedoor_benches::{
     floor::{self, Writing},
 };
 
-/// A server that Stagedoor is compared with.
+/// A server to compare Stagedoor with.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// Which.
+    /// The server.
     which: Which,
 }
 
@@ -24,7 +24,7 @@ enum Which {
     Broadcast,
 }
 
-fn tell(address: SocketAddr) -> Result<()> {
+fn print_address(address: SocketAddr) -> Result<()> {
     let mut out = std::io::stdout();
     writeln!(out, "{}", serde_json::json!({ "address": address }))?;
     Ok(out.flush()?)
@@ -32,8 +32,8 @@ fn tell(address: SocketAddr) -> Result<()> {
 
 fn main() -> Result<()> {
     match Arguments::parse().which {
-        Which::Floor => floor::run(Writing::Coalesced, tell),
-        Which::FloorOneByOne => floor::run(Writing::OneByOne, tell),
-        Which::Broadcast => broadcast::run(tell),
+        Which::Floor => floor::run(Writing::Coalesced, print_address),
+        Which::FloorOneByOne => floor::run(Writing::OneByOne, print_address),
+        Which::Broadcast => broadcast::run(print_address),
     }
 }

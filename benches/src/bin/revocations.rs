@@ -1,7 +1,7 @@
-//! What a million revocations cost: memory of this very process, before and after, and how much slower a
-//! token is verified when it is then looked up. Rounds are interleaved, and each ratio is taken within its
-//! round. Thousands of tokens are looked up in turn, so that no entry stays near the processor between two
-//! visits. `--check` exits 1 on a missed budget.
+//! The cost of a million revocations: the memory of this process before and after, and how much slower verifying a
+//! token with a look-up is. Rounds are interleaved, and each ratio is taken within its round. Thousands of tokens are
+//! looked up in turn, so that no entry stays in the caches between two visits. `--check` exits with 1 if a budget is
+//! missed.
 
 use std::{
     hint::black_box,
@@ -19,7 +19,7 @@ use stagedoor_token::{AppId, Claims, Key, KeySet, KeyState, mint, verify_with_ke
 /// Benchmark of the list of revocations.
 #[derive(Parser)]
 struct Args {
-    /// Exit 1 when a budget is missed.
+    /// Exit with 1 if a budget is missed.
     #[arg(long)]
     check: bool,
     /// Rounds to take the median of; at most 1,000.
@@ -30,11 +30,11 @@ struct Args {
 const APP: AppId = AppId(1_204_117);
 const NOW_S: u64 = 1_700_000_000;
 const ENTRIES: u32 = 1_000_000;
-/// Tokens that are verified in turn.
+/// Tokens verified in turn.
 const TOKENS: u32 = 4_096;
-/// The most that the list may cost.
+/// The maximum size of the list.
 const BYTES_MAX: u64 = 100_000_000;
-/// The most that a look-up may add to verifying.
+/// The maximum that a look-up may add to verifying.
 const RATIO_MAX: f64 = 1.10;
 /// How long one operation runs in one round.
 const SLICE: Duration = Duration::from_millis(8);
@@ -51,13 +51,13 @@ fn entry(target: Target) -> Revocation {
     }
 }
 
-/// The nth target, of tokens' ids alone.
+/// The nth target, with token ids only.
 fn of_a_token(n: u32) -> Target {
     Target::Jti(format!("t-{n:016x}"))
 }
 
-/// The nth target, of every kind: an app has as many keys and roles as it may by default, so most are of
-/// tokens, users and rooms.
+/// The nth target, of every kind: an app may have only a limited number of keys and roles, so most targets are tokens,
+/// users and rooms.
 fn of_every_kind(n: u32) -> Target {
     let (room, user) = (format!("webinar-2026-q4-{n}"), format!("u-{n:016x}"));
     match n {
@@ -73,7 +73,7 @@ fn of_every_kind(n: u32) -> Target {
     }
 }
 
-/// A list of a million targets, and by how much it made this process grow: at its end, and at most.
+/// A list of a million targets, and how much memory it added to this process: finally, and at most.
 fn filled(target: impl Fn(u32) -> Target) -> Result<(Revocations, u64)> {
     let own = Process(std::process::id());
     let list = Revocations::default();
@@ -89,12 +89,17 @@ fn filled(target: impl Fn(u32) -> Target) -> Result<(Revocations, u64)> {
     Ok((list, most))
 }
 
-/// Tokens of as many users, none of them revoked.
+/// Tokens of as many users, none revoked.
 fn tokens(key: &Key) -> Result<Vec<String>> {
     let token = |n: u32| {
         let (user, id) = (format!("u-free-{n:08x}"), format!("t-free-{n:08x}"));
         let (room, role) = (format!("webinar-2026-q4-keynote-{n}"), "speaker".parse()?);
-        let mut claims = Claims::new(APP, &room, &user, role, &id, NOW_S, 3_600);
+        let mut claims = Claims::builder(APP, role)
+            .room(&room)
+            .user(&user)
+            .jti(&id)
+            .lifetime(NOW_S, 3_600)
+            .build();
         claims.name = Some("Anna Example".into());
         claims.generation = Some(0);
         Ok(mint(&claims, key)?)
@@ -102,10 +107,10 @@ fn tokens(key: &Key) -> Result<Vec<String>> {
     (0..TOKENS).map(token).collect()
 }
 
-/// One thing to measure, over all tokens in turn.
+/// A measurement over all tokens in turn.
 struct Op<'a> {
     name: &'static str,
-    /// The most that it may cost, as a multiple of verifying alone.
+    /// The maximum cost, as a multiple of verifying alone.
     budget: Option<f64>,
     run: Box<dyn FnMut(&str) + 'a>,
     next: usize,
@@ -140,7 +145,7 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// Verifies, and looks up as the door does. Whether the token is hit.
+/// Verifies and looks up like the door. Returns whether the token is revoked.
 fn verify_and_find(token: &str, keys: &KeySet, list: Option<&Revocations>) -> Result<bool> {
     let (claims, key) = verify_with_key(token, keys, NOW_S)?;
     let bearer = Bearer {
@@ -166,7 +171,7 @@ fn main() -> Result<ExitCode> {
     let (mixed, mixed_bytes) = filled(of_every_kind)?;
     mixed.add(&Revocation { generation: 0, at_s: 1, ..entry(Target::App) });
 
-    // What is measured does what it says: none of these tokens is hit, and each list does hit.
+    // Sanity check: none of these tokens is revoked, and each list does revoke others.
     for list in [&empty, &by_id, &mixed] {
         for token in &tokens {
             ensure!(!verify_and_find(token, &keys, Some(list))?, "a token is hit");
@@ -206,7 +211,7 @@ fn main() -> Result<ExitCode> {
     Ok(if args.check && !met { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// Prints both tables. Whether every budget is met.
+/// Prints both tables. Returns whether every budget is met.
 fn report(out: &mut impl Write, ops: &[Op<'_>], bytes: [u64; 2], rounds: u16) -> Result<bool> {
     let mut met = true;
     writeln!(out, "{ENTRIES} entries; growth of this process' resident memory, at most\n")?;

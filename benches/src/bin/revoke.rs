@@ -1,8 +1,8 @@
-//! How fast a revocation reaches live seats: 10,000 seats in 100 rooms, in each a host and a cohost that publish
-//! at a steady rate and an audience that reads, revoked over the HTTP API. Counted from the API's answer: to the
-//! last frame that a revoked seat still gets, to its close, and to the last frame that comes of a revoked
-//! publisher. The close bounds what frames that come at intervals cannot show. Whoever is not revoked must lose
-//! nothing, and hear on after the last revocation. `cargo xtask bench revoke`.
+//! How fast a revocation reaches live seats: 10,000 seats in 100 rooms, each with a host and a cohost that publish at a
+//! steady rate and an audience that reads, revoked over the HTTP API. Measured from the API's answer to the last frame
+//! that a revoked seat still gets, to its close, and to the last frame from a revoked publisher. The close gives the
+//! upper bound that frames at intervals cannot show. Seats that are not revoked must lose nothing, and must still
+//! receive after the last revocation. `cargo xtask bench revoke`.
 
 use std::{
     collections::HashMap,
@@ -32,7 +32,7 @@ use tokio_tungstenite::{
     tungstenite::{Message, client::IntoClientRequest},
 };
 
-/// The longest that 99 of 100 revoked seats may still be reached, in milliseconds.
+/// The goal for the 99th percentile of revoked seats, in milliseconds.
 const GOAL_MS: f64 = 100.0;
 /// The bytes before a data frame's payload.
 const HEADER_BYTES: usize = 6;
@@ -41,35 +41,35 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Revocations of live seats.
 #[derive(Parser)]
 struct Arguments {
-    /// Rooms.
+    /// Number of rooms.
     #[arg(long, default_value_t = 100)]
     rooms: usize,
-    /// Seats of each room, a host and a cohost among them.
+    /// Seats per room, including a host and a cohost.
     #[arg(long, default_value_t = 100)]
     seats: usize,
-    /// Frames a second of each publisher.
+    /// Frames per second of each publisher.
     #[arg(long, default_value_t = 5)]
     rate: u64,
-    /// A margin that the revocations leave, in seconds: with one the goal must be missed, or this measures nothing.
+    /// The margin of the revocations, in seconds: with one the goal must be missed, or the benchmark measures nothing.
     #[arg(long, default_value_t = 0)]
     margin: u64,
-    /// Exit with 1 when a goal is missed.
+    /// Exit with 1 if a goal is missed.
     #[arg(long)]
     check: bool,
 }
 
-/// One seat of the audience, as its reader sees it. Times are microseconds since the beginning.
+/// An audience seat as its reader sees it. Times are microseconds since the beginning.
 #[derive(Default)]
 struct Seat {
-    /// When the last frame came, of whomever.
+    /// When the last frame from anybody arrived.
     frame_us: AtomicU64,
-    /// When the last frame of the host came.
+    /// When the last frame of the host arrived.
     host_us: AtomicU64,
     /// When it was closed.
     closed_us: AtomicU64,
-    /// The close code, once it was closed.
+    /// The close code, once closed.
     code: AtomicU64,
-    /// Frames that were missing before one that came.
+    /// Missing frames.
     lost: AtomicU64,
 }
 
@@ -93,7 +93,7 @@ async fn connect(target: &Target, token: &str) -> Result<Socket> {
     Ok(socket)
 }
 
-/// Asks, and waits for the answer.
+/// Sends a request, and waits for the answer.
 async fn ask(socket: &mut Socket, request: &Value) -> Result<Value> {
     socket.send(Message::text(request.to_string())).await?;
     loop {
@@ -108,7 +108,7 @@ async fn ask(socket: &mut Socket, request: &Value) -> Result<Value> {
     }
 }
 
-/// Publishes `marker` and a number that rises.
+/// Publishes `marker` and a rising number.
 async fn publisher(mut socket: Socket, marker: u8, rate: u64) -> Result<JoinHandle<()>> {
     let name = if marker == HOST { "host" } else { "cohost" };
     let publish =
@@ -194,8 +194,8 @@ async fn open(
     Ok(Room { name, audience, publishers })
 }
 
-/// One revocation over the API: when it was asked for, and when its answer was there. In a thread of its own:
-/// the one that reads the seats may be busy with them, and an answer seen late would make all else look early.
+/// One revocation over the API, with the times of request and answer. In its own thread, because the one that reads the
+/// seats may be busy, and an answer noticed late would make everything else look early.
 async fn revoke(api: &Api, target: &Target, body: &Value, begun: Instant) -> Result<Times> {
     let body = body.to_string();
     let request = format!(
@@ -255,21 +255,27 @@ async fn closed(seats: &[Arc<Seat>]) -> Result<()> {
     Ok(())
 }
 
-/// Waits until each got a frame that came after now, and sees that none was closed or missed one.
+/// Waits until each got a frame that arrived after now, and checks that none was closed or missed one.
 async fn unharmed(seats: &[Arc<Seat>], begun: Instant) -> Result<()> {
     let since_us = begun.elapsed().as_micros() as u64;
     let asked = Instant::now();
     while !seats.iter().all(|seat| seat.frame_us.load(Ordering::Relaxed) > since_us) {
-        ensure!(asked.elapsed() < PATIENCE, "a seat that was not revoked hears nothing any more");
+        ensure!(
+            asked.elapsed() < PATIENCE,
+            "a seat that was not revoked no longer receives frames"
+        );
         sleep(Duration::from_millis(5)).await;
     }
     let lost: u64 = seats.iter().map(|seat| seat.lost.load(Ordering::Relaxed)).sum();
     ensure!(lost == 0, "seats that were not revoked lost {lost} frames");
-    ensure!(seats.iter().all(|seat| seat.code.load(Ordering::Relaxed) == 0), "one was closed");
+    ensure!(
+        seats.iter().all(|seat| seat.code.load(Ordering::Relaxed) == 0),
+        "a seat that was not revoked was closed"
+    );
     Ok(())
 }
 
-/// A seat's last frame, or close, beside the revocation that ended it.
+/// A seat's last frame or close, with the revocation that caused it.
 struct Ended {
     last_us: u64,
     close_us: u64,
@@ -284,7 +290,7 @@ fn ended(seats: &[Arc<Seat>], times: Times) -> impl Iterator<Item = Ended> {
     })
 }
 
-/// The rows of one kind of revocation. Those from the request bound the others from above.
+/// The rows of one kind of revocation. Those from the request are an upper bound for the others.
 fn rows(what: &str, ended: &[Ended]) -> Vec<(String, Late)> {
     let row = |name: &str, times: &dyn Fn(&Ended) -> (u64, u64)| {
         (format!("{what}: {name}"), Late::of(ended.iter().map(times)))
@@ -353,7 +359,7 @@ fn main() -> Result<ExitCode> {
     let mut good = true;
     for (what, late) in &late {
         let [p50, p99, max] = [0.5, 0.99, 1.0].map(|quantile| late.quantile(quantile));
-        // The goal is of frames; a close is told as what bounds them.
+        // The goal concerns frames; a close is reported as their upper bound.
         good &= !what.ends_with("last frame") || p99 <= GOAL_MS;
         let count = late.0.len();
         writeln!(out, "{what:<50} {count:>6} seats  p50 {p50:.1}  p99 {p99:.1}  max {max:.1}")?;

@@ -1,6 +1,6 @@
-//! A webinar of 200 for ten minutes while the same process is attacked. `cargo xtask soak --attack`. It exits with 1
-//! when the webinar lost something in silence, when its p99 is too late, when memory or the audit trail grew, or
-//! when a door does not answer at the end.
+//! A webinar of 200 for ten minutes while the same process is attacked: `cargo xtask soak --attack`. Exits with 1 if
+//! the webinar silently lost something, if its p99 is too high, if memory or the audit trail grew too much, or if a
+//! service does not answer at the end.
 
 use std::{
     io::Write,
@@ -20,36 +20,36 @@ use stagedoor_benches::soak::{
 };
 use tokio::sync::watch;
 
-/// The latest that 99 of 100 deliveries may be, in milliseconds.
+/// The maximum 99th percentile of a delivery's latency, in milliseconds.
 const P99_MS_MAX: f64 = 100.0;
-/// Resident memory after the attack to before, at most.
+/// Maximum ratio of resident memory after the attack to before.
 const MEMORY_RATIO_MAX: f64 = 1.10;
-/// What the data folder may grow by, in bytes.
+/// The maximum growth of the data folder, in bytes.
 const TRAIL_BYTES_MAX: u64 = 10_000_000;
-/// Time in which the webinar runs alone before memory is measured, and what the attack left is let go of after it.
+/// How long the webinar runs alone before memory is measured, and how long the remains of the attack may take to go.
 const SETTLE: Duration = Duration::from_secs(15);
 
-/// A webinar, and an attack beside it.
+/// A webinar, optionally with an attack on the same process.
 #[derive(Parser)]
 struct Arguments {
-    /// Attack it; without this the webinar runs alone, for comparison.
+    /// Attack it; without this, the webinar runs alone for comparison.
     #[arg(long)]
     attack: bool,
-    /// Only in this way, to find out what each costs.
+    /// Only this kind of attack, to find out what each costs.
     #[arg(long, requires = "attack")]
     only: Option<Kind>,
-    /// How long, in seconds.
+    /// Duration in seconds.
     #[arg(long, default_value_t = 600)]
     seconds: u64,
     /// The audience.
     #[arg(long, default_value_t = 200)]
     audience: usize,
-    /// The program that is tried; the one built beside this unless given.
+    /// The program to test; by default the one built beside this.
     #[arg(long)]
     program: Option<PathBuf>,
 }
 
-/// One line of the result.
+/// A line of the result.
 struct Line {
     what: &'static str,
     measured: String,
@@ -60,7 +60,7 @@ fn line(what: &'static str, measured: String, good: bool) -> Line {
     Line { what, measured, good }
 }
 
-/// Attacks from a thread of its own, so that the attackers' work does not delay those who measure.
+/// Attacks from its own thread, so that the attackers' work does not delay the measurement.
 fn attack_beside(
     known: Known,
     only: Option<Kind>,
@@ -79,8 +79,8 @@ fn judge(noticed: &Noticed, before: u64, after: u64, grown: u64) -> Vec<Line> {
     let ratio = after as f64 / before as f64;
     vec![
         line("frames delivered", count(&noticed.frames).to_string(), count(&noticed.frames) > 0),
-        line("frames lost and told", count(&noticed.lost_told).to_string(), true),
-        line("frames lost in silence", untold.to_string(), untold == 0),
+        line("frames lost and reported", count(&noticed.lost_told).to_string(), true),
+        line("frames lost silently", untold.to_string(), untold == 0),
         line("seats that ended early", early.to_string(), early == 0),
         line("p50 of a delivery, ms", format!("{:.1}", noticed.late_ms(0.5)), true),
         line("p99 of a delivery, ms", format!("{p99_ms:.1}"), p99_ms < P99_MS_MAX),
@@ -93,7 +93,7 @@ fn judge(noticed: &Noticed, before: u64, after: u64, grown: u64) -> Vec<Line> {
     ]
 }
 
-/// Whether every door of the process answers.
+/// Whether every service of the process answers.
 async fn doors(stage: &Stage) -> Vec<Line> {
     let get = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: soak\r\n\r\n");
     let body = r#"{"room":"side","user":"last","role":"audience"}"#;
@@ -153,7 +153,7 @@ async fn soak(arguments: &Arguments) -> Result<Vec<Line>> {
     let after = stage.resident_bytes()?;
     let noticed = webinar.end().await?;
     let grown = stage.data_bytes()?.saturating_sub(data);
-    let mut lines = vec![line("tries of the attackers", tries.to_string(), true)];
+    let mut lines = vec![line("attempts of the attackers", tries.to_string(), true)];
     lines.extend(judge(&noticed, memory, after, grown));
     lines.extend(doors(&stage).await);
     let stopped = stage.stop();

@@ -1,6 +1,6 @@
-//! How fast tokens are minted, verified and refused, as ratios to the bare HMAC-SHA256 of the same bytes with
-//! its key schedule kept, and to `jsonwebtoken` on the same claims. Rounds are interleaved, and each ratio is
-//! taken within its round, so that a machine that drifts does not tilt it. `--check` exits 1 on a missed budget.
+//! How fast tokens are minted, verified and refused, relative to the bare HMAC-SHA256 of the same bytes with its key
+//! schedule kept, and to `jsonwebtoken` with the same claims. Rounds are interleaved, and each ratio is taken within
+//! its round, so that drift of the machine does not distort it. `--check` exits with 1 if a budget is missed.
 
 use std::{
     hint::black_box,
@@ -26,7 +26,7 @@ type HmacSha256 = Hmac<Sha256>;
 /// Benchmarks of the token crate.
 #[derive(Parser)]
 struct Args {
-    /// Exit 1 when a ratio misses its budget.
+    /// Exit with 1 if a ratio misses its budget.
     #[arg(long)]
     check: bool,
     /// Rounds to take the median of; at most 1,000.
@@ -39,15 +39,15 @@ const KID: &str = "k_2026_11";
 /// How long one operation runs in one round.
 const SLICE: Duration = Duration::from_millis(6);
 
-/// One thing to measure.
+/// A measurement.
 struct Op<'a> {
     name: &'static str,
-    /// The most that it may cost, as a multiple of the floor.
+    /// The maximum cost, as a multiple of the floor.
     budget: Option<f64>,
     run: Box<dyn FnMut() + 'a>,
     /// Calls in one slice.
     calls: u32,
-    /// Nanoseconds a call, by round.
+    /// Nanoseconds per call, by round.
     rounds_ns: Vec<f64>,
 }
 
@@ -69,7 +69,7 @@ impl<'a> Op<'a> {
         self.rounds_ns.push(begin.elapsed().as_nanos() as f64 / f64::from(self.calls));
     }
 
-    /// The median over the rounds of the ratio to another op in the same round.
+    /// The median over the rounds of the ratio to another measurement in the same round.
     fn ratio_to(&self, other: &Self) -> f64 {
         median(self.rounds_ns.iter().zip(&other.rounds_ns).map(|(ours, theirs)| ours / theirs))
     }
@@ -81,17 +81,14 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// Claims that make a token of an everyday size.
+/// Claims of a typical token.
 fn claims(now_s: u64) -> Result<Claims> {
-    let mut claims = Claims::new(
-        AppId(1_204_117),
-        "webinar-2026-q4-keynote",
-        "u-8f14e45fceea167a",
-        "speaker".parse()?,
-        "t-4f9c1b7d2e6a9c3d",
-        now_s,
-        3_600,
-    );
+    let mut claims = Claims::builder(AppId(1_204_117), "speaker".parse()?)
+        .room("webinar-2026-q4-keynote")
+        .user("u-8f14e45fceea167a")
+        .jti("t-4f9c1b7d2e6a9c3d")
+        .lifetime(now_s, 3_600)
+        .build();
     claims.name = Some("Anna Example".into());
     Ok(claims)
 }
@@ -130,8 +127,8 @@ impl Plain {
     }
 }
 
-/// HMAC-SHA256 for `jsonwebtoken`, made as its own providers make it (the key schedule at each call), on the
-/// same `sha2` as ours.
+/// HMAC-SHA256 for `jsonwebtoken`, as its own providers do it (with the key schedule at each call), on the same `sha2`
+/// as ours.
 struct Hs256(HmacSha256);
 
 impl signature::Signer<Vec<u8>> for Hs256 {
@@ -183,7 +180,7 @@ fn main() -> Result<ExitCode> {
     let keys = KeySet::from_iter([key.clone()]);
     let token = mint(&claims, &key)?;
     let (signed, _) = token.rsplit_once('.').context("a token has points")?;
-    // `A` is canonical in any place of a signature but the last.
+    // `A` is canonical in every position of a signature except the last.
     let forged = format!("{signed}.{}", "A".repeat(43));
 
     let mut narrowed = claims.clone();
@@ -201,7 +198,7 @@ fn main() -> Result<ExitCode> {
     validation.validate_nbf = true;
     validation.set_required_spec_claims(&["exp", "nbf", "sub"]);
 
-    // What is measured does what it says.
+    // Sanity checks.
     ensure!(verify(&token, &keys, now_s).as_ref() == Ok(&claims), "our own token does not verify");
     ensure!(verify(&narrowed, &keys, now_s).is_ok(), "our own narrowed token does not verify");
     ensure!(
@@ -248,10 +245,10 @@ fn main() -> Result<ExitCode> {
     Ok(if args.check && !met { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// Prints the table. Whether every budget is met.
+/// Prints the table. Returns whether every budget is met.
 fn report(out: &mut impl Write, ops: &[Op<'_>], token_bytes: usize, rounds: u16) -> Result<bool> {
     let [floor, verify, _, _, _, decode, _] = ops else {
-        anyhow::bail!("not the operations that this knows")
+        anyhow::bail!("these are not the known operations")
     };
     writeln!(
         out,

@@ -1,4 +1,4 @@
-//! A member on a blocking socket. It checks the number of every frame.
+//! A member on a blocking socket that checks the number of every frame.
 
 use std::{
     collections::BTreeMap,
@@ -14,13 +14,13 @@ use stagedoor_load::{
     frames::{BINARY, CLOSE, TEXT, head, put_client_frame},
 };
 
-/// How long anything may take.
+/// The time limit of every step.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Before a payload: a version, flags, and the stream's number.
 const FRAME_HEADER_BYTES: usize = 6;
 const READ_BYTES: usize = 16_384;
 
-/// The server: where it listens, what mints its tokens, and its process.
+/// The server: its address, its mint, and its process.
 pub(super) struct App<'a> {
     pub(super) address: SocketAddr,
     pub(super) minter: &'a Minter,
@@ -30,9 +30,9 @@ pub(super) struct App<'a> {
 /// The member.
 pub(super) struct Visitor {
     tcp: TcpStream,
-    /// What was read and not yet taken.
+    /// Bytes read and not yet handled.
     input: Vec<u8>,
-    /// By stream: frames published or heard.
+    /// Frames published or heard, by stream.
     counts: BTreeMap<u32, u64>,
 }
 
@@ -62,7 +62,7 @@ impl Visitor {
         Ok(visitor)
     }
 
-    /// Reads what is there; whether the connection goes on.
+    /// Reads what has arrived; returns whether the connection continues.
     fn fill(&mut self) -> Result<bool> {
         let begin = self.input.len();
         self.input.resize(begin + READ_BYTES, 0);
@@ -71,7 +71,7 @@ impl Visitor {
         Ok(n > 0)
     }
 
-    /// The next message that is whole in what was read: its opcode, and where it stands.
+    /// The next complete message in what was read: its opcode and position.
     fn whole(&self, at: usize) -> Option<(u8, std::ops::Range<usize>)> {
         let rest = &self.input[at..];
         let (size, len) = head(rest)?;
@@ -79,7 +79,7 @@ impl Visitor {
         Some((rest[0] & 0x0f, at + size..at + end))
     }
 
-    /// Asks, and waits for the answer; events are passed over.
+    /// Sends a request and waits for the answer, skipping events.
     pub(super) fn ask(&mut self, mut request: Value) -> Result<Value> {
         request["id"] = 1.into();
         let mut frame = Vec::new();
@@ -101,7 +101,7 @@ impl Visitor {
         }
     }
 
-    /// Publishes a stream; its number.
+    /// Publishes a stream; returns its number.
     pub(super) fn open_stream(&mut self, name: &str) -> Result<u32> {
         let request = serde_json::json!({
             "op": "publish", "stream": name, "kind": "data", "delivery": "reliable"
@@ -124,7 +124,7 @@ impl Visitor {
         Ok(self.tcp.write_all(&frames)?)
     }
 
-    /// Hears so many frames of a stream, in order.
+    /// Receives this many frames of a stream, in order.
     pub(super) fn hear(&mut self, stream: u32, count: usize) -> Result<()> {
         let (mut heard, mut at) = (0, 0);
         loop {
@@ -142,7 +142,7 @@ impl Visitor {
                 let from = header.last_chunk().map(|number| u32::from_be_bytes(*number));
                 let seq = payload.first_chunk().map(|seq| u64::from_be_bytes(*seq));
                 let next = self.counts.entry(stream).or_default();
-                // A stream that was found late begins where it is.
+                // The numbering of a stream found late starts where it is.
                 let expected = if *next == 0 { seq } else { Some(*next) };
                 ensure!(from == Some(stream) && seq == expected, "a frame out of its order");
                 *next = seq.context("a number")? + 1;
@@ -156,7 +156,7 @@ impl Visitor {
         }
     }
 
-    /// Passes over what came, for a member that asks nothing any more.
+    /// Skips what has arrived, for a member that sends no more requests.
     pub(super) fn pass_over(&mut self) -> Result<()> {
         let mut buffer = [0; READ_BYTES];
         self.tcp.set_nonblocking(true)?;
@@ -164,7 +164,7 @@ impl Visitor {
         Ok(self.tcp.set_nonblocking(false)?)
     }
 
-    /// Says goodbye and waits until the server has let go.
+    /// Closes, and waits until the server has closed too.
     pub(super) fn leave(mut self) -> Result<()> {
         let mut frame = Vec::new();
         put_client_frame(&mut frame, CLOSE, &[&1_000_u16.to_be_bytes()]);

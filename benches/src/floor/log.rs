@@ -1,5 +1,5 @@
-//! What was published in a room of the floor, encoded for the receivers. Who sent what is kept beside it, so
-//! that nobody gets its own.
+//! The frames published in a room of the floor, encoded for the receivers. Senders are kept beside them, so that nobody
+//! receives its own.
 
 use std::collections::VecDeque;
 
@@ -7,9 +7,9 @@ use std::collections::VecDeque;
 #[derive(Debug, Default)]
 pub(super) struct Log {
     bytes: Vec<u8>,
-    /// How much is forgotten.
+    /// How much has been dropped.
     base: usize,
-    /// Where each part ends, and who sent it.
+    /// Where each part ends, and its sender.
     parts: VecDeque<(usize, usize)>,
 }
 
@@ -24,7 +24,7 @@ impl Log {
         self.bytes.len()
     }
 
-    /// Appends a binary frame as a server sends it; with `coalesce` to the part of the same sender.
+    /// Appends a binary frame as a server sends it; with `coalesce`, to the last part if it has the same sender.
     pub(super) fn push(&mut self, sender: usize, payload: &[u8], coalesce: bool) {
         put_server_frame(&mut self.bytes, 0x82, payload);
         let end = self.end();
@@ -34,7 +34,7 @@ impl Log {
         }
     }
 
-    /// The parts past `at` that `me` did not send, as ranges; none where `at` is forgotten.
+    /// The parts past `at` not sent by `me`, as ranges; `None` if `at` has been dropped.
     pub(super) fn parts(&self, at: usize, me: usize) -> impl Iterator<Item = (usize, usize)> + '_ {
         let first = self.parts.partition_point(|(to, _)| *to <= at);
         let mut from = at;
@@ -45,12 +45,12 @@ impl Log {
         })
     }
 
-    /// The bytes of a range; none where its begin is forgotten.
+    /// The bytes of a range; `None` if its start has been dropped.
     pub(super) fn bytes(&self, (from, to): (usize, usize)) -> Option<&[u8]> {
         self.bytes.get(from.checked_sub(self.base)?..to - self.base)
     }
 
-    /// Forgets what lies before `at`.
+    /// Drops everything before `at`.
     pub(super) fn forget(&mut self, at: usize) {
         let at = at.clamp(self.base, self.end());
         self.bytes.drain(..at - self.base);
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nobody_gets_its_own_and_what_follows_on_one_another_is_one_part() {
+    fn own_frames_are_skipped_and_adjacent_parts_merged() {
         let mut log = Log::default();
         for (sender, payload) in [(1, b"a"), (1, b"b"), (2, b"c"), (1, b"d")] {
             log.push(sender, payload, true);

@@ -22,26 +22,26 @@ use tokio::{
 
 use super::raw::{connect, frame, read, request, text, web_socket, write};
 
-/// The attackers' addresses are `127.0.0.2` and on, one for each kind.
+/// The attackers' addresses start at `127.0.0.2`, one per kind.
 const FIRST_ADDRESS: u8 = 2;
 /// Connections that one kind leaves open at most.
 const HELD_MAX: usize = 400;
-/// The longest name that is tried, in bytes.
+/// The longest name used, in bytes.
 const LONG_BYTES: usize = 60_000;
 
-/// What an attacker knows of the server.
+/// What an attacker knows about the server.
 pub struct Known {
     /// Where API and WebSocket listen.
     pub address: SocketAddr,
     /// The app.
     pub app: AppId,
-    /// An API key with every scope, for attackers inside: a backend that misbehaves.
+    /// An API key with every scope, for attacks from inside: a misbehaving backend.
     pub api_key: String,
-    /// Mints for members that mean harm.
+    /// The mint for hostile members.
     pub minter: Minter,
 }
 
-/// The kinds of attack, with their tries a second.
+/// The kinds of attack, with their attempts per second.
 const KINDS: [(Kind, u32); 12] = [
     (Kind::HalfHead, 20),
     (Kind::HalfBody, 20),
@@ -62,31 +62,31 @@ const KINDS: [(Kind, u32); 12] = [
 pub enum Kind {
     /// A request head that never ends.
     HalfHead,
-    /// A body that never comes.
+    /// A body that never arrives.
     HalfBody,
     /// An upgrade without a login.
     HalfLogin,
     /// Answers that are never read.
     NeverReadsApi,
-    /// A seat that asks and never reads.
+    /// A seat that sends requests and never reads.
     NeverReadsSeat,
     /// Tokens that no key signed.
     BadTokens,
-    /// One good token, again and again.
+    /// One valid token, again and again.
     OneToken,
     /// API requests of strangers.
     NoCredential,
-    /// Kicks without the right, of users with endless names.
+    /// Kicks without the right, of users with very long names.
     LongKicks,
-    /// Requests of the largest size that are refused.
+    /// Requests of the maximum size that are refused.
     LongRequests,
-    /// API acts of which the client never hears the end.
+    /// API acts whose client leaves before the end.
     BrokenOff,
-    /// Methods, paths, fields and numbers that nobody else invents.
+    /// Invented methods, paths, fields and numbers.
     HostileWords,
 }
 
-/// How often something was tried.
+/// How often each was attempted.
 #[derive(Debug, Default)]
 pub struct Tries(AtomicU64);
 
@@ -97,7 +97,7 @@ impl Tries {
     }
 }
 
-/// Attacks in every way, or only in one, until `stop` says so. Returns how often it tried.
+/// Attacks in all ways, or only one, until `stop`. Returns the number of attempts.
 pub async fn attack(
     known: Arc<Known>,
     only: Option<Kind>,
@@ -133,7 +133,7 @@ async fn one_kind(
             _ = stop.wait_for(|stop| *stop) => return,
         }
         tries.0.fetch_add(1, Ordering::Relaxed);
-        // What becomes of an attacker is the server's affair: a refusal is no failure.
+        // The result for the attacker does not matter: a refusal is no failure.
         if let Ok(Some(open)) = once(&known, kind, from, n).await {
             held.push(open);
         }

@@ -1,5 +1,4 @@
-//! Sockets spoken to by hand, from addresses of the loopback other than the webinar's. Masks nothing for secrecy:
-//! the key of each frame is zero.
+//! Sockets written by hand, from other loopback addresses than the webinar's. The masking key of each frame is zero.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -20,12 +19,12 @@ pub async fn connect(to: SocketAddr, from: u8) -> Result<TcpStream> {
     Ok(timeout(PATIENCE, socket.connect(to)).await??)
 }
 
-/// Writes bytes as they stand.
+/// Writes raw bytes.
 pub async fn write(tcp: &mut TcpStream, bytes: &[u8]) -> Result<()> {
     Ok(timeout(PATIENCE, tcp.write_all(bytes)).await??)
 }
 
-/// Reads what comes first.
+/// Reads the first bytes.
 pub async fn read(tcp: &mut TcpStream) -> Result<Vec<u8>> {
     let mut buffer = vec![0; 16_384];
     let n = timeout(PATIENCE, tcp.read(&mut buffer)).await??;
@@ -34,7 +33,7 @@ pub async fn read(tcp: &mut TcpStream) -> Result<Vec<u8>> {
     Ok(buffer)
 }
 
-/// One HTTP request; the status of its answer.
+/// Sends one HTTP request; returns the status of its answer.
 pub async fn request(to: SocketAddr, from: u8, request: &[u8]) -> Result<u16> {
     let mut tcp = connect(to, from).await?;
     write(&mut tcp, request).await?;
@@ -43,7 +42,7 @@ pub async fn request(to: SocketAddr, from: u8, request: &[u8]) -> Result<u16> {
     Ok(line.split(' ').nth(1).context("a status")?.parse()?)
 }
 
-/// An upgraded WebSocket, with a token in the handshake where one is given.
+/// An upgraded WebSocket, optionally with a token in the handshake.
 pub async fn web_socket(to: SocketAddr, from: u8, token: Option<&str>) -> Result<TcpStream> {
     let mut tcp = connect(to, from).await?;
     let bearer = token.map(|token| format!("Authorization: Bearer {token}\r\n"));
@@ -88,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_three_forms_of_length_are_those_of_rfc_6455() {
+    fn the_three_forms_of_length_match_rfc_6455() {
         assert_eq!(frame(1, b"a"), [0x81, 0x81, 0, 0, 0, 0, b'a']);
         assert_eq!(frame(2, &[7; 126])[..4], [0x82, 0x80 | 126, 0, 126]);
         assert_eq!(frame(2, &[7; 65_536])[..10], [0x82, 0x80 | 127, 0, 0, 0, 0, 0, 1, 0, 0]);

@@ -1,5 +1,4 @@
-//! The server that is attacked: started with its defaults, asked what it holds, stopped. It measures and never
-//! judges.
+//! The attacked server: started with its defaults, measured, stopped. Measures without judging.
 
 use std::{
     fs,
@@ -18,10 +17,10 @@ use stagedoor_load::{Minter, server::set_up_by_nothing};
 use stagedoor_token::{AppId, Key, KeyState};
 use tempfile::TempDir;
 
-/// How long the server may take to stop: its grace, and some time for what it still has to write.
+/// How long the server may take to stop: its grace, and some time for its last writes.
 const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What `stagedoor dev --json` prints. It holds secrets.
+/// The output of `stagedoor dev --json`. It contains secrets.
 #[derive(Deserialize)]
 struct Printed {
     app: AppId,
@@ -32,7 +31,7 @@ struct Printed {
     operations: String,
 }
 
-/// A server with its data in a folder of its own. It ends when dropped.
+/// A server with its own data folder. Dropping it ends it.
 pub struct Stage {
     child: Child,
     folder: TempDir,
@@ -44,13 +43,13 @@ pub struct Stage {
     pub app: AppId,
     /// An API key with every scope of the app.
     pub api_key: String,
-    /// Signs tokens of the app.
+    /// The mint for tokens of the app.
     pub minter: Minter,
 }
 
 impl Drop for Stage {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // It may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -61,7 +60,7 @@ fn address(url: &str) -> Result<SocketAddr> {
 }
 
 impl Stage {
-    /// Starts the program with every setting at its default but the ports.
+    /// Starts the program with default settings, except for the ports.
     pub fn start(program: &Path) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let mut command = Command::new(program);
@@ -99,7 +98,7 @@ impl Stage {
         self.folder.path().join("data")
     }
 
-    /// The size of the data folder, in bytes: the audit trail is nearly all of it that grows.
+    /// The size of the data folder, in bytes: nearly all of its growth is the audit trail.
     pub fn data_bytes(&self) -> Result<u64> {
         let mut bytes = 0;
         for entry in fs::read_dir(self.data())? {
@@ -108,7 +107,7 @@ impl Stage {
         Ok(bytes)
     }
 
-    /// Stops the server as an operator would; how long that took.
+    /// Stops the server like an operator; returns how long that took.
     pub fn stop(&mut self) -> Result<Duration> {
         let begun = Instant::now();
         let pid = self.child.id().to_string();

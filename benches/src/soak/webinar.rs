@@ -1,5 +1,5 @@
-//! The webinar: one publisher, an audience, every frame numbered and timed. It counts what the audience was told it
-//! lost apart from what it lost in silence.
+//! The webinar: one publisher, an audience, every frame numbered and timed. Counts reported losses and silent losses
+//! separately.
 
 use std::{
     net::SocketAddr,
@@ -27,7 +27,7 @@ use tokio_tungstenite::{
 
 /// The room.
 pub const ROOM: &str = "webinar";
-/// Frames a second, as of a video.
+/// Frames per second, as in a video.
 const FRAMES_PER_S: u64 = 30;
 /// Frames from one keyframe to the next.
 const KEYFRAME_INTERVAL_FRAMES: u64 = 60;
@@ -44,13 +44,13 @@ type Socket = WebSocketStream<TcpStream>;
 pub struct Noticed {
     /// Frames that came.
     pub frames: AtomicU64,
-    /// Frames that were lost and told.
+    /// Frames that were lost and reported.
     pub lost_told: AtomicU64,
-    /// Frames that were lost in silence, or came twice or out of order.
+    /// Frames that were lost silently, repeated, or out of order.
     pub lost_untold: AtomicU64,
-    /// Seats that ended before the webinar did.
+    /// Seats that ended before the webinar.
     pub ended_early: AtomicU64,
-    /// From the moment that a frame was due to its arrival, in microseconds.
+    /// Latencies from a frame's due time to its arrival, in microseconds.
     late_us: Mutex<Vec<u32>>,
 }
 
@@ -64,7 +64,7 @@ impl Noticed {
     }
 }
 
-/// A webinar that goes on until it is told to stop.
+/// A webinar that runs until it is told to stop.
 pub struct Webinar {
     /// What the audience noticed so far.
     pub noticed: Arc<Noticed>,
@@ -98,7 +98,7 @@ async fn ask(socket: &mut Socket, request: &Value) -> Result<Value> {
     }
 }
 
-/// Waits until it is time to stop; a sender that is gone says so too.
+/// Waits until it is time to stop, or the sender is dropped.
 async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
@@ -112,7 +112,7 @@ async fn publish(
     let number = ask(&mut socket, &publish).await?["stream"].as_u64().context("a number")?;
     let number = u32::try_from(number)?.to_be_bytes();
     let mut beat = interval(Duration::from_micros(1_000_000 / FRAMES_PER_S));
-    // A frame that is late is charged from when it was due.
+    // A late frame is charged from when it was due.
     beat.set_missed_tick_behavior(MissedTickBehavior::Burst);
     let (mut write, mut read) = socket.split();
     let mut seq = 0_u64;
@@ -139,7 +139,7 @@ fn numbers(frame: &[u8]) -> Option<(u64, u64)> {
     Some((u64::from_be_bytes(seq.try_into().ok()?), u64::from_be_bytes(due_us.try_into().ok()?)))
 }
 
-/// What one member expects next.
+/// What a member expects next.
 #[derive(Default)]
 struct Reader {
     next: Option<u64>,
@@ -192,7 +192,7 @@ async fn attend(
 }
 
 impl Webinar {
-    /// Begins it: the audience first, then the host.
+    /// Starts it: the audience first, then the host.
     pub async fn begin(to: SocketAddr, minter: &Minter, audience: usize) -> Result<Self> {
         let (stop, stopped) = watch::channel(false);
         let (noticed, begun) = (Arc::<Noticed>::default(), Instant::now());
@@ -208,7 +208,7 @@ impl Webinar {
         Ok(Self { noticed, stop, host, audience: seats })
     }
 
-    /// Ends it, and says what the audience noticed.
+    /// Ends it, and returns what the audience noticed.
     pub async fn end(self) -> Result<Arc<Noticed>> {
         // The receivers may be gone already.
         let _ = self.stop.send(true);
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_loss_in_silence_is_told_from_one_that_was_told() {
+    fn silent_losses_are_told_from_reported_ones() {
         let (noticed, begun) = (Noticed::default(), Instant::now());
         let mut reader = Reader::default();
         for message in [

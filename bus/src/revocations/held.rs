@@ -1,5 +1,5 @@
-//! Entries that are to be stored: the doors go by each for as long as somebody holds it. They are few and
-//! short-lived, and apart from the list, whose marks of one target cannot be told from each other.
+//! Entries that are being stored: the doors enforce each while it is held. They are few and short-lived, and separate
+//! from the list, which merges the marks of one target.
 
 use std::{
     collections::HashMap,
@@ -43,7 +43,7 @@ impl HeldMarks {
     }
 }
 
-/// An entry that the doors go by for as long as this lives.
+/// An entry that the doors enforce while this lives.
 pub struct Held {
     marks: Arc<HeldMarks>,
     at: At,

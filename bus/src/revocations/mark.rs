@@ -1,24 +1,24 @@
-//! What all entries of one target come to, and whether that hits a token. Pure.
+//! The combined effect of all entries of one target. Pure.
 
 use stagedoor_token::Limits;
 
 use crate::revocation::{Bearer, Hit, Revocation};
 
-/// For how long a token that a revocation hits may be alive, and so the entry, in seconds.
+/// How long a token that a revocation covers may be valid, and so the entry is kept, in seconds.
 pub const REVOCATION_KEPT_S: u64 = Limits::DEFAULT.ttl_s_max + Limits::DEFAULT.leeway_s;
 
-/// The kind of targets that are a token's id.
+/// The kind of target that is a token id.
 pub(super) const JTI: usize = 0;
 
-/// Never, of a ban's end.
+/// No end of a ban.
 const FOR_GOOD: u32 = u32::MAX;
 
-/// What all entries of one target come to. Seconds in 32 bits last until 2106.
+/// The combined effect of all entries of one target. Seconds in 32 bits last until 2106.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Mark {
-    /// The highest generation that began.
+    /// The highest generation that an entry began.
     pub(super) generation: u64,
-    /// The newest revocation that is no ban; 0: none.
+    /// The newest revocation that is not a ban; 0: none.
     pub(super) at_s: u32,
     /// The latest end of a ban; 0: none.
     pub(super) ban_ends_s: u32,
@@ -55,7 +55,7 @@ impl Mark {
         (self.at_s > 0 && (kind == JTI || before)).then_some(Hit { ban: false, ends_s: None })
     }
 
-    /// Drops what is over. Whether anything is left.
+    /// Drops what has expired. Returns whether anything is left.
     pub(super) fn live(&mut self, now_s: u64) -> bool {
         if !self.bans(now_s) {
             self.ban_ends_s = 0;
@@ -67,7 +67,7 @@ impl Mark {
     }
 }
 
-/// The worse of two hits: a ban, and of two the one that lasts longer.
+/// The more severe of two: a ban, and of two bans the longer one.
 pub(super) fn worse(one: Hit, other: Hit) -> Hit {
     let rank = |hit: Hit| (hit.ban, hit.ends_s.is_none(), hit.ends_s);
     if rank(one) >= rank(other) { one } else { other }

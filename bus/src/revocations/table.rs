@@ -1,6 +1,6 @@
-//! One table of the list, and a filter before it. Most tokens are not revoked, and the table of a million
-//! entries lies far from the processor: the filter, a byte for each entry, says of nearly all of them that
-//! they are not in it. An entry that was removed stays in the filter until the filter is rebuilt.
+//! One table of the list, and a filter in front of it. Most tokens are not revoked, and a table of a million entries is
+//! not in the processor's caches: the filter, one byte per entry, excludes nearly all other tokens. Removed entries
+//! stay in the filter until it is rebuilt.
 
 use std::{
     collections::HashMap,
@@ -11,7 +11,7 @@ use stagedoor_token::AppId;
 
 use super::mark::Mark;
 
-/// Where a target lies in the tables of its kind: the app, and 96 bits of a keyed hash.
+/// A target's place in the tables of its kind: the app, and 96 bits of a keyed hash.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Place {
     pub(super) app: AppId,
@@ -23,12 +23,12 @@ impl Place {
         Self { app, hash: [first as u32, (first >> 32) as u32, second as u32] }
     }
 
-    /// Which of so many tables.
+    /// Which of this many tables.
     pub(super) fn part(&self, parts: usize) -> usize {
         self.hash[2] as usize % parts
     }
 
-    /// Its word of so many of a filter (a power of two), and its three bits there.
+    /// Its word among this many (a power of two) of a filter, and its three bits there.
     fn in_filter(&self, words: usize) -> (usize, u64) {
         let app = self.app.0.wrapping_mul(0x9e37_79b9);
         let bit = |shift: u32| 1_u64 << (self.hash[2] >> shift & 63);
@@ -43,7 +43,7 @@ impl Hash for Place {
     }
 }
 
-/// Hands a place's hash through: it is one already.
+/// Passes a place's hash through: it is already a hash.
 #[derive(Default)]
 pub(super) struct Through(u64);
 
@@ -67,7 +67,7 @@ impl Hasher for Through {
 
 pub(super) type Map<K, V> = HashMap<K, V, BuildHasherDefault<Through>>;
 
-/// Entries for each word of a filter, at most: a byte each.
+/// Entries per word of a filter, at most: one byte each.
 const ENTRIES_A_WORD: usize = 8;
 
 /// A table.
@@ -83,7 +83,7 @@ impl Table {
         if self.may_hold(place) { self.marks.get(place) } else { None }
     }
 
-    /// What the filter says.
+    /// The filter's answer.
     fn may_hold(&self, place: &Place) -> bool {
         if self.filter.is_empty() {
             return false;
@@ -114,7 +114,7 @@ impl Table {
         self.marks.remove(place);
     }
 
-    /// Takes out what `keep` does not want, and gives memory back when much is free. How many went.
+    /// Removes what `keep` rejects, and frees memory if much is unused. Returns how many it removed.
     pub(super) fn sweep(&mut self, mut keep: impl FnMut(&Place, &mut Mark) -> bool) -> usize {
         let before = self.marks.len();
         self.marks.retain(|place, mark| keep(place, mark));
@@ -143,14 +143,14 @@ impl Table {
 mod tests {
     use super::*;
 
-    /// A place as a hash would give it.
+    /// A place as a hash would produce it.
     fn place(n: u64) -> Place {
         let mixed = |n: u64| n.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29) ^ n;
         Place::new(AppId(7), [mixed(n), mixed(mixed(n + 1))])
     }
 
     #[test]
-    fn the_filter_hides_nothing_that_is_there_and_most_that_is_not() {
+    fn the_filter_passes_all_entries_and_little_else() {
         let mut table = Table::default();
         assert!(table.get(&place(0)).is_none());
         for n in 0..20_000 {
@@ -163,7 +163,7 @@ mod tests {
         assert!((0..20_000).all(|n| found(&table, n) == Some(n)));
         assert!((20_000..40_000).all(|n| found(&table, n).is_none()));
         let passed = (20_000..40_000).filter(|n| table.may_hold(&place(*n))).count();
-        assert!(passed < 2_000, "{passed} of 20,000 come past the filter");
+        assert!(passed < 2_000, "{passed} of 20,000 pass the filter");
 
         assert_eq!(table.sweep(|_, mark| mark.generation % 10 == 0), 18_000);
         assert!((0..20_000).all(|n| found(&table, n) == (n % 10 == 0).then_some(n)));

@@ -1,4 +1,4 @@
-//! The list against a naive one, and what falls away.
+//! The list compared with a naive one, and expiry.
 
 use proptest::prelude::*;
 use stagedoor_token::{AppId, Limits};
@@ -46,7 +46,7 @@ fn targets_of_anna() -> Vec<Target> {
     ]
 }
 
-/// What the rule says of one entry.
+/// The rule for one entry.
 fn naive_hit(entry: &Revocation, bearer: &Bearer<'_>, now_s: u64) -> Option<Hit> {
     let matches = match &entry.target {
         Target::Jti(jti) => jti == bearer.jti,
@@ -83,7 +83,7 @@ fn naive(entries: &[Revocation], bearer: &Bearer<'_>, now_s: u64) -> Option<Hit>
     bans().max_by_key(|hit| hit.ends_s).or(hits.first()).copied()
 }
 
-/// Few names, so that entries meet each other and the bearer; a room and a user may have the same.
+/// Few names, so that entries collide with each other and the bearer; a room and a user may have the same.
 fn name() -> impl Strategy<Value = String> {
     prop::sample::select(vec!["a", "b", "c"]).prop_map(str::to_owned)
 }
@@ -134,7 +134,7 @@ proptest! {
         let list = Revocations::default();
         let mut entries: Vec<Revocation> = Vec::new();
         let (mut now_s, mut generations) = (NOW_S, [0_u64; 2]);
-        // Of each app, whenever a generation began: what a token minted then may say.
+        // For each app, when each generation began: what a token minted then may contain.
         let mut began: [Vec<u64>; 2] = [vec![NOW_S - 86_400], vec![NOW_S - 86_400]];
         for step in steps {
             match step {
@@ -167,7 +167,7 @@ proptest! {
                 Step::ForgetApp { app } => {
                     list.forget_app(AppId(app));
                     entries.retain(|entry| entry.app != AppId(app));
-                    // Its tokens are gone with its keys; another app of the number begins anew.
+                    // Its tokens are gone with its keys; a new app with the number starts fresh.
                     generations[app as usize] = 0;
                     began[app as usize] = vec![now_s];
                 }
@@ -175,7 +175,7 @@ proptest! {
                 Step::Find { app, names: [room, user, role, kid, jti], age_s, generation } => {
                     let began = &began[app as usize];
                     let iat = match generation {
-                        // A token of a generation was issued when that began, or later.
+                        // A token of a generation was issued when it began, or later.
                         Some(generation) => began.get(generation as usize).copied().unwrap_or(now_s),
                         None => now_s - age_s,
                     };
@@ -195,7 +195,7 @@ proptest! {
                     let jti_old = entries.iter().any(|entry| {
                         entry.target == Target::Jti(jti.clone()) && now_s >= entry.at_s + REVOCATION_KEPT_S
                     });
-                    // Whose entry may have fallen away is no token that verifies.
+                    // A bearer whose entry may have expired has no token that verifies.
                     if !jti_old {
                         prop_assert_eq!(list.find(&bearer, now_s), naive(&entries, &bearer, now_s));
                     }
@@ -206,7 +206,7 @@ proptest! {
 }
 
 #[test]
-fn what_is_held_hits_like_an_entry_until_it_is_let_go() {
+fn a_held_entry_works_like_a_listed_one_until_dropped() {
     let list = Arc::new(Revocations::default());
     let bearer = anna(NOW_S, None);
     for target in targets_of_anna() {
@@ -234,7 +234,7 @@ fn what_is_held_hits_like_an_entry_until_it_is_let_go() {
 }
 
 #[test]
-fn each_target_hits_its_tokens_from_before_and_none_from_after() {
+fn a_target_hits_only_its_earlier_tokens() {
     for target in targets_of_anna() {
         let list = Revocations::default();
         list.add(&entry(target.clone(), 5));
@@ -264,7 +264,7 @@ fn each_target_hits_its_tokens_from_before_and_none_from_after() {
 }
 
 #[test]
-fn a_ban_hits_whatever_token_comes_until_its_end() {
+fn a_ban_hits_every_token_until_its_end() {
     for target in targets_of_anna() {
         let list = Revocations::default();
         let until = |ends_s| Revocation { ban: true, ends_s, ..entry(target.clone(), 1) };
@@ -277,7 +277,7 @@ fn a_ban_hits_whatever_token_comes_until_its_end() {
         assert_eq!(
             list.find(&new, NOW_S + 59),
             hit(Some(NOW_S + 60)),
-            "a shorter ban shortens none"
+            "a shorter ban does not shorten another"
         );
         list.add(&until(None));
         assert_eq!(list.find(&new, NOW_S * 2), hit(None));
@@ -289,7 +289,7 @@ fn a_ban_hits_whatever_token_comes_until_its_end() {
 }
 
 #[test]
-fn entries_fall_away_when_no_token_they_could_hit_is_alive() {
+fn entries_expire_with_the_last_token_they_could_hit() {
     let list = Revocations::default();
     for target in targets_of_anna() {
         list.add(&entry(target, 1));

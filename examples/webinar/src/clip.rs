@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_off_or_no_clip_is_refused() {
+    fn a_truncated_or_foreign_file_is_refused() {
         let good = ivf(&[&[0x10, 1]]);
         assert!(Clip::read(&good[..good.len() - 1]).is_err());
         assert!(Clip::read(b"RIFF").is_err());

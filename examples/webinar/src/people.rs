@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail, ensure};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use stagedoor_client::{
-    AskError, Client, ClientEvent, ConnectError, Delivery, Ended, Event, Events, Kind, Publish,
+    Client, ClientEvent, ConnectError, Delivery, Ended, Event, Events, Kind, Publish, RequestError,
     Token,
 };
 use stagedoor_token::{AppId, Claims, Key, KeyState, mint};
@@ -54,7 +54,12 @@ pub(crate) async fn host(
     let begun = Instant::now();
     for picture in &clip.pictures {
         tokio::time::sleep_until(begun + picture.at).await;
-        camera.send(picture.bytes.clone(), picture.keyframe).await?;
+        let bytes = picture.bytes.clone();
+        if picture.keyframe {
+            camera.send_keyframe(bytes).await?;
+        } else {
+            camera.send(bytes).await?;
+        }
         if picture.at >= clip.length() / 2 {
             half.send_replace(true);
         }
@@ -78,7 +83,7 @@ pub(crate) async fn watch(
     }
     let (room, mut events) = client.connect().await?;
     let publish_code = match room.publish(Publish::new("mine", Kind::Video)).await {
-        Err(AskError::Refused(refusal)) => refusal.code.into_owned(),
+        Err(RequestError::Refused(refusal)) => refusal.code.into_owned(),
         other => format!("{other:?}"),
     };
     room.subscribe(&["*"]).await?;
@@ -126,10 +131,10 @@ pub(crate) struct Tried {
     pub(crate) got: String,
 }
 
-fn refusal(done: Result<impl Sized, AskError>) -> String {
+fn refusal(done: Result<impl Sized, RequestError>) -> String {
     match done {
         Ok(_) => "allowed".into(),
-        Err(AskError::Refused(refusal)) => refusal.code.into_owned(),
+        Err(RequestError::Refused(refusal)) => refusal.code.into_owned(),
         Err(other) => other.to_string(),
     }
 }
@@ -164,8 +169,12 @@ pub(crate) async fn intrude(backend: &Backend, stage: &Stage) -> Result<Vec<Trie
 
     let foreign = Key::hs256(AppId(stage.told.app), "k_foreign", &[7; 32], KeyState::Current)?;
     let now_s = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_secs();
-    let claims =
-        Claims::new(AppId(stage.told.app), ROOM, "forger", "host".parse()?, "t_forged", now_s, 600);
+    let claims = Claims::builder(AppId(stage.told.app), "host".parse()?)
+        .room(ROOM)
+        .user("forger")
+        .jti("t_forged")
+        .lifetime(now_s, 600)
+        .build();
     note(
         "enter with a foreign key's token",
         "token_invalid",

@@ -24,7 +24,7 @@ fn payload(seq: u64, size: usize) -> Vec<u8> {
     payload
 }
 
-/// What is heard when the bytes come in pieces.
+/// What is heard when the bytes arrive in pieces.
 fn heard(framing: Framing, bytes: &[u8], cuts: &[usize]) -> Vec<String> {
     let (mut reader, mut heard, mut rest) = (Reader::default(), Vec::new(), bytes);
     for cut in cuts.iter().copied().chain([usize::MAX]) {
@@ -37,7 +37,7 @@ fn heard(framing: Framing, bytes: &[u8], cuts: &[usize]) -> Vec<String> {
 
 proptest! {
     #[test]
-    fn frames_are_heard_alike_however_they_are_cut(
+    fn frames_are_read_the_same_however_they_are_split(
         sizes in prop::collection::vec(0_usize..70_000, 1..6),
         cuts in prop::collection::vec(0_usize..300, 0..60),
     ) {
@@ -58,7 +58,7 @@ proptest! {
     }
 
     #[test]
-    fn nats_lines_are_heard_alike_however_they_lie_in_frames(
+    fn nats_lines_are_read_the_same_in_any_frames(
         sizes in prop::collection::vec(0_usize..400, 1..6),
         bodies in prop::collection::vec(1_usize..200, 1..40),
         cuts in prop::collection::vec(0_usize..100, 0..60),

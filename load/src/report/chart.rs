@@ -1,4 +1,4 @@
-//! A chart of lines as SVG. Pure; takes its colours from the page.
+//! A line chart as SVG. Pure; takes its colours from the page.
 
 use std::fmt::Write;
 
@@ -13,12 +13,12 @@ const STEPS: u32 = 4;
 /// A line.
 pub(super) struct Line {
     pub(super) name: String,
-    /// The class that gives it its colour.
+    /// The CSS class that gives it its colour.
     pub(super) class: &'static str,
     pub(super) points: Vec<(f64, f64)>,
 }
 
-/// The chart; none when there are less than two points.
+/// The chart; `None` with fewer than two points.
 pub(super) fn chart(lines: &[Line], x_name: &str) -> Option<String> {
     let all = || lines.iter().flat_map(|line| &line.points);
     if all().count() < 2 {
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_of_one_point_is_no_chart() {
+    fn one_point_gives_no_chart() {
         let line = |points| [Line { name: "n".into(), class: "a", points }];
         assert!(chart(&line(vec![(1.0, 1.0)]), "x").is_none());
         let svg = chart(&line(vec![(0.0, 0.0), (1.0, 2.0)]), "x").expect("a chart");

@@ -1,4 +1,4 @@
-//! Members of a run connect, and some of them become slow.
+//! Members of a run connect, and some of them slow down.
 
 use mio::{Events, Interest, Token};
 
@@ -7,19 +7,19 @@ use crate::{
     dialect::Who, error::LoadError, join::join, link::Link, member::Member, publisher::Publisher,
 };
 
-/// How many connect before those that are there are listened to.
+/// How many connect before the existing ones are read from.
 const CONNECTS_AT_A_TIME: usize = 64;
-/// Open files that a program has beside its connections.
+/// Open files that a program has besides its connections.
 const FILES_BESIDE: usize = 64;
 
-/// Says before a run, not in the middle of it, that the system allows too few open files.
+/// Reports before a run, not in the middle of it, that the limit of open files is too low.
 fn open_files_suffice(connections: usize) -> Result<(), LoadError> {
     let limits = std::fs::read_to_string("/proc/self/limits")?;
     let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
     let soft = line.and_then(|line| line.split_whitespace().next()?.parse::<usize>().ok());
     match soft {
         Some(soft) if soft < connections + FILES_BESIDE => Err(LoadError::Option(format!(
-            "{connections} connections need as many open files, and the limit is {soft}: raise it by \
+            "{connections} connections need as many open files, but the limit is {soft}; raise it with \
              `ulimit -n` for this program and for the server"
         ))),
         _ => Ok(()),
@@ -27,7 +27,7 @@ fn open_files_suffice(connections: usize) -> Result<(), LoadError> {
 }
 
 impl Run<'_> {
-    /// Connects members, each of a group of those who hear each other.
+    /// Connects members, in groups whose members hear each other.
     pub(crate) fn connect(
         &mut self,
         all: &[Who],
@@ -47,7 +47,7 @@ impl Run<'_> {
             let interest = Interest::READABLE | Interest::WRITABLE;
             self.poll.registry().register(&mut member.tcp, Token(place), interest)?;
             self.members.push(member);
-            // What came with the last answer of the set-up.
+            // Bytes that arrived with the last answer of the set-up.
             let ahead = std::mem::take(&mut self.members[place].ahead);
             self.read(place, &ahead);
             if who.publishes {
@@ -80,7 +80,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Slows the first `count` subscribers down to `bytes_per_s`. From now on they no longer hold the window.
+    /// Slows the first `count` subscribers down to `bytes_per_s`. From now on they no longer count for the window.
     pub(crate) fn slow_down(&mut self, count: usize, bytes_per_s: usize) -> Result<(), LoadError> {
         self.trickle_bytes = (bytes_per_s as f64 * TRICKLE_INTERVAL.as_secs_f64()).ceil() as usize;
         let slow = self.members.iter_mut().filter(|member| member.hears).take(count);
@@ -94,7 +94,7 @@ impl Run<'_> {
                 publisher.receivers -= 1;
             }
         }
-        // The others may have all that is under way; then nothing more would come to say so.
+        // The others may have everything in flight; then no further frame would report it.
         for (at, publisher) in self.publishers.iter_mut().enumerate() {
             if !publisher.have.is_empty() && publisher.is_due() {
                 self.due.push(at);

@@ -1,4 +1,4 @@
-//! What a run counts: what was delivered, what is still owed, how late it came, and what was wrong.
+//! What a run counts: deliveries, frames still owed, latencies, and faults.
 
 use std::time::Instant;
 
@@ -8,12 +8,12 @@ use crate::{member::Member, outcome::Faults, publisher::Publisher, reader::Heard
 
 /// The counts.
 pub(super) struct Ledger {
-    /// When the run began, by which frames are due.
+    /// When the run began; due times are relative to it.
     pub(super) clock: Instant,
-    /// How late deliveries were, where that is noted.
+    /// Latencies of deliveries, if they are recorded.
     pub(super) times: Option<Histogram<u64>>,
     pub(super) deliveries: u64,
-    /// Frames that members which read at full speed should have and have not.
+    /// Frames that full-speed members should have and do not have yet.
     pub(super) owed: u64,
     pub(super) faults: Faults,
 }
@@ -29,12 +29,12 @@ impl Ledger {
         }
     }
 
-    /// Microseconds since the run began, where times are noted.
+    /// Microseconds since the run began, if times are recorded.
     pub(super) fn now_us(&self) -> Option<u64> {
         self.times.as_ref().map(|_| self.clock.elapsed().as_micros() as u64)
     }
 
-    /// Enters what the member of the number `at` heard; the publisher whose window has room now.
+    /// Records what member number `at` heard; returns the publisher whose window now has room.
     pub(super) fn hear(
         &mut self,
         at: usize,
@@ -71,7 +71,7 @@ impl Ledger {
         if !counts || publisher.have.is_empty() {
             return None;
         }
-        // Those that it lost do not come any more, and hold no window.
+        // Lost frames no longer arrive, and no longer count for the window.
         (mark.seq + 1 - moved..=mark.seq).for_each(|seq| publisher.count(seq));
         publisher.is_due().then_some(sender)
     }

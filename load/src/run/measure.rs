@@ -1,4 +1,4 @@
-//! A run is measured, and comes to its outcome.
+//! Measures a run, and computes its result.
 
 use std::time::{Duration, Instant};
 
@@ -11,10 +11,10 @@ use crate::{
     outcome::{Latency, Outcome, times},
 };
 
-/// How long the last frames may take once nothing new is published.
+/// How long the last frames may take once publishing has stopped.
 const DRAIN: Duration = Duration::from_secs(5);
 
-/// What is measured between two moments.
+/// A measurement between two moments.
 #[derive(Clone, Copy)]
 pub(crate) struct Measured {
     pub(crate) deliveries: u64,
@@ -24,7 +24,7 @@ pub(crate) struct Measured {
 }
 
 impl Run<'_> {
-    /// Notes times from now on.
+    /// Records times from now on.
     pub(crate) fn note_times(&mut self) -> Result<(), LoadError> {
         self.ledger.times = Some(times()?);
         Ok(())
@@ -50,7 +50,7 @@ impl Run<'_> {
         })
     }
 
-    /// Does nothing but listen for a while.
+    /// Only listens for a while.
     pub(crate) fn rest(&mut self, time: Duration) -> Result<(), LoadError> {
         let mut events = Events::with_capacity(EVENTS_MAX);
         let end = Instant::now() + time;
@@ -61,8 +61,8 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Publishes nothing more, waits for what is under way, and tells what it all came to. Slow members
-    /// read to the end, so that each hears what it lost.
+    /// Stops publishing, waits for frames in flight, and returns the result. Slow members read everything, so that each
+    /// learns what it lost.
     pub(crate) fn finish(
         mut self,
         scenario: String,
@@ -74,7 +74,7 @@ impl Run<'_> {
         let samples = std::mem::take(&mut self.watch.samples);
         let end = Instant::now() + DRAIN;
         match self.until(end, |run| run.ledger.owed == 0 && run.behind() == 0) {
-            // What does not come any more is lost.
+            // What has not arrived is lost.
             Ok(()) | Err(LoadError::Silence(_)) => {}
             Err(error) => return Err(error),
         }
@@ -101,7 +101,7 @@ impl Run<'_> {
         Ok(outcome)
     }
 
-    /// What became of the members that read slowly; each was told what it lost, or closed, or is behind.
+    /// What became of the slow members: each was told what it lost, was closed, or is behind.
     fn slow_figures(&self) -> Vec<(&'static str, f64)> {
         let slow: Vec<&Member> = self.members.iter().filter(|member| member.slow).collect();
         if slow.is_empty() {

@@ -1,5 +1,5 @@
-//! `churn`: members come, renew their tokens and go in one room, as fast as they can. Unlike `join-storm`,
-//! it all happens in one room, whose other members receive the presence events.
+//! `churn`: members join, renew their tokens and leave one room, as fast as they can. Unlike in `join-storm`,
+//! everything happens in one room, whose other members receive the presence events.
 
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,7 @@ use crate::{
 pub struct Churn {
     /// Members that stay.
     pub members: usize,
-    /// Members that come and go at once.
+    /// Members that join and leave at once.
     pub at_once: usize,
     /// How long it lasts.
     pub time: Duration,
@@ -44,7 +44,7 @@ impl Churn {
             sitters.push(Member::new(link, 0, true)?);
         }
         let setup_s = begun.elapsed().as_secs_f64();
-        let scenario = format!("{at_once} come, renew and go in a room of {members}");
+        let scenario = format!("{at_once} join, renew and leave in a room of {members}");
         let storm = Storm { at_once, rooms: 1, time, renews: true, sitters };
         let mut outcome = blow(target, storm, scenario, tell)?;
         outcome.figures.push(("joins_per_s", members as f64 / setup_s.max(1e-9)));

@@ -1,17 +1,17 @@
-//! What scenarios have in common: one publisher and its subscribers, and how long is not measured. Pure.
+//! What scenarios share: one publisher and its subscribers, and the warm-up. Pure.
 
 use std::time::Duration;
 
 use crate::{dialect::Who, error::LoadError};
 
-/// Members of a run, which all have a connection of this one process.
+/// Members of a run, each with a connection of this one process.
 pub(super) const MEMBERS_MAX: usize = 1_000_000;
 
 /// One publisher and its subscribers.
 pub(super) fn crowd(subscribers: usize, delivery: &'static str) -> Result<Vec<Who>, LoadError> {
     if !(1..=MEMBERS_MAX).contains(&subscribers) {
         return Err(LoadError::Option(format!(
-            "from 1 to {MEMBERS_MAX} members beside the publisher"
+            "from 1 to {MEMBERS_MAX} members besides the publisher"
         )));
     }
     let publisher = Who {
@@ -27,7 +27,7 @@ pub(super) fn crowd(subscribers: usize, delivery: &'static str) -> Result<Vec<Wh
     Ok([publisher.clone()].into_iter().chain((0..subscribers).map(subscriber)).collect())
 }
 
-/// What is run before measuring begins: a fourth of the time, so that buffers and caches are what they will be.
+/// The warm-up before measuring: a fourth of the time, so that buffers and caches reach their normal state.
 pub(super) fn warm_up(time: Duration) -> Duration {
     time / 4
 }

@@ -16,11 +16,11 @@ use crate::{
 pub struct FanOut {
     /// Subscribers.
     pub subscribers: usize,
-    /// Bytes of a payload.
+    /// Payload size in bytes.
     pub payload_bytes: usize,
     /// Frames that not every subscriber has yet, at most.
     pub window: u64,
-    /// How long is measured.
+    /// How long to measure.
     pub time: Duration,
 }
 

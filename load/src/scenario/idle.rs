@@ -1,4 +1,4 @@
-//! `idle`: members that do nothing: what each costs the server in memory, and whether it is given back.
+//! `idle`: members that do nothing: the memory that each takes, and whether it is freed.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use crate::{
     watch::Tell,
 };
 
-/// How long the server has to come to rest.
+/// How long the server has to become idle.
 const REST: Duration = Duration::from_secs(2);
 
 /// The options.
@@ -25,7 +25,9 @@ pub struct Idle {
 impl Idle {
     pub(super) fn run(&self, target: &Target, tell: Tell<'_>) -> Result<Outcome, LoadError> {
         let process = target.process.ok_or_else(|| {
-            LoadError::Option("memory is seen of a process on this machine: name it".into())
+            LoadError::Option(
+                "memory can only be measured on this machine; name the server's process".into(),
+            )
         })?;
         let all = crowd(self.connections, "reliable")?;
         let mut run = Run::new(target, Pace::Window(1), MARK_BYTES, tell)?;
@@ -33,14 +35,14 @@ impl Idle {
         let before = process.resident_bytes()?;
         run.connect(&all[1..], |_| 0)?;
         let (wall_s, server_cpu_s) = (begun.elapsed().as_secs_f64(), run.watch.cpu_s() - cpu_s);
-        // The last joins are told in batches; then nothing happens any more.
+        // The last joins are announced in batches; then nothing happens any more.
         run.rest(REST)?;
         let held = process.resident_bytes()?;
         drop(run);
         std::thread::sleep(REST);
         let after = process.resident_bytes()?;
         let mut outcome = Outcome {
-            scenario: format!("{} idle members of one room", self.connections),
+            scenario: format!("{} idle members in one room", self.connections),
             dialect: target.dialect.name(),
             unit: "connections",
             count: self.connections as u64,

@@ -1,4 +1,4 @@
-//! `join-storm`: connect, log in with a real token, be seated, close; as fast as it goes.
+//! `join-storm`: connect, log in with a real token, get a seat, close; as fast as possible.
 
 use std::time::Duration;
 
@@ -13,9 +13,9 @@ use crate::{
 /// The options.
 #[derive(Clone, Copy, Debug)]
 pub struct JoinStorm {
-    /// Logins under way at once.
+    /// Logins in progress at once.
     pub at_once: usize,
-    /// Rooms that they are spread over.
+    /// Rooms to spread them over.
     pub rooms: usize,
     /// How long it lasts.
     pub time: Duration,

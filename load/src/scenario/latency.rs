@@ -1,5 +1,5 @@
-//! `latency`: frames at a fixed rate, whatever comes of them. Each carries the time at which it was due, not
-//! at which it was written, so that a server that stalls is charged for all that waited.
+//! `latency`: frames at a fixed rate. Each carries the time at which it was due, not at which it was written, so that a
+//! server that stalls is charged for every frame that waited.
 
 use std::time::Duration;
 
@@ -17,11 +17,11 @@ use crate::{
 pub struct OpenLoop {
     /// Subscribers.
     pub subscribers: usize,
-    /// Frames a second.
+    /// Frames per second.
     pub per_s: f64,
-    /// Bytes of a payload.
+    /// Payload size in bytes.
     pub payload_bytes: usize,
-    /// How long is measured.
+    /// How long to measure.
     pub time: Duration,
 }
 
@@ -34,7 +34,7 @@ impl OpenLoop {
         run.measure("warming up", warm_up(time))?;
         run.note_times()?;
         let measured = run.measure("measuring", time)?;
-        let scenario = format!("{per_s} a second to {subscribers}, {payload_bytes} B");
+        let scenario = format!("{per_s} per second to {subscribers}, {payload_bytes} B");
         run.finish(scenario, measured)
     }
 }

@@ -16,13 +16,13 @@ use crate::{
 pub struct Rooms {
     /// Rooms.
     pub rooms: usize,
-    /// Members of each, who all publish.
+    /// Members of each room, who all publish.
     pub members: usize,
-    /// Bytes of a payload.
+    /// Payload size in bytes.
     pub payload_bytes: usize,
     /// Frames of each publisher that not all others have yet, at most.
     pub window: u64,
-    /// How long is measured.
+    /// How long to measure.
     pub time: Duration,
 }
 
@@ -31,8 +31,9 @@ impl Rooms {
         let Self { rooms, members, payload_bytes, window, time } = *self;
         let in_all = rooms.checked_mul(members).filter(|in_all| *in_all <= MEMBERS_MAX);
         let Some(in_all) = in_all.filter(|in_all| *in_all > 0 && members > 1) else {
-            let range =
-                format!("at least one room of two members, and {MEMBERS_MAX} in all at most");
+            let range = format!(
+                "choose at least one room of two members, and at most {MEMBERS_MAX} members in all"
+            );
             return Err(LoadError::Option(range));
         };
         let who = |at: usize| Who {

@@ -1,5 +1,5 @@
-//! `slow-readers`: some members read at a trickle. First the fast ones are alone, then the slow ones are
-//! there as well: what the others keep of their rate, and what the slow ones are told.
+//! `slow-readers`: some members read very slowly. First the fast ones are alone, then the slow ones are added: how much
+//! of their rate the others keep, and what the slow ones receive.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::{
     watch::Tell,
 };
 
-/// The receive buffer of those who will be slow: what lies in the kernel is not behind.
+/// The receive buffer of those who will be slow: bytes in the kernel do not count as behind.
 const RECEIVE_BUFFER_BYTES: usize = 16_384;
 
 /// The options.
@@ -20,17 +20,17 @@ const RECEIVE_BUFFER_BYTES: usize = 16_384;
 pub struct SlowReaders {
     /// Subscribers.
     pub subscribers: usize,
-    /// Of these, members that become slow.
+    /// How many of them become slow.
     pub slow: usize,
-    /// Bytes a second that a slow one reads.
+    /// Bytes per second that a slow one reads.
     pub trickle_bytes_per_s: usize,
-    /// Bytes of a payload.
+    /// Payload size in bytes.
     pub payload_bytes: usize,
     /// Frames that not every fast subscriber has yet, at most.
     pub window: u64,
-    /// Whether slow ones lose frames and are told, or are closed and may resume.
+    /// Whether slow ones skip frames and are told, or are closed and may resume.
     pub reliable: bool,
-    /// How long each half is measured.
+    /// How long to measure each half.
     pub time: Duration,
 }
 
@@ -38,10 +38,10 @@ impl SlowReaders {
     pub(super) fn run(&self, target: &Target, tell: Tell<'_>) -> Result<Outcome, LoadError> {
         let Self { subscribers, slow, payload_bytes, window, time, .. } = *self;
         if slow == 0 || slow >= subscribers {
-            return Err(LoadError::Option("some are slow, and some are not".into()));
+            return Err(LoadError::Option("there must be both slow and fast subscribers".into()));
         }
         if self.trickle_bytes_per_s == 0 {
-            return Err(LoadError::Option("a trickle is above 0".into()));
+            return Err(LoadError::Option("the slow rate must be above 0".into()));
         }
         let delivery = if self.reliable { "reliable" } else { "latest" };
         let mut all = crowd(subscribers, delivery)?;
@@ -49,7 +49,7 @@ impl SlowReaders {
             who.receive_buffer_bytes = Some(RECEIVE_BUFFER_BYTES);
         }
         let fast = subscribers - slow;
-        // The slow ones' small buffers would hold the others up from the begin: they are not there yet.
+        // The slow ones' small buffers would block the others from the start, so they join later.
         let mut alone = Run::new(target, Pace::Window(window), payload_bytes, &mut *tell)?;
         alone.connect(&crowd(fast, delivery)?, |_| 0)?;
         alone.measure("warming up", warm_up(time))?;

@@ -1,4 +1,4 @@
-//! A relay that goes away with all its members.
+//! A relay that drains all its members.
 
 use std::{
     sync::Arc,
@@ -16,10 +16,10 @@ use crate::{
     shared::{Connected, Shared},
 };
 
-/// Members of each room of a relay that goes away.
+/// Members per room of the draining relay.
 const LEAVING_PER_ROOM: usize = 100;
 
-/// A relay that goes away with all its members.
+/// A relay that drains all its members.
 pub struct Leaving {
     shared: Arc<Shared>,
     members: Vec<(Seat, Connected, Arc<Mailbox>)>,
@@ -27,7 +27,7 @@ pub struct Leaving {
 }
 
 impl Leaving {
-    /// So many members, in rooms of a hundred.
+    /// With this many members, a hundred per room.
     pub fn new(seats: usize) -> Result<Self, String> {
         let (bus, ends) = LocalBus::new();
         let limits = Limits { connections_per_app_max: seats, ..Limits::default() };
@@ -42,7 +42,7 @@ impl Leaving {
         Ok(Self { shared, members, _bus: ends })
     }
 
-    /// Orders all to close, and lets each of them obey. `false` if an order is missing or somebody is left.
+    /// Orders everybody to close, and lets them obey. `false` if an order is missing or a member remains.
     pub fn drain(self) -> bool {
         let Self { shared, members, _bus } = self;
         shared.drain(Instant::now(), Duration::from_secs(10));

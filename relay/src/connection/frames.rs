@@ -1,5 +1,5 @@
-//! Heads of a client's frames (RFC 6455 §5.2), judged as they pass: what is forbidden or too large closes
-//! when its head has come, and not when its payload has. Pure; takes nothing out of the bytes.
+//! Checks the heads of a client's frames (RFC 6455 §5.2) as they arrive, so that a forbidden or oversized frame closes
+//! the connection before its payload arrives. Pure; does not consume the bytes.
 
 use stagedoor_wire::close::Close;
 
@@ -14,25 +14,25 @@ const MASKED: u8 = 0x80;
 const HEAD_BYTES_MAX: usize = 14;
 const CONTROL_BYTES_MAX: u8 = 125;
 
-/// What is known of a connection's frames.
+/// The state of a connection's incoming frames.
 #[derive(Debug)]
 pub(super) struct Frames {
-    /// Payload that is still to come of the frame whose head was judged last.
+    /// Payload still to come of the current frame.
     left: u64,
-    /// Payload of the message that is not finished, as far as its heads say.
+    /// Payload of the unfinished message, according to the heads so far.
     message_bytes: u64,
     text_bytes_max: u32,
     data_bytes_max: u32,
-    /// The head that comes; of a close with the code behind it.
+    /// The incomplete head; for a close, including the code that follows it.
     head: [u8; HEAD_BYTES_MAX],
     have: u8,
-    /// The opcode of the message that is not finished.
+    /// The opcode of the unfinished message.
     unfinished: Option<u8>,
     fault: Option<Close>,
 }
 
 impl Default for Frames {
-    /// Without limits: those of a stranger are tungstenite's.
+    /// Without limits: tungstenite limits strangers.
     fn default() -> Self {
         Self {
             left: 0,
@@ -47,7 +47,7 @@ impl Default for Frames {
     }
 }
 
-/// The bytes of a head of which these have come: more are known to belong to it when its first two are there.
+/// The length of a head of which these bytes have arrived; exact once the first two have.
 fn wanted(head: &[u8]) -> usize {
     let &[first, second, ..] = head else { return 2 };
     let length = second & !MASKED;
@@ -60,7 +60,7 @@ fn wanted(head: &[u8]) -> usize {
     2 + extended + 4 + code
 }
 
-/// Whether the first two bytes of a head may stand there.
+/// Whether the first two bytes may start a head.
 fn may_begin(first: u8, second: u8, unfinished: Option<u8>) -> bool {
     let opcode = first & 0x0f;
     let is_known = match opcode {
@@ -72,7 +72,7 @@ fn may_begin(first: u8, second: u8, unfinished: Option<u8>) -> bool {
     is_known && first & 0x70 == 0 && second & MASKED != 0
 }
 
-/// The length of a whole head; none where it is not written in the fewest bytes.
+/// The length that a whole head states; `None` if it is not in its shortest form.
 fn length(head: &[u8]) -> Option<u64> {
     match (head[1] & !MASKED, &head[2..]) {
         (126, &[a, b, ..]) => Some(u64::from(u16::from_be_bytes([a, b]))).filter(|n| *n > 125),
@@ -82,13 +82,13 @@ fn length(head: &[u8]) -> Option<u64> {
     }
 }
 
-/// Whether a peer may close with a code (RFC 6455 §7.4).
+/// Whether a peer may close with this code (RFC 6455 §7.4).
 fn may_close_with(code: u16) -> bool {
     matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999)
 }
 
 impl Frames {
-    /// From now on messages have limits, also the one that has begun.
+    /// From now on messages are limited, including the one in progress.
     pub(super) fn limit(&mut self, text_bytes_max: usize, data_bytes_max: usize) {
         self.text_bytes_max = u32::try_from(text_bytes_max).unwrap_or(u32::MAX);
         self.data_bytes_max = u32::try_from(data_bytes_max).unwrap_or(u32::MAX);
@@ -99,12 +99,12 @@ impl Frames {
         }
     }
 
-    /// Why the connection must close, once all before the fault was read.
+    /// Why the connection must close, after everything before the fault was handled.
     pub(super) fn fault(&self) -> Option<Close> {
         self.fault
     }
 
-    /// Looks at the next bytes. How many of them lie before a fault.
+    /// Checks the next bytes; returns how many of them precede a fault.
     pub(super) fn pass(&mut self, bytes: &[u8]) -> usize {
         if self.fault.is_some() {
             return 0;
@@ -138,7 +138,7 @@ impl Frames {
         u64::from(if opcode == TEXT { self.text_bytes_max } else { self.data_bytes_max })
     }
 
-    /// Judges what has come of a head.
+    /// Checks the part of a head that has arrived.
     fn judge(&mut self) -> Result<(), Close> {
         let have = usize::from(self.have);
         if have == 2 && !may_begin(self.head[0], self.head[1], self.unfinished) {
@@ -164,7 +164,7 @@ impl Frames {
         Ok(())
     }
 
-    /// A close says nothing, or a code with or without a reason.
+    /// A close has no payload, or a code with an optional reason.
     fn judge_close(&mut self, length: u64) -> Result<(), Close> {
         if length == 0 {
             return Ok(());
@@ -185,7 +185,7 @@ mod tests {
 
     use super::*;
 
-    /// A frame as it is written: flags and opcode, mask bit, length, and in how many bits the length stands.
+    /// A frame's head: flags and opcode, mask bit, length, and the number of bits that encode the length.
     #[derive(Clone, Debug)]
     struct Written {
         first: u8,
@@ -241,7 +241,7 @@ mod tests {
         )
     }
 
-    /// The law, read frame by frame: how many are good, and what is wrong with the next.
+    /// A reference implementation, frame by frame: how many are valid, and what is wrong with the next.
     fn law(frames: &[Written], text_max: usize, data_max: usize) -> (usize, Option<Close>) {
         let mut open: Option<(u8, usize)> = None;
         for (at, frame) in frames.iter().enumerate() {
@@ -282,7 +282,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn frames_are_judged_by_the_law_however_they_come(
+        fn split_frames_are_judged_like_the_reference(
             frames in vec(written(), 1..8),
             pieces in vec(1_usize..40, 1..40),
             maxima in (0_usize..70_000, 0_usize..70_000),
@@ -305,7 +305,7 @@ mod tests {
             prop_assert_eq!(judged.fault(), fault, "{:?}", frames);
             match fault {
                 None => prop_assert_eq!(passed, all.len()),
-                // What came of a head before its fault was seen has passed.
+                // The part of a head that arrived before its fault was visible has been passed on.
                 Some(_) => prop_assert!((before..before + HEAD_BYTES_MAX).contains(&passed)),
             }
             prop_assert!(judged.fault().is_none() || judged.pass(&all) == 0);
@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_that_come_later_count_for_what_has_begun() {
+    fn new_limits_apply_to_the_message_in_progress() {
         let mut frames = Frames::default();
         let begun = Written { first: TEXT, masked: true, length: 300, bits: 16, code: 0 };
         assert_eq!(frames.pass(&begun.bytes()), begun.bytes().len());

@@ -1,4 +1,4 @@
-//! A connection without a seat: it waits for a `login`, and for what is stored of it.
+//! The phase before a seat: waits for a `login`, and for the store if the login needs it.
 
 use std::{
     future::Future,
@@ -23,16 +23,16 @@ use crate::{
     shared::{Shared, nonce},
 };
 
-/// Requests before `login` that are answered, before the connection is closed.
+/// Requests before `login` that are answered before the connection is closed.
 const STRAY_REQUESTS_MAX: u8 = 8;
 
-/// The phase before the seat.
+/// The phase before a seat.
 pub(super) struct Stranger {
     until: Instant,
     strays: u8,
-    /// What the proof of a login must contain, once that was asked for.
+    /// The nonce that a login's proof must contain, if one was requested.
     nonce: Option<Box<str>>,
-    /// A login that waits for the store; meanwhile nothing is read.
+    /// A login that waits for the store; nothing is read meanwhile.
     pending: Option<Box<Pending>>,
 }
 
@@ -44,7 +44,7 @@ struct Pending {
     waiting: Box<Waiting>,
 }
 
-/// What follows of a message.
+/// What follows from a message.
 pub(super) enum Step {
     /// An answer, and perhaps a close.
     Answer(Bytes, Option<Close>),
@@ -54,21 +54,21 @@ pub(super) enum Step {
     Wait,
 }
 
-/// A login that has its seat.
+/// A login that got its seat.
 pub(super) struct Admitted {
     pub(super) id: u64,
     pub(super) seated: Seated,
-    /// The size of the message that asked for it, if one did.
+    /// The size of the message that requested it, if there was one.
     pub(super) login_bytes: Option<usize>,
 }
 
 impl Stranger {
-    /// Nothing came yet, and a login must come before `until`.
+    /// Nothing has arrived yet, and a login must arrive before `until`.
     pub(super) fn new(until: Instant) -> Self {
         Self { until, strays: 0, nonce: None, pending: None }
     }
 
-    /// When the login must have come.
+    /// When the login must have arrived.
     pub(super) fn until(&self) -> Instant {
         self.until
     }
@@ -78,7 +78,7 @@ impl Stranger {
         self.pending.is_some()
     }
 
-    /// Takes a text message.
+    /// Handles a text message.
     pub(super) fn text(
         &mut self,
         text: &str,
@@ -94,7 +94,7 @@ impl Stranger {
             Ok(other) => (
                 Some(other.id()),
                 ErrorCode::LoginRequired,
-                "the first request is `login`".to_owned(),
+                "the first request must be `login`".to_owned(),
             ),
             Err(refused) => (refused.id, refused.code, refused.message),
         };
@@ -139,11 +139,11 @@ impl Stranger {
         let asks = denied == Denied::Proof(ProofError::Required);
         self.nonce = if asks { nonce() } else { None };
         let answer = session::refused(Some(id), denied.refusal(self.nonce.clone()));
-        // A client that is asked for a proof may try again: that much counts as a stray request.
+        // A client that was asked for a proof may try again, as often as it may send other requests.
         Step::Answer(answer, (!asks).then(|| denied.close()))
     }
 
-    /// Goes on with a login that waits, if one does; what follows when it is done.
+    /// Continues a waiting login, if there is one; returns what follows when it is done.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Option<Step> {
         let pending = self.pending.as_mut()?;
         let Poll::Ready(done) = Pin::new(&mut pending.waiting).poll(cx) else { return None };

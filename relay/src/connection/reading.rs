@@ -1,4 +1,4 @@
-//! What comes over the socket: bytes, then messages, then requests and frames.
+//! Reads from the socket: bytes, then messages, then requests and frames.
 
 use std::{
     pin::Pin,
@@ -18,7 +18,7 @@ use super::{
 use crate::session::{Next, Taken};
 
 impl Connection {
-    /// Reads once, and takes what came.
+    /// Reads once, and handles what arrived.
     pub(super) fn poll_read(&mut self) -> Poll<Flow> {
         if self.turn.begins_to_read() {
             self.turn.unsettle();
@@ -45,14 +45,14 @@ impl Connection {
         self.ws.get_mut().fill(buffer, n);
         self.take_messages();
         if let Some(rest) = self.ws.get_mut().empty() {
-            // Behind a login that waits, or behind requests that cost enough for one turn; else nothing is left.
+            // If a login waits, or the turn's requests were expensive enough; otherwise nothing is left.
             self.io.unread(rest);
             self.turn.put_back();
         }
         Poll::Ready(Ok(()))
     }
 
-    /// Takes what tungstenite holds, as far as it may be taken now.
+    /// Handles the messages that tungstenite has buffered, as far as allowed now.
     fn take_messages(&mut self) {
         self.take_each();
         if let Some(output) = self.ws.get_mut().take_output() {
@@ -60,7 +60,7 @@ impl Connection {
         }
     }
 
-    /// Whether messages are taken: not behind a login that waits, nor on the way out.
+    /// Whether messages are handled: not while a login waits, and not while closing.
     fn takes(&self) -> bool {
         match &self.phase {
             Phase::Stranger(stranger) => !stranger.is_pending(),
@@ -85,7 +85,7 @@ impl Connection {
                 Ok(Message::Binary(frame)) => self.take_frame(&frame),
                 Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => {}
                 Ok(Message::Close(_)) => {
-                    // Flushing cannot fail: what it writes to takes everything.
+                    // Flushing cannot fail: its destination accepts everything.
                     let _ = self.ws.flush();
                     self.leave("left");
                     if let Phase::Closing { heard, .. } = &mut self.phase {
@@ -93,9 +93,9 @@ impl Connection {
                     }
                 }
                 Err(Error::Io(_)) => {
-                    // Nothing more comes, or nothing more that is good.
+                    // Nothing more arrives, or nothing more that is valid.
                     if let Some(close) = self.ws.get_ref().fault() {
-                        tracing::debug!(?close, "a frame that is forbidden or too large");
+                        tracing::debug!(?close, "a forbidden or oversized frame");
                         self.close(close);
                     }
                     return;
@@ -147,13 +147,13 @@ impl Connection {
                 }
             }
             Err(error) => {
-                tracing::debug!(%error, "not a data frame");
+                tracing::debug!(%error, "a malformed data frame");
                 self.close(Close::ProtocolError);
             }
         }
     }
 
-    /// Goes on with a login that waits; when it is done, with what came behind it.
+    /// Continues a waiting login; when it is done, handles the input behind it.
     pub(super) fn go_on_with_login(&mut self) {
         if self.poll_login() {
             self.turn.put_back();

@@ -1,5 +1,4 @@
-//! A connection as its task has it, and how it passes from one phase to the next: a stranger, a member, on the way
-//! out.
+//! A connection as its task sees it, and its phases: before the seat, member, closing.
 
 use std::{
     sync::Arc,
@@ -29,8 +28,8 @@ use crate::{
 
 /// The connection's task.
 ///
-/// In this order, since what every turn looks at lies together: most members' memory is far away when there
-/// is something for them.
+/// Field order matters: what every turn needs lies together, because most members' memory is not in the cache when
+/// something arrives for them.
 #[repr(C)]
 pub(crate) struct Connection {
     pub(super) span: Span,
@@ -40,37 +39,37 @@ pub(crate) struct Connection {
     pub(super) outbox: Outbox,
     pub(super) turn: Turn,
     pub(super) io: Io,
-    /// Of the mailbox, for the socket to read from and the timer.
+    /// Backed by the mailbox; for the socket's reads and the timer.
     pub(super) io_waker: Waker,
     pub(super) deadlines: Deadlines,
-    /// By itself, so that neither it nor the task is rounded up by much when it is allocated.
+    /// Boxed, so that neither this nor the task is rounded up by much when allocated.
     pub(super) ws: Box<WebSocket<WsIo>>,
     peer: Peer,
     _connected: Connected,
 }
 
-/// Where a connection is.
+/// The phase of a connection.
 pub(super) enum Phase {
     /// It has no seat yet.
     Stranger(Stranger),
     /// A member.
     Seated { session: Box<Session>, timers: TokenTimers },
-    /// On the way out: what the outbox holds is written, the peer's goodbye awaited.
+    /// Closing: what the outbox holds is written, and the peer's close awaited.
     Closing {
         until: Instant,
-        /// Whether the peer said goodbye: nothing more comes of it that anybody waits for.
+        /// Whether the peer has sent its close: nothing that follows matters.
         heard: bool,
         shut: bool,
     },
 }
 
-/// How a connection begins after its upgrade.
+/// How a connection starts after its upgrade.
 pub(crate) enum Begin {
-    /// With a `login` to come.
+    /// Waiting for a `login`.
     Stranger,
-    /// With the seat that the handshake's token took.
+    /// With the seat that the handshake's token got.
     Seated(Box<Seated>),
-    /// With the refusal of a cookie's token, sent as a browser can read it.
+    /// With the refusal of a cookie's token, sent in a form that a browser can read.
     Refused(Box<Denied>),
     /// With a refusal.
     Close(Close),
@@ -82,8 +81,8 @@ pub(super) struct Over;
 pub(super) type Flow = Result<(), Over>;
 
 impl Connection {
-    /// A connection after its upgrade. `ahead` is what came behind the request head; the timer may come
-    /// sooner than anything is due.
+    /// A connection after its upgrade. `ahead` is what arrived behind the request head; the timer may fire before
+    /// anything is due.
     pub(crate) fn new(
         mut io: Io,
         ahead: Bytes,
@@ -113,7 +112,7 @@ impl Connection {
         }
     }
 
-    /// Begins with the seat that the handshake's token took, or with a close.
+    /// Starts with the seat that the handshake's token got, or with a close.
     pub(crate) fn begin(&mut self, begin: Begin) {
         match begin {
             Begin::Stranger => {}
@@ -128,12 +127,12 @@ impl Connection {
         }
     }
 
-    /// Adds a frame to what is written next.
+    /// Queues a frame to be written next.
     pub(super) fn push(&mut self, frame: Bytes) {
         self.outbox.push(frame);
     }
 
-    /// Takes a text message of a stranger's.
+    /// Handles a stranger's text message.
     pub(super) fn text_of_stranger(&mut self, text: &str) {
         let Phase::Stranger(stranger) = &mut self.phase else { return };
         let mut cx = Context::from_waker(&self.io_waker);
@@ -141,7 +140,7 @@ impl Connection {
         self.follow(step);
     }
 
-    /// Goes on with a login that waits; whether it is done.
+    /// Continues a waiting login; returns whether it is done.
     pub(super) fn poll_login(&mut self) -> bool {
         let Phase::Stranger(stranger) = &mut self.phase else { return false };
         let Some(step) = stranger.poll(&mut Context::from_waker(&self.io_waker)) else {
@@ -175,10 +174,10 @@ impl Connection {
         self.phase = Phase::Seated { session, timers };
     }
 
-    /// Begins to close: the seat is given up at once, what is under way is written, then the close.
+    /// Begins to close: gives up the seat at once, finishes the frame being written, then sends the close.
     pub(super) fn close(&mut self, close: Close) {
         self.turn.unsettle();
-        // A stranger was sent nothing but why it gets no seat.
+        // A stranger is only sent the reason why it gets no seat.
         let seated = matches!(self.phase, Phase::Seated { .. });
         if self.leave(close.reason()) {
             self.shared.metrics.closes.one(close.reason());
@@ -189,7 +188,7 @@ impl Connection {
         }
     }
 
-    /// Until when nothing is read, because the member published faster than its role may.
+    /// Until when reading is paused, because the member published faster than its role allows.
     pub(super) fn paused(&self) -> Option<Instant> {
         match &self.phase {
             Phase::Seated { session, .. } => session.paused(),
@@ -197,7 +196,7 @@ impl Connection {
         }
     }
 
-    /// Whether what came may be taken now.
+    /// Whether input may be handled now.
     pub(super) fn reads(&self) -> bool {
         match &self.phase {
             Phase::Seated { session, .. } => session.paused().is_none(),
@@ -206,7 +205,7 @@ impl Connection {
         }
     }
 
-    /// Gives the seat up. `false` if the connection is on its way out already.
+    /// Gives up the seat. `false` if the connection is already closing.
     pub(super) fn leave(&mut self, reason: &'static str) -> bool {
         let until = Instant::now() + Duration::from_millis(self.shared.limits.close_timeout_ms);
         let closing = Phase::Closing { until, heard: false, shut: false };

@@ -1,4 +1,4 @@
-//! What a connection does by the clock.
+//! Handles a connection's deadlines.
 
 use std::{task::Poll, time::Instant};
 
@@ -12,7 +12,7 @@ use super::{
 use crate::{log::encode, room::ChangeError};
 
 impl Connection {
-    /// Waits for what comes next by the clock, and does it.
+    /// Waits for the next deadline and handles it.
     pub(super) fn poll_time(&mut self) -> Poll<Flow> {
         let due = self.deadline();
         match self.deadlines.poll(due, &self.io_waker) {
@@ -24,7 +24,7 @@ impl Connection {
         }
     }
 
-    /// What comes next by the clock.
+    /// The next deadline.
     fn deadline(&mut self) -> Instant {
         let paused = self.paused();
         let limits = &self.shared.limits;
@@ -39,7 +39,7 @@ impl Connection {
         self.deadlines.next(phase, paused, limits)
     }
 
-    /// Does what the clock asks for.
+    /// Handles what is due.
     fn on_time(&mut self, now: Instant) -> Flow {
         if let Some(close) = self.deadlines.take_order(now) {
             self.close(close);

@@ -1,4 +1,4 @@
-//! What a token's times ask of a seat: notices, privileges that end, its end, and the end of the stay.
+//! What a token's times require of a seat: notices, privileges that end, the token's end, and the end of the stay.
 
 use std::{
     sync::Arc,
@@ -15,23 +15,23 @@ use crate::room::{GrantChange, Occupant, SeatToken};
 /// No timer is set further ahead.
 const A_DAY_MS: u64 = 86_400_000;
 
-/// Timer state of the seat's token. Times are of the calendar, Unix milliseconds.
+/// Timer state of the seat's token. Times are wall-clock, Unix milliseconds.
 pub(super) struct TokenTimers {
     /// The token.
     token: Arc<SeatToken>,
-    /// When its end is announced; never again once it was.
+    /// When its end is announced; never again after that.
     notice_ms: u64,
-    /// When privileges that end before it were last looked at.
+    /// When privileges that end early were last checked.
     looked_ms: u64,
-    /// Whether what its end, or its revocation, does to the seat was begun.
+    /// Whether handling of its end, or of its revocation, has begun.
     ended: bool,
     revoked: bool,
-    /// When the next thing is due, and how often the calendar had moved when that was computed; none: to be
+    /// When the next thing is due, and how often the wall clock had jumped when this was computed; `None`: to be
     /// computed again.
     due: Option<(Instant, u64)>,
 }
 
-/// What time asks of a seat.
+/// What is due for the seat.
 pub(super) enum Due {
     Close(Close),
     Emit(Event<Box<RawValue>>),
@@ -57,7 +57,7 @@ impl TokenTimers {
         }
     }
 
-    /// Follows another token. Of the same token, revoked meanwhile, what its end did is not done again.
+    /// Switches to another token. If it is the same token, now revoked, what its end did is not done again.
     fn meet(&mut self, token: &Arc<SeatToken>, limits: &Limits, now_ms: u64) {
         let before = std::mem::replace(self, Self::of(token, limits, now_ms));
         if before.token.jti == token.jti && before.token.exp == token.exp {
@@ -67,7 +67,7 @@ impl TokenTimers {
         }
     }
 
-    /// When the next thing is due. Asked at every turn, so it is computed only when something changed.
+    /// When the next thing is due. Cached, because every turn asks.
     pub(super) fn due(&mut self, me: &Occupant, limits: &Limits, clock: &Clock) -> Instant {
         let moves = clock.moves();
         let same = Arc::ptr_eq(&self.token, &me.token);
@@ -105,7 +105,7 @@ impl TokenTimers {
         times.into_iter().flatten().min().unwrap_or(u64::MAX)
     }
 
-    /// What is due at `now_ms`, one thing at a time, the gravest first.
+    /// What is due at `now_ms`, one thing at a time, the most severe first.
     pub(super) fn take(&mut self, me: &Occupant, now_ms: u64) -> Option<Due> {
         let now = now_ms / 1_000;
         let token = self.token.clone();

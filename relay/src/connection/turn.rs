@@ -1,38 +1,36 @@
-//! The wake rules of a connection's task: what a turn looks at, when it leaves the rest to a later turn, and when it
-//! lets others go first. Pure.
+//! The wake rules of a connection's task: what a turn checks, what it leaves to a later turn, and when it yields. Pure.
 
-/// Requests of one turn may cost so much, in bytes read and answered, before others go first.
+/// The cost of a turn's requests, in bytes read and answered, after which the task yields.
 const REQUESTS_BYTES_A_TURN: usize = 32_768;
-/// What each of them costs besides.
+/// The fixed cost of each request.
 const REQUEST_BYTES: usize = 128;
 
-/// What the turns go by.
+/// The state that decides each turn.
 ///
-/// Socket and timer wake the task by way of the mailbox, which says so before it wakes: whatever wakes it last, a
-/// turn follows that finds it said. From then on the socket is asked in each turn that may read, until it refuses. A
-/// refusal alone leaves our waker with it; so a turn that does not ask leaves either that waker, or `unread`.
+/// Socket and timer wake the task through the mailbox, which sets a flag before it wakes; the turn that follows always
+/// sees the flag. From then on every turn that may read polls the socket, until it returns pending. Only a pending read
+/// leaves our waker with the socket; so a turn that does not poll it leaves either that waker, or `unread`.
 #[derive(Debug)]
 #[repr(C)]
 pub(super) struct Turn {
-    /// Whether the socket may hold something: it gave something last, or has woken the task since it had
-    /// nothing.
+    /// Whether the socket may hold input: its last read returned some, or it has woken the task since it was empty.
     unread: bool,
-    /// Whether requests were read that are to be taken in a later turn.
+    /// Whether requests were read that are handled in a later turn.
     held: bool,
-    /// What requests of this turn have cost, in bytes read and answered.
+    /// The cost of this turn's requests so far, in bytes read and answered.
     spent_bytes: usize,
-    /// Whether what was read last published something.
+    /// Whether the last input published something.
     published: bool,
-    /// Whether the task has let the others go first since it wrote.
+    /// Whether the task has yielded since it last wrote.
     stood_back: bool,
-    /// Whether readers of what was published are still to be woken.
+    /// Whether readers of what was published have not been woken yet.
     waking: bool,
-    /// Whether the timer is set for what comes next, and has not woken the task.
+    /// Whether the timer is set for the next deadline and has not fired.
     settled: bool,
 }
 
 impl Turn {
-    /// Of a connection that was not looked at yet.
+    /// For a connection that had no turn yet.
     pub(super) fn new() -> Self {
         Self {
             unread: true,
@@ -51,39 +49,39 @@ impl Turn {
         self.settled = false;
     }
 
-    /// Whether there may be something to take.
+    /// Whether there may be input.
     pub(super) fn may_read(&self) -> bool {
         self.unread || self.held
     }
 
-    /// Begins to read; whether requests are held that come first.
+    /// Begins to read; returns whether held requests come first.
     pub(super) fn begins_to_read(&mut self) -> bool {
         self.spent_bytes = 0;
         std::mem::take(&mut self.held)
     }
 
-    /// The socket was asked, and may hold more unless it refused.
+    /// The socket was polled; it may hold more unless it returned pending.
     pub(super) fn asked(&mut self, refused: bool) {
         self.unread = !refused;
     }
 
-    /// Something that was read lies in front of the socket again.
+    /// Input that was read is put back in front of the socket.
     pub(super) fn put_back(&mut self) {
         self.unread = true;
     }
 
-    /// Whether the requests of this turn have cost so much that the others wait for a later one: for others to go
-    /// first, or, with a full outbox, for the peer to take its answers.
+    /// Whether this turn's requests have cost so much that the rest waits for a later turn: to let other tasks run or,
+    /// with a full outbox, to let the peer read its answers.
     pub(super) fn is_spent(&self, outbox_is_full: impl FnOnce() -> bool) -> bool {
         self.spent_bytes >= REQUESTS_BYTES_A_TURN || (self.spent_bytes > 0 && outbox_is_full())
     }
 
-    /// A request was taken, and answered.
+    /// A request was handled and answered.
     pub(super) fn spend(&mut self, request_bytes: usize, answered_bytes: usize) {
         self.spent_bytes += REQUEST_BYTES + request_bytes + answered_bytes;
     }
 
-    /// Leaves the other requests to a later turn.
+    /// Leaves the remaining requests to a later turn.
     pub(super) fn hold(&mut self) {
         self.held = true;
     }
@@ -99,8 +97,8 @@ impl Turn {
         self.waking = true;
     }
 
-    /// Whether the task lets all others that are ready go first, once before it writes: so what many publish at
-    /// once goes to each socket by one write.
+    /// Whether to yield to all ready tasks, once before writing, so that frames that many members publish at once go to
+    /// each socket in one write.
     pub(super) fn stands_back(&mut self) -> bool {
         let stands_back = std::mem::take(&mut self.published) && !self.stood_back;
         self.stood_back |= stands_back;
@@ -112,27 +110,27 @@ impl Turn {
         self.stood_back = false;
     }
 
-    /// Whether readers of what was published are still to be woken.
+    /// Whether readers of what was published have not been woken yet.
     pub(super) fn is_waking(&self) -> bool {
         self.waking
     }
 
-    /// Some of them were woken; whether there are more.
+    /// Some of them were woken; `more` remain.
     pub(super) fn woke(&mut self, more: bool) {
         self.waking = more;
     }
 
-    /// Whether the timer is set for what comes next.
+    /// Whether the timer is set for the next deadline.
     pub(super) fn is_settled(&self) -> bool {
         self.settled
     }
 
-    /// The timer is set for what comes next.
+    /// The timer is set for the next deadline.
     pub(super) fn settle(&mut self) {
         self.settled = true;
     }
 
-    /// What comes next may be something else.
+    /// The next deadline may have changed.
     pub(super) fn unsettle(&mut self) {
         self.settled = false;
     }
@@ -143,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_publisher_stands_back_once_until_it_writes() {
+    fn a_publisher_yields_once_until_it_writes() {
         let mut turn = Turn::new();
         assert!(!turn.stands_back(), "nothing was published");
         turn.published();
@@ -158,7 +156,7 @@ mod tests {
     #[test]
     fn requests_are_held_when_they_cost_enough_or_answers_wait() {
         let mut turn = Turn::new();
-        assert!(!turn.is_spent(|| true), "the first is always taken");
+        assert!(!turn.is_spent(|| true), "the first is always handled");
         turn.spend(1, 1);
         assert!(turn.is_spent(|| true) && !turn.is_spent(|| false));
         turn.spend(REQUESTS_BYTES_A_TURN, 0);

@@ -1,4 +1,4 @@
-//! What goes to the socket: what the mailbox and the logs hold, gathered into an outbox and written.
+//! Writes to the socket: gathers from mailbox and logs into an outbox, and writes it.
 
 use std::{
     cell::RefCell,
@@ -18,13 +18,12 @@ use crate::log::{
 };
 
 thread_local! {
-    /// Where a connection of this thread lays the mail that it goes through.
+    /// Scratch space of this thread's connections for their mail.
     static MAIL: RefCell<Mail> = RefCell::default();
 }
 
 impl Connection {
-    /// Fills the outbox from mailbox and logs; whether there may be more. From here on new mail wakes the
-    /// task.
+    /// Fills the outbox from mailbox and logs; returns whether there may be more. From here on new mail wakes the task.
     pub(super) fn gather(&mut self, cx: &Context<'_>) -> bool {
         MAIL.with_borrow_mut(|mail| self.gather_by(mail, cx))
     }
@@ -93,7 +92,7 @@ impl Connection {
         }
     }
 
-    /// Says goodbye to the kernel once all is written. Of a peer that said it first nothing is awaited.
+    /// Shuts the socket down once everything is written; waits for nothing if the peer closed first.
     pub(super) fn poll_shut(&mut self, cx: &mut Context<'_>) -> Flow {
         if let Phase::Closing { shut, heard, .. } = &mut self.phase
             && !*shut

@@ -1,6 +1,5 @@
-//! What tungstenite reads from and writes to: bytes that the connection read into a buffer of its thread, and
-//! an outbox. So an answer to a ping or a close never lands in the middle of a half-written frame, and no
-//! connection holds a read buffer while nothing comes.
+//! What tungstenite reads from and writes to: bytes in a buffer of the thread, and an outbox. So an answer to a ping or
+//! a close is never inside a half-written frame, and an idle connection has no read buffer.
 
 use std::{
     cell::RefCell,
@@ -20,7 +19,7 @@ const READ_BYTES: usize = 65_536;
 /// The mask of a client's frame.
 const MASK_BYTES: usize = 4;
 
-/// What tungstenite keeps for a frame that has not come whole; it grows with a frame that needs it.
+/// What tungstenite reserves for an incomplete frame; it grows with a frame that needs more.
 const FRAME_BUFFER_BYTES: usize = 128;
 
 /// A WebSocket that reads frames of at most `bytes_max`.
@@ -33,7 +32,7 @@ pub(super) fn web_socket(io: WsIo, bytes_max: usize) -> Box<WebSocket<WsIo>> {
     Box::new(WebSocket::from_raw_socket(io, Role::Server, Some(config)))
 }
 
-/// Lets a WebSocket read what members send, instead of a login of `login_bytes`, if one was read.
+/// Lets a WebSocket read what members send, after a login of `login_bytes`, if there was one.
 pub(super) fn seat(
     ws: &mut Box<WebSocket<WsIo>>,
     login_bytes: Option<usize>,
@@ -42,7 +41,7 @@ pub(super) fn seat(
 ) {
     let bytes_max = data_bytes_max.max(text_bytes_max);
     if ws.get_ref().is_at_an_end(login_bytes) {
-        // The buffer that the login's token filled goes, and with it most of what a seat costs.
+        // Frees the buffer that held the login's token, most of what a seat would cost.
         *ws = web_socket(std::mem::take(ws.get_mut()), bytes_max);
     } else {
         ws.set_config(|config| {
@@ -57,12 +56,12 @@ thread_local! {
     static SPARE: RefCell<Option<Box<[u8]>>> = const { RefCell::new(None) };
 }
 
-/// A thread's read buffer, on loan.
+/// A thread's read buffer, borrowed.
 pub(super) fn borrow() -> Box<[u8]> {
     SPARE.take().unwrap_or_else(|| vec![0; READ_BYTES].into_boxed_slice())
 }
 
-/// Gives the read buffer back.
+/// Returns the read buffer.
 pub(super) fn give_back(buffer: Box<[u8]>) {
     SPARE.set(Some(buffer));
 }
@@ -74,7 +73,7 @@ pub(super) struct WsIo {
     frames: Frames,
     /// How many bytes tungstenite has read.
     read: usize,
-    /// What tungstenite wants to have written.
+    /// What tungstenite wants written.
     output: Vec<u8>,
 }
 
@@ -86,23 +85,23 @@ struct Input {
 }
 
 impl WsIo {
-    /// Lays out `end` bytes to be read.
+    /// Makes `end` bytes available for reading.
     pub(super) fn fill(&mut self, buffer: Box<[u8]>, end: usize) {
         self.input = Some(Input { buffer, at: 0, end });
     }
 
-    /// From now on messages have limits.
+    /// From now on messages are limited.
     fn limit(&mut self, text_bytes_max: usize, data_bytes_max: usize) {
         self.frames.limit(text_bytes_max, data_bytes_max);
     }
 
-    /// Why the connection must close, once tungstenite has read all before it.
+    /// Why the connection must close, after tungstenite has read everything before the fault.
     pub(super) fn fault(&self) -> Option<Close> {
         self.frames.fault()
     }
 
-    /// Whether tungstenite holds nothing: it has read no more than one message of so many bytes, alone in
-    /// one frame, which was the first. Without a message: nothing at all.
+    /// Whether tungstenite's buffers are empty: it has read at most one message of this size, in a single frame, the
+    /// first one. `None`: nothing at all.
     fn is_at_an_end(&self, message_bytes: Option<usize>) -> bool {
         let head_bytes = |len| match len {
             0..126 => 2,
@@ -112,12 +111,12 @@ impl WsIo {
         self.read == message_bytes.map_or(0, |len| head_bytes(len) + MASK_BYTES + len)
     }
 
-    /// Takes what tungstenite wants to have written, if there is any.
+    /// Takes what tungstenite wants written, if anything.
     pub(super) fn take_output(&mut self) -> Option<Bytes> {
         if self.output.is_empty() { None } else { Some(std::mem::take(&mut self.output).into()) }
     }
 
-    /// Takes the buffer away; what was not read of it, if it is not to be read yet.
+    /// Takes the buffer away; returns the unread rest, if it must not be read yet.
     pub(super) fn empty(&mut self) -> Option<Bytes> {
         let Input { buffer, at, end } = self.input.take()?;
         let rest = (at < end).then(|| Bytes::copy_from_slice(&buffer[at..end]));
@@ -157,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_not_read_is_given_back() {
+    fn unread_bytes_are_given_back() {
         let mut io = WsIo::default();
         let mut buffer = borrow();
         buffer[..4].copy_from_slice(b"abcd");
@@ -169,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn what_came_behind_the_login_is_not_an_end() {
+    fn bytes_behind_the_login_do_not_end_the_stream() {
         let read = |bytes: usize| {
             let mut io = WsIo::default();
             let mut buffer = borrow();

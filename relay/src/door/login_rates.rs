@@ -1,6 +1,6 @@
-//! How often one token and one address may log in. What is good is counted apart from what fails, so that a
-//! stranger uses nothing up that its neighbours need; and only a token whose signature was proven is counted
-//! by its id.
+//! Limits how often one token and one address may log in. Successes and failures are counted separately, so that a
+//! stranger cannot use up its neighbours' allowance; and a token is counted by its id only if its signature was
+//! verified.
 
 use std::{
     collections::HashMap,
@@ -16,15 +16,15 @@ use stagedoor_wire::{
     rate::{Bucket, Rate, source},
 };
 
-/// Sources of which a table knows the rate, twice: those that came since it was last full or old, and those before.
-/// A source that is forgotten begins again with a full bucket, as one does that stayed away for so long.
+/// Sources that a table remembers, in each of two generations. A forgotten source starts with a full bucket, as if it
+/// had stayed away that long.
 const SOURCES_MAX: usize = 65_536;
 
-/// Whether it was too often.
+/// Whether the rate was exceeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TooOften;
 
-/// How often each token and each address did.
+/// The rates of each token and each address.
 #[derive(Debug)]
 pub(crate) struct LoginRates {
     token: Rate,
@@ -32,7 +32,7 @@ pub(crate) struct LoginRates {
     hashes: RandomState,
     tokens: Mutex<Sources>,
     addresses: Mutex<Sources>,
-    /// Logins that were refused, by address.
+    /// Refused logins, by address.
     refusals: Mutex<Sources>,
 }
 
@@ -49,7 +49,7 @@ impl LoginRates {
         }
     }
 
-    /// Counts a login that the door would let in. Somebody on this machine has no address.
+    /// Counts a login that the door would allow. A peer on this machine has no address.
     pub(crate) fn login(
         &self,
         address: Option<IpAddr>,
@@ -62,7 +62,7 @@ impl LoginRates {
         self.take(&self.addresses, source(address), self.address, now)
     }
 
-    /// Counts a login that was refused; `token` is the app and the id, if a signature proved them.
+    /// Counts a refused login; `token` is the app and the id, if the signature was verified.
     pub(crate) fn refusal(
         &self,
         address: Option<IpAddr>,
@@ -88,7 +88,7 @@ impl LoginRates {
     }
 }
 
-/// Buckets by a source's hash, in a bounded place. A bucket that would be full again takes no place for long.
+/// Buckets by a source's hash, in bounded memory. A bucket that would be full again is dropped before long.
 #[derive(Debug, Default)]
 struct Sources {
     newer: HashMap<u64, Bucket>,
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fails_uses_nothing_up_of_what_is_good() {
+    fn failures_do_not_use_up_successes() {
         let (rates, now) = (rates(9, 2), Instant::now());
         let refused = |token| rates.refusal(address(1), token, now).is_ok();
         assert_eq!([None; 3].map(refused), [true, true, false]);
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn sources_that_come_and_go_take_a_bounded_place() {
+    fn changing_sources_take_bounded_memory() {
         let (mut sources, now) = (Sources::default(), Instant::now());
         let rate = Rate { per_s: 1, burst: 1 };
         for source in 0..5 * SOURCES_MAX as u64 {
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_source_whose_bucket_is_full_again_takes_no_place() {
+    fn a_source_with_a_full_bucket_takes_no_memory() {
         let (mut sources, start) = (Sources::default(), Instant::now());
         let rate = Rate { per_s: 1, burst: 10 };
         for second in 0..600 {

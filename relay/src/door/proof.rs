@@ -1,5 +1,5 @@
-//! The proof that a member holds the key to which its token is bound: a JWT in the form of RFC 9449 §4.2,
-//! over a nonce of this connection's (`spec/wire.md` §Stolen tokens). Pure.
+//! The proof that a client holds the key to which its token is bound: a JWT in the form of RFC 9449 §4.2, over a nonce
+//! of this connection (`spec/wire.md` §Stolen tokens). Pure.
 
 use std::collections::HashMap;
 
@@ -16,16 +16,16 @@ const PROOF_BYTES_MAX: usize = 2_048;
 /// Members of a JWK that only a private or a symmetric key has (RFC 7518 §6, RFC 8037 §2).
 const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
-/// Why a proof is none.
+/// Why a proof is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum ProofError {
-    /// There is none, or it is of another nonce.
-    #[error("the token is bound to a key: a `proof` over this `nonce` is needed")]
+    /// It is missing, or for another nonce.
+    #[error("the token is bound to a key; send a `proof` over this `nonce`")]
     Required,
-    /// It is not well-formed, of another key or of another token, or its signature is not good.
-    #[error("the proof is not good")]
+    /// It is malformed, for another key or another token, or its signature is wrong.
+    #[error("the proof is invalid")]
     Invalid,
-    /// It carries a private key: everybody who saw it can prove to hold that key.
+    /// It contains a private key, which everybody who saw it can now use.
     #[error(
         "the proof's `jwk` has private members; replace the key and send its public part alone"
     )]
@@ -39,7 +39,7 @@ struct Header {
     jwk: Box<RawValue>,
 }
 
-/// The public keys of RFC 7518 §6.2 and RFC 8037 that a proof may be signed by.
+/// The public keys of RFC 7518 §6.2 and RFC 8037 that may sign a proof.
 #[derive(Deserialize)]
 #[serde(tag = "kty")]
 enum Jwk {
@@ -49,7 +49,7 @@ enum Jwk {
     Okp { crv: String, x: String },
 }
 
-/// Of the claims of a proof, those that count here; others (`htm`, `htu`, `jti`, `iat`) may be there.
+/// The claims of a proof that count here; others (`htm`, `htu`, `jti`, `iat`) may be present.
 #[derive(Deserialize)]
 struct Claims {
     nonce: String,
@@ -69,7 +69,7 @@ fn sha256(text: &str) -> String {
 }
 
 impl Jwk {
-    /// RFC 7638: the hash of the members that make the key, in the order of their names.
+    /// RFC 7638: the hash of the key's required members, ordered by name.
     fn thumbprint(&self) -> Thumbprint {
         let canonical = match self {
             Self::Ec { crv, x, y } => {
@@ -95,8 +95,8 @@ impl Jwk {
     }
 }
 
-/// Checks a proof: of the key with this thumbprint, for this token or ticket, over this nonce. Without a
-/// nonce none was given out yet.
+/// Checks a proof: by the key with this thumbprint, for this token or ticket, over this nonce. `None`: no nonce was
+/// issued yet.
 pub(crate) fn check(
     proof: Option<&str>,
     thumbprint: Thumbprint,
@@ -111,7 +111,7 @@ pub(crate) fn check(
     if claims.nonce == nonce { Ok(()) } else { Err(ProofError::Required) }
 }
 
-/// The claims of a proof that the key with this thumbprint signed.
+/// The claims of a proof signed by the key with this thumbprint.
 fn verified(proof: &str, thumbprint: Thumbprint) -> Result<Claims, ProofError> {
     if proof.len() > PROOF_BYTES_MAX {
         return Err(ProofError::Invalid);
@@ -149,7 +149,7 @@ mod tests {
 
     type Sign = Box<dyn Fn(&[u8]) -> Vec<u8>>;
 
-    /// Makes proofs with a key of its own.
+    /// Makes proofs with its own key.
     struct Holder {
         jwk: Value,
         alg: &'static str,
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_proof_of_another_key_or_form_is_none() {
+    fn a_proof_of_another_key_or_form_is_rejected() {
         let holder = p256();
         let thumbprint = holder.thumbprint();
         let refused = |proof: &str| {
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_jwk_with_any_private_member_is_told_as_that() {
+    fn a_jwk_with_a_private_member_is_reported_as_such() {
         for holder in [p256(), ed25519()] {
             let thumbprint = holder.thumbprint();
             for name in PRIVATE_MEMBERS {
@@ -256,7 +256,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_and_any_change_of_a_proof_is_none(
+        fn malformed_or_altered_proof_is_rejected(
             text in prop_oneof![
                 "[A-Za-z0-9_.-]{0,80}",
                 any::<String>(),
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn the_thumbprint_is_that_of_the_rfc() {
+    fn the_thumbprint_matches_the_rfc() {
         // RFC 8037 appendix A.3.
         let jwk: Jwk = serde_json::from_value(json!({
             "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"

@@ -1,5 +1,5 @@
-//! What logs in again in place of a token that logs in once. A ticket is good for one login, which gives the
-//! next one; the list keeps no ticket, only what each hashes to.
+//! Tickets replace a one-time token for later logins. A ticket is valid for one login, which issues the next one; only
+//! hashes of tickets are kept.
 
 use std::{
     collections::HashMap,
@@ -12,7 +12,7 @@ use stagedoor_token::{AppId, Claims};
 
 /// Random bytes of a ticket.
 const TICKET_BYTES: usize = 24;
-/// From this many tickets on, those of tokens that have ended are looked for.
+/// With this many tickets, those of expired tokens are looked for.
 const TICKETS_KEPT_MIN: usize = 1_024;
 
 type Hash = [u8; 32];
@@ -27,16 +27,16 @@ pub(crate) struct Ticket {
 #[derive(Debug, Default)]
 struct Held {
     tickets: HashMap<Hash, Ticket>,
-    /// Those of logins that are under way.
+    /// Those of logins in progress.
     taken: HashMap<Hash, Ticket>,
-    /// Tokens that log in once and are being used, by a number of the use.
+    /// One-time tokens in use, by the number of the use.
     uses: HashMap<u64, (AppId, String)>,
     last_use: u64,
-    /// How many there may be before those of the past are cleared away.
+    /// How many there may be before expired ones are removed.
     clear_at: usize,
 }
 
-/// Every ticket that was given out and may be used.
+/// Every ticket that was issued and can be used.
 #[derive(Debug, Default)]
 pub(crate) struct Tickets(Mutex<Held>);
 
@@ -49,8 +49,8 @@ impl Tickets {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Gives a ticket out; those whose token was over at the settled time are forgotten. None where the system
-    /// has no randomness.
+    /// Issues a ticket; tickets of tokens that had expired at the settled time are removed. `None` if the system
+    /// provides no random bytes.
     pub(crate) fn give(
         &self,
         stands_for: Ticket,
@@ -69,12 +69,12 @@ impl Tickets {
         Some(ticket)
     }
 
-    /// What a ticket stands for, if it was given out.
+    /// What a ticket stands for, if it was issued.
     pub(crate) fn find(&self, ticket: &str) -> Option<Ticket> {
         self.lock().tickets.get(&hash(ticket)).cloned()
     }
 
-    /// Takes a ticket for a login, which then settles it or puts it back. `false` if it was used meanwhile.
+    /// Reserves a ticket for a login, which then settles it or puts it back. `false` if it was used meanwhile.
     pub(crate) fn take(&self, ticket: &str) -> bool {
         let hash = hash(ticket);
         let mut held = self.lock();
@@ -82,7 +82,7 @@ impl Tickets {
         taken.map(|ticket| held.taken.insert(hash, ticket)).is_some()
     }
 
-    /// Gives a ticket back that was taken for nothing.
+    /// Puts a reserved ticket back.
     pub(crate) fn put_back(&self, ticket: &str) {
         let hash = hash(ticket);
         let mut held = self.lock();
@@ -91,13 +91,13 @@ impl Tickets {
         }
     }
 
-    /// Uses a taken ticket up, once its login has its seat. `false` if it was taken back meanwhile: then
-    /// whoever did so has perhaps not found the seat.
+    /// Settles a reserved ticket, once its login has its seat. `false` if it was revoked meanwhile: the revocation may
+    /// then have missed the seat.
     pub(crate) fn settle(&self, ticket: &str) -> bool {
         self.lock().taken.remove(&hash(ticket)).is_some()
     }
 
-    /// Notes that a token is being used; the number of the use, to be ended.
+    /// Begins the use of a token; returns the number of the use, to be ended.
     pub(crate) fn begin_use(&self, app: AppId, jti: &str) -> u64 {
         let mut held = self.lock();
         held.last_use += 1;
@@ -106,13 +106,13 @@ impl Tickets {
         number
     }
 
-    /// Ends the use of a token, once that has its seat. `false` if the token was taken back meanwhile: then
-    /// whoever did so has perhaps not found the seat.
+    /// Ends the use of a token, once it has its seat. `false` if the token was revoked meanwhile: the revocation may
+    /// then have missed the seat.
     pub(crate) fn end_use(&self, number: u64) -> bool {
         self.lock().uses.remove(&number).is_some()
     }
 
-    /// Takes a token's tickets back, and those of logins under way, and ends its use for nothing.
+    /// Revokes a token's tickets, including reserved ones, and ends its use.
     pub(crate) fn forget(&self, app: AppId, jti: &str) {
         let held = &mut *self.lock();
         held.uses.retain(|_, used| used.0 != app || used.1 != jti);
@@ -128,11 +128,19 @@ mod tests {
 
     fn ticket(jti: &str, exp: u64) -> Ticket {
         let role = "host".parse().expect("a role's name");
-        Ticket { claims: Claims::new(AppId(7), "r", "u", role, jti, 0, exp), kid: "k".into() }
+        Ticket {
+            claims: Claims::builder(AppId(7), role)
+                .room("r")
+                .user("u")
+                .jti(jti)
+                .lifetime(0, exp)
+                .build(),
+            kid: "k".into(),
+        }
     }
 
     #[test]
-    fn a_ticket_is_taken_once_and_not_after_it_was_taken_back() {
+    fn a_ticket_is_reserved_once_and_not_after_revocation() {
         let tickets = Tickets::default();
         let first = tickets.give(ticket("a", 60), || 0).expect("a ticket");
         let second = tickets.give(ticket("b", 60), || 0).expect("a ticket");
@@ -145,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ticket_under_way_is_settled_or_put_back_unless_it_was_taken_back() {
+    fn a_reserved_ticket_is_settled_or_put_back_unless_revoked() {
         let tickets = Tickets::default();
         let first = tickets.give(ticket("a", 60), || 0).expect("a ticket");
         assert!(tickets.take(&first));
@@ -159,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_use_ends_once_unless_its_token_was_taken_back() {
+    fn a_use_ends_once_unless_its_token_was_revoked() {
         let tickets = Tickets::default();
         let [first, second] = ["a", "b"].map(|jti| tickets.begin_use(AppId(7), jti));
         tickets.forget(AppId(7), "a");
@@ -168,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn tickets_of_the_past_are_cleared_away() {
+    fn expired_tickets_are_removed() {
         let tickets = Tickets::default();
         for _ in 0..TICKETS_KEPT_MIN {
             tickets.give(ticket("old", 10), || 0);

@@ -1,5 +1,5 @@
-//! The bytes of a server's WebSocket frame (RFC 6455 §5.2). A server does not mask, so the bytes are the same
-//! for every receiver and are made once. Never fragments.
+//! The bytes of a server's WebSocket frame (RFC 6455 §5.2). A server does not mask, so the bytes are the same for every
+//! receiver and are made once. Frames are never fragmented.
 
 use std::cell::RefCell;
 
@@ -17,11 +17,11 @@ const PING: u8 = 0x89;
 /// The longest frame header a server writes, in bytes.
 pub(crate) const HEADER_BYTES_MAX: usize = 10;
 
-/// A thread's scratch that grew larger is not kept.
+/// A scratch buffer larger than this is not kept.
 const SCRATCH_BYTES_MAX: usize = 65_536;
 
 thread_local! {
-    /// Where a message is written before it is known how long it is.
+    /// Where a message is written before its length is known.
     static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -46,12 +46,12 @@ fn frame(first: u8, payload: &[u8]) -> Bytes {
     out.freeze()
 }
 
-/// A text frame that holds `message` as JSON. What the wire defines always serializes; should it ever
-/// not, the frame holds `null`, and the fault is logged.
+/// A text frame with `message` as JSON. Everything that the wire defines can be serialized; if it ever cannot, the
+/// frame contains `null`, and the fault is logged.
 pub(crate) fn json(message: &impl Serialize) -> Bytes {
     let mut text = SCRATCH.take();
     if let Err(error) = serde_json::to_writer(&mut text, message) {
-        tracing::warn!(%error, "a message does not serialize");
+        tracing::warn!(%error, "a message cannot be serialized");
         text.clear();
         text.extend_from_slice(b"null");
     }

@@ -1,5 +1,5 @@
-//! A log that many read, and which of its readers wait for more. Appending costs one push and one wake-up for
-//! each reader that waits; a busy reader is not woken twice. A cursor is a reader's place, given up by `Drop`.
+//! A log with many readers, some of which wait for more. Appending costs one push, and one wake-up per waiting reader;
+//! a busy reader is not woken again. A cursor is a reader's place, released by its `Drop`.
 
 use std::{
     cell::RefCell,
@@ -16,14 +16,14 @@ use super::{
 };
 
 thread_local! {
-    /// Space for readers to be woken, so that an append allocates none.
+    /// Space for readers to be woken, so that an append does not allocate.
     static SPARE_WAKES: RefCell<PendingWakes> = const { RefCell::new(PendingWakes::new()) };
 }
 
-/// The feed; `E` says why it ended.
+/// The feed; `E` is the reason for its end.
 #[derive(Debug)]
 pub(crate) struct Feed<E> {
-    /// The log's epoch, random: a cursor of another log is recognised by it.
+    /// The log's random epoch, by which a cursor of another log is recognised.
     pub(crate) epoch: u32,
     inner: Mutex<Inner<E>>,
 }
@@ -42,21 +42,20 @@ struct Inner<E> {
 struct Reader {
     mailbox: Option<Arc<Mailbox>>,
     cursor: u32,
-    /// Whether its place is in `waiting`; that stays true of a place when its reader is gone, so that no
-    /// place is ever there twice.
+    /// Whether its place is in `waiting`; stays set when the reader is gone, so that no place is ever in there twice.
     queued: bool,
 }
 
-/// What has a feed.
+/// Something that has a feed.
 pub(crate) trait HasFeed {
-    /// Why the feed ends.
+    /// The reason for the feed's end.
     type End: Clone;
 
     /// The feed.
     fn feed(&self) -> &Feed<Self::End>;
 }
 
-/// A reader's place in the feed of `L`. Dropping it gives the place up.
+/// A reader's place in the feed of `L`. Dropping it releases the place.
 #[derive(Debug)]
 pub(crate) struct Cursor<L: HasFeed> {
     log: Arc<L>,
@@ -72,22 +71,22 @@ struct Place {
     awaiting: bool,
 }
 
-/// What one reading came to.
+/// The result of a read.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Read<E> {
-    /// All was taken; the reader is woken when there is more.
+    /// Everything was read; the reader is woken when there is more.
     Drained,
     /// The bound was reached; there is more.
     More,
-    /// All was taken, and there will never be more.
+    /// Everything was read, and nothing will follow.
     Ended(E),
-    /// The place was too old for a log whose delivery allows no loss.
+    /// The place was too old for a delivery without loss.
     TooLate,
-    /// The reader's grants are changing: it may read on when it knows how.
+    /// The reader's grants are changing: it may continue once it knows how.
     Held,
 }
 
-/// What a reading hands out, in order.
+/// What a read returns, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
     /// Frames were skipped.
@@ -119,8 +118,8 @@ impl<E: Clone> Feed<E> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Appends a frame and notes the readers that wait: to be woken once the lock is released, since they begin
-    /// to read at once, on other threads too. `None` when the feed has ended.
+    /// Appends a frame and collects the waiting readers, to be woken after the lock is released, because they start
+    /// reading at once, on other threads too. `None` if the feed has ended.
     pub(crate) fn append(
         &self,
         first_byte: u8,
@@ -139,7 +138,7 @@ impl<E: Clone> Feed<E> {
         Some(seq)
     }
 
-    /// Appends a frame and wakes the readers that wait.
+    /// Appends a frame and wakes the waiting readers.
     pub(crate) fn append_and_wake(&self, first_byte: u8, payload: &[u8], now_ms: u64) {
         let mut wakes = SPARE_WAKES.take();
         self.append(first_byte, payload, false, now_ms, &mut wakes);
@@ -147,7 +146,7 @@ impl<E: Clone> Feed<E> {
         SPARE_WAKES.set(wakes);
     }
 
-    /// Ends the feed, once; readers learn of it when they have read all.
+    /// Ends the feed, once; readers see the end after the last frame.
     pub(crate) fn end(&self, why: E) -> bool {
         let mut inner = self.lock();
         if inner.ended.is_some() {
@@ -172,7 +171,7 @@ impl<E: Clone> Feed<E> {
         self.lock().log.next()
     }
 
-    /// Bounds the log by other bytes.
+    /// Sets another bound for the log's bytes.
     pub(crate) fn keep_bytes(&self, bytes_max: usize, now_ms: u64) {
         let mut inner = self.lock();
         inner.keep.bytes_max = bytes_max;
@@ -217,7 +216,7 @@ impl<E: Clone> Feed<E> {
         (Place { slot, seq, awaiting: false }, resumed.is_some())
     }
 
-    /// Gives a place up.
+    /// Releases a place.
     fn leave(&self, place: &Place) {
         let mut inner = self.lock();
         let mailbox = inner.readers[place.slot as usize].mailbox.take();
@@ -235,7 +234,7 @@ impl<E: Clone> Feed<E> {
         mut out: impl FnMut(Part),
     ) -> Read<E> {
         let mut inner = self.lock();
-        // What was appended after the change began is behind this lock as well.
+        // Frames appended after the change began are behind this lock as well.
         let mailbox = &inner.readers[place.slot as usize].mailbox;
         if mailbox.as_ref().is_some_and(|mailbox| mailbox.is_changing()) {
             return Read::Held;
@@ -276,8 +275,8 @@ impl<E: Clone> Feed<E> {
 }
 
 impl<L: HasFeed> Cursor<L> {
-    /// Takes a place. `resume` is a place of an earlier connection; the second part says whether reading goes on
-    /// exactly there. The mailbox learns at once that the cursor `number` has something to read.
+    /// Creates a cursor. `resume` is the place of an earlier connection; the second result says whether reading
+    /// continues exactly there. The mailbox is notified at once that cursor `number` has something to read.
     pub(crate) fn join(
         log: Arc<L>,
         mailbox: &Arc<Mailbox>,
@@ -289,7 +288,7 @@ impl<L: HasFeed> Cursor<L> {
         (Self { log, place }, resumed)
     }
 
-    /// What it reads.
+    /// The log it reads.
     pub(crate) fn log(&self) -> &Arc<L> {
         &self.log
     }
@@ -299,7 +298,7 @@ impl<L: HasFeed> Cursor<L> {
         self.place.seq
     }
 
-    /// Hands out what comes next, about `bytes_max` of it.
+    /// Returns the next frames, about `bytes_max` bytes.
     #[inline]
     pub(crate) fn read(
         &mut self,
@@ -310,8 +309,8 @@ impl<L: HasFeed> Cursor<L> {
         self.log.feed().read(&mut self.place, delivery, bytes_max, out)
     }
 
-    /// Hands out what is due before `end`, also while the reader's grants are changing. `false` if some of it is
-    /// not kept any more.
+    /// Returns the frames before `end`, even while the reader's grants are changing. `false` if some of them are no
+    /// longer kept.
     pub(crate) fn read_out(&mut self, end: u64, out: impl FnMut(Bytes)) -> bool {
         self.log.feed().read_out(&mut self.place, end, out)
     }
@@ -323,7 +322,7 @@ impl<L: HasFeed> Drop for Cursor<L> {
     }
 }
 
-/// Where a reader that brings no cursor begins.
+/// Where a reader without a cursor starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Begin {
     /// At the next frame.
@@ -337,7 +336,7 @@ pub(crate) enum Begin {
 }
 
 impl<E: Clone> Inner<E> {
-    /// Readers that waited wait no longer.
+    /// Waiting readers no longer wait.
     fn release(&mut self, wakes: &mut PendingWakes) {
         let Self { waiting, readers, .. } = self;
         wakes.reserve(waiting.len());

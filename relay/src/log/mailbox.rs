@@ -1,5 +1,5 @@
-//! The wake-up handle by which feeds, rooms and timers reach a connection. It knows numbers, no room and no
-//! stream; writing to it never waits for its reader.
+//! The wake-up handle by which feeds, rooms and timers reach a connection. It knows numbers, but no room and no stream;
+//! writing to it never waits for its reader.
 
 use std::{
     sync::{
@@ -13,22 +13,21 @@ use std::{
 use smallvec::SmallVec;
 use stagedoor_wire::close::Close;
 
-/// A connection's mailbox. With the counts of who holds it, it is one line of the processor's cache: each
-/// frame to each member comes by here twice.
+/// A connection's mailbox. With its reference counts it fits into one cache line, because every frame to every member
+/// touches it twice.
 ///
-/// Socket and timer wake it too, when there is something to read or something is due: so a task that only mail
-/// woke knows that it need not look at either.
+/// Socket and timer also wake through it, and say so: a task that was only woken for mail need not poll either of them.
 #[derive(Debug)]
 pub(crate) struct Mailbox {
     inner: Mutex<Inner>,
-    /// Changes that the reader must take notice of before it reads on.
+    /// Changes that the reader must learn of before it reads on.
     changes: AtomicU32,
     io_ready: AtomicBool,
 }
 
 impl Default for Mailbox {
     fn default() -> Self {
-        // Nobody has looked yet.
+        // Set, because nothing was polled yet.
         Self {
             inner: Mutex::default(),
             changes: AtomicU32::new(0),
@@ -39,9 +38,9 @@ impl Default for Mailbox {
 
 #[derive(Debug, Default)]
 struct Inner {
-    /// Of the task that took from here last.
+    /// The waker of the task that last read the mail.
     waker: Option<Waker>,
-    /// Made when it is first needed, and kept.
+    /// Created when first needed, and kept.
     rest: Option<Box<Mail>>,
     ready: u32,
     lies: Lies,
@@ -51,9 +50,9 @@ struct Inner {
 enum Lies {
     #[default]
     Nothing,
-    /// One feed is `ready`: so it nearly always is.
+    /// A single feed is ready, which is the usual case.
     Ready,
-    /// It is in `rest`.
+    /// Several, in `rest`.
     Rest,
 }
 
@@ -64,7 +63,7 @@ impl Inner {
         }
     }
 
-    /// All that lies here, to lay more to it.
+    /// The full list, to add more.
     fn mail(&mut self) -> &mut Mail {
         let mail = self.rest.get_or_insert_default();
         if self.lies == Lies::Ready {
@@ -75,12 +74,12 @@ impl Inner {
     }
 }
 
-/// What lies in a mailbox.
+/// The contents of a mailbox.
 #[derive(Debug, Default)]
 pub(crate) struct Mail {
-    /// Feeds that have something new, by the number of the reader's cursor.
+    /// Feeds with something new, by the number of the reader's cursor.
     pub(crate) ready: SmallVec<[u32; 4]>,
-    /// Somebody's order to close.
+    /// An order to close.
     pub(crate) order: Option<Order>,
 }
 
@@ -89,7 +88,7 @@ pub(crate) struct Mail {
 pub(crate) struct Order {
     /// The close.
     pub(crate) close: Close,
-    /// When; until then the connection goes on.
+    /// When; until then the connection continues.
     pub(crate) at: Instant,
 }
 
@@ -104,7 +103,7 @@ impl Mailbox {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A feed has something new for the cursor of this number.
+    /// Notes that a feed has something new for this cursor.
     pub(crate) fn ready(&self, cursor: u32) {
         let mut inner = self.lock();
         if inner.lies == Lies::Nothing {
@@ -116,35 +115,35 @@ impl Mailbox {
         }
     }
 
-    /// The member is about to change: nothing that is appended to a log from here on may be read before the
-    /// reader knows what changed. To be called under the room's lock.
+    /// Announces a change of the member: nothing appended to a log from here on may be read before the reader knows
+    /// what changed. Call it under the room's lock.
     pub(crate) fn change_begins(&self) {
         self.changes.fetch_add(1, Ordering::Release);
     }
 
-    /// The reader took notice of `count` changes.
+    /// The reader has learned of `count` changes.
     pub(crate) fn changes_end(&self, count: u32) {
         self.changes.fetch_sub(count, Ordering::Relaxed);
     }
 
-    /// Whether there is, or will be at once, a change that the reader does not know of yet.
+    /// Whether there is, or is about to be, a change that the reader has not learned of.
     pub(crate) fn is_changing(&self) -> bool {
         self.changes.load(Ordering::Acquire) > 0
     }
 
-    /// Wakes the reader, for what lies elsewhere.
+    /// Wakes the reader for something outside the mailbox.
     pub(crate) fn wake(&self) {
         self.lock().wake();
     }
 
-    /// Orders the connection to close. An order that comes sooner replaces one that comes later.
+    /// Orders the connection to close. An earlier deadline replaces a later one.
     pub(crate) fn order(&self, order: Order) {
         let mut inner = self.lock();
         let mail = inner.mail();
         if mail.order.is_none_or(|old| order.at < old.at) {
             mail.order = Some(order);
         }
-        // A reader that leaves its other mail where it lies looks for an order too.
+        // A reader that leaves its other mail still checks for an order.
         inner.wake();
     }
 
@@ -153,26 +152,25 @@ impl Mailbox {
         self.order(Order { close, at: Instant::now() });
     }
 
-    /// Makes the connection look at its socket and at the clock.
+    /// Makes the connection poll its socket and check its deadlines.
     pub(crate) fn mark_io_ready(&self) {
         self.io_ready.store(true, Ordering::Release);
         self.lock().wake();
     }
 
-    /// Whether to look at socket and clock; says so once.
+    /// Whether to poll the socket and check deadlines; resets the flag.
     pub(crate) fn take_io_ready(&self) -> bool {
         self.io_ready.load(Ordering::Relaxed) && self.io_ready.swap(false, Ordering::AcqRel)
     }
 
-    /// Takes the order, and with `all` everything, into what is emptied before. What comes later wakes
-    /// `waker`.
+    /// Takes the order, and with `all` everything else, into a cleared buffer. Later mail wakes `waker`.
     pub(crate) fn take(&self, into: &mut Mail, all: bool, waker: &Waker) -> Option<Order> {
         into.ready.clear();
         let mut inner = self.lock();
         let inner = &mut *inner;
         if !inner.waker.as_ref().is_some_and(|old| old.will_wake(waker)) {
             inner.waker = Some(waker.clone());
-            // What marked it before this found nobody to wake, or somebody else.
+            // Whoever set the flag before this woke nobody, or another task.
             if self.io_ready.load(Ordering::Acquire) {
                 waker.wake_by_ref();
             }

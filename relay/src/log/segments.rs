@@ -1,8 +1,8 @@
-//! Frames in order, encoded once, bounded by bytes and by age. Pure: no lock, no clock, no reader; who reads
-//! holds a number.
+//! Frames in order, encoded once, bounded by bytes and by age. Pure: no lock, no clock, no reader; a reader is just a
+//! number.
 //!
-//! Appended frames gather in an open buffer; the first reader seals it, and all readers share the
-//! sealed bytes. So one publisher's burst is one piece of memory for every socket.
+//! New frames collect in an open buffer; the first reader seals it, and all readers share the sealed bytes. So a
+//! publisher's burst is one piece of memory for all sockets.
 
 use std::collections::VecDeque;
 
@@ -10,10 +10,10 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::log::encode::{self, HEADER_BYTES_MAX};
 
-/// An open buffer of this size is sealed before the next frame, so that pieces stay small enough to
-/// be let go one by one.
+/// An open buffer of this size is sealed before the next frame, so that pieces stay small enough to be dropped one by
+/// one.
 const SEGMENT_BYTES: usize = 65_536;
-/// The most that is set apart for what is to come: a segment, and the frame that goes over its size.
+/// The largest reserve for new frames: a segment, and the frame that exceeds its size.
 const USUAL_BYTES_MAX: usize = SEGMENT_BYTES + SEGMENT_BYTES / 8;
 
 /// How much a log keeps.
@@ -27,14 +27,14 @@ pub(crate) struct Keep {
     pub(crate) past: Past,
 }
 
-/// What a log keeps although it is old, so that a late reader has a place to begin.
+/// What a log keeps beyond its age limit, so that a late reader has a place to start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Past {
     /// Nothing.
     Nothing,
     /// The newest frame.
     Newest,
-    /// All from the newest keyframe on.
+    /// Everything from the newest keyframe on.
     Keyframe,
 }
 
@@ -55,7 +55,7 @@ pub(crate) struct Log {
     open: BytesMut,
     open_ends: Vec<u32>,
     open_at_ms: u64,
-    /// How much was sealed last, at most a segment.
+    /// Size of the last sealed buffer, at most a segment.
     usual_bytes: usize,
     next: u64,
     bytes: usize,
@@ -77,7 +77,7 @@ impl Log {
         }
     }
 
-    /// The number of the frame that comes next.
+    /// The number of the next frame.
     pub(crate) fn next(&self) -> u64 {
         self.next
     }
@@ -102,8 +102,8 @@ impl Log {
         self.next - self.open_ends.len() as u64
     }
 
-    /// Appends a WebSocket frame of this first byte and payload, and lets go what is over the bounds. Returns
-    /// the frame's number.
+    /// Appends a WebSocket frame with this first byte and payload, and drops what exceeds the bounds. Returns the
+    /// frame's number.
     pub(crate) fn append(
         &mut self,
         first_byte: u8,
@@ -118,7 +118,7 @@ impl Log {
         let before = self.open.len();
         let bytes = payload.len() + HEADER_BYTES_MAX;
         if before == 0 {
-            // What comes is mostly as large as what came: so it grows into place once, not by halves.
+            // The next burst is usually as large as the last, so this reserves once instead of growing by doubling.
             self.open.reserve(bytes.max(self.usual_bytes));
         } else {
             self.open.reserve(bytes);
@@ -143,7 +143,7 @@ impl Log {
         }
         let first = self.open_first();
         self.open_ends.pop();
-        // A segment of one frame leaves the room for ends where it is.
+        // A segment of one frame leaves the space for ends untouched.
         let ends = match self.open_ends.is_empty() {
             true => Vec::new(),
             false => std::mem::take(&mut self.open_ends),
@@ -153,7 +153,7 @@ impl Log {
         self.segments.push_back(Segment { bytes, first, ends, at_ms: self.open_at_ms });
     }
 
-    /// Lets go what is over the bounds.
+    /// Drops what exceeds the bounds.
     pub(crate) fn trim(&mut self, now_ms: u64, keep: &Keep) {
         let held = match keep.past {
             Past::Nothing => u64::MAX,
@@ -174,8 +174,8 @@ impl Log {
         }
     }
 
-    /// Hands out what comes from `seq` on and before `end`. Returns where it stopped: `end`, or the next
-    /// frame if that is not there yet. `seq` must be kept or be the next.
+    /// Returns the frames from `seq` on and before `end`, and where it stopped: `end`, or the next frame if that does
+    /// not exist yet. `seq` must be kept or be the next.
     pub(crate) fn read_before(&mut self, seq: u64, end: u64, mut out: impl FnMut(Bytes)) -> u64 {
         self.seal();
         let mut seq = seq;
@@ -197,8 +197,8 @@ impl Log {
         seq
     }
 
-    /// The segment in which a frame is. It is searched no further from the end than it can be: each segment
-    /// has a frame, and most readers are near the end.
+    /// The segment of a frame. The search covers only the possible distance from the end: each segment has a frame, and
+    /// most readers are near the end.
     fn segment_of(&self, seq: u64) -> usize {
         let behind = usize::try_from(self.next - seq).unwrap_or(usize::MAX);
         let mut low = self.segments.len().saturating_sub(behind);
@@ -214,8 +214,8 @@ impl Log {
         low
     }
 
-    /// Hands out what comes at `seq` and after it, whole frames, until about `bytes_max` (at least one
-    /// frame). Returns the number of the next frame to read. `seq` must be kept or be the next.
+    /// Returns whole frames from `seq` on, until about `bytes_max` (at least one frame), and the number of the next
+    /// frame to read. `seq` must be kept or be the next.
     pub(crate) fn read(&mut self, seq: u64, bytes_max: usize, mut out: impl FnMut(Bytes)) -> u64 {
         self.seal();
         let mut seq = seq;

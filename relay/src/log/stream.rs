@@ -1,5 +1,5 @@
-//! One published stream: what it is, and its feed. Knows no member; whether somebody may publish or subscribe
-//! was decided before.
+//! A published stream: its description and its feed. It knows no member; who may publish or subscribe was decided
+//! before.
 
 use stagedoor_wire::{
     limits::Limits,
@@ -19,19 +19,19 @@ pub(crate) use stagedoor_wire::event::Ended;
 /// The stream.
 #[derive(Debug)]
 pub(crate) struct Stream {
-    /// What others know of it.
+    /// Its description for others.
     pub(crate) info: StreamInfo,
     /// Its frames.
     pub(crate) feed: Feed<Ended>,
     history: bool,
 }
 
-/// What a publisher asked beyond name and kind.
+/// A publisher's options beyond name and kind.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wish {
     /// How long frames are kept.
     pub(crate) keep_ms: Option<u64>,
-    /// Whether late subscribers of a `reliable` stream begin at the oldest kept frame.
+    /// Whether late subscribers of a `reliable` stream start at the oldest kept frame.
     pub(crate) history: bool,
 }
 
@@ -62,7 +62,7 @@ impl Stream {
         Self { info, feed, history: wish.history }
     }
 
-    /// Appends a data frame, and notes the readers that wait for it. `false` when the stream has ended.
+    /// Appends a data frame, and collects the readers that wait for it. `false` if the stream has ended.
     #[inline]
     pub(crate) fn append(
         &self,
@@ -74,7 +74,7 @@ impl Stream {
         self.feed.append(encode::BINARY, frame, keyframe, now_ms, wakes).is_some()
     }
 
-    /// Where a reader without a cursor begins.
+    /// Where a reader without a cursor starts.
     pub(crate) fn begin(&self) -> Begin {
         match self.info.delivery {
             Delivery::Media => Begin::Keyframe,

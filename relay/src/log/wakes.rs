@@ -1,14 +1,14 @@
-//! Readers that waited for a frame, to be woken some at a time.
+//! Readers that waited for a frame, to be woken a few at a time.
 
 use std::{collections::VecDeque, sync::Arc};
 
 use super::mailbox::Mailbox;
 
-/// Readers that are woken in one go: few enough for the runtime's own queue of a thread, and for what waking
-/// them touches to be in the caches still when they have their turns.
+/// Readers woken at once: few enough for a thread's own run queue, and for the caches to still hold what waking touched
+/// when they run.
 pub(super) const WAKES_AT_ONCE: usize = 128;
 
-/// Readers that are still to be woken, at the latest when this is dropped.
+/// Readers that have not been woken yet; dropping this wakes them all.
 #[derive(Debug, Default)]
 pub(crate) struct PendingWakes(VecDeque<(Arc<Mailbox>, u32)>);
 
@@ -19,7 +19,7 @@ impl PendingWakes {
         Self(VecDeque::new())
     }
 
-    /// Makes space for `count` more.
+    /// Reserves space for `count` more.
     #[inline]
     pub(super) fn reserve(&mut self, count: usize) {
         self.0.reserve(count);
@@ -31,7 +31,7 @@ impl PendingWakes {
         self.0.push_back((mailbox, cursor));
     }
 
-    /// Wakes some; whether there are more.
+    /// Wakes some; returns whether more remain.
     #[inline]
     pub(crate) fn wake_some(&mut self) -> bool {
         for _ in 0..WAKES_AT_ONCE {

@@ -1,4 +1,4 @@
-//! How many connections there are, in all and from each address. Counts; the listener decides.
+//! Counts connections, in total and per address. The listener decides.
 
 use std::{
     collections::HashMap,
@@ -9,7 +9,7 @@ use std::{
 
 use stagedoor_wire::rate::source;
 
-/// Connections, and those of each address. Of IPv6 a network of 64 bits counts as one address.
+/// Connections in total and per address. An IPv6 network of 64 bits counts as one address.
 #[derive(Debug, Default)]
 pub(crate) struct Addresses(Mutex<Counts>);
 
@@ -19,7 +19,7 @@ struct Counts {
     each: HashMap<IpAddr, usize>,
 }
 
-/// Where somebody comes from, as far as it is known.
+/// A peer's origin, as far as it is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Peer(Option<SocketAddr>);
 
@@ -30,10 +30,10 @@ impl From<SocketAddr> for Peer {
 }
 
 impl Peer {
-    /// Somebody on this machine, over a unix socket.
+    /// A peer on this machine, over a unix socket.
     pub const LOCAL: Self = Self(None);
 
-    /// The address; port 0 where the port is not known.
+    /// The address; port 0 if the port is unknown.
     pub fn address(self) -> Option<SocketAddr> {
         self.0
     }
@@ -43,7 +43,7 @@ impl Peer {
         self.0.map(|address| address.ip())
     }
 
-    /// As text. IPv4 by hand: what formats any text in any way takes several times as long.
+    /// As text. IPv4 is formatted by hand, several times faster than the general way.
     pub(crate) fn text(self) -> Arc<str> {
         let Some(SocketAddr::V4(peer)) = self.0 else { return self.to_string().into() };
         let mut out = String::with_capacity("255.255.255.255:65535".len());
@@ -78,11 +78,11 @@ fn put_decimal(out: &mut String, n: u16) {
     out.push(char::from(b'0' + (n % 10) as u8));
 }
 
-/// One that is counted: a connection, or a request at its client's address.
+/// One counted connection, or one counted request at its client's address.
 #[derive(Debug)]
 pub(crate) struct Counted {
     addresses: Arc<Addresses>,
-    /// The address at which it counts, if at any.
+    /// The address at which it counts, if any.
     address: Option<IpAddr>,
     is_connection: bool,
 }
@@ -92,7 +92,7 @@ impl Addresses {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts a connection: with it, how many there are in all, and how many at its address.
+    /// Counts a connection; returns the number of connections, in total and at its address, including it.
     pub(crate) fn count(self: &Arc<Self>, address: Option<IpAddr>) -> (Counted, usize, usize) {
         let address = address.map(source);
         let mut counts = self.counts();
@@ -102,7 +102,7 @@ impl Addresses {
         (Counted { addresses: self.clone(), address, is_connection: true }, all, each)
     }
 
-    /// Counts at an address what is no connection of its own: with it, how many there are.
+    /// Counts a request at its client's address; returns the number there, including it.
     pub(crate) fn count_at(self: &Arc<Self>, address: IpAddr) -> (Counted, usize) {
         let address = source(address);
         let each = self.counts().one_more(address);
@@ -124,14 +124,14 @@ impl Counts {
 }
 
 impl Counted {
-    /// Counts it at an address as well, once that is known: with it, how many there are.
+    /// Also counts it at an address, once that is known; returns the number there, including it.
     pub(crate) fn belongs_to(&mut self, address: IpAddr) -> usize {
         let (counted, each) = self.addresses.count_at(address);
         self.absorb(Some(counted));
         each
     }
 
-    /// Takes another's place at its address over, for as long as it lives itself.
+    /// Keeps another's place at its address for its own lifetime.
     pub(crate) fn absorb(&mut self, other: Option<Self>) {
         if let Some(mut other) = other {
             std::mem::swap(&mut self.address, &mut other.address);
@@ -158,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_peer_is_written_as_its_address() {
+    fn a_peer_is_formatted_as_its_address() {
         for (address, text) in [
             ("192.0.2.1:80", "192.0.2.1:80"),
             ("192.0.2.1:0", "192.0.2.1"),

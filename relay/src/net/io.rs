@@ -1,4 +1,4 @@
-//! A connection with or without TLS, and what was read ahead of its owner. Passes bytes; knows none of them.
+//! A connection with or without TLS, and bytes that were read before its owner existed. Does not interpret them.
 
 use std::{
     io,
@@ -16,32 +16,32 @@ use tokio_rustls::server::TlsStream;
 
 use crate::net::addresses::Counted;
 
-/// Linux: a peer that is gone raises no signal. Elsewhere the sockets are made so, or the process ignores it.
+/// Linux: writing to a gone peer raises no signal. Elsewhere, sockets are created that way or the process ignores it.
 #[cfg(target_os = "linux")]
 const NO_SIGNAL: SendFlags = SendFlags::NOSIGNAL;
 #[cfg(not(target_os = "linux"))]
 const NO_SIGNAL: SendFlags = SendFlags::empty();
-/// Linux: more follows, so what does not fill a packet waits for it. Elsewhere it goes by itself.
+/// Linux: more follows, so a partial packet waits for it. Elsewhere it is sent at once.
 #[cfg(target_os = "linux")]
 const MORE_FOLLOWS: SendFlags = SendFlags::MORE;
 #[cfg(not(target_os = "linux"))]
 const MORE_FOLLOWS: SendFlags = SendFlags::empty();
 
-/// A connection taken off the shared port.
+/// A connection accepted on the shared port.
 #[derive(Debug)]
 pub struct Io {
     ahead: Bytes,
     link: Link,
     held: Option<Counted>,
     ending: bool,
-    /// Whether a plain socket did not take all that it was given last.
+    /// Whether a plain socket did not accept everything last time.
     is_full: bool,
 }
 
 /// A connection as it was accepted.
 #[derive(Debug)]
 pub enum Socket {
-    /// From an address.
+    /// From a network address.
     Tcp(TcpStream),
     /// From this machine.
     Unix(UnixStream),
@@ -50,7 +50,7 @@ pub enum Socket {
 #[derive(Debug)]
 enum Link {
     Tcp(TcpStream),
-    // Behind a pointer, so that there is room in the first for which of them it is.
+    // Boxed, so that the first variant has room for the tag.
     Unix(Box<UnixStream>),
     Tls(Box<TlsStream<TcpStream>>),
 }
@@ -90,13 +90,12 @@ impl Io {
         };
     }
 
-    /// From now on the end of the connection follows at once what is written: on a plain socket both are one
-    /// packet.
+    /// From now on the connection ends right after the last write: on a plain socket both go in one packet.
     pub(crate) fn end_follows(&mut self) {
         self.ending = true;
     }
 
-    /// Whether dropping it says goodbye to the peer as well as `shutdown` does.
+    /// Whether dropping it closes the connection as properly as `shutdown` does.
     pub(crate) fn ends_by_drop(&self) -> bool {
         !matches!(self.link, Link::Tls(_))
     }
@@ -114,8 +113,8 @@ impl Io {
     }
 }
 
-/// Sends by the bare system call: that of the C library is a place where a thread may be cancelled, and each
-/// one of it pays for that. A socket that took all so far is not asked first whether it takes more.
+/// Sends with the bare system call: the C library's is a cancellation point, which costs a little each time. A socket
+/// that accepted everything so far is not polled for readiness first.
 fn poll_send(
     tcp: &TcpStream,
     cx: &mut Context<'_>,
@@ -134,8 +133,8 @@ fn poll_send(
     Poll::Ready(taken)
 }
 
-/// Receives by the bare system call, as is sent. What did not fill the buffer was all there is: that is told
-/// to the runtime as if it had been asked for more.
+/// Receives with the bare system call, for the same reason. A read that did not fill the buffer has emptied the socket;
+/// the runtime is told so, as if another read had returned pending.
 fn poll_recv(tcp: &TcpStream, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
     loop {
         ready!(tcp.poll_read_ready(cx))?;
@@ -239,7 +238,7 @@ mod tests {
 
     use super::*;
 
-    /// A socket of ours, and its peer.
+    /// One of our sockets, and its peer.
     async fn pair() -> (Io, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("its address");
@@ -257,10 +256,10 @@ mod tests {
         }
     }
 
-    /// Once a read was refused, the waker that it left is told of what comes, with nobody asking in between:
-    /// on that a task relies which reads only when it was told.
+    /// After a read returned pending, its waker is called for new input without another poll in between. A task that
+    /// only reads when woken depends on that.
     #[tokio::test]
-    async fn what_comes_after_a_refused_read_is_told_each_time() {
+    async fn input_after_a_pending_read_always_wakes() {
         let (mut io, mut peer) = pair().await;
         let told = Arc::<Told>::default();
         let waker = told.clone().into();
@@ -287,7 +286,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_socket_that_is_full_takes_the_rest_later_and_in_order() {
+    async fn a_full_socket_accepts_the_rest_later_in_order() {
         let (mut io, mut peer) = pair().await;
         let sent: Vec<u8> = (0..8_000_000_u32).map(|n| (n / 3) as u8).collect();
         let all = sent.clone();

@@ -1,5 +1,5 @@
-//! Origins of web pages, in the one form in which browsers send them (RFC 6454 §6.2): what is written in any other
-//! would never match. Pure.
+//! Origins of web pages, in the only form in which browsers send them (RFC 6454 §6.2): any other form would never
+//! match. Pure.
 
 use std::{
     fmt,
@@ -10,27 +10,27 @@ use std::{
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// Where a web page comes from, as its browser says it.
+/// The origin of a web page, as its browser sends it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Origin(String);
 
-/// A text is no origin that a browser sends.
+/// A text that no browser sends as an origin.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("`{text}` is no origin that a browser sends; write {remedy}")]
+#[error("`{text}` is not an origin that a browser sends; write {remedy}")]
 pub struct OriginError {
     text: String,
     remedy: String,
 }
 
-/// What no origin can be made of: what to write instead.
+/// What to write instead, if the text cannot be converted to an origin.
 type Remedy = &'static str;
 
 const EXAMPLE: Remedy = "one such as `https://example.com`";
-/// Pages without a host of their own: sandboxed ones and files.
+/// Pages without a host, such as sandboxed ones and files.
 const HOSTLESS: [&str; 2] = ["null", "file://"];
 
-/// The form in which a browser sends what was meant.
+/// The form in which a browser would send it.
 fn sent(text: &str) -> Result<String, Remedy> {
     let text = text.trim();
     if HOSTLESS.contains(&text) {
@@ -75,7 +75,7 @@ fn sent(text: &str) -> Result<String, Remedy> {
     })
 }
 
-/// An address of IPv6; browsers write no part of it as one of IPv4.
+/// An IPv6 address; browsers never write part of it as IPv4.
 fn bracketed(address: &str) -> Result<String, Remedy> {
     let address: Ipv6Addr = address.parse().map_err(|_| EXAMPLE)?;
     Ok(match (address.to_ipv4_mapped(), address.segments()) {
@@ -84,13 +84,13 @@ fn bracketed(address: &str) -> Result<String, Remedy> {
     })
 }
 
-/// A name, or an address of IPv4.
+/// A name, or an IPv4 address.
 fn named(host: &str) -> Result<String, Remedy> {
     if !host.is_ascii() {
         return Err("the name in its ASCII form, which begins with `xn--`");
     }
     if host.contains(':') {
-        return Err("an address of IPv6 in brackets, such as `https://[2001:db8::1]`");
+        return Err("an IPv6 address in brackets, such as `https://[2001:db8::1]`");
     }
     let host = host.to_ascii_lowercase();
     let is_in_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
@@ -103,7 +103,7 @@ fn named(host: &str) -> Result<String, Remedy> {
     let is_hex =
         last.strip_prefix("0x").is_some_and(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()));
     if (is_number || is_hex) && host.parse::<Ipv4Addr>().is_err() {
-        return Err("an address of IPv4 as four numbers, such as `http://127.0.0.1:8080`");
+        return Err("an IPv4 address as four numbers, such as `http://127.0.0.1:8080`");
     }
     Ok(host)
 }
@@ -156,7 +156,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_said_to_write_is_an_origin(text in "(https?|HTTP|wss|app)?(://|//|:)?[a-zA-Z0-9.:@/\\[\\]*é -]{0,24}") {
+        fn a_suggested_origin_is_valid(text in "(https?|HTTP|wss|app)?(://|//|:)?[a-zA-Z0-9.:@/\\[\\]*é -]{0,24}") {
             match text.parse::<Origin>() {
                 Ok(origin) => prop_assert_eq!(origin.as_str(), &text),
                 Err(error) => {

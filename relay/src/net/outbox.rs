@@ -1,5 +1,5 @@
-//! What goes to the socket next, in few writes. Many small pieces are copied together and written at once;
-//! from a few KiB each on they are written where they lie.
+//! Queued output for the socket, written with few system calls. Many small pieces are copied together and written at
+//! once; from a few KiB each on they are written in place.
 
 use std::{
     cell::RefCell,
@@ -13,9 +13,9 @@ use std::{
 use bytes::{Buf, Bytes};
 use tokio::io::AsyncWrite;
 
-/// Pieces of this size on average are written where they lie.
+/// Pieces of this average size are written in place.
 const VECTORED_PIECE_BYTES: usize = 4_096;
-/// At most so much is copied together for one write.
+/// The most that is copied together for one write.
 const COPY_BYTES_MAX: usize = 65_536;
 /// Pieces in one vectored write.
 const SLICES_MAX: usize = 64;
@@ -24,16 +24,16 @@ thread_local! {
     static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Whole frames, and at its head what is left of one half written.
+/// Whole frames, preceded by the rest of one half written.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
-    /// The first piece; most batches have no other. Empty only when the outbox is.
+    /// The first piece; most batches have no other. Empty only if the outbox is.
     first: Bytes,
     more: VecDeque<Bytes>,
     bytes: usize,
-    /// All that it was ever given.
+    /// All bytes ever queued.
     given: u64,
-    /// Whether the first piece was begun.
+    /// Whether the first piece is partly written.
     half: bool,
 }
 
@@ -56,12 +56,12 @@ impl Outbox {
         self.bytes
     }
 
-    /// How much it was ever given, in bytes.
+    /// Bytes ever queued.
     pub(crate) fn given(&self) -> u64 {
         self.given
     }
 
-    /// How much of that does not wait any more.
+    /// How many of these bytes have left the queue.
     pub(crate) fn taken(&self) -> u64 {
         self.given - self.bytes as u64
     }
@@ -69,7 +69,7 @@ impl Outbox {
     #[inline]
     fn advance(&mut self, mut written: usize) {
         self.bytes -= written;
-        // All is written, mostly, and was one piece.
+        // Usually everything is written, and was one piece.
         if self.bytes == 0 && self.more.is_empty() {
             self.half = false;
             self.first = Bytes::new();
@@ -87,7 +87,7 @@ impl Outbox {
         }
     }
 
-    /// Forgets what was not begun, so that a close goes out soon.
+    /// Discards frames that were not begun, so that a close is sent soon.
     pub(crate) fn forget_unbegun(&mut self) {
         self.more.clear();
         if !self.half {
@@ -96,7 +96,7 @@ impl Outbox {
         self.bytes = self.first.len();
     }
 
-    /// Writes once; how many bytes were taken. Must not be called when nothing waits.
+    /// Writes once; returns how many bytes were accepted. Must not be called when the queue is empty.
     #[inline]
     pub(crate) fn poll_write(
         &mut self,
@@ -117,7 +117,7 @@ impl Outbox {
         polled
     }
 
-    /// By itself, so that who writes one piece does not pay for the room that many need.
+    /// Separate, so that writing one piece does not pay for the stack space that many need.
     #[inline(never)]
     fn poll_many(
         &self,
@@ -153,7 +153,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Takes a few bytes at a time.
+    /// Accepts a few bytes at a time.
     struct Trickle {
         taken: Vec<u8>,
         steps: Vec<usize>,
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_begun_piece_is_finished_and_no_other() {
+    fn clearing_keeps_only_the_piece_in_progress() {
         let mut outbox = Outbox::default();
         outbox.push(Bytes::from_static(b"first"));
         outbox.push(Bytes::from_static(b"second"));
@@ -212,7 +212,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_the_socket_takes_at_a_time_all_bytes_go_out_in_order(
+        fn all_bytes_are_written_in_order_however_few_at_a_time(
             sizes in prop::collection::vec(0_usize..9_000, 1..80),
             steps in prop::collection::vec(1_usize..20_000, 0..60),
             vectored: bool,

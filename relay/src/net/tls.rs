@@ -1,5 +1,4 @@
-//! Certificates, and their renewal while running. A pair of files that does not load leaves the old pair in
-//! use.
+//! Certificates, and their renewal at run time. If new files cannot be loaded, the old pair stays in use.
 
 use std::{
     path::{Path, PathBuf},
@@ -17,17 +16,17 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-/// Where certificate and key lie, both PEM.
+/// The paths of certificate and key, both PEM.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TlsFiles {
-    /// The certificate and what chains it to its root.
+    /// The certificate and its chain.
     pub cert: PathBuf,
     /// Its private key.
     pub key: PathBuf,
 }
 
-/// Why certificate files were not taken. Each says what to write instead.
+/// Why certificate files were rejected. Each text says what to write instead.
 #[derive(Debug, Error)]
 pub enum TlsError {
     /// The certificate's file.
@@ -36,19 +35,19 @@ pub enum TlsError {
     /// The key's file.
     #[error("{0}")]
     Key(String),
-    /// What this build of TLS cannot do.
+    /// A failure of the TLS library.
     #[error("TLS cannot be set up: {0}")]
     SetUp(#[from] rustls::Error),
 }
 
 impl TlsFiles {
-    /// Whether the files are there, are what they should be, and belong together.
+    /// Checks that the files exist, are valid, and belong together.
     pub fn check(&self) -> Result<(), TlsError> {
         load(self).map(drop)
     }
 }
 
-/// By what is in the files: their times and sizes may be the old ones.
+/// The files' contents: their times and sizes may be unchanged.
 type Stamp = [Option<[u8; 32]>; 2];
 
 /// The pair in use.
@@ -75,7 +74,7 @@ fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, pem::Error> 
     CertificateDer::pem_slice_iter(pem).collect()
 }
 
-/// The certificate's file, with what chains it to its root.
+/// The certificate with its chain.
 fn chain(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let text = read(file)?;
     let file = file.display();
@@ -83,7 +82,7 @@ fn chain(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     match (chain.is_empty(), PrivateKeyDer::from_pem_slice(&text).is_ok()) {
         (false, _) => Ok(chain),
         (true, true) => Err(format!(
-            "`{file}` has no certificate but a private key; exchange `cert` and `key`, if the other has the \
+            "`{file}` has no certificate but a private key; exchange `cert` and `key` if the other file has the \
              certificate"
         )),
         (true, false) => Err(format!("`{file}` has no certificate; write the path of one in PEM")),
@@ -111,14 +110,14 @@ fn load(files: &TlsFiles) -> Result<Arc<ServerConfig>, TlsError> {
         .with_no_client_auth();
     let mut config = builder.with_single_cert(chain, key).map_err(|error| match error {
         rustls::Error::InconsistentKeys(_) => TlsError::Key(format!(
-            "`{}` is not the key of the certificate in `{}`; write the one for which it was made",
+            "`{}` is not the key of the certificate in `{}`; use the key that belongs to it",
             files.key.display(),
             files.cert.display()
         )),
         rustls::Error::InvalidCertificate(_) => {
-            TlsError::Cert(format!("`{}` has no usable certificate: {error}", files.cert.display()))
+            TlsError::Cert(format!("`{}` has no valid certificate: {error}", files.cert.display()))
         }
-        error => TlsError::Key(format!("`{}` is not usable: {error}", files.key.display())),
+        error => TlsError::Key(format!("`{}` cannot be used: {error}", files.key.display())),
     })?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
@@ -137,7 +136,7 @@ impl Tls {
         self.config.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Loads the pair anew.
+    /// Reloads the pair.
     pub(crate) fn reload(&self) -> Result<(), TlsError> {
         *self.stamp.lock().unwrap_or_else(PoisonError::into_inner) = stamp(&self.files);
         let config = load(&self.files)?;
@@ -145,7 +144,7 @@ impl Tls {
         Ok(())
     }
 
-    /// Whether the files changed since they were last loaded.
+    /// Whether the files have changed since they were last loaded.
     pub(crate) fn is_stale(&self) -> bool {
         *self.stamp.lock().unwrap_or_else(PoisonError::into_inner) != stamp(&self.files)
     }

@@ -1,5 +1,4 @@
-//! The client of a connection or a request, and whether there is a place for it. Counts and decides; reads no
-//! socket.
+//! The client of a connection or a request, and whether there is room for it. Counts and decides; reads no socket.
 
 use std::sync::Arc;
 
@@ -10,7 +9,7 @@ use crate::{
     port::forwarded::Proxies,
 };
 
-/// What is asked about every connection and every request.
+/// The limits for connections and requests.
 #[derive(Debug)]
 pub(crate) struct Clients {
     proxies: Proxies,
@@ -18,25 +17,25 @@ pub(crate) struct Clients {
     limits: Arc<Limits>,
 }
 
-/// Where a connection comes from.
+/// The origin of a connection.
 #[derive(Clone, Copy, Debug)]
 pub struct Source {
-    /// Its peer, or whom a proxy named in front of it.
+    /// Its peer, or the client that a proxy named in front of it.
     pub peer: Peer,
-    /// Whether a limit of connections is used up for it.
+    /// Whether it exceeds a limit of connections.
     pub is_full: bool,
-    /// Whether each request's head says whose it is.
+    /// Whether each request's head names its client.
     says_in_heads: bool,
 }
 
 /// The client of a request.
 #[derive(Debug)]
 pub struct Client {
-    /// Where from.
+    /// Its address.
     pub peer: Peer,
-    /// Whether a limit of connections is used up for it.
+    /// Whether it exceeds a limit of connections.
     pub is_full: bool,
-    /// Its place at its address, where that is not the connection's.
+    /// Its place at its address, if that is not the connection's.
     pub(crate) counted: Option<Counted>,
 }
 
@@ -45,7 +44,7 @@ impl Clients {
         Self { proxies, addresses: Arc::default(), limits }
     }
 
-    /// Counts a connection. `None` so far above `connections_max` that it is cut off.
+    /// Counts a connection. `None` if it is so far above `connections_max` that it is cut off.
     pub(crate) fn arrived(&self, peer: Peer) -> Option<(Counted, Source)> {
         let says_in_heads = self.proxies.says_in_heads(peer);
         let says = says_in_heads || self.proxies.says_in_front(peer);
@@ -58,7 +57,7 @@ impl Clients {
         Some((counted, Source { peer, is_full, says_in_heads }))
     }
 
-    /// Whether the connection begins with a header of its proxy's.
+    /// Whether the connection starts with a PROXY header.
     pub(crate) fn says_in_front(&self, peer: Peer) -> bool {
         self.proxies.says_in_front(peer)
     }
@@ -70,7 +69,7 @@ impl Clients {
         Source { peer, is_full, ..source }
     }
 
-    /// The client of a request. `values` are those of a field of its head.
+    /// The client of a request. `values` are those of one field of its head.
     pub(crate) fn client<'a, V>(
         &self,
         source: Source,
@@ -90,12 +89,12 @@ impl Clients {
         Client { peer, is_full, counted: Some(counted) }
     }
 
-    /// Counts a connection that is never refused for others.
+    /// Counts a connection that is never refused because of others.
     pub(crate) fn count(&self, peer: Peer) -> Counted {
         self.addresses.count(peer.ip()).0
     }
 
-    /// Whether more than three quarters of the connections are taken.
+    /// Whether more than three quarters of the connections are in use.
     pub(crate) fn is_crowded(&self) -> bool {
         self.connections() > self.limits.connections_max / 4 * 3
     }
@@ -129,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn above_the_limits_connections_are_told_and_then_cut_off() {
+    fn above_the_limits_connections_are_refused_then_cut_off() {
         let clients = clients(ClientAddress::Peer);
         let mut held = Vec::new();
         for n in 0..8 {
@@ -139,7 +138,7 @@ mod tests {
             held.push(counted);
         }
         assert!(clients.arrived(peer("198.51.100.9:1")).is_none());
-        assert_eq!(clients.connections(), 8, "what is cut off is not counted");
+        assert_eq!(clients.connections(), 8, "cut off connections are not counted");
         held.truncate(1);
         let (_second, source) = clients.arrived(peer("198.51.100.0:2")).expect("a place");
         assert!(!source.is_full);
@@ -168,7 +167,7 @@ mod tests {
         assert!(!first.is_full && !second.is_full && third.is_full);
         assert!(!clients.client(sources[3], value("198.51.100.8")).is_full);
         drop((second, third));
-        // An upgrade keeps the place of its request for as long as its connection lives.
+        // An upgrade keeps its request's place while its connection lives.
         proxied[0].absorb(first.counted);
         let second = clients.client(sources[1], value("198.51.100.7"));
         assert!(!second.is_full);
@@ -187,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_named_in_front_counts_at_that_address() {
+    fn a_connection_counts_at_the_address_in_its_proxy_header() {
         let clients = clients(ClientAddress::ProxyV2);
         let named = |port: u16| {
             let (mut counted, source) =

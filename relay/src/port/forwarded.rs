@@ -1,5 +1,4 @@
-//! The client of a request that a proxy passes on: addresses of trusted proxies, and what they say of their
-//! clients. Pure.
+//! The client of a request that a proxy forwarded: addresses of trusted proxies, and the clients they name. Pure.
 
 use std::{
     fmt,
@@ -12,7 +11,7 @@ use thiserror::Error;
 
 use crate::net::addresses::Peer;
 
-/// Addresses that begin with the same bits.
+/// Addresses with a common prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Network {
@@ -20,7 +19,7 @@ pub struct Network {
     bits: u8,
 }
 
-/// A text is no network.
+/// A text that is not a network.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("`{0}` is not an address or a network, such as 10.0.0.0/8")]
 pub struct NetworkError(String);
@@ -38,7 +37,7 @@ fn mask(bits: u8) -> u128 {
 }
 
 impl Network {
-    /// Whether an address lies in it.
+    /// Whether an address is in it.
     pub fn contains(self, address: IpAddr) -> bool {
         let (own, of_own) = bits_of(self.address);
         let (other, of_other) = bits_of(address.to_canonical());
@@ -49,7 +48,7 @@ impl Network {
 impl FromStr for Network {
     type Err = NetworkError;
 
-    /// `10.0.0.0/8`, `2001:db8::/32`, or one address. Bits behind the network's own are refused: they may be a
+    /// `10.0.0.0/8`, `2001:db8::/32`, or one address. Bits beyond the prefix are refused, because they may be a
     /// mistake.
     fn from_str(text: &str) -> Result<Self, NetworkError> {
         let error = || NetworkError(text.into());
@@ -87,39 +86,39 @@ impl fmt::Display for Network {
     }
 }
 
-/// Which address counts as a client's.
+/// Which address counts as the client's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ClientAddress {
-    /// That of the connection.
+    /// The connection's.
     #[default]
     Peer,
-    /// What trusted proxies say in `X-Forwarded-For`.
+    /// The one that trusted proxies send in `X-Forwarded-For`.
     XForwardedFor,
-    /// What trusted proxies say in `Forwarded` (RFC 7239).
+    /// The one that trusted proxies send in `Forwarded` (RFC 7239).
     Forwarded,
-    /// What trusted proxies say in front of the connection, by the PROXY protocol, version 2.
+    /// The one that trusted proxies send in front of the connection, by the PROXY protocol, version 2.
     ProxyV2,
 }
 
-/// Whom to believe about clients, and how they say it.
+/// Which proxies to trust, and how they name clients.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Proxies {
-    /// The proxies that are believed. Whoever connects over a unix socket is believed as well.
+    /// The trusted proxies. Peers on a unix socket are trusted as well.
     pub trusted: Vec<Network>,
-    /// How they say whose request it is.
+    /// How they name a request's client.
     pub client_address: ClientAddress,
 }
 
 impl Proxies {
-    /// Whether a peer is a trusted proxy that says in each request's head whose it is.
+    /// Whether a peer is a trusted proxy that names the client in each request's head.
     pub(crate) fn says_in_heads(&self, peer: Peer) -> bool {
         let in_heads =
             matches!(self.client_address, ClientAddress::XForwardedFor | ClientAddress::Forwarded);
         in_heads && self.trusts(peer)
     }
 
-    /// Whether a peer is a trusted proxy that says in front of each connection whose it is.
+    /// Whether a peer is a trusted proxy that names the client in front of each connection.
     pub(crate) fn says_in_front(&self, peer: Peer) -> bool {
         self.client_address == ClientAddress::ProxyV2 && self.trusts(peer)
     }
@@ -128,7 +127,7 @@ impl Proxies {
         peer.ip().is_none_or(|ip| self.trusted.iter().any(|network| network.contains(ip)))
     }
 
-    /// The field of a head that says whose request it is.
+    /// The header field that names a request's client.
     pub(crate) fn field(&self) -> Option<&'static str> {
         match self.client_address {
             ClientAddress::XForwardedFor => Some("x-forwarded-for"),
@@ -137,8 +136,8 @@ impl Proxies {
         }
     }
 
-    /// The client of a request that a trusted proxy passed on: from the right, past trusted proxies, the first that is
-    /// not one. Where the list ends, or does not name an address, the last one that was named counts.
+    /// The client of a request that a trusted proxy forwarded: from the right, the first that is not a trusted proxy.
+    /// If the list ends first, or an item is not an address, the last one found counts.
     pub(crate) fn client<'a>(
         &self,
         proxy: Peer,
@@ -160,8 +159,8 @@ impl Proxies {
     }
 }
 
-/// The items of a list, the last one first. Quotes are counted from the right as well: what a client wrote stands
-/// on the left, and one quote of it must not take in what a proxy added.
+/// The items of a list, the last one first. Quotes are matched from the right as well: the client's own text is on the
+/// left, and a quote in it must not swallow what a proxy added.
 fn items_from_the_right(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = Some(value);
     std::iter::from_fn(move || {
@@ -188,7 +187,7 @@ fn for_of(element: &str) -> Option<SocketAddr> {
     node(value.trim())
 }
 
-/// An address, with or without a port, in quotes or not; port 0 where there is none.
+/// An address, with or without a port, quoted or not; port 0 if there is none.
 fn node(text: &str) -> Option<SocketAddr> {
     let text = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text);
     if let Ok(address) = text.parse::<SocketAddr>() {
@@ -221,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_network_holds_the_addresses_of_its_bits() {
+    fn a_network_contains_the_addresses_with_its_prefix() {
         for (text, inside, outside) in [
             ("10.0.0.0/8", "10.255.0.1", "11.0.0.1"),
             ("192.0.2.7", "192.0.2.7", "192.0.2.8"),
@@ -254,9 +253,9 @@ mod tests {
             (&["2001:db9::7, 2001:db8::1"], "[2001:db9::7]:0"),
             (&["[2001:db9::7]:4711"], "[2001:db9::7]:4711"),
             (&["::ffff:198.51.100.7"], "198.51.100.7:0"),
-            // Nobody but trusted proxies: the one that is farthest away.
+            // Only trusted proxies: the farthest one.
             (&["10.0.0.3, 10.0.0.2"], "10.0.0.3:0"),
-            // What is no address ends the list.
+            // An item that is not an address ends the list.
             (&["198.51.100.7, unknown"], "10.0.0.1:80"),
             (&["198.51.100.7, who, 10.0.0.2"], "10.0.0.2:0"),
             (&["198.51.100.7 203.0.113.9"], "10.0.0.1:80"),
@@ -279,7 +278,7 @@ mod tests {
             ("for=203.0.113.9, proto=http; for=\"[2001:db9::7]\"", "[2001:db9::7]:0"),
             ("for=198.51.100.7, for=10.0.0.2;by=x", "198.51.100.7:0"),
             ("for=\"_a,b\", for=\"[2001:db9::7]:1\"", "[2001:db9::7]:1"),
-            // A client's quote takes nothing in of what the proxy added.
+            // A client's quote swallows nothing that the proxy added.
             ("for=\"evil, for=198.51.100.7", "198.51.100.7:0"),
             ("for=198.51.100.7, for=_hidden", "10.0.0.1:80"),
             ("for=unknown", "10.0.0.1:80"),
@@ -292,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn only_trusted_peers_say_whose_request_it_is() {
+    fn only_trusted_peers_can_name_a_requests_client() {
         let (near, far) = (peer("10.0.0.1:80"), peer("203.0.113.9:80"));
         for in_heads in [ClientAddress::XForwardedFor, ClientAddress::Forwarded] {
             let proxies = proxies(in_heads);
@@ -309,7 +308,7 @@ mod tests {
     proptest! {
         /// Whatever a client writes itself, what the proxy adds behind it counts.
         #[test]
-        fn no_text_of_a_client_hides_what_the_proxy_adds(own in "[ -~]{0,40}", forwarded: bool) {
+        fn no_client_text_hides_what_the_proxy_adds(own in "[ -~]{0,40}", forwarded: bool) {
             let (rule, added) = if forwarded {
                 (ClientAddress::Forwarded, "for=\"198.51.100.7:4711\"")
             } else {

@@ -1,5 +1,5 @@
-//! A connection's first request: an upgrade is answered on the spot, without an HTTP stack; anything else is
-//! handed on, with nothing of it lost. Reads no more than the head's limit and no longer than the login's.
+//! A connection's first request: an upgrade is answered directly, without an HTTP stack; anything else is passed on
+//! untouched. Reads no more than the limit of a head, for no longer than that of a login.
 
 use std::{
     fmt::Write,
@@ -24,15 +24,15 @@ use crate::{
 
 /// What a request head turned out to be.
 pub(crate) enum Arrived {
-    /// An upgrade: the connection is ready to run.
+    /// An upgrade: the connection can start.
     Connection(Box<Connection>),
-    /// A request for others; nothing of it is lost.
+    /// A request for the HTTP API, with all its bytes.
     Other(Io),
-    /// Nothing more will come of it.
+    /// The connection is over.
     Over,
 }
 
-/// Reads the head and answers it. Refusals are boxed, so that the task is not as large as they need.
+/// Reads the head and answers it. Refusals are boxed to keep the task small.
 pub(crate) async fn handshake(
     mut io: Io,
     source: Source,
@@ -80,7 +80,7 @@ pub(crate) async fn handshake(
     }
 }
 
-/// The head, and where it ends; without an end it is over the limit. `None` when the peer went away.
+/// The head, and where it ends; `None` for the end means that it is too long. `None` if the peer left.
 async fn read_head(io: &mut Io, bytes_max: usize) -> Option<(BytesMut, Option<usize>)> {
     let mut head = BytesMut::with_capacity(1_024);
     loop {
@@ -102,7 +102,7 @@ async fn read_head(io: &mut Io, bytes_max: usize) -> Option<(BytesMut, Option<us
     }
 }
 
-/// Whether the request's target is the relay's path, with or without a query, by any method.
+/// Whether the request's target is the relay's path, with or without a query, with any method.
 fn is_ours(head: &[u8]) -> bool {
     let mut words = head.splitn(3, |byte| *byte == b' ');
     let (Some(_), Some(target)) = (words.next(), words.next()) else { return false };
@@ -146,7 +146,7 @@ async fn refuse(mut io: Io, problem: Problem, has_body: bool) -> Arrived {
         io.shutdown().await
     };
     if let Ok(Ok(())) = tokio::time::timeout(REFUSAL_TIMEOUT, told).await {
-        // Until the peer has read it: a socket closed with unread bytes takes the answer back.
+        // Wait until the peer has read it: closing a socket with unread bytes discards the answer.
         let goodbye = async { while io.read(&mut [0; 512]).await.is_ok_and(|n| n > 0) {} };
         let _ = tokio::time::timeout(REFUSAL_TIMEOUT, goodbye).await;
     }

@@ -1,5 +1,5 @@
-//! The head of a request for the relay's path: an upgrade, or why not. Pure, and the same for a connection's
-//! first request, which the relay parses itself, and for later ones, which come from the HTTP API's parser.
+//! The head of a request for the relay's path: an upgrade, or a reason for refusal. Pure, and the same for a
+//! connection's first request, which the relay parses, and for later ones, which the HTTP API's parser delivers.
 
 use std::{mem::MaybeUninit, net::Ipv6Addr};
 
@@ -9,52 +9,52 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::net::origin::Origin;
 
-/// Header fields that one request head may have.
+/// Header fields in one request head at most.
 pub(crate) const HEADERS_MAX: usize = 64;
 
 /// Why an upgrade was refused with an HTTP answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Refused {
+pub(crate) struct Refusal {
     pub(crate) status: StatusCode,
     pub(crate) code: &'static str,
     pub(crate) detail: &'static str,
 }
 
-const fn refused(status: StatusCode, code: &'static str, detail: &'static str) -> Refused {
-    Refused { status, code, detail }
+const fn refused(status: StatusCode, code: &'static str, detail: &'static str) -> Refusal {
+    Refusal { status, code, detail }
 }
 
-pub(crate) const TOO_LARGE: Refused = refused(
+pub(crate) const TOO_LARGE: Refusal = refused(
     StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
     "handshake_too_large",
     "the request head is longer than `handshake_bytes_max`",
 );
-pub(crate) const INVALID: Refused = refused(
+pub(crate) const INVALID: Refusal = refused(
     StatusCode::BAD_REQUEST,
     "handshake_invalid",
     "the request is not a WebSocket handshake",
 );
-pub(crate) const VERSION: Refused = refused(
-    StatusCode::UPGRADE_REQUIRED,
-    "upgrade_required",
-    "connect with a WebSocket, version 13",
-);
-const QUERY: Refused = refused(
+pub(crate) const VERSION: Refusal =
+    refused(StatusCode::UPGRADE_REQUIRED, "upgrade_required", "connect with WebSocket version 13");
+const QUERY: Refusal = refused(
     StatusCode::BAD_REQUEST,
     "query_refused",
-    "the URL takes no query; a token never belongs in a URL",
+    "the URL must have no query; send the token in a header or in `login`, never in a URL",
 );
-const ORIGIN: Refused =
-    refused(StatusCode::FORBIDDEN, "origin_refused", "the page's origin is not allowed here");
-pub(crate) const FULL: Refused = refused(
+const ORIGIN: Refusal = refused(
+    StatusCode::FORBIDDEN,
+    "origin_refused",
+    "this page's origin is not in the relay's `origins`",
+);
+pub(crate) const FULL: Refusal = refused(
     StatusCode::SERVICE_UNAVAILABLE,
     "connections_exceeded",
-    "no connection is left for you",
+    "too many connections are open; try again later",
 );
-pub(crate) const CLOSING: Refused =
-    refused(StatusCode::SERVICE_UNAVAILABLE, "closing", "the relay is going away");
+pub(crate) const CLOSING: Refusal =
+    refused(StatusCode::SERVICE_UNAVAILABLE, "closing", "the relay is shutting down");
 
-/// A request head, as either parser gives it.
+/// A request head, from either parser.
 #[derive(Clone, Copy)]
 pub(crate) struct Head<'a> {
     pub(crate) method: &'a str,
@@ -69,7 +69,7 @@ impl<'a> Head<'a> {
     pub(crate) fn read<'h>(
         bytes: &'a [u8],
         fields: &'h mut [MaybeUninit<httparse::Header<'a>>],
-    ) -> Result<Head<'h>, Refused>
+    ) -> Result<Head<'h>, Refusal>
     where
         'a: 'h,
     {
@@ -87,14 +87,14 @@ impl<'a> Head<'a> {
         })
     }
 
-    /// The values of a field, in the order in which they stand.
+    /// The values of a field, in their order.
     pub(crate) fn values(self, name: &str) -> impl DoubleEndedIterator<Item = &'a [u8]> {
         let fields = self.fields.iter();
         fields.filter(move |field| field.name.eq_ignore_ascii_case(name)).map(|field| field.value)
     }
 
-    /// The value of a field that may stand there once.
-    fn one(self, name: &str) -> Result<Option<&'a str>, Refused> {
+    /// The value of a field that may occur only once.
+    fn one(self, name: &str) -> Result<Option<&'a str>, Refusal> {
         let mut values = self.values(name);
         let value = values.next().map(|value| std::str::from_utf8(value).map_err(|_| INVALID));
         if values.next().is_some() { Err(INVALID) } else { value.transpose() }
@@ -131,14 +131,14 @@ pub fn is_host(value: &[u8]) -> bool {
     host.iter().all(is_in_name) && is_port(port)
 }
 
-/// Whether a WebSocket's key is the base64 of 16 bytes (RFC 6455 §4.1).
+/// Whether a WebSocket key is the base64 of 16 bytes (RFC 6455 §4.1).
 fn is_key(key: &str) -> bool {
     let is_digit = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/';
     key.strip_suffix("==").is_some_and(|digits| digits.len() == 22 && digits.bytes().all(is_digit))
 }
 
-/// The token of an `Authorization`. Another scheme than `Bearer` is not about us.
-fn bearer(value: Option<&str>) -> Result<Option<&str>, Refused> {
+/// The token in `Authorization`. Schemes other than `Bearer` are ignored.
+fn bearer(value: Option<&str>) -> Result<Option<&str>, Refusal> {
     let Some(value) = value else { return Ok(None) };
     let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
     match token.trim() {
@@ -148,7 +148,7 @@ fn bearer(value: Option<&str>) -> Result<Option<&str>, Refused> {
     }
 }
 
-/// What an upgrade asks.
+/// An upgrade request.
 pub(crate) struct Upgrade {
     pub(crate) accept: String,
     pub(crate) subprotocol: bool,
@@ -157,17 +157,17 @@ pub(crate) struct Upgrade {
     pub(crate) by_cookie: bool,
 }
 
-/// What a head asks. `origins` are the pages that may connect, `cookie` the name of the one that may bring a
-/// token.
+/// Parses an upgrade request. `origins` are the pages that may connect, `cookie` is the name of the cookie that may
+/// carry a token.
 pub(crate) fn upgrade(
     head: Head<'_>,
     origins: &[Origin],
     cookie: Option<&str>,
-) -> Result<Upgrade, Refused> {
+) -> Result<Upgrade, Refusal> {
     if head.target != CONNECT_PATH {
         return Err(QUERY);
     }
-    // RFC 9112 §3.2; without one in older versions.
+    // RFC 9112 §3.2; not required in older versions.
     match head.one("host")? {
         Some(host) if is_host(host.as_bytes()) => {}
         None if !head.is_http_1_1 => {}
@@ -180,7 +180,7 @@ pub(crate) fn upgrade(
     if !upgrade || head.one("sec-websocket-version")? != Some("13") {
         return Err(VERSION);
     }
-    // A body would be taken for what the WebSocket begins with.
+    // A body would be taken for the first WebSocket bytes.
     let has_body = head.one("content-length")?.is_some_and(|length| length != "0")
         || head.values("transfer-encoding").next().is_some();
     if has_body {
@@ -198,7 +198,7 @@ pub(crate) fn upgrade(
         Some(name) if bearer.is_none() => cookie_of(head.one("cookie")?, name)?,
         _ => None,
     };
-    // A browser sends a cookie along whatever page asks: which page it is must be known, and be listed.
+    // A browser sends a cookie whatever page asks, so the page must be known and listed.
     if cookie.is_some() && !listed_origin {
         return Err(ORIGIN);
     }
@@ -208,8 +208,8 @@ pub(crate) fn upgrade(
     Ok(Upgrade { accept: derive_accept_key(key.as_bytes()), subprotocol, token, by_cookie })
 }
 
-/// The value of a cookie (RFC 6265 §4.2.1); twice is refused, because either might be the forged one.
-fn cookie_of(field: Option<&str>, name: &str) -> Result<Option<String>, Refused> {
+/// The value of a cookie (RFC 6265 §4.2.1); refused if it occurs twice, because either might be forged.
+fn cookie_of(field: Option<&str>, name: &str) -> Result<Option<String>, Refusal> {
     let pairs = field.unwrap_or_default().split(';').filter_map(|pair| pair.trim().split_once('='));
     let mut values = pairs.filter(|(found, _)| *found == name).map(|(_, value)| value.to_owned());
     let value = values.next();
@@ -224,12 +224,12 @@ mod tests {
         Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
         Sec-WebSocket-Protocol: other, stagedoor.v1\r\n";
 
-    fn parse(head: &[u8], origins: &[Origin], cookie: Option<&str>) -> Result<Upgrade, Refused> {
+    fn parse(head: &[u8], origins: &[Origin], cookie: Option<&str>) -> Result<Upgrade, Refusal> {
         let mut fields = [const { MaybeUninit::uninit() }; HEADERS_MAX];
         upgrade(Head::read(head, &mut fields)?, origins, cookie)
     }
 
-    fn parsed(head: &str) -> Result<Upgrade, Refused> {
+    fn parsed(head: &str) -> Result<Upgrade, Refusal> {
         let origins = ["https://ours.example".parse().expect("an origin")];
         parse(format!("{head}\r\n").as_bytes(), &origins, Some("seat"))
     }
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn a_good_head_is_taken_with_its_token() {
+    fn a_valid_head_is_accepted_with_its_token() {
         let upgrade = parsed(&format!("{GOOD}Authorization: Bearer abc\r\n")).expect("an upgrade");
         assert_eq!(upgrade.accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
         assert_eq!(upgrade.token.as_deref(), Some("abc"));
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cookie_counts_only_from_a_page_of_the_list() {
+    fn a_cookie_counts_only_from_a_listed_page() {
         let ours = format!("{GOOD}Cookie: a=b; seat=abc; c=d\r\n");
         let listed = format!("{ours}Origin: https://ours.example\r\n");
         let upgrade = parsed(&listed).expect("an upgrade");

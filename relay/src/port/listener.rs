@@ -1,5 +1,4 @@
-//! Accepts connections off the shared port and counts them. Reads nothing itself but what a proxy says in front of
-//! a connection, and TLS.
+//! Accepts connections on the shared port and counts them. Reads only PROXY headers and TLS.
 
 use std::{
     io,
@@ -23,15 +22,15 @@ use crate::{
     shared::Shared,
 };
 
-/// How long accepting pauses when the system has no socket left.
+/// How long accepting pauses when the system has no file descriptor left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-/// How often at most it is logged that accepting fails.
+/// Failures to accept are logged at most this often.
 const ACCEPT_LOG_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Takes a connection whose first request is not the relay's.
+/// Handles a connection whose first request is not for the relay.
 pub type OtherHttp = Arc<dyn Fn(Io, Source) + Send + Sync>;
 
-/// What is listened on.
+/// A listening socket.
 #[derive(Debug)]
 pub enum Listening {
     /// An address and a port.
@@ -41,7 +40,7 @@ pub enum Listening {
 }
 
 impl Listening {
-    /// The next connection. Where none can be had it says so now and then, and waits.
+    /// The next connection. On failures it waits, and logs them now and then.
     pub async fn accept(&self) -> (Socket, Peer) {
         let mut logged: Option<Instant> = None;
         loop {
@@ -79,8 +78,7 @@ impl From<TcpListener> for Listening {
     }
 }
 
-/// Sets what each connection has. Of a listening socket its connections inherit it, so that it costs none of
-/// them a system call.
+/// Sets the options of all connections. They inherit them from the listening socket, which saves system calls.
 fn set_options(socket: &SockRef<'_>, limits: &Limits) {
     let sized = || match limits.socket_send_buffer_bytes {
         0 => Ok(()),
@@ -91,7 +89,7 @@ fn set_options(socket: &SockRef<'_>, limits: &Limits) {
     }
 }
 
-/// What every accepted connection meets.
+/// What all accepted connections share.
 pub(crate) struct Listener {
     pub(crate) shared: Arc<Shared>,
     pub(crate) tls: Option<Arc<Tls>>,
@@ -100,7 +98,7 @@ pub(crate) struct Listener {
 }
 
 impl Listener {
-    /// Accepts without end.
+    /// Accepts until it is dropped.
     pub(crate) async fn accept(self: Arc<Self>, listening: &Listening) {
         if let Listening::Tcp(tcp) = listening {
             set_options(&SockRef::from(tcp), &self.shared.limits);
@@ -140,14 +138,14 @@ impl Listener {
         let Some(mut io) = self.secure(socket).await else { return };
         io.hold(counted);
         match handshake(io, source, &self.clients, &self.shared).await {
-            // A task of its own: this one's memory is as large as the handshake needs.
+            // A task of its own, because this one's memory is as large as the handshake needs.
             Arrived::Connection(connection) => drop(tokio::spawn(*connection)),
             Arrived::Other(io) => (self.other)(io, source),
             Arrived::Over => {}
         }
     }
 
-    /// Whom a trusted proxy names in front of a connection.
+    /// The client that a trusted proxy names in front of a connection.
     async fn named_in_front(&self, socket: &mut Socket, proxy: Peer) -> Option<Peer> {
         let reading = async {
             match socket {
@@ -165,7 +163,7 @@ impl Listener {
         }
     }
 
-    /// Over a unix socket nobody speaks TLS.
+    /// There is no TLS over a unix socket.
     async fn secure(&self, socket: Socket) -> Option<Io> {
         let (tls, tcp) = match (&self.tls, socket) {
             (Some(tls), Socket::Tcp(tcp)) => (tls, tcp),
@@ -194,7 +192,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_connection_has_what_was_set_of_its_listener() {
+    async fn a_connection_inherits_its_listeners_options() {
         let limits = Limits { socket_send_buffer_bytes: 20_000, ..Limits::default() };
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         set_options(&SockRef::from(&listener), &limits);
@@ -204,7 +202,7 @@ mod tests {
         let (socket, listening) = (SockRef::from(&tcp), SockRef::from(&listener));
         assert!(socket.tcp_nodelay().expect("an option"));
         let size = |socket: SockRef<'_>| socket.send_buffer_size().expect("an option");
-        // Systems may keep more than was asked for, but not what they would have kept unasked.
+        // Systems may round up, but must not keep their default.
         let unasked = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         assert_eq!(size(socket), size(listening));
         assert_ne!(size(SockRef::from(&tcp)), size(SockRef::from(&unasked)));

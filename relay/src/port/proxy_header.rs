@@ -1,4 +1,4 @@
-//! What a proxy says in front of a connection, by the PROXY protocol, version 2. Pure but for reading it.
+//! The header of a proxy in front of a connection, by the PROXY protocol, version 2. Pure, except for reading it.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -7,18 +7,18 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 
 use crate::net::addresses::Peer;
 
-/// What a header may have behind its first 16 bytes.
+/// The most bytes behind a header's first 16.
 const REST_BYTES_MAX: usize = 4_096;
 const FIRST_BYTES: usize = 16;
 const SIGNATURE: &[u8; 12] = b"\r\n\r\n\0\r\nQUIT\n";
 
-/// Why a header is none.
+/// Why a header is invalid.
 #[derive(Debug, Error)]
 pub(crate) enum ProxyHeaderError {
-    /// It does not begin as one, or is of another version.
-    #[error("the connection does not begin with a PROXY header of version 2")]
+    /// It does not start like one, or has another version.
+    #[error("the connection does not start with a PROXY header of version 2")]
     Missing,
-    /// It is longer than is read, or too short for its addresses.
+    /// It is too long, or too short for its addresses.
     #[error("the PROXY header's length is wrong")]
     Length,
     /// The connection ended.
@@ -26,8 +26,8 @@ pub(crate) enum ProxyHeaderError {
     Io(#[from] std::io::Error),
 }
 
-/// Reads the header and not a byte more: whose connection it is. `proxy` itself where it speaks for itself, as
-/// health checks do, or names no address.
+/// Reads the header and not a byte more; returns the connection's client, or `proxy` if the proxy speaks for itself, as
+/// in health checks, or names no address.
 pub(crate) async fn read(
     io: &mut (impl AsyncRead + Unpin),
     proxy: Peer,
@@ -45,7 +45,7 @@ pub(crate) async fn read(
     let mut rest = vec![0; length];
     io.read_exact(&mut rest).await?;
     match (command & 0xf, family) {
-        // Of the proxy itself.
+        // From the proxy itself.
         (0, _) => Ok(proxy),
         (1, 0x11) => source::<4>(&rest),
         (1, 0x21) => source::<16>(&rest),
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_no_header_is_refused_and_its_length_is_bounded() {
+    async fn an_invalid_or_oversized_header_is_refused() {
         let long = u16::try_from(REST_BYTES_MAX + 1).expect("short").to_be_bytes();
         let long = [SIGNATURE.as_slice(), &[0x21, 0x11], &long].concat();
         for bytes in [

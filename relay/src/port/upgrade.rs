@@ -1,5 +1,5 @@
-//! The one decision what an upgrade comes to: a connection that begins with a seat, a stranger's, or a refusal.
-//! The same for a connection's first request and for later ones; the two differ in who writes the answer.
+//! Decides about an upgrade: a connection with a seat, one without, or a refusal. The same for a connection's first
+//! request and for later ones; the two differ in who writes the answer.
 
 use std::{
     borrow::Cow,
@@ -23,32 +23,32 @@ use crate::{
     net::addresses::{Counted, Peer},
     net::io::Io,
     port::clients::Client,
-    port::head::{CLOSING, FULL, HEADERS_MAX, Head, Refused, TOO_LARGE, Upgrade, VERSION, upgrade},
+    port::head::{CLOSING, FULL, HEADERS_MAX, Head, Refusal, TOO_LARGE, Upgrade, VERSION, upgrade},
     session::{Arrival, NotSeated, Seated, Waiting, log_in},
     shared::Shared,
 };
 
-/// What an upgrade comes to: it is answered with 101, and the connection begins, or with a problem, and that is all.
+/// The decision: 101 and the connection starts, or a problem and it does not.
 pub(crate) type Answer = Result<Box<Opening>, Box<Problem>>;
 
-/// When it is known what an upgrade comes to.
+/// When the decision is made.
 pub(crate) enum Decision {
     /// Now.
     Now(Answer),
-    /// Once it is stored that its token logged in.
+    /// Once the login of its one-time token is stored.
     Waits(Box<Waits>),
 }
 
-/// An upgrade whose token logs in once. Dropped before it is answered, it gives the seat up.
+/// An upgrade with a one-time token. Dropping it before it is answered gives up the seat.
 pub(crate) struct Waits {
     waiting: Box<Waiting>,
     by_cookie: bool,
     opening: Box<Opening>,
 }
 
-/// A connection that begins once its upgrade is answered. Dropped before, it gives its seat up.
+/// A connection that starts once its upgrade is answered. Dropping it before gives up its seat.
 pub struct Opening {
-    /// What the key of the request is answered with.
+    /// The answer to the request's key.
     accept: String,
     subprotocol: bool,
     shared: Arc<Shared>,
@@ -58,20 +58,20 @@ pub struct Opening {
     begin: Begin,
 }
 
-/// A refusal as it is answered: a problem (RFC 9457).
+/// A refusal: a problem (RFC 9457).
 #[derive(Debug)]
 pub(crate) struct Problem {
     pub(crate) status: StatusCode,
     code: &'static str,
     detail: Cow<'static, str>,
-    /// The claim that a proven token was refused for, and the rule of its role.
+    /// The claim for which a verified token was refused, and the rule of its role.
     field: Option<Field>,
     rule: Option<&'static str>,
     pub(crate) fields: &'static [(&'static str, &'static str)],
 }
 
 const RETRY: &[(&str, &str)] = &[("Retry-After", "5")];
-/// RFC 6750 §3: the challenge says why, as far as the holder may know.
+/// RFC 6750 §3: the challenge gives the reason, as far as the client may know it.
 const CHALLENGE: &[(&str, &str)] =
     &[("WWW-Authenticate", "Bearer realm=\"stagedoor\", error=\"invalid_token\"")];
 const CHALLENGE_SCOPE: &[(&str, &str)] =
@@ -79,7 +79,7 @@ const CHALLENGE_SCOPE: &[(&str, &str)] =
 const OTHER_VERSION: &[(&str, &str)] = &[("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")];
 
 impl Problem {
-    /// A problem that is counted.
+    /// A problem, counted.
     fn told(shared: &Shared, why: impl Into<Self>) -> Box<Self> {
         let problem = why.into();
         shared.metrics.handshakes_refused.one(problem.code);
@@ -109,14 +109,14 @@ impl Problem {
         response
     }
 
-    /// The status in words.
+    /// The status's name.
     pub(crate) fn title(&self) -> &'static str {
         self.status.canonical_reason().unwrap_or("Refused")
     }
 }
 
-impl From<Refused> for Problem {
-    fn from(why: Refused) -> Self {
+impl From<Refusal> for Problem {
+    fn from(why: Refusal) -> Self {
         let fields = match why.status {
             StatusCode::SERVICE_UNAVAILABLE => RETRY,
             _ if why == VERSION => OTHER_VERSION,
@@ -141,7 +141,7 @@ impl From<Denied> for Problem {
 }
 
 impl Waits {
-    /// What it comes to. The store may take as long as a login.
+    /// The decision. The store may take as long as a login may.
     pub(crate) async fn answer(self: Box<Self>) -> Answer {
         let Self { waiting, by_cookie, opening } = *self;
         let patience = Duration::from_millis(opening.shared.limits.login_timeout_ms);
@@ -150,15 +150,15 @@ impl Waits {
     }
 }
 
-/// Decides about what a client asks.
+/// Decides about a client's request.
 pub(crate) fn decide(
     shared: &Arc<Shared>,
-    asked: Result<Upgrade, Refused>,
+    asked: Result<Upgrade, Refusal>,
     client: Client,
 ) -> Decision {
     let Client { peer, is_full, counted } = client;
     let log = |code| tracing::info!(name: "refused", code, %peer, "upgrade refused");
-    let refuse = |why: Refused| {
+    let refuse = |why: Refusal| {
         log(why.code);
         Decision::Now(Err(Problem::told(shared, why)))
     };
@@ -206,8 +206,8 @@ pub(crate) fn decide(
 }
 
 impl Opening {
-    /// Begins with what the door said. A browser cannot read the answer to an upgrade: a cookie's refusal is told
-    /// behind it.
+    /// Starts with the door's answer. A browser cannot read the answer to an upgrade, so a cookie's refusal is sent
+    /// after it.
     fn after(mut self: Box<Self>, seated: Result<Seated, Denied>, by_cookie: bool) -> Answer {
         self.begin = match seated {
             Ok(seated) => Begin::Seated(Box::new(seated)),
@@ -217,7 +217,7 @@ impl Opening {
         Ok(self)
     }
 
-    /// The fields of the answer, by which the client knows that its request was understood.
+    /// The header fields by which the client knows that its request was understood.
     pub(crate) fn fields(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let chosen = self.subprotocol.then_some(("Sec-WebSocket-Protocol", SUBPROTOCOL));
         [
@@ -229,8 +229,8 @@ impl Opening {
         .chain(chosen)
     }
 
-    /// The connection, once the answer is written. `ahead` is what came behind the request's head; `timer` comes
-    /// no later than the login must.
+    /// The connection, once the answer is written. `ahead` is what arrived behind the request's head; `timer` fires no
+    /// later than the login is due.
     pub(crate) fn connection(self, mut io: Io, ahead: Bytes, timer: Timer) -> Box<Connection> {
         io.absorb(self.counted);
         let peer = (self.peer, timer);
@@ -239,12 +239,12 @@ impl Opening {
         Box::new(connection)
     }
 
-    /// Begins the connection of an upgrade that was not its connection's first request, in a task of its own.
-    /// `ahead` is what was read behind the request's head.
+    /// Starts the connection of an upgrade that was not its connection's first request, in its own task. `ahead` is
+    /// what was read behind the request's head.
     pub fn begin(self, io: Io, ahead: Bytes) {
         self.shared.metrics.upgrades_later.add(1);
         let timeout = Duration::from_millis(self.shared.limits.login_timeout_ms);
-        // Not the span of the requests before, which may have been other clients'.
+        // Not the span of earlier requests, which may have been other clients'.
         let span = tracing::debug_span!(
             parent: None, "connection", peer = %self.peer, app = Empty, room = Empty, user = Empty
         );
@@ -253,7 +253,7 @@ impl Opening {
     }
 }
 
-/// Decides about a request that another parser read, and writes the answer for it.
+/// Decides about a request from the other parser, and makes its answer.
 pub(crate) async fn later(
     shared: &Arc<Shared>,
     request: &Parts,
@@ -274,13 +274,13 @@ pub(crate) async fn later(
     }
 }
 
-/// The answer to whatever a client asks while a limit of connections is used up for it.
+/// The answer to all requests of a client that exceeds a limit of connections.
 pub(crate) fn full(shared: &Shared) -> Response<String> {
     tracing::info!(name: "refused", code = FULL.code, "request refused");
     Problem::told(shared, FULL).response()
 }
 
-fn asked(shared: &Shared, request: &Parts) -> Result<Upgrade, Refused> {
+fn asked(shared: &Shared, request: &Parts) -> Result<Upgrade, Refusal> {
     let target = request.uri.path_and_query().map_or("", PathAndQuery::as_str);
     let fields: Vec<_> = request
         .headers
@@ -288,7 +288,7 @@ fn asked(shared: &Shared, request: &Parts) -> Result<Upgrade, Refused> {
         .map(|(name, value)| httparse::Header { name: name.as_str(), value: value.as_bytes() })
         .collect();
     let method = request.method.as_str();
-    // As it was written: a name and its value with four more bytes, and the request's line with twelve.
+    // As written: four more bytes per name and value, and twelve for the request line.
     let written =
         fields.iter().map(|field| field.name.len() + field.value.len() + 4).sum::<usize>();
     let bytes = method.len() + target.len() + 12 + written + 2;
@@ -302,7 +302,7 @@ fn asked(shared: &Shared, request: &Parts) -> Result<Upgrade, Refused> {
 
 fn put<'a, T>(response: &mut Response<T>, fields: impl Iterator<Item = (&'static str, &'a str)>) {
     for (name, value) in fields {
-        // Ours are good names and values.
+        // All of ours are valid names and values.
         if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), value.parse::<HeaderValue>()) {
             response.headers_mut().insert(name, value);
         }

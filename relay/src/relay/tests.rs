@@ -1,4 +1,4 @@
-//! Whatever ends a seat, and whatever it had not read by then: nothing of it stays.
+//! However a seat ends, and whatever it had not read by then, nothing of it remains.
 
 mod hall;
 
@@ -15,13 +15,13 @@ use self::hall::{APP, Hall, ROOM, Socket, Traces, ask, begin, close_of, take_eve
 
 const TIME_LIMIT: Duration = Duration::from_secs(20);
 
-/// What changes for bob before his seat ends.
+/// The change of bob before his seat ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Change {
     Nothing,
-    /// He is shown the same events.
+    /// He sees the same events.
     Muted,
-    /// He is shown others.
+    /// He sees other events.
     Demoted,
     /// All of it in a row.
     Several,
@@ -39,7 +39,7 @@ struct Scene {
 }
 
 impl Scene {
-    /// Changes bob's grants; until something is awaited his task does not learn of it.
+    /// Changes bob's grants; until something is awaited his task does not notice.
     fn change(&mut self) {
         match self.change {
             Change::Nothing => {}
@@ -56,7 +56,7 @@ impl Scene {
         self.traces.follow(&self.hall);
     }
 
-    /// The same, with a task that does not read of it though it has turns.
+    /// The same, with a task that has turns but does not read the change.
     async fn change_unread(&mut self) {
         self.change();
         for _ in 0..200 {
@@ -80,8 +80,8 @@ fn limits() -> Limits {
     }
 }
 
-/// Both sit, bob perhaps with a socket that takes nothing. `end` changes his grants and ends his seat; then
-/// all that he had is gone, and when anna has gone too, all that there was.
+/// Anna and bob both have seats; bob's socket may accept nothing. `end` changes his grants and ends his seat; then all
+/// that he had is gone, and when anna has left too, everything is.
 async fn ends(
     how: &str,
     ttl_s: u64,
@@ -107,15 +107,15 @@ async fn ends(
         traces.member_gone(&how).await;
         drop((anna, bob));
         traces.room_gone(&how).await;
-        assert_eq!(hall.shared.rooms.count(), (0, 0), "{how}: a seat is counted");
+        assert_eq!(hall.shared.rooms.count(), (0, 0), "{how}: a seat is still counted");
         while alive() > tasks {
             yield_now().await;
         }
     };
-    timeout(TIME_LIMIT, run).await.unwrap_or_else(|_| panic!("{how}: a task stays"));
+    timeout(TIME_LIMIT, run).await.unwrap_or_else(|_| panic!("{how}: a task is still running"));
 }
 
-/// Ends that come with no turn of bob's task after the change, and with a task that is stalled.
+/// Ends without a turn of bob's task after the change, and with a stalled task.
 async fn ends_at_once(how: &str, end: fn(&Hall)) {
     for change in CHANGES {
         for stalled in [false, true] {
@@ -128,7 +128,7 @@ async fn ends_at_once(how: &str, end: fn(&Hall)) {
     }
 }
 
-/// Ends that take their time, of a task that is stalled.
+/// Ends of a stalled task that take their time.
 async fn ends_stalled(how: &str, ttl_s: u64, end: impl AsyncFn(&mut Scene)) {
     for change in CHANGES {
         ends(how, ttl_s, true, change, async |scene| {
@@ -235,9 +235,9 @@ async fn a_drained_seat_is_freed_with_its_letters() {
     ends_stalled("drain", 600, async |scene| scene.hall.stop()).await;
 }
 
-/// Of a token of `once`, revoked by the API between its use and the moment in which that is stored.
+/// With a one-time token that the API revokes between its use and the moment that is stored.
 #[tokio::test]
-async fn a_token_revoked_amid_its_use_opens_nothing() {
+async fn a_token_revoked_during_its_use_opens_nothing() {
     let run = async {
         for renews in [false, true] {
             let (hall, mut stores) = Hall::open_with_store(limits()).await;

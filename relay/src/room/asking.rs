@@ -1,4 +1,4 @@
-//! Members ask for a role or wait for admission. Those who may decide learn of it, and learn when it is settled.
+//! Members request a role or wait for admission. Those who may decide are notified of requests and of their end.
 
 use std::{collections::HashSet, sync::Arc};
 
@@ -17,11 +17,11 @@ use crate::log::encode;
 type Private = Event<Box<RawValue>>;
 
 impl Room {
-    /// Notes what a member asks for; those who may decide learn of it.
+    /// Records a member's request, and notifies those who may decide.
     pub(crate) fn ask(&self, asker: &Arc<Occupant>, wants: Wants) -> Result<(), RequestError> {
         let mut inner = self.lock();
         let user = &asker.member.user;
-        // The wait would be lost, and nobody would be asked to let that seat in any more.
+        // Otherwise the wait would be lost, and nobody would be asked again to admit that seat.
         if inner.requests.get(user).is_some_and(|request| request.wants.is_none()) {
             return Err(RequestError::Waits);
         }
@@ -32,7 +32,7 @@ impl Room {
         Ok(())
     }
 
-    /// Takes a member's request back.
+    /// Withdraws a member's request.
     pub(crate) fn unask(&self, asker: &Occupant) -> Result<(), RequestError> {
         let mut inner = self.lock();
         match inner.requests.get(&asker.member.user) {
@@ -44,7 +44,7 @@ impl Room {
         }
     }
 
-    /// Refuses what a member asks for; whether it had waited for admission.
+    /// Denies a member's request; returns whether it waited for admission.
     pub(crate) fn decline(&self, asker: &Occupant) -> Result<bool, RequestError> {
         let mut inner = self.lock();
         let request =
@@ -53,20 +53,20 @@ impl Room {
         Ok(request.wants.is_none())
     }
 
-    /// What a user asks for, if it does: a role, or admission.
+    /// A user's request, if there is one: a role, or admission.
     pub(crate) fn request_of(&self, user: &str) -> Option<Option<Wants>> {
         self.lock().requests.get(user).map(|request| request.wants.clone())
     }
 
-    /// Whether one who has `grants` may know of a user because it decides what that user asks for.
+    /// Whether a member with `grants` may know of a user because it decides that user's request.
     pub(crate) fn decides(&self, grants: &Grants, asker: &Occupant) -> bool {
         let inner = self.lock();
         let request = inner.requests.get(&asker.member.user);
         request.is_some_and(|ask| decides(grants, &asker.grants, ask.wants.as_ref()))
     }
 
-    /// Those who wait for admission: of a list in its order, or all of them by user id; with `grants` only those
-    /// whom a member with these grants may admit.
+    /// Those who wait for admission: of a list, in its order, or all of them by user id; with `grants`, only those whom
+    /// a member with these grants may admit.
     pub(crate) fn waiting(
         &self,
         users: Option<&[String]>,
@@ -84,7 +84,7 @@ impl Room {
         }
     }
 
-    /// Begins a request, of a role or of admission; those who may decide learn of it.
+    /// Begins a request for a role or admission, and notifies those who may decide.
     pub(super) fn begin_request(
         &self,
         inner: &mut Inner,
@@ -120,7 +120,7 @@ impl Inner {
         }
     }
 
-    /// Ends a request, if there is one; the asker and those who may decide learn of it.
+    /// Ends a request, if there is one; notifies the requester and those who may decide.
     pub(super) fn settle(&mut self, asker: &Occupant, outcome: Outcome, now_ms: u64) {
         if let Some(MemberRequest { wants, .. }) = self.requests.end(&asker.member.user) {
             let event = Private::AskEnded { user: asker.member.user.clone(), outcome };
@@ -134,7 +134,7 @@ impl Inner {
         }
     }
 
-    /// Ends a request because its member takes it back or leaves.
+    /// Ends a request because its member withdraws it or leaves.
     pub(super) fn withdraw(&mut self, asker: &Occupant, now_ms: u64) {
         if self.requests.get(&asker.member.user).is_some() {
             self.settle(asker, Outcome::Withdrawn, now_ms);

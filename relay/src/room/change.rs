@@ -1,4 +1,5 @@
-//! A member's grants change: by a new token, a moderator, the app's backend, time, or a change of roles. Whatever the cause, the same few steps, under the room's lock (`spec/wire.md` §In the seat).
+//! Changes a member's grants: by a new token, a moderator, the app's backend, time, or new roles. All causes take the
+//! same few steps under the room's lock (`spec/wire.md` §In the seat).
 
 use std::sync::Arc;
 
@@ -20,35 +21,35 @@ use super::{
 };
 use crate::log::encode;
 
-/// What is done to a member.
+/// A change.
 #[derive(Clone, Debug)]
 pub(crate) enum GrantChange {
-    /// It is given a role.
+    /// It gets a role.
     Give(RoleName),
-    /// Kinds of streams are taken away.
+    /// It is muted for kinds of streams.
     Mute(Kinds),
-    /// Kinds of streams are given back.
+    /// It is unmuted for kinds of streams.
     Unmute(Kinds),
-    /// It is let in.
+    /// It is admitted.
     Admit,
-    /// It brings a new token.
+    /// It presents a new token.
     Renew(Arc<SeatToken>),
-    /// Its token was revoked, and this role is left to it.
+    /// Its token was revoked, and it continues with this role.
     Revoked(RoleName),
-    /// Its token was revoked, and it may bring another until then, Unix seconds, before that is done.
+    /// Its token was revoked, but it may present another until then, Unix seconds, before that takes effect.
     Margin(u64, Then),
     /// Time has passed.
     Time,
-    /// The app's roles were changed.
+    /// The app's roles have changed.
     Roles,
 }
 
 /// Why a member was not changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Failed<E> {
-    /// It is another by now, or gone: find it again.
+    /// It has changed or left meanwhile: find it again.
     Changed,
-    /// For good.
+    /// A final refusal.
     Refused(E),
 }
 
@@ -59,7 +60,7 @@ impl<E> From<E> for Failed<E> {
 }
 
 impl<E> Failed<E> {
-    /// The same with another refusal.
+    /// The same, with another refusal.
     pub(crate) fn map<F>(self, refused: impl FnOnce(E) -> F) -> Failed<F> {
         match self {
             Self::Changed => Failed::Changed,
@@ -68,14 +69,14 @@ impl<E> Failed<E> {
     }
 }
 
-/// Why a member's grants stay as they are.
+/// Why a member keeps its grants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ChangeError {
     /// The seat is gone.
     Gone,
     /// `caps.members_max` of the role.
     RoleFull,
-    /// The token opens no seat among the app's roles.
+    /// The token opens no seat with the app's present roles.
     Token(Fault),
 }
 
@@ -89,7 +90,7 @@ impl GrantChange {
             Self::Unmute(kinds) => overrides.unmute(*kinds),
             Self::Admit => overrides.admit(),
             Self::Renew(new) => {
-                // What a kick is to revoke is not forgotten because of a calendar that jumped.
+                // A jump of the wall clock must not make it forget what a kick has to revoke.
                 let new = SeatToken::clone(new).after(token, clock.settled_s());
                 overrides.meet(&new);
                 overrides.stay_on(&new, old.stay_ms);
@@ -111,7 +112,7 @@ impl GrantChange {
             Self::Admit => Why::Admitted,
             Self::Revoked(_) => Why::Revoked,
             Self::Time => Why::Expired,
-            // Of a margin: what the roles say now is said with what is done next.
+            // During a margin: the roles' present grants are announced together with the next change.
             Self::Roles | Self::Margin(..) => Why::Roles,
             Self::Renew(_) => return None,
         })
@@ -119,7 +120,7 @@ impl GrantChange {
 }
 
 impl Room {
-    /// Finds a member and does something to it; finds it again while it changes in between.
+    /// Finds a member and changes it; repeats if it changed meanwhile.
     pub(crate) fn change<T, E>(
         mut find: impl FnMut() -> Result<Arc<Occupant>, E>,
         mut attempt: impl FnMut(&Arc<Occupant>) -> Result<T, Failed<E>>,
@@ -133,7 +134,7 @@ impl Room {
         }
     }
 
-    /// Changes the grants of a member, which must still be the one given. Returns it as it is then.
+    /// Changes the grants of a member, which must still be the given version. Returns its new version.
     pub(crate) fn change_grants(
         self: &Arc<Self>,
         old: &Arc<Occupant>,
@@ -183,8 +184,7 @@ impl Room {
         Ok(new)
     }
 
-    /// Does to a user's other seats what was done to one. A seat that its own token holds back from it stays
-    /// as it is.
+    /// Applies a change of one seat to the user's other seats. A seat whose own token rules it out stays as it is.
     pub(crate) fn change_others(
         self: &Arc<Self>,
         user: &str,
@@ -196,7 +196,7 @@ impl Room {
     ) {
         let seats: Vec<u64> = self.seats(user).iter().map(|member| member.seat).collect();
         for seat in seats.into_iter().filter(|seat| *seat != done) {
-            // One that is gone, or may not be changed, is passed over.
+            // A seat that is gone or must not be changed is skipped.
             let _ = Self::change(
                 || self.sitting(user, seat).ok_or(()),
                 |member| {
@@ -207,7 +207,7 @@ impl Room {
         }
     }
 
-    /// What a member asked for may be given now, and it may learn more: what others ask for, and what it finds.
+    /// A member's request may be granted by the change, and it may see more: others' requests, and the room.
     fn settle_request(
         &self,
         inner: &mut Inner,
@@ -218,7 +218,7 @@ impl Room {
         let given =
             inner.requests.get(&new.member.user).is_some_and(|request| match &request.wants {
                 Some(wants) => wants.role == new.grants.role,
-                // The wait of another seat of the user's goes on.
+                // The user's other seat keeps waiting.
                 None => !inner.roster.seats(&new.member.user).any(|seat| seat.waiting),
             });
         if given {
@@ -250,7 +250,7 @@ fn changed(old: &Occupant, token: Arc<SeatToken>, effective: Effective) -> Arc<O
     })
 }
 
-/// The event by which a member learns what it may do now.
+/// The event that notifies a member of its new grants.
 fn grants_changed(new: &Occupant, why: Why, by: Option<&Occupant>) -> Bytes {
     let by = by.filter(|by| sees(&new.grants, &by.grants));
     encode::json(&Event::GrantsChanged {
@@ -262,7 +262,7 @@ fn grants_changed(new: &Occupant, why: Why, by: Option<&Occupant>) -> Bytes {
 }
 
 impl Inner {
-    /// Puts the new member in the place of the old one; those that may know learn of it.
+    /// Replaces a member by its new version, and notifies those who may know.
     fn exchange(
         &mut self,
         old: &Occupant,

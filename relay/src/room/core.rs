@@ -1,5 +1,5 @@
-//! The room itself: its registries under one lock, and the steps that take several of them. Each act of the files
-//! above holds the lock for a moment; frames never need it.
+//! The room itself: its registries under one lock, and the steps that involve several of them. The files above hold the
+//! lock only for a moment; frames never need it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -26,10 +26,10 @@ pub(crate) struct Room {
     inner: Mutex<Inner>,
 }
 
-/// What the lock is for.
+/// What the lock protects.
 #[derive(Debug)]
 pub(super) struct Inner {
-    /// Whether a member ever came.
+    /// Whether it ever had a member.
     pub(super) opened: bool,
     pub(super) closed: bool,
     pub(super) roster: Roster,
@@ -43,7 +43,7 @@ pub(super) struct Inner {
 }
 
 impl Room {
-    /// A room without members; `overrides` are those of an earlier one of its name.
+    /// A room without members; `overrides` are those of an earlier room with its name.
     pub(crate) fn new(
         app: AppLife,
         name: Arc<str>,
@@ -69,7 +69,7 @@ impl Room {
         Arc::new(Self { app: app.id, name, since_ms, clock, limits, trail, inner })
     }
 
-    /// The app whose room it is.
+    /// The room's app.
     pub(crate) fn app_life(&self) -> AppLife {
         self.trail.app
     }
@@ -78,7 +78,7 @@ impl Room {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Says joins and leaves now if the last were said long enough ago; what is left over, later.
+    /// Announces joins and leaves now, if the last announcement was long enough ago, and the rest later.
     pub(super) fn say_presence(self: &Arc<Self>, inner: &mut Inner, now_ms: u64) {
         let count = inner.count();
         if let Some(due) = inner.events.say_presence(count, now_ms) {
@@ -100,13 +100,13 @@ impl Room {
         });
     }
 
-    /// Its views, for tests of what stays.
+    /// Its views, for tests of what remains.
     #[cfg(test)]
     pub(crate) fn views(&self) -> Vec<std::sync::Weak<super::views::View>> {
         self.lock().events.views()
     }
 
-    /// A user's mailbox, for tests of what stays.
+    /// A user's mailbox, for tests of what remains.
     #[cfg(test)]
     pub(crate) fn mailbox(&self, user: &str) -> Option<Arc<crate::log::mailbox::Mailbox>> {
         self.lock().roster.seats(user).last().map(|entry| entry.inbox.mailbox().clone())
@@ -119,30 +119,30 @@ impl Inner {
         self.roster.visible_len() as u32
     }
 
-    /// How far all views have come.
+    /// The positions of all views.
     pub(super) fn dues(&self) -> Dues {
         self.events.dues()
     }
 
-    /// Sees to it that a user's join was said before what it does.
+    /// Announces a user's join, if that is pending, before the user does anything.
     pub(super) fn introduce(&mut self, user: &str, now_ms: u64) {
         let count = self.count();
         self.events.introduce(user, count, now_ms);
     }
 
-    /// A user's primary seat may be another than `before`, or have come or left.
+    /// A user's primary seat may differ from `before`, or may have come or gone.
     pub(super) fn show(&mut self, before: Option<&Arc<Occupant>>, user: &str, now_ms: u64) {
         let (after, count) = (self.roster.get(user), self.roster.visible_len() as u32);
         self.events.show(before, after, count, now_ms);
     }
 
-    /// Whether the role of these grants has as many members as it may.
+    /// Whether the role with these grants has reached its maximum of members.
     pub(super) fn is_full(&self, grants: &Grants) -> bool {
         let max = grants.caps.members_max;
         max.is_some_and(|max| self.roster.count_of(&grants.role) >= max.get() as usize)
     }
 
-    /// Ends a stream, and says so.
+    /// Ends a stream, and announces it.
     pub(super) fn end_stream(&mut self, number: u32, why: Ended, now_ms: u64) {
         if let Some(stream) = self.streams.end(number, why) {
             self.events.emit_unpublished(&stream, why, now_ms);

@@ -1,5 +1,4 @@
-//! Coming and going. A member's place is decided here with what the room knows of its user: what it was
-//! given, and who sits there already.
+//! Members enter and leave. The room decides about an entry by what it knows of the user: its overrides, and its seats.
 
 use std::sync::Arc;
 
@@ -27,19 +26,19 @@ use crate::log::stream::Ended;
 #[derive(Debug)]
 pub(crate) struct Entering {
     pub(crate) seat: u64,
-    /// Its role is set by what the user may do in this room.
+    /// The user's overrides decide its role.
     pub(crate) member: Member,
     pub(crate) token: Arc<SeatToken>,
-    /// What the token alone opens, as the door found it.
+    /// The token's own grants, as found by the door.
     pub(crate) grants: Arc<Grants>,
     pub(crate) inbox: Arc<Inbox>,
     /// Its peer's address.
     pub(crate) peer: Arc<str>,
-    /// What the app says of second logins, where the role says nothing.
+    /// The app's policy on second logins, if the role has none.
     pub(crate) second_login: Option<SecondLogin>,
 }
 
-/// What a member finds when it comes.
+/// What a member sees when it enters.
 #[derive(Debug)]
 pub(crate) struct Found {
     pub(crate) me: Arc<Occupant>,
@@ -47,32 +46,32 @@ pub(crate) struct Found {
     pub(crate) events: EventsCursor,
     pub(crate) count: u32,
     pub(crate) lists: Lists,
-    /// Whether its reading of the room's events goes on where the cursor that it brought says.
+    /// Whether its reading of the room's events continues exactly where its cursor says.
     pub(crate) resumed: bool,
 }
 
-/// A member that was taken out.
+/// A member that was removed.
 #[derive(Debug)]
 pub(crate) struct Gone {
-    /// As it was last.
+    /// Its last version.
     pub(crate) member: Arc<Occupant>,
-    /// Whether the room is empty now, and with that closed.
+    /// Whether the room is now empty, and so closed.
     pub(crate) closed: bool,
 }
 
-/// A place for a member that comes.
+/// A place for a member.
 struct Place {
     me: Arc<Occupant>,
-    /// The seats of its user that give way to it.
+    /// The user's seats that it replaces.
     gives_way: Vec<Entry>,
-    /// The overrides of its user by now.
+    /// The user's present overrides.
     overrides: Overrides,
 }
 
-/// Why a room was not entered.
+/// Why a member could not enter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum EnterError {
-    /// It is on its way out; a new one of its name takes its place.
+    /// The room is closing; a new one with its name replaces it.
     Closed,
     /// `room_members_max`.
     Full,
@@ -80,13 +79,12 @@ pub(crate) enum EnterError {
     RoleFull,
     /// The user has as many seats as `second_login` allows.
     SeatHeld,
-    /// The token opens no seat among the app's roles.
+    /// The token opens no seat with the app's present roles.
     Refused(Fault),
 }
 
 impl Room {
-    /// Gives a member its place. A seat of the same user is closed and gives way, or stays, as
-    /// `second_login` says.
+    /// Gives a member its place. Other seats of the same user are closed or stay, as `second_login` says.
     pub(crate) fn enter(
         self: &Arc<Self>,
         entering: &Entering,
@@ -110,10 +108,10 @@ impl Room {
         let mailbox = entering.inbox.mailbox();
         let (events, resumed) = inner.events.enter(&me, mailbox, resume, epoch, now_ms);
         let before = inner.roster.get(&me.member.user).cloned();
-        // The lists of the answer.
+        // The lists in the answer.
         inner.events.is_listed();
         inner.roster.insert(Entry { occupant: me.clone(), inbox: entering.inbox.clone() });
-        // Into a quiet room one comes alone, mostly: then nothing need be collected.
+        // Usually a member enters a quiet room alone, and nothing needs to be batched.
         let at_once = before.is_none() && inner.events.is_quiet();
         if !at_once {
             inner.show(before.as_ref(), &me.member.user, now_ms);
@@ -136,13 +134,13 @@ impl Room {
         Ok(found)
     }
 
-    /// Whether there is a place for a member now; nothing is done.
+    /// Whether there is a place for a member; changes nothing.
     pub(crate) fn would_take(&self, entering: &Entering, roles: &Roles) -> Result<(), EnterError> {
         let inner = self.lock();
         if inner.closed { Ok(()) } else { self.place(&inner, entering, roles).map(drop) }
     }
 
-    /// Decides whether there is a place, and makes the member that takes it.
+    /// Decides whether there is a place, and makes the member for it.
     fn place(
         &self,
         inner: &Inner,
@@ -181,8 +179,8 @@ impl Room {
         Ok(Place { me: Arc::new(me), gives_way, overrides })
     }
 
-    /// Takes a seat's member out, if the seat is still the user's, and tells why. `true` if the room is empty
-    /// now, and with that closed.
+    /// Removes a seat's member, if the seat is still the user's, and announces why. `true` if the room is now empty,
+    /// and so closed.
     pub(crate) fn leave(
         self: &Arc<Self>,
         user: &str,
@@ -210,7 +208,7 @@ impl Room {
         self.trail.left(&occupant, reason, now_ms);
         let empty = inner.roster.is_empty();
         if empty {
-            // Nobody is left to hear of it.
+            // Nobody is left to be notified.
             inner.closed = true;
             self.trail.closed();
         } else {
@@ -220,18 +218,18 @@ impl Room {
         Some((Gone { member: occupant, closed: empty }, inbox))
     }
 
-    /// Evicts a member: takes it out at once, and orders its seat to close. `None` if that seat is not the user's
-    /// any more.
+    /// Evicts a member: removes it at once and orders its seat to close. `None` if the seat is no longer the user's.
     pub(crate) fn evict(self: &Arc<Self>, occupant: &Occupant, close: Close) -> Option<Gone> {
         let Occupant { seat, member, .. } = occupant;
-        // In this order: a connection that closes gives its seat up by itself, on another thread at once.
+        // In this order, because a connection that closes gives up its seat on its own, immediately and on another
+        // thread.
         let (gone, inbox) = self.depart(&member.user, *seat, &[], close.reason())?;
         inbox.mailbox().close(close);
         Some(gone)
     }
 
-    /// Closes the room for everybody, and reports first what did it, if a member's act did; how many seats it
-    /// closed. A room that is closed stays as it is.
+    /// Closes the room for everybody, after recording the member's act that did it, if any; returns how many seats it
+    /// closed. A closed room stays as it is.
     pub(crate) fn close(&self, act: Option<Event>) -> usize {
         let now_ms = self.clock.now_ms();
         let mut inner = self.lock();
@@ -252,7 +250,7 @@ impl Room {
         seats.len()
     }
 
-    /// Closes the room if nobody ever came; whether it did.
+    /// Closes the room if nobody ever entered; returns whether it did.
     pub(crate) fn close_empty(&self) -> bool {
         let mut inner = self.lock();
         let empty = inner.roster.is_empty() && !inner.closed;
@@ -260,14 +258,14 @@ impl Room {
         empty
     }
 
-    /// The overrides of a room that is closed.
+    /// The overrides of a closed room.
     pub(crate) fn take_overrides(&self) -> OverridesByUser {
         std::mem::take(&mut self.lock().overrides)
     }
 }
 
 impl Inner {
-    /// Takes a seat out; those that may know learn of it.
+    /// Removes a seat, and notifies those who may know.
     fn remove(&mut self, user: &str, seat: u64, why: Ended, now_ms: u64) -> Option<Entry> {
         let before = self.roster.get(user).cloned();
         let entry = self.take_out(user, seat, why, now_ms)?;
@@ -288,7 +286,7 @@ impl Inner {
     }
 }
 
-/// The seats of a user that give way to a new one of a token.
+/// The seats of a user that a new seat with this token replaces.
 fn gives_way(
     inner: &Inner,
     user: &str,
@@ -304,7 +302,7 @@ fn gives_way(
     if seats.len() < places {
         return Ok(Vec::new());
     }
-    // The same client coming back, whose old connection nobody has missed yet.
+    // The same client, back before its old connection was missed.
     let own = seats.into_iter().find(|seat| *seat.token.jti == *jti);
     own.map(|seat| vec![seat.clone()]).ok_or(EnterError::SeatHeld)
 }

@@ -1,5 +1,5 @@
-//! What a room says to its members: its views, and the joins and leaves that wait to be said in batches. A member
-//! is introduced in every view before anything that it does.
+//! The room's events to its members: its views, and batched joins and leaves. Each view introduces a member before
+//! anything the member does.
 
 use std::{sync::Arc, time::Duration};
 
@@ -23,9 +23,9 @@ use crate::log::{
 pub(super) struct Events {
     views: Views,
     presence: Presence,
-    /// When joins and leaves were said last.
+    /// When joins and leaves were last announced.
     said_at: Option<Instant>,
-    /// Whether a task will say what waits.
+    /// Whether a task is scheduled to announce the rest.
     scheduled: bool,
     limits: Arc<Limits>,
 }
@@ -45,8 +45,8 @@ impl Events {
         Duration::from_millis(self.limits.presence_batch_interval_ms)
     }
 
-    /// A cursor for a member that comes; `epoch` is for a new view. The second part says whether reading goes on
-    /// exactly where `resume` says.
+    /// A cursor for a new member; `epoch` is for a new view. The second result says whether reading continues exactly
+    /// where `resume` says.
     pub(super) fn enter(
         &mut self,
         me: &Occupant,
@@ -59,8 +59,8 @@ impl Events {
         views::join(view, mailbox, resume)
     }
 
-    /// A member's cursor when its grants change: where the old view ends for it, and the cursor on the new one;
-    /// none when both are the same.
+    /// A member's cursor when its grants change: where the old view ends for it, and its cursor on the new one; `None`
+    /// if they are the same.
     pub(super) fn switch(
         &mut self,
         old: &Occupant,
@@ -78,7 +78,7 @@ impl Events {
         self.views.leave(member, now_ms);
     }
 
-    /// How far all views have come.
+    /// The positions of all views.
     pub(super) fn dues(&self) -> Dues {
         self.views.dues()
     }
@@ -88,20 +88,20 @@ impl Events {
         self.presence.is_listed();
     }
 
-    /// Whether a join may be said at once: none waits, and the last was said long ago.
+    /// Whether a join may be announced at once: none is pending, and the last was long ago.
     pub(super) fn is_quiet(&self) -> bool {
         self.presence.is_empty()
             && !self.scheduled
             && self.said_at.is_none_or(|said| said.elapsed() >= self.interval())
     }
 
-    /// Says a join alone.
+    /// Announces a single join.
     pub(super) fn emit_join(&mut self, joined: Change, count: u32, now_ms: u64) {
         self.views.emit_presence(&[], &[joined], count, now_ms);
         self.said_at = Some(Instant::now());
     }
 
-    /// A user's primary seat changed, came or left: those that may know learn of it, now or with the next batch.
+    /// A user's primary seat changed, came or left: announced to those who may know, now or with the next batch.
     pub(super) fn show(
         &mut self,
         before: Option<&Arc<Occupant>>,
@@ -121,15 +121,15 @@ impl Events {
         }
     }
 
-    /// Sees to it that a user's join was said before what it does. Those that waited longest are said with it, so
-    /// that many who act at once are few messages.
+    /// Announces a user's join, if that is pending, before the user does anything. The oldest pending ones go with it,
+    /// so that many who act at once cause few messages.
     pub(super) fn introduce(&mut self, user: &str, count: u32, now_ms: u64) {
         if self.presence.waits_for(user) {
             self.emit_batch(Some(user), count, now_ms);
         }
     }
 
-    /// Says some of the joins and leaves that wait, those of `first` before all others.
+    /// Announces some of the pending joins and leaves, those of `first` before all others.
     fn emit_batch(&mut self, first: Option<&str>, count: u32, now_ms: u64) {
         let max = BatchMax {
             members: self.limits.presence_batch_members_max.max(1),
@@ -140,8 +140,8 @@ impl Events {
         self.said_at = Some(Instant::now());
     }
 
-    /// Says the joins and leaves that wait if the last were said long enough ago. Returns when to call
-    /// [`Events::say_scheduled`] for what is left over.
+    /// Announces pending joins and leaves if the last announcement was long enough ago. Returns when to call
+    /// [`Events::say_scheduled`] for the rest.
     pub(super) fn say_presence(&mut self, count: u32, now_ms: u64) -> Option<Instant> {
         if self.scheduled || self.presence.is_empty() {
             return None;
@@ -157,13 +157,13 @@ impl Events {
         Some(self.said_at.map_or(now, |said| said + interval))
     }
 
-    /// The same, when the time has come that it returned before.
+    /// The same, at the time that it returned before.
     pub(super) fn say_scheduled(&mut self, count: u32, now_ms: u64) -> Option<Instant> {
         self.scheduled = false;
         self.say_presence(count, now_ms)
     }
 
-    /// Says something in every view; `None` leaves a view out.
+    /// Adds an event to every view; `None` skips a view.
     pub(super) fn emit(
         &self,
         now_ms: u64,
@@ -172,17 +172,17 @@ impl Events {
         self.views.emit(now_ms, event);
     }
 
-    /// Says that a stream began, where it may be subscribed to.
+    /// Announces a new stream to those who may subscribe to it.
     pub(super) fn emit_published(&self, stream: &Stream, now_ms: u64) {
         self.views.emit_published(stream, now_ms);
     }
 
-    /// Says that a stream ended, where it could be subscribed to.
+    /// Announces the end of a stream to those who could subscribe to it.
     pub(super) fn emit_unpublished(&self, stream: &Stream, reason: Ended, now_ms: u64) {
         self.views.emit_unpublished(stream, reason, now_ms);
     }
 
-    /// Its views, for tests of what stays.
+    /// Its views, for tests of what remains.
     #[cfg(test)]
     pub(super) fn views(&self) -> Vec<std::sync::Weak<views::View>> {
         self.views.all().map(Arc::downgrade).collect()

@@ -1,9 +1,9 @@
-//! What a room has for one member alone. Letters lie in the order of what they say, and each says how far its
-//! reader must have read the room's events before it: so a member is never named before it was introduced, and
-//! nothing that somebody did comes after its leave.
+//! What a room sends to one member alone. Letters are ordered like what they report, and each says how far its reader
+//! must have read the room's events first: so a member is never named before it is introduced, and nothing that
+//! somebody did follows its leave.
 //!
-//! The mailbox below it knows nothing of rooms. Nothing in a letter holds an inbox, so a letter that is never
-//! read goes with its inbox.
+//! The mailbox below knows nothing of rooms. A letter holds no reference to an inbox, so an unread letter is dropped
+//! with its inbox.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::log::{mailbox::Mailbox, stream::Stream};
 
-/// What a letter weighs besides its text.
+/// The weight of a letter besides its text.
 const LETTER_BYTES: usize = 256;
 
 /// A letter.
@@ -27,35 +27,35 @@ pub(crate) struct Letter {
     pub(crate) what: News,
 }
 
-/// What a letter says.
+/// The content of a letter.
 #[derive(Debug)]
 pub(crate) enum News {
-    /// An event of the member's own.
+    /// An event for this member.
     Event(Bytes),
-    /// A stream began that a pattern of the member's matches. It is the stream and not its number, so that one
-    /// that begins and ends at once is not missed.
+    /// A stream that matches one of the member's patterns began. Holds the stream, not its number, so that a stream
+    /// that ends at once is not missed.
     Found(Arc<Stream>),
-    /// A list of which the member may know now.
+    /// A list that the member may now see.
     Rest(Box<Rest>),
     /// The member's grants changed.
     GrantUpdate(GrantUpdate),
 }
 
-/// What a seat must know when its grants changed.
+/// What a seat must know when its grants change.
 #[derive(Debug)]
 pub(crate) struct GrantUpdate {
-    /// The member as it is now.
+    /// The member's present version.
     pub(crate) occupant: Arc<Occupant>,
-    /// Another view, when it sees other things.
+    /// The other view, if it now sees other events.
     pub(crate) switch: Option<Switch>,
-    /// What the member itself hears of it.
+    /// The event for the member.
     pub(crate) event: Option<Bytes>,
 }
 
-/// From one view of the room to another.
+/// The switch from one view of the room to another.
 #[derive(Debug)]
 pub(crate) struct Switch {
-    /// The first number in the old view that is not the member's any more.
+    /// The first number in the old view that the member may not read.
     pub(crate) end: u64,
     /// The cursor on the new one.
     pub(crate) events: EventsCursor,
@@ -66,17 +66,17 @@ impl Letter {
         Self { dues, what }
     }
 
-    /// An answer. It says nothing of the room's events, so none need be read before it.
+    /// An answer. It reports no event of the room, so none must be read before it.
     pub(crate) fn answer(frame: Bytes) -> Self {
         Self::new(Dues::default(), News::Event(frame))
     }
 
-    /// Before which number of the reader's view everything is to be read first.
+    /// The position in the reader's view that must be read first.
     pub(crate) fn due(&self, view: &View) -> u64 {
         self.dues.of(view)
     }
 
-    /// What it weighs among what waits for one member.
+    /// Its weight in the bound on a member's unread letters.
     fn bytes(&self) -> usize {
         let text = match &self.what {
             News::Event(frame) => frame.len(),
@@ -88,7 +88,7 @@ impl Letter {
     }
 }
 
-/// A member's letters, and the mailbox by which it is woken for them.
+/// A member's letters, and the mailbox that wakes it for them.
 #[derive(Debug)]
 pub(crate) struct Inbox {
     mailbox: Arc<Mailbox>,
@@ -116,22 +116,19 @@ impl Inbox {
         self.letters.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Announces a letter: nothing that is appended to a log from here on is read before it. To be called under
-    /// the room's lock.
+    /// Announces a letter: nothing appended to a log from here on is read before it. Call it under the room's lock.
     pub(crate) fn announce(&self) {
         self.mailbox.change_begins();
     }
 
-    /// Puts the letter that was announced. To be called under the room's lock, so that letters lie in the order
-    /// of what they say. Over the bound the connection is closed, and the letter lies there still: until it is
-    /// read, the reader is held.
+    /// Adds an announced letter. Call it under the room's lock, so that letters keep the order of what they report.
+    /// Over the bound the connection is closed, but the letter is kept: until it is read, the reader is blocked.
     pub(crate) fn put_announced(&self, letter: Letter, bytes_max: usize) {
         self.lay(letter, bytes_max, true);
     }
 
-    /// Puts a letter that nothing announced: nothing that is appended to a log from here on is read before it.
-    /// To be called under the room's lock, unless it is an answer. Over the bound the connection is closed
-    /// instead.
+    /// Adds a letter that was not announced: nothing appended to a log from here on is read before it. Call it under
+    /// the room's lock, unless it is an answer. Over the bound the connection is closed instead.
     pub(crate) fn put(&self, letter: Letter, bytes_max: usize) {
         self.lay(letter, bytes_max, false);
     }
@@ -154,8 +151,7 @@ impl Inbox {
         }
     }
 
-    /// Takes the letters, oldest first. Costs next to nothing when there are none, so that it can be asked before
-    /// each request.
+    /// Takes the letters, oldest first. Almost free when there are none, so that it can be called before each request.
     pub(crate) fn take(&self) -> Vec<Letter> {
         if !self.mailbox.is_changing() {
             return Vec::new();
@@ -192,7 +188,7 @@ mod tests {
         }
         let order = mailbox.take(&mut mail, true, Waker::noop());
         assert_eq!(order.map(|order| order.close), Some(Close::Slow));
-        assert_eq!(inbox.take().len(), 1, "the second was not kept");
+        assert_eq!(inbox.take().len(), 1, "the second was dropped");
         assert!(!mailbox.is_changing());
     }
 

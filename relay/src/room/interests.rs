@@ -1,5 +1,5 @@
-//! Which seats wait for which stream names. A stream that begins looks up its name and its prefixes, however
-//! many patterns there are. Knows no grants.
+//! Which seats wait for which stream names. A new stream looks up its name and its prefixes, however many patterns
+//! there are. Knows no grants.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -17,7 +17,7 @@ type Seats = HashMap<u64, Arc<Inbox>>;
 #[derive(Debug, Default)]
 pub(super) struct Interests {
     exact: HashMap<String, Seats>,
-    /// By what comes before the `*`.
+    /// By the text before the `*`.
     prefix: HashMap<String, Seats>,
 }
 
@@ -72,7 +72,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn each_seat_whose_pattern_matches_is_told_once(
+        fn each_seat_with_a_matching_pattern_is_found_once(
             patterns in prop::collection::vec(("[ab]{0,3}\\*|[ab]{1,4}", 0_u64..4), 0..24),
             removed: prop::sample::Index,
             name in "[ab]{1,4}",

@@ -1,6 +1,6 @@
-//! The room's lists, a page at a time. What a member finds at one moment (streams, state, requests) is sent in
-//! pages of bounded size, as fast as it takes them: of what was there at that moment each thing once, as long as
-//! it stays as it was; events say what came or changed since. Holds no copy of a list.
+//! The room's lists, a page at a time. What exists at one moment (streams, state, requests) is sent in bounded pages,
+//! as fast as the member reads them: each item once, as long as it does not change; events report later changes. No
+//! list is copied.
 
 use bytes::Bytes;
 use serde_json::value::RawValue;
@@ -24,7 +24,7 @@ use crate::log::encode;
 type Entry = StateEntry<Box<RawValue>>;
 
 impl Inner {
-    /// The streams that one with `grants` may subscribe to, of numbers after one and up to another.
+    /// The streams that a member with `grants` may subscribe to, with numbers in this range.
     fn streams_between<'a>(
         &'a self,
         grants: &'a Grants,
@@ -34,7 +34,7 @@ impl Inner {
         live.filter(|stream| may_subscribe(grants, stream)).map(|stream| stream.info.clone())
     }
 
-    /// What others ask for and one with `grants` decides.
+    /// The requests of others that a member with `grants` may decide.
     fn requests_between<'a>(
         &'a self,
         grants: &'a Grants,
@@ -51,7 +51,7 @@ impl Inner {
         })
     }
 
-    /// All that a member finds now, as much of it as goes into an answer.
+    /// Everything a member sees now, as much as fits into an answer.
     pub(super) fn lists(&self, me: &Occupant) -> Lists {
         let (limits, grants) = (&self.limits, &me.grants);
         let bytes_max = limits.page_bytes_max;
@@ -89,8 +89,8 @@ impl Inner {
         }
     }
 
-    /// What a member may know now that it did not before its grants became others: asks that it decides, as many
-    /// as are sent at a time, and the rest of them; and, if it waited, all that it would have found.
+    /// What a member may see after its grants changed but not before: requests that it decides, as many as are sent at
+    /// once, and the rest; and, if it was waiting, everything it would have found.
     pub(super) fn lists_anew(
         &self,
         before: &Occupant,
@@ -115,7 +115,7 @@ impl Inner {
 }
 
 impl Room {
-    /// The next page of what is still to be told to a member, as frames; `None` when all was told.
+    /// The next page of the rest, as frames; `None` when everything was sent.
     pub(crate) fn page(&self, user: &str, seat: u64, rest: &mut Rest) -> Option<Vec<Bytes>> {
         type Private = Event<Box<RawValue>>;
         let inner = self.lock();

@@ -21,7 +21,7 @@ use crate::log::encode;
 pub(crate) struct UserUnknown;
 
 impl Room {
-    /// Passes a message on; how many seats it is for. A user that is not there is an error.
+    /// Delivers a message; returns to how many seats. Fails if the user is not in the room.
     pub(crate) fn send(
         &self,
         from: Option<&Member>,
@@ -66,7 +66,7 @@ impl Room {
         }
     }
 
-    /// Sets a key of the room's state, and says so to everybody.
+    /// Sets a key of the room's state, and announces it to everybody.
     pub(crate) fn set(
         &self,
         by: &Occupant,

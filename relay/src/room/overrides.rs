@@ -1,5 +1,5 @@
-//! What a user was given in a room beside its token, and what results of both: the effective grants. Pure:
-//! the roles and the time are given (`spec/wire.md` §In the seat).
+//! What moderators and the app gave a user beside its token, and the resulting effective grants. Pure: the roles and
+//! the time are arguments (`spec/wire.md` §In the seat).
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -10,43 +10,43 @@ use stagedoor_token::{
 
 use super::seat_token::SeatToken;
 
-/// What a user was given. It outlives the seat, and the room by `standing_keep_ms`.
+/// A user's overrides. They outlive the seat, and the room by `standing_keep_ms`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Overrides {
     given: Option<Given>,
     muted: Kinds,
     admitted: bool,
-    /// The stays of tokens that bound them, the newest last.
+    /// The limited stays of the user's tokens, the newest last.
     stays: Vec<Stay>,
 }
 
-/// The stay of a token that bounds it.
+/// A limited stay of a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Stay {
     jti: String,
     /// When it began, Unix milliseconds.
     since_ms: u64,
-    /// When the token ends, Unix seconds: then nobody comes back with it.
+    /// When the token expires, Unix seconds: nobody returns with it after that.
     exp: u64,
 }
 
-/// Stays that are known of a user, at most; of more, the oldest are forgotten.
+/// Stays remembered per user at most; beyond this the oldest are forgotten.
 const STAYS_MAX: usize = 16;
 
-/// A role that a moderator or the app's backend gave.
+/// A role set by a moderator or the app's backend.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Given {
     role: RoleName,
-    /// The role that the user's token named then.
+    /// The role that the user's token named at that time.
     over: RoleName,
     at_s: u64,
 }
 
-/// What a user may do now.
+/// What a user may do.
 #[derive(Clone, Debug)]
 pub(crate) struct Effective {
     pub(crate) grants: Arc<Grants>,
-    /// Whether it waits for admission, and for that reason may do nothing.
+    /// Whether it waits for admission, and therefore may do nothing.
     pub(crate) waiting: bool,
 }
 
@@ -56,22 +56,22 @@ impl Overrides {
         *self == Self::default()
     }
 
-    /// Gives a role, over the one that the token names.
+    /// Sets a role, which overrides the token's.
     pub(crate) fn give(&mut self, role: RoleName, token: &SeatToken, now_s: u64) {
         self.given = Some(Given { role, over: token.role.clone(), at_s: now_s });
     }
 
-    /// Takes kinds of streams away.
+    /// Mutes kinds of streams.
     pub(crate) fn mute(&mut self, kinds: Kinds) {
         self.muted = filter(Kinds::all(), |kind| self.muted.contains(kind) || kinds.contains(kind));
     }
 
-    /// Gives kinds of streams back.
+    /// Unmutes kinds of streams.
     pub(crate) fn unmute(&mut self, kinds: Kinds) {
         self.muted = filter(self.muted, |kind| !kinds.contains(kind));
     }
 
-    /// Kinds of streams that were taken away.
+    /// The muted kinds of streams.
     pub(crate) fn muted(&self) -> Kinds {
         self.muted
     }
@@ -81,7 +81,7 @@ impl Overrides {
         self.admitted = true;
     }
 
-    /// Takes notice of the user's token: one by which the backend decided again ends a given role.
+    /// Considers the user's token: one that the backend issued with a new decision ends a set role.
     pub(crate) fn meet(&mut self, token: &SeatToken) {
         if self
             .given
@@ -92,8 +92,7 @@ impl Overrides {
         }
     }
 
-    /// When the stay of a token began: now, unless it was here before. Tokens that do not bound it are not
-    /// noted.
+    /// When the stay of a token began: now, unless it was here before. Only tokens that limit it are remembered.
     pub(crate) fn stay(&mut self, token: &SeatToken, now_ms: u64) -> u64 {
         if token.max_stay_s.is_none() {
             return now_ms;
@@ -113,21 +112,21 @@ impl Overrides {
         self.stays.drain(..surplus);
     }
 
-    /// Forgets the stays of tokens whose life is over. Whether anything is left to keep.
+    /// Forgets the stays of expired tokens. Returns whether anything is left to keep.
     pub(crate) fn forget_past(&mut self, now_s: u64) -> bool {
         self.stays.retain(|stay| stay.exp > now_s);
         !self.is_blank()
     }
 
-    /// The stay goes on with another token.
+    /// The stay continues with another token.
     pub(crate) fn stay_on(&mut self, token: &SeatToken, since_ms: u64) {
         if token.max_stay_s.is_some() {
             self.note_stay(token, since_ms);
         }
     }
 
-    /// What the user may do at `now_s` with this token among these roles. A refusal means that the token
-    /// opens no seat here any more.
+    /// What the user may do at `now_s` with this token and these roles. A refusal means that the token no longer opens
+    /// a seat here.
     pub(crate) fn effective(
         &self,
         token: &SeatToken,
@@ -137,7 +136,7 @@ impl Overrides {
         self.effective_with(token, || token.grants(roles), roles, now_s)
     }
 
-    /// The same, for a caller that knows what the token alone opens among these roles.
+    /// The same, for a caller that has already computed the token's own grants.
     pub(crate) fn effective_with(
         &self,
         token: &SeatToken,
@@ -178,30 +177,30 @@ impl Overrides {
             _ => {}
         }
         let own = own()?;
-        // A given role that the app no longer has is as if it had not been given.
+        // A set role that the app no longer has is ignored.
         let given = self.given.as_ref().and_then(|given| roles.get(&given.role));
         Ok(given.map_or(own, |role| role.grants().clone()))
     }
 }
 
-/// From this many users on, overrides of which nothing is left are looked for.
+/// Empty overrides are pruned from this many users on.
 const PRUNED_FROM: usize = 1_024;
 
 /// The overrides of a room's users.
 #[derive(Debug, Default)]
 pub(crate) struct OverridesByUser {
     by_user: HashMap<String, Overrides>,
-    /// How many there may be before they are pruned.
+    /// The number at which they are next pruned.
     prune_at: usize,
 }
 
 impl OverridesByUser {
-    /// Those of a user, if it has any.
+    /// A user's overrides, if there are any.
     pub(crate) fn get(&self, user: &str) -> Option<&Overrides> {
         self.by_user.get(user)
     }
 
-    /// Notes those of a user, if there is anything to note. `settled_s` is the settled time, Unix seconds.
+    /// Saves a user's overrides, if there are any. `settled_s` is the settled time, Unix seconds.
     pub(crate) fn note(
         &mut self,
         user: &str,
@@ -220,7 +219,7 @@ impl OverridesByUser {
         }
     }
 
-    /// How many users have some.
+    /// How many users have overrides.
     pub(crate) fn len(&self) -> usize {
         self.by_user.len()
     }
@@ -236,7 +235,7 @@ fn filter(kinds: Kinds, keep: impl Fn(Kind) -> bool) -> Kinds {
     Kind::ALL.iter().copied().filter(|kind| kinds.contains(*kind) && keep(*kind)).collect()
 }
 
-/// The role's name and rank, and nothing else.
+/// Only the role's name and rank.
 fn nothing(grants: &Grants) -> Grants {
     Grants {
         publish: Publish::default(),
@@ -259,7 +258,8 @@ mod tests {
 
     fn token(role: &str, jti: &str, iat: u64) -> SeatToken {
         let role = role.parse().expect("a role's name");
-        let mut claims = Claims::new(AppId(1), "r", "u", role, jti, iat, 600);
+        let mut claims =
+            Claims::builder(AppId(1), role).room("r").user("u").jti(jti).lifetime(iat, 600).build();
         claims.max_stay = Some(60);
         SeatToken::of(&mut claims, "k".into())
     }
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn a_given_role_stands_until_a_later_token_names_another() {
+    fn a_set_role_lasts_until_a_later_token_names_another() {
         let mut overrides = Overrides::default();
         let first = token("audience", "a", 100);
         overrides.give("speaker".parse().expect("a role's name"), &first, 200);
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_muted_is_taken_out_of_whatever_role_and_given_back() {
+    fn muting_applies_to_any_role_and_is_reversible() {
         let mut overrides = Overrides::default();
         let kinds = |overrides: &Overrides| {
             let effective = overrides.effective(&token("host", "a", 0), &Roles::built_in(), 0);
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stay_begins_once_for_a_token_and_is_forgotten_with_its_life() {
+    fn a_stay_begins_once_and_is_forgotten_when_its_token_expires() {
         let mut overrides = Overrides::default();
         assert_eq!(overrides.stay(&token("host", "a", 0), 5), 5);
         assert_eq!(overrides.stay(&token("host", "b", 0), 6), 6);

@@ -1,14 +1,14 @@
-//! How much of a list goes into one message. Pure.
+//! How much of a list fits into one message. Pure.
 
 use stagedoor_wire::{
     event::Asked,
     member::{Member, StreamInfo},
 };
 
-/// What an entry of a list takes besides its texts: names of fields, numbers, quotes.
+/// The size of a list entry besides its texts: field names, numbers, quotes.
 pub(super) const ENTRY_BYTES: usize = 160;
 
-/// How long a text is in JSON, but for its quotes.
+/// The length of a text in JSON, without its quotes.
 fn text_bytes(text: &str) -> usize {
     let escaped = text.bytes().map(|byte| match byte {
         b'"' | b'\\' | b'\t' | b'\n' | b'\r' | 8 | 12 => 1,
@@ -18,21 +18,21 @@ fn text_bytes(text: &str) -> usize {
     text.len() + escaped.sum::<usize>()
 }
 
-/// How long a member is in JSON, at most.
+/// The length of a member in JSON, at most.
 pub(crate) fn member_bytes(member: &Member) -> usize {
     let Member { user, role, name, meta } = member;
     let texts = [Some(user), Some(role), name.as_ref(), meta.as_ref()];
     ENTRY_BYTES + texts.into_iter().flatten().map(|text| text_bytes(text)).sum::<usize>()
 }
 
-/// How long a stream is in JSON, at most.
+/// The length of a stream in JSON, at most.
 pub(crate) fn stream_bytes(info: &StreamInfo) -> usize {
     let StreamInfo { name, user, role, meta, .. } = info;
     let meta = meta.as_ref().map_or(0, |meta| text_bytes(meta));
     ENTRY_BYTES + name.len() + text_bytes(user) + role.len() + meta
 }
 
-/// As many of the items as fit, one at least if `must_go_on`; and whether there are more.
+/// As many items as fit, but at least one if `must_go_on`; and whether there are more.
 pub(super) fn fitting<T>(
     items: impl Iterator<Item = T>,
     bytes_max: usize,
@@ -50,7 +50,7 @@ pub(super) fn fitting<T>(
     (page, false)
 }
 
-/// How long a request is in JSON, at most.
+/// The length of a request in JSON, at most.
 pub(super) fn asked_bytes(ask: &Asked) -> usize {
     member_bytes(&ask.member) + ask.wants.as_ref().map_or(0, String::len)
 }
@@ -63,7 +63,7 @@ mod tests {
     use crate::log::encode;
 
     #[test]
-    fn a_page_holds_what_fits_and_one_at_least_where_it_must_go_on() {
+    fn a_page_holds_what_fits_and_at_least_one_if_it_must() {
         let page = |items: &[usize], must_go_on| {
             fitting(items.iter().copied(), 10, must_go_on, |bytes| *bytes)
         };
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_is_no_longer_than_was_reckoned() {
+    fn an_entry_is_no_longer_than_estimated() {
         let text = "\u{1}\"\\é\n".repeat(9);
         let member = Member {
             user: text.clone(),

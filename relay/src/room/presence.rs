@@ -1,5 +1,5 @@
-//! Joins and leaves that wait to be said. Pure: keeps the order of arrival, cancels out members that came and
-//! went in between, and hands out a batch at a time.
+//! Joins and leaves that are not announced yet. Pure: keeps the order of arrival, cancels out members that came and
+//! went in between, and returns a batch at a time.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -11,10 +11,10 @@ use stagedoor_wire::member::Member;
 
 use super::{member::Occupant, paging::member_bytes};
 
-/// Places in the order that may be without meaning, before they are cleared away.
+/// Obsolete places in the order that may collect before they are removed.
 const STALE_MAX: usize = 64;
 
-/// A member that came or left, with what decides who may know.
+/// A member that came or left, with the grants that decide who may know.
 #[derive(Clone, Debug)]
 pub(super) struct Change {
     pub(super) member: Member,
@@ -26,33 +26,32 @@ impl Change {
         Self { member: member.member.clone(), grants: member.grants.clone() }
     }
 
-    /// Whether nobody can tell it from another.
+    /// Whether it looks the same to everybody.
     fn is_alike(&self, other: &Self) -> bool {
         self.member == other.member && self.is_seen_alike(other)
     }
 
-    /// Whether the same viewers see it as another.
+    /// Whether the same viewers see it.
     fn is_seen_alike(&self, other: &Self) -> bool {
         let (these, those) = (&self.grants, &other.grants);
         these.role == those.role && these.presence.seen_by == those.presence.seen_by
     }
 }
 
-/// What is still to be said of one user: that it left, that it came, or first the one and then the other.
+/// What is pending about a user: a leave, a join, or first a leave and then a join.
 #[derive(Debug, Default)]
 struct Pending {
     left: Option<Numbered>,
-    /// As what somebody found it on a list, before all were told that it came; it is not that any more. One
-    /// for each look.
+    /// A version that somebody found on a list before it was announced, and that is outdated. One for each such list.
     found: Vec<Change>,
     joined: Option<Numbered>,
 }
 
-/// That a user came, or left.
+/// A leave or a join.
 #[derive(Debug)]
 struct Numbered {
     change: Change,
-    /// How many changes there had been when it did.
+    /// The count of changes when it was added.
     number: u64,
 }
 
@@ -68,15 +67,15 @@ impl Pending {
     }
 }
 
-/// How much is said at a time, of leaves and of joins each.
+/// The size of a batch, of leaves and of joins each.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct BatchMax {
     pub(super) members: usize,
-    /// Of a list of members as JSON; one member always fits.
+    /// As JSON in a list of members; one member always fits.
     pub(super) bytes: usize,
 }
 
-/// What is said at a time: first leaves, then joins.
+/// A batch: first leaves, then joins.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     pub(super) left: Vec<Change>,
@@ -84,14 +83,14 @@ pub(super) struct Batch {
     joined_bytes: usize,
 }
 
-/// Joins and leaves that not all were told of yet.
+/// Joins and leaves that are not announced to everybody yet.
 #[derive(Debug, Default)]
 pub(super) struct Presence {
     order: VecDeque<String>,
     pending: HashMap<String, Pending>,
-    /// How many changes there were.
+    /// The count of changes.
     changes: u64,
-    /// How many of them there had been when somebody last read a list of members.
+    /// The count of changes when somebody last read a list of members.
     listed: u64,
 }
 
@@ -102,7 +101,7 @@ impl Batch {
             || self.joined_bytes >= max.bytes
     }
 
-    /// Whether what is pending of a user is no more than is said at a time.
+    /// Whether what is pending about a user fits into one batch.
     fn fits(&self, pending: &Pending, max: BatchMax) -> bool {
         let bytes = pending.joined_bytes();
         bytes == 0 || self.joined.is_empty() || self.joined_bytes + bytes <= max.bytes
@@ -124,19 +123,19 @@ impl Presence {
         self.pending.entry(user.to_owned()).or_default()
     }
 
-    /// Takes back what is pending of a user. Its place in the order stays, without meaning, until there are
-    /// more such than others: so that this costs the same however many wait.
+    /// Removes what is pending about a user. Its place in the order stays, obsolete, until most places are; so this
+    /// costs the same however many are pending.
     fn cancel(&mut self, user: &str) -> Option<Pending> {
         let pending = self.pending.remove(user)?;
         if self.order.len() > 2 * self.pending.len() + STALE_MAX {
             let pending = &self.pending;
-            // A user that is pending again has a later place as well: the first counts, then it is gone.
+            // A user that is pending again also has a later place; the first counts, then it is removed.
             self.order.retain(|user| pending.contains_key(user));
         }
         Some(pending)
     }
 
-    /// Somebody reads a list of members, and so learns what not all were told yet.
+    /// Somebody reads a list of members, and so learns what was not announced yet.
     pub(super) fn is_listed(&mut self) {
         self.listed = self.changes;
     }
@@ -146,7 +145,7 @@ impl Presence {
         Numbered { change, number: self.changes }
     }
 
-    /// A member came. If it had left, nobody knows, and it is the same to every viewer, nothing happened.
+    /// A member came. If its leave was not announced and it looks the same to every viewer, nothing happened.
     pub(super) fn joined(&mut self, change: Change) {
         let joined = self.numbered(change);
         self.comes(joined);
@@ -165,7 +164,7 @@ impl Presence {
         }
     }
 
-    /// A member that is still to be told as having come is another now. `false` if everybody was told.
+    /// A member whose join is pending has changed. `false` if the join was announced.
     pub(super) fn changed(&mut self, change: &Change) -> bool {
         let Some(pending) = self.pending.get_mut(&change.member.user) else { return false };
         let Some(old) = pending.joined.take() else { return false };
@@ -179,7 +178,7 @@ impl Presence {
         true
     }
 
-    /// A member left. If nobody knows that it came, nothing happened.
+    /// A member left. If its join was not announced, nothing happened.
     pub(super) fn left(&mut self, change: Change) {
         let left = self.numbered(change);
         let (listed, user) = (self.listed, &left.change.member.user);
@@ -194,13 +193,12 @@ impl Presence {
         }
     }
 
-    /// Whether something is pending of this user.
+    /// Whether something is pending about this user.
     pub(super) fn waits_for(&self, user: &str) -> bool {
         !self.pending.is_empty() && self.pending.contains_key(user)
     }
 
-    /// What is said next: what is pending of `first`, if that one must be known now, and then what waits
-    /// longest.
+    /// The next batch: what is pending about `first`, if that user must be known now, and then what has waited longest.
     pub(super) fn take(&mut self, first: Option<&str>, max: BatchMax) -> Batch {
         let mut batch = Batch::default();
         if let Some(pending) = first.and_then(|first| self.cancel(first)) {

@@ -11,26 +11,25 @@ use stagedoor_wire::{
 use super::{
     core::Room,
     inbox::{Inbox, Letter, News},
-    member::grant_kind,
     streams::share_bytes,
     views::Dues,
 };
 use crate::log::stream::{Ended, Stream, Wish};
 
-/// Why a stream did not begin.
+/// Why a stream could not begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PublishError {
-    /// Another member publishes that name.
+    /// Another member publishes a stream with that name.
     Exists,
     /// `streams_per_room_max`.
     Full,
     /// The member's seat is gone.
     Gone,
-    /// The grants do not allow it, or not any more.
+    /// The grants do not allow it, or no longer do.
     Denied(Rule),
 }
 
-/// What a member publishes.
+/// A member's request to publish.
 #[derive(Debug)]
 pub(crate) struct Publishing {
     pub(crate) name: StreamName,
@@ -38,12 +37,12 @@ pub(crate) struct Publishing {
     pub(crate) delivery: Delivery,
     pub(crate) meta: Option<String>,
     pub(crate) wish: Wish,
-    /// How many streams of the member's live already.
+    /// How many live streams the member has.
     pub(crate) live: u32,
 }
 
 impl Room {
-    /// Begins a stream. The same user's stream of that name gives way.
+    /// Begins a stream. The same user's stream with that name ends.
     pub(crate) fn publish(
         &self,
         user: &str,
@@ -85,7 +84,7 @@ impl Room {
         Ok(stream)
     }
 
-    /// Ends a stream of the seat's. `false` if it is not there.
+    /// Ends one of the seat's streams. `false` if there is no such stream.
     pub(crate) fn unpublish(&self, name: &StreamName, seat: u64) -> bool {
         let now_ms = self.clock.now_ms();
         let mut inner = self.lock();
@@ -98,8 +97,8 @@ impl Room {
         own.is_some()
     }
 
-    /// Notes what a seat waits for, and returns the live streams that match, and how far the room's events
-    /// have told of their publishers.
+    /// Records a seat's patterns, and returns the live streams that match, and how far the room's events have
+    /// introduced their publishers.
     pub(crate) fn subscribe(
         &self,
         seat: u64,
@@ -118,7 +117,7 @@ impl Room {
         self.lock().streams.matching(patterns)
     }
 
-    /// Forgets what a seat waits for.
+    /// Forgets a seat's patterns.
     pub(crate) fn unsubscribe(&self, seat: u64, patterns: &[Pattern]) {
         let mut inner = self.lock();
         for pattern in patterns {
@@ -126,7 +125,7 @@ impl Room {
         }
     }
 
-    /// The live stream of this name.
+    /// The live stream with this name.
     pub(crate) fn stream(&self, name: &str) -> Option<Arc<Stream>> {
         let name = StreamName::new(name).ok()?;
         self.lock().streams.named(&name).map(|live| live.stream.clone())
@@ -134,7 +133,7 @@ impl Room {
 }
 
 fn may_publish(grants: &Grants, publishing: &Publishing) -> Result<(), Rule> {
-    let kind = grant_kind(publishing.kind);
+    let kind = publishing.kind;
     let live = publishing.live;
     match authorize(grants, &Action::Publish { stream: &publishing.name, kind, live }) {
         Decision::Allowed => Ok(()),

@@ -1,4 +1,4 @@
-//! What a room holds, read page by page: members, streams and figures. Changes nothing.
+//! Reads a room page by page: members, streams and figures. Changes nothing.
 
 use std::sync::Arc;
 
@@ -19,12 +19,12 @@ impl Room {
         self.lock().roster.seat(user, seat).cloned()
     }
 
-    /// A user, as its newest seat shows it.
+    /// A user, represented by its newest seat.
     pub(crate) fn occupant(&self, user: &str) -> Option<Arc<Occupant>> {
         self.lock().roster.get(user).cloned()
     }
 
-    /// The members that one with `grants` may see, a page, and the user to go on after; and the count.
+    /// A page of the members that a member with `grants` may see, the user to continue after, and the count.
     pub(crate) fn members(
         &self,
         grants: &Grants,
@@ -37,7 +37,7 @@ impl Room {
         (inner.count(), members, next)
     }
 
-    /// Everybody, each seat.
+    /// Every seat of everybody.
     pub(crate) fn occupants(&self) -> Vec<Arc<Occupant>> {
         self.lock().roster.every_seat().map(|entry| entry.occupant.clone()).collect()
     }
@@ -53,7 +53,7 @@ impl Room {
         }
     }
 
-    /// All that the app's backend may know: everything.
+    /// Everything, which the app's backend may see.
     pub(crate) fn detail(&self, after: Option<&str>, limit: usize) -> RoomDetail {
         let summary = self.summary();
         let inner = self.lock();

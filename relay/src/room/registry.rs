@@ -1,5 +1,5 @@
-//! Every room by app and name. A room is made by its first seat and gone with its last; rooms of different
-//! apps never meet, whatever their names.
+//! Every room by app and name. A room exists from its first seat to its last; rooms of different apps never meet,
+//! whatever their names.
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
@@ -16,17 +16,17 @@ use super::{core::Room, overrides::OverridesByUser};
 
 type Name = (AppId, Arc<str>);
 
-/// The overrides of rooms that are closed, and until when they are kept.
+/// The overrides of closed rooms, and until when they are kept.
 #[derive(Debug, Default)]
 struct Kept {
     by_room: HashMap<Name, (u64, OverridesByUser)>,
-    /// The same times, earliest first; one of a room that is open again or was closed again means nothing.
+    /// The same times, earliest first; an entry is obsolete if its room is open again or was closed again.
     ends: VecDeque<(u64, Name)>,
 }
 
 impl Kept {
-    /// Forgets what is over by `now_ms`. Looks at nothing else, so that closing a room costs the same however
-    /// many were closed before it.
+    /// Forgets what has expired at `now_ms`. Looks at nothing else, so that closing a room costs the same however many
+    /// were closed before.
     fn forget_past(&mut self, now_ms: u64) {
         while let Some((until_ms, name)) =
             self.ends.pop_front_if(|(until_ms, _)| *until_ms <= now_ms)
@@ -43,7 +43,7 @@ impl Kept {
     }
 
     fn take(&mut self, name: &Name) -> OverridesByUser {
-        // Mostly nothing is kept, and then no name is hashed.
+        // Usually nothing is kept, and then no name is hashed.
         let kept = if self.by_room.is_empty() { None } else { self.by_room.remove(name) };
         kept.map(|(_, overrides)| overrides).unwrap_or_default()
     }
@@ -71,12 +71,12 @@ impl Rooms {
         self.seats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A number that no other seat of this relay ever has.
+    /// A number that no other seat of this relay ever gets.
     pub(crate) fn seat_id(&self) -> u64 {
         self.seat_ids.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Counts a seat of an app. `false` when `max` are taken.
+    /// Counts a seat of an app. `false` if it already has `max`.
     pub(crate) fn take_seat(&self, app: AppId, max: usize) -> bool {
         let mut seats = self.seats();
         let taken = seats.entry(app).or_default();
@@ -87,12 +87,12 @@ impl Rooms {
         free
     }
 
-    /// Whether `max` seats of an app are taken.
+    /// Whether an app has `max` seats.
     pub(crate) fn is_full(&self, app: AppId, max: usize) -> bool {
         self.seats().get(&app).is_some_and(|taken| *taken >= max) || max == 0
     }
 
-    /// Gives a counted seat back.
+    /// Releases a counted seat.
     pub(crate) fn give_seat(&self, app: AppId) {
         let mut seats = self.seats();
         if let Some(taken) = seats.get_mut(&app) {
@@ -103,7 +103,7 @@ impl Rooms {
         }
     }
 
-    /// The room, made by `make` if it is not there or is `gone`: closed, and on its way out.
+    /// The room, created by `make` if it does not exist or is `gone`: closed, and about to be removed.
     pub(crate) fn find_or(
         &self,
         app: AppId,
@@ -123,13 +123,12 @@ impl Rooms {
         }
     }
 
-    /// The room, if it is there.
+    /// The room, if it exists.
     pub(crate) fn get(&self, app: AppId, name: &str) -> Option<Arc<Room>> {
         self.lock().get(&(app, name.into())).cloned()
     }
 
-    /// Forgets a closed room; what users were given in it is kept until `until_ms`. A newer room of its name
-    /// stays.
+    /// Removes a closed room; its users' overrides are kept until `until_ms`. A newer room with its name stays.
     pub(crate) fn forget(&self, gone: &Arc<Room>, now_ms: u64, until_ms: u64) {
         let overrides = gone.take_overrides();
         let mut rooms = self.lock();
@@ -145,7 +144,7 @@ impl Rooms {
         }
     }
 
-    /// Rooms of an app after a name, in byte order; one more than `limit` if more follow.
+    /// Rooms of an app after this name, in byte order; one more than `limit` if more follow.
     pub(crate) fn page(&self, app: AppId, after: Option<String>, limit: usize) -> Vec<Arc<Room>> {
         let from = after
             .map_or(Bound::Included((app, "".into())), |name| Bound::Excluded((app, name.into())));
@@ -154,7 +153,7 @@ impl Rooms {
         page.take(limit.saturating_add(1)).map(|(_, room)| room.clone()).collect()
     }
 
-    /// How many rooms, and how many seats in them.
+    /// The number of rooms, and of seats in them.
     pub(crate) fn count(&self) -> (usize, usize) {
         (self.lock().len(), self.seats().values().sum())
     }
@@ -175,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn overrides_are_kept_until_the_room_opens_or_time_ends() {
+    fn overrides_are_kept_until_the_room_reopens_or_they_expire() {
         let mut kept = Kept::default();
         let name = |room: &str| (AppId(1), Arc::from(room));
         for (room, until_ms) in [("a", 10), ("b", 20), ("a", 30)] {

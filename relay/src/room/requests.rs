@@ -1,4 +1,4 @@
-//! What members ask for: a role, or admission; and who decides it. Pure. A request ends with its member's seat.
+//! Members' requests for a role or admission, and who may decide them. Pure. A request ends with its member's seat.
 
 use std::{collections::BTreeMap, ops::Bound};
 
@@ -7,39 +7,39 @@ use stagedoor_wire::event::Asked;
 
 use super::member::Occupant;
 
-/// A role that is asked for.
+/// A requested role.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Wants {
     pub(crate) role: RoleName,
     pub(crate) rank: u16,
 }
 
-/// What a user asks for.
+/// A user's request.
 #[derive(Clone, Debug)]
 pub(super) struct MemberRequest {
-    /// How many requests there were in the room before it, and one.
+    /// Its serial number in the room, from 1.
     pub(super) serial: u64,
     /// A role, or admission.
     pub(super) wants: Option<Wants>,
 }
 
-/// What the users of a room ask for.
+/// The requests of a room's users.
 #[derive(Debug, Default)]
 pub(super) struct Requests {
     by_user: BTreeMap<String, MemberRequest>,
-    /// How many of them ask for a role: raised hands.
+    /// How many of them are for a role: raised hands.
     hands: usize,
     /// The serial of the newest.
     last: u64,
 }
 
 impl Requests {
-    /// What a user asks for.
+    /// A user's request.
     pub(super) fn get(&self, user: &str) -> Option<&MemberRequest> {
         self.by_user.get(user)
     }
 
-    /// Those of users after one, in byte order.
+    /// The requests of users after this one, in byte order.
     pub(super) fn after(
         &self,
         user: Option<&str>,
@@ -53,13 +53,13 @@ impl Requests {
         self.last
     }
 
-    /// Whether a user may raise its hand, and not be one of more than `hands_max`.
+    /// Whether a user may raise its hand without exceeding `hands_max`.
     pub(super) fn has_place(&self, user: &str, hands_max: usize) -> bool {
         let asks = self.get(user).is_some_and(|ask| ask.wants.is_some());
         asks || self.hands < hands_max
     }
 
-    /// Begins a request, in the place of what the user asked for before.
+    /// Adds a request, replacing the user's earlier one.
     pub(super) fn begin(&mut self, user: &str, wants: Option<Wants>) {
         self.end(user);
         self.last += 1;
@@ -67,7 +67,7 @@ impl Requests {
         self.by_user.insert(user.to_owned(), MemberRequest { serial: self.last, wants });
     }
 
-    /// Ends what a user asks for.
+    /// Removes a user's request.
     pub(super) fn end(&mut self, user: &str) -> Option<MemberRequest> {
         let ask = self.by_user.remove(user)?;
         self.hands -= usize::from(ask.wants.is_some());
@@ -75,18 +75,18 @@ impl Requests {
     }
 }
 
-/// Why somebody does not ask.
+/// Why a member cannot make or withdraw a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RequestError {
     /// `asks_max`.
     Full,
     /// Another seat of the user waits for admission.
     Waits,
-    /// Nothing is asked for.
+    /// There is no request.
     Unknown,
 }
 
-/// Whether one who has `grants` decides what a member asks for; without a role: admission.
+/// Whether a member with `grants` may decide a member's request; without a role, a request for admission.
 pub(super) fn decides(grants: &Grants, asker: &Grants, wants: Option<&Wants>) -> bool {
     let target_rank = asker.rank;
     let action = match wants {
@@ -101,7 +101,7 @@ pub(super) fn decides(grants: &Grants, asker: &Grants, wants: Option<&Wants>) ->
     authorize(grants, &action) == Decision::Allowed
 }
 
-/// Whether one who has `grants` decides what anybody asks for.
+/// Whether a member with `grants` may decide any request.
 pub(super) fn decides_any(grants: &Grants) -> bool {
     grants.moderate.contains(Verb::Promote) || grants.moderate.contains(Verb::Admit)
 }

@@ -1,4 +1,4 @@
-//! What of a room's lists is still to be told to one member: places in the lists, no copies of them.
+//! The parts of a room's lists not yet sent to one member: positions in the lists, no copies of them.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use stagedoor_wire::{
     reply::StateEntry,
 };
 
-/// What of a room's lists is still to be told to one member.
+/// The parts of a room's lists not yet sent to one member.
 #[derive(Debug, Default)]
 pub(crate) struct Rest {
     pub(super) streams: Option<StreamsRest>,
@@ -21,34 +21,34 @@ pub(crate) struct Rest {
     pub(super) listed: bool,
 }
 
-/// Streams after a number, up to another.
+/// Streams in a range of numbers.
 #[derive(Debug)]
 pub(super) struct StreamsRest {
     pub(super) after: u32,
     pub(super) until: u32,
 }
 
-/// Keys after one, at versions up to another.
+/// Keys after this one, with versions up to this one.
 #[derive(Debug)]
 pub(super) struct StateRest {
     pub(super) after: Option<StateKey>,
     pub(super) until: u64,
 }
 
-/// Requests of users after one, that began up to another.
+/// Requests of users after this one, with serials up to this one.
 #[derive(Debug)]
 pub(super) struct RequestsRest {
     pub(super) after: Option<String>,
     pub(super) until: u64,
-    /// The grants by which the member knew of some already.
+    /// The grants with which the member already knew some of them.
     pub(super) known_by: Option<Arc<Grants>>,
 }
 
-/// What a member finds at one moment, and the rest of it.
+/// What a member sees at one moment, and the rest of it.
 #[derive(Debug)]
 pub(crate) struct Lists {
     pub(crate) members: Vec<Member>,
-    /// The user to go on after.
+    /// The user to continue after.
     pub(crate) next: Option<String>,
     pub(crate) streams: Vec<StreamInfo>,
     pub(crate) state: Vec<StateEntry<Box<RawValue>>>,
@@ -57,7 +57,7 @@ pub(crate) struct Lists {
 }
 
 impl Rest {
-    /// Whether nothing is left.
+    /// Whether everything was sent.
     pub(super) fn is_empty(&self) -> bool {
         self.streams.is_none() && self.state.is_none() && self.requests.is_none()
     }

@@ -1,6 +1,5 @@
-//! The members of a room by user id, and by who may see them. A page of the members that a viewer sees costs
-//! what the page holds, however many it does not see. Of a user with several seats others see the newest: its
-//! primary seat.
+//! The members of a room by user id, and by visibility. A page of members costs in proportion to the page, however many
+//! the viewer cannot see. Of a user with several seats, others see the newest: its primary seat.
 
 use std::{
     borrow::Borrow,
@@ -19,7 +18,7 @@ use super::{
     paging::{fitting, member_bytes},
 };
 
-/// A member, and where its letters go.
+/// A member, and its inbox.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
     pub(super) occupant: Arc<Occupant>,
@@ -34,7 +33,7 @@ impl Deref for Entry {
     }
 }
 
-/// A member in the order of user ids.
+/// A member, ordered by user id.
 #[derive(Clone, Debug)]
 struct ByUser<T>(T);
 
@@ -64,7 +63,7 @@ impl<T: Deref<Target = Occupant>> PartialEq for ByUser<T> {
 
 impl<T: Deref<Target = Occupant>> Eq for ByUser<T> {}
 
-/// Members that the same viewers see, as the same role.
+/// Members of the same role that the same viewers see.
 #[derive(Debug)]
 struct VisibilityClass {
     grants: Arc<Grants>,
@@ -75,18 +74,18 @@ struct VisibilityClass {
 #[derive(Debug, Default)]
 pub(super) struct Roster {
     all: BTreeSet<ByUser<Entry>>,
-    /// Those who may do some act of moderation.
+    /// Members with any right to moderate.
     staff: BTreeSet<ByUser<Arc<Occupant>>>,
-    /// Each of another visibility: few.
+    /// Each class of visibility: few.
     by_visibility: Vec<VisibilityClass>,
-    /// Older seats of users that have several, oldest first.
+    /// Older seats of users with several, oldest first.
     others: HashMap<String, Vec<Entry>>,
     others_len: usize,
-    /// Users whose primary seat is seen by nobody.
+    /// Users with a hidden primary seat.
     hidden: usize,
 }
 
-/// Whether members with these grants and with those are seen class.
+/// Whether members with these two grants have the same visibility.
 fn are_seen_alike(these: &Arc<Grants>, those: &Arc<Grants>) -> bool {
     Arc::ptr_eq(these, those)
         || (these.role == those.role && these.presence.seen_by == those.presence.seen_by)
@@ -97,12 +96,12 @@ fn from(after: Option<&str>) -> (Bound<&str>, Bound<&str>) {
 }
 
 impl Roster {
-    /// How many users.
+    /// The number of users.
     pub(super) fn len(&self) -> usize {
         self.all.len()
     }
 
-    /// How many seats.
+    /// The number of seats.
     pub(super) fn seats_len(&self) -> usize {
         self.all.len() + self.others_len
     }
@@ -120,7 +119,7 @@ impl Roster {
         self.all.get(user).map(|member| &member.0)
     }
 
-    /// How many users others may see.
+    /// The number of users that others may see.
     pub(super) fn visible_len(&self) -> usize {
         self.all.len() - self.hidden
     }
@@ -140,7 +139,7 @@ impl Roster {
         self.entry(user, seat).map(|entry| &entry.occupant)
     }
 
-    /// Everybody, each seat.
+    /// Every seat of everybody.
     pub(super) fn every_seat(&self) -> impl Iterator<Item = &Entry> {
         self.after(None).chain(self.others.values().flatten())
     }
@@ -173,7 +172,7 @@ impl Roster {
         self.all.insert(ByUser(entry));
     }
 
-    /// Puts a member as it is now in the place of what it was.
+    /// Replaces a member by its new version.
     pub(super) fn replace(&mut self, occupant: &Arc<Occupant>) {
         let (user, seat) = (&occupant.member.user, occupant.seat);
         if self.primary(user).is_some_and(|primary| primary.seat == seat) {
@@ -189,7 +188,7 @@ impl Roster {
         }
     }
 
-    /// Takes a seat out. Of the others of its user the newest is the primary then.
+    /// Removes a seat. The newest of the user's other seats becomes the primary one.
     pub(super) fn remove(&mut self, user: &str, seat: u64) -> Option<Entry> {
         if self.primary(user)?.seat == seat {
             let primary = self.take_primary(user);
@@ -233,12 +232,12 @@ impl Roster {
         Some(entry)
     }
 
-    /// Everybody after a user, in order.
+    /// Everybody after this user, in order.
     pub(super) fn after(&self, after: Option<&str>) -> impl Iterator<Item = &Entry> {
         self.all.range::<str, _>(from(after)).map(|member| &member.0)
     }
 
-    /// Those who may do some act of moderation.
+    /// Members with any right to moderate.
     pub(super) fn staff(&self) -> impl Iterator<Item = &Entry> {
         let others = self.others.values().flatten();
         let others = others.filter(|other| other.grants.moderate != Verbs::default());
@@ -254,8 +253,8 @@ impl Roster {
         primaries + others.filter(|other| *other.grants.role == *role).count()
     }
 
-    /// The members after a user that one with `grants` may see, a page of so many and so many bytes, and the
-    /// user to go on after.
+    /// A page, bounded in number and bytes, of the members after this user that a member with `grants` may see; and the
+    /// user to continue after.
     pub(super) fn page(
         &self,
         grants: &Grants,

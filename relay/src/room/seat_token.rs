@@ -1,4 +1,4 @@
-//! What of a token counts in the seat that it opened. Holds no token, and decides nothing.
+//! The parts of a token that count in its seat. Holds no token, and decides nothing.
 
 use std::{ops::Deref, sync::Arc};
 
@@ -7,10 +7,10 @@ use stagedoor_token::{
     AppId, AtExp, Claims, Fault, Grants, Narrowing, Refusal, RoleName, Roles, Until, narrow,
 };
 
-/// Tokens by which a seat was renewed, at most; of more, the oldest are forgotten.
+/// Tokens remembered per seat that was renewed; beyond this the oldest are forgotten.
 const FORMER_MAX: usize = 16;
 
-/// What counts of a token. What most tokens do not say is behind one pointer, because every seat has one of these.
+/// The parts that count. Rare ones are behind one pointer, because every seat has one of these.
 #[derive(Clone, Debug)]
 pub(crate) struct SeatToken {
     /// The token's id.
@@ -21,34 +21,33 @@ pub(crate) struct SeatToken {
     pub(crate) role: RoleName,
     /// Issued at, Unix seconds.
     pub(crate) iat: u64,
-    /// Until, Unix seconds.
+    /// Expiry, Unix seconds.
     pub(crate) exp: u64,
-    /// The app's generation of revocations at the mint.
+    /// The app's generation of revocations when it was minted.
     pub(crate) generation: Option<u64>,
     rare: Option<Box<Rare>>,
 }
 
-/// Rare claims and what rarely happens to a token, boxed; a seat token dereferences to it.
+/// Rare claims and rare events of a token, boxed; a seat token dereferences to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Rare {
-    /// How the token narrows its role.
+    /// The token's restriction of its role.
     pub(crate) narrowing: Option<Narrowing>,
-    /// What its end does to the seat.
+    /// What its expiry does to the seat.
     pub(crate) at_exp: AtExp,
     /// The longest stay, in seconds.
     pub(crate) max_stay_s: Option<u32>,
     /// When single privileges end.
     pub(crate) until: Until,
-    /// The role that is left to the seat since its token was revoked.
+    /// The role with which the seat continues after the token was revoked.
     pub(crate) demoted: Option<RoleName>,
-    /// Until when the seat may bring another token because this one was revoked, Unix seconds, and what
-    /// happens then.
+    /// Until when the seat may present another token because this one was revoked, Unix seconds, and what happens then.
     pub(crate) revoked: Option<(u64, Then)>,
-    /// The tokens that it took the place of in this seat, with their ends.
+    /// The earlier tokens of this seat, with their expiry.
     former: Vec<(Arc<str>, u64)>,
 }
 
-/// The rare claims of a token that makes none.
+/// The default of the rare claims.
 static USUAL: Rare = Rare {
     narrowing: None,
     at_exp: AtExp::Close,
@@ -68,7 +67,7 @@ impl Deref for SeatToken {
 }
 
 impl SeatToken {
-    /// What counts of these claims; takes what it keeps out of them.
+    /// The parts of these claims that count; moves them out of the claims.
     pub(crate) fn of(claims: &mut Claims, kid: Arc<str>) -> Self {
         let rare = Rare {
             narrowing: claims.grants.take(),
@@ -93,38 +92,38 @@ impl SeatToken {
         Self { rare: (rare != USUAL).then(|| Box::new(rare)), ..self }
     }
 
-    /// The same after the token was revoked: with the role that is left to the seat.
+    /// The same after a revocation, with the role with which the seat continues.
     pub(crate) fn demoted(&self, role: RoleName) -> Self {
         let rare = Rare { demoted: Some(role), revoked: None, ..Rare::clone(self) };
         self.clone().with(rare)
     }
 
-    /// The same after the token was revoked: with a margin in which to bring another.
+    /// The same after a revocation, with a margin in which to present another token.
     pub(crate) fn revoked(&self, until_s: u64, then: Then) -> Self {
         let rare = Rare { revoked: Some((until_s, then)), ..Rare::clone(self) };
         self.clone().with(rare)
     }
 
-    /// The same in the place of an older token of the seat.
+    /// The same as the successor of an older token of the seat.
     pub(crate) fn after(self, old: &Self, now_s: u64) -> Self {
         let alive = old.former.iter().filter(|(_, exp)| *exp > now_s);
         let last = (old.jti != self.jti).then(|| (old.jti.clone(), old.exp));
         let mut former: Vec<(Arc<str>, u64)> = alive.cloned().chain(last).collect();
         let surplus = former.len().saturating_sub(FORMER_MAX);
         former.drain(..surplus);
-        // A renewal makes no stay longer.
+        // A renewal does not extend a stay.
         let max_stay_s = [self.max_stay_s, old.max_stay_s].into_iter().flatten().min();
         let rare = Rare { max_stay_s, former, ..Rare::clone(&self) };
         self.with(rare)
     }
 
-    /// What the token alone opens among these roles: its role, narrowed.
+    /// The token's own grants with these roles: its role, restricted.
     pub(crate) fn grants(&self, roles: &Roles) -> Result<Arc<Grants>, Fault> {
         let role = roles.get(&self.role).ok_or(Refusal::RoleUnknown)?;
         narrow(role, self.narrowing.as_ref())
     }
 
-    /// Every token that this seat used and that may be alive.
+    /// Every token that this seat used and that may still be valid.
     pub(crate) fn jtis(&self) -> impl Iterator<Item = &str> {
         self.former.iter().map(|(jti, _)| &**jti).chain([&*self.jti])
     }

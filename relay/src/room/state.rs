@@ -16,14 +16,14 @@ pub(super) type Keyed = (StateKey, StateEntry<Box<RawValue>>);
 /// Why a key was not set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SetError {
-    /// The key is at this version (0: not there), not at the one named.
+    /// The key has this version (0: it does not exist) instead of the expected one.
     Conflict(u64),
-    /// No room for another key.
+    /// The maximum of keys is reached.
     Full,
 }
 
-/// The state. Versions count the changes of the whole room, so that a key that was removed and is set
-/// again never gets a version that it had.
+/// The state. Versions count the changes of the whole room, so that a key that is removed and set again never gets an
+/// earlier version.
 #[derive(Debug, Default)]
 pub(super) struct State {
     entries: BTreeMap<StateKey, Entry>,
@@ -31,7 +31,7 @@ pub(super) struct State {
 }
 
 impl State {
-    /// Sets or (`null`) removes a key. Returns the version of this change.
+    /// Sets a key, or removes it with `null`. Returns the version of this change.
     pub(super) fn set(
         &mut self,
         key: &StateKey,
@@ -61,7 +61,7 @@ impl State {
         self.version
     }
 
-    /// The keys after one, at versions up to another, as many as fit; and whether there are more.
+    /// The keys after this one, with versions up to this one, as many as fit; and whether there are more.
     pub(super) fn page(
         &self,
         after: Option<&StateKey>,
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_removed_key_is_not_there_and_its_version_never_comes_back() {
+    fn a_removed_key_never_gets_an_earlier_version() {
         let key = StateKey::new("slide").expect("a key");
         let mut state = State::default();
         assert_eq!(state.set(&key, &raw("1"), None, 9), Ok(1));
@@ -136,10 +136,9 @@ mod tests {
     }
 
     proptest! {
-        /// However its keys change while somebody reads it page by page, who takes pages and events in order
-        /// ends with the state.
+        /// However its keys change while somebody reads it page by page, pages and events in order produce the state.
         #[test]
-        fn pages_and_events_in_order_make_the_state(
+        fn pages_and_events_in_order_produce_the_state(
             before in prop::collection::vec(("[a-f]", 0..4_u8), 0..12),
             during in prop::collection::vec(("[a-f]", 0..4_u8, any::<bool>()), 0..24),
             bytes_max in 0_usize..1_000,

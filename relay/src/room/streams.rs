@@ -9,10 +9,10 @@ use std::{
 use stagedoor_token::Pattern;
 use stagedoor_wire::{limits::Limits, member::StreamInfo, name::StreamName};
 
-use super::member::{Occupant, grant_kind};
+use super::member::Occupant;
 use crate::log::stream::{Ended, Stream};
 
-/// So many prefixes are tried at each stream; of more, those are looked up that the stream's name has.
+/// This many prefixes are tried for each new stream; beyond that, the stream name's own prefixes are looked up.
 const PREFIXES_TRIED_MAX: usize = 8;
 
 /// The streams.
@@ -32,15 +32,15 @@ pub(super) struct Live {
     pub(super) seat: u64,
 }
 
-/// The share of so many streams. It falls in steps, at each doubling, so that a room with many streams does not
-/// trim all of them each time one begins.
+/// The share of this many streams. It falls in steps, at each doubling, so that a room with many streams does not trim
+/// all of them whenever one begins.
 pub(super) fn share_bytes(limits: &Limits, streams: usize) -> usize {
     let shares = streams.max(1).next_power_of_two();
     limits.stream_log_bytes_max.min(limits.room_log_bytes_max / shares)
 }
 
 impl Streams {
-    /// How many live.
+    /// The number of live streams.
     pub(super) fn len(&self) -> usize {
         self.live.len()
     }
@@ -56,19 +56,19 @@ impl Streams {
         self.last
     }
 
-    /// The live stream of this name.
+    /// The live stream with this name.
     pub(super) fn named(&self, name: &StreamName) -> Option<&Live> {
         self.live.get(self.by_name.get(name)?)
     }
 
-    /// Adds a stream of a seat.
+    /// Adds a seat's stream.
     pub(super) fn insert(&mut self, stream: Arc<Stream>, seat: u64) {
         let (number, name) = (stream.info.stream, stream.info.name.clone());
         self.live.insert(number, Live { stream, seat });
         self.by_name.insert(name, number);
     }
 
-    /// Ends a stream; returns it if it was there.
+    /// Removes a stream, and returns it if it existed.
     pub(super) fn end(&mut self, number: u32, why: Ended) -> Option<Arc<Stream>> {
         let Live { stream, .. } = self.live.remove(&number)?;
         self.by_name.remove(&stream.info.name);
@@ -82,7 +82,7 @@ impl Streams {
         own.map(|(number, _)| *number).collect()
     }
 
-    /// The numbers of a member's streams that its grants do not allow: of too many, the newest.
+    /// The numbers of a member's streams that its grants do not allow; if there are too many, the newest.
     pub(super) fn denied(&self, member: &Occupant) -> Vec<u32> {
         let publish = &member.grants.publish;
         let own = self.live.iter().filter(|(_, live)| live.seat == member.seat);
@@ -91,25 +91,25 @@ impl Streams {
             let info = &live.stream.info;
             let may = kept < publish.streams_max
                 && publish.streams.matches(&info.name)
-                && publish.kinds.contains(grant_kind(info.kind));
+                && publish.kinds.contains(info.kind);
             kept += u32::from(may);
             !may
         });
         lost.map(|(number, _)| *number).collect()
     }
 
-    /// Streams of numbers after one and up to another.
+    /// Streams in a range of numbers.
     pub(super) fn between(&self, after: u32, until: u32) -> impl Iterator<Item = &Arc<Stream>> {
         let live = self.live.range((Bound::Excluded(after), Bound::Included(until)));
         live.map(|(_, live)| &live.stream)
     }
 
-    /// What others know of each.
+    /// The streams' descriptions for others.
     pub(super) fn infos(&self) -> Vec<StreamInfo> {
         self.live.values().map(|live| live.stream.info.clone()).collect()
     }
 
-    /// Trims the logs to their share of the room's memory, if that is another than before.
+    /// Trims the logs to their share of the room's memory, if that has changed.
     pub(super) fn share_memory(&mut self, limits: &Limits, now_ms: u64) {
         let bytes_max = share_bytes(limits, self.live.len());
         if std::mem::replace(&mut self.share_bytes, bytes_max) == bytes_max {
@@ -120,7 +120,7 @@ impl Streams {
         }
     }
 
-    /// The streams whose names match, by number.
+    /// The streams with matching names, by number.
     pub(super) fn matching(&self, patterns: &[Pattern]) -> Vec<Arc<Stream>> {
         let (exact, prefixes): (Vec<&Pattern>, Vec<&Pattern>) =
             patterns.iter().partition(|pattern| pattern.is_exact());

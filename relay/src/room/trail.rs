@@ -1,5 +1,5 @@
-//! What a room reports to the server for the audit trail. It reports under its lock, so in the order in which
-//! things happened: opened, each seat's coming and going, closed.
+//! A room's reports to the server for the audit trail. Made under the room's lock, and so in the order of events:
+//! opened, each seat's beginning and end, closed.
 
 use std::{fmt, sync::Arc};
 
@@ -7,7 +7,7 @@ use stagedoor_bus::{AppLife, Bus, Event};
 
 use super::member::Occupant;
 
-/// What a room reports of itself to the server, which records it.
+/// A room's reports to the server, which records them.
 pub(super) struct Trail {
     pub(super) app: AppLife,
     pub(super) room: Arc<str>,
@@ -21,14 +21,14 @@ impl fmt::Debug for Trail {
 }
 
 impl Trail {
-    /// The room's first member comes.
+    /// The room's first member entered.
     pub(super) fn opened(&self) {
-        self.bus.tell(Event::RoomOpened { app: self.app, room: self.room.clone() });
+        self.bus.emit(Event::RoomOpened { app: self.app, room: self.room.clone() });
     }
 
-    /// A member has its seat.
+    /// A member got its seat.
     pub(super) fn seated(&self, member: &Occupant) {
-        self.bus.tell(Event::Seated {
+        self.bus.emit(Event::Seated {
             app: self.app,
             room: self.room.clone(),
             user: member.user.clone(),
@@ -38,9 +38,9 @@ impl Trail {
         });
     }
 
-    /// A member's seat is given up, now on the monotonic clock: the calendar may have jumped meanwhile.
+    /// A member's seat ended; the duration is monotonic, because the wall clock may have jumped.
     pub(super) fn left(&self, member: &Occupant, reason: &'static str, now_ms: u64) {
-        self.bus.tell(Event::Left {
+        self.bus.emit(Event::Left {
             app: self.app,
             room: self.room.clone(),
             user: member.user.clone(),
@@ -51,13 +51,13 @@ impl Trail {
         });
     }
 
-    /// What a member did, where it has to come before what follows of it.
+    /// A member's act, if its report must precede those of its consequences.
     pub(super) fn act(&self, act: Event) {
-        self.bus.tell(act);
+        self.bus.emit(act);
     }
 
     /// The room's last member left.
     pub(super) fn closed(&self) {
-        self.bus.tell(Event::RoomClosed { app: self.app, room: self.room.clone() });
+        self.bus.emit(Event::RoomClosed { app: self.app, room: self.room.clone() });
     }
 }

@@ -1,5 +1,5 @@
-//! The room's events as members of equal sight see them. Each view is one log: an event is encoded once a
-//! view, whoever reads it. Decides who sees what by the grants alone.
+//! The room's events as members with equal visibility see them. Each view is one log: an event is encoded once per
+//! view, however many read it. Who sees what follows from the grants alone.
 
 use std::sync::Arc;
 
@@ -46,8 +46,8 @@ impl HasFeed for View {
 /// A member's cursor on the room's events.
 pub(crate) type EventsCursor = Cursor<View>;
 
-/// A member's cursor on the events of a view. The second part says whether reading goes on exactly where
-/// `resume` says.
+/// A member's cursor on the events of a view. The second result says whether reading continues exactly where `resume`
+/// says.
 pub(super) fn join(
     view: Arc<View>,
     mailbox: &Arc<Mailbox>,
@@ -56,12 +56,12 @@ pub(super) fn join(
     Cursor::join(view, mailbox, EVENTS, Begin::Now, resume)
 }
 
-/// How far each view of a room had come at one moment.
+/// The positions of a room's views at one moment.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Dues(Arc<[member::Cursor]>);
 
 impl Dues {
-    /// The number in a view before which everything was said by then. In a view that was made since: none.
+    /// The position in a view that everything said by then precedes; 0 in a view created since.
     pub(crate) fn of(&self, view: &View) -> u64 {
         let epoch = view.feed.epoch;
         self.0.iter().find(|due| due.epoch == epoch).map_or(0, |due| due.seq)
@@ -75,11 +75,11 @@ struct Held {
     empty_since_ms: u64,
 }
 
-/// All views of a room, each of another sight: few, and an event goes to each of them.
+/// All views of a room, with different visibility: few, and an event goes to each of them.
 #[derive(Debug, Default)]
 pub(super) struct Views(Vec<Held>);
 
-/// Whether both see the same events. Most have their grants of one role, unchanged.
+/// Whether both see the same events. Most members share their grants with their role.
 fn see_alike(view: &View, member: &Occupant) -> bool {
     let (ours, theirs) = (&view.grants, &member.grants);
     let same = || {
@@ -87,24 +87,24 @@ fn see_alike(view: &View, member: &Occupant) -> bool {
             && ours.presence.sees == theirs.presence.sees
             && ours.subscribe == theirs.subscribe
     };
-    // A member that waits for admission learns nothing of the room.
+    // A member that waits for admission learns nothing about the room.
     view.waiting == member.waiting && (Arc::ptr_eq(ours, theirs) || same())
 }
 
 impl View {
-    /// Must be called under the room's lock: the event holds the number that it gets.
+    /// Must be called under the room's lock, because the event contains its number.
     fn append(&self, event: &Event<Box<RawValue>>, now_ms: u64) {
         match serde_json::to_vec(event) {
             Ok(text) => {
                 self.feed.append_and_wake(encode::TEXT, &text, now_ms);
             }
-            Err(error) => tracing::warn!(%error, "an event does not serialize"),
+            Err(error) => tracing::warn!(%error, "an event cannot be serialized"),
         }
     }
 }
 
 impl Views {
-    /// The view of a member that comes; `epoch` is for a new one.
+    /// The view of a new member; `epoch` is for a new view.
     pub(super) fn enter(
         &mut self,
         member: &Occupant,
@@ -143,7 +143,7 @@ impl Views {
         }
     }
 
-    /// How far all of them have come.
+    /// The positions of all of them.
     pub(super) fn dues(&self) -> Dues {
         let dues = self.all().map(|view| {
             let feed = &view.feed;
@@ -161,7 +161,7 @@ impl Views {
         self.0.iter().map(|held| &held.view).filter(|view| !view.waiting)
     }
 
-    /// Says something in every view; `None` leaves a view out.
+    /// Adds an event to every view; `None` skips a view.
     pub(super) fn emit(
         &self,
         now_ms: u64,
@@ -174,7 +174,7 @@ impl Views {
         }
     }
 
-    /// Says who left and who came, in each view what it may see.
+    /// Announces who left and who came, in each view what it may see.
     pub(super) fn emit_presence(
         &self,
         left: &[Change],
@@ -188,7 +188,7 @@ impl Views {
                 seen.map(|change| change.member.clone()).collect()
             };
             let mut users: Vec<String> = seen(left).into_iter().map(|member| member.user).collect();
-            // Of one that left as what it was and as what it was to become.
+            // The version that left, and the version that it was to become.
             users.dedup();
             if !users.is_empty() {
                 view.append(&Event::Left { n: view.feed.next(), users, count }, now_ms);
@@ -200,7 +200,7 @@ impl Views {
         }
     }
 
-    /// Says that a member changed: to viewers that saw it and still do; to others, that it left or came.
+    /// Announces a member's change: to viewers who saw it and still do; to others, that it left or came.
     pub(super) fn emit_changed(&self, old: &Change, new: &Change, count: u32, now_ms: u64) {
         let user = &new.member.user;
         self.emit(now_ms, |grants, n| {
@@ -218,8 +218,8 @@ impl Views {
         });
     }
 
-    /// A member's view when its grants change: where the old one ends for it, and the new one; none when both
-    /// are the same.
+    /// A member's view when its grants change: where the old one ends for it, and the new one; `None` if they are the
+    /// same.
     pub(super) fn switch(
         &mut self,
         old: &Occupant,
@@ -237,7 +237,7 @@ impl Views {
         Some((end, self.enter(new, epoch, limits, now_ms)))
     }
 
-    /// Says that a stream began, where it may be subscribed to.
+    /// Announces a new stream to those who may subscribe to it.
     pub(super) fn emit_published(&self, stream: &Stream, now_ms: u64) {
         self.emit(now_ms, |grants, n| {
             may_subscribe(grants, stream)
@@ -245,7 +245,7 @@ impl Views {
         });
     }
 
-    /// Says that a stream ended, where it could be subscribed to.
+    /// Announces the end of a stream to those who could subscribe to it.
     pub(super) fn emit_unpublished(&self, stream: &Stream, reason: Ended, now_ms: u64) {
         self.emit(now_ms, |grants, n| {
             let (number, name) = (stream.info.stream, stream.info.name.clone());

@@ -1,5 +1,5 @@
-//! Those who wait let in, many by one request, of a member or of the API. What it costs others is bounded: the
-//! room's lock is taken for each of them, and no more is said than a reader that keeps up has place for.
+//! Admits waiting members, many per request, for a member or the API. The cost to others is bounded: the room's lock is
+//! taken for each of them, and no more is announced than a reader that keeps up has room for.
 
 use std::sync::Arc;
 
@@ -8,17 +8,17 @@ use crate::{
     shared::Shared,
 };
 
-/// What a request to admit came to.
+/// The result of a request to admit.
 #[derive(Debug, Default)]
 pub(crate) struct Admission {
-    /// Those who were let in.
+    /// Those who were admitted.
     pub(crate) admitted: Vec<Arc<Occupant>>,
-    /// How many of those whom it was about still wait.
+    /// How many of those concerned still wait.
     pub(crate) waiting: usize,
 }
 
-/// Lets those in who wait: of a list of users, or all. `by` decides only about those whom its grants let it
-/// admit; without, about everybody.
+/// Admits waiting members: of a list of users, or all. With `by`, only those whom its grants let it admit; without,
+/// any.
 pub(crate) fn admit(
     shared: &Shared,
     room: &Arc<Room>,
@@ -26,7 +26,7 @@ pub(crate) fn admit(
     by: Option<&Occupant>,
 ) -> Admission {
     let limits = &shared.limits;
-    // Half of what may wait for a reader: the other half is for what others say meanwhile.
+    // Half of a reader's room; the other half is for what others announce meanwhile.
     let bytes_max = limits.outbox_bytes_max.min(limits.events_log_bytes_max) / 2;
     let (mut admission, mut bytes) = (Admission::default(), 0);
     for member in room.waiting(users, by.map(|by| &*by.grants)) {
@@ -49,7 +49,7 @@ pub(crate) fn admit(
     admission
 }
 
-/// Whether a member was let in; `None` if it waits no longer.
+/// Whether a member was admitted; `None` if it no longer waits.
 fn admit_one(
     shared: &Shared,
     room: &Arc<Room>,

@@ -1,23 +1,23 @@
-//! Those who wait let in, many by one request. Reported as if each had been admitted alone.
+//! A member admits many with one request. Reported as if each had been admitted alone.
 
 use stagedoor_bus::{Event as BusEvent, Text};
-use stagedoor_token::{Action, Verb as GrantVerb};
+use stagedoor_token::{Action, Verb};
 use stagedoor_wire::{
     reply::{Admitted, Refusal},
-    request::{Moderate, Verb},
+    request::Moderate,
 };
 
 use super::{admission::admit, requester::Requester};
 
 impl Requester {
-    /// Admits a list of users, or all whom the member may admit. Those of the list who do not wait, or of whom
-    /// it may not know, are passed over.
+    /// Admits a list of users, or all whom the member may admit. Users on the list who do not wait, or whom it may not
+    /// know of, are skipped.
     pub(super) fn admit_many(&mut self, moderate: &Moderate) -> Result<Admitted, Box<Refusal>> {
-        self.allow(&Action::Moderate { verb: GrantVerb::Admit, target_rank: None })?;
+        self.allow(&Action::Moderate { verb: Verb::Admit, target_rank: None })?;
         let (room, me) = (self.seat.room(), self.seat.me());
         let admission = admit(&self.shared, room, moderate.users.as_deref(), Some(me));
         for member in &admission.admitted {
-            self.shared.bus.tell(BusEvent::Moderated {
+            self.shared.bus.emit(BusEvent::Moderated {
                 app: room.app_life(),
                 room: room.name.clone(),
                 by: me.user.clone(),

@@ -1,5 +1,5 @@
-//! What members ask for, and whom they invite. A guest's token is signed with the app's own key, so the door
-//! treats it as any other.
+//! Members' requests for roles and admission, and invitations. A guest's token is signed with the app's own key, so the
+//! door treats it like any other.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
@@ -37,14 +37,17 @@ impl Requester {
                 let other = "another seat of this user waits for admission";
                 Err(refusal(ErrorCode::AsksExceeded, other))
             }
-            Err(_) => Err(refusal(ErrorCode::AsksExceeded, "the room has `asks_max` of them")),
+            Err(_) => Err(refusal(
+                ErrorCode::AsksExceeded,
+                "the room already has `asks_max` requests; try again later",
+            )),
         }
     }
 
     pub(super) fn unask(&mut self, id: u64) -> Result<Bytes, Box<Refusal>> {
         match self.seat.room().unask(self.seat.me()) {
             Ok(()) => Ok(ok(id, Done {})),
-            Err(_) => Err(refusal(ErrorCode::AskUnknown, "the member asks for nothing")),
+            Err(_) => Err(refusal(ErrorCode::AskUnknown, "the member has no pending request")),
         }
     }
 
@@ -52,7 +55,8 @@ impl Requester {
         let role = self.role(&invite.role)?;
         self.allow(&Action::Invite { role: &invite.role, rank: role.grants().rank })?;
         let (me, room) = (self.seat.me(), self.seat.room());
-        let unable = || refusal(ErrorCode::InviteDenied, "no token can be made now");
+        let unable =
+            || refusal(ErrorCode::InviteDenied, "no token can be minted now; try again later");
         let directory = self.shared.bus.directory();
         let key = directory
             .app(room.app)
@@ -64,7 +68,12 @@ impl Requester {
         let (user, jti) = (format!("guest_{user}"), format!("invite_{jti}"));
         let ttl_s = invite.ttl_s.min(left_s);
         let name = role.name().clone();
-        let mut claims = Claims::new(room.app, &room.name, &user, name, &jti, now_s, ttl_s);
+        let mut claims = Claims::builder(room.app, name)
+            .room(&*room.name)
+            .user(&user)
+            .jti(&jti)
+            .lifetime(now_s, ttl_s)
+            .build();
         claims.name.clone_from(&invite.name);
         claims.once = invite.once;
         claims.generation = me.token.generation;
@@ -72,7 +81,7 @@ impl Requester {
             refusal(ErrorCode::RequestInvalid, error.to_string())
         };
         let token = mint(&claims, key).map_err(refused)?;
-        self.shared.bus.tell(BusEvent::Invited {
+        self.shared.bus.emit(BusEvent::Invited {
             app: room.app_life(),
             room: room.name.clone(),
             by: me.user.clone(),

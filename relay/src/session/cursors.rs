@@ -15,7 +15,7 @@ use crate::log::{feed::Cursor, mailbox::Mailbox, stream::Stream};
 /// A cursor on a stream.
 pub(super) type StreamCursor = Cursor<Stream>;
 
-/// The cursors, by the streams' numbers; most members have one.
+/// The cursors, by stream number; most members have one.
 #[derive(Debug, Default)]
 pub(super) struct Cursors {
     by_number: SmallVec<[StreamCursor; 1]>,
@@ -23,14 +23,14 @@ pub(super) struct Cursors {
 }
 
 impl Cursors {
-    /// The cursor on the stream of this number.
+    /// The cursor on the stream with this number.
     #[inline]
     pub(super) fn get(&mut self, number: u32) -> Option<&mut StreamCursor> {
         let at = self.by_number.binary_search_by_key(&number, |cursor| cursor.log().info.stream);
         at.ok().and_then(|at| self.by_number.get_mut(at))
     }
 
-    /// Begins to read a stream; `None` if it is read already.
+    /// Begins to read a stream; `None` if it is already being read.
     pub(super) fn begin(
         &mut self,
         stream: Arc<Stream>,
@@ -56,7 +56,7 @@ impl Cursors {
         Some(subscribed)
     }
 
-    /// Takes a cursor out, which ends with what is returned.
+    /// Removes a cursor, which ends when the returned value is dropped.
     pub(super) fn end(&mut self, number: u32) -> Option<StreamCursor> {
         let at = self.by_number.binary_search_by_key(&number, |cursor| cursor.log().info.stream);
         let cursor = self.by_number.remove(at.ok()?);
@@ -64,16 +64,16 @@ impl Cursors {
         Some(cursor)
     }
 
-    /// The numbers of streams that one `may` not read.
+    /// The numbers of streams that `may` excludes.
     pub(super) fn denied(&self, may: impl Fn(&Stream) -> bool) -> Vec<u32> {
         let denied = self.by_number.iter().filter(|cursor| !may(cursor.log()));
         denied.map(|cursor| cursor.log().info.stream).collect()
     }
 
-    /// The numbers of streams that only these patterns held, which are not among the subscriptions any more.
+    /// The numbers of streams that only these patterns, no longer among the subscriptions, matched.
     pub(super) fn lost(&self, removed: &[&Pattern], subscriptions: &Subscriptions) -> Vec<u32> {
         let is_lost = |(name, _): &&(StreamName, u32)| !subscriptions.has(name);
-        // Of several patterns each might cover the same streams: then all are looked at, once.
+        // Several patterns might match the same streams: then all streams are checked, once.
         match removed {
             [] => Vec::new(),
             [pattern] => self.names.covered(pattern).filter(is_lost).map(|(_, at)| *at).collect(),

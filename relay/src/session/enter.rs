@@ -1,4 +1,4 @@
-//! A seat is taken with what the door allowed.
+//! Takes a seat with what the door allowed.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -19,7 +19,7 @@ use crate::{
 };
 
 impl Seat {
-    /// Whether the seat would be taken now; nothing is done.
+    /// Whether the seat would be available; changes nothing.
     pub(crate) fn would_be_taken(
         shared: &Shared,
         admission: &Admission,
@@ -32,7 +32,7 @@ impl Seat {
         }
         let Some(room) = shared.rooms.get(claims.app, &claims.room) else { return Ok(()) };
         if room.app_life() != admission.life() {
-            // It gives way to a new one, or the seat is refused.
+            // It is replaced by a new one, or the seat is refused.
             return Ok(());
         }
         let (_, entering) = entering(0, admission.clone(), mailbox, Arc::default());
@@ -98,14 +98,14 @@ impl Seat {
             reason: "lost",
         };
         if let Some(rest) = rest {
-            // There is place for the first.
+            // There is room for the first.
             let _ = seat.send_rest(rest);
         }
         Ok((seat, answer))
     }
 }
 
-/// Whether anybody new is let in now.
+/// Whether new members are accepted now.
 fn takes_anybody(shared: &Shared) -> Result<(), Denied> {
     if shared.is_draining() {
         return Err(Denied::Closing);
@@ -144,7 +144,7 @@ fn denied(error: EnterError) -> Denied {
     }
 }
 
-/// Grants as JSON: mostly those of the role, as they are.
+/// Grants as JSON: usually the role's own.
 fn grants_json(grants: &Arc<Grants>, roles: &Roles) -> Box<RawValue> {
     let role = roles.get(&grants.role).filter(|role| Arc::ptr_eq(role.grants(), grants));
     role.and_then(Role::json).map_or_else(|| encode::raw(&**grants), ToOwned::to_owned)
@@ -169,7 +169,7 @@ fn enter(
         if room.app_life() != app {
             let now = shared.bus.directory().app(app.id).map(App::life);
             if now == Some(room.app_life()) {
-                // The app was made again since the door let this member in.
+                // The app was deleted and created again since the door decided.
                 return Err(Refusal::KeyUnknown.into());
             }
             // Of an app that had this AppID before.

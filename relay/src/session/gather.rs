@@ -1,4 +1,4 @@
-//! A seat reads the logs that it has cursors on into an outbox, in order, and says where frames are missing.
+//! A seat reads the logs that it has cursors on into an outbox, in order, and reports missing frames.
 
 use bytes::Bytes;
 use serde_json::value::RawValue;
@@ -20,14 +20,14 @@ use crate::{
     room::EVENTS,
 };
 
-/// What a reading of a log left.
+/// What remains after reading a log.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Left {
-    /// Nothing: the mailbox says when there is more.
+    /// Nothing: the mailbox reports more.
     Nothing,
-    /// More, that may be read at once.
+    /// More, which can be read at once.
     More,
-    /// Perhaps more, that may be read when a letter has come.
+    /// Perhaps more, which can be read after a letter.
     Held,
 }
 
@@ -35,8 +35,8 @@ enum Left {
 type Private = Event<Box<RawValue>>;
 
 impl Seat {
-    /// Takes what lies in the mailbox and what the logs hold past the cursors, until the outbox holds
-    /// about `bytes_max`. `true` if there is more. An error says why the connection must close.
+    /// Reads the mailbox, and the logs past the cursors, until the outbox holds about `bytes_max`. `true` if there is
+    /// more. An error is the reason why the connection must close.
     pub(crate) fn gather(
         &mut self,
         mail: &mut Mail,
@@ -48,7 +48,7 @@ impl Seat {
             && self.ready.is_empty()
             && outbox.bytes() < bytes_max
         {
-            // So it nearly always is, and nothing need be remembered.
+            // The usual case, with nothing to remember.
             mail.ready.clear();
             if self.read(number, outbox, bytes_max - outbox.bytes())? == Left::Nothing {
                 return Ok(more_pages);

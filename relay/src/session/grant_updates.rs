@@ -1,5 +1,5 @@
-//! A seat takes notice of its letters: what its member alone is sent, what its subscriptions found, and what its
-//! member may do from now on.
+//! A seat handles its letters: events for its member, streams that its subscriptions matched, and changes of its
+//! grants.
 
 use std::sync::Arc;
 
@@ -22,7 +22,8 @@ use crate::{
 type Private = Event<Box<RawValue>>;
 
 impl Seat {
-    /// Reads the member's letters, each after the events that came before it; `out` takes what the member is sent. An error says why the connection must close.
+    /// Handles the member's letters, each after the events that precede it; frames for the member go to `out`. An error
+    /// is the reason why the connection must close.
     pub(crate) fn refresh(&mut self, mut out: impl FnMut(Bytes)) -> Result<(), Close> {
         for letter in self.inbox.take() {
             let due = letter.due(self.events.log());
@@ -46,8 +47,7 @@ impl Seat {
                         Some(Switch { end, events }) => {
                             self.read_before(end, &mut out)?;
                             self.events = events;
-                            // The mailbox may have said before the letter was read that there is something at
-                            // the new cursor.
+                            // The mailbox may have reported new events at the new cursor before this letter was read.
                             self.ready.push_back(EVENTS);
                         }
                         None => self.read_before(due, &mut out)?,
@@ -61,7 +61,7 @@ impl Seat {
         Ok(())
     }
 
-    /// Ends the cursors that the grants do not open any more, and begins those that they open now.
+    /// Ends the cursors that the grants no longer allow, and begins those that they now allow.
     fn reattach(&mut self, mut out: impl FnMut(Bytes)) {
         let grants = self.me.grants.clone();
         for number in self.cursors.denied(|stream| may_subscribe(&grants, stream)) {
@@ -80,7 +80,7 @@ impl Seat {
         }
     }
 
-    /// A stream that began after its pattern was given is read from its first frame.
+    /// A stream that began after its pattern was subscribed to is read from its first frame.
     fn attach_new(&mut self, stream: Arc<Stream>) -> Option<Subscribed> {
         let first = Cursor { epoch: stream.feed.epoch, seq: 0 };
         let subscribed = self.attach(stream, Some(first))?;

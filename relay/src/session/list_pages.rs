@@ -1,5 +1,5 @@
-//! What is still to be sent to a seat of long lists, a page at a time: the next when the peer has taken the one
-//! before. So a peer that does not read holds one page, however long the lists are.
+//! The parts of long lists not yet sent to a seat. A page follows when the peer has read the previous one, so a peer
+//! that does not read holds one page, however long the lists are.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -7,10 +7,10 @@ use stagedoor_wire::{close::Close, member};
 
 use crate::{log::stream::Stream, net::outbox::Outbox, room::Rest};
 
-/// Lists that may wait to be sent.
+/// Lists that may be queued.
 const RESTS_MAX: usize = 8;
 
-/// A stream that a pattern of the seat's found, and the cursor that was brought for it.
+/// A stream that matched one of the seat's patterns, and the cursor presented for it.
 pub(super) type FoundStream = (Arc<Stream>, Option<member::Cursor>);
 
 /// What is still to be sent.
@@ -18,12 +18,12 @@ pub(super) type FoundStream = (Arc<Stream>, Option<member::Cursor>);
 pub(super) struct ListPages {
     found: VecDeque<FoundStream>,
     rests: VecDeque<Box<Rest>>,
-    /// How much the outbox had been given when it was given the last page.
+    /// How many bytes the outbox had been given by the last page.
     end: u64,
 }
 
 impl ListPages {
-    /// Adds a list. An error says why the connection must close.
+    /// Adds a list. An error is the reason why the connection must close.
     pub(super) fn add_rest(&mut self, rest: Box<Rest>) -> Result<(), Close> {
         if self.rests.len() >= RESTS_MAX {
             return Err(Close::Slow);
@@ -32,37 +32,37 @@ impl ListPages {
         Ok(())
     }
 
-    /// Adds streams to begin to read.
+    /// Adds streams to be read.
     pub(super) fn add_found(&mut self, streams: impl Iterator<Item = FoundStream>) {
         self.found.extend(streams);
     }
 
-    /// The next stream to begin to read.
+    /// The next stream to be read.
     pub(super) fn next_found(&mut self) -> Option<FoundStream> {
         self.found.pop_front()
     }
 
-    /// Whether streams are left to begin to read.
+    /// Whether streams to be read are left.
     pub(super) fn has_found(&self) -> bool {
         !self.found.is_empty()
     }
 
-    /// The list that is sent now.
+    /// The list being sent.
     pub(super) fn rest(&mut self) -> Option<&mut Box<Rest>> {
         self.rests.front_mut()
     }
 
-    /// All of that list was sent.
+    /// That list was sent completely.
     pub(super) fn rest_ended(&mut self) {
         self.rests.pop_front();
     }
 
-    /// Whether the peer has taken the last page.
+    /// Whether the peer has read the last page.
     pub(super) fn is_taken(&self, outbox: &Outbox) -> bool {
         outbox.taken() >= self.end
     }
 
-    /// The outbox was given a page.
+    /// A page was added to the outbox.
     pub(super) fn given(&mut self, outbox: &Outbox) {
         self.end = outbox.given();
     }

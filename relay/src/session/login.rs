@@ -1,5 +1,5 @@
-//! A login: the door asked, the seat taken, both told to the bus. All ways in, the request head and the first
-//! message, with a token or a ticket, come through here.
+//! A login passes the door, gets a seat, and reports both to the bus. Every login comes through here: by request head
+//! or first message, with a token or a ticket.
 
 use std::{
     future::Future,
@@ -29,9 +29,9 @@ pub(crate) type Seated = (Seat, LoggedIn<Box<RawValue>>);
 /// A client that wants a seat.
 #[derive(Clone, Copy)]
 pub(crate) struct Arrival<'a> {
-    /// Where from.
+    /// Its address.
     pub(crate) peer: Peer,
-    /// What it brings; with `by_ticket` a ticket in the token's place.
+    /// What it presents; with `by_ticket`, a ticket in place of the token.
     pub(crate) presented: Presented<'a>,
     pub(crate) by_ticket: bool,
     /// Where it stopped reading the room's events.
@@ -42,11 +42,11 @@ pub(crate) struct Arrival<'a> {
 pub(crate) enum NotSeated {
     /// The login is refused.
     Denied(Denied),
-    /// The token logs in once, and that it did is being stored.
+    /// The use of its one-time token is being stored.
     Waits(Box<Waiting>),
 }
 
-/// Asks the door, takes the seat, and tells the bus.
+/// Passes the door, gets the seat, and reports to the bus.
 pub(crate) fn log_in(
     shared: &Arc<Shared>,
     mailbox: &Arc<Mailbox>,
@@ -125,16 +125,16 @@ fn by_a_ticket(
     Ok((seat, answer))
 }
 
-/// The use of a token that logs in once. What is stored of it says nothing of whether somebody else revoked it
-/// meanwhile: that is asked of this.
+/// The use of a one-time token. The stored revocation does not show whether somebody else revoked the token meanwhile;
+/// this does.
 pub(crate) struct Use {
     shared: Arc<Shared>,
     number: u64,
 }
 
 impl Use {
-    /// Uses a token up: from now on no other login has it. Done when that is stored; what is given back then must
-    /// be kept, or the token is as good as before.
+    /// Uses a token up: no other login can have it from now on. Complete when that is stored; the returned use must
+    /// then be kept, or the token becomes valid again.
     pub(crate) fn begin(
         shared: &Arc<Shared>,
         app: AppLife,
@@ -143,7 +143,7 @@ impl Use {
     ) -> Result<(Self, Storing), Denied> {
         let _one_at_a_time = shared.once.lock().unwrap_or_else(PoisonError::into_inner);
         let now_s = shared.clock.unix_s();
-        // In this order: whoever revokes it tells the doors first.
+        // In this order, because whoever revokes it updates the doors first.
         let number = shared.tickets.begin_use(claims.app, &claims.jti);
         let begun = Self { shared: shared.clone(), number };
         is_alive(&shared.bus.revocations(), &Bearer::of(claims, kid), now_s)?;
@@ -151,8 +151,8 @@ impl Use {
         Ok((begun, shared.bus.store(app, vec![revocation], By::outside(Actor::Relay))))
     }
 
-    /// Ends the use, once the seat is there for everybody to act on. An error says that the token was revoked
-    /// meanwhile, by somebody who has perhaps not found the seat.
+    /// Ends the use, once others can act on the seat. An error means that the token was revoked meanwhile, by somebody
+    /// who may have missed the seat.
     pub(crate) fn end(&self) -> Result<(), Denied> {
         if self.shared.tickets.end_use(self.number) { Ok(()) } else { Err(Denied::Revoked) }
     }
@@ -164,8 +164,7 @@ impl Drop for Use {
     }
 }
 
-/// A login with a token that logs in once, which waits until its use is stored. Dropped before, it did not use
-/// the token up.
+/// A login with a one-time token, waiting until its use is stored. Dropping it before leaves the token unused.
 pub(crate) struct Waiting {
     shared: Arc<Shared>,
     mailbox: Arc<Mailbox>,
@@ -179,7 +178,7 @@ pub(crate) struct Waiting {
 
 enum Step {
     Storing(Storing),
-    /// It was stored for nothing: until it is lifted the token would be refused.
+    /// Stored in vain: until it is lifted, the token would be refused.
     Lifting(Denied, Storing),
 }
 
@@ -190,7 +189,7 @@ impl Waiting {
         arrival: Arrival<'_>,
         admission: Admission,
     ) -> Result<Self, Denied> {
-        // Most that would be refused a seat is refused it before anything is written.
+        // Most logins that get no seat are refused before anything is written.
         Seat::would_be_taken(shared, &admission, mailbox)?;
         let Admission { claims, kid, .. } = &admission;
         let (begun, storing) = Use::begin(shared, admission.life(), claims, kid)?;
@@ -241,7 +240,7 @@ impl Future for Waiting {
                     }
                 }
                 Step::Lifting(denied, lifting) => {
-                    // Without the store's end nothing is lifted, and nobody comes back either.
+                    // If the store's end is gone, nothing is lifted, and nobody returns either.
                     let _ = ready!(Pin::new(lifting).poll(cx));
                     let denied = *denied;
                     return this.refuse(denied);
@@ -251,7 +250,7 @@ impl Future for Waiting {
     }
 }
 
-/// Says in the log whose seat it is; the room told the bus.
+/// Logs the new seat; the room has reported it to the bus.
 fn seated(seat: &Seat) {
     let span = tracing::Span::current();
     span.record("app", seat.room().app.0).record("room", &*seat.room().name);
@@ -259,8 +258,7 @@ fn seated(seat: &Seat) {
     tracing::debug!("seated");
 }
 
-/// Reports a refused login with a token, or without one; gives the refusal that the client gets: another
-/// where there were too many.
+/// Reports a refused login, with or without a token; returns the client's refusal, another one if there were too many.
 fn refused(shared: &Shared, peer: Peer, token: Option<&str>, denied: Denied) -> Denied {
     let proven = token.map(|token| Proven::of(token, denied, &shared.bus.directory()));
     let Proven { app, room, user, jti } = proven.unwrap_or_default();
@@ -278,12 +276,12 @@ fn refused(shared: &Shared, peer: Peer, token: Option<&str>, denied: Denied) -> 
         user = user.as_deref(), jti = jti.as_deref(), %peer, "login refused"
     );
     let (code, peer) = (denied.code().into(), peer.text());
-    shared.bus.tell(BusEvent::Refused { code, app, room, user, jti, peer });
+    shared.bus.emit(BusEvent::Refused { code, app, room, user, jti, peer });
     denied
 }
 
-/// Whether what the door decided still holds now that the seat is there for everybody to act on: what was
-/// revoked or changed in between did not find it. A token that logs in once is revoked by that.
+/// Whether the door's decision still holds, now that others can act on the seat: a revocation or change in between
+/// missed it. The revocation of a one-time token by its own use does not count.
 pub(crate) fn is_still_good(
     shared: &Shared,
     room: &Arc<Room>,

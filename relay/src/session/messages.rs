@@ -1,4 +1,4 @@
-//! Requests about members and what they share: messages, state, and who is there.
+//! Requests about messages, state and members.
 
 use bytes::Bytes;
 use stagedoor_token::Action;
@@ -54,11 +54,15 @@ impl Requester {
         self.check_depth(&set.value)?;
         match self.seat.room().set(self.seat.me(), &set.key, &set.value, set.if_version) {
             Ok(version) => Ok(ok(set.id, Versioned { version })),
-            Err(SetError::Full) => {
-                Err(refusal(ErrorCode::StateExceeded, "the room's state has `state_keys_max` keys"))
-            }
+            Err(SetError::Full) => Err(refusal(
+                ErrorCode::StateExceeded,
+                "the room's state already has `state_keys_max` keys; remove one first",
+            )),
             Err(SetError::Conflict(version)) => {
-                let conflict = refusal(ErrorCode::VersionConflict, "the key is at another version");
+                let conflict = refusal(
+                    ErrorCode::VersionConflict,
+                    "the key has another version; read it and try again",
+                );
                 Err(Box::new(Refusal { version: Some(version), ..*conflict }))
             }
         }

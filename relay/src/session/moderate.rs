@@ -1,16 +1,16 @@
-//! Acts of moderation. Each is decided by the member's grants and the other's rank, and told to the bus
-//! whether it was done or refused.
+//! Acts of moderation. Each is decided by the member's grants and the other's rank, and reported to the bus, whether
+//! done or refused.
 
 use std::{borrow::Cow, sync::Arc};
 
 use bytes::Bytes;
 use stagedoor_bus::{Event as BusEvent, Text};
-use stagedoor_token::{Action, Grants, Kinds, RoleName, Verb as GrantVerb};
+use stagedoor_token::{Action, Grants, Kinds, RoleName, Verb};
 use stagedoor_wire::{
     close::Close,
     code::ErrorCode,
     reply::{Admitted, Done, Refusal},
-    request::{Moderate, Verb},
+    request::{Act, Moderate},
 };
 
 use super::{
@@ -18,21 +18,14 @@ use super::{
     replies::{ok, refusal, role_full},
     requester::Requester,
 };
-use crate::room::{ChangeError, Failed, GrantChange, Occupant, Room, grant_kind, sees};
+use crate::room::{ChangeError, Failed, GrantChange, Occupant, Room, sees};
 
-/// The verb as grants call it; to decline takes the right to accept.
-fn grant_verb(verb: Verb, waiting: bool) -> GrantVerb {
-    match verb {
-        Verb::Kick => GrantVerb::Kick,
-        Verb::Ban => GrantVerb::Ban,
-        Verb::Mute => GrantVerb::Mute,
-        Verb::Unmute => GrantVerb::Unmute,
-        Verb::Promote => GrantVerb::Promote,
-        Verb::Demote => GrantVerb::Demote,
-        Verb::Admit => GrantVerb::Admit,
-        Verb::Decline if waiting => GrantVerb::Admit,
-        Verb::Decline => GrantVerb::Promote,
-        Verb::Close => GrantVerb::Close,
+/// The verb that grants must name for an act; declining needs the right to accept.
+fn grant_verb(act: Act, waiting: bool) -> Verb {
+    match act {
+        Act::Verb(verb) => verb,
+        Act::Decline if waiting => Verb::Admit,
+        Act::Decline => Verb::Promote,
     }
 }
 
@@ -50,24 +43,26 @@ fn admits_many(moderate: &Moderate) -> bool {
 
 fn check_fields(moderate: &Moderate) -> Result<(), Box<Refusal>> {
     let verb = moderate.verb;
-    let gives = matches!(verb, Verb::Promote | Verb::Demote);
-    let mutes = matches!(verb, Verb::Mute | Verb::Unmute);
+    let gives = matches!(verb, Act::Verb(Verb::Promote | Verb::Demote));
+    let mutes = matches!(verb, Act::Verb(Verb::Mute | Verb::Unmute));
     let named = [moderate.user.is_some(), moderate.users.is_some(), moderate.all];
     let named = named.into_iter().filter(|named| *named).count();
-    if named != usize::from(verb != Verb::Close) {
-        return Err(invalid("every verb but `close` names a `user`, or `admit` `users` or `all`"));
+    if named != usize::from(verb != Verb::Close.into()) {
+        return Err(invalid(
+            "name a `user`; `close` needs none, and `admit` may have `users` or `all` instead",
+        ));
     }
-    if verb != Verb::Admit && admits_many(moderate) {
-        return Err(invalid("only `admit` names `users` or `all`"));
+    if verb != Verb::Admit.into() && admits_many(moderate) {
+        return Err(invalid("only `admit` may have `users` or `all`"));
     }
     if gives != moderate.role.is_some() {
-        return Err(invalid("`promote` and `demote`, and no others, name a `role`"));
+        return Err(invalid("`promote` and `demote` need a `role`; no other verb may have one"));
     }
     if moderate.kinds.is_some() && !mutes {
-        return Err(invalid("only `mute` and `unmute` name `kinds`"));
+        return Err(invalid("only `mute` and `unmute` may have `kinds`"));
     }
-    if moderate.for_s.is_some() && verb != Verb::Ban {
-        return Err(invalid("only `ban` has a `for_s`"));
+    if moderate.for_s.is_some() && verb != Verb::Ban.into() {
+        return Err(invalid("only `ban` may have `for_s`"));
     }
     Ok(())
 }
@@ -76,9 +71,9 @@ impl Requester {
     pub(super) fn moderate(&mut self, moderate: &Moderate) -> Result<Option<Bytes>, Box<Refusal>> {
         match self.try_moderate(moderate) {
             Ok(Acted::Done) => {
-                // The room told that it was closed before what followed of it.
-                if moderate.verb != Verb::Close {
-                    self.shared.bus.tell(self.moderated(moderate)("ok".into()));
+                // The room has already reported that it was closed.
+                if moderate.verb != Verb::Close.into() {
+                    self.shared.bus.emit(self.moderated(moderate)("ok".into()));
                 }
                 Ok(Some(ok(moderate.id, Done {})))
             }
@@ -88,13 +83,13 @@ impl Requester {
                 Ok(None)
             }
             Err(refusal) => {
-                self.shared.bus.tell(self.moderated(moderate)(refusal.code.clone()));
+                self.shared.bus.emit(self.moderated(moderate)(refusal.code.clone()));
                 Err(refusal)
             }
         }
     }
 
-    /// Carries a removal out once it is stored, and answers then.
+    /// Executes a removal once it is stored, and answers then.
     fn remove(
         &self,
         id: u64,
@@ -105,13 +100,13 @@ impl Requester {
         tokio::spawn(async move {
             let done = match removal.stored().await {
                 Ok(stored) => {
-                    // Before what follows of it: the seats' ends, and perhaps the room's.
-                    bus.tell(moderated("ok".into()));
+                    // Reported before its consequences: the seats' ends, and perhaps the room's.
+                    bus.emit(moderated("ok".into()));
                     stored.carry_out().await.map_err(|_| store_unavailable())
                 }
                 Err(_) => {
                     let refusal = store_unavailable();
-                    bus.tell(moderated(refusal.code.clone()));
+                    bus.emit(moderated(refusal.code.clone()));
                     Err(refusal)
                 }
             };
@@ -119,7 +114,7 @@ impl Requester {
         });
     }
 
-    /// The event of it, once its code is known.
+    /// Its event, once its code is known.
     fn moderated(&self, moderate: &Moderate) -> impl FnOnce(Cow<'static, str>) -> BusEvent + use<> {
         let (room, me) = (self.seat.room(), self.seat.me());
         let (app, room) = (room.app_life(), room.name.clone());
@@ -135,7 +130,7 @@ impl Requester {
             return self.admit_many(moderate).map(Acted::Admitted);
         }
         let Some(user) = &moderate.user else {
-            self.allow(&Action::Moderate { verb: GrantVerb::Close, target_rank: None })?;
+            self.allow(&Action::Moderate { verb: Verb::Close, target_rank: None })?;
             let act = self.moderated(moderate)("ok".into());
             self.shared.close(self.seat.room(), Some(act));
             return Ok(Acted::Done);
@@ -143,17 +138,17 @@ impl Requester {
         Room::change(|| self.target(moderate.verb, user), |target| self.act(moderate, target))
     }
 
-    /// The member that an act is about. A member that may not do the act at all learns that first; then one that it
-    /// neither sees nor decides about is as if it were not there.
-    fn target(&self, verb: Verb, user: &str) -> Result<Arc<Occupant>, Box<Refusal>> {
+    /// The member that an act is about. A member with no right to the act learns that first; then one that it neither
+    /// sees nor may decide about looks as if it did not exist.
+    fn target(&self, act: Act, user: &str) -> Result<Arc<Occupant>, Box<Refusal>> {
         let grants = self.seat.grants();
-        let verbs = [grant_verb(verb, false), grant_verb(verb, true)];
+        let verbs = [grant_verb(act, false), grant_verb(act, true)];
         if !verbs.iter().any(|verb| grants.moderate.contains(*verb)) {
             self.allow(&Action::Moderate { verb: verbs[0], target_rank: None })?;
         }
         let target = self.seat.room().occupant(user).ok_or_else(unknown)?;
         let known = sees(grants, &target.grants) || self.seat.room().decides(grants, &target);
-        let verb = grant_verb(verb, target.waiting);
+        let verb = grant_verb(act, target.waiting);
         if !known {
             return Err(unknown());
         }
@@ -170,10 +165,14 @@ impl Requester {
         let me = self.seat.me().by();
         let user = &target.member.user;
         let kinds = || match &moderate.kinds {
-            Some(kinds) => kinds.iter().map(|kind| grant_kind(*kind)).collect(),
+            Some(kinds) => kinds.iter().copied().collect(),
             None => Kinds::all(),
         };
-        let done = match moderate.verb {
+        let verb = match moderate.verb {
+            Act::Verb(verb) => verb,
+            Act::Decline => return self.decline(target),
+        };
+        let done = match verb {
             Verb::Kick => {
                 let removal = Removal::kick(shared, room, user, me).ok_or(Failed::Changed)?;
                 return Ok(Acted::Storing(removal));
@@ -186,15 +185,10 @@ impl Requester {
             Verb::Unmute => self.change_grants(target, &GrantChange::Unmute(kinds())),
             Verb::Admit if target.waiting => self.change_grants(target, &GrantChange::Admit),
             Verb::Admit => Err(not_asked().into()),
-            Verb::Decline => match room.decline(target) {
-                Ok(true) => shared.evict_all(room, user, Close::Declined).ok_or(Failed::Changed),
-                Ok(false) => Ok(()),
-                Err(_) => Err(not_asked().into()),
-            },
             Verb::Promote | Verb::Demote => {
                 let role = self.assigned(moderate, &target.grants)?;
                 self.change_grants(target, &GrantChange::Give(role))?;
-                shared.bus.tell(BusEvent::RoleChanged {
+                shared.bus.emit(BusEvent::RoleChanged {
                     app: room.app_life(),
                     room: room.name.clone(),
                     user: target.user.clone(),
@@ -207,6 +201,20 @@ impl Requester {
             Verb::Close => Ok(()),
         };
         done.map(|()| Acted::Done)
+    }
+
+    /// Refuses what a member asked for; one that waits for admission is removed.
+    fn decline(&self, target: &Arc<Occupant>) -> Result<Acted, Failed<Box<Refusal>>> {
+        let room = self.seat.room();
+        match room.decline(target) {
+            Ok(true) => {
+                let user = &target.member.user;
+                let evicted = self.shared.evict_all(room, user, Close::Declined);
+                evicted.ok_or(Failed::Changed).map(|()| Acted::Done)
+            }
+            Ok(false) => Ok(Acted::Done),
+            Err(_) => Err(not_asked().into()),
+        }
     }
 
     /// The role that is given, if the member may give it to that one.
@@ -243,19 +251,19 @@ impl Requester {
     }
 }
 
-/// What an act came to.
+/// The result of an act.
 enum Acted {
     Done,
-    /// Those who waited were let in; the bus was told.
+    /// Waiting members were admitted, and this was reported to the bus.
     Admitted(Admitted),
     /// It is done when it is stored.
     Storing(Removal),
 }
 
 fn store_unavailable() -> Box<Refusal> {
-    refusal(ErrorCode::StoreUnavailable, "it cannot be stored now, and was not done")
+    refusal(ErrorCode::StoreUnavailable, "the act cannot be stored now and was not done; try again")
 }
 
 fn not_asked() -> Box<Refusal> {
-    refusal(ErrorCode::AskUnknown, "the member asks for nothing of that kind")
+    refusal(ErrorCode::AskUnknown, "the user has no pending request of that kind")
 }

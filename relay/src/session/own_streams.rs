@@ -1,5 +1,5 @@
-//! The streams that a member publishes. Ended ones stay known for a while, so that frames which were under way are
-//! told from frames that were never the member's.
+//! The streams that a member publishes. Ended ones are remembered for a while, to tell late frames from frames of
+//! streams that the member never had.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use stagedoor_wire::name::StreamName;
 
 use crate::log::stream::Stream;
 
-/// Ended streams that stay known, at most; of more, the oldest are forgotten.
+/// Ended streams remembered at most; beyond this the oldest are forgotten.
 const ENDED_KNOWN_MAX: usize = 16;
 
 /// The streams.
@@ -15,24 +15,24 @@ const ENDED_KNOWN_MAX: usize = 16;
 pub(super) struct OwnStreams(Vec<Arc<Stream>>);
 
 impl OwnStreams {
-    /// The one of this number.
+    /// The stream with this number.
     #[inline]
     pub(super) fn get(&self, number: u32) -> Option<&Arc<Stream>> {
         self.0.iter().find(|stream| stream.info.stream == number)
     }
 
-    /// The numbers of all of them.
+    /// All their numbers.
     #[cfg(feature = "bench")]
     pub(super) fn numbers(&self) -> Vec<u32> {
         self.0.iter().map(|stream| stream.info.stream).collect()
     }
 
-    /// How many of them live.
+    /// The number of live ones.
     pub(super) fn live(&self) -> u32 {
         self.0.iter().filter(|stream| !stream.feed.is_ended()).count() as u32
     }
 
-    /// Adds one that began.
+    /// Adds a new stream.
     pub(super) fn add(&mut self, stream: Arc<Stream>) {
         self.0.push(stream);
         let ended = self.0.iter().filter(|stream| stream.feed.is_ended()).count();
@@ -44,7 +44,7 @@ impl OwnStreams {
         });
     }
 
-    /// Forgets those of a name.
+    /// Forgets those with this name.
     pub(super) fn forget(&mut self, name: &StreamName) {
         self.0.retain(|stream| stream.info.name != *name);
     }

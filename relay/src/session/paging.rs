@@ -19,19 +19,19 @@ impl Seat {
         self.pages.get_or_insert_default()
     }
 
-    /// A list is to be sent by and by. An error says why the connection must close.
+    /// Queues a list to be sent in pages. An error is the reason why the connection must close.
     pub(super) fn send_rest(&mut self, rest: Box<Rest>) -> Result<(), Close> {
         self.pages().add_rest(rest)
     }
 
-    /// Begins to read streams, as many as are sent at a time; the others follow.
+    /// Begins to read streams, as many as are sent at once; the others follow.
     pub(super) fn attach_some(
         &mut self,
         streams: impl IntoIterator<Item = FoundStream>,
     ) -> Vec<Subscribed> {
         let mut streams = streams.into_iter();
         let some = self.attach_page(&mut streams);
-        // Nothing is allocated for what is not there.
+        // Nothing is allocated for an empty list.
         if let Some(next) = streams.next() {
             self.pages().add_found(std::iter::once(next).chain(streams));
         }
@@ -52,7 +52,7 @@ impl Seat {
         page
     }
 
-    /// Puts the next page into the outbox, if the peer has taken the one before. Whether there are more.
+    /// Adds the next page to the outbox, if the peer has read the previous one. Returns whether there are more.
     pub(super) fn turn_page(&mut self, outbox: &mut Outbox) -> bool {
         let Some(mut pages) = self.pages.take() else { return false };
         if !pages.is_taken(outbox) {
@@ -63,7 +63,7 @@ impl Seat {
         let sent = !frames.is_empty();
         frames.into_iter().for_each(|frame| outbox.push(frame));
         pages.given(outbox);
-        // What was found meanwhile lies there, too.
+        // What was found meanwhile is there, too.
         if let Some(newer) = self.pages.take() {
             pages.append(*newer);
         }
@@ -81,7 +81,7 @@ impl Seat {
         }
         while let Some(rest) = pages.rest() {
             match self.room.page(&self.me.member.user, self.id, rest) {
-                // Of what one page is about nothing may be left by now.
+                // What a page is about may have vanished by now.
                 Some(frames) if frames.is_empty() => {}
                 Some(frames) => return frames,
                 None => pages.rest_ended(),

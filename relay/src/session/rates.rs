@@ -1,4 +1,4 @@
-//! How often and how much a member asks and publishes.
+//! How often and how much a member may request and publish.
 
 use std::{
     num::NonZero,
@@ -11,16 +11,16 @@ use stagedoor_wire::{
     rate::{Bucket, Rate},
 };
 
-/// Whether a refusal for its rate closes the connection, or what the member learns of it.
+/// Whether a refusal for the rate closes the connection, or what the member is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Throttled {
-    /// `rate_refusals_max` were refused.
+    /// `rate_refusals_max` refusals.
     TooOften,
     /// Refused.
     Once {
         /// When to try again.
         retry_ms: u64,
-        /// Whether an event says so too: once a second.
+        /// Whether an event says so too; once per second.
         says_so: bool,
     },
 }
@@ -36,7 +36,7 @@ pub(super) struct Rates {
 }
 
 impl Rates {
-    /// Nothing was asked yet.
+    /// No request yet.
     pub(super) fn new(limits: &Limits, grants: &Grants, now: Instant) -> Self {
         Self {
             requests: Bucket::full(request_rate(limits), now),
@@ -47,7 +47,7 @@ impl Rates {
         }
     }
 
-    /// Counts a request of `bytes` bytes. An error says how long to wait.
+    /// Counts a request of `bytes` bytes. An error is how long to wait.
     pub(super) fn request(
         &mut self,
         bytes: usize,
@@ -58,7 +58,7 @@ impl Rates {
         self.bytes.take_many(bytes, byte_rate(limits), now)
     }
 
-    /// Counts a message. An error says how long to wait.
+    /// Counts a message. An error is how long to wait.
     pub(super) fn send(
         &mut self,
         limits: &Limits,
@@ -88,7 +88,7 @@ impl Rates {
     }
 }
 
-/// `sends_per_s`, or less where the role's `caps.messages_per_s` says so.
+/// `sends_per_s`, or less if the role's `caps.messages_per_s` says so.
 fn send_rate(limits: &Limits, grants: &Grants) -> Rate {
     let cap = grants.caps.messages_per_s.map_or(u32::MAX, NonZero::get);
     Rate { per_s: limits.sends_per_s.min(cap), burst: limits.sends_burst.min(cap) }
@@ -102,22 +102,22 @@ fn request_rate(limits: &Limits) -> Rate {
     Rate { per_s: limits.requests_per_s, burst: limits.requests_burst }
 }
 
-/// The bytes that a member publishes, against `caps.bytes_per_s`. A second's worth may come at once.
+/// A member's published bytes, against `caps.bytes_per_s`. One second's worth may come at once.
 #[derive(Debug)]
 pub(super) struct Pacing {
-    /// Until when nothing is read.
+    /// Until when reading is paused.
     paused: Option<Instant>,
-    /// Until when what was published is within the rate.
+    /// Until when what was published exceeds the rate.
     paid_until: Instant,
 }
 
 impl Pacing {
-    /// Nothing was published yet.
+    /// Nothing published yet.
     pub(super) fn new(now: Instant) -> Self {
         Self { paused: None, paid_until: now }
     }
 
-    /// Until when nothing is read, because the member published faster than its role may.
+    /// Until when reading is paused, because the member published faster than its role allows.
     pub(super) fn paused(&self) -> Option<Instant> {
         self.paused
     }
@@ -133,7 +133,7 @@ impl Pacing {
         self.paused = free_at.or(self.paused);
     }
 
-    /// Ends a pause that is over; whether one was.
+    /// Ends an expired pause; returns whether there was one.
     pub(super) fn resume(&mut self, now: Instant) -> bool {
         self.paused.take_if(|until| *until <= now).is_some()
     }

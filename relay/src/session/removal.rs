@@ -1,6 +1,5 @@
-//! A user removed from a room so that it does not come back: by a kick or a ban, of a member or of the API.
-//! The doors refuse its tokens from the decision on; its seats are closed, and the caller is answered,
-//! when that is stored.
+//! Removes a user from a room so that it cannot return: a kick or a ban, by a member or the API. The doors refuse its
+//! tokens from the decision on; its seats are closed, and the caller is answered, when that is stored.
 
 use std::{collections::HashSet, sync::Arc};
 
@@ -12,7 +11,7 @@ use crate::{
     shared::{Shared, of_token},
 };
 
-/// A removal that was decided.
+/// A decided removal.
 pub(crate) struct Removal {
     shared: Arc<Shared>,
     room: Arc<Room>,
@@ -22,7 +21,7 @@ pub(crate) struct Removal {
     what: What,
 }
 
-/// A removal that is stored.
+/// A stored removal.
 pub(crate) struct StoredRemoval {
     shared: Arc<Shared>,
     room: Arc<Room>,
@@ -33,14 +32,14 @@ pub(crate) struct StoredRemoval {
 
 /// What is revoked.
 enum What {
-    /// The tokens of the seats that the user had then.
+    /// The tokens of the user's seats at that time.
     Seats { seats: Vec<u64>, jtis: HashSet<String> },
-    /// Whatever token comes.
+    /// All tokens of the user.
     User,
 }
 
 impl Removal {
-    /// A kick. `None` if the user is not there.
+    /// A kick. `None` if the user is not in the room.
     pub(crate) fn kick(shared: &Arc<Shared>, room: &Arc<Room>, user: &str, by: By) -> Option<Self> {
         let members = room.seats(user);
         if members.is_empty() {
@@ -53,7 +52,7 @@ impl Removal {
         Some(Self::new(shared, room, (user, by), revocations, What::Seats { seats, jtis }))
     }
 
-    /// A ban, for `for_s` seconds, or for good.
+    /// A ban, for `for_s` seconds, or without an end.
     pub(crate) fn ban(
         shared: &Arc<Shared>,
         room: &Arc<Room>,
@@ -86,7 +85,7 @@ impl Removal {
         Self { shared, room, user: user.into(), by, storing, what }
     }
 
-    /// Waits until it is stored. An error says that it cannot be: then nothing was done.
+    /// Waits until it is stored. An error means that it cannot be stored, and nothing was done.
     pub(crate) async fn stored(self) -> Result<StoredRemoval, BusError> {
         let Self { shared, room, user, by, storing, what } = self;
         storing.await?.keep();
@@ -95,7 +94,7 @@ impl Removal {
 }
 
 impl StoredRemoval {
-    /// Closes the seats. An error says that not all that follows of it can be stored.
+    /// Closes the seats. An error means that not all of its consequences can be stored.
     pub(crate) async fn carry_out(self) -> Result<(), BusError> {
         let Self { shared, room, user, by, what } = self;
         let later = match &what {
@@ -115,7 +114,7 @@ impl StoredRemoval {
     }
 }
 
-/// Closes the seats that were meant, and those that their tokens opened since. The tokens by which they were
+/// Closes the intended seats, and those that their tokens have opened since. Returns the tokens by which they were
 /// renewed meanwhile.
 fn evict(
     shared: &Shared,
@@ -124,8 +123,7 @@ fn evict(
     seats: &[u64],
     jtis: &HashSet<String>,
 ) -> HashSet<String> {
-    // Before the seats are looked for: a login by a ticket that is under way looks whether that is good still once
-    // it has its seat.
+    // Before the seats are looked for: a login in progress with a ticket checks the ticket again once it has its seat.
     jtis.iter().for_each(|jti| shared.tickets.forget(room.app, jti));
     let mut later = HashSet::new();
     for member in room.seats(user) {

@@ -1,5 +1,5 @@
-//! A new token for the same seat. The door decides, as at a login; then the seat goes on with what the new
-//! token says: at once, or, with a token that is good for once, when its use is stored.
+//! A new token for the same seat. The door decides, as for a login; then the seat continues with the new token: at once
+//! or, with a one-time token, when its use is stored.
 
 use std::{sync::Arc, time::Duration};
 
@@ -27,10 +27,10 @@ use crate::{
     shared::{Shared, nonce},
 };
 
-/// How long a refusal waits for a token that was used up for nothing to be good again.
+/// How long a refusal waits until a token that was used in vain is valid again.
 const LIFT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The answer, where no proof is asked for.
+/// The answer, if no proof is requested.
 fn plain(denied: Denied) -> Box<Refusal> {
     Box::new(denied.refusal(None))
 }
@@ -44,14 +44,14 @@ struct Renewal {
     id: u64,
     token: Arc<SeatToken>,
     roles: Arc<Roles>,
-    /// Of a token that is good for once.
+    /// The use of a one-time token.
     begun: Option<Use>,
 }
 
 impl Requester {
-    /// The answer; none if it comes later.
+    /// The answer; `None` if it comes later.
     pub(super) fn renew(&mut self, renew: &Renew) -> Result<Option<Bytes>, Box<Refusal>> {
-        // Whatever comes of it: a nonce is good for one try.
+        // Whatever the result: a nonce is valid for one attempt.
         let asked = self.nonce.take();
         let (renewal, storing) = match self.admit(renew, asked.as_deref()) {
             Ok(admitted) => admitted,
@@ -76,7 +76,7 @@ impl Requester {
         let later = self.later(renew.id);
         tokio::spawn(async move {
             if let Some(before) = before {
-                // It says that it is done by going away.
+                // It signals its end by being dropped.
                 let _ = before.await;
             }
             let answer = match storing {
@@ -89,7 +89,7 @@ impl Requester {
         Ok(None)
     }
 
-    /// Asks the door, and begins to use up a token that is good for once.
+    /// Passes the door, and begins the use of a one-time token.
     fn admit(
         &self,
         renew: &Renew,
@@ -131,7 +131,7 @@ impl Requester {
 }
 
 impl Renewal {
-    /// Waits until the token's use is stored. One that opened nothing is good again.
+    /// Waits until the token's use is stored. A token that opened nothing becomes valid again.
     async fn carry_out_stored(self, storing: Storing) -> Result<Bytes, Denied> {
         let Ok(stored) = storing.await else { return Err(self.refuse(Denied::Store)) };
         match self.carry_out() {
@@ -140,14 +140,14 @@ impl Renewal {
                 Ok(answer)
             }
             Err(denied) => {
-                // Where the store takes nothing any more, the refusal does not wait for it.
+                // If the store no longer accepts anything, the refusal does not wait for it.
                 let _ = timeout(LIFT_TIMEOUT, stored.lift()).await;
                 Err(denied)
             }
         }
     }
 
-    /// Reports that it is refused, while the seat is there: nothing is reported of a seat that is gone.
+    /// Reports a refusal while the seat exists: nothing is reported about a seat that is gone.
     fn refuse(&self, denied: Denied) -> Denied {
         let Self { shared, room, user, seat, token, .. } = self;
         match room.sitting(user, *seat) {
@@ -177,7 +177,7 @@ impl Renewal {
             shared.evict(room, &me, denied.close());
             return Err(denied);
         }
-        shared.bus.tell(BusEvent::Renewed {
+        shared.bus.emit(BusEvent::Renewed {
             app: room.app_life(),
             room: room.name.clone(),
             user: user.clone(),
@@ -195,14 +195,14 @@ impl Renewal {
     }
 }
 
-/// Counts and tells of a refused renewal of a seat.
+/// Counts and reports a refused renewal.
 fn refused(shared: &Shared, room: &Room, me: &Occupant, new_jti: Option<Text>, denied: Denied) {
     shared.metrics.logins_refused.one(denied.code());
     tracing::info!(
         name: "refused", code = denied.code(), app = room.app.0, room = &*room.name, user = &*me.user,
         jti = &*me.token.jti, new_jti = new_jti.as_deref(), peer = &*me.peer, "renewal refused"
     );
-    shared.bus.tell(BusEvent::RenewRefused {
+    shared.bus.emit(BusEvent::RenewRefused {
         code: denied.code().into(),
         app: room.app_life(),
         room: room.name.clone(),

@@ -12,14 +12,14 @@ use stagedoor_wire::{
 
 use crate::{door::Denied, log::encode};
 
-/// A refusal with a code and a text, no more.
+/// A refusal with only a code and a text.
 pub(crate) fn refusal(code: ErrorCode, message: impl Into<String>) -> Box<Refusal> {
     Box::new(Refusal::new(code.as_str(), message))
 }
 
-/// The refusal of what a rule of the member's grants does not allow.
+/// The refusal for a rule of the member's grants.
 pub(super) fn denied(rule: Rule) -> Box<Refusal> {
-    let message = format!("the rule `{}` of the member's grants does not allow it", rule.name());
+    let message = format!("the rule `{}` of the member's grants does not allow this", rule.name());
     Box::new(Refusal {
         code: Cow::Borrowed(rule.code()),
         rule: Some(Cow::Borrowed(rule.name())),
@@ -27,7 +27,7 @@ pub(super) fn denied(rule: Rule) -> Box<Refusal> {
     })
 }
 
-/// The refusal of a role that has no seat left.
+/// The refusal for a role that has reached its maximum of members.
 pub(super) fn role_full() -> Box<Refusal> {
     refusal(ErrorCode::RoleFull, Denied::RoleFull.to_string())
 }
@@ -42,7 +42,7 @@ pub(crate) fn refused(id: Option<u64>, refusal: Refusal) -> Bytes {
     encode::json(&Reply::<Done> { re: id, outcome: Outcome::Error(refusal) })
 }
 
-/// The codes are of a closed set, so that metrics may carry them.
+/// The codes come from a closed set, so metrics may carry them.
 pub(super) fn label(code: &str) -> &'static str {
     ErrorCode::ALL
         .iter()

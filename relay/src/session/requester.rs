@@ -1,4 +1,4 @@
-//! The member as it makes requests: its seat, and what each kind of request goes by.
+//! The member that makes a request: its seat, and what its requests need.
 
 use std::sync::Arc;
 
@@ -21,9 +21,9 @@ use crate::{
 pub(crate) struct Requester {
     pub(super) seat: Seat,
     pub(super) shared: Arc<Shared>,
-    /// What the proof of a renewal must contain, once that was asked for.
+    /// The nonce that the proof of a renewal must contain, if one was requested.
     pub(super) nonce: Option<Box<str>>,
-    /// Ends with the last renewal that waits for the store.
+    /// Dropped with the last renewal that waits for the store.
     pub(super) renewing: Option<oneshot::Receiver<()>>,
 }
 
@@ -40,14 +40,14 @@ impl Requester {
         }
     }
 
-    /// Whether a field of a request, which is a level of its own, goes no deeper than it may: all else of a
-    /// request has a form.
+    /// Whether a field of a request, itself one level deep, stays within the depth limit; the rest of a request has a
+    /// fixed form.
     pub(super) fn check_depth(&self, json: &RawValue) -> Result<(), Box<Refusal>> {
         let depth_max = self.shared.limits.json_depth_max.saturating_sub(1);
         if is_within(json.get().as_bytes(), depth_max) {
             return Ok(());
         }
-        Err(refusal(ErrorCode::TooLarge, "the request goes deeper than `json_depth_max`"))
+        Err(refusal(ErrorCode::TooLarge, "the request is nested deeper than `json_depth_max`"))
     }
 
     /// A role of the app.
@@ -57,14 +57,13 @@ impl Requester {
         roles.get(name).cloned().ok_or_else(unknown)
     }
 
-    /// Where the answer to a request goes that comes when something is stored.
+    /// The destination of an answer that comes when something is stored.
     pub(super) fn later(&self, id: u64) -> LaterAnswer {
         LaterAnswer { shared: self.shared.clone(), inbox: self.seat.inbox.clone(), id }
     }
 }
 
-/// An answer that comes when what was asked for is stored. The connection goes on meanwhile, and may be gone by
-/// then.
+/// An answer that comes when the request is stored. The connection continues meanwhile, and may be gone by then.
 pub(super) struct LaterAnswer {
     shared: Arc<Shared>,
     inbox: Arc<Inbox>,
@@ -72,7 +71,7 @@ pub(super) struct LaterAnswer {
 }
 
 impl LaterAnswer {
-    /// Answers.
+    /// Sends the answer.
     pub(super) fn send(self, answer: Result<Bytes, Box<Refusal>>) {
         let Self { shared, inbox, id } = self;
         let frame = answer.unwrap_or_else(|refusal| {

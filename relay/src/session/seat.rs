@@ -22,12 +22,12 @@ use crate::{
     shared::Shared,
 };
 
-/// The seat. In this order, since what every turn looks at lies together.
+/// The seat. Field order matters: what every turn needs lies together.
 #[repr(C)]
 pub(crate) struct Seat {
-    /// Cursors that may be read on, in turn.
+    /// Cursors with more to read, in turn.
     pub(super) ready: VecDeque<u32>,
-    /// What is still to be sent of long lists; most have none.
+    /// The parts of long lists not yet sent; usually empty.
     pub(super) pages: Option<Box<ListPages>>,
     pub(super) cursors: Cursors,
     pub(super) shared: Arc<Shared>,
@@ -39,7 +39,7 @@ pub(crate) struct Seat {
     pub(super) subscriptions: Subscriptions,
     pub(super) own: OwnStreams,
     pub(super) app: AppId,
-    /// Why the seat is given up, once that is known.
+    /// Why the seat is given up, once known.
     pub(super) reason: &'static str,
 }
 
@@ -64,12 +64,12 @@ impl Seat {
         &self.me.grants
     }
 
-    /// Says why the seat will be given up.
+    /// Sets why the seat will be given up.
     pub(crate) fn ends_for(&mut self, reason: &'static str) {
         self.reason = reason;
     }
 
-    /// Changes the grants of the member itself, with the app's roles as they are now.
+    /// Changes the grants of the member itself, with the app's present roles.
     pub(crate) fn change_grants(&self, change: &GrantChange) -> Result<Arc<Occupant>, ChangeError> {
         self.shared.change_grants_of(&self.room, &self.me.member.user, self.id, change)
     }
@@ -82,7 +82,7 @@ impl Seat {
         Ok(stream)
     }
 
-    /// Ends a stream of the member's at its own wish: later frames of it are the member's fault.
+    /// Ends one of the member's streams at its own request: later frames of it are the member's fault.
     pub(crate) fn unpublish(&mut self, name: &StreamName) -> bool {
         let done = self.room.unpublish(name, self.id);
         if done {
@@ -91,7 +91,7 @@ impl Seat {
         done
     }
 
-    /// The member's own stream of this number, also one that ended.
+    /// The member's own stream with this number, even if it has ended.
     #[inline]
     pub(crate) fn own(&self, number: u32) -> Option<&Arc<Stream>> {
         self.own.get(number)
@@ -103,12 +103,12 @@ impl Seat {
         self.own.numbers()
     }
 
-    /// How many streams of the member's live.
+    /// The number of the member's live streams.
     pub(crate) fn live(&self) -> u32 {
         self.own.live()
     }
 
-    /// Begins to read a stream, if a subscription wants it and the grants allow it.
+    /// Begins to read a stream, if a subscription matches it and the grants allow it.
     pub(super) fn attach(
         &mut self,
         stream: Arc<Stream>,

@@ -1,4 +1,4 @@
-//! Requests about streams: publish, subscribe, and their opposites.
+//! Requests about streams: publish, unpublish, subscribe, unsubscribe.
 
 use bytes::Bytes;
 use stagedoor_token::{Action, Grants, Pattern, Rule};
@@ -15,19 +15,22 @@ use super::{
 };
 use crate::{
     log::stream::Wish,
-    room::{PublishError, Publishing, grant_kind},
+    room::{PublishError, Publishing},
 };
 
 fn patterns(texts: &[String]) -> Result<Vec<Pattern>, Box<Refusal>> {
     let invalid = |_| {
-        refusal(ErrorCode::RequestInvalid, "a pattern is a name, or a prefix followed by one `*`")
+        refusal(
+            ErrorCode::RequestInvalid,
+            "a pattern must be a name, or a prefix followed by one `*`",
+        )
     };
     texts.iter().map(|text| text.parse::<Pattern>().map_err(invalid)).collect()
 }
 
 impl Requester {
     pub(super) fn publish(&mut self, publish: request::Publish) -> Result<Bytes, Box<Refusal>> {
-        let kind = grant_kind(publish.kind);
+        let kind = publish.kind;
         let live = self.seat.live();
         self.allow(&Action::Publish { stream: &publish.stream, kind, live })?;
         let limits = &self.shared.limits;
@@ -40,7 +43,7 @@ impl Requester {
         if self.shared.memory.is_full(self.shared.clock.now_ms()) {
             return Err(refusal(
                 ErrorCode::MemoryExceeded,
-                "the relay has as much memory as it may",
+                "the relay has reached its memory limit; try again later",
             ));
         }
         let publishing = Publishing {
@@ -53,11 +56,12 @@ impl Requester {
         };
         let stream = self.seat.publish(publishing).map_err(|error| match error {
             PublishError::Exists => {
-                refusal(ErrorCode::StreamExists, "another member publishes that name")
+                refusal(ErrorCode::StreamExists, "another member publishes a stream with this name")
             }
-            PublishError::Full => {
-                refusal(ErrorCode::StreamsExceeded, "the room has `streams_per_room_max` streams")
-            }
+            PublishError::Full => refusal(
+                ErrorCode::StreamsExceeded,
+                "the room already has `streams_per_room_max` streams",
+            ),
             PublishError::Gone => refusal(ErrorCode::PublishDenied, "the member's seat is gone"),
             PublishError::Denied(rule) => denied(rule),
         })?;
@@ -99,7 +103,7 @@ impl Requester {
         if self.seat.unpublish(&unpublish.stream) {
             return Ok(ok(unpublish.id, Done {}));
         }
-        Err(refusal(ErrorCode::StreamUnknown, "the member publishes no stream of that name"))
+        Err(refusal(ErrorCode::StreamUnknown, "the member publishes no stream with this name"))
     }
 
     pub(super) fn unsubscribe(
@@ -112,11 +116,11 @@ impl Requester {
 }
 
 fn too_many_subscriptions() -> Box<Refusal> {
-    let message = "a member has at most `subscriptions_per_member_max` subscriptions";
+    let message = "a member may have at most `subscriptions_per_member_max` subscriptions";
     refusal(ErrorCode::SubscriptionsExceeded, message)
 }
 
-/// Whether a pattern could find a stream that these grants open.
+/// Whether a pattern could match a stream that these grants allow.
 fn could_open(grants: &Grants, pattern: &Pattern) -> Result<(), Rule> {
     let overlaps = |allowed: &Pattern| {
         pattern.within(allowed) || allowed.within(pattern) || pattern.matches(allowed.as_str())

@@ -1,4 +1,4 @@
-//! A seat subscribes to streams, and takes subscriptions back.
+//! A seat subscribes to streams, and unsubscribes.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -13,14 +13,14 @@ use super::seat::Seat;
 use crate::log::stream::Stream;
 
 impl Seat {
-    /// How many subscriptions there would be with these.
+    /// The number of subscriptions including these.
     pub(super) fn subscriptions_with(&self, patterns: &[Pattern]) -> usize {
         let new = patterns.iter().filter(|pattern| !self.subscriptions.contains(pattern)).count();
         self.subscriptions.len() + new
     }
 
-    /// Adds patterns. Returns the streams that match now and that the grants open, each with its place, as many as
-    /// are sent at a time. `out` takes the events that came before, which introduce their publishers too.
+    /// Adds patterns. Returns the matching streams that the grants allow, each with its position, as many as are sent
+    /// at once. Earlier events, which also introduce their publishers, go to `out`.
     pub(crate) fn subscribe(
         &mut self,
         patterns: Vec<Pattern>,
@@ -28,7 +28,7 @@ impl Seat {
         mut out: impl FnMut(Bytes),
     ) -> Vec<Subscribed> {
         let (live, dues) = self.room.subscribe(self.id, &self.inbox, &patterns);
-        // What came meanwhile may have led to another view.
+        // What came meanwhile may have switched the view.
         let read = self.refresh(&mut out);
         let read = read.and_then(|()| self.read_before(dues.of(self.events.log()), &mut out));
         if let Err(close) = read {
@@ -49,7 +49,7 @@ impl Seat {
         self.attach_some(live.into_iter().map(with_cursor))
     }
 
-    /// Takes patterns back; cursors that no pattern holds any more end.
+    /// Removes patterns; cursors that no pattern matches any more end.
     pub(crate) fn unsubscribe(&mut self, patterns: &[Pattern]) {
         self.room.unsubscribe(self.id, patterns);
         let removed: Vec<&Pattern> =

@@ -1,5 +1,5 @@
-//! What a seat subscribes to, and which of its cursors a pattern covers. CursorNames are found by text, so that one
-//! subscription costs the same among thousands as among few. Knows no grants.
+//! A seat's subscriptions, and which of its cursors they match. Names are looked up by text, so that one subscription
+//! costs the same among thousands as among few. Knows no grants.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -10,27 +10,27 @@ use stagedoor_wire::name::StreamName;
 #[derive(Debug, Default)]
 pub(crate) struct Subscriptions {
     exact: HashSet<Pattern>,
-    /// By what comes before their `*`.
+    /// By the text before their `*`.
     prefixes: HashMap<Box<str>, Pattern>,
 }
 
-/// What comes before a pattern's `*`.
+/// The text before a pattern's `*`.
 fn prefix(pattern: &Pattern) -> &str {
     pattern.as_str().trim_end_matches('*')
 }
 
 impl Subscriptions {
-    /// How many.
+    /// The number of patterns.
     pub(crate) fn len(&self) -> usize {
         self.exact.len() + self.prefixes.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are no patterns.
     pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Whether this very pattern is among them.
+    /// Whether exactly this pattern is among them.
     pub(crate) fn contains(&self, pattern: &Pattern) -> bool {
         if pattern.is_exact() {
             self.exact.contains(pattern)
@@ -39,12 +39,12 @@ impl Subscriptions {
         }
     }
 
-    /// Whether one of them stands for `name`. Costs no more than the name is long, however many there are.
+    /// Whether one of them matches `name`. The cost depends on the name's length, not on their number.
     pub(crate) fn has(&self, name: &StreamName) -> bool {
         let any = if self.prefixes.len() <= name.len() {
             self.prefixes.values().any(|prefix| prefix.matches(name))
         } else {
-            // CursorNames are ASCII.
+            // Names are ASCII.
             (0..=name.len()).any(|end| self.prefixes.contains_key(&name[..end]))
         };
         any || self.names(name)
@@ -55,7 +55,7 @@ impl Subscriptions {
         name.parse::<Pattern>().is_ok_and(|pattern| self.exact.contains(&pattern))
     }
 
-    /// Adds one; `false` if it is there already.
+    /// Adds a pattern; `false` if it exists already.
     pub(crate) fn add(&mut self, pattern: Pattern) -> bool {
         if pattern.is_exact() {
             return self.exact.insert(pattern);
@@ -63,7 +63,7 @@ impl Subscriptions {
         self.prefixes.insert(prefix(&pattern).into(), pattern).is_none()
     }
 
-    /// Takes one back; `false` if it is not there.
+    /// Removes a pattern; `false` if it does not exist.
     pub(crate) fn remove(&mut self, pattern: &Pattern) -> bool {
         if pattern.is_exact() {
             return self.exact.remove(pattern);
@@ -71,14 +71,14 @@ impl Subscriptions {
         self.prefixes.remove(prefix(pattern)).is_some()
     }
 
-    /// Each of them.
+    /// All patterns.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Pattern> {
         self.exact.iter().chain(self.prefixes.values())
     }
 }
 
-/// The streams of a seat's cursors, by name and number: one that ended and is not read to its end may have
-/// the name of a later one.
+/// The streams of a seat's cursors, by name and number: a stream that ended but is not read completely may have the
+/// same name as a later one.
 #[derive(Debug, Default)]
 pub(crate) struct CursorNames(BTreeSet<(StreamName, u32)>);
 
@@ -91,17 +91,17 @@ impl CursorNames {
         self.0.remove(&(name, number));
     }
 
-    /// Each of them.
+    /// All of them.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &(StreamName, u32)> {
         self.0.iter()
     }
 
-    /// Those that a pattern stands for; looks at no others.
+    /// Those that a pattern matches; looks at no others.
     pub(crate) fn covered<'a>(
         &'a self,
         pattern: &'a Pattern,
     ) -> impl Iterator<Item = &'a (StreamName, u32)> {
-        // None for `*`, which stands for all.
+        // `None` for `*`, which matches all.
         let first = StreamName::new(prefix(pattern)).ok().map(|name| (name, 0));
         let from = first.map_or(std::ops::Bound::Unbounded, std::ops::Bound::Included);
         let range = self.0.range((from, std::ops::Bound::Unbounded));
@@ -165,7 +165,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_subscriptions_and_covered_is_what_the_patterns_match(
+        fn lookups_agree_with_matching_every_pattern(
             texts in prop::collection::hash_set("[ab.]{0,3}\\*|[ab.]{1,3}", 0..16),
             streams in prop::collection::vec("[ab.]{1,4}", 0..12),
         ) {

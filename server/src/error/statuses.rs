@@ -1,6 +1,6 @@
-//! The codes of the API's own, each with its status.
+//! The API's own codes, each with its status.
 
-/// Every code of the API's own, by its status. `role_unknown` is 422 where it is a claim of a token.
+/// Every code of the API's own, by status. `role_unknown` is 422 where it concerns a token's claim.
 pub(crate) const STATUSES: &[(u16, &[&str])] = &[
     (
         400,

@@ -1,4 +1,4 @@
-//! What the relay tells, as records. Pure.
+//! Converts the relay's events to records. Pure.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -7,7 +7,7 @@ use stagedoor_bus::{Actor, AppLife, Event, Target, Text};
 use super::repeats::Class;
 use crate::{record::Record, store::revocations::RevocationRow};
 
-/// When records are made, and the words that most of them hold: each is made once, since there are few.
+/// The time of the records, and the texts that most of them share: each is made once, since there are few.
 #[derive(Default)]
 pub(super) struct Words {
     pub(super) at_ms: i64,
@@ -51,7 +51,7 @@ impl Words {
         }
     }
 
-    /// An event as a record, and how it is told whether it is a repeat.
+    /// An event as a record, and the rule by which it counts as a repeat.
     pub(super) fn of_event(&mut self, event: Event) -> (Record, Class) {
         match event {
             Event::Seated { app, room, user, role, jti, peer } => {
@@ -108,7 +108,7 @@ impl Words {
     }
 }
 
-/// What a record of a room says of whom.
+/// The room, user, role and token of a record.
 #[derive(Default)]
 struct About {
     by: Option<Actor>,
@@ -129,7 +129,7 @@ impl About {
     }
 }
 
-/// The record of something that was done with a revocation.
+/// The record of an act on a revocation.
 pub(crate) fn of_revocation(record: Record, row: &RevocationRow) -> Record {
     let entry = &row.entry;
     let record = record.detail(&format!("generation={}", entry.generation));

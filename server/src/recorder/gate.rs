@@ -1,12 +1,12 @@
-//! Whether the trail may grow. Shut, what must be recorded is refused, and what the relay tells is counted;
-//! no seat depends on it.
+//! Decides whether the trail may grow. While it is shut, acts that must be recorded are refused and the relay's events
+//! are only counted; seats are not affected.
 
 use std::{
     path::Path,
     sync::atomic::{AtomicBool, Ordering},
 };
 
-/// Open as long as nothing shuts it.
+/// Open as long as there is no reason to shut it.
 #[derive(Debug, Default)]
 pub(crate) struct Gate {
     is_disk_low: AtomicBool,
@@ -19,33 +19,33 @@ impl Gate {
         !self.is_disk_low.load(Ordering::Relaxed) && !self.is_overfull.load(Ordering::Relaxed)
     }
 
-    /// Notes whether the disk has less than `disk_free_bytes_min`.
+    /// Sets whether the disk has less than `disk_free_bytes_min` free.
     pub(crate) fn disk_is_low(&self, is_low: bool) {
         let was_low = self.is_disk_low.swap(is_low, Ordering::Relaxed);
         match (was_low, is_low) {
             (false, true) => tracing::error!(
-                "the disk has less than `disk_free_bytes_min`: what must be recorded is refused"
+                "the disk has less than `disk_free_bytes_min` free: acts that must be recorded are refused"
             ),
-            (true, false) => tracing::warn!("the disk has room again"),
+            (true, false) => tracing::warn!("the disk has enough free space again"),
             _ => {}
         }
     }
 
-    /// Notes whether the trail is far over its bound because nothing can be deleted.
+    /// Sets whether the trail is far over its bound because nothing can be deleted.
     pub(super) fn trail_is_overfull(&self, is_overfull: bool) {
         let was_overfull = self.is_overfull.swap(is_overfull, Ordering::Relaxed);
         match (was_overfull, is_overfull) {
             (false, true) => tracing::error!(
-                "the audit trail is over `audit_bytes_max` and nothing of it can be deleted: \
-                 what must be recorded is refused"
+                "the audit trail is over `audit_bytes_max` and nothing can be deleted from it: \
+                 acts that must be recorded are refused"
             ),
-            (true, false) => tracing::warn!("the audit trail has room again"),
+            (true, false) => tracing::warn!("the audit trail is within its bound again"),
             _ => {}
         }
     }
 }
 
-/// Bytes that are free for this process where a folder lies; `None` if the system does not say.
+/// Free bytes for this process on a folder's disk; `None` if the system does not say.
 pub(super) fn free_bytes(folder: &Path) -> Option<u64> {
     let found = rustix::fs::statvfs(folder).ok()?;
     Some(found.f_bavail.saturating_mul(found.f_frsize))

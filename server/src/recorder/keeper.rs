@@ -1,4 +1,4 @@
-//! Keeps the trail within its bounds: by age, by bytes, and by the room that the disk has left.
+//! Keeps the trail within its bounds: age, bytes, and free space on the disk.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -11,15 +11,15 @@ use crate::{
     store::{Store, StoreError},
 };
 
-/// How often the disk's free room is looked at.
+/// How often the disk's free space is checked.
 const DISK_INTERVAL: Duration = Duration::from_secs(1);
-/// How often the trail's age and size are looked at, and the writer's pages are let go of.
+/// How often the trail's age and size are checked, and the writer's page cache is emptied.
 const PRUNE_INTERVAL: Duration = Duration::from_secs(10);
-/// Records that are deleted at a time.
+/// Records deleted per transaction.
 const PRUNE_ROWS: u32 = 1_000;
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
-/// How long and how large the trail may be.
+/// The trail's bounds.
 #[derive(Clone, Debug)]
 pub(crate) struct Bounds {
     folder: PathBuf,
@@ -38,7 +38,7 @@ impl Bounds {
         }
     }
 
-    /// Above this nothing more is recorded: a part over the bound, since what is deleted lags behind a little.
+    /// Above this, recording stops. It is somewhat over the bound because deletion lags behind.
     fn overfull_bytes(&self) -> u64 {
         self.bytes_max.saturating_add(self.bytes_max / 8)
     }
@@ -49,29 +49,29 @@ impl Bounds {
     }
 }
 
-/// Keeps the bounds until it is aborted.
+/// Enforces the bounds until it is aborted.
 pub(crate) async fn keep(store: Store, gate: Arc<Gate>, bounds: Bounds, clock: Clock) {
     let mut prune_at = Instant::now();
     loop {
         gate.disk_is_low(bounds.is_disk_low());
         if Instant::now() >= prune_at {
             prune(&store, &gate, &bounds, clock.settled_ms()).await;
-            store.let_go_of_pages().await;
+            store.empty_cache().await;
             prune_at = Instant::now() + PRUNE_INTERVAL;
         }
         tokio::time::sleep(DISK_INTERVAL).await;
     }
 }
 
-/// Deletes what was too old at the settled time, or is too much, and shuts the gate if that cannot be done.
+/// Deletes records that are too old at the settled time, or too many, and shuts the gate if it cannot.
 async fn prune(store: &Store, gate: &Gate, bounds: &Bounds, settled_ms: u64) {
     match try_prune(store, bounds, settled_ms).await {
         Ok(records) => {
             gate.trail_is_overfull(false);
-            tracing::debug!(records, "old audit records deleted");
+            tracing::debug!(records, "deleted old audit records");
         }
         Err(error) => {
-            tracing::warn!(%error, "old audit records were not deleted");
+            tracing::warn!(%error, "could not delete old audit records");
             if let Ok(size) = store.trail_size().await {
                 gate.trail_is_overfull(size.bytes() > bounds.overfull_bytes());
             }
@@ -88,7 +88,7 @@ async fn try_prune(store: &Store, bounds: &Bounds, settled_ms: u64) -> Result<u6
         if deleted == 0 {
             break;
         }
-        // Whoever waits to write comes in between.
+        // Other writers get their turn in between.
         tokio::task::yield_now().await;
     }
     let mut size = store.trail_size().await?;

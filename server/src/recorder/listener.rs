@@ -1,5 +1,4 @@
-//! Takes what the relay tells and what the API refuses, and hands it in. What is repeated is counted on the
-//! way.
+//! Records the relay's events and the API's refusals, counting repeats.
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,9 +18,9 @@ use crate::{
     record::{Record, unix_ms},
 };
 
-/// Events that are made records of in one go.
+/// Events that are converted to records at once.
 const EVENTS_AT_ONCE_MAX: usize = 2_048;
-/// How long nobody looks for further events, so that in a storm not each of them wakes the listener.
+/// How long the listener pauses between events, so that a storm does not wake it for each of them.
 const EVENTS_PAUSE: Duration = Duration::from_millis(10);
 
 /// What it has to do with.
@@ -34,28 +33,28 @@ pub(crate) struct Listener {
     pub(crate) repeats: Repeats,
 }
 
-/// What was taken at once.
+/// What was received at once.
 #[derive(Default)]
-struct Taken {
+struct Received {
     events: Vec<Event>,
     refusals: Vec<Record>,
 }
 
 impl Listener {
-    /// Records until it is time to close and nothing waits any more.
+    /// Records until it is time to close and nothing is queued.
     pub(crate) async fn listen(mut self, mut closing: oneshot::Receiver<()>) {
-        let (mut taken, mut words) = (Taken::default(), Words::default());
+        let (mut received, mut words) = (Received::default(), Words::default());
         loop {
-            let goes_on = self.take(&mut taken, &mut closing).await;
+            let goes_on = self.receive(&mut received, &mut closing).await;
             let now = Instant::now();
-            let mut records = Vec::with_capacity(taken.events.len() + taken.refusals.len());
+            let mut records = Vec::with_capacity(received.events.len() + received.refusals.len());
             words.at_ms = unix_ms() as i64;
-            for event in taken.events.drain(..) {
+            for event in received.events.drain(..) {
                 let (record, class) = self.record_of(event, &mut words);
-                records.extend(self.repeats.take(record, class, now));
+                records.extend(self.repeats.add(record, class, now));
             }
-            for refusal in taken.refusals.drain(..) {
-                records.extend(self.repeats.take(refusal, Class::Refusal, now));
+            for refusal in received.refusals.drain(..) {
+                records.extend(self.repeats.add(refusal, Class::Refusal, now));
             }
             records.extend(self.repeats.ended(now));
             self.note_missed(self.refusals.take_missed(), &mut records);
@@ -69,13 +68,17 @@ impl Listener {
             if !goes_on {
                 return;
             }
-            // It ends at once when there is no time left.
+            // Ends at once when no time is left.
             let _ = timeout(EVENTS_PAUSE, closed(&mut closing)).await;
         }
     }
 
-    /// Waits for events, refusals, or the end of a window; `false` when it is time to close and all was taken.
-    async fn take(&mut self, taken: &mut Taken, closing: &mut oneshot::Receiver<()>) -> bool {
+    /// Waits for events, refusals, or the end of a window; `false` when it is time to close and the queues are empty.
+    async fn receive(
+        &mut self,
+        received: &mut Received,
+        closing: &mut oneshot::Receiver<()>,
+    ) -> bool {
         let Self { events, refusals, repeats, .. } = self;
         let window_ends = async {
             match repeats.next_end() {
@@ -85,18 +88,18 @@ impl Listener {
         };
         let is_open = !events.is_closed() || !events.is_empty();
         tokio::select! {
-            // In this order: what happened just before the end is recorded.
+            // Biased: events from just before the end are still recorded.
             biased;
-            _ = events.recv_many(&mut taken.events, EVENTS_AT_ONCE_MAX), if is_open => {}
-            _ = refusals.waiting.recv_many(&mut taken.refusals, EVENTS_AT_ONCE_MAX) => {}
+            _ = events.recv_many(&mut received.events, EVENTS_AT_ONCE_MAX), if is_open => {}
+            _ = refusals.waiting.recv_many(&mut received.refusals, EVENTS_AT_ONCE_MAX) => {}
             () = closed(closing) => return false,
             () = window_ends => {}
         }
-        // The others that are there, so that none waits behind a storm of the first.
-        while taken.refusals.len() < EVENTS_AT_ONCE_MAX
+        // The other queue as well, so that neither starves in a storm of the other.
+        while received.refusals.len() < EVENTS_AT_ONCE_MAX
             && let Ok(refusal) = refusals.waiting.try_recv()
         {
-            taken.refusals.push(refusal);
+            received.refusals.push(refusal);
         }
         true
     }
@@ -119,10 +122,10 @@ impl Listener {
     }
 }
 
-/// Waits until it is time to close; asked again it answers again.
+/// Waits until it is time to close; may be called again afterwards.
 pub(crate) async fn closed(closing: &mut oneshot::Receiver<()>) {
     if !closing.is_terminated() {
-        // The sender says it by going away.
+        // The sender signals by being dropped.
         let _ = closing.await;
     }
 }

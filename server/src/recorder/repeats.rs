@@ -1,5 +1,5 @@
-//! What one source repeats is written once and then counted. Pure: the time is given. Each event is in
-//! exactly one record: written by itself, or in the count of the record that is written when its window ends.
+//! Counts one source's repeats instead of writing each. Pure: the time is an argument. Each event is in exactly one
+//! record: its own, or the count that is written when its window ends.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -13,28 +13,28 @@ use tokio::time::Instant;
 
 use crate::{config::Config, record::Record};
 
-/// How events of a source are told apart.
+/// How a source's events are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Class {
-    /// Something that was refused: the source is whoever asked, whatever was asked of it.
+    /// A refusal: all refusals of the same source are repeats, whatever was asked.
     Refusal,
-    /// Something that was done: only the very same again is a repeat.
+    /// An act: only an identical one is a repeat.
     Act,
-    /// Something that is written each time.
+    /// An event that is always written.
     Single,
 }
 
-/// The events of a source in its window.
+/// The events of a source within its window.
 #[derive(Debug)]
 struct Tally {
     written: u32,
-    /// The last that was counted, for all of them; its count is theirs.
+    /// The last event counted, which carries the count of all.
     counted: Option<Box<Record>>,
-    /// When the first of them was, Unix milliseconds.
+    /// When the first of them happened, Unix milliseconds.
     first_ms: i64,
 }
 
-/// What is counted now.
+/// The windows that are open.
 #[derive(Debug)]
 pub(crate) struct Repeats {
     window: Duration,
@@ -43,9 +43,9 @@ pub(crate) struct Repeats {
     hashes: RandomState,
     refusals: HashMap<u64, Tally>,
     acts: HashMap<u64, Tally>,
-    /// Refusals of sources that found no place, by kind and code.
+    /// Refusals from sources beyond the bound, by kind and code.
     others: HashMap<(Arc<str>, Arc<str>), Tally>,
-    /// Windows in the order in which they end.
+    /// Windows, in the order in which they end.
     ends: VecDeque<(Instant, Window)>,
 }
 
@@ -70,8 +70,8 @@ impl Repeats {
         }
     }
 
-    /// Takes an event; gives it back if it is to be written now.
-    pub(crate) fn take(&mut self, record: Record, class: Class, now: Instant) -> Option<Record> {
+    /// Adds an event; returns it if it must be written now.
+    pub(crate) fn add(&mut self, record: Record, class: Class, now: Instant) -> Option<Record> {
         if self.window.is_zero() {
             return Some(record);
         }
@@ -115,7 +115,7 @@ impl Repeats {
                 None
             }
             None => {
-                // One that finds no place is written: its rate is bounded where it came from.
+                // An event beyond the bound is written: its rate is bounded at its origin.
                 if self.acts.len() < self.sources_max {
                     self.acts.insert(source, Tally::of_one_written(&record));
                     self.ends.push_back((now + self.window, Window::Act(source)));
@@ -130,7 +130,7 @@ impl Repeats {
         self.ends.front().map(|(end, _)| *end)
     }
 
-    /// What was counted in the windows that are over.
+    /// The counts of the windows that have ended.
     pub(crate) fn ended(&mut self, now: Instant) -> Vec<Record> {
         let mut records = Vec::new();
         while self.ends.front().is_some_and(|(end, _)| *end <= now) {
@@ -140,7 +140,7 @@ impl Repeats {
         records
     }
 
-    /// What was counted in all windows, which end now.
+    /// The counts of all windows, which end now.
     pub(crate) fn end_all(&mut self) -> Vec<Record> {
         let ends = std::mem::take(&mut self.ends);
         ends.iter().filter_map(|(_, window)| self.end(window)).collect()
@@ -171,7 +171,7 @@ impl Tally {
             Some(counted) => {
                 counted.count = counted.count.saturating_add(record.count);
                 counted.at_ms = record.at_ms;
-                // One user may bring many tokens.
+                // One user may present many tokens.
                 if counted.jti != record.jti {
                     counted.jti = None;
                 }
@@ -184,7 +184,7 @@ impl Tally {
     }
 }
 
-/// The address alone, since each connection has another port.
+/// Only the address: each connection has another port.
 fn address(peer: &str) -> &str {
     match peer.rsplit_once(':') {
         Some((address, _)) if !address.contains(':') => address,
@@ -193,14 +193,14 @@ fn address(peer: &str) -> &str {
     }
 }
 
-/// The operation of the API that was refused for its caller, which tells sources apart. There are few.
+/// The refused API operation, which tells sources apart. There are few.
 fn operation(record: &Record) -> Option<&str> {
     let detail = record.detail.as_deref().filter(|_| *record.kind == *"caller")?;
     detail.split(" app=").next()
 }
 
 impl Record {
-    /// As one of many of its source: with what they have in common.
+    /// A record for many events of one source: only what they have in common.
     fn of_its_source(self, class: Class) -> Self {
         let about = class == Class::Act || is_proven(&self);
         let detail = operation(&self).and_then(Text::detail);
@@ -210,14 +210,14 @@ impl Record {
         Self { room, user, role, peer, detail, request_id: None, ..self }
     }
 
-    /// As one of many of many sources.
+    /// A record for many events of many sources.
     fn of_others(self) -> Self {
         let Self { at_ms, kind, code, count, .. } = self;
         Self { at_ms, kind, code, count, ..Self::default() }
     }
 }
 
-/// Whether a token said whom it is about. What was asked without one is whatever somebody invents.
+/// Whether a token proved the user. Without one, the name is arbitrary.
 fn is_proven(record: &Record) -> bool {
     record.jti.is_some()
 }
@@ -262,9 +262,9 @@ mod tests {
     }
 
     #[test]
-    fn the_first_of_a_source_is_written_and_the_rest_counted() {
+    fn a_sources_first_event_is_written_and_the_rest_counted() {
         let (mut repeats, now) = (repeats(10, 1), Instant::now());
-        let mut take = |record| repeats.take(record, Class::Refusal, now).is_some();
+        let mut add = |record| repeats.add(record, Class::Refusal, now).is_some();
         for (record, is_written) in [
             (refused("banned", "10.0.0.1:1000", Some("t1")), true),
             (refused("banned", "10.0.0.1:2000", Some("t1")), false),
@@ -273,7 +273,7 @@ mod tests {
             (refused("banned", "10.0.0.1:1000", Some("t2")), true),
             (refused("room_full", "10.0.0.1:1000", Some("t1")), true),
         ] {
-            assert_eq!(take(record.clone()), is_written, "{record:?}");
+            assert_eq!(add(record.clone()), is_written, "{record:?}");
         }
         assert_eq!(repeats.next_end(), Some(now + WINDOW));
         assert_eq!(repeats.ended(now + WINDOW / 2), []);
@@ -283,7 +283,7 @@ mod tests {
         assert_eq!((counted.jti.as_deref(), counted.user.as_deref()), (Some("t1"), Some("t1")));
         assert!(counted.detail.as_deref().is_some_and(|text| text.starts_with("first_ms=")));
         let again = refused("banned", "10.0.0.1:1", Some("t1"));
-        assert!(repeats.take(again, Class::Refusal, now + WINDOW).is_some(), "a window of its own");
+        assert!(repeats.add(again, Class::Refusal, now + WINDOW).is_some(), "a window of its own");
     }
 
     #[test]
@@ -292,7 +292,7 @@ mod tests {
         for jti in ["t1", "t2", "t2"] {
             for (code, class) in [("ok", Class::Act), ("banned", Class::Refusal)] {
                 let record = Record::now("door", code).room("lobby").user("anna").jti(jti);
-                repeats.take(record, class, now);
+                repeats.add(record, class, now);
             }
         }
         for counted in repeats.end_all() {
@@ -301,18 +301,18 @@ mod tests {
         }
         for jti in ["t1", "t2", "t3"] {
             let record = Record::now("door", "ok").user("anna").jti(jti);
-            repeats.take(record, Class::Act, now);
+            repeats.add(record, Class::Act, now);
         }
         assert_eq!(repeats.end_all()[0].jti, None, "of several tokens none is named");
     }
 
     #[test]
-    fn what_a_refusal_without_a_token_names_is_not_counted_as_one() {
+    fn unproven_names_do_not_tell_sources_apart() {
         let (mut repeats, now) = (repeats(10, 1), Instant::now());
         for user in ["a", "b", "c"] {
             let actor = Some(Actor::User("anna".into()));
             let record = Record::now("moderate.kick", "moderate_denied").user(user);
-            repeats.take(Record { actor, ..record }, Class::Refusal, now);
+            repeats.add(Record { actor, ..record }, Class::Refusal, now);
         }
         let counted = repeats.end_all();
         assert_eq!((counted.len(), counted[0].count, &counted[0].user), (1, 2, &None));
@@ -320,30 +320,30 @@ mod tests {
     }
 
     #[test]
-    fn acts_are_repeats_only_of_the_very_same() {
+    fn only_identical_acts_are_repeats() {
         let (mut repeats, now) = (repeats(100, 2), Instant::now());
         let app = AppLife { id: AppId(1), since_ms: 1 };
         let kick = |user: &str| Record::now("moderate.kick", "ok").of_app(app).user(user);
-        let mut take = |record| repeats.take(record, Class::Act, now).is_some();
-        assert_eq!([0; 4].map(|_| take(kick("ben"))), [true, true, false, false]);
-        assert!((0..50).all(|n| take(kick(&format!("u{n}")))), "each of another user");
+        let mut add = |record| repeats.add(record, Class::Act, now).is_some();
+        assert_eq!([0; 4].map(|_| add(kick("ben"))), [true, true, false, false]);
+        assert!((0..50).all(|n| add(kick(&format!("u{n}")))), "each of another user");
         let counted = repeats.end_all();
         assert_eq!((counted.len(), counted[0].count), (1, 2));
         assert_eq!((counted[0].user.as_deref(), counted[0].app), (Some("ben"), Some(app)));
     }
 
     #[test]
-    fn acts_that_find_no_place_are_written() {
+    fn acts_beyond_the_bound_are_written() {
         let (mut repeats, now) = (repeats(1, 1), Instant::now());
         for n in 0..9 {
             let record = Record::now("door", "ok").user(&format!("u{n}"));
-            assert!(repeats.take(record, Class::Act, now).is_some());
+            assert!(repeats.add(record, Class::Act, now).is_some());
         }
         assert_eq!(repeats.end_all(), []);
     }
 
     #[test]
-    fn addresses_lose_their_port_alone() {
+    fn addresses_lose_only_their_port() {
         for (peer, of) in [
             ("10.0.0.1:80", "10.0.0.1"),
             ("10.0.0.1", "10.0.0.1"),
@@ -367,7 +367,7 @@ mod tests {
                 let code = ["banned", "room_full", "token_expired"][usize::from(*code)];
                 let record = refused(code, &format!("10.0.0.{source}:9"), None);
                 let class = if *is_act { Class::Act } else { Class::Refusal };
-                written += repeats.take(record, class, now).map_or(0, |record| record.count);
+                written += repeats.add(record, class, now).map_or(0, |record| record.count);
                 written += repeats.ended(now).iter().map(|record| record.count).sum::<u64>();
                 prop_assert!(repeats.refusals.len() <= 8 && repeats.acts.len() <= 8);
             }

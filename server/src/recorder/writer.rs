@@ -1,4 +1,4 @@
-//! The task that writes.
+//! The task that writes the audit trail.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -14,74 +14,74 @@ use crate::{
     store::{Store, audit::Trail},
 };
 
-/// Says that a record is committed.
+/// Reports that a record is committed.
 pub(super) type Committed = oneshot::Sender<()>;
 
-/// A transaction that has so many records takes no more.
+/// A transaction with this many records accepts no more.
 const TRANSACTION_RECORDS_MAX: usize = 4_096;
-/// How long records that nobody waits for wait for others.
+/// How long unawaited records wait for others.
 const TRANSACTION_WAIT: Duration = Duration::from_millis(50);
-/// How long a gap waits at most for records that it can be written with.
+/// How long a gap waits at most for records to be written with.
 const GAP_WAIT: Duration = Duration::from_secs(1);
 
-/// What waits to be written: in the channels, and taken from them for the next transaction.
+/// Records to be written: queued, and taken for the next transaction.
 pub(super) struct Waiting {
-    asked: mpsc::Receiver<(Record, Committed)>,
-    told: mpsc::Receiver<Vec<Record>>,
-    /// As they came, so that none is moved.
+    awaited: mpsc::Receiver<(Record, Committed)>,
+    unawaited: mpsc::Receiver<Vec<Record>>,
+    /// In batches as received, so that no record is moved.
     batches: Vec<Vec<Record>>,
-    /// How many records are in them.
+    /// Number of records in the batches.
     records: usize,
-    /// For how many events those stand that nobody waits for.
-    told_events: u64,
+    /// Number of events that unawaited records stand for.
+    unawaited_events: u64,
     committed: Vec<Committed>,
 }
 
 impl Waiting {
     pub(super) fn new(
-        asked: mpsc::Receiver<(Record, Committed)>,
-        told: mpsc::Receiver<Vec<Record>>,
+        awaited: mpsc::Receiver<(Record, Committed)>,
+        unawaited: mpsc::Receiver<Vec<Record>>,
     ) -> Self {
         let (batches, committed) = (Vec::new(), Vec::new());
-        Self { asked, told, batches, records: 0, told_events: 0, committed }
+        Self { awaited, unawaited, batches, records: 0, unawaited_events: 0, committed }
     }
 
-    fn take_asked(&mut self, (record, committed): (Record, Committed)) {
+    fn add_awaited(&mut self, (record, committed): (Record, Committed)) {
         self.records += 1;
         self.batches.push(vec![record]);
         self.committed.push(committed);
     }
 
-    fn take_told(&mut self, records: Vec<Record>) {
-        self.told_events += records.iter().map(|record| record.count).sum::<u64>();
+    fn add_unawaited(&mut self, records: Vec<Record>) {
+        self.unawaited_events += records.iter().map(|record| record.count).sum::<u64>();
         self.records += records.len();
         self.batches.push(records);
     }
 
-    /// Waits for more, and takes what is there; `false` if nothing comes any more.
-    async fn take(&mut self) -> bool {
+    /// Waits for records and takes what is queued; `false` if no recorder is left.
+    async fn receive(&mut self) -> bool {
         tokio::select! {
-            Some(asked) = self.asked.recv() => self.take_asked(asked),
-            Some(records) = self.told.recv() => self.take_told(records),
+            Some(asked) = self.awaited.recv() => self.add_awaited(asked),
+            Some(records) = self.unawaited.recv() => self.add_unawaited(records),
             else => return false,
         }
         while self.records < TRANSACTION_RECORDS_MAX
-            && let Ok(asked) = self.asked.try_recv()
+            && let Ok(asked) = self.awaited.try_recv()
         {
-            self.take_asked(asked);
+            self.add_awaited(asked);
         }
         true
     }
 
-    /// Takes a transaction's records. Those that nobody waits for wait a moment for more, so that a storm of
-    /// logins is few transactions; who waits for its commit ends this at once.
+    /// Collects a transaction's records. Unawaited ones wait a moment for more, so that a storm of logins is few
+    /// transactions; an awaited record ends the wait at once.
     async fn transaction(&mut self, wait: Duration) -> bool {
-        if !self.take().await {
+        if !self.receive().await {
             return false;
         }
         let end = Instant::now() + wait;
         while self.committed.is_empty() && self.records < TRANSACTION_RECORDS_MAX {
-            if !matches!(timeout_at(end, self.take()).await, Ok(true)) {
+            if !matches!(timeout_at(end, self.receive()).await, Ok(true)) {
                 break;
             }
         }
@@ -89,7 +89,7 @@ impl Waiting {
     }
 }
 
-/// Writes until every recorder is gone.
+/// Writes until every recorder is dropped.
 pub(super) async fn write(
     mut waiting: Waiting,
     store: Store,
@@ -97,12 +97,12 @@ pub(super) async fn write(
     gate: Arc<Gate>,
 ) {
     let mut trail = store.trail();
-    // Events that were told and could not be written.
+    // Events that were received and could not be written.
     let mut lost = 0;
     loop {
         let more = waiting.transaction(TRANSACTION_WAIT);
         let goes_on = if lost > 0 {
-            // The gap is written also if nothing more comes.
+            // The gap is written even if no more records follow.
             tokio::time::timeout(GAP_WAIT, more).await.unwrap_or(true)
         } else {
             more.await
@@ -113,11 +113,11 @@ pub(super) async fn write(
         }
     }
     if lost > 0 {
-        tracing::error!(events = lost, "events were not recorded");
+        tracing::error!(events = lost, "could not record events");
     }
 }
 
-/// Writes what was taken, and the gap before it; how many events are not written then.
+/// Writes the collected records, preceded by the gap; returns how many events could not be written.
 async fn write_one(
     waiting: &mut Waiting,
     trail: &mut Trail,
@@ -126,9 +126,9 @@ async fn write_one(
     lost: u64,
 ) -> u64 {
     let mut records = std::mem::take(&mut waiting.batches);
-    let told = std::mem::take(&mut waiting.told_events);
+    let told = std::mem::take(&mut waiting.unawaited_events);
     let count = std::mem::take(&mut waiting.records);
-    // Whoever waits learns that it failed where its sender is dropped unused.
+    // Dropping the sender unused reports the failure.
     let committed = std::mem::take(&mut waiting.committed);
     if records.is_empty() && lost == 0 {
         return 0;
@@ -145,13 +145,13 @@ async fn write_one(
         Ok(()) => {
             kinds.iter().for_each(|(kind, n)| metrics.audit(kind, *n));
             for committed in committed {
-                // Who asked may be gone; the record stays.
+                // The requester may be gone; the record stays.
                 let _ = committed.send(());
             }
             0
         }
         Err(error) => {
-            tracing::warn!(%error, records = count, "audit records were not written");
+            tracing::warn!(%error, records = count, "could not write audit records");
             metrics.dropped(told);
             lost + told
         }
@@ -177,7 +177,7 @@ mod tests {
     use crate::store::{audit::Filter, tests::opened};
 
     #[tokio::test]
-    async fn a_transaction_ends_with_who_waits_for_its_commit_or_when_nothing_more_comes() {
+    async fn an_awaited_record_or_an_empty_queue_ends_a_transaction() {
         let (recorder, _refusals, mut waiting) = channels(Arc::default(), 8);
         let (committed, _done) = oneshot::channel();
         let told = || vec![Record::now("door", "ok")];
@@ -189,21 +189,21 @@ mod tests {
 
         waiting.records = 0;
         let mint = Record::now("token.mint", "ok");
-        recorder.asked.send((mint, committed)).await.expect("it hears");
+        recorder.awaited.send((mint, committed)).await.expect("it hears");
         let at_once =
             timeout(Duration::from_secs(10), waiting.transaction(Duration::from_secs(3_600))).await;
         assert_eq!(at_once, Ok(true), "who waits for its commit does not wait for others");
         assert_eq!((waiting.records, waiting.committed.len()), (1, 1));
 
         recorder.hand_in(told()).await;
-        assert!(waiting.take().await, "the mint is not held up");
+        assert!(waiting.receive().await, "the mint is not held up");
         assert_eq!(waiting.records, 2);
         drop(recorder);
         assert!(!waiting.transaction(TRANSACTION_WAIT).await);
     }
 
     #[tokio::test]
-    async fn what_is_not_written_is_a_gap_of_exactly_its_number() {
+    async fn unwritten_events_become_a_gap_of_exactly_their_number() {
         let (store, _folder) = opened().await;
         let (gate, metrics) = (Arc::<Gate>::default(), Metrics::default());
         let (recorder, _refusals, mut waiting) = channels(gate.clone(), 8);
@@ -218,7 +218,7 @@ mod tests {
             }
             let told = Record { count, ..Record::now("door", "ok") };
             recorder.hand_in(vec![told; 2]).await;
-            assert!(waiting.take().await);
+            assert!(waiting.receive().await);
             lost = write_one(&mut waiting, &mut trail, &metrics, &gate, lost).await;
             assert_eq!(lost, left);
         }
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_the_store_refuses_is_a_gap_as_well() {
+    async fn events_that_the_store_refuses_become_a_gap() {
         let (store, _folder) = opened().await;
         let (gate, metrics) = (Arc::<Gate>::default(), Metrics::default());
         let (recorder, _refusals, mut waiting) = channels(gate.clone(), 8);
@@ -237,10 +237,10 @@ mod tests {
         let mut trail = store.trail();
         store.refuse_inserts(true).await;
         let mint = Record::now("token.mint", "ok");
-        recorder.asked.send((mint, committed)).await.expect("it hears");
+        recorder.awaited.send((mint, committed)).await.expect("it hears");
         recorder.hand_in(vec![Record::now("door", "ok"); 5]).await;
         while waiting.records < 6 {
-            assert!(waiting.take().await);
+            assert!(waiting.receive().await);
         }
         let lost = write_one(&mut waiting, &mut trail, &metrics, &gate, 0).await;
         assert_eq!(lost, 5, "who waited was told, and has no gap");

@@ -1,4 +1,4 @@
-//! Those who wait let in, many by one request. Asked of the relay, over the bus.
+//! Admits waiting members, many per request, by asking the relay over the bus.
 
 use axum::Json;
 use serde::{Deserialize, Serialize};
@@ -9,29 +9,29 @@ use utoipa::ToSchema;
 use super::{Body, RoomPath, rooms::room_unknown};
 use crate::{act::Audited, caller::Scope, error::ApiError, state::AppState};
 
-/// Whom to let in: `users`, or `all`.
+/// Whom to admit: either `users` or `all`.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Admission {
-    /// Users, at most 2,000; those who do not wait are passed over.
+    /// Users, at most 2,000; those who are not waiting are skipped.
     #[schema(max_items = 2000)]
     users: Option<Vec<String>>,
-    /// Everybody who waits.
+    /// Admit everybody who waits.
     all: Option<bool>,
 }
 
-/// How many were let in, and how many are left.
+/// How many were admitted, and how many still wait.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Admitted {
-    /// Members who were let in.
+    /// Members who were admitted.
     admitted: usize,
-    /// Those of `users`, or of all, who still wait: their role is full, or one request admits no more. As long as
-    /// some were admitted, ask again for the rest.
+    /// Members of `users`, or of all, who still wait, because their role is full or one request admits no more. While
+    /// some are admitted, repeat the request for the rest.
     waiting: usize,
 }
 
 impl Admission {
-    /// The users, or none for everybody.
+    /// The users; empty for everybody.
     fn whom(self) -> Result<Option<Vec<String>>, ApiError> {
         let invalid = |detail: String, field: &str| {
             ApiError::Invalid { code: "body_invalid", detail: detail.into() }.at(field)
@@ -39,9 +39,13 @@ impl Admission {
         match (self.users, self.all.unwrap_or_default()) {
             (None, true) => Ok(None),
             (Some(users), false) if users.len() <= LIST_ITEMS_MAX => Ok(Some(users)),
-            (Some(_), false) => Err(invalid(format!("at most {LIST_ITEMS_MAX} users"), "users")),
-            (Some(_), true) => Err(invalid("`users` or `all`, and not both".into(), "all")),
-            (None, false) => Err(invalid("either `users`, or `all` that is true".into(), "users")),
+            (Some(_), false) => {
+                Err(invalid(format!("`users` must have at most {LIST_ITEMS_MAX} entries"), "users"))
+            }
+            (Some(_), true) => Err(invalid("give either `users` or `all`, not both".into(), "all")),
+            (None, false) => {
+                Err(invalid("give either `users`, or `all` with the value `true`".into(), "users"))
+            }
         }
     }
 }
@@ -60,7 +64,7 @@ pub(crate) async fn admit_many(
     audited.caller.may(app, Scope::RoomsModerate)?;
     let users = admission.whom()?;
     let record = audited.record(app, "room.admit").room(&room);
-    // While nothing can be recorded nothing is asked.
+    // While nothing can be recorded, the relay is not asked.
     audited.state.store.writable().await?;
     let done = ask(&audited.state, Command::Admit { app, room, users }).await;
     match &done {

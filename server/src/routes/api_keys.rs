@@ -26,12 +26,12 @@ use crate::{
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewApiKey {
-    /// For people.
+    /// A name for people.
     pub(crate) name: String,
-    /// What it may do.
+    /// Its scopes.
     #[schema(min_items = 1)]
     pub(crate) scopes: Vec<Scope>,
-    /// For how long, in seconds, at most the server's `api_key_expires_s_max`; without an end unless given.
+    /// Its lifetime in seconds, at most the server's `api_key_expires_s_max`; without one it does not expire.
     pub(crate) expires_in_s: Option<u64>,
 }
 
@@ -40,29 +40,29 @@ pub(crate) struct NewApiKey {
 pub(crate) struct ApiKeyView {
     /// Its id, the middle part of the credential.
     id: String,
-    /// For people.
+    /// Its name, for people.
     name: String,
-    /// What it may do.
+    /// Its scopes.
     scopes: Vec<Scope>,
-    /// When it was made, Unix milliseconds.
+    /// When it was created, Unix milliseconds.
     created_ms: u64,
-    /// When it ends, Unix milliseconds.
+    /// When it expires, Unix milliseconds; `null`: never.
     expires_ms: Option<u64>,
-    /// When it was last used, to the minute, Unix milliseconds.
+    /// When it was last used, rounded to the minute, Unix milliseconds.
     last_used_ms: Option<u64>,
 }
 
-/// A new API key with its credential.
+/// A new API key with its secret.
 #[derive(Serialize, ToSchema)]
 pub struct ApiKeyCreated {
     /// Its id.
     pub id: String,
-    /// What it may do.
+    /// Its scopes.
     pub scopes: Vec<Scope>,
-    /// The credential, for `Authorization: Bearer`. Shown this once: `null` in a replay.
+    /// The credential, for `Authorization: Bearer`. Shown only once: `null` in a replay.
     #[schema(value_type = Option<String>, required = true)]
     pub api_key: String,
-    /// When it ends, Unix milliseconds.
+    /// When it expires, Unix milliseconds; `null`: never.
     pub expires_ms: Option<u64>,
 }
 
@@ -93,7 +93,7 @@ fn credential(id: &str) -> Result<(String, [u8; 32]), ApiError> {
     Ok((format!("{API_KEY_PREFIX}{id}_{secret}"), hash))
 }
 
-/// Makes an API key.
+/// Creates an API key.
 pub(crate) async fn make(
     config: &Config,
     tx: &mut Tx,
@@ -102,12 +102,12 @@ pub(crate) async fn make(
 ) -> Result<ApiKeyCreated, ApiError> {
     check_name(config, &new.name)?;
     if new.scopes.is_empty() {
-        let detail = "an API key has at least one scope".into();
+        let detail = "an API key needs at least one scope".into();
         return Err(ApiError::Invalid { code: "scopes_invalid", detail }.at("scopes"));
     }
     let expires_s_max = config.api_key_expires_s_max;
     if new.expires_in_s.is_some_and(|s| s > expires_s_max) {
-        let detail = format!("`expires_in_s` is 0 to {expires_s_max}, or left out");
+        let detail = format!("`expires_in_s` must be 0 to {expires_s_max}, or left out");
         let error = ApiError::Invalid { code: "expires_invalid", detail: detail.into() };
         return Err(error.at("expires_in_s"));
     }
@@ -115,7 +115,7 @@ pub(crate) async fn make(
     if tx.count_api_keys(app).await? >= u64::from(config.api_keys_per_app_max) {
         return Err(ApiError::Conflict {
             code: "api_keys_exceeded",
-            detail: "the app has `api_keys_per_app_max` API keys",
+            detail: "the app already has `api_keys_per_app_max` API keys; delete one first",
         });
     }
     let id = secret::random_id("")?;

@@ -29,25 +29,25 @@ use crate::{
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewApp {
-    /// For people.
+    /// A name for people.
     name: String,
-    /// The AppID, not 0; random unless given.
+    /// The AppID, not 0; random by default.
     #[schema(minimum = 1)]
     id: Option<u32>,
-    /// Tokens live so long unless asked otherwise, in seconds.
+    /// The default lifetime of tokens, in seconds.
     #[schema(minimum = 1)]
     ttl_s_default: Option<u64>,
-    /// Tokens live at most so long, in seconds.
+    /// The longest lifetime of tokens, in seconds.
     #[schema(minimum = 1)]
     ttl_s_max: Option<u64>,
-    /// What happens when a user who has a seat in a room logs in again, where the role says nothing:
-    /// `"reject"`, `"replace"` or `{"allow":n}`; `replace` unless given.
+    /// What happens when a user who is in a room logs in to it again, if the role does not say: `"reject"`, `"replace"`
+    /// or `{"allow":n}`; `replace` by default.
     #[schema(value_type = Option<forms::SecondLogin>)]
     second_login: Option<SecondLogin>,
 }
 
 impl NewApp {
-    /// An app of which only the name is given.
+    /// An app with only a name given.
     pub(crate) fn named(name: &str) -> Self {
         Self {
             name: name.into(),
@@ -59,23 +59,23 @@ impl NewApp {
     }
 }
 
-/// What changes of an app; what is absent stays, and `null` is refused.
+/// Changes to an app; fields left out keep their values, and `null` is refused.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AppChange {
-    /// For people.
+    /// A name for people.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = String, required = false)]
     name: Option<String>,
-    /// Tokens live so long unless asked otherwise, in seconds.
+    /// The default lifetime of tokens, in seconds.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = u64, required = false, minimum = 1)]
     ttl_s_default: Option<u64>,
-    /// Tokens live at most so long, in seconds.
+    /// The longest lifetime of tokens, in seconds.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = u64, required = false, minimum = 1)]
     ttl_s_max: Option<u64>,
-    /// What happens at second logins, where the role says nothing.
+    /// What happens at second logins, if the role does not say.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = forms::SecondLogin, required = false)]
     second_login: Option<SecondLogin>,
@@ -86,15 +86,15 @@ pub(crate) struct AppChange {
 pub(crate) struct AppView {
     /// The AppID.
     app: u32,
-    /// For people.
+    /// Its name, for people.
     name: String,
-    /// Tokens live so long unless asked otherwise, in seconds.
+    /// The default lifetime of tokens, in seconds.
     ttl_s_default: u64,
-    /// Tokens live at most so long, in seconds.
+    /// The longest lifetime of tokens, in seconds.
     ttl_s_max: u64,
-    /// When it was made, Unix milliseconds.
+    /// When it was created, Unix milliseconds.
     created_ms: u64,
-    /// What happens at second logins, where the role says nothing.
+    /// What happens at second logins, if the role does not say.
     #[schema(value_type = forms::SecondLogin)]
     second_login: SecondLogin,
 }
@@ -104,9 +104,9 @@ pub(crate) struct AppView {
 pub struct AppCreated {
     /// The AppID.
     pub app: u32,
-    /// For people.
+    /// Its name, for people.
     pub name: String,
-    /// The first key, current at once; its secret is shown this once.
+    /// The first key, which is current at once; its secret is shown only once.
     pub key: keys::KeyCreated,
 }
 
@@ -118,14 +118,14 @@ impl From<AppRow> for AppView {
     }
 }
 
-/// An app with its tag.
+/// An app with its `ETag`.
 type Tagged = ([(HeaderName, String); 1], Json<AppView>);
 
 fn tagged(row: AppRow) -> Tagged {
     ([(header::ETAG, format!("\"{}\"", tag(&row)))], Json(row.into()))
 }
 
-/// What changes with each change of an app, and is another one for each app that has an AppID.
+/// Changes with each change of an app, and differs between apps that had the same AppID.
 fn tag(row: &AppRow) -> String {
     format!("{}-{}", row.created_ms, row.version)
 }
@@ -137,13 +137,16 @@ fn check_lives(config: &Config, app: &AppRow) -> Result<(), ApiError> {
     if good {
         return Ok(());
     }
-    let detail = format!("1 <= `ttl_s_default` <= `ttl_s_max` <= {}", config.ttl_s_max);
+    let detail = format!(
+        "the lifetimes must satisfy 1 <= `ttl_s_default` <= `ttl_s_max` <= {}",
+        config.ttl_s_max
+    );
     let default = (1..=app.ttl_s_max).contains(&app.ttl_s_default);
     let field = if default { "ttl_s_max" } else { "ttl_s_default" };
     Err(ApiError::Invalid { code: "ttl_invalid", detail: detail.into() }.at(field))
 }
 
-/// Makes an app with its first key.
+/// Creates an app with its first key.
 pub(crate) async fn make(
     config: &Config,
     tx: &mut Tx,
@@ -152,7 +155,7 @@ pub(crate) async fn make(
     check_name(config, &new.name)?;
     let id = match new.id {
         Some(0) => {
-            let detail = "an AppID is not 0".into();
+            let detail = "an AppID must not be 0".into();
             return Err(ApiError::Invalid { code: "app_id_invalid", detail }.at("id"));
         }
         Some(id) => id,
@@ -171,7 +174,10 @@ pub(crate) async fn make(
     check_lives(config, &app)?;
     let (row, key) = keys::make(app.id, KeyState::Current)?;
     if !tx.add_app(&app).await? {
-        return Err(ApiError::Conflict { code: "app_exists", detail: "the AppID is taken" });
+        return Err(ApiError::Conflict {
+            code: "app_exists",
+            detail: "an app with this AppID exists; choose another",
+        });
     }
     tx.add_key(&row).await?;
     Ok(AppCreated { app: id, name: app.name, key })
@@ -196,7 +202,7 @@ pub(crate) async fn create(
     }
     let created = make(&audited.state.config, &mut tx, &new).await?;
     let app = AppId(created.app);
-    // The doors do not know it yet.
+    // The doors do not know the app yet.
     let life = app_in(&mut tx, app).await?.life();
     tx.add_record(audited.record_of_none("app.create").of_app(life)).await?;
     let answer = once.keep(&mut tx, &created, "/key/secret").await?;

@@ -1,4 +1,4 @@
-//! The audit trail: of one app, and all of it for the operator.
+//! The audit trail, of one app or, for the operator, of all.
 
 use axum::Json;
 use serde::Deserialize;
@@ -14,66 +14,66 @@ use crate::{
     store::audit::{Filter, OfApp, RecordRow},
 };
 
-/// Which records.
+/// Filters for records.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Which {
-    /// Entries at most; 50 unless asked.
+    /// Entries on the page at most; 50 by default.
     limit: Option<u32>,
-    /// The `next` of the page before.
+    /// The `next` of the previous page.
     after: Option<String>,
-    /// Only of this kind.
+    /// Only records of this kind.
     kind: Option<String>,
-    /// Only with this code.
+    /// Only records with this code.
     code: Option<String>,
-    /// Only of this room.
+    /// Only records about this room.
     room: Option<String>,
-    /// Only of this user.
+    /// Only records about this user.
     user: Option<String>,
-    /// Only of the token of this id.
+    /// Only records about the token with this id.
     jti: Option<String>,
-    /// Only by this actor.
+    /// Only records of this actor's acts.
     actor: Option<String>,
-    /// Only by actors of this kind: `root`, `api_key`, `user`, `relay` or `system`.
+    /// Only records of acts by this kind of actor: `root`, `api_key`, `user`, `relay` or `system`.
     #[param(value_type = Option<forms::ActorKind>, inline)]
     actor_kind: Option<String>,
-    /// Only from this time on, Unix milliseconds.
+    /// Only records from this time on, Unix milliseconds.
     from_ms: Option<i64>,
-    /// Only before this time, Unix milliseconds.
+    /// Only records before this time, Unix milliseconds.
     to_ms: Option<i64>,
 }
 
-/// Which records of the whole trail.
+/// Filters for records of the whole trail.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct WhichOfAll {
-    /// Only of this AppID, also of apps that had it before; `none`: of no app.
+    /// Only records of this AppID, including earlier apps that had it; `none`: records that belong to no app.
     #[param(pattern = "^(none|[0-9]{1,10})$")]
     app: Option<String>,
-    /// Entries at most; 50 unless asked.
+    /// Entries on the page at most; 50 by default.
     limit: Option<u32>,
-    /// The `next` of the page before.
+    /// The `next` of the previous page.
     after: Option<String>,
-    /// Only of this kind.
+    /// Only records of this kind.
     kind: Option<String>,
-    /// Only with this code.
+    /// Only records with this code.
     code: Option<String>,
-    /// Only of this room.
+    /// Only records about this room.
     room: Option<String>,
-    /// Only of this user.
+    /// Only records about this user.
     user: Option<String>,
-    /// Only of the token of this id.
+    /// Only records about the token with this id.
     jti: Option<String>,
-    /// Only by this actor.
+    /// Only records of this actor's acts.
     actor: Option<String>,
-    /// Only by actors of this kind: `root`, `api_key`, `user`, `relay` or `system`.
+    /// Only records of acts by this kind of actor: `root`, `api_key`, `user`, `relay` or `system`.
     #[param(value_type = Option<forms::ActorKind>, inline)]
     actor_kind: Option<String>,
-    /// Only from this time on, Unix milliseconds.
+    /// Only records from this time on, Unix milliseconds.
     from_ms: Option<i64>,
-    /// Only before this time, Unix milliseconds.
+    /// Only records before this time, Unix milliseconds.
     to_ms: Option<i64>,
 }
 
@@ -82,11 +82,11 @@ fn malformed(detail: &'static str) -> ApiError {
 }
 
 fn kind_of(text: &str) -> Result<ActorKind, ApiError> {
-    let unknown = "`actor_kind` is `root`, `api_key`, `user`, `relay` or `system`";
+    let unknown = "`actor_kind` must be `root`, `api_key`, `user`, `relay` or `system`";
     ActorKind::named(text).ok_or_else(|| malformed(unknown))
 }
 
-/// Before which record a page begins.
+/// The record before which the page begins.
 fn before(after: Option<&str>, newest: i64) -> Result<i64, ApiError> {
     let after = number_after(after)?.map(|after| i64::try_from(after).unwrap_or(i64::MAX));
     Ok(after.unwrap_or(i64::MAX).min(newest + 1))
@@ -114,7 +114,7 @@ pub(crate) async fn list(
     Query(which): Query<Which>,
 ) -> Result<Json<Page<RecordRow>>, ApiError> {
     caller.may(app, Scope::AppsAdmin)?;
-    // Of what the doors know by now. The page itself may take long, and nobody may wait for it.
+    // Wait until the doors are up to date; the page itself may take long, and must not block anybody.
     let (app, newest) = {
         let _look = state.doors.look(app).await;
         let app = OfApp::Life(app_row(&state, app).await?.life());
@@ -142,9 +142,9 @@ pub(crate) async fn list_all(
     let app = match which.app.as_deref() {
         None => OfApp::Any,
         Some("none") => OfApp::Nobody,
-        // What is larger than any AppID is nobody's, as 0 is.
+        // Like 0, a number above the largest AppID belongs to no app.
         Some(id) => {
-            let id = number(id).ok_or_else(|| malformed("`app` is an AppID, or `none`"))?;
+            let id = number(id).ok_or_else(|| malformed("`app` must be an AppID or `none`"))?;
             OfApp::Id(u32::try_from(id).unwrap_or(0))
         }
     };

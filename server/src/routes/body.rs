@@ -1,4 +1,4 @@
-//! JSON bodies, their faults told as problems with the field that is wrong.
+//! JSON bodies; errors become problems that name the field.
 
 use std::{error::Error, sync::Arc};
 
@@ -31,7 +31,7 @@ impl<T: DeserializeOwned> FromRequest<Arc<AppState>> for Body<T> {
         match Json::<T>::from_request(whole, state).await {
             Err(JsonRejection::MissingJsonContentType(_)) => Err(ApiError::MediaType),
             _ if !is_within(&bytes, depth_max) => {
-                Err(malformed("the body goes deeper than `json_depth_max`"))
+                Err(malformed("the body is nested deeper than `json_depth_max`"))
             }
             Ok(Json(value)) => Ok(Self(value)),
             Err(JsonRejection::JsonDataError(error)) => Err(unfit(&error)),
@@ -40,7 +40,7 @@ impl<T: DeserializeOwned> FromRequest<Arc<AppState>> for Body<T> {
     }
 }
 
-/// A JSON body that may be left out.
+/// An optional JSON body.
 pub(crate) struct MaybeBody<T>(pub(crate) T);
 
 impl<T: DeserializeOwned + Default> FromRequest<Arc<AppState>> for MaybeBody<T> {
@@ -64,7 +64,7 @@ fn malformed(detail: &'static str) -> ApiError {
     ApiError::Malformed { code: "body_malformed", detail: detail.into() }
 }
 
-/// A body that is JSON, and not of its form.
+/// Valid JSON that does not have the expected form.
 fn unfit(error: &(dyn Error + 'static)) -> ApiError {
     let mut cause = Some(error);
     while let Some(error) = cause {
@@ -74,7 +74,10 @@ fn unfit(error: &(dyn Error + 'static)) -> ApiError {
         }
         cause = error.source();
     }
-    ApiError::Invalid { code: "body_invalid", detail: "the body is not of its form".into() }
+    ApiError::Invalid {
+        code: "body_invalid",
+        detail: "the body does not have the expected form".into(),
+    }
 }
 
 fn field_of(path: &Path) -> Field {
@@ -86,8 +89,8 @@ fn field_of(path: &Path) -> Field {
     })
 }
 
-/// The field of a fault and a text for people, from what serde says of it. Nothing of the body's own values comes
-/// along: they may be secret, and long.
+/// The field and an explanation, from serde's message. The body's own values are left out: they may be secret, and
+/// long.
 fn explained(field: Field, reason: &str) -> (Field, String) {
     let named = |what: &str| reason.strip_prefix(what)?.split('`').next();
     if let Some(name) = named("missing field `") {
@@ -105,7 +108,7 @@ fn explained(field: Field, reason: &str) -> (Field, String) {
             format!("{place} is not one of {}", names.trim_start_matches("one of "))
         }
         Some((_, what)) => format!("{place} must be {}", plain(what)),
-        None if reason.starts_with("unknown field `") => format!("{place} has no meaning here"),
+        None if reason.starts_with("unknown field `") => format!("{place} is not allowed here"),
         None => match reason.split_once(" must be ") {
             Some((_, what)) => format!("{place} must be {what}"),
             None => format!("{place}: {reason}"),
@@ -114,7 +117,7 @@ fn explained(field: Field, reason: &str) -> (Field, String) {
     (field, text)
 }
 
-/// What serde expects, in words of JSON.
+/// Translates what serde expects to JSON's terms.
 pub(super) fn plain(what: &str) -> &str {
     match what {
         "u32" => "an unsigned integer of 32 bits",

@@ -1,4 +1,4 @@
-//! `ETag` and `If-Match` (RFC 9110 §13.1.1): a change is of what its caller saw, or refused.
+//! `ETag` and `If-Match` (RFC 9110 §13.1.1): refuses to change what the caller has not seen.
 
 use axum::{
     extract::FromRequestParts,
@@ -7,12 +7,12 @@ use axum::{
 
 use crate::error::ApiError;
 
-/// What a caller says that it saw.
+/// The caller's `If-Match`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum IfMatch {
-    /// Nothing, or that it does not matter.
+    /// Absent, or `*`.
     Any,
-    /// One of these, without their quotes. Weak ones are left out: they never match.
+    /// One of these tags, without quotes. Weak tags are left out: they never match.
     Tags(Vec<String>),
 }
 
@@ -22,7 +22,7 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         Self::read(&parts.headers).ok_or(ApiError::Malformed {
             code: "if_match_invalid",
-            detail: "`If-Match` is `*`, or a list of quoted tags".into(),
+            detail: "`If-Match` must be `*` or a list of quoted tags".into(),
         })
     }
 }
@@ -39,7 +39,7 @@ impl IfMatch {
             if left == "*" {
                 return (fields.len() == 1).then_some(Self::Any);
             }
-            // Elements of a list may be empty, and a list as well (RFC 9110 §5.6.1.2).
+            // List elements may be empty, and so may the list (RFC 9110 §5.6.1.2).
             while !left.is_empty() {
                 if let Some(rest) = left.strip_prefix(',') {
                     left = rest.trim_start();
@@ -60,12 +60,12 @@ impl IfMatch {
         Some(Self::Tags(tags))
     }
 
-    /// Whether what is there now, by its tag without quotes, is what the caller saw.
+    /// Whether the present tag, without quotes, is one that the caller saw.
     pub(crate) fn check(&self, now: &str) -> Result<(), ApiError> {
         match self {
             Self::Tags(tags) if !tags.iter().any(|tag| tag == now) => Err(ApiError::Precondition {
                 code: "etag_mismatch",
-                detail: "it was changed meanwhile; read it again",
+                detail: "it has changed since you read it; read it again",
             }),
             _ => Ok(()),
         }

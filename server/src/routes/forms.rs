@@ -1,4 +1,4 @@
-//! The forms of what other crates read and write, for the document alone.
+//! Schemas of other crates' types, for the document only.
 
 #![expect(dead_code, reason = "what is documented is read and written elsewhere")]
 
@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-/// Which tokens a revocation is about.
+/// The tokens that a revocation covers.
 #[derive(ToSchema)]
 #[schema(as = Target, rename_all = "snake_case", example = json!({"user": "anna"}))]
 pub(crate) enum Target {
-    /// The token of this id.
+    /// The token with this id.
     Jti(String),
     /// A user, in every room.
     User(String),
@@ -19,11 +19,11 @@ pub(crate) enum Target {
     RoomUser(UserInRoom),
     /// Everybody in a room.
     Room(String),
-    /// Everybody of a role in one room.
+    /// Everybody with a role in one room.
     RoomRole(RoleInRoom),
-    /// Everybody of a role, in every room.
+    /// Everybody with a role, in every room.
     Role(String),
-    /// What a key signed, by its id.
+    /// Tokens signed by a key, given by its id.
     Key(String),
     /// Every token of the app.
     App,
@@ -38,7 +38,7 @@ pub(crate) struct UserInRoom {
     user: String,
 }
 
-/// Everybody of a role in one room.
+/// Everybody with a role in one room.
 #[derive(ToSchema)]
 pub(crate) struct RoleInRoom {
     /// The room.
@@ -47,53 +47,53 @@ pub(crate) struct RoleInRoom {
     role: String,
 }
 
-/// What becomes of a live seat that a revocation hits.
+/// What happens to a live seat that a revocation hits.
 #[derive(ToSchema)]
 #[schema(rename_all = "snake_case")]
 pub(crate) enum Then {
-    /// It is closed.
+    /// It closes.
     Close,
-    /// It goes on with this role.
+    /// It continues with this role.
     Demote(String),
 }
 
-/// Who receives a message.
+/// The recipients of a message.
 #[derive(ToSchema)]
 #[schema(rename_all = "lowercase")]
 pub(crate) enum To {
     /// Every member.
     Room,
-    /// Every member of a role.
+    /// Every member with a role.
     Role(String),
     /// One user.
     User(String),
 }
 
-/// What happens when a user who has a seat in a room logs in again, where the role says nothing.
+/// What happens when a user who is in a room logs in to it again, if the role does not say.
 #[derive(ToSchema)]
 #[schema(rename_all = "lowercase")]
 pub(crate) enum SecondLogin {
     /// The newer login is refused.
     Reject,
-    /// The newer login has the seat.
+    /// The newer login replaces the older one.
     Replace,
-    /// Both have one, up to so many, 2 to 16.
+    /// Both stay, up to this many, 2 to 16.
     Allow(u8),
 }
 
-/// What a token's end does to a live seat.
+/// What happens to a live seat when its token expires.
 #[derive(ToSchema)]
 #[schema(rename_all = "lowercase")]
 pub(crate) enum AtExp {
-    /// It ends.
+    /// It closes.
     Close,
-    /// It goes on as a weaker role.
+    /// It continues with a weaker role.
     Demote(String),
-    /// It goes on for so many seconds, in which another token may be shown.
+    /// It continues for this many seconds, in which a new token may be presented.
     Grace(u32),
 }
 
-/// When privileges end before the token, Unix seconds.
+/// Privileges that end before the token, Unix seconds.
 #[derive(ToSchema)]
 pub(crate) struct Until {
     /// Publishing.
@@ -102,18 +102,18 @@ pub(crate) struct Until {
     /// Subscribing.
     #[schema(required = false)]
     subscribe: u64,
-    /// Messages.
+    /// Sending messages.
     #[schema(required = false)]
     send: u64,
-    /// The room's state.
+    /// Setting the room's state.
     #[schema(required = false)]
     set: u64,
-    /// Moderation.
+    /// Moderating.
     #[schema(required = false)]
     moderate: u64,
 }
 
-/// The key that a login must prove to hold.
+/// The key that a login must prove possession of.
 #[derive(ToSchema)]
 pub(crate) struct Confirmation {
     /// The key's thumbprint (RFC 7638), base64url without padding.
@@ -121,7 +121,7 @@ pub(crate) struct Confirmation {
     jkt: String,
 }
 
-/// What a token may narrow of its role, or what it allows in the end, in the form of `spec/roles.md`.
+/// A restriction of a role, or the effective grants, in the form of `spec/roles.md`.
 #[derive(ToSchema)]
 pub(crate) struct Grants(BTreeMap<String, Value>);
 
@@ -130,17 +130,17 @@ pub(crate) struct Grants(BTreeMap<String, Value>);
 #[schema(example = json!({"role": "guest", "subscribe": {"streams": ["*"], "from": ["*"]}}))]
 pub(crate) struct Template(BTreeMap<String, Value>);
 
-/// A kind of streams.
+/// A kind of stream.
 #[derive(ToSchema)]
 #[schema(rename_all = "lowercase")]
 pub(crate) enum Kind {
-    /// Sound.
+    /// Audio.
     Audio,
-    /// A camera.
+    /// Camera video.
     Video,
     /// A shared screen.
     Screen,
-    /// Anything else.
+    /// Any other data.
     Data,
 }
 
@@ -164,11 +164,11 @@ pub(crate) enum ActorKind {
 #[derive(ToSchema)]
 #[schema(rename_all = "lowercase")]
 pub(crate) enum Delivery {
-    /// Jumps to the newest keyframe.
+    /// It jumps to the newest keyframe.
     Media,
-    /// Jumps to the newest frame.
+    /// It jumps to the newest frame.
     Latest,
-    /// Is closed with `slow`, and may resume.
+    /// It is closed with `slow`, and may resume.
     Reliable,
 }
 
@@ -177,11 +177,11 @@ pub(crate) enum Delivery {
 pub(crate) struct RoomSummary {
     /// Its name.
     room: String,
-    /// Members, hidden ones included.
+    /// Members, including hidden ones.
     members: u32,
     /// Live streams.
     streams: u32,
-    /// When its first member came, Unix milliseconds.
+    /// When its first member joined, Unix milliseconds.
     since_ms: u64,
 }
 
@@ -203,18 +203,18 @@ pub(crate) struct Member {
 /// A member as the app's backend sees it.
 #[derive(ToSchema)]
 pub(crate) struct Seated {
-    /// As others see it.
+    /// What other members see.
     member: Member,
-    /// The id of the token that opened the door.
+    /// The id of the token of its login.
     jti: String,
-    /// When it came, Unix milliseconds.
+    /// When it joined, Unix milliseconds.
     since_ms: u64,
-    /// When its token ends, Unix seconds.
+    /// When its token expires, Unix seconds.
     exp: u64,
-    /// Whether it waits for admission; absent unless it does.
+    /// Whether it waits for admission; absent if it does not.
     #[schema(required = false)]
     waiting: bool,
-    /// The role that it asks for.
+    /// The role it requests.
     #[schema(required = false)]
     wants: String,
 }
@@ -222,7 +222,7 @@ pub(crate) struct Seated {
 /// A live stream.
 #[derive(ToSchema)]
 pub(crate) struct StreamInfo {
-    /// Its number in this room.
+    /// Its number in the room.
     stream: u32,
     /// Its name.
     name: String,
@@ -230,11 +230,11 @@ pub(crate) struct StreamInfo {
     user: String,
     /// The publisher's role.
     role: String,
-    /// What it carries.
+    /// The kind of media.
     kind: Kind,
     /// What happens to a subscriber that falls behind.
     delivery: Delivery,
-    /// The publisher's own words about it.
+    /// The publisher's description of it.
     #[schema(required = false)]
     meta: String,
 }

@@ -21,22 +21,22 @@ use crate::{
 /// A key, without its secret.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct KeyView {
-    /// The key id, as in the header of its tokens.
+    /// The key id, the `kid` in the header of its tokens.
     kid: String,
     /// `next`, `current`, `retiring` or `retired`.
     state: &'static str,
-    /// When it was made, Unix milliseconds.
+    /// When it was created, Unix milliseconds.
     created_ms: u64,
 }
 
-/// A key that was retired.
+/// A retired key.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct KeyRetired {
     /// The key.
     #[serde(flatten)]
     key: KeyView,
-    /// Live seats whose tokens it signed. They go on until their tokens end; a revocation of the key closes them.
-    /// `null` where no relay answered.
+    /// Live seats with tokens that this key signed. They continue until their tokens expire; a revocation of the key
+    /// closes them. `null` if no relay answered.
     seats: Option<usize>,
 }
 
@@ -47,7 +47,7 @@ pub struct KeyCreated {
     pub kid: String,
     /// `current` or `next`.
     pub state: &'static str,
-    /// 32 bytes as base64url without padding; the bytes are the HMAC key. Shown this once: `null` in a replay.
+    /// 32 bytes as base64url without padding; decode it to get the HMAC key. Shown only once: `null` in a replay.
     #[schema(value_type = Option<String>, required = true)]
     pub secret: String,
 }
@@ -67,7 +67,7 @@ impl From<KeyRow> for KeyView {
     }
 }
 
-/// Makes a key, not stored yet.
+/// Makes a key without storing it.
 pub(crate) fn make(app: AppId, state: KeyState) -> Result<(KeyRow, KeyCreated), ApiError> {
     let bytes = secret::random::<32>()?;
     let kid = secret::random_id("k_")?;
@@ -101,7 +101,7 @@ fn check_room(config: &Config, keys: &[KeyRow]) -> Result<(), ApiError> {
     if live >= config.keys_per_app_max as usize {
         return Err(ApiError::Conflict {
             code: "keys_exceeded",
-            detail: "the app has `keys_per_app_max` keys that are not retired",
+            detail: "the app already has `keys_per_app_max` keys that are not retired; retire one first",
         });
     }
     Ok(())
@@ -134,7 +134,7 @@ pub(crate) async fn create(
     if of_state(&keys, KeyState::Next).is_some() {
         return Err(ApiError::Conflict {
             code: "next_key_exists",
-            detail: "the app has its next key; rotate first",
+            detail: "the app already has a next key; rotate first",
         });
     }
     check_room(&audited.state.config, &keys)?;
@@ -146,14 +146,14 @@ pub(crate) async fn create(
     Ok(answer)
 }
 
-/// What a rotation came to.
+/// The result of a rotation.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Rotated {
     /// Signs from now on.
     current: String,
-    /// Still verifies.
+    /// No longer signs, but still verifies.
     retiring: Option<String>,
-    /// Only if there was no next key: the one just made, with its secret.
+    /// Only if there was no next key: the new current key, with its secret.
     #[schema(nullable)]
     created: Option<KeyCreated>,
 }
@@ -173,7 +173,7 @@ pub(crate) async fn rotate(
     app_in(&mut tx, app).await?;
     let keys = tx.keys(app).await?;
     let retiring = of_state(&keys, KeyState::Current).map(|key| key.kid.clone());
-    // First, since there is never more than one current key.
+    // Retire first: there is never more than one current key.
     if let Some(kid) = &retiring {
         tx.change_key(kid, KeyState::Retiring).await?;
     }
@@ -213,7 +213,7 @@ pub(crate) async fn retire(
     if key.state == KeyState::Current {
         return Err(ApiError::Conflict {
             code: "key_current",
-            detail: "the current key signs; rotate first",
+            detail: "the current key still signs; rotate first",
         });
     }
     tx.change_key(&key.kid, KeyState::Retired).await?;

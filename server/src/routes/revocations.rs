@@ -26,7 +26,7 @@ use crate::{
     store::{revocations::RevocationRow, write::Tx},
 };
 
-/// What is to be revoked.
+/// A revocation to make.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewRevocation {
@@ -34,58 +34,57 @@ pub(crate) struct NewRevocation {
     /// `{"room_role":{"room":…,"role":…}}`, `{"role":…}`, `{"key":…}` (its id), or `"app"`.
     #[schema(value_type = forms::Target)]
     target: Target,
-    /// Whether whatever token comes is refused, and none is minted; else only tokens from before are hit.
+    /// Whether it is a ban: it refuses every token and blocks minting. Otherwise only tokens from before are revoked.
     ban: Option<bool>,
-    /// When the ban ends, Unix seconds; without, it is for good.
+    /// When the ban ends, Unix seconds; without one it does not end.
     ends_at: Option<u64>,
-    /// For how long members may bring another token before anything is done to their seats, in seconds;
-    /// 0 unless given. Not for a ban.
+    /// How long members may present another token before the revocation acts on their seats, in seconds; 0 by default.
+    /// Not for bans.
     margin_s: Option<u32>,
-    /// What is done to live seats: `"close"`, or `{"demote":…}` to a role, which is not for a ban; close
-    /// unless given.
+    /// What happens to live seats: `"close"`, or `{"demote":…}` to a role, which is not for bans; `close` by default.
     #[schema(value_type = Option<forms::Then>)]
     then: Option<Then>,
-    /// Why, for people and the audit trail.
+    /// The reason, for people and the audit trail.
     reason: Option<String>,
 }
 
 /// A revocation.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct RevocationView {
-    /// Its number: the generation of the app that it began. Tokens of an earlier one are hit.
+    /// Its number: the generation of the app that it began. It covers tokens of earlier generations.
     generation: u64,
-    /// What it is about.
+    /// The tokens it covers.
     #[schema(value_type = forms::Target)]
     target: Target,
-    /// Whether it hits whatever token comes.
+    /// Whether it is a ban, which covers all tokens of its target.
     ban: bool,
-    /// When it was made, Unix seconds. Tokens without a generation are hit if issued then or before.
+    /// When it was made, Unix seconds. Of tokens without a generation it covers those issued until then.
     at: u64,
-    /// When the ban ends, Unix seconds.
+    /// When the ban ends, Unix seconds; `null`: never.
     ends_at: Option<u64>,
-    /// When the entry falls away, Unix seconds: no token that it could hit is alive. `null`: never.
+    /// When the entry expires, Unix seconds, because no token that it covers is still valid. `null`: never.
     over_at: Option<u64>,
-    /// Why.
+    /// The reason.
     reason: Option<String>,
-    /// Who made it: an API key's id, a user id, `root`, or `relay` for a token that is used up.
+    /// Who made it: an API key's id, a user id, `root`, or `relay` for a one-time token that was used.
     actor: String,
-    /// What kind of actor: `root`, `api_key`, `user` or `relay`; `null` in entries of older servers.
+    /// The kind of actor: `root`, `api_key`, `user` or `relay`; `null` in entries from older servers.
     #[schema(value_type = Option<forms::ActorKind>)]
     actor_kind: Option<ActorKind>,
 }
 
-/// A revocation just made.
+/// A new revocation.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct RevocationCreated {
     /// The revocation.
     #[serde(flatten)]
     revocation: RevocationView,
-    /// What is done to live seats that it hits.
+    /// What happens to live seats that it hits.
     #[schema(value_type = forms::Then)]
     then: Then,
-    /// For how long their members may bring another token first, in seconds.
+    /// How long their members may present another token first, in seconds.
     margin_s: u32,
-    /// Live seats that it touched; `null` only in a repeated answer, where the relay had not acted yet.
+    /// Live seats that it touched; `null` only in a replay, if the relay had not acted yet.
     seats: Option<usize>,
 }
 
@@ -112,7 +111,7 @@ fn invalid(field: &str, detail: String) -> ApiError {
 
 fn check_text(field: &str, text: &str, bytes_max: usize) -> Result<(), ApiError> {
     if text.is_empty() || text.len() > bytes_max || text.chars().any(char::is_control) {
-        let detail = format!("`{field}` is 1 to {bytes_max} bytes without control characters");
+        let detail = format!("`{field}` must be 1 to {bytes_max} bytes without control characters");
         return Err(invalid(field, detail));
     }
     Ok(())
@@ -123,8 +122,8 @@ fn check_target(target: &Target) -> Result<(), ApiError> {
     let user = |field, user: &str| check_text(field, user, TOKEN.user_bytes_max);
     let room = |field, room: &str| check_text(field, room, TOKEN.room_bytes_max);
     let role = |field: &str, role: &str| {
-        let fault = |refusal| Fault::from(refusal).at(field.into());
-        role.parse::<RoleName>().map(drop).map_err(|refusal| fault(refusal).into())
+        let fault = |error| Fault::from(error).at(field.into());
+        role.parse::<RoleName>().map(drop).map_err(|error| fault(error).into())
     };
     match target {
         Target::Jti(jti) => check_text("target.jti", jti, TOKEN.jti_bytes_max),
@@ -142,7 +141,7 @@ fn check_target(target: &Target) -> Result<(), ApiError> {
     }
 }
 
-/// What is asked, as an entry, and what becomes of live seats.
+/// The requested entry, and what happens to live seats.
 struct Act {
     entry: Revocation,
     margin_s: u32,
@@ -161,7 +160,7 @@ impl NewRevocation {
         Self { target, ban: Some(true), ends_at, margin_s: None, then: None, reason }
     }
 
-    /// What is asked, if it makes sense.
+    /// The requested revocation, if it makes sense.
     fn act(self, state: &AppState, app: AppId, now_s: u64) -> Result<Act, ApiError> {
         let Self { target, ban, ends_at, margin_s, then, reason } = self;
         check_target(&target)?;
@@ -171,27 +170,34 @@ impl NewRevocation {
         let (margin_s, then) = (margin_s.unwrap_or(0), then.unwrap_or_default());
         let margin_s_max = state.config.revocation_margin_s_max;
         if margin_s > margin_s_max {
-            return Err(invalid("margin_s", format!("`margin_s` is 0 to {margin_s_max}")));
+            return Err(invalid("margin_s", format!("`margin_s` must be 0 to {margin_s_max}")));
         }
         let ban = match (ban, ends_at) {
             (Some(false), Some(_)) => {
-                return Err(invalid("ends_at", "`ends_at` is the end of a ban".into()));
+                return Err(invalid(
+                    "ends_at",
+                    "`ends_at` is only for bans; set `ban`, or leave it out".into(),
+                ));
             }
             (ban, ends_at) => ban.unwrap_or(ends_at.is_some()),
         };
         if ends_at.is_some_and(|ends_s| ends_s <= now_s) {
-            let detail = format!("`ends_at` is after now, which is {now_s}");
+            let detail = format!("`ends_at` must be later than now, which is {now_s}");
             return Err(invalid("ends_at", detail));
         }
         let ban_s_max = state.config.revocation_ban_s_max;
         if ends_at.is_some_and(|ends_s| ends_s - now_s > ban_s_max) {
-            let detail =
-                format!("`ends_at` is at most {ban_s_max} s from now; a longer ban has no end");
+            let detail = format!(
+                "`ends_at` must be at most {ban_s_max} s from now; leave it out for a ban without an end"
+            );
             return Err(invalid("ends_at", detail));
         }
         if ban && (margin_s > 0 || then != Then::Close) {
             let field = if margin_s > 0 { "margin_s" } else { "then" };
-            return Err(invalid(field, "a ban has no margin, and closes".into()));
+            return Err(invalid(
+                field,
+                "a ban has no margin and always closes seats; leave this field out".into(),
+            ));
         }
         if let Then::Demote(role) = &then {
             let directory = state.bus.directory();
@@ -205,7 +211,7 @@ impl NewRevocation {
     }
 }
 
-/// Stores a revocation and tells the doors: from now on it stands. `also` is a record of what else it is.
+/// Stores a revocation and updates the doors; it holds from then on. `also` is a second record about it.
 async fn store(
     audited: &Audited,
     mut tx: Tx,
@@ -214,13 +220,13 @@ async fn store(
     once: Option<(&Once, u32, &Then)>,
 ) -> Result<RevocationRow, ApiError> {
     let app = entry.app;
-    // Counted apart: what kicks and logins put on the list, tokens' ids, must never be in a ban's way.
+    // Counted by kind: the token ids that kicks and logins add must never block a ban.
     let (ids, others) = audited.state.bus.revocations().targets_of(app);
     let there = if matches!(entry.target, Target::Jti(_)) { ids } else { others };
     if there >= audited.state.config.revocations_per_app_max as usize {
         return Err(ApiError::Conflict {
             code: "revocations_exceeded",
-            detail: "the app has `revocations_per_app_max` revoked targets of this kind; revoke a wider one",
+            detail: "the app already has `revocations_per_app_max` revoked targets of this kind; revoke a wider target instead",
         });
     }
     let mut row = RevocationRow::new(entry, &audited.caller.actor());
@@ -231,7 +237,7 @@ async fn store(
         tx.add_record(record.detail(&format!("ban generation={generation}"))).await?;
     }
     if let Some((once, margin_s, then)) = once {
-        // As long as nobody knows of seats, which comes only after.
+        // The seats are unknown until the relay has acted.
         let revocation = row.clone().into();
         let created = RevocationCreated { revocation, then: then.clone(), margin_s, seats: None };
         once.keep(&mut tx, &created, NO_SECRET).await?;
@@ -240,13 +246,13 @@ async fn store(
     Ok(row)
 }
 
-/// A record of what was done with a revocation.
+/// The record of an act on a revocation.
 fn of_row(audited: &Audited, kind: &str, row: &RevocationRow) -> Record {
     of_revocation(audited.record(row.entry.app, kind), row)
 }
 
-/// State the relay act on live seats; how many those were. It is recorded if there were some, or if the relay did not
-/// answer: the revocation stands all the same.
+/// Has the relay act on live seats; returns how many it touched. Recorded if there were any, or if the relay did not
+/// answer, although the revocation holds either way.
 async fn act_on_seats(
     audited: &Audited,
     row: &RevocationRow,
@@ -267,12 +273,12 @@ async fn act_on_seats(
     };
     let record = audited.record(row.entry.app, "revocation.seats");
     let record = record.with_code(code).detail(&detail);
-    // What is done is done, and has a record of its own.
+    // The act is done and has its own record.
     let _ = audited.state.recorder.record(record).await;
     seats
 }
 
-/// Bans a user from a room; `record` is of how it was asked. Its number, and how many seats it touched.
+/// Bans a user from a room; `record` describes the request. Returns the ban's number and how many seats it touched.
 pub(crate) async fn ban(
     audited: &Audited,
     app: AppId,
@@ -287,7 +293,7 @@ pub(crate) async fn ban(
     Ok((row.entry.generation, seats))
 }
 
-/// Keeps the answer as it is now that the seats are known.
+/// Saves the answer again, now that the seats are known.
 async fn keep(
     state: &AppState,
     once: &Once,
@@ -329,7 +335,7 @@ pub(crate) async fn create(
     if !once.has_key() {
         return Created::first(&created);
     }
-    // The first kept answer, without the seats, is good enough where this one cannot be written.
+    // If this cannot be written, the first saved answer, without the seats, has to do.
     let kept = keep(&audited.state, &once, app, &created).await;
     kept.or_else(|_| Created::first(&created))
 }
@@ -371,7 +377,7 @@ pub(crate) async fn lift(
     let lifted = tx.lift_revocation(app, generation).await?;
     let (row, left) = lifted.ok_or(ApiError::NotFound {
         code: "revocation_unknown",
-        detail: "the app has no such revocation, or it is over",
+        detail: "the app has no such revocation, or it has expired",
     })?;
     tx.add_record(of_row(&audited, "revocation.lift", &row)).await?;
     let target = row.entry.target;

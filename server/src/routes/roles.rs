@@ -1,4 +1,4 @@
-//! Roles of an app, a new version for each change.
+//! Roles of an app; each change makes a new version.
 
 pub(crate) mod change;
 pub(crate) mod views;
@@ -86,7 +86,7 @@ pub(crate) async fn put_one(
     let change = Change::begin(&audited, app, &seen, Base { version, reapply }).await?;
     let role = role_set::read_one(&template)?;
     if **role.name() != *name {
-        let detail = format!("role `{}`: the path names another", role.name());
+        let detail = format!("the body's role `{}` is not the one in the path", role.name());
         let error = ApiError::Invalid { code: "roles_invalid", detail: detail.into() };
         return Err(error.at("template.role"));
     }

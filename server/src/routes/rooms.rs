@@ -1,4 +1,4 @@
-//! Rooms as the app's backend sees them. All of it is asked of the relay, over the bus.
+//! Rooms, as the app's backend sees them. All handlers ask the relay over the bus.
 
 use axum::{Json, http::StatusCode};
 use serde::{Deserialize, Serialize};
@@ -7,7 +7,7 @@ use stagedoor_bus::{
     Answer, Command,
     command::{RoomSummary, Seated},
 };
-use stagedoor_token::{AppId, Kind, RoleName};
+use stagedoor_token::{AppId, Kind, Refusal, RoleName};
 use stagedoor_wire::{member::StreamInfo, name::Topic, request::To};
 use utoipa::ToSchema;
 
@@ -20,7 +20,7 @@ use crate::{act::Audited, caller::Scope, error::ApiError, record::Record};
 /// A room.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct RoomView {
-    /// Its name, members, streams, and since when it is there.
+    /// Its name, number of members and streams, and since when it exists.
     #[serde(flatten)]
     #[schema(value_type = forms::RoomSummary)]
     summary: RoomSummary,
@@ -29,30 +29,30 @@ pub(crate) struct RoomView {
 /// A room with its members and streams.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct RoomDetailView {
-    /// Its name, members, streams, and since when it is there.
+    /// Its name, number of members and streams, and since when it exists.
     #[schema(value_type = forms::RoomSummary)]
     summary: RoomSummary,
-    /// A page of its members, by user id.
+    /// A page of its members, ordered by user id.
     #[schema(value_type = Vec<forms::Seated>)]
     members: Vec<Seated>,
     /// Its live streams.
     #[schema(value_type = Vec<forms::StreamInfo>)]
     streams: Vec<StreamInfo>,
-    /// Give it as `after` for more members; `null` on the last page.
+    /// Pass it as `after` for more members; `null` on the last page.
     next: Option<String>,
 }
 
-/// A message in the app's own name.
+/// A message from the app itself.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewMessage {
-    /// `"room"`, `{"role":…}` or `{"user":…}`.
+    /// The recipients: `"room"`, `{"role":…}` or `{"user":…}`.
     #[schema(value_type = forms::To)]
     to: To,
-    /// What it is about.
+    /// The topic.
     #[schema(value_type = Option<String>)]
     topic: Option<Topic>,
-    /// Any JSON.
+    /// The content, any JSON.
     #[schema(value_type = serde_json::Value)]
     data: Box<RawValue>,
 }
@@ -61,15 +61,15 @@ pub(crate) struct NewMessage {
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Removal {
-    /// Whether the user is kept out of the room, whatever token comes.
+    /// Whether to ban the user from the room, whatever token is presented.
     ban: Option<bool>,
-    /// When the ban ends, Unix seconds; without, it is for good.
+    /// When the ban ends, Unix seconds; without one it does not end.
     ends_at: Option<u64>,
-    /// Why a ban, for people and the audit trail.
+    /// The reason for a ban, for people and the audit trail.
     reason: Option<String>,
 }
 
-/// Another role.
+/// A new role for a member.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewMemberRole {
@@ -77,27 +77,27 @@ pub(crate) struct NewMemberRole {
     role: String,
 }
 
-/// What of a member is muted.
+/// What to mute of a member.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct MutedKinds {
-    /// Kinds of streams: `audio`, `video`, `screen`, `data`; all of them unless given.
+    /// Kinds of streams: `audio`, `video`, `screen`, `data`; all by default.
     #[schema(min_items = 1, value_type = Option<Vec<forms::Kind>>)]
     kinds: Option<Vec<Kind>>,
 }
 
-/// What an act touched.
+/// The effect of an act.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Touched {
-    /// Seats that it touched.
+    /// Seats that it affected.
     seats: usize,
-    /// With a ban: the number of its revocation.
+    /// For a ban, the number of its revocation.
     #[serde(skip_serializing_if = "Option::is_none")]
     generation: Option<u64>,
 }
 
 pub(super) fn room_unknown() -> ApiError {
-    ApiError::NotFound { code: "room_unknown", detail: "there is no such room now" }
+    ApiError::NotFound { code: "room_unknown", detail: "no such room is open now" }
 }
 
 fn touched(answer: &Answer) -> Result<Touched, ApiError> {
@@ -106,9 +106,10 @@ fn touched(answer: &Answer) -> Result<Touched, ApiError> {
         Answer::UserUnknown => {
             Err(ApiError::NotFound { code: "user_unknown", detail: "no such user is in the room" })
         }
-        Answer::AskUnknown => {
-            Err(ApiError::NotFound { code: "ask_unknown", detail: "that user asks for nothing" })
-        }
+        Answer::AskUnknown => Err(ApiError::NotFound {
+            code: "ask_unknown",
+            detail: "that user has no pending request",
+        }),
         Answer::StoreUnavailable => Err(ApiError::StoreUnavailable),
         Answer::RoleRefused => Err(ApiError::Invalid {
             code: "role_refused",
@@ -169,7 +170,7 @@ pub(crate) async fn show(
     }
 }
 
-/// Asks the relay to act, and records what came of it. While nothing can be recorded nothing is asked.
+/// Has the relay act, and records the result. While nothing can be recorded, the relay is not asked.
 async fn act(
     audited: &Audited,
     app: AppId,
@@ -213,7 +214,8 @@ pub(crate) async fn kick(
     let Removal { ban, ends_at, reason } = removal;
     if !ban.unwrap_or(ends_at.is_some()) {
         if ends_at.is_some() || reason.is_some() {
-            let detail = "`ends_at` and `reason` are of a ban".into();
+            let detail =
+                "`ends_at` and `reason` are only for bans; set `ban`, or leave them out".into();
             let field = if ends_at.is_some() { "ends_at" } else { "reason" };
             return Err(ApiError::Invalid { code: "revocation_invalid", detail }.at(field));
         }
@@ -237,7 +239,7 @@ pub(crate) async fn assign(
     MemberPath { app, room, user }: MemberPath,
     Body(NewMemberRole { role }): Body<NewMemberRole>,
 ) -> Result<Json<Touched>, ApiError> {
-    let role: RoleName = role.parse().map_err(ApiError::from)?;
+    let role: RoleName = role.parse().map_err(Refusal::from)?;
     let record = of_member(&audited, "room.role", app, &room, &user);
     let record = record.role(&role);
     let asked_by = audited.caller.actor();
@@ -253,7 +255,7 @@ async fn set_muted(
 ) -> Result<Touched, ApiError> {
     let kinds = kinds.unwrap_or_else(|| Kind::ALL.to_vec());
     if kinds.is_empty() {
-        let detail = "`kinds` names at least one kind, or is left out".into();
+        let detail = "`kinds` must name at least one kind, or be left out".into();
         return Err(ApiError::Invalid { code: "body_invalid", detail }.at("kinds"));
     }
     let record =

@@ -1,4 +1,4 @@
-//! Tokens: minted, and explained.
+//! Mints and explains tokens.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ use crate::{
     state::AppState,
 };
 
-/// What the token is to say.
+/// The claims of a token to mint.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewToken {
@@ -33,30 +33,30 @@ pub(crate) struct NewToken {
     /// The user id, 1 to 64 bytes.
     #[schema(example = "anna")]
     user: String,
-    /// A role of the app.
+    /// One of the app's roles.
     #[schema(example = "audience")]
     role: String,
-    /// How long it lives, in seconds; the app's `ttl_s_default` unless given.
+    /// Its lifetime in seconds; the app's `ttl_s_default` by default.
     ttl_s: Option<u64>,
-    /// Narrows the role, in the form of `spec/roles.md`.
+    /// Restricts the role, in the form of `spec/roles.md`.
     #[schema(value_type = Option<forms::Grants>)]
     grants: Option<Box<RawValue>>,
-    /// Shown to others.
+    /// The user's name, visible to other members.
     name: Option<String>,
-    /// Shown to others.
+    /// Data about the user, visible to other members.
     meta: Option<String>,
-    /// Whether it logs in once.
+    /// Whether it can be used for only one login.
     once: Option<bool>,
-    /// What its end does to a live seat: `"close"`, `{"demote":role}` or `{"grace":seconds}`.
+    /// What happens to a live seat when it expires: `"close"`, `{"demote":role}` or `{"grace":seconds}`.
     #[schema(value_type = Option<forms::AtExp>)]
     at_exp: Option<Box<RawValue>>,
     /// The longest stay in a seat, in seconds, 1 to 4294967295.
     #[schema(minimum = 1, maximum = 4_294_967_295_u64)]
     max_stay: Option<u64>,
-    /// When `publish`, `subscribe`, `send`, `set` or `moderate` end before the token, Unix seconds.
+    /// When `publish`, `subscribe`, `send`, `set` or `moderate` end, if before the token, Unix seconds.
     #[schema(value_type = Option<forms::Until>)]
     until: Option<Box<RawValue>>,
-    /// The key that whoever logs in must prove to hold: `{"jkt":thumbprint}`.
+    /// The key that a login must prove possession of: `{"jkt":thumbprint}`.
     #[schema(value_type = Option<forms::Confirmation>)]
     cnf: Option<Box<RawValue>>,
 }
@@ -84,7 +84,7 @@ impl NewToken {
     }
 }
 
-/// What a field with a form of its own says, or the refusal of its own.
+/// Parses a field that has its own form and its own refusal.
 fn parsed<T: DeserializeOwned>(
     value: Option<Box<RawValue>>,
     refusal: Refusal,
@@ -95,7 +95,7 @@ fn parsed<T: DeserializeOwned>(
     value.map(parse).transpose()
 }
 
-/// A fault of claims as one of the body that they were made from.
+/// Translates a fault of claims to one of the request body.
 fn of_body(fault: Fault) -> Fault {
     match fault.field() {
         Some(field) if field.as_str() == "sub" => fault.at(Field::of("user")),
@@ -104,59 +104,59 @@ fn of_body(fault: Fault) -> Fault {
     }
 }
 
-/// A token.
+/// A new token.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct TokenCreated {
-    /// The token. It is not kept here.
+    /// The token. The server does not keep it.
     token: String,
     /// Its id.
     jti: String,
-    /// When it ends, Unix seconds.
+    /// When it expires, Unix seconds.
     exp: u64,
-    /// How long that is from now.
+    /// Its lifetime from now, in seconds.
     expires_in_s: u64,
-    /// What it allows.
+    /// Its effective grants.
     #[schema(value_type = forms::Grants)]
     grants: Arc<Grants>,
 }
 
-/// A token to be looked at.
+/// A token to verify.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TokenQuestion {
     /// The token.
     token: String,
-    /// The room that it is meant for, if that is part of the question.
+    /// The room to check it against, optional.
     room: Option<String>,
 }
 
-/// Everything about a token.
+/// The result of verifying a token.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct TokenAnswer {
-    /// Whether the door would take it now.
+    /// Whether the door would accept it now.
     valid: bool,
-    /// `ok`, or the exact code.
+    /// `ok`, or the exact code of the refusal.
     code: &'static str,
-    /// The code that a client would be told.
+    /// The code that a client would see.
     public_code: &'static str,
-    /// Why not.
+    /// Why it is refused.
     message: Option<String>,
-    /// The claim that it is about, or the place in it, as a path: `grants.publish.streams[1]`.
+    /// The claim that is wrong, or the place in it, as a path: `grants.publish.streams[1]`.
     field: Option<String>,
-    /// What it says; only when its signature is good.
+    /// Its claims; only if its signature is valid.
     #[schema(value_type = Option<Object>)]
     claims: Option<Claims>,
-    /// What it allows.
+    /// Its effective grants.
     #[schema(value_type = Option<forms::Grants>)]
     grants: Option<Arc<Grants>>,
-    /// How long it still lives; negative when it is over.
+    /// Its remaining lifetime; negative if it has expired.
     seconds_left: Option<i64>,
     /// The server's time, Unix seconds.
     now: u64,
 }
 
 async fn mint(state: &AppState, app: AppId, new: NewToken) -> Result<Issued, ApiError> {
-    // Let go of before the record is written.
+    // Released before the record is written.
     let _look = state.doors.look(app).await;
     let row = app_row(state, app).await?;
     let wanted = new.wanted()?;
@@ -167,7 +167,7 @@ async fn mint(state: &AppState, app: AppId, new: NewToken) -> Result<Issued, Api
         detail: "the app has no current key",
     })?;
     let lives = Lives { ttl_s_default: row.ttl_s_default, ttl_s_max: row.ttl_s_max };
-    // The door's roles: what is minted now is refused there by the same ones.
+    // The door's roles, so that the door accepts what is minted.
     let directory = state.bus.directory();
     let roles = directory.app(app).map(|app| app.roles.clone()).unwrap_or_default();
     let revocations = state.bus.revocations();
@@ -244,7 +244,7 @@ pub(crate) async fn explain(
     Ok(Json(answer))
 }
 
-/// What a signature that is not the key's is due to. Only a key of this app is tried.
+/// Explains a wrong signature. Only a key of this app is tried.
 async fn why_not_signed(state: &AppState, app: AppId, token: &str) -> Result<String, ApiError> {
     let keys = state.store.keys(app).await?;
     let kid = kid_of_token(token);
@@ -271,7 +271,7 @@ fn answer(state: &AppState, app: AppId, question: &TokenQuestion, now: u64) -> T
         field: fault.field().map(|field| field.to_string()),
         ..not(fault.code(), fault.public_code(), fault.to_string())
     };
-    // With the app's keys alone: an answer says nothing of another app's keys and tokens.
+    // Only the app's keys, so that an answer discloses nothing about another app's keys and tokens.
     let own = directory.app(app).map_or(&[][..], |app| &app.keys);
     let own = own.iter().cloned().collect::<KeySet>();
     let (claims, key) = match verify_with_key(&question.token, &own, now) {
@@ -281,13 +281,13 @@ fn answer(state: &AppState, app: AppId, question: &TokenQuestion, now: u64) -> T
     let seconds_left = i64::try_from(claims.exp).ok().map(|exp| exp - now as i64);
     let roles = directory.app(app).map(|app| app.roles.clone()).unwrap_or_default();
     let hit = state.bus.revocations().find(&Bearer::of(&claims, key.kid()), now);
-    // In the order of the door.
+    // In the door's order.
     let told = if question.room.as_ref().is_some_and(|room| *room != claims.room) {
         not("room_mismatch", "room_mismatch", "the token is for another room".into())
     } else if let Some(Hit { ban, ends_s }) = hit {
         let code = if ban { "banned" } else { "token_revoked" };
         let until = ends_s.map(|ends_s| format!(" until {ends_s} (Unix seconds)"));
-        let message = if ban { "a ban keeps it out" } else { "the token is revoked" };
+        let message = if ban { "a ban covers the token" } else { "the token is revoked" };
         not(code, code, message.to_owned() + &until.unwrap_or_default())
     } else {
         match seat(&claims, &roles) {

@@ -21,12 +21,12 @@ pub(crate) struct AppRow {
     pub(crate) version: u64,
     /// The newest generation that a revocation began.
     pub(crate) generation: u64,
-    /// What happens at second logins, where the role says nothing.
+    /// What happens at second logins, if the role does not say.
     pub(crate) second_login: Option<SecondLogin>,
 }
 
 impl AppRow {
-    /// The app, as what is recorded of it names it.
+    /// The app as audit records name it.
     pub(crate) fn life(&self) -> AppLife {
         AppLife { id: self.id, since_ms: self.created_ms }
     }
@@ -171,7 +171,7 @@ impl Tx {
         Ok(self.execute(query).await? > 0)
     }
 
-    /// Changes what can be changed of an app.
+    /// Changes an app's settings.
     pub(crate) async fn change_app(&mut self, app: &AppRow) -> Result<(), StoreError> {
         let query = sqlx::query(
             "UPDATE apps SET name = ?, ttl_s_default = ?, ttl_s_max = ?, second_login = ?, version = ?
@@ -187,7 +187,7 @@ impl Tx {
         self.execute(query).await.map(drop)
     }
 
-    /// Deletes an app, its keys and its API keys. `false` if it is not there.
+    /// Deletes an app, its keys and its API keys. `false` if it does not exist.
     pub(crate) async fn delete_app(&mut self, id: AppId) -> Result<bool, StoreError> {
         let query = sqlx::query("DELETE FROM apps WHERE id = ?").bind(i64::from(id.0));
         Ok(self.execute(query).await? > 0)

@@ -1,4 +1,4 @@
-//! The audit trail. Records are added and, when old or too many, deleted; never changed.
+//! The audit trail. Records are added and, when too old or too many, deleted; they never change.
 
 mod list;
 mod prune;
@@ -13,7 +13,7 @@ pub(crate) use list::{Filter, OfApp, RecordRow};
 use super::{Store, StoreError, bound, write::Tx};
 use crate::record::Record;
 
-/// Columns of a record that is added; those that most records leave empty are last.
+/// Columns of a new record; those that are mostly empty come last.
 const COLUMNS: [&str; 15] = [
     "at_ms",
     "app",
@@ -31,11 +31,11 @@ const COLUMNS: [&str; 15] = [
     "request_id",
     "count",
 ];
-/// Columns of a record whose last ones are empty: what is not bound need not be bound as nothing.
+/// Columns of a record with empty last columns, which then need not be bound.
 const PLAIN_COLUMNS: usize = 11;
 
-/// Statements by how many records they add, largest first: each is a trip to the database's thread, and of few
-/// sizes it stays prepared. A prepared statement of 512 keeps 2 MB.
+/// Statements by how many records they add, largest first. Each is a trip to the database's thread; with few sizes they
+/// stay prepared. A prepared statement of 512 takes 2 MB.
 type Inserts = [(usize, String); 3];
 
 static INSERTS: LazyLock<Inserts> = LazyLock::new(|| inserts(&COLUMNS));
@@ -47,7 +47,7 @@ fn inserts(columns: &[&str]) -> Inserts {
     [64, 8, 1].map(|n| (n, format!("INSERT INTO audit ({columns}) VALUES {}", rows(n))))
 }
 
-/// Where records are added.
+/// The destination of new records.
 #[derive(Debug)]
 pub(crate) struct Trail {
     store: Store,
@@ -82,13 +82,13 @@ impl Tx {
         Ok(())
     }
 
-    /// Adds records of what else the transaction does.
+    /// Adds records about the transaction's other changes.
     pub(crate) async fn add_records(&mut self, records: Vec<Record>) -> Result<(), StoreError> {
         self.kinds.extend(records.iter().map(|record| record.kind.clone()));
         self.insert(vec![records]).await
     }
 
-    /// Adds one record of what else the transaction does.
+    /// Adds one record about the transaction's other changes.
     pub(crate) async fn add_record(&mut self, record: Record) -> Result<(), StoreError> {
         let [.., (_, sql)] = &*INSERTS;
         self.kinds.push(record.kind.clone());
@@ -127,7 +127,7 @@ fn bind(record: Record, values: &mut SqliteArguments, plain: bool) -> Result<(),
 }
 
 impl Store {
-    /// A place to add records.
+    /// A destination for records.
     pub(crate) fn trail(&self) -> Trail {
         Trail { store: self.clone() }
     }
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn records_of_one_transaction_are_all_kept_in_their_order() {
+    async fn records_of_one_transaction_keep_their_order() {
         let (store, _folder) = opened().await;
         let records: Vec<Record> = (0..147).map(plain).collect();
         let mut trail = store.trail();

@@ -1,14 +1,14 @@
-//! Who made a row. Rows of older versions do not know what kind of actor it was.
+//! The author of a row. Rows from older versions lack the kind of actor.
 
 use sqlx::{Row, sqlite::SqliteRow};
 use stagedoor_bus::{Actor, ActorKind};
 
 use super::StoreError;
 
-/// Who made it.
+/// The author's id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Author {
-    /// An API key's id, a user id, or the kind where there is one actor of it.
+    /// An API key's id, a user id, or the kind of actor if it has only one member.
     pub(crate) id: String,
     pub(crate) kind: Option<ActorKind>,
 }

@@ -1,12 +1,12 @@
-//! The settled time as it was noted last.
+//! The last saved settled time.
 
 use sqlx::Row;
 
 use super::{Store, StoreError, bound};
 
 impl Store {
-    /// The settled time that was noted last, else the time of the newest audit record, in Unix milliseconds;
-    /// `None` where nothing is older than this start.
+    /// The last saved settled time, or else the time of the newest audit record, in Unix milliseconds; `None` on the
+    /// first start.
     pub(crate) async fn settled_ms(&self) -> Result<Option<u64>, StoreError> {
         let query = sqlx::query(
             "SELECT COALESCE((SELECT settled_ms FROM clock),
@@ -17,7 +17,7 @@ impl Store {
         Ok(settled_ms.flatten().map(|settled_ms| u64::try_from(settled_ms).unwrap_or(0)))
     }
 
-    /// Notes the settled time.
+    /// Saves the settled time.
     pub(crate) async fn note_settled(&self, settled_ms: u64) -> Result<(), StoreError> {
         let note = sqlx::query("INSERT OR REPLACE INTO clock (id, settled_ms) VALUES (1, ?)");
         let mut tx = self.begin().await?;
@@ -32,7 +32,7 @@ mod tests {
     use crate::{record::Record, store::tests::opened};
 
     #[tokio::test]
-    async fn the_settled_time_is_the_one_noted_last_else_the_trails() {
+    async fn the_settled_time_is_the_last_saved_one_or_the_trails() {
         let (store, _folder) = opened().await;
         assert_eq!(store.settled_ms().await.expect("read"), None);
         let records = [7, 5].map(|at_ms| Record { at_ms, ..Record::default() });

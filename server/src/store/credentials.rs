@@ -1,4 +1,4 @@
-//! API keys and the root credential. Only hashes of their secrets are here.
+//! API keys and the root credential. Only hashes of their secrets are stored.
 
 use sqlx::{Row, sqlite::SqliteRow};
 use stagedoor_token::AppId;
@@ -17,7 +17,7 @@ pub(crate) struct ApiKeyRow {
     pub(crate) app: AppId,
     pub(crate) name: String,
     pub(crate) hash: Vec<u8>,
-    /// Separated by spaces.
+    /// Scopes, separated by spaces.
     pub(crate) scopes: String,
     pub(crate) created_ms: u64,
     pub(crate) expires_ms: Option<u64>,
@@ -46,12 +46,12 @@ fn select_api_key(id: &str) -> Statement<'static> {
 }
 
 impl Store {
-    /// One API key, of whatever app.
+    /// An API key, whatever its app.
     pub(crate) async fn api_key(&self, id: &str) -> Result<Option<ApiKeyRow>, StoreError> {
         self.optional(select_api_key(id)).await?.as_ref().map(api_key_row).transpose()
     }
 
-    /// API keys of an app after an id.
+    /// API keys of an app, after this id.
     pub(crate) async fn api_keys(
         &self,
         app: AppId,
@@ -64,7 +64,7 @@ impl Store {
         self.all(query).await?.iter().map(api_key_row).collect()
     }
 
-    /// Notes that an API key was used.
+    /// Records that an API key was used.
     pub(crate) async fn used_api_key(&self, id: &str, now_ms: u64) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         let query = sqlx::query("UPDATE api_keys SET last_used_ms = ? WHERE id = ?");
@@ -81,7 +81,7 @@ impl Store {
 }
 
 impl Tx {
-    /// Sets the root credential, in the place of another if there is one.
+    /// Sets the root credential, replacing any other.
     pub(crate) async fn set_root(&mut self, hash: &[u8], now_ms: u64) -> Result<(), StoreError> {
         let query =
             sqlx::query("INSERT OR REPLACE INTO root (id, hash, created_ms) VALUES (1, ?, ?)");
@@ -89,7 +89,7 @@ impl Tx {
         self.execute(query).await.map(drop)
     }
 
-    /// One API key, of whatever app.
+    /// An API key, whatever its app.
     pub(crate) async fn api_key(&mut self, id: &str) -> Result<Option<ApiKeyRow>, StoreError> {
         self.optional(select_api_key(id)).await?.as_ref().map(api_key_row).transpose()
     }
@@ -118,13 +118,13 @@ impl Tx {
         self.execute(query).await.map(drop)
     }
 
-    /// Gives an API key another secret.
+    /// Replaces an API key's secret.
     pub(crate) async fn rotate_api_key(&mut self, id: &str, hash: &[u8]) -> Result<(), StoreError> {
         let query = sqlx::query("UPDATE api_keys SET hash = ? WHERE id = ?").bind(hash).bind(id);
         self.execute(query).await.map(drop)
     }
 
-    /// Deletes an API key. `false` if it is not there.
+    /// Deletes an API key. `false` if it does not exist.
     pub(crate) async fn delete_api_key(
         &mut self,
         app: AppId,

@@ -1,4 +1,4 @@
-//! Which deployment a database is of: what a file is before it is opened, and what is noted of it.
+//! Identifies a database file before it is opened, and records whether it is open.
 
 use std::path::Path;
 
@@ -9,14 +9,14 @@ use sqlx::{
 use super::error::StoreError;
 use crate::deployment::{Found, Ours};
 
-/// `SDOR`, in the head of each database.
+/// `SDOR`, in the header of each database.
 pub(crate) const LIVE: i64 = 0x5344_4f52;
-/// `SDBK`, in the head of each backup.
+/// `SDBK`, in the header of each backup.
 pub(crate) const BACKUP: i64 = 0x5344_424b;
-/// SQLite's code for a file that is none of its own.
+/// SQLite's code for a file that is not a database.
 const NOT_A_DATABASE: &str = "26";
 
-/// A connection to a file that is there, with nothing set that would write to it.
+/// A connection to an existing file, with no setting that would write to it.
 pub(crate) async fn connected(file: &Path) -> Result<SqliteConnection, sqlx::Error> {
     let options = SqliteConnectOptions::new().filename(file).create_if_missing(false);
     let options = options.disable_statement_logging();
@@ -33,7 +33,7 @@ async fn has_table(connection: &mut SqliteConnection, name: &str) -> Result<bool
     Ok(row.try_get::<i64, _>(0)? > 0)
 }
 
-/// What a database of ours says of itself.
+/// The facts about one of our databases.
 pub(super) async fn ours(connection: &mut SqliteConnection) -> Result<Ours, sqlx::Error> {
     let mut ours = Ours {
         deployment: None,
@@ -59,34 +59,34 @@ async fn asked(connection: &mut SqliteConnection) -> Result<Found, sqlx::Error> 
     match id {
         BACKUP => return Ok(Found::Backup),
         0 | LIVE => {}
-        _ => return Ok(Found::Foreign("the database is another program's".into())),
+        _ => return Ok(Found::Foreign("the database belongs to another program".into())),
     }
     for table in ["_sqlx_migrations", "apps", "audit", "root"] {
         if !has_table(connection, table).await? {
-            return Ok(Found::Foreign("the database is another program's".into()));
+            return Ok(Found::Foreign("the database belongs to another program".into()));
         }
     }
     Ok(Found::Ours(ours(connection).await?))
 }
 
-/// What a file is.
+/// Identifies a file.
 pub(crate) async fn found(file: &Path) -> Result<Found, StoreError> {
     if !file.try_exists()? {
         return Ok(Found::Nothing);
     }
     let mut connection = connected(file).await?;
     let found = asked(&mut connection).await;
-    // What was only looked at needs no goodbye.
+    // Nothing was written, so an error when closing does not matter.
     let _ = connection.close().await;
     match found {
         Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(NOT_A_DATABASE) => {
-            Ok(Found::Foreign("the file is no database".into()))
+            Ok(Found::Foreign("the file is not a database".into()))
         }
         found => Ok(found?),
     }
 }
 
-/// Notes that the database is open, where a copy of its file alone has it too.
+/// Notes that the database is open, in the file itself so that a copy has the note too.
 pub(crate) async fn open(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
     if number(connection, "PRAGMA application_id").await? != LIVE {
         connection.execute(sqlx::AssertSqlSafe(format!("PRAGMA application_id = {LIVE}"))).await?;
@@ -96,7 +96,7 @@ pub(crate) async fn open(connection: &mut SqliteConnection) -> Result<(), sqlx::
     Ok(())
 }
 
-/// Notes that it is closed in order.
+/// Notes that it was closed properly.
 pub(crate) async fn closed(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
     connection.execute("UPDATE deployment SET is_open = 0").await?;
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").await?;

@@ -1,4 +1,4 @@
-//! Why the database did not do what it should. Pure.
+//! Why a database operation failed. Pure.
 
 use std::fmt;
 
@@ -7,19 +7,19 @@ use crate::deployment::NotTheDatabase;
 /// Why the database cannot be written or read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reason {
-    /// No room on the disk.
+    /// The disk is full.
     Full,
-    /// The disk reports an error, or a file may not grow.
+    /// The disk reports an error, or the file may not grow.
     Disk,
-    /// Another process holds it.
+    /// Another process keeps it locked.
     Locked,
-    /// It may be read only.
+    /// It is read-only.
     ReadOnly,
-    /// What is there is no database any more.
+    /// It is damaged.
     Damaged,
     /// Its file cannot be opened.
     Closed,
-    /// This process has more to do with it than it can.
+    /// It is overloaded by this process.
     Busy,
 }
 
@@ -38,7 +38,7 @@ impl fmt::Display for Reason {
 }
 
 impl Reason {
-    /// By SQLite's primary result code (<https://www.sqlite.org/rescode.html>).
+    /// From SQLite's primary result code (<https://www.sqlite.org/rescode.html>).
     fn of_code(code: u32) -> Option<Self> {
         match code & 0xff {
             5 | 6 | 15 => Some(Self::Locked),
@@ -51,7 +51,7 @@ impl Reason {
         }
     }
 
-    /// `None`: the database works, and what was asked of it was wrong.
+    /// `None`: the database works, but the operation was wrong.
     pub(super) fn of(error: &sqlx::Error) -> Option<Self> {
         match error {
             sqlx::Error::Database(error) => Self::of_code(error.code()?.parse().ok()?),
@@ -63,32 +63,32 @@ impl Reason {
     }
 }
 
-/// Why the store failed.
+/// Why a store operation failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StoreError {
-    /// The database.
+    /// A database error.
     #[error("the database: {0}")]
     Sql(#[from] sqlx::Error),
     /// Its schema.
-    #[error("the database's schema: {0}")]
+    #[error("the database's schema cannot be updated: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),
     /// Its file.
     #[error("the database's file: {0}")]
     File(#[from] std::io::Error),
-    /// What lies in the folder is not what was there.
+    /// The folder does not contain its own database.
     #[error(transparent)]
     NotTheDatabase(#[from] NotTheDatabase),
-    /// A row that this version did not write.
-    #[error("a row of {0} does not read")]
+    /// A row that this version cannot read.
+    #[error("a row of {0} cannot be read")]
     Row(&'static str),
-    /// A number that the database has no place for.
+    /// A number too large for the database.
     #[error("a number of {0} is too large")]
     Number(&'static str),
-    /// Nobody tried: it failed a moment ago, or others were first.
+    /// Not attempted, because it failed a moment ago or others were first.
     #[error("the database: {0}")]
     Unavailable(Reason),
-    /// A statement of the transaction failed before.
-    #[error("the transaction is over")]
+    /// An earlier statement of the transaction failed.
+    #[error("the transaction has failed")]
     Over,
 }
 
@@ -98,7 +98,7 @@ impl StoreError {
         Self::Unavailable(Reason::Busy)
     }
 
-    /// Why the database does not work; `None` if it does, and this was another fault.
+    /// Why the database does not work; `None` if it works and the error has another cause.
     pub(crate) fn reason(&self) -> Option<Reason> {
         match self {
             Self::Sql(error) => Reason::of(error),
@@ -108,12 +108,12 @@ impl StoreError {
     }
 }
 
-/// A number as the database keeps it.
+/// Converts a number for the database.
 pub(super) fn signed(number: u64, what: &'static str) -> Result<i64, StoreError> {
     i64::try_from(number).map_err(|_| StoreError::Number(what))
 }
 
-/// A bound to compare with: beyond the largest number there is nothing.
+/// Converts a bound for a comparison; a bound beyond the database's largest number is never exceeded.
 pub(super) fn bound(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_way_to_fail_has_its_reason() {
+    fn each_sqlite_code_has_its_reason() {
         for (code, reason) in [
             (5, Some(Reason::Locked)),
             (261, Some(Reason::Locked)),

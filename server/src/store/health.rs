@@ -1,5 +1,5 @@
-//! Whether the database can be written, and why not. While writes fail one is tried now and then, and the
-//! others are refused at once.
+//! Whether the database can be written, and why not. While writes fail, one is attempted now and then and the others
+//! are refused at once.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -8,14 +8,14 @@ use std::{
 
 use super::error::{Reason, StoreError};
 
-/// While writes fail one is tried this often.
+/// While writes fail, one is attempted this often.
 pub(super) const TRY_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Whether writes fail.
 #[derive(Debug, Default)]
 pub(super) struct Health(Mutex<Option<Failing>>);
 
-/// For this reason, and when a write was last tried.
+/// The reason, and when a write was last attempted.
 #[derive(Clone, Copy, Debug)]
 struct Failing {
     reason: Reason,
@@ -23,17 +23,17 @@ struct Failing {
 }
 
 impl Health {
-    /// Whether no write failed since one last succeeded.
+    /// Whether no write has failed since the last success.
     pub(super) fn is_good(&self) -> bool {
         self.lock().is_none()
     }
 
-    /// A write succeeded.
+    /// Records a successful write.
     pub(super) fn succeeded(&self) {
         self.set(None);
     }
 
-    /// Something failed; whether the database is to blame is kept in mind.
+    /// Records a failure, if the database is to blame.
     pub(super) fn noted(&self, error: sqlx::Error) -> StoreError {
         if let Some(reason) = Reason::of(&error) {
             self.set(Some(Failing { reason, tried: Instant::now() }));
@@ -51,13 +51,13 @@ impl Health {
             (None, Some(Failing { reason, .. })) => {
                 tracing::warn!(%reason, "the store cannot be written");
             }
-            (Some(_), None) => tracing::info!("the store is written again"),
+            (Some(_), None) => tracing::info!("the store can be written again"),
             _ => {}
         }
         *now = failing;
     }
 
-    /// Whether a write may be tried now. After `Ok` it counts as tried.
+    /// Whether to attempt a write now. `Ok` counts as an attempt.
     pub(super) fn may_try(&self, now: Instant) -> Result<(), Reason> {
         let mut failing = self.lock();
         match failing.as_mut() {

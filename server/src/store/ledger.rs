@@ -1,4 +1,4 @@
-//! Revocations that somebody waits for: all that wait are one transaction, in few statements.
+//! Writes awaited revocations, all in one transaction of few statements.
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
@@ -16,8 +16,8 @@ use super::{
 
 const COLUMNS: usize = 10;
 
-/// Statements by how many rows they insert, largest first: each is a trip to the database's thread, and of few
-/// sizes it stays prepared.
+/// Statements by how many rows they insert, largest first. Each is a trip to the database's thread; with few sizes they
+/// stay prepared.
 static INSERTS: LazyLock<[(usize, String); 3]> = LazyLock::new(|| {
     let row = format!("({})", ["?"; COLUMNS].join(","));
     let columns = "app, generation, target, at_s, ban, ends_s, over_s, reason, actor, actor_kind";
@@ -29,21 +29,21 @@ static INSERTS: LazyLock<[(usize, String); 3]> = LazyLock::new(|| {
     })
 });
 
-/// What is to be written.
+/// An entry to write.
 #[derive(Clone, Debug)]
 pub(crate) enum Entry {
-    /// Revocations of one app, which are numbered in their order.
+    /// New revocations of one app, to be numbered in this order.
     Revoke(AppLife, Vec<RevocationRow>),
-    /// Revocations of an app, by their numbers.
+    /// Revocations of an app to lift, by number.
     Lift(AppLife, Vec<u64>),
 }
 
-/// What was written of an entry.
+/// The result for an entry.
 #[derive(Clone, Debug)]
 pub(crate) enum Written {
-    /// The revocations with their numbers; `None` where the app is not there any more, or was made again.
+    /// The revocations with their numbers; `None` if the app was deleted or replaced meanwhile.
     Revoked(Option<Vec<RevocationRow>>),
-    /// Those that were there, each with what still stands of its target.
+    /// The lifted revocations, each with what remains of its target.
     Lifted(Vec<(RevocationRow, Vec<Revocation>)>),
 }
 
@@ -57,7 +57,7 @@ impl Tx {
         let rows = entries.iter_mut().filter_map(revoked);
         let rows = rows.flat_map(|(app, rows)| number(rows, numbers.get_mut(&app)));
         let rows: Vec<RevocationRow> = rows.cloned().collect();
-        // Before anything is lifted: what is left of its target is told to the doors.
+        // Before lifting, because the doors are given what remains of each target.
         self.insert_revocations(&rows).await?;
         let mut all_written = Vec::with_capacity(entries.len());
         for entry in entries {
@@ -68,7 +68,7 @@ impl Tx {
                 }
                 Entry::Lift(app, generations) => {
                     let mut lifted = Vec::new();
-                    // Of an app that was made again the numbers are others'.
+                    // The numbers belong to the app that had this AppID before.
                     let there = self.app(app.id).await?.is_some_and(|row| row.life() == app);
                     for generation in generations.into_iter().filter(|_| there) {
                         lifted.extend(self.lift_revocation(app.id, generation).await?);
@@ -80,7 +80,7 @@ impl Tx {
         Ok(all_written)
     }
 
-    /// Begins as many generations of each app as there are revocations of it; the first of them.
+    /// Begins as many generations of each app as it has new revocations; returns the first.
     async fn first_numbers(
         &mut self,
         entries: &mut [Entry],
@@ -125,7 +125,7 @@ impl Tx {
     }
 }
 
-/// Gives revocations of one app their numbers; none of them where the app is not there.
+/// Numbers an app's revocations; `None` if the app does not exist.
 fn number<'a>(rows: &'a mut [RevocationRow], next: Option<&mut u64>) -> &'a [RevocationRow] {
     let Some(next) = next else { return &[] };
     for row in &mut *rows {
@@ -142,7 +142,7 @@ fn revoked(entry: &mut Entry) -> Option<(AppLife, &mut Vec<RevocationRow>)> {
     }
 }
 
-/// Its number, and when it was made.
+/// An app's id and when it was created.
 fn numbers_of(row: &RevocationRow) -> Result<(i64, i64), StoreError> {
     let number = |number| signed(number, "revocations");
     Ok((number(row.entry.generation)?, number(row.entry.at_s)?))

@@ -1,10 +1,10 @@
-//! Answers to creations, kept so that asking again creates nothing.
+//! Saved answers to creations, so that a repeated request creates nothing.
 
 use sqlx::Row;
 
 use super::{StoreError, bound, signed, write::Tx};
 
-/// A kept answer.
+/// A saved answer.
 #[derive(Clone, Debug)]
 pub(crate) struct Kept {
     pub(crate) request_hash: Vec<u8>,
@@ -13,7 +13,7 @@ pub(crate) struct Kept {
 }
 
 impl Tx {
-    /// The answer kept for a caller's key since a moment.
+    /// The answer saved for a caller's key since this moment.
     pub(crate) async fn kept(
         &mut self,
         caller: &str,
@@ -36,7 +36,7 @@ impl Tx {
         .transpose()
     }
 
-    /// Keeps an answer, and forgets those from before a moment.
+    /// Saves an answer, and deletes those from before this moment.
     pub(crate) async fn keep(
         &mut self,
         caller: &str,

@@ -1,5 +1,5 @@
-//! Revocations of apps. Each begins a generation of its app and is known by that number. A row is added and,
-//! when lifted or when no token that it could hit is alive, deleted; never changed.
+//! Revocations of apps. Each begins a generation of its app and is identified by that number. A row is added and, when
+//! lifted or expired, deleted; it never changes.
 
 use sqlx::{Row, sqlite::SqliteRow};
 use stagedoor_bus::{Actor, REVOCATION_KEPT_S, Revocation, Target};
@@ -17,14 +17,14 @@ use super::{
 #[derive(Clone, Debug)]
 pub(crate) struct RevocationRow {
     pub(crate) entry: Revocation,
-    /// When it falls away, Unix seconds; a ban for good never does.
+    /// When it expires, Unix seconds; `None`: never.
     pub(crate) over_s: Option<u64>,
     /// Who made it.
     pub(crate) actor: Author,
 }
 
 impl RevocationRow {
-    /// An entry as it is to be stored.
+    /// An entry as stored.
     pub(crate) fn new(entry: Revocation, actor: &Actor) -> Self {
         let kept_until_s = entry.at_s.saturating_add(REVOCATION_KEPT_S);
         let over_s = if entry.ban { entry.ends_s } else { Some(kept_until_s) };
@@ -55,13 +55,13 @@ fn revocation_row(row: &SqliteRow) -> Result<RevocationRow, StoreError> {
     Ok(RevocationRow { entry, over_s: seconds(row, "over_s")?, actor: author(row)? })
 }
 
-/// A time to be kept; one that does not fit is further off than anybody lives to see.
+/// Converts a time for the database; one that is too large is beyond anybody's lifetime.
 pub(super) fn far(seconds: Option<u64>) -> Option<i64> {
     seconds.map(bound)
 }
 
 impl Store {
-    /// Revocations of an app before a number that are not over, newest first.
+    /// Revocations of an app before this number that have not expired, newest first.
     pub(crate) async fn revocations(
         &self,
         app: AppId,
@@ -77,7 +77,7 @@ impl Store {
         self.all(query.bind(i64::from(limit))).await?.iter().map(revocation_row).collect()
     }
 
-    /// Revocations of all apps after one of them, in the order of app and number.
+    /// Revocations of all apps after this one, ordered by app and number.
     pub(crate) async fn all_revocations(
         &self,
         after: (AppId, u64),
@@ -91,7 +91,7 @@ impl Store {
         self.all(query).await?.iter().map(revocation_row).collect()
     }
 
-    /// Deletes revocations that are over.
+    /// Deletes expired revocations.
     pub(crate) async fn prune_revocations(&self, now_s: u64) -> Result<u64, StoreError> {
         let mut tx = self.begin().await?;
         let query = sqlx::query("DELETE FROM revocations WHERE over_s <= ?").bind(bound(now_s));
@@ -102,8 +102,7 @@ impl Store {
 }
 
 impl Tx {
-    /// Adds a revocation as the next generation of its app, which is then its number. `None` if the app is
-    /// not there.
+    /// Adds a revocation as the next generation of its app, which is its number. `None` if the app does not exist.
     pub(crate) async fn add_revocation(
         &mut self,
         row: &RevocationRow,
@@ -120,7 +119,7 @@ impl Tx {
         Ok(Some(row.entry.generation))
     }
 
-    /// Deletes a revocation. It, and those of the same target that still stand; `None` if it is not there.
+    /// Deletes a revocation. Returns it, and those of the same target that remain; `None` if it does not exist.
     pub(crate) async fn lift_revocation(
         &mut self,
         app: AppId,

@@ -1,5 +1,5 @@
-//! Role sets of apps, a row for each version. A version is added and, when there are too many, let go; never
-//! changed. An app without one has the built-in roles, which are version 0.
+//! Role sets of apps, one row per version. A version is added and, when there are too many, deleted; it never changes.
+//! An app without one has the built-in roles, version 0.
 
 use sqlx::{Row, sqlite::SqliteRow};
 use stagedoor_bus::ActorKind;
@@ -45,7 +45,7 @@ fn of_version(app: AppId, version: u64) -> Statement<'static> {
 }
 
 impl Store {
-    /// The newest role set of an app; none while it has the built-in roles.
+    /// The newest role set of an app; `None` while it has the built-in roles.
     pub(crate) async fn role_set(&self, app: AppId) -> Result<Option<RoleSetRow>, StoreError> {
         self.optional(newest(app)).await?.as_ref().map(role_set_row).transpose()
     }
@@ -59,7 +59,7 @@ impl Store {
         self.optional(of_version(app, version)).await?.as_ref().map(role_set_row).transpose()
     }
 
-    /// Versions of an app's role set before one, newest first.
+    /// Versions of an app's role set before this one, newest first.
     pub(crate) async fn role_sets(
         &self,
         app: AppId,
@@ -75,7 +75,7 @@ impl Store {
 }
 
 impl Tx {
-    /// The newest role set of an app; none while it has the built-in roles.
+    /// The newest role set of an app; `None` while it has the built-in roles.
     pub(crate) async fn role_set(&mut self, app: AppId) -> Result<Option<RoleSetRow>, StoreError> {
         self.optional(newest(app)).await?.as_ref().map(role_set_row).transpose()
     }
@@ -89,14 +89,14 @@ impl Tx {
         self.optional(of_version(app, version)).await?.as_ref().map(role_set_row).transpose()
     }
 
-    /// The version of the set that follows on this one.
+    /// The version that follows this one.
     pub(crate) async fn role_version_after(&mut self, version: u64) -> Result<u64, StoreError> {
         let query = sqlx::query("SELECT role_versions_from FROM deployment");
         let row = self.optional(query).await?.ok_or(StoreError::Row("deployment"))?;
         Ok(unsigned(&row, "role_versions_from")?.max(version.saturating_add(1)))
     }
 
-    /// Adds a role set, newer than the newest; the oldest beyond `versions_max` are let go.
+    /// Adds a role set as the newest; deletes the oldest beyond `versions_max`.
     pub(crate) async fn add_role_set(
         &mut self,
         set: &RoleSetRow,
@@ -111,7 +111,7 @@ impl Tx {
         let insert = insert.bind(signed(set.created_ms, "role_sets")?).bind(&set.actor.id);
         let insert = insert.bind(set.actor.kind.map(ActorKind::as_str));
         self.execute(insert).await?;
-        // After a restoration the versions have a gap.
+        // A restore leaves a gap in the versions.
         let delete = sqlx::query(
             "DELETE FROM role_sets WHERE app = ?1 AND version <
              (SELECT MIN(version) FROM (SELECT version FROM role_sets WHERE app = ?1 ORDER BY version DESC LIMIT ?2))",
@@ -129,7 +129,7 @@ mod tests {
     use crate::store::{apps::AppRow, tests::opened};
 
     #[tokio::test]
-    async fn the_oldest_versions_are_let_go() {
+    async fn the_oldest_versions_are_deleted() {
         let (store, _folder) = opened().await;
         let mut tx = store.begin().await.expect("begun");
         assert!(tx.add_app(&AppRow::sample(1)).await.expect("an app"));

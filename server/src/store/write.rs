@@ -1,5 +1,5 @@
-//! How the database is written: one transaction of this process at a time. What is not committed never was,
-//! and a connection whose transaction failed is thrown away.
+//! Writes to the database: one transaction of this process at a time. An uncommitted transaction leaves no trace, and a
+//! connection with a failed transaction is discarded.
 
 use std::{
     sync::Arc,
@@ -23,7 +23,7 @@ use super::{
     health::Health,
 };
 
-/// Where transactions begin. The connection is out of its place while it has one.
+/// Where transactions begin. While one is open, its connection is taken out of here.
 #[derive(Clone, Debug)]
 pub(super) struct Writer {
     options: SqliteConnectOptions,
@@ -33,7 +33,7 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// `wait` is how long a transaction waits for those before it.
+    /// `wait` is how long a transaction waits for earlier ones.
     pub(super) fn new(
         options: SqliteConnectOptions,
         connection: SqliteConnection,
@@ -47,19 +47,19 @@ impl Writer {
         }
     }
 
-    /// Whether no write failed since one last succeeded.
+    /// Whether no write has failed since the last success.
     pub(super) fn is_good(&self) -> bool {
         self.health.is_good()
     }
 
-    /// Begins a transaction, when those before it are done.
+    /// Begins a transaction, after the earlier ones.
     pub(super) async fn begin(&self) -> Result<Tx, StoreError> {
         let was_good = self.health.is_good();
         self.health.may_try(Instant::now()).map_err(StoreError::Unavailable)?;
         let place = timeout(self.wait, self.place.clone().lock_owned()).await;
         let mut place = place.map_err(|_| StoreError::Unavailable(Reason::Busy))?;
         if was_good {
-            // What failed meanwhile fails those who waited for it too: each would wait as long once more.
+            // A failure meanwhile also fails those who waited: each would only wait as long again.
             self.health.may_try(Instant::now()).map_err(StoreError::Unavailable)?;
         }
         let connection = match place.take() {
@@ -73,12 +73,12 @@ impl Writer {
         Ok(tx)
     }
 
-    /// Lets go of the pages that the connection keeps, unless a transaction has it.
-    pub(super) async fn let_go_of_pages(&self) {
+    /// Empties the connection's page cache, unless a transaction has it.
+    pub(super) async fn empty_cache(&self) {
         let Ok(mut place) = self.place.try_lock() else { return };
         let Some(connection) = place.as_mut() else { return };
         if let Err(error) = connection.execute("PRAGMA shrink_memory").await {
-            tracing::warn!(%error, "the writer did not let go of its pages");
+            tracing::warn!(%error, "the writer's page cache could not be emptied");
             *place = None;
         }
     }
@@ -86,37 +86,37 @@ impl Writer {
     pub(super) async fn close(&self) {
         let Some(mut connection) = self.place.lock().await.take() else { return };
         if let Err(error) = deployment::closed(&mut connection).await {
-            tracing::warn!(%error, "the database's log was not written back");
+            tracing::warn!(%error, "could not checkpoint the database's log");
         }
-        // It goes with the process anyway.
+        // The process ends anyway.
         let _ = connection.close().await;
     }
 }
 
-/// The writer's connection, and its place, which nobody else has meanwhile.
+/// The writer's connection, and exclusive hold of its slot.
 #[derive(Debug)]
 struct Held {
     place: OwnedMutexGuard<Option<SqliteConnection>>,
     connection: SqliteConnection,
 }
 
-/// One transaction. Dropped before it is committed it is rolled back.
+/// A transaction. Dropping it without a commit rolls it back.
 #[derive(Debug)]
-#[must_use = "what is not committed never was"]
+#[must_use = "an uncommitted transaction is rolled back"]
 pub(crate) struct Tx {
     held: Option<Held>,
     health: Arc<Health>,
-    /// No statement failed.
+    /// Whether no statement has failed.
     is_sound: bool,
-    /// Of the audit records in it.
+    /// Kinds of the audit records in it.
     pub(super) kinds: Vec<Arc<str>>,
 }
 
-/// A committed transaction. Nobody begins another before it is dropped, so the doors learn of commits in their order.
+/// A committed transaction. The next one begins when this is dropped, so that the doors see commits in order.
 #[must_use = "the next transaction waits for it"]
 pub(crate) struct Committed {
     _place: OwnedMutexGuard<Option<SqliteConnection>>,
-    /// Kinds of the audit records that it had.
+    /// Kinds of the audit records it wrote.
     pub(crate) kinds: Vec<Arc<str>>,
 }
 
@@ -136,7 +136,7 @@ impl Tx {
         })
     }
 
-    /// Carries a statement out; how many rows it touched.
+    /// Executes a statement; returns how many rows it touched.
     pub(super) async fn execute(&mut self, statement: Statement<'_>) -> Result<u64, StoreError> {
         let done = self.connection()?.execute(statement).await;
         Ok(self.checked(done)?.rows_affected())
@@ -160,7 +160,7 @@ impl Tx {
         self.checked(rows)
     }
 
-    /// Commits: from now on it outlives the process and the machine.
+    /// Commits: from then on it survives a crash of the process or the machine.
     pub(crate) async fn commit(mut self) -> Result<Committed, StoreError> {
         self.execute(sqlx::query("COMMIT")).await?;
         self.health.succeeded();
@@ -172,7 +172,7 @@ impl Tx {
 
 impl Drop for Tx {
     fn drop(&mut self) {
-        // One that failed is closed with its connection, and so is one that nobody can wait for.
+        // A failed transaction is closed with its connection, as is one that nobody can wait for.
         let Some(Held { mut place, mut connection }) = self.held.take().filter(|_| self.is_sound)
         else {
             return;
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn transactions_take_turns_until_doors_know() {
+    async fn a_transaction_waits_until_the_doors_are_updated() {
         let (store, _folder) = opened().await;
         let committed = store.begin().await.expect("begun").commit().await.expect("committed");
         let next = tokio::spawn({
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_transaction_waits_only_so_long() {
+    async fn a_transactions_wait_is_bounded() {
         let folder = tempfile::tempdir().expect("a folder");
         let data = DataFolder::open(folder.path()).expect("a folder of its own");
         let store = Store::open(data, Duration::from_millis(500)).await.expect("a store");
@@ -252,19 +252,19 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn pages_are_let_go_of_between_transactions_only() {
+    async fn the_cache_is_emptied_only_between_transactions() {
         let (store, _folder) = opened().await;
         let mut tx = store.begin().await.expect("begun");
         insert(&mut tx).await.expect("inserted");
-        store.let_go_of_pages().await;
+        store.empty_cache().await;
         drop(tx.commit().await.expect("nothing came in between"));
-        store.let_go_of_pages().await;
+        store.empty_cache().await;
         assert!(store.writer.place.lock().await.is_some(), "the connection is in its place again");
         assert_eq!(count(&store).await, 1);
     }
 
     #[tokio::test]
-    async fn failing_writes_are_refused_tried_and_heal() {
+    async fn after_a_failure_one_write_is_attempted_and_heals_the_store() {
         let (store, _folder) = opened().await;
         let mut tx = store.begin().await.expect("begun");
         tx.execute(sqlx::query("PRAGMA query_only = ON")).await.expect("set");

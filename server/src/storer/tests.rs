@@ -34,7 +34,7 @@ impl Scene {
         Self { store, bus, ends, storer, _folder: folder }
     }
 
-    /// Lets the storer take what was asked.
+    /// Lets the storer pick up the request.
     async fn store(&mut self) {
         let mut asked = Vec::new();
         while let Ok(request) = self.ends.stores.try_recv() {
@@ -83,7 +83,7 @@ fn ban(app: u32, user: &str) -> Revocation {
 }
 
 #[tokio::test]
-async fn what_waits_at_once_is_numbered_recorded_and_known() {
+async fn simultaneous_requests_are_numbered_recorded_and_enforced() {
     let mut scene = Scene::with_apps(2).await;
     let mut storing: Vec<Storing> = Vec::new();
     for n in 0..100 {
@@ -119,7 +119,7 @@ async fn what_waits_at_once_is_numbered_recorded_and_known() {
 }
 
 #[tokio::test]
-async fn what_is_lifted_leaves_what_else_is_said_of_its_target() {
+async fn a_lift_leaves_other_revocations_of_its_target() {
     let mut scene = Scene::with_apps(1).await;
     let storing = [(); 2].map(|()| scene.bus.store(life(1), vec![ban(1, "anna")], host()));
     scene.store().await;
@@ -132,7 +132,7 @@ async fn what_is_lifted_leaves_what_else_is_said_of_its_target() {
 }
 
 #[tokio::test]
-async fn what_is_due_is_tried_until_it_is_stored_and_holds_meanwhile() {
+async fn an_overdue_entry_holds_and_is_retried_until_stored() {
     let mut scene = Scene::with_apps(1).await;
     let first = scene.store.begin().await.expect("another is first");
     let due = scene.bus.store_due(life(1), vec![ban(1, "anna")], host());
@@ -141,7 +141,7 @@ async fn what_is_due_is_tried_until_it_is_stored_and_holds_meanwhile() {
     assert_eq!(asked.await.expect_err("refused"), BusError::StoreUnavailable);
     assert!(scene.is_banned(1, "anna") && !scene.is_banned(1, "ben"));
     drop(first);
-    // Before its time nothing is tried again, and what comes is not held up by it.
+    // Until then nothing is retried, and new requests are not held up.
     let asked = scene.bus.store(life(1), vec![ban(1, "carl")], host());
     scene.storer.retry_at = Instant::now() + Duration::from_secs(60);
     scene.store().await;
@@ -156,7 +156,7 @@ async fn what_is_due_is_tried_until_it_is_stored_and_holds_meanwhile() {
 }
 
 #[tokio::test]
-async fn nothing_is_stored_of_an_app_that_was_made_again() {
+async fn nothing_is_stored_for_an_app_that_was_replaced() {
     let mut scene = Scene::with_apps(1).await;
     let before = AppLife { since_ms: life(1).since_ms + 1, ..life(1) };
     let of_old = scene.bus.store(before, vec![ban(1, "anna")], host());
@@ -174,7 +174,7 @@ async fn nothing_is_stored_of_an_app_that_was_made_again() {
 }
 
 #[tokio::test]
-async fn a_trail_that_may_not_grow_refuses_what_is_asked_and_not_what_holds() {
+async fn a_full_trail_refuses_requests_but_not_what_holds() {
     let mut scene = Scene::with_apps(1).await;
     scene.storer.gate.disk_is_low(true);
     let asked = scene.bus.store(life(1), vec![ban(1, "anna")], host());

@@ -26,38 +26,38 @@ pub(super) struct App {
 
 #[derive(Debug, Subcommand)]
 enum AppCommand {
-    /// Make an app with its first key (root credential).
+    /// Create an app with its first key (root credential).
     Create {
-        /// For people.
+        /// A name for people.
         name: String,
-        /// The AppID; random unless given.
+        /// The AppID; random by default.
         #[arg(long)]
         id: Option<u32>,
-        /// What happens when a user who has a seat in a room logs in again: `reject`, `replace`, or how many
-        /// seats it may have.
+        /// What happens when a user who is in a room logs in to it again: `reject`, `replace`, or the number of seats
+        /// the user may have.
         #[arg(long, value_name = "POLICY", value_parser = second_login)]
         second_login: Option<Value>,
     },
-    /// Change an app; what is not given stays.
+    /// Change an app; options left out keep their values.
     Change {
         /// The AppID.
         app: u32,
-        /// For people.
+        /// A name for people.
         #[arg(long)]
         name: Option<String>,
-        /// Tokens live so long unless asked otherwise.
+        /// The default lifetime of tokens.
         #[arg(long, value_name = "DURATION")]
         ttl_default: Option<Span>,
-        /// Tokens live at most so long.
+        /// The longest lifetime of tokens.
         #[arg(long, value_name = "DURATION")]
         ttl_max: Option<Span>,
-        /// As of `create`.
+        /// As for `create`.
         #[arg(long, value_name = "POLICY", value_parser = second_login)]
         second_login: Option<Value>,
     },
     /// List apps.
     List(Paging),
-    /// One app: its name, how long its tokens live, what a second login does.
+    /// Show an app: its name, the lifetimes of its tokens, what a second login does.
     Show {
         /// The AppID.
         app: u32,
@@ -78,10 +78,10 @@ enum AppCommand {
         #[command(flatten)]
         paging: Paging,
     },
-    /// An app's keys.
+    /// Manage an app's keys.
     #[command(subcommand)]
     Keys(Keys),
-    /// An app's API keys.
+    /// Manage an app's API keys.
     #[command(subcommand)]
     ApiKeys(ApiKeys),
 }
@@ -93,23 +93,23 @@ enum Keys {
         /// The AppID.
         app: u32,
     },
-    /// Make the next key.
+    /// Create the next key.
     Create {
         /// The AppID.
         app: u32,
     },
-    /// The next key becomes current, the current one retires.
+    /// Make the next key current; the current one retires.
     Rotate {
         /// The AppID.
         app: u32,
     },
-    /// A key's tokens open nothing any more. Says how many live seats they hold, which go on until they end.
+    /// Retire a key, so that its tokens are refused; prints how many live seats they hold, which continue.
     Retire {
         /// The AppID.
         app: u32,
         /// The key id.
         kid: String,
-        /// Close those seats as well.
+        /// Also close those seats.
         #[arg(long)]
         close: bool,
         #[command(flatten)]
@@ -126,25 +126,25 @@ enum ApiKeys {
         #[command(flatten)]
         paging: Paging,
     },
-    /// Make an API key.
+    /// Create an API key.
     Create {
         /// The AppID.
         app: u32,
-        /// For people.
+        /// A name for people.
         #[arg(long)]
         name: String,
-        /// What it may do; may be given more than once.
+        /// A scope; repeat for more.
         #[arg(long = "scope", required = true, value_parser = scopes())]
         scopes: Vec<String>,
-        /// For how long; without an end unless given.
+        /// Its lifetime; by default it does not expire.
         #[arg(long, value_name = "DURATION")]
         expires_in: Option<Span>,
     },
-    /// Give an API key another secret.
+    /// Give an API key a new secret; the old one stops working.
     Rotate {
         /// The AppID.
         app: u32,
-        /// Its id.
+        /// The API key's id.
         id: String,
         #[command(flatten)]
         sure: Sure,
@@ -153,14 +153,14 @@ enum ApiKeys {
     Delete {
         /// The AppID.
         app: u32,
-        /// Its id.
+        /// The API key's id.
         id: String,
         #[command(flatten)]
         sure: Sure,
     },
 }
 
-/// A policy as the API reads it; whether it is one, the API says.
+/// A second-login policy in the API's form; the API checks it.
 fn second_login(text: &str) -> Result<Value, std::convert::Infallible> {
     Ok(match text.parse::<u32>() {
         Ok(seats) => json!({"allow": seats}),
@@ -177,7 +177,7 @@ fn seconds(span: Option<Span>) -> Option<u64> {
     span.map(|span| span.s)
 }
 
-/// Retires a key, and closes the seats of its tokens by a revocation, once nobody gets in by them any more.
+/// Retires a key, and then, when its tokens are refused, closes their seats by a revocation.
 fn retire(api: &Api, app: u32, kid: &str, close: bool, json: bool) -> Done {
     let path = format!("/v1/apps/{app}");
     let retire = format!("{path}/keys/{}/retire", segment(kid));
@@ -190,13 +190,13 @@ fn retire(api: &Api, app: u32, kid: &str, close: bool, json: bool) -> Done {
     print(&answer, json)?;
     let seats = answer["seats"].as_u64().unwrap_or(0);
     if seats > 0 && !close && !json {
-        let hint = "live seats go on until their tokens end; with --close they are closed";
+        let hint = "live seats continue until their tokens expire; use --close to close them";
         writeln!(std::io::stderr(), "{seats} {hint}")?;
     }
     Ok(())
 }
 
-/// Runs one.
+/// Runs a command.
 pub(super) fn run(app: App, json: bool) -> Done {
     let (method, path, body) = match app.command {
         AppCommand::Create { name, id, second_login } => {
@@ -208,7 +208,7 @@ pub(super) fn run(app: App, json: bool) -> Done {
                 "name": name, "ttl_s_default": seconds(ttl_default), "ttl_s_max": seconds(ttl_max),
                 "second_login": second_login,
             });
-            // What is not named stays; `null` would be refused.
+            // Options left out are not sent, because `null` would be refused.
             body.as_object_mut()
                 .into_iter()
                 .for_each(|body| body.retain(|_, value| !value.is_null()));
@@ -218,7 +218,7 @@ pub(super) fn run(app: App, json: bool) -> Done {
         AppCommand::Show { app } => (Method::GET, format!("/v1/apps/{app}"), None),
         AppCommand::Delete { app, sure } => {
             sure.confirm(&format!(
-                "app {app} goes, with its keys, API keys, roles and revocations"
+                "this deletes app {app} with its keys, API keys, roles and revocations"
             ))?;
             (Method::DELETE, format!("/v1/apps/{app}"), None)
         }
@@ -234,8 +234,8 @@ pub(super) fn run(app: App, json: bool) -> Done {
             (Method::POST, format!("/v1/apps/{app}/keys/rotate"), None)
         }
         AppCommand::Keys(Keys::Retire { app: of, kid, close, sure }) => {
-            let and = if close { ", and their live seats are closed" } else { "" };
-            sure.confirm(&format!("tokens that key {kid} signed open nothing any more{and}"))?;
+            let and = if close { ", and closes their live seats" } else { "" };
+            sure.confirm(&format!("this ends the use of all tokens that key {kid} signed{and}"))?;
             return retire(&app.api, of, &kid, close, json);
         }
         AppCommand::ApiKeys(ApiKeys::List { app, paging }) => {
@@ -246,11 +246,11 @@ pub(super) fn run(app: App, json: bool) -> Done {
             (Method::POST, format!("/v1/apps/{app}/api-keys"), Some(body))
         }
         AppCommand::ApiKeys(ApiKeys::Rotate { app, id, sure }) => {
-            sure.confirm(&format!("the secret that API key {id} has now opens nothing any more"))?;
+            sure.confirm(&format!("this makes the present secret of API key {id} useless"))?;
             (Method::POST, format!("/v1/apps/{app}/api-keys/{}/rotate", segment(&id)), None)
         }
         AppCommand::ApiKeys(ApiKeys::Delete { app, id, sure }) => {
-            sure.confirm(&format!("API key {id} goes, and opens nothing any more"))?;
+            sure.confirm(&format!("this deletes API key {id}, which then stops working"))?;
             (Method::DELETE, format!("/v1/apps/{app}/api-keys/{}", segment(&id)), None)
         }
     };

@@ -1,4 +1,4 @@
-//! `audit`: the whole trail, for the operator; and which records of it, also for `app audit`.
+//! `audit`: the whole trail, for the operator; and the filters that `app audit` shares.
 
 use clap::Args;
 use hyper::Method;
@@ -14,7 +14,7 @@ use super::{
 pub(super) struct Audit {
     #[command(flatten)]
     api: Api,
-    /// Only of this AppID, also of apps that had it before; `none`: of no app.
+    /// Only records of this AppID, including earlier apps that had it; `none`: records that belong to no app.
     #[arg(long)]
     app: Option<String>,
     #[command(flatten)]
@@ -23,40 +23,40 @@ pub(super) struct Audit {
     paging: Paging,
 }
 
-/// Which records.
+/// Filters for records.
 #[derive(Debug, Args)]
 pub(super) struct Which {
-    /// Only of this kind.
+    /// Only records of this kind.
     #[arg(long)]
     kind: Option<String>,
-    /// Only with this code.
+    /// Only records with this code.
     #[arg(long)]
     code: Option<String>,
-    /// Only of this room.
+    /// Only records about this room.
     #[arg(long)]
     room: Option<String>,
-    /// Only of this user.
+    /// Only records about this user.
     #[arg(long)]
     user: Option<String>,
-    /// Only of the token of this id.
+    /// Only records about the token with this id.
     #[arg(long)]
     jti: Option<String>,
-    /// Only by this actor.
+    /// Only records of this actor's acts.
     #[arg(long)]
     actor: Option<String>,
-    /// Only by actors of this kind: `root`, `api_key`, `user`, `relay` or `system`.
+    /// Only records of acts by this kind of actor: `root`, `api_key`, `user`, `relay` or `system`.
     #[arg(long)]
     actor_kind: Option<String>,
-    /// Only from then on: 5m for five minutes ago, or 2027-01-31T18:00:00Z.
+    /// Only records from this time on: 5m for five minutes ago, or 2027-01-31T18:00:00Z.
     #[arg(long, value_name = "TIME")]
     from: Option<Past>,
-    /// Only what was before then.
+    /// Only records from before this time.
     #[arg(long, value_name = "TIME")]
     to: Option<Past>,
 }
 
 impl Which {
-    /// As the end of a query: each part begins with `&`.
+    /// As the end of a query string: each part begins with `&`.
     pub(super) fn query(&self) -> String {
         let now_s = now_s();
         let time = |past: Option<Past>| past.map(|past| past.unix_ms(now_s).to_string());
@@ -75,13 +75,13 @@ impl Which {
     }
 }
 
-/// The parts of a query that are given.
+/// The parts of the query string that are given.
 fn parts<const N: usize>(texts: [(&str, Option<String>); N]) -> String {
     let given = texts.into_iter().filter_map(|(name, text)| Some((name, text?)));
     given.map(|(name, text)| format!("&{name}={}", segment(&text))).collect()
 }
 
-/// A path with its query.
+/// A path with its query string.
 pub(super) fn path(path: &str, which: &Which, paging: &Paging) -> String {
     with_query(path, &(which.query() + &paging.query().replace('?', "&")))
 }
@@ -93,7 +93,7 @@ fn with_query(path: &str, parts: &str) -> String {
     }
 }
 
-/// Runs it.
+/// Runs the command.
 pub(super) fn run(audit: &Audit, json: bool) -> Done {
     let app = parts([("app", audit.app.clone())]);
     let query = app + &audit.which.query() + &audit.paging.query().replace('?', "&");
@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_query_has_what_is_given_and_no_more() {
+    fn a_query_contains_only_the_given_filters() {
         let room = Some("a b&c".to_owned());
         assert_eq!(parts([("room", room), ("user", None)]), "&room=a%20b%26c");
         assert_eq!(with_query("/v1/audit", "&a=1&b=2"), "/v1/audit?a=1&b=2");

@@ -14,7 +14,7 @@ use crate::config::Config;
     after_help = "Example:\n  stagedoor backup /backups/monday.sqlite --data /var/lib/stagedoor"
 )]
 pub(super) struct BackupArguments {
-    /// The file to write; it must not be there. It holds the secrets of keys, and its owner alone reads it.
+    /// The file to write, which must not exist. It contains the keys' secrets, and only its owner can read it.
     file: PathBuf,
     /// The data folder.
     #[arg(long, value_name = "FOLDER")]
@@ -26,9 +26,9 @@ pub(super) struct BackupArguments {
     after_help = "Example:\n  stagedoor restore /backups/monday.sqlite --data /var/lib/stagedoor-new"
 )]
 pub(super) struct RestoreArguments {
-    /// What `stagedoor backup` wrote.
+    /// The file that `stagedoor backup` wrote.
     file: PathBuf,
-    /// The data folder; empty, or not there yet.
+    /// The data folder to create; if it exists, it must be empty.
     #[arg(long, value_name = "FOLDER")]
     data: Option<PathBuf>,
 }
@@ -75,16 +75,16 @@ pub(super) fn restore(arguments: RestoreArguments, config: &Config, json: bool) 
     }
     let taken = match (taken_ms, newest_ms) {
         (Some(taken_ms), _) => format!("taken at {}", utc(taken_ms / 1_000)),
-        (None, Some(newest_ms)) => format!("its newest record is of {}", utc(newest_ms / 1_000)),
-        (None, None) => "without any record".into(),
+        (None, Some(newest_ms)) => format!("its newest record is from {}", utc(newest_ms / 1_000)),
+        (None, None) => "it has no records".into(),
     };
     writeln!(
         out,
         "restored {apps} apps and {records} audit records into {}; {taken}.\n\n\
-         What was acknowledged after that is not in it: apps, keys and API keys, changes of roles, revocations and \
-         bans, and audit records. Tokens that were revoked, and tokens of `once` that were used, since then open \
-         again until they end; `stagedoor revoke add <app> --app` takes all tokens of an app back. A revocation that \
-         is made from now on also hits tokens that were minted after the backup.",
+         Everything acknowledged after that is missing: apps, keys and API keys, changes of roles, revocations and \
+         bans, and audit records. Tokens that were revoked since then, and `once` tokens that were used since then, \
+         are valid again until they expire; `stagedoor revoke add <app> --app` revokes all tokens of an app. Revocations \
+         made from now on also cover tokens that were minted after the backup.",
         data.display()
     )?;
     Ok(())

@@ -1,4 +1,4 @@
-//! `bench`: the load tester. Against a running server, or one of its own that it starts for it.
+//! `bench`: the load tester, for a running server or one that it starts itself.
 
 mod own;
 mod show;
@@ -28,7 +28,7 @@ use super::{
 #[command(
     after_help = "Examples:\n  stagedoor bench fanout\n  stagedoor bench latency --rate 200 --subscribers 100 --report report.html\n  \
                         STAGEDOOR_SECRET=… stagedoor bench join-storm --url ws://127.0.0.1:7880/v1/connect --app 7 --kid k_1\n\n\
-                        Exit code 1 when a frame was lost, reordered or went astray: such a run does not count."
+                        Exit code 1 if a frame was lost, reordered or misdelivered: such a run does not count."
 )]
 pub(super) struct Bench {
     #[command(flatten)]
@@ -37,41 +37,41 @@ pub(super) struct Bench {
     scenario: Named,
 }
 
-/// Which server.
+/// The server to test.
 #[derive(Debug, Args)]
 struct At {
-    /// A running server, as `ws://host:port/v1/connect`; one is started for the run unless given.
+    /// A running server, as `ws://host:port/v1/connect`; by default, one is started for the run.
     #[arg(long, global = true, value_name = "URL")]
     url: Option<String>,
-    /// The AppID, with --url.
+    /// The AppID; needed with --url.
     #[arg(long, global = true)]
     app: Option<AppId>,
-    /// The key id, with --url.
+    /// The key id; needed with --url.
     #[arg(long, global = true)]
     kid: Option<String>,
-    /// The file with the key's secret in base64url, `-` for standard input; else STAGEDOOR_SECRET.
+    /// The file with the key's secret in base64url, `-` for standard input; by default STAGEDOOR_SECRET.
     #[arg(long, global = true, value_name = "FILE")]
     secret_file: Option<PathBuf>,
-    /// The running server's process on this machine, for its processor time and memory.
+    /// The process id of the running server on this machine, to measure its CPU time and memory.
     #[arg(long, global = true, value_name = "PID")]
     server_pid: Option<u32>,
-    /// Worker threads of the server that is started; cores of the one that runs.
+    /// Worker threads of the server that is started, or cores of the one that runs.
     #[arg(long, global = true, default_value_t = 1)]
     workers: u32,
-    /// How long the server may be silent before the run ends with an error; at most 10m.
+    /// How long the server may be silent before the run fails; at most 10m.
     #[arg(long, global = true, value_name = "DURATION", default_value = "20s", value_parser = patience)]
     patience: Span,
-    /// Write a page with charts.
+    /// Write a report with charts to this file.
     #[arg(long, global = true, value_name = "FILE")]
     report: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
 enum Named {
-    /// One publisher, many subscribers, frames in flight.
+    /// One publisher and many subscribers, with frames always in flight.
     #[command(name = "fanout")]
     FanOut {
-        /// Subscribers.
+        /// Number of subscribers.
         #[arg(long, default_value_t = 100)]
         subscribers: usize,
         #[command(flatten)]
@@ -81,61 +81,61 @@ enum Named {
     },
     /// Many small rooms in which all members publish.
     Rooms {
-        /// Rooms.
+        /// Number of rooms.
         #[arg(long, default_value_t = 50)]
         rooms: usize,
-        /// Members of each.
+        /// Members of each room.
         #[arg(long, default_value_t = 4)]
         members: usize,
-        /// Bytes of a payload.
+        /// Payload size in bytes.
         #[arg(long, default_value_t = 128)]
         payload: usize,
-        /// Frames of each publisher in flight.
+        /// Frames in flight per publisher.
         #[arg(long, default_value_t = 1)]
         window: u64,
         #[command(flatten)]
         time: Time,
     },
-    /// A fixed rate, whatever comes of it: how long deliveries take.
+    /// Publish at a fixed rate and measure how long deliveries take.
     Latency {
-        /// Subscribers.
+        /// Number of subscribers.
         #[arg(long, default_value_t = 100)]
         subscribers: usize,
-        /// Frames a second.
+        /// Frames per second.
         #[arg(long, default_value_t = 200.0)]
         rate: f64,
-        /// Bytes of a payload.
+        /// Payload size in bytes.
         #[arg(long, default_value_t = 64)]
         payload: usize,
         #[command(flatten)]
         time: Time,
     },
-    /// Connect, log in with a real token, be seated, close; as fast as it goes.
+    /// Connect, log in with a real token, get a seat, close; as fast as possible.
     JoinStorm {
-        /// Logins under way at once.
+        /// Logins in progress at once.
         #[arg(long, default_value_t = 16)]
         at_once: usize,
-        /// Rooms that they are spread over.
+        /// Rooms to spread them over.
         #[arg(long, default_value_t = 100)]
         rooms: usize,
         #[command(flatten)]
         time: Time,
     },
-    /// Some members read at a trickle: what that costs the others, and what the slow ones are told.
+    /// Let some members read very slowly; measure the cost to the others, and what the slow ones receive.
     SlowReaders {
-        /// Subscribers.
+        /// Number of subscribers.
         #[arg(long, default_value_t = 100)]
         subscribers: usize,
-        /// Of a hundred, those that become slow.
+        /// Percentage that become slow.
         #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u8).range(1..100))]
         slow_percent: u8,
-        /// Bytes a second that a slow one reads.
+        /// Bytes per second that a slow one reads.
         #[arg(long, default_value_t = 2_000)]
         trickle: usize,
-        /// Close slow members instead of letting them lose frames.
+        /// Close slow members instead of dropping frames for them.
         #[arg(long)]
         reliable: bool,
-        /// Bytes of a payload.
+        /// Payload size in bytes.
         #[arg(long, default_value_t = 1_024)]
         payload: usize,
         /// Frames in flight.
@@ -144,20 +144,20 @@ enum Named {
         #[command(flatten)]
         time: Time,
     },
-    /// Members come, renew their tokens and go in a room that others sit in.
+    /// Let members join, renew their tokens and leave in a room with others.
     Churn {
         /// Members that stay.
         #[arg(long, default_value_t = 100)]
         members: usize,
-        /// Members that come and go at once.
+        /// Members that join and leave at once.
         #[arg(long, default_value_t = 16)]
         at_once: usize,
         #[command(flatten)]
         time: Time,
     },
-    /// Members that do nothing: what each costs in memory.
+    /// Members that do nothing; measure the memory that each takes.
     Idle {
-        /// Connections.
+        /// Number of connections.
         #[arg(long, default_value_t = 1_000)]
         connections: usize,
     },
@@ -165,7 +165,7 @@ enum Named {
 
 #[derive(Debug, Args)]
 struct Frames {
-    /// Bytes of a payload.
+    /// Payload size in bytes.
     #[arg(long, default_value_t = 64)]
     payload: usize,
     /// Frames in flight.
@@ -175,12 +175,12 @@ struct Frames {
 
 #[derive(Debug, Args)]
 struct Time {
-    /// How long is measured: a duration such as 90s; a number alone is seconds, also a part of one.
+    /// How long to measure: a duration such as 90s; a bare number is seconds and may have a fraction.
     #[arg(long = "time", alias = "seconds", value_name = "DURATION", default_value = "5s", value_parser = seconds)]
     seconds: f64,
 }
 
-/// The longest measurement: no run goes on for ever.
+/// The longest measurement.
 const SECONDS_MAX: f64 = 3_600.0;
 
 /// Seconds, or a duration.
@@ -191,12 +191,12 @@ fn seconds(text: &str) -> Result<f64, TimeError> {
     }
 }
 
-/// The longest patience.
+/// The longest timeout.
 const PATIENCE_S_MAX: u64 = 600;
 
 fn patience(text: &str) -> anyhow::Result<Span> {
     let span: Span = text.parse()?;
-    anyhow::ensure!((1..=PATIENCE_S_MAX).contains(&span.s), "it is 1s to 10m");
+    anyhow::ensure!((1..=PATIENCE_S_MAX).contains(&span.s), "it must be 1s to 10m");
     Ok(span)
 }
 
@@ -205,7 +205,7 @@ impl Time {
         if self.seconds > 0.0 && self.seconds <= SECONDS_MAX {
             Ok(Duration::from_secs_f64(self.seconds))
         } else {
-            Err(usage("--time is above 0, and at most 1h"))
+            Err(usage("--time must be above 0 and at most 1h"))
         }
     }
 }
@@ -254,11 +254,13 @@ impl Named {
     }
 }
 
-/// The address in a URL of the relay.
+/// The address in a relay's URL.
 fn address(url: &str) -> Result<SocketAddr, Failure> {
-    let rest = url
-        .strip_prefix("ws://")
-        .ok_or_else(|| usage("--url begins with ws://; put a proxy before wss for a load test"))?;
+    let rest = url.strip_prefix("ws://").ok_or_else(|| {
+        usage(
+            "--url must begin with ws://; to test wss, put a TLS proxy in front of the load tester",
+        )
+    })?;
     let host = rest.split('/').next().unwrap_or_default();
     let found = host.to_socket_addrs().with_context(|| host.to_owned());
     found
@@ -269,7 +271,7 @@ fn address(url: &str) -> Result<SocketAddr, Failure> {
 
 fn running(at: &At, url: &str) -> Result<Target, Failure> {
     let (Some(app), Some(kid)) = (at.app, &at.kid) else {
-        return Err(usage("--url goes with --app and --kid"));
+        return Err(usage("--url needs --app and --kid"));
     };
     let address = address(url)?;
     let key = key_of(app, kid, at.secret_file.as_ref())?;
@@ -282,7 +284,7 @@ fn running(at: &At, url: &str) -> Result<Target, Failure> {
     })
 }
 
-/// How long a run that a signal broke waits to be ended by it.
+/// How long a run that a signal interrupted may take to end.
 const SIGNAL_PATIENCE: Duration = Duration::from_secs(5);
 
 fn is_interrupted(error: &LoadError) -> bool {
@@ -290,7 +292,7 @@ fn is_interrupted(error: &LoadError) -> bool {
         if error.kind() == std::io::ErrorKind::Interrupted)
 }
 
-/// Runs one.
+/// Runs a scenario.
 pub(super) fn run(bench: &Bench, json: bool) -> Done {
     let scenario = bench.scenario.scenario()?;
     let (target, own) = match &bench.at.url {
@@ -304,7 +306,7 @@ pub(super) fn run(bench: &Bench, json: bool) -> Done {
     let outcome = scenario.run(&target, &mut |progress| bar.show(progress));
     bar.clear();
     if own.is_some() && outcome.as_ref().is_err_and(is_interrupted) {
-        // A signal came in the middle of a system call; the thread that heard it ends the process.
+        // The signal interrupted a system call; the thread that received it ends the process.
         std::thread::park_timeout(SIGNAL_PATIENCE);
     }
     drop(own);

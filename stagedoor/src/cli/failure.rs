@@ -1,4 +1,4 @@
-//! What a command came to, if not well: its exit code, and its text for people or for programs.
+//! How a command failed: its exit code, and its message for people or for programs.
 
 use std::io::{ErrorKind, Write};
 
@@ -7,10 +7,10 @@ use stagedoor_server::{FolderError, OpenError};
 
 use crate::config::ConfigError;
 
-/// What a command came to.
+/// The result of a command.
 pub(super) type Done = Result<(), Failure>;
 
-/// What a command came to, if not well.
+/// How a command failed.
 #[derive(Debug)]
 pub(super) enum Failure {
     /// Refused, not found or failed.
@@ -19,21 +19,21 @@ pub(super) enum Failure {
     Usage(anyhow::Error),
     /// The server cannot be reached.
     Unreachable(anyhow::Error),
-    /// Another process has the data folder.
+    /// Another process uses the data folder.
     InUse(anyhow::Error),
 }
 
-/// What the HTTP API refused.
+/// A refusal by the HTTP API.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{status}: {code}: {detail}")]
 pub(super) struct ApiRefusal {
-    /// The status and its words.
+    /// The status and its name.
     pub(super) status: hyper::StatusCode,
     /// The stable code.
     pub(super) code: String,
-    /// For people.
+    /// An explanation for people.
     pub(super) detail: String,
-    /// What of the request it is about.
+    /// The field of the request that is wrong.
     pub(super) field: Option<String>,
 }
 
@@ -82,7 +82,7 @@ impl Failure {
         }
     }
 
-    /// Whether nothing went wrong but that nobody reads on, as after `| head`.
+    /// Whether the only failure is that nobody reads the output, as after `| head`.
     fn is_unread(&self) -> bool {
         let Self::Refused(error) = self else { return false };
         error
@@ -90,25 +90,25 @@ impl Failure {
             .is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
     }
 
-    /// Tells it on standard error; the exit code.
-    pub(super) fn tell(&self, json: bool) -> u8 {
+    /// Prints the failure to standard error; returns the exit code.
+    pub(super) fn print(&self, json: bool) -> u8 {
         if self.is_unread() {
             return 0;
         }
         let (exit, error) = self.parts();
         let refusal = error.downcast_ref::<ApiRefusal>();
         let text = if json {
-            told(exit, error, refusal).to_string()
+            as_json(exit, error, refusal).to_string()
         } else {
             format!("stagedoor: {error:#}")
         };
-        // Nothing is left to be done when standard error is gone too.
+        // Standard error is gone too: nothing can be done.
         let _ = writeln!(std::io::stderr(), "{text}");
         exit
     }
 }
 
-fn told(exit: u8, error: &anyhow::Error, refusal: Option<&ApiRefusal>) -> Value {
+fn as_json(exit: u8, error: &anyhow::Error, refusal: Option<&ApiRefusal>) -> Value {
     let Some(refusal) = refusal else {
         return json!({"error": {"exit": exit, "message": format!("{error:#}")}});
     };
@@ -121,15 +121,15 @@ fn told(exit: u8, error: &anyhow::Error, refusal: Option<&ApiRefusal>) -> Value 
     json!({ "error": error })
 }
 
-/// Tells of words that clap does not take, or prints its help; the exit code.
-pub(super) fn tell_usage(error: &clap::Error) -> u8 {
+/// Prints clap's message or help; returns the exit code.
+pub(super) fn print_usage(error: &clap::Error) -> u8 {
     let json = std::env::args_os().any(|argument| argument == "--json");
     if !error.use_stderr() || !json {
-        // Nobody reads on, perhaps.
+        // Perhaps nobody reads the output.
         let _ = error.print();
         return u8::try_from(error.exit_code()).unwrap_or(2);
     }
     let text = error.render().to_string();
     let message = text.trim().trim_start_matches("error: ");
-    usage(message).tell(true)
+    usage(message).print(true)
 }

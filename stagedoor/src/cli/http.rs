@@ -1,4 +1,4 @@
-//! A small client of the HTTP API. One request a connection.
+//! A small client of the HTTP API, with one request per connection.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -25,13 +25,13 @@ use super::{
 
 #[derive(Debug, Args)]
 pub(super) struct Api {
-    /// Where the HTTP API is.
+    /// The URL of the HTTP API.
     #[arg(long, env = "STAGEDOOR_URL", default_value = "http://127.0.0.1:7880", global = true)]
     url: String,
-    /// The PEM file with the certificates to trust for https; the system's unless given.
+    /// The PEM file with the certificates to trust for https; by default the system's.
     #[arg(long, env = "STAGEDOOR_CA_FILE", value_name = "FILE", global = true)]
     ca_file: Option<PathBuf>,
-    /// The file with an API key or the root credential, `-` for standard input; else STAGEDOOR_API_KEY.
+    /// The file with an API key or the root credential, `-` for standard input; by default STAGEDOOR_API_KEY.
     #[arg(long, value_name = "FILE", global = true)]
     api_key_file: Option<PathBuf>,
 }
@@ -49,19 +49,19 @@ pub(super) fn segment(text: &str) -> String {
     out
 }
 
-/// Pages of a list.
+/// Options for pages of a list.
 #[derive(Debug, Args)]
 pub(super) struct Paging {
-    /// Entries at most.
+    /// Entries on the page at most.
     #[arg(long)]
     limit: Option<u32>,
-    /// The `next` of the page before.
+    /// The `next` of the previous page.
     #[arg(long)]
     after: Option<String>,
 }
 
 impl Paging {
-    /// As a query.
+    /// As a query string.
     pub(super) fn query(&self) -> String {
         let limit = self.limit.map(|limit| format!("limit={limit}"));
         let after = self.after.as_ref().map(|after| format!("after={}", segment(after)));
@@ -70,11 +70,11 @@ impl Paging {
     }
 }
 
-/// How long a server that is asked by the way may take.
+/// How long an optional request to a server may take.
 const GLANCE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What a server says, where the environment names one and a credential for it; `None` where none does, or it does not
-/// answer at once. For what is good to know and not needed.
+/// The answer of the server that the environment names, with its credential; `None` without one, or if it does not
+/// answer soon. For information that is useful but not necessary.
 pub(super) fn glance(path: &str) -> Option<Value> {
     let url = std::env::var("STAGEDOOR_URL").ok()?;
     let api_key = std::env::var("STAGEDOOR_API_KEY").ok()?;
@@ -89,14 +89,14 @@ pub(super) fn glance(path: &str) -> Option<Value> {
         };
         tokio::time::timeout(GLANCE_TIMEOUT, asked).await
     });
-    // A name that is still looked up is not waited for.
+    // Do not wait for a pending name lookup.
     runtime.shutdown_background();
     let (status, answer) = asked.ok()?.ok()?;
     if status.is_success() { serde_json::from_slice(&answer).ok() } else { None }
 }
 
 impl Api {
-    /// Asks, and waits for the answer; a refusal is an error with its code.
+    /// Sends a request and waits for the answer; a refusal is an error with its code.
     pub(super) fn ask(
         &self,
         method: &Method,
@@ -106,7 +106,7 @@ impl Api {
         self.ask_text(method, path, body.map(ToString::to_string))
     }
 
-    /// The same, with a body as it stands.
+    /// The same, with an unparsed body.
     pub(super) fn ask_text(
         &self,
         method: &Method,
@@ -150,7 +150,7 @@ impl Api {
         let secure = match uri.scheme_str() {
             Some("http") => false,
             Some("https") => true,
-            _ => return Err(usage("--url begins with http:// or https://")),
+            _ => return Err(usage("--url must begin with http:// or https://")),
         };
         let host = uri.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
         let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });

@@ -1,5 +1,5 @@
-//! Answers as people read them: tables, with what matters first and times as times. As JSON they are what the
-//! API said.
+//! Prints answers for people: tables with the most important columns first, and readable times. JSON is printed as the
+//! API sent it.
 
 use std::io::Write;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{failure::Done, time::utc};
 
-/// What stands first, in this order.
+/// Columns that come first, in this order.
 const FIRST: [&str; 16] = [
     "app",
     "generation",
@@ -28,7 +28,7 @@ const FIRST: [&str; 16] = [
 ];
 /// Names of times in Unix seconds; names of those in milliseconds end in `_ms`.
 const SECONDS: [&str; 8] = ["at", "exp", "iat", "nbf", "ends_at", "over_at", "left_at", "until"];
-/// Numbers below are no times, but how long something takes.
+/// Fields whose numbers are durations, not times.
 const TIMES_FROM_S: u64 = 1_000_000_000;
 
 /// Prints a value: as JSON, or for people.
@@ -48,7 +48,7 @@ pub(super) fn print(value: &Value, json: bool) -> Done {
     Ok(())
 }
 
-/// Names as they are printed: what matters first.
+/// Names in the order in which they are printed.
 fn ordered<'a>(names: impl Iterator<Item = &'a String>) -> Vec<&'a str> {
     let mut all: Vec<&str> = Vec::new();
     for name in names {
@@ -61,7 +61,7 @@ fn ordered<'a>(names: impl Iterator<Item = &'a String>) -> Vec<&'a str> {
     all
 }
 
-/// A row for each item.
+/// One row per item.
 fn table(items: &[Value], depth: usize) -> String {
     let objects = items.iter().filter_map(Value::as_object);
     let names = ordered(objects.flat_map(|item| item.keys()));
@@ -86,12 +86,12 @@ fn table(items: &[Value], depth: usize) -> String {
     out
 }
 
-/// A name for people: a time is no number of milliseconds any more.
+/// A column's heading: times are no longer printed in milliseconds.
 fn label(name: &str) -> &str {
     name.strip_suffix("_ms").filter(|_| is_time_ms(name)).unwrap_or(name)
 }
 
-/// Of the API's answers, in which nothing else ends so.
+/// In the API's answers nothing else has this suffix.
 fn is_time_ms(name: &str) -> bool {
     name.ends_with("_ms")
 }
@@ -120,7 +120,7 @@ fn plain(name: &str, value: &Value) -> String {
     }
 }
 
-/// A line for each field; what lies below is indented, a list of objects is a table.
+/// One line per field; nested fields are indented, and a list of objects is a table.
 pub(super) fn lines(value: &Value, depth: usize) -> String {
     let Some(object) = value.as_object() else { return format!("{}\n", plain("", value)) };
     let mut out = String::new();
@@ -146,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_table_has_every_column_and_times_as_times() {
+    fn a_table_has_all_columns_and_readable_times() {
         let items = [
             json!({"created_ms": 0, "kid": "k_1", "z": true}),
             json!({"created_ms": 1_801_418_400_000_u64, "kid": "k_22", "more": {"user": "anna"}}),
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_are_lines_and_lists_below_are_tables() {
+    fn fields_are_lines_and_nested_lists_are_tables() {
         let value = json!({"b": 1, "app": 7, "exp": 1_801_418_400_u64, "list": [{"user": "a"}], "in": {"x": null}});
         assert_eq!(
             lines(&value, 0),

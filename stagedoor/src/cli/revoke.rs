@@ -29,7 +29,7 @@ enum RevokeCommand {
         #[command(flatten)]
         paging: Paging,
     },
-    /// Revoke tokens, or ban. With `--app` it asks first: it closes every seat of the app.
+    /// Revoke tokens, or ban. `--app` asks for confirmation, because it closes every seat of the app.
     Add {
         /// The AppID.
         app: u32,
@@ -40,7 +40,7 @@ enum RevokeCommand {
         #[command(flatten)]
         sure: Sure,
     },
-    /// Lift a revocation by its number: the tokens that it hit are good again.
+    /// Lift a revocation, given its number: its tokens are valid again.
     Lift {
         /// The AppID.
         app: u32,
@@ -49,22 +49,22 @@ enum RevokeCommand {
     },
 }
 
-/// Which tokens. `--room` goes with `--user` or `--role`; the others stand alone.
+/// The tokens to revoke. `--room` can be combined with `--user` or `--role`; the others stand alone.
 #[derive(Debug, Args)]
 struct Target {
-    /// The token of this id.
+    /// The token with this id.
     #[arg(long, value_name = "JTI", conflicts_with_all = ["user", "room", "role", "key", "whole"])]
     jti: Option<String>,
-    /// A user's tokens.
+    /// This user's tokens.
     #[arg(long, conflicts_with_all = ["role", "key", "whole"])]
     user: Option<String>,
-    /// Only in this room; alone, everybody's.
+    /// Only in this room; alone, the tokens of everybody in it.
     #[arg(long, conflicts_with_all = ["key", "whole"])]
     room: Option<String>,
-    /// A role's tokens.
+    /// The tokens of this role.
     #[arg(long, conflicts_with_all = ["key", "whole"])]
     role: Option<String>,
-    /// What the key of this id signed.
+    /// The tokens signed by the key with this id.
     #[arg(long, value_name = "KID", conflicts_with = "whole")]
     key: Option<String>,
     /// Every token of the app.
@@ -84,39 +84,45 @@ impl Target {
             (_, _, _, Some(role), _) => json!({"role": role}),
             (.., Some(key)) => json!({"key": key}),
             _ if *whole => json!("app"),
-            _ => return Err(usage("say whose: --jti, --user, --room, --role, --key or --app")),
+            _ => {
+                return Err(usage(
+                    "say which tokens: --jti, --user, --room, --role, --key or --app",
+                ));
+            }
         })
     }
 }
 
-/// What is done to it.
+/// What happens to them.
 #[derive(Debug, Args)]
 struct How {
-    /// Refuse whatever token comes, and mint none.
+    /// Refuse every token of the target, and mint none.
     #[arg(long)]
     ban: bool,
-    /// When the ban ends: 1h from now, or 2027-01-31T18:00:00Z; for good unless given.
+    /// When the ban ends: 1h from now, or 2027-01-31T18:00:00Z; by default never.
     #[arg(long, value_name = "TIME", requires = "ban")]
     until: Option<When>,
-    /// For how long members may bring another token first.
+    /// How long members may present another token first.
     #[arg(long, value_name = "DURATION", conflicts_with = "ban")]
     margin: Option<Span>,
-    /// Live seats go on with this role; they are closed unless given.
+    /// The role with which live seats continue; by default they are closed.
     #[arg(long, value_name = "ROLE", conflicts_with = "ban")]
     demote: Option<String>,
-    /// Why, for people and the audit trail.
+    /// The reason, for people and the audit trail.
     #[arg(long)]
     reason: Option<String>,
 }
 
-/// Runs one.
+/// Runs a command.
 pub(super) fn run(revoke: &Revoke, json: bool) -> Done {
     let path = |app: u32| format!("/v1/apps/{app}/revocations");
     let (method, path, body) = match &revoke.command {
         RevokeCommand::List { app, paging } => (Method::GET, path(*app) + &paging.query(), None),
         RevokeCommand::Add { app, target, how, sure } => {
             if target.whole {
-                sure.confirm(&format!("every token of app {app} opens nothing any more"))?;
+                sure.confirm(&format!(
+                    "this revokes every token of app {app} and closes all its seats"
+                ))?;
             }
             let How { ban, until, margin, demote, reason } = how;
             let then = demote.as_ref().map(|role| json!({"demote": role}));

@@ -29,14 +29,14 @@ enum RoleCommand {
         /// The AppID.
         app: u32,
     },
-    /// One role: its template, every field written out.
+    /// Show a role: its template, with all fields.
     Show {
         /// The AppID.
         app: u32,
         /// The role.
         role: String,
     },
-    /// Put one role: new, or instead of the one of its name.
+    /// Create a role, or replace the one with its name.
     Set {
         /// The AppID.
         app: u32,
@@ -45,7 +45,7 @@ enum RoleCommand {
         #[command(flatten)]
         base: Base,
     },
-    /// Take one role out: its tokens open nothing any more.
+    /// Delete a role: its tokens are refused from then on.
     Delete {
         /// The AppID.
         app: u32,
@@ -54,7 +54,7 @@ enum RoleCommand {
         #[command(flatten)]
         base: Base,
     },
-    /// Replace all roles by a file's.
+    /// Replace all roles with those in a file.
     Import {
         /// The AppID.
         app: u32,
@@ -67,22 +67,22 @@ enum RoleCommand {
     Export {
         /// The AppID.
         app: u32,
-        /// A version of before; 0 are the built-in roles.
+        /// An earlier version; 0 is the built-in roles.
         #[arg(long, value_name = "VERSION")]
         of: Option<u64>,
     },
-    /// List the versions of the roles that are kept, newest first.
+    /// List the saved versions of the roles, newest first.
     Versions {
         /// The AppID.
         app: u32,
         #[command(flatten)]
         paging: Paging,
     },
-    /// Make the roles of an old version the newest.
+    /// Make the roles of an earlier version the newest.
     Restore {
         /// The AppID.
         app: u32,
-        /// The version; 0 are the built-in roles.
+        /// The version; 0 is the built-in roles.
         #[arg(value_name = "VERSION")]
         old: u64,
         #[command(flatten)]
@@ -90,13 +90,13 @@ enum RoleCommand {
     },
 }
 
-/// Of what a change is made.
+/// Options of a change.
 #[derive(Debug, Args)]
 struct Base {
     /// Only if this is the newest version.
     #[arg(long, value_name = "VERSION")]
     if_version: Option<u64>,
-    /// Give seats that are taken what the roles say then; tells how many it changed.
+    /// Give live seats the new grants; prints how many it changed.
     #[arg(long)]
     reapply: bool,
 }
@@ -116,7 +116,7 @@ impl Base {
     }
 }
 
-/// The body of a change. The file's text goes as it stands, so that a field twice is refused there.
+/// The body of a change. The file's text is sent unparsed, so that the API sees a field that occurs twice.
 #[derive(Serialize)]
 struct Change<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -141,7 +141,7 @@ fn read(file: &PathBuf) -> Result<Box<RawValue>, Failure> {
         .map_err(Failure::Usage)
 }
 
-/// A row for people: what matters of a template.
+/// A row for people: the most important fields of a template.
 fn row(template: &Value) -> Value {
     json!({
         "role": template["role"],
@@ -153,7 +153,7 @@ fn row(template: &Value) -> Value {
     })
 }
 
-/// Runs one.
+/// Runs a command.
 pub(super) fn run(role: &Role, json: bool) -> Done {
     let path = |app: u32| format!("/v1/apps/{app}/roles");
     let ask = |method: Method, path: String| role.api.ask(&method, &path, None);
@@ -215,7 +215,7 @@ pub(super) fn run(role: &Role, json: bool) -> Done {
     }
 }
 
-/// A change for people: the version, the names, and how many live seats it touched if it was re-applied.
+/// A change for people: the version, the role names, and how many live seats it changed if it was re-applied.
 fn brief(set: &Value) -> Value {
     let names: Vec<&Value> =
         set["roles"].as_array().into_iter().flatten().map(|template| &template["role"]).collect();

@@ -23,14 +23,14 @@ pub(super) struct Room {
 
 #[derive(Debug, Subcommand)]
 enum RoomCommand {
-    /// List an app's rooms.
+    /// List an app's open rooms.
     List {
         /// The AppID.
         app: u32,
         #[command(flatten)]
         paging: Paging,
     },
-    /// One room: its members and streams.
+    /// Show a room: its members and streams.
     Show {
         /// The AppID.
         app: u32,
@@ -48,7 +48,7 @@ enum RoomCommand {
         /// The user.
         user: String,
     },
-    /// Remove a user from a room and keep it out, whatever token comes; also one who is not there.
+    /// Remove a user from a room and refuse every token of that user; the user need not be in the room.
     Ban {
         /// The AppID.
         app: u32,
@@ -56,10 +56,10 @@ enum RoomCommand {
         room: String,
         /// The user.
         user: String,
-        /// When the ban ends: 1h from now, or 2027-01-31T18:00:00Z; for good unless given.
+        /// When the ban ends: 1h from now, or 2027-01-31T18:00:00Z; by default never.
         #[arg(long, value_name = "TIME")]
         until: Option<When>,
-        /// Why, for people and the audit trail.
+        /// The reason, for people and the audit trail.
         #[arg(long)]
         reason: Option<String>,
     },
@@ -74,14 +74,14 @@ enum RoomCommand {
         /// The role.
         role: String,
     },
-    /// Mute a member: its streams are not passed on.
+    /// Mute a member: its streams are not forwarded.
     Mute(Muted),
-    /// Let a member's streams be passed on again.
+    /// Unmute a member: its streams are forwarded again.
     Unmute(Muted),
-    /// Give a member what it asks for: admission, or the role for which it raised its hand. Several users, or
-    /// `--all`: let those of them in who wait.
+    /// Grant a member's request: admission, or the role for which it raised its hand. With several users or `--all`:
+    /// admit those who wait.
     Admit(Admitted),
-    /// Refuse what a member asks for; one that waits for admission is removed.
+    /// Deny a member's request. A member who waits for admission is removed.
     Decline(Asking),
     /// Close a room for everybody.
     Close {
@@ -92,21 +92,21 @@ enum RoomCommand {
         #[command(flatten)]
         sure: Sure,
     },
-    /// Message members of a room in the app's own name.
+    /// Send a message to members of a room in the app's own name.
     Message {
         /// The AppID.
         app: u32,
         /// The room.
         room: String,
-        /// Any JSON.
+        /// The content, any JSON.
         data: String,
-        /// Only this role.
+        /// Only to this role.
         #[arg(long, conflicts_with = "user")]
         role: Option<String>,
-        /// Only this user.
+        /// Only to this user.
         #[arg(long)]
         user: Option<String>,
-        /// What it is about.
+        /// The topic.
         #[arg(long)]
         topic: Option<String>,
     },
@@ -128,7 +128,7 @@ struct Admitted {
     app: u32,
     /// The room.
     room: String,
-    /// The user, or several.
+    /// The user; repeat for more.
     #[arg(value_name = "USER", required_unless_present = "all", conflicts_with = "all")]
     users: Vec<String>,
     /// Everybody who waits.
@@ -144,7 +144,7 @@ struct Muted {
     room: String,
     /// The user.
     user: String,
-    /// Only this kind of streams: `audio`, `video`, `screen`, `data`; may be given more than once.
+    /// Only this kind of stream: `audio`, `video`, `screen`, `data`; repeat for more.
     #[arg(long = "kind", value_name = "KIND")]
     kinds: Vec<String>,
 }
@@ -155,7 +155,7 @@ impl Muted {
     }
 }
 
-/// Runs one.
+/// Runs a command.
 pub(super) fn run(room: Room, json: bool) -> Done {
     let path = |app: u32, room: &str| format!("/v1/apps/{app}/rooms/{}", segment(room));
     let member = |app: u32, room: &str, user: &str, act: &str| {
@@ -195,7 +195,7 @@ pub(super) fn run(room: Room, json: bool) -> Done {
             (Method::POST, member(app, &room, &user, "decline"), None)
         }
         RoomCommand::Close { app, room, sure } => {
-            sure.confirm(&format!("everybody in room {room} of app {app} is put out"))?;
+            sure.confirm(&format!("this removes everybody from room {room} of app {app}"))?;
             (Method::DELETE, path(app, &room), None)
         }
         RoomCommand::Message { app, room, data, role, user, topic } => {

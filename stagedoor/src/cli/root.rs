@@ -12,8 +12,8 @@ use crate::{config::Config, dev};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Root {
-    /// Make another root credential and print it, this once; the old one opens nothing from then on. On the machine
-    /// itself, while no server has the data folder.
+    /// Make a new root credential and print it, only once; the old one stops working. Run it on the server's machine
+    /// while no server uses the data folder.
     Reset {
         /// The data folder.
         #[arg(long, value_name = "FOLDER")]
@@ -23,14 +23,18 @@ pub(super) enum Root {
     },
 }
 
-/// Runs it.
+/// Runs the command.
 pub(super) fn run(command: Root, config: &Config, json: bool) -> Done {
     let Root::Reset { data, sure } = command;
     let data = data.unwrap_or_else(|| config.server.data_dir.clone());
-    sure.confirm("the root credential that there is opens nothing any more")?;
+    sure.confirm("this makes the present root credential useless")?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let done: anyhow::Result<()> = runtime.block_on(async {
-        ensure!(DataFolder::has_database(&data), "{}: there is no database", data.display());
+        ensure!(
+            DataFolder::has_database(&data),
+            "{} contains no database; pass the data folder with --data",
+            data.display()
+        );
         let folder = DataFolder::open(&data)?;
         let show = |root: &str| {
             dev::put_root(&data, root)?;

@@ -6,7 +6,7 @@ use anyhow::Context;
 
 use super::failure::{Failure, usage};
 
-/// A secret from a file, `-` for standard input, or the environment; never from an argument, which other
+/// Reads a secret from a file, `-` for standard input, or from the environment; never from an argument, which other
 /// users of the machine could read.
 pub(super) fn secret(
     file: Option<&PathBuf>,
@@ -23,8 +23,8 @@ pub(super) fn secret(
             .with_context(|| file.display().to_string())
             .map_err(Failure::Usage)?,
         None => std::env::var(variable).map_err(|error| match error {
-            VarError::NotPresent => usage(&format!("give {what} by a file or by {variable}")),
-            VarError::NotUnicode(_) => usage(&format!("{variable}: the value is not UTF-8")),
+            VarError::NotPresent => usage(&format!("pass {what} in a file or in {variable}")),
+            VarError::NotUnicode(_) => usage(&format!("{variable}: the value is not valid UTF-8")),
         })?,
     };
     Ok(text.trim().to_owned())

@@ -15,16 +15,16 @@ use crate::{
 
 #[derive(Debug, Args)]
 pub(super) struct ServeArguments {
-    /// Where HTTP API, pages and WebSocket listen.
+    /// The address of the HTTP API, the pages and the WebSocket.
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<String>,
-    /// Where health and metrics listen.
+    /// The address of health and metrics.
     #[arg(long, value_name = "ADDRESS:PORT")]
     operations: Option<String>,
     /// The data folder.
     #[arg(long, value_name = "FOLDER")]
     data: Option<PathBuf>,
-    /// Worker threads; 0: one for each core.
+    /// Worker threads; 0 means one per core.
     #[arg(long)]
     workers: Option<usize>,
 }
@@ -34,13 +34,13 @@ pub(super) struct ServeArguments {
 pub(super) struct DevArguments {
     #[command(flatten)]
     serve: ServeArguments,
-    /// Begin again: what an earlier `dev` made is put aside, into a folder below the data folder.
+    /// Start over: move the files of an earlier `dev` into a folder below the data folder.
     #[arg(long)]
     fresh: bool,
 }
 
 impl ServeArguments {
-    /// The flags as names of the configuration.
+    /// The flags, under the names of the configuration.
     pub(super) fn flags(&self) -> BTreeMap<String, String> {
         let mut flags = BTreeMap::new();
         let mut set = |name: &str, value: Option<String>| {
@@ -84,11 +84,11 @@ fn run(config: &Config, serve: impl AsyncFnOnce(&Config) -> Done) -> Done {
     let done = runtime.block_on(async {
         tokio::select! {
             done = serve(config) => done,
-            // It goes on until all else has ended.
+            // It runs until everything else has ended.
             () = refusals.refill() => Ok(()),
         }
     });
-    // What still hangs, in a thread of its own perhaps, does not hold the process.
+    // What still hangs, perhaps in a thread, must not keep the process from ending.
     runtime.shutdown_background();
     done
 }
@@ -101,7 +101,7 @@ pub(super) fn serve(config: &Config) -> Done {
         let show = |root: &str| {
             writeln!(
                 std::io::stderr(),
-                "The operator's root credential, shown this once:\n\n  {root}\n"
+                "The operator's root credential, shown only once:\n\n  {root}\n"
             )
         };
         running.server.first_root(show).await.map_err(anyhow::Error::from)?;
@@ -113,18 +113,20 @@ pub(super) fn serve(config: &Config) -> Done {
 /// `dev`.
 pub(super) fn dev(config: &Config, fresh: bool, json: bool) -> Done {
     if config.listen.address.starts_with("unix:") {
-        return Err(usage("`dev` prints URLs: it listens on a host and a port"));
+        return Err(usage(
+            "`dev` prints URLs, so it must listen on a host and a port, not on a file",
+        ));
     }
     let data = &config.server.data_dir;
     if fresh && !dev::is_ours(data) {
         let data = data.display();
         return Err(usage(&format!(
-            "{data} has no dev.json: `dev` did not make it, and does not begin again there"
+            "{data} has no dev.json, so it was not made by `dev`, which starts over only in its own folders"
         )));
     }
     run(config, async |config| {
         if let Some(aside) = fresh.then(|| dev::begin_again(data)).transpose()?.flatten() {
-            tracing::info!(aside = %aside.display(), "begins again; what was there is put aside");
+            tracing::info!(aside = %aside.display(), "starting over; the earlier files have been moved");
         }
         let signals = Signals::hear()?;
         let running = start(config).await?;
@@ -139,7 +141,7 @@ pub(super) fn dev(config: &Config, fresh: bool, json: bool) -> Done {
     })
 }
 
-/// The signals, heard from before the first socket listens: who sees it listen may ask it to stop.
+/// The signals, handled before the first socket listens: whoever sees it listen may ask the process to stop.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
@@ -149,7 +151,7 @@ struct Signals {
 impl Signals {
     fn hear() -> anyhow::Result<Self> {
         let hear = |kind| signal(kind).context("signals");
-        // Once heard it is an error of the write that may not go on, and not the end of the process.
+        // Once handled, the write fails with an error instead of ending the process.
         drop(hear(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?);
         Ok(Self {
             terminate: hear(SignalKind::terminate())?,
@@ -159,8 +161,8 @@ impl Signals {
     }
 }
 
-/// Serves until SIGTERM or SIGINT, then stops in order; a second one stops at once. SIGHUP loads the
-/// certificate files anew.
+/// Serves until SIGTERM or SIGINT, then stops in order; a second signal stops at once. SIGHUP reloads the certificate
+/// files.
 async fn until_stopped(running: Running, signals: Signals) -> Done {
     let Signals { mut terminate, mut interrupt, mut hang_up } = signals;
     loop {
@@ -169,7 +171,7 @@ async fn until_stopped(running: Running, signals: Signals) -> Done {
             _ = interrupt.recv() => break,
             _ = hang_up.recv() => match running.relay.reload_tls() {
                 Ok(()) => tracing::info!("certificate files loaded"),
-                Err(error) => tracing::warn!(%error, "new certificate files are not usable; the old ones stay"),
+                Err(error) => tracing::warn!(%error, "could not load the new certificate files; keeping the old ones"),
             },
         }
     }
@@ -179,7 +181,7 @@ async fn until_stopped(running: Running, signals: Signals) -> Done {
             if is_whole {
                 tracing::info!("stopped");
             } else {
-                tracing::warn!("stopped; what still hung was not waited for");
+                tracing::warn!("stopped, although something still hung");
             }
             Ok(())
         }

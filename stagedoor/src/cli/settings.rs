@@ -10,17 +10,17 @@ use crate::config::{Config, ConfigError, load::Loaded, warnings::unknown_variabl
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Settings {
-    /// Exit with 0 if file and environment are a configuration, else with 2 and the reason.
+    /// Check file and environment; exits with 0 if they are valid, else with 2 and the reasons.
     Check,
-    /// Print every setting with its default and what it means; or, with `--effective`, its value now.
+    /// Print every setting with its default and its meaning; with `--effective`, with its present value.
     Print {
-        /// The values that file and environment give.
+        /// Print the values that file and environment give.
         #[arg(long)]
         effective: bool,
     },
 }
 
-/// Runs one.
+/// Runs a command.
 pub(super) fn run(command: &Settings, config: Result<Loaded, ConfigError>) -> Done {
     let mut out = std::io::stdout();
     match command {
@@ -30,7 +30,7 @@ pub(super) fn run(command: &Settings, config: Result<Loaded, ConfigError>) -> Do
             for warning in variables.into_iter().chain(config.warnings()) {
                 writeln!(std::io::stderr(), "warning: {warning}")?;
             }
-            writeln!(out, "the configuration is good")?;
+            writeln!(out, "the configuration is valid")?;
         }
         Settings::Print { effective } => {
             let config = if *effective { config?.unlooked() } else { Config::default() };
@@ -40,7 +40,7 @@ pub(super) fn run(command: &Settings, config: Result<Loaded, ConfigError>) -> Do
     Ok(())
 }
 
-/// Every setting as TOML, each under the words that document it. One that is not set is a comment with an example.
+/// Every setting as TOML, below its documentation. A setting without a default is a comment with an example.
 fn render(config: &Config) -> Result<String, Failure> {
     let documented = documented();
     let value = |config| Value::try_from(config).map_err(|error| Failure::Refused(error.into()));
@@ -76,7 +76,7 @@ fn section(
     }
 }
 
-/// The documentation of each setting, read from the sources that define them.
+/// The documentation of each setting, from the sources that define them.
 fn documented() -> BTreeMap<String, String> {
     let sources = [
         include_str!("../config.rs"),
@@ -111,14 +111,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_setting_is_printed_with_its_words_and_reads_back() {
+    fn every_setting_is_printed_with_its_doc_and_parses_again() {
         let text = render(&Config::default()).expect("it renders");
         let back: Config = toml::from_str(&text).expect("it reads");
         assert_eq!(back, Config::default());
         let mut before = "";
         for line in text.lines() {
             if line.contains(" = ") && !line.starts_with('#') {
-                assert!(before.starts_with("# "), "{line} has no words");
+                assert!(before.starts_with("# "), "{line} has no documentation");
             }
             before = line;
         }

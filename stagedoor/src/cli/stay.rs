@@ -1,4 +1,4 @@
-//! What `token mint` may say of the stay in the seat: words of the command line become claims.
+//! The options of `token mint` for the stay in the seat, and their claims.
 
 use std::str::FromStr;
 
@@ -13,20 +13,20 @@ use super::{
 
 #[derive(Debug, Args)]
 pub(super) struct Stay {
-    /// It logs in once.
+    /// The token can be used for only one login.
     #[arg(long)]
     once: bool,
-    /// What its end does to a live seat: `close`, `demote:<role>` or `grace:<duration>`.
+    /// What happens to a live seat when it expires: `close`, `demote:<role>` or `grace:<duration>`.
     #[arg(long, value_name = "END", default_value = "close")]
     at_exp: End,
     /// The longest stay in a seat.
     #[arg(long, value_name = "DURATION")]
     max_stay: Option<Span>,
-    /// When a privilege ends: `publish`, `subscribe`, `send`, `set` or `moderate`, and 1h from now or
-    /// 2027-01-31T18:00:00Z; may come several times.
+    /// When a privilege ends: `publish`, `subscribe`, `send`, `set` or `moderate`, then `=` and 1h from now or
+    /// 2027-01-31T18:00:00Z; repeat for more.
     #[arg(long, value_name = "PRIVILEGE=TIME")]
     until: Vec<Privilege>,
-    /// The thumbprint (RFC 7638) of the key that whoever logs in must prove to hold.
+    /// The thumbprint (RFC 7638) of the key that a login must prove possession of.
     #[arg(long, value_name = "THUMBPRINT")]
     jkt: Option<Thumbprint>,
 }
@@ -42,12 +42,12 @@ impl FromStr for End {
             None if text == "close" => AtExp::Close,
             Some(("demote", role)) => AtExp::Demote(role.parse()?),
             Some(("grace", span)) => AtExp::Grace { s: whole(span.parse()?)? },
-            _ => bail!("an end is `close`, `demote:<role>` or `grace:<duration>`"),
+            _ => bail!("it must be `close`, `demote:<role>` or `grace:<duration>`"),
         }))
     }
 }
 
-/// A duration that a claim has a place for.
+/// A duration that fits its claim.
 fn whole(span: Span) -> Result<u32> {
     u32::try_from(span.s).ok().with_context(|| format!("{span} is too long"))
 }
@@ -62,13 +62,15 @@ impl FromStr for Privilege {
     type Err = anyhow::Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let (name, end) = text.split_once('=').context("a privilege, `=`, and when it ends")?;
+        let (name, end) = text
+            .split_once('=')
+            .context("write a privilege, `=`, and when it ends, such as publish=1h")?;
         Ok(Self { name: name.into(), end: end.parse()? })
     }
 }
 
 impl Stay {
-    /// The claims with what is said of the stay.
+    /// The claims, with the stay's options added.
     pub(super) fn of(self, claims: Claims, now_s: u64) -> Result<Claims, Failure> {
         let max_stay = self.max_stay.map(whole).transpose().map_err(Failure::Usage)?;
         let mut until = Until::default();
@@ -79,10 +81,14 @@ impl Stay {
                 "send" => &mut until.send,
                 "set" => &mut until.set,
                 "moderate" => &mut until.moderate,
-                _ => return Err(usage(&format!("--until: no privilege is called `{name}`"))),
+                _ => {
+                    return Err(usage(&format!(
+                        "--until: `{name}` is not a privilege; use publish, subscribe, send, set or moderate"
+                    )));
+                }
             };
             if end.replace(when.unix_s(now_s)).is_some() {
-                return Err(usage(&format!("--until: `{name}` twice")));
+                return Err(usage(&format!("--until: `{name}` is given twice")));
             }
         }
         Ok(Claims {

@@ -1,4 +1,4 @@
-//! What cannot be undone is asked about first.
+//! Asks before an act that cannot be undone.
 
 use std::io::{BufRead, IsTerminal, Write};
 
@@ -6,27 +6,25 @@ use clap::Args;
 
 use super::failure::{Done, Failure, usage};
 
-/// Whether it was meant.
+/// The confirmation.
 #[derive(Clone, Copy, Debug, Args)]
 pub(super) struct Sure {
-    /// Do it without asking: it cannot be undone.
+    /// Do not ask for confirmation, although it cannot be undone.
     #[arg(long)]
     yes: bool,
 }
 
 impl Sure {
-    /// Asks at the terminal; without one, `--yes` must have been given. `what` is what will be gone.
+    /// Asks at the terminal; without a terminal, `--yes` is required. `what` says what will be lost.
     pub(super) fn confirm(self, what: &str) -> Done {
         if self.yes {
             return Ok(());
         }
         if !std::io::stdin().is_terminal() {
-            return Err(usage(&format!(
-                "{what}; this cannot be undone: give --yes if it is meant"
-            )));
+            return Err(usage(&format!("{what}; it cannot be undone; add --yes to confirm")));
         }
         let mut terminal = std::io::stderr();
-        write!(terminal, "{what}. This cannot be undone. Go on? [y/N] ")?;
+        write!(terminal, "{what}, and cannot be undone. Continue? [y/N] ")?;
         terminal.flush()?;
         let mut answer = String::new();
         std::io::stdin().lock().read_line(&mut answer)?;

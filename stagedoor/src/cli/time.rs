@@ -11,14 +11,14 @@ const UNITS: [(char, u64); 4] = [('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1
 /// What a duration looks like.
 const SPAN: &str = "a duration, such as 90s, 15m, 1h30m or 7d";
 
-/// How long: `90s`, `15m`, `1h30m`, `7d`; a number alone is seconds.
+/// A duration: `90s`, `15m`, `1h30m`, `7d`; a bare number is seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Span {
     /// In seconds.
     pub(super) s: u64,
 }
 
-/// A text is no time, or no duration.
+/// A text that is not a time, or not a duration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not {1}")]
 pub(super) struct TimeError(String, &'static str);
@@ -37,7 +37,7 @@ impl FromStr for Span {
                 digits.push(letter);
                 continue;
             }
-            // A unit once, and none after a smaller one.
+            // Each unit once, in descending order.
             let (_, of) = units.find(|(unit, _)| *unit == letter).ok_or_else(wrong)?;
             let number: u64 = digits.parse().map_err(|_| wrong())?;
             s = number.checked_mul(*of).and_then(|more| s.checked_add(more)).ok_or_else(wrong)?;
@@ -70,10 +70,10 @@ impl Span {
 }
 
 /// When something ends: a duration from now, or a time such as `2027-01-31T18:00:00Z`, or `@` and Unix seconds. A
-/// number alone is refused: it could be either.
+/// bare number is refused: it could be either.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum When {
-    /// So long from now.
+    /// Seconds from now.
     In(Span),
     /// Unix seconds.
     At(u64),
@@ -109,10 +109,10 @@ impl When {
     }
 }
 
-/// When something was: a duration ago, or a time as of [`When`].
+/// When something happened: a duration ago, or a time as in [`When`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Past {
-    /// So long ago.
+    /// Seconds ago.
     Ago(Span),
     /// Unix seconds.
     At(u64),
@@ -143,7 +143,7 @@ impl Past {
     }
 }
 
-/// Unix seconds, now.
+/// The present time in Unix seconds.
 pub(super) fn now_s() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |passed| passed.as_secs())
 }
@@ -155,8 +155,8 @@ pub(super) fn utc(unix_s: u64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", s / 3_600, s / 60 % 60, s % 60)
 }
 
-/// Year, month and day of a number of days after 1970-01-01, in the Gregorian calendar. Years begin in March, so that a
-/// leap day is the last of its year.
+/// Converts days since 1970-01-01 to year, month and day of the Gregorian calendar. Counts years from March, so that a
+/// leap day is the last day of its year.
 fn date(days: u64) -> (u64, u64, u64) {
     let days = days + 719_468;
     let (era, of_era) = (days / 146_097, days % 146_097);
@@ -168,7 +168,7 @@ fn date(days: u64) -> (u64, u64, u64) {
     (era * 400 + year + u64::from(month <= 2), month, day)
 }
 
-/// Days from 1970-01-01 to a date, if it is one.
+/// Converts a date to days since 1970-01-01, if it is valid.
 fn days(year: u64, month: u64, day: u64) -> Option<u64> {
     let from_march = if month > 2 { month - 3 } else { month + 9 };
     let year_from_march = year.checked_sub(u64::from(month <= 2))?;
@@ -179,7 +179,7 @@ fn days(year: u64, month: u64, day: u64) -> Option<u64> {
     (date(days) == (year, month, day)).then_some(days)
 }
 
-/// Unix seconds of a time in the form of RFC 3339, in UTC or with an offset.
+/// Parses an RFC 3339 time, in UTC or with an offset, to Unix seconds.
 fn seconds_of(text: &str) -> Option<u64> {
     let number = |part: &str, digits: usize| -> Option<u64> {
         let is_number = part.len() == digits && part.bytes().all(|byte| byte.is_ascii_digit());

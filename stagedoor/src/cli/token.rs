@@ -1,4 +1,4 @@
-//! `token mint|verify|inspect`. Without a server: a key's secret is all it takes.
+//! `token mint|verify|inspect`: needs a key's secret, but no server.
 
 use std::{io::Write, path::PathBuf, sync::Arc};
 
@@ -24,20 +24,20 @@ use super::{
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Token {
-    /// Mint a token with a key's secret. Where STAGEDOOR_URL and STAGEDOOR_API_KEY are given that server is asked
-    /// whether the app still signs with the key and has the role; if not, a warning says so.
+    /// Mint a token with a key's secret. If STAGEDOOR_URL and STAGEDOOR_API_KEY are set, asks that server whether the
+    /// app still signs with the key and has the role, and warns if not.
     #[command(
         after_help = "Example:\n  stagedoor token mint --app 7 --kid k_1 --secret-file key.txt --room lobby --user anna --role host"
     )]
     Mint(Box<Mint>),
-    /// Verify a token with a key's secret: exit 0 when it is good, 1 when it is refused.
+    /// Verify a token with a key's secret; exits with 0 if it is valid, 1 if it is refused.
     #[command(
         after_help = "Example:\n  stagedoor token verify --app 7 --kid k_1 --secret-file key.txt < token.txt"
     )]
     Verify(Verify),
-    /// Show what a token says, without any secret and without verifying it.
+    /// Show a token's claims, without a secret and without verifying it.
     Inspect {
-        /// The token's file; standard input unless given.
+        /// The token's file; by default standard input.
         #[arg(long, value_name = "FILE")]
         token_file: Option<PathBuf>,
     },
@@ -51,7 +51,7 @@ struct KeyArguments {
     /// The key id.
     #[arg(long)]
     kid: String,
-    /// The file with the key's secret in base64url, `-` for standard input; else STAGEDOOR_SECRET.
+    /// The file with the key's secret in base64url, `-` for standard input; by default STAGEDOOR_SECRET.
     #[arg(long, value_name = "FILE")]
     secret_file: Option<PathBuf>,
 }
@@ -69,16 +69,16 @@ pub(super) struct Mint {
     /// The role.
     #[arg(long)]
     role: String,
-    /// How long it lives.
+    /// Its lifetime.
     #[arg(long, value_name = "DURATION", default_value = "1h")]
     ttl: Span,
-    /// Narrows the role: JSON in the form of spec/roles.md.
+    /// Restricts the role: JSON in the form of spec/roles.md.
     #[arg(long, value_name = "JSON")]
     grants: Option<String>,
-    /// Shown to others.
+    /// The user's name, visible to other members.
     #[arg(long)]
     name: Option<String>,
-    /// Shown to others.
+    /// Data about the user, visible to other members.
     #[arg(long)]
     meta: Option<String>,
     #[command(flatten)]
@@ -89,7 +89,7 @@ pub(super) struct Mint {
 
 #[derive(Debug, Args)]
 struct AppRoles {
-    /// The file with the app's roles, as `role export` prints them; the built-in ones unless given.
+    /// The file with the app's roles, as `role export` prints them; by default the built-in ones.
     #[arg(long, value_name = "FILE")]
     roles: Option<PathBuf>,
 }
@@ -104,7 +104,7 @@ impl AppRoles {
     }
 }
 
-/// Why JSON does not fit: where that was found, by the field; otherwise as its parser says.
+/// Why JSON does not fit: with the field if known, otherwise in the parser's words.
 fn unfit(flaw: Option<Flaw>, error: serde_json::Error) -> anyhow::Error {
     flaw.map_or_else(|| error.into(), |flaw| anyhow::anyhow!("{flaw}"))
 }
@@ -113,10 +113,10 @@ fn unfit(flaw: Option<Flaw>, error: serde_json::Error) -> anyhow::Error {
 pub(super) struct Verify {
     #[command(flatten)]
     key: KeyArguments,
-    /// The token's file; standard input unless given.
+    /// The token's file; by default standard input.
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
-    /// The room that it must be for.
+    /// The room to check it against.
     #[arg(long)]
     room: Option<String>,
     #[command(flatten)]
@@ -127,7 +127,7 @@ fn key(arguments: &KeyArguments) -> Result<Key, Failure> {
     key_of(arguments.app, &arguments.kid, arguments.secret_file.as_ref())
 }
 
-/// A key whose secret is in a file, or in STAGEDOOR_SECRET.
+/// A key, with its secret from a file or from STAGEDOOR_SECRET.
 pub(super) fn key_of(app: AppId, kid: &str, file: Option<&PathBuf>) -> Result<Key, Failure> {
     key_with(app, kid, &secret_of(file)?)
 }
@@ -146,7 +146,7 @@ fn token(file: Option<&PathBuf>) -> Result<String, Failure> {
     secret(Some(file.unwrap_or(&input)), "", "the token")
 }
 
-/// Runs one.
+/// Runs a command.
 pub(super) fn run(command: Token, json: bool) -> Done {
     match command {
         Token::Mint(arguments) => minted(*arguments, json),
@@ -155,7 +155,7 @@ pub(super) fn run(command: Token, json: bool) -> Done {
     }
 }
 
-/// What the app's server would say against a token: of its key, and of its role. Nothing, where none can be asked.
+/// What the app's server would object to in the token's key and role. Empty if no server can be asked.
 fn doubts(app: AppId, kid: &str, role: &str) -> Vec<String> {
     let mut all = Vec::new();
     if let Some(keys) = glance(&format!("/v1/apps/{app}/keys")) {
@@ -166,7 +166,7 @@ fn doubts(app: AppId, kid: &str, role: &str) -> Vec<String> {
         match keys.iter().find(|key| key["kid"] == *kid).map(state).as_deref() {
             Some("current") => {}
             Some(state @ ("retiring" | "next")) => all.push(format!(
-                "key {kid} is {state}: the app signs with {current}, and the door takes this token while {kid} is not \
+                "key {kid} is {state}: the app signs with {current}, and the door accepts this token only until {kid} is \
                  retired"
             )),
             Some(state) => all.push(format!(
@@ -202,27 +202,25 @@ fn minted(arguments: Mint, json: bool) -> Done {
     };
     let grants = arguments.grants.as_deref().map(narrowing).transpose();
     let grants = grants.context("--grants").map_err(Failure::Usage)?;
-    let role = arguments.role.parse().map_err(|refusal: Refusal| Failure::Usage(refusal.into()))?;
+    let role =
+        arguments.role.parse().map_err(|error| Failure::Usage(Refusal::from(error).into()))?;
     let mut id = [0; 9];
-    getrandom::fill(&mut id).ok().context("the system gives no random bytes")?;
+    getrandom::fill(&mut id).ok().context("the system provides no random bytes")?;
     let jti = format!("t_{}", URL_SAFE_NO_PAD.encode(id));
     let now_s = now_s();
     let claims = Claims {
         grants,
         name: arguments.name,
         meta: arguments.meta,
-        ..Claims::new(
-            key.app(),
-            &arguments.room,
-            &arguments.user,
-            role,
-            &jti,
-            now_s,
-            arguments.ttl.s,
-        )
+        ..Claims::builder(key.app(), role)
+            .room(&arguments.room)
+            .user(&arguments.user)
+            .jti(&jti)
+            .lifetime(now_s, arguments.ttl.s)
+            .build()
     };
     let claims = arguments.stay.of(claims, now_s)?;
-    // No server is asked, so what its door would refuse is refused here.
+    // No server is involved, so what a door would refuse is refused here.
     let refused = |fault: Fault| anyhow::anyhow!("refused: {}: {fault}", fault.code());
     let roles = arguments.roles.read()?;
     seat(&claims, &roles).map_err(refused)?;
@@ -290,9 +288,9 @@ fn inspected(token: &str, json: bool) -> Done {
     let now_s = now_s();
     let left =
         claims["exp"].as_u64().map(|exp| i64::try_from(exp).unwrap_or(i64::MAX) - now_s as i64);
-    let mut notes = vec!["not verified: anybody can write this".to_owned()];
+    let mut notes = vec!["not verified: anybody could have written this".to_owned()];
     if parts.clone().count() != 1 {
-        notes.push("it has not three parts".into());
+        notes.push("it does not have three parts".into());
     }
     for name in ["app", "room", "sub", "role", "iat", "nbf", "exp", "jti"] {
         if claims.get(name).is_none() {

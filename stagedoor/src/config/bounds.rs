@@ -1,7 +1,7 @@
-//! The least and the most of every number of the configuration. A number out of its bounds makes a server of
-//! no use, or overflows what it is counted by; a test holds the list and the settings together.
+//! The minimum and maximum of every number in the configuration. Beyond them a server would be useless, or a counter
+//! would overflow; a test keeps the list and the settings in step.
 
-/// Every number: its name, the least and the most that it may be.
+/// Every number: its name, its minimum and its maximum.
 pub(super) const BOUNDS: &[(&str, u64, u64)] = &[
     ("listen.operations_connections_max", 1, 65_536),
     ("listen.stop_timeout_ms", 100, HOUR_MS),
@@ -95,7 +95,7 @@ pub(super) const BOUNDS: &[(&str, u64, u64)] = &[
     ("log.refusals_per_min", 0, MILLION),
 ];
 
-/// Of two numbers the first is at most the second: what is larger could never come, or never go out.
+/// The first of two settings must not exceed the second; otherwise what it limits could never arrive, or never leave.
 pub(super) const AT_MOST: &[(&str, &str)] = &[
     ("server.ttl_s_default", "server.ttl_s_max"),
     ("relay.limits.message_bytes_max", "relay.limits.control_bytes_max"),
@@ -114,7 +114,7 @@ const CENTURY_S: u64 = 3_153_600_000;
 const HOUR_MS: u64 = 3_600_000;
 const DAY_MS: u64 = 24 * HOUR_MS;
 
-/// What to write for a number, if the setting of this name is one.
+/// What to write for a number, if this setting is one.
 pub(super) fn remedy(name: &str) -> Option<String> {
     let (_, least, most) = BOUNDS.iter().find(|(bounded, ..)| *bounded == name)?;
     Some(format!("write a number from {least} to {most}"))

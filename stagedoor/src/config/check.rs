@@ -1,5 +1,5 @@
-//! Settings that are of their types and make no sense, alone or together. Pure, but for what looks at the
-//! files of this machine.
+//! Finds settings that have the right type but make no sense, alone or together. Pure, except for the checks of this
+//! machine's files.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::sockets::{Address, UNIX_PATH_BYTES_MAX, mode};
 
-/// Words for how much is logged.
+/// Log levels.
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
 /// What is wrong.
@@ -24,25 +24,29 @@ pub(super) fn faults(config: &Config, origins: &Origins) -> Vec<Fault> {
     listen(&config.listen, &mut say);
     let is_on_unix = matches!(config.listen.address.parse(), Ok(Address::Unix(_)));
     if config.relay.tls.is_some() && is_on_unix {
-        say("relay.tls", "no TLS is spoken on a unix socket; take the section out, or write a host and a port as \
-                          `listen.address`".into());
+        say(
+            "relay.tls",
+            "a unix socket has no TLS; remove this section, or write a host and a port as \
+                          `listen.address`"
+                .into(),
+        );
     }
     if let Some(cookie) = &config.relay.cookie {
         if !is_cookie_name(cookie) {
-            let why = "is no name of a cookie; write letters, digits, - and _, such as seat";
+            let why = "is not a valid cookie name; write letters, digits, - and _, such as seat";
             say("relay.cookie", format!("`{cookie}` {why}"));
         }
         if config.relay.origins.is_empty() {
             say(
                 "relay.cookie",
-                "a cookie counts only from pages of `relay.origins`, which is empty; write the \
+                "a cookie is accepted only from pages of `relay.origins`, which is empty; write the \
                                  origins of your pages there, such as [\"https://example.com\"]"
                     .into(),
             );
         }
     }
     if config.server.data_dir.as_os_str().is_empty() {
-        say("server.data_dir", "a folder has a name; write one, such as data".into());
+        say("server.data_dir", "the name is empty; write one, such as data".into());
     }
     if let Err(why) = level(&config.log.level) {
         say("log.level", why);
@@ -50,7 +54,7 @@ pub(super) fn faults(config: &Config, origins: &Origins) -> Vec<Fault> {
     all
 }
 
-/// The value of a number by its name.
+/// The value of a number, given its name.
 fn number(root: &Value, name: &str) -> Option<u64> {
     let value = name.split('.').try_fold(root, |value, name| value.get(name))?;
     value.as_integer().and_then(|number| u64::try_from(number).ok())
@@ -58,11 +62,11 @@ fn number(root: &Value, name: &str) -> Option<u64> {
 
 fn numbers(config: &Config, origins: &Origins, all: &mut Vec<Fault>) {
     let Ok(root) = Value::try_from(config) else {
-        return all.push(origins.fault("", "a number is above 9223372036854775807"));
+        return all.push(origins.fault("", "a number is larger than 9223372036854775807"));
     };
     let before = all.len();
     for (name, least, most) in BOUNDS {
-        // One that was not kept is above what is kept.
+        // A number that does not fit is above the largest that does.
         if number(&root, name).is_none_or(|number| number < *least || number > *most) {
             let value = number(&root, name).map(|value| format!(", not {value}"));
             let why = format!("write a number from {least} to {most}{}", value.unwrap_or_default());
@@ -96,7 +100,7 @@ fn listen(listen: &Listen, say: &mut impl FnMut(&str, String)) {
             say(
                 name,
                 format!(
-                    "the path is longer than a unix socket may have; write one of at most {UNIX_PATH_BYTES_MAX} bytes"
+                    "the path is too long for a unix socket; write one of at most {UNIX_PATH_BYTES_MAX} bytes"
                 ),
             );
             None
@@ -116,29 +120,29 @@ fn listen(listen: &Listen, say: &mut impl FnMut(&str, String)) {
             Some(port) => {
                 let other = if port == 7881 { 7882 } else { 7881 };
                 format!(
-                    "port {port} is that of `listen.address`; write another port, such as 127.0.0.1:{other}"
+                    "port {port} is already used by `listen.address`; write another port, such as 127.0.0.1:{other}"
                 )
             }
-            None => "the file is that of `listen.address`; write another one".into(),
+            None => "this file is already used by `listen.address`; write another one".into(),
         };
         say("listen.operations", why);
     }
     if mode(&listen.unix_mode).is_none() {
         say(
             "listen.unix_mode",
-            format!("`{}` is no mode; write octal digits, such as 0660", listen.unix_mode),
+            format!("`{}` is not a file mode; write octal digits, such as 0660", listen.unix_mode),
         );
     }
     match (listen.client_address, listen.trusted_proxies.is_empty(), address) {
         (ClientAddress::Peer, false, _) => say(
             "listen.trusted_proxies",
-            "proxies are believed only with another `client_address` than `peer`; write client_address = \
+            "proxies are trusted only if `client_address` is not `peer`; write client_address = \
              \"x-forwarded-for\", \"forwarded\" or \"proxy-v2\""
                 .into(),
         ),
         (_, true, Some(Address::Host(_))) if listen.client_address != ClientAddress::Peer => say(
             "listen.client_address",
-            "nobody is believed: `trusted_proxies` is empty; write the addresses of your proxies there, such as \
+            "no proxy is trusted, because `trusted_proxies` is empty; write the addresses of your proxies there, such as \
              [\"10.0.0.4\"]"
                 .into(),
         ),
@@ -146,14 +150,14 @@ fn listen(listen: &Listen, say: &mut impl FnMut(&str, String)) {
     }
 }
 
-/// What RFC 6265 lets a cookie be called.
+/// The names that RFC 6265 allows for a cookie.
 fn is_cookie_name(name: &str) -> bool {
     let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     !name.is_empty() && name.bytes().all(is_token)
 }
 
-/// Whether a filter of the log is one, and each of its levels. `EnvFilter` takes a word that is no level for the name
-/// of a module, and logs nothing else.
+/// Checks a log filter and its levels. `EnvFilter` takes a word that is not a level for the name of a module, and logs
+/// nothing else.
 fn level(text: &str) -> Result<(), String> {
     let remedy = format!(
         "write {} or trace, or a filter such as info,stagedoor_relay=debug",
@@ -163,14 +167,14 @@ fn level(text: &str) -> Result<(), String> {
         let level = directive.rsplit_once('=').map_or(directive, |(_, level)| level);
         let is_span = level.ends_with(']') || level.ends_with('}');
         if !is_span && !LEVELS.iter().any(|known| level.eq_ignore_ascii_case(known)) {
-            return Err(format!("`{level}` is no level; {remedy}"));
+            return Err(format!("`{level}` is not a level; {remedy}"));
         }
     }
     let filter = tracing_subscriber::EnvFilter::try_new(text);
     filter.map(drop).map_err(|error| format!("{error}; {remedy}"))
 }
 
-/// What of it this machine has not, or has otherwise.
+/// What the configuration expects of this machine and does not find.
 pub(super) fn files(config: &Config, origins: &Origins) -> Vec<Fault> {
     let mut all = Vec::new();
     if let Some(tls) = &config.relay.tls {
@@ -207,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn every_number_has_bounds_and_its_default_lies_within() {
+    fn every_number_has_bounds_that_include_its_default() {
         let root = Value::try_from(Config::default()).expect("a configuration");
         let mut all = BTreeSet::new();
         names("", &root, &mut all);
@@ -217,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_filter_has_levels_that_are_ones() {
+    fn a_filter_with_an_unknown_level_is_refused() {
         for good in [
             "info",
             "WARN",

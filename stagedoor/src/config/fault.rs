@@ -6,41 +6,41 @@ use thiserror::Error;
 
 use super::bounds;
 
-/// Steps of spelling within which one name is taken for another.
+/// Two names with at most this edit distance count as a typing error.
 const STEPS_MAX: usize = 4;
-/// Names that are listed where none is near.
+/// Names that are listed if none is similar.
 const LISTED_MAX: usize = 8;
 
-/// Why there is no configuration.
+/// Why there is no valid configuration.
 #[derive(Debug, Error)]
 pub enum ConfigError {
     /// The file cannot be read.
     #[error("{file}: {why}", file = file.display())]
     File {
-        /// Which.
+        /// The file.
         file: PathBuf,
-        /// Why.
+        /// The system's error.
         why: String,
     },
-    /// A variable of ours that is no text.
-    #[error("{name}: the value is not UTF-8")]
+    /// A variable of ours that is not text.
+    #[error("{name}: the value is not valid UTF-8")]
     Variable {
         /// Its name.
         name: String,
     },
-    /// What is wrong; at least one.
+    /// The faults; at least one.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Faults(Vec<Fault>),
 }
 
-/// One setting that is not right.
+/// A setting that is wrong.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// `file:line`, a variable, or a flag; empty where it is written nowhere.
+    /// `file:line`, a variable, or a flag; empty if it is not written anywhere.
     pub at: String,
     /// The setting.
     pub name: String,
-    /// What is wrong, and what to write.
+    /// What is wrong, and what to write instead.
     pub why: String,
 }
 
@@ -53,7 +53,7 @@ impl fmt::Display for Fault {
     }
 }
 
-/// Where each setting is written: the strongest place.
+/// Where each setting is written; the source that overrides the others.
 #[derive(Debug, Default)]
 pub(super) struct Origins(BTreeMap<String, String>);
 
@@ -82,7 +82,7 @@ impl Origins {
         Fault { at: self.of(name), name: name.into(), why: why.into() }
     }
 
-    /// What a setting's type says of its value.
+    /// Why a value does not fit its setting's type.
     pub(super) fn misfit(&self, path: &str, message: &str) -> Fault {
         let path = if path == "." { "" } else { path };
         let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
@@ -115,20 +115,20 @@ fn unknown_name(unknown: &str, known: &[&str]) -> String {
     let nearest = nearest(unknown, known.iter().copied());
     let remedy = match nearest {
         Some(name) => format!("write {name}"),
-        None if known.len() <= LISTED_MAX => format!("there are {}", known.join(", ")),
+        None if known.len() <= LISTED_MAX => format!("the settings here are {}", known.join(", ")),
         None => "`stagedoor config print` lists them".into(),
     };
     format!("there is no such setting; {remedy}")
 }
 
-/// The name that is nearest in spelling, if one is near.
+/// The most similar name, if one is similar.
 pub(super) fn nearest<'a>(text: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let steps = names.into_iter().map(|name| (steps(text, name), name));
     let (steps, name) = steps.min()?;
     (steps <= STEPS_MAX && steps * 2 <= text.len()).then_some(name)
 }
 
-/// How many letters must be put in, taken out or exchanged to make one text of the other (Levenshtein).
+/// How many letters must be added, removed or replaced to turn one text into the other (Levenshtein).
 fn steps(from: &str, to: &str) -> usize {
     let to: Vec<char> = to.chars().collect();
     let mut row: Vec<usize> = (0..=to.len()).collect();
@@ -149,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_nearest_name_is_found_where_one_is_near() {
+    fn the_most_similar_name_is_found_if_one_is_similar() {
         let names = ["address", "operations", "workers"];
         assert_eq!(nearest("adress", names), Some("address"));
         assert_eq!(nearest("worker", names), Some("workers"));

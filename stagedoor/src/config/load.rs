@@ -1,4 +1,4 @@
-//! A configuration from its file, the environment and flags.
+//! Loads a configuration from its file, the environment and flags.
 
 use std::{collections::BTreeMap, ffi::OsStr, path::Path};
 
@@ -8,7 +8,7 @@ use super::{
     sources::Sources,
 };
 
-/// A configuration that makes sense by itself.
+/// A configuration that is consistent by itself.
 #[derive(Debug)]
 pub struct Loaded {
     config: Config,
@@ -16,12 +16,12 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    /// The configuration, whatever files this machine has.
+    /// The configuration, without looking at this machine's files.
     pub fn unlooked(self) -> Config {
         self.config
     }
 
-    /// The configuration, if the files that it names are there and are what they should be.
+    /// The configuration, if the files that it names exist and are valid.
     pub fn on_this_machine(self) -> Result<Config, ConfigError> {
         let faults = check::files(&self.config, &self.origins);
         if faults.is_empty() { Ok(self.config) } else { Err(ConfigError::Faults(faults)) }
@@ -29,8 +29,8 @@ impl Loaded {
 }
 
 impl Config {
-    /// Puts a file, environment variables and flags (`listen.address` and the like) together. Variables of
-    /// others may be anything, also no UTF-8. The error has every fault that was found.
+    /// Combines a file, environment variables and flags (`listen.address` and the like). Other programs' variables may
+    /// be anything, even invalid UTF-8. The error lists every fault that was found.
     pub fn load(
         file: Option<&Path>,
         environment: impl IntoIterator<Item = (impl AsRef<OsStr>, impl AsRef<OsStr>)>,
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_names_are_refused_wherever_they_stand() {
+    fn unknown_names_are_refused_in_every_source() {
         assert!(
             load("[listen]\nadress = \"x\"\n", &[], &[]).expect_err("a typo").contains("adress")
         );
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn proxies_are_named_where_they_are_believed_and_nowhere_else() {
+    fn proxies_need_a_client_address_and_the_other_way_round() {
         for (listen, refused) in [
             ("trusted_proxies = [\"10.0.0.0/8\"]\nclient_address = \"forwarded\"", None),
             ("address = \"unix:/run/s.sock\"\nclient_address = \"x-forwarded-for\"", None),
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn variables_without_levels_are_not_configuration() {
+    fn a_variable_without_a_section_sets_nothing() {
         assert_eq!(load("# nothing", &[("STAGEDOOR_API_KEY", "x")], &[]), Ok(Config::default()));
     }
 }

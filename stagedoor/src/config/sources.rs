@@ -1,4 +1,5 @@
-//! File, environment and flags put together, the later stronger, and where each setting is written.
+//! Combines file, environment and flags, later sources overriding earlier ones, and remembers where each setting is
+//! written.
 
 use std::{
     collections::BTreeMap,
@@ -20,10 +21,10 @@ use super::{
 
 /// The prefix of environment variables that set a value: `STAGEDOOR_LISTEN__ADDRESS`.
 pub(super) const PREFIX: &str = "STAGEDOOR_";
-/// Between the levels of a name in the environment.
+/// Separates the levels of a name in the environment.
 pub(super) const LEVEL: &str = "__";
 
-/// The flags of `serve` and `dev` by the settings that they give.
+/// The flags of `serve` and `dev`, by the settings that they set.
 const FLAGS: [(&str, &str); 4] = [
     ("listen.address", "--listen"),
     ("listen.operations", "--operations"),
@@ -50,7 +51,7 @@ fn set(table: &mut Table, path: &[String], value: Value) {
     }
 }
 
-/// A number or a truth value where the text is one, else the text.
+/// A number or a boolean if the text is one, otherwise the text.
 fn value_of(text: &str) -> Value {
     text.parse::<i64>()
         .map(Value::Integer)
@@ -64,7 +65,7 @@ fn value_of(text: &str) -> Value {
         })
 }
 
-/// One file while it is read.
+/// A file that is being read.
 struct Reading<'a> {
     file: PathBuf,
     text: &'a str,
@@ -90,12 +91,12 @@ impl Reading<'_> {
         out
     }
 
-    /// A value; `None` after a fault.
+    /// Adds a value; `None` after a fault.
     fn value(&mut self, name: &str, value: Spanned<DeValue<'_>>) -> Option<Value> {
         let span = value.span();
         let misfit = |reading: &mut Self| {
-            let why =
-                bounds::remedy(name).unwrap_or_else(|| "this is no number that can be kept".into());
+            let why = bounds::remedy(name)
+                .unwrap_or_else(|| "this number is too large or too precise; write another".into());
             let fault = Fault { at: reading.at(Some(span)), name: name.into(), why };
             reading.sources.faults.push(fault);
         };
@@ -123,7 +124,7 @@ impl Reading<'_> {
 }
 
 impl Sources {
-    /// Reads a file, unless it is no TOML at all.
+    /// Reads a file, unless it is not TOML at all.
     pub(super) fn file(&mut self, file: &Path) -> Result<(), ConfigError> {
         let unreadable =
             |why: std::io::Error| ConfigError::File { file: file.into(), why: why.to_string() };
@@ -139,7 +140,7 @@ impl Sources {
         Ok(())
     }
 
-    /// Variables of others may be anything, also no UTF-8.
+    /// Other programs' variables may be anything, even invalid UTF-8.
     pub(super) fn environment(
         &mut self,
         environment: impl IntoIterator<Item = (impl AsRef<OsStr>, impl AsRef<OsStr>)>,
@@ -157,7 +158,7 @@ impl Sources {
         Ok(())
     }
 
-    /// Flags by the names of their settings.
+    /// Adds flags, by the names of their settings.
     pub(super) fn flags(&mut self, flags: &BTreeMap<String, String>) {
         for (name, value) in flags {
             let flag = FLAGS.iter().find(|(setting, _)| setting == name);
@@ -172,7 +173,7 @@ impl Sources {
         }
     }
 
-    /// All of it, if each value is of its type.
+    /// The configuration, if each value has its type.
     pub(super) fn read<T: DeserializeOwned>(&mut self) -> Result<T, ConfigError> {
         let table = Value::Table(std::mem::take(&mut self.table));
         let read = serde_path_to_error::deserialize::<_, T>(table);

@@ -1,4 +1,4 @@
-//! What is allowed and may not be meant: open to strangers, or a variable that sets nothing.
+//! Warns of settings that are allowed but may be unintended: ports open to strangers, and variables that set nothing.
 
 use std::{collections::BTreeSet, ffi::OsStr};
 
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::sockets::Address;
 
-/// Variables that commands of this program read, and that its documents use in examples.
+/// Variables that commands of this program read, and that its documentation uses in examples.
 const OURS: [&str; 10] = [
     "STAGEDOOR_CONFIG",
     "STAGEDOOR_URL",
@@ -31,7 +31,7 @@ fn is_beyond_loopback(address: &str) -> bool {
 }
 
 impl Config {
-    /// What strangers can reach, in words.
+    /// What strangers can reach.
     pub fn warnings(&self) -> Vec<String> {
         let mut all = Vec::new();
         let mut say = |name: &str, why: &str| all.push(format!("{name}: {why}"));
@@ -40,20 +40,20 @@ impl Config {
             say(
                 "listen.address",
                 "plain HTTP beyond the loopback: tokens and API keys can be read on the way; \
-                                   set [relay.tls], or listen on 127.0.0.1 behind a proxy that ends TLS",
+                                   set [relay.tls], or listen on 127.0.0.1 behind a proxy that terminates TLS",
             );
         }
         if is_beyond_loopback(&self.listen.operations) {
             say(
                 "listen.operations",
-                "health and metrics are open beyond the loopback to all that reach the port; \
-                                      listen on 127.0.0.1, or keep strangers from it by a firewall",
+                "health and metrics are open beyond the loopback, to everybody who can reach the port; \
+                                      listen on 127.0.0.1, or block strangers with a firewall",
             );
         }
         if self.listen.trusted_proxies.iter().any(|network| network.to_string().ends_with("/0")) {
             say(
                 "listen.trusted_proxies",
-                "every peer is believed about the address of its client; name the proxies",
+                "every peer is trusted to name its client's address; list your proxies",
             );
         }
         all
@@ -70,8 +70,8 @@ fn names(section: &str, value: &Value, all: &mut BTreeSet<String>) {
     }
 }
 
-/// Variables that look like ours and set nothing, in words. They are not refused: Kubernetes gives some to every
-/// container beside a service called `stagedoor`.
+/// Variables that look like ours but set nothing. They are not refused, because Kubernetes gives every container some
+/// of them if there is a service called `stagedoor`.
 pub fn unknown_variables(environment: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Vec<String> {
     let mut settings = BTreeSet::new();
     if let Ok(root) = Value::try_from(Config::full()) {
@@ -88,7 +88,7 @@ pub fn unknown_variables(environment: impl IntoIterator<Item = impl AsRef<OsStr>
         let remedy = meant.map_or_else(String::new, |name| {
             format!("; write {PREFIX}{}", name.replace('.', LEVEL).to_ascii_uppercase())
         });
-        all.push(format!("{variable} is not a setting, and is not looked at{remedy}"));
+        all.push(format!("{variable} is not a setting and is ignored{remedy}"));
     }
     all.sort();
     all

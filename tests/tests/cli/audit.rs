@@ -40,7 +40,7 @@ fn operators_list_the_whole_trail_and_backends_their_own() -> Result<()> {
 }
 
 #[test]
-fn the_trail_is_searched_by_times_as_people_write_them() -> Result<()> {
+fn the_trail_is_searched_by_human_readable_times() -> Result<()> {
     let dev = Dev::start()?;
     let (app, key) = (dev.app(), dev.text("api_key").to_owned());
     let made = ["app", "audit", &app, "--kind", "app.create"];

@@ -1,4 +1,4 @@
-//! `backup` and `restore`: what was acknowledged is in a backup, and no other file passes for one.
+//! `backup` and `restore`: a backup contains everything acknowledged, and no other file passes for one.
 
 use std::{
     fs,
@@ -90,11 +90,11 @@ struct Acknowledged {
     revocations: Vec<u64>,
     /// All acts, of whatever kind.
     count: usize,
-    /// Each is in the trail by its `jti`.
+    /// Each is in the trail under its `jti`.
     tokens: Vec<String>,
 }
 
-/// Acts, one after the other, until it is to stop.
+/// Acts one after the other, until told to stop.
 async fn load(
     root: Caller,
     app: u64,
@@ -165,7 +165,7 @@ fn restore(file: &Path, data: &Path) -> Result<Ran> {
     )
 }
 
-/// Whether all of it is there.
+/// Whether all of it exists.
 async fn expect_all(root: &Caller, app: u64, acts: &Acknowledged) -> Result<()> {
     let path = format!("/v1/apps/{app}");
     let apps = all(root, "/v1/apps").await?;
@@ -193,7 +193,7 @@ async fn expect_all(root: &Caller, app: u64, acts: &Acknowledged) -> Result<()> 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_backup_under_load_has_all_that_was_acknowledged() -> Result<()> {
+async fn a_backup_under_load_has_everything_acknowledged() -> Result<()> {
     tokio::time::timeout(TEST_TIMEOUT, async {
         let folder = tempfile::tempdir()?;
         let data = folder.path().join("data");
@@ -248,7 +248,7 @@ async fn a_backup_under_load_has_all_that_was_acknowledged() -> Result<()> {
         let root = serve.caller(&root.credential)?;
         expect_all(&root, app, &before).await?;
 
-        // A token from after the backup is good, until a revocation from after the restore hits it.
+        // A token from after the backup is valid until a revocation from after the restore covers it.
         let verify = format!("{tokens}/verify");
         let code = async |token: &Value| -> Result<String> {
             let told = root.get(200, "POST", &verify, Some(&json!({"token": token}))).await?;
@@ -268,7 +268,7 @@ async fn a_backup_under_load_has_all_that_was_acknowledged() -> Result<()> {
     .context("the test hung")?
 }
 
-/// A folder with a deployment, its process ended by force, so that its database's log is there.
+/// A folder with a deployment whose process was killed, so that its database's log exists.
 struct Killed {
     _folder: TempDir,
     data: PathBuf,
@@ -291,12 +291,12 @@ fn expect_refused(data: &Path, says: &[&str]) -> Result<()> {
 }
 
 #[test]
-fn a_copied_database_file_is_no_new_deployment() -> Result<()> {
+fn a_copied_database_file_is_not_a_new_deployment() -> Result<()> {
     let (folder, copy) = (tempfile::tempdir()?, tempfile::tempdir()?);
     let dev = Dev::start_in(folder.path(), &[])?;
     fs::copy(folder.path().join(DATABASE), copy.path().join(DATABASE))?;
     expect_refused(copy.path(), &["stagedoor backup"])?;
-    // Nor is it when the server has run for longer, and some of its log was written back.
+    // Nor is it if the server has run for longer, and part of its log was written back.
     for n in 0..40 {
         dev.ok("root", &["app", "create", &format!("app {n}")])?;
     }
@@ -306,22 +306,22 @@ fn a_copied_database_file_is_no_new_deployment() -> Result<()> {
 }
 
 #[test]
-fn a_lost_or_foreign_database_is_refused_where_one_was() -> Result<()> {
+fn a_lost_or_foreign_database_is_refused() -> Result<()> {
     let gone = |data: &Path| -> Result<()> {
         for suffix in ["", "-wal", "-shm"] {
-            // Not each of them is there.
+            // Not all of them exist.
             let _ = fs::remove_file(data.join(format!("{DATABASE}{suffix}")));
         }
         Ok(())
     };
-    // Gone, beside the marker.
+    // Missing, beside the marker.
     let lost = killed()?;
     gone(&lost.data)?;
-    expect_refused(&lost.data, &["had a database", "restore"])?;
+    expect_refused(&lost.data, &["contained a database", "restore"])?;
     // Empty, beside the marker.
     fs::write(lost.data.join(DATABASE), "")?;
     expect_refused(&lost.data, &["restore"])?;
-    // No database at all.
+    // Not a database at all.
     fs::write(
         lost.data.join(DATABASE),
         "not a database, and longer than a head of one".repeat(20),
@@ -338,7 +338,7 @@ fn a_lost_or_foreign_database_is_refused_where_one_was() -> Result<()> {
         }
     }
     expect_refused(&lost.data, &["another deployment"])?;
-    // Of `dev`, whose file alone is left.
+    // Of `dev`, with only its file left.
     let folder = tempfile::tempdir()?;
     assert_eq!(Dev::start_in(folder.path(), &[])?.stop()?.0, 0);
     for entry in fs::read_dir(folder.path())? {
@@ -351,14 +351,14 @@ fn a_lost_or_foreign_database_is_refused_where_one_was() -> Result<()> {
 }
 
 #[test]
-fn a_backup_is_no_database_until_it_is_restored() -> Result<()> {
+fn a_backup_cannot_be_used_until_it_is_restored() -> Result<()> {
     let old = killed()?;
     let file = old.data.with_file_name("backup");
     assert_eq!(backup(&old.data, &file)?.code, 0);
     let by_hand = tempfile::tempdir()?;
     fs::copy(&file, by_hand.path().join(DATABASE))?;
     expect_refused(by_hand.path(), &["is a backup", "stagedoor restore"])?;
-    // An older state of its own, put back by hand.
+    // An older state of itself, restored by hand.
     let data = tempfile::tempdir()?;
     assert_eq!(Dev::start_in(data.path(), &[])?.stop()?.0, 0);
     let kept = fs::read(data.path().join(DATABASE))?;
@@ -370,12 +370,12 @@ fn a_backup_is_no_database_until_it_is_restored() -> Result<()> {
 }
 
 #[test]
-fn backup_overwrites_nothing_and_restore_takes_an_empty_folder() -> Result<()> {
+fn backup_overwrites_nothing_and_restore_needs_an_empty_folder() -> Result<()> {
     let old = killed()?;
     let there = old.data.with_file_name("there");
     fs::write(&there, "mine")?;
     let refused = backup(&old.data, &there)?;
-    assert!(refused.code == 1 && refused.err.contains("is there already"), "{}", refused.err);
+    assert!(refused.code == 1 && refused.err.contains("already exists"), "{}", refused.err);
     assert_eq!(fs::read_to_string(&there)?, "mine");
     let none = backup(&old.data.with_file_name("none"), &old.data.with_file_name("b"))?;
     assert!(none.code == 1 && none.err.contains("no database"), "{}", none.err);
@@ -389,16 +389,16 @@ fn backup_overwrites_nothing_and_restore_takes_an_empty_folder() -> Result<()> {
         let file = old.data.with_file_name(name);
         fs::write(&file, bytes)?;
         let refused = restore(&file, empty.path())?;
-        assert!(refused.code == 1 && refused.err.contains("is no backup"), "{}", refused.err);
+        assert!(refused.code == 1 && refused.err.contains("is not a backup"), "{}", refused.err);
     }
     let half = fs::read(&file)?;
     let torn = old.data.with_file_name("torn");
     fs::write(&torn, &half[..half.len() / 2])?;
     let refused = restore(&torn, empty.path())?;
     assert_eq!(refused.code, 1, "{}", refused.out);
-    // What was refused left nothing: the folder is as empty as before.
+    // The refusal left nothing: the folder is as empty as before.
     assert_eq!(restore(&file, empty.path())?.code, 0);
-    // Nothing half made lies beside.
+    // Nothing half-made remains beside it.
     let left = fs::read_dir(old.data.parent().context("a folder")?)?;
     let names: Vec<_> = left.filter_map(|entry| Some(entry.ok()?.file_name())).collect();
     assert!(!names.iter().any(|name| name.to_string_lossy().contains("partial")), "{names:?}");
@@ -406,7 +406,7 @@ fn backup_overwrites_nothing_and_restore_takes_an_empty_folder() -> Result<()> {
 }
 
 #[test]
-fn a_broken_off_first_start_is_begun_again() -> Result<()> {
+fn an_interrupted_first_start_can_be_repeated() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let data = folder.path().join("data");
     let taken = std::net::TcpListener::bind("127.0.0.1:0")?;
@@ -419,7 +419,7 @@ fn a_broken_off_first_start_is_begun_again() -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_was_seen_before_a_restoration_changes_nothing_after_it() -> Result<()> {
+async fn versions_seen_before_a_restore_are_outdated_after_it() -> Result<()> {
     let test = async {
         let folder = tempfile::tempdir()?;
         let (data, file) = (folder.path().join("data"), folder.path().join("backup"));
@@ -431,7 +431,7 @@ async fn what_was_seen_before_a_restoration_changes_nothing_after_it() -> Result
         let path = format!("{app}/roles");
         caller.get(200, "PUT", &path, Some(&put(1))).await?;
         assert_eq!(backup(&data, &file)?.code, 0);
-        // Seen before, and lost by the restoration.
+        // Seen before, and lost by the restore.
         let lost = caller.get(200, "PUT", &path, Some(&put(2))).await?["version"].clone();
         let lost_tag = |answer: &Answer| answer.field("etag").map(str::to_owned);
         let roles = lost_tag(&caller.ask("GET", &path, None).await?).context("a tag")?;

@@ -1,5 +1,5 @@
-//! Bad configuration files: none passes `config check`, and each fault is named by its line and what to write
-//! instead. In each file of the folder the line of the fault ends in `# refused:` and what must be said of it.
+//! Bad configuration files: none passes `config check`, and each fault is named by its line and its remedy. In each
+//! file of the folder, the line with the fault ends in `# refused:` and the expected message.
 
 use std::{collections::BTreeSet, path::Path};
 
@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 
 use super::run_with;
 
-/// Between a line and what must be said of it.
+/// Between a line and its expected message.
 const REFUSED: &str = "# refused:";
 
 /// Certificates and keys for the files to name.
@@ -21,7 +21,7 @@ pub(super) fn pems(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The line of the fault, from 1, and what must be said of it.
+/// The line of the fault, from 1, and the expected message.
 fn expected(text: &str) -> Option<(usize, &str)> {
     let at = text.lines().position(|line| line.contains(REFUSED))?;
     let says = text.lines().nth(at)?.split(REFUSED).nth(1)?;
@@ -58,7 +58,7 @@ fn every_bad_file_is_refused_by_line_and_remedy() -> Result<()> {
 }
 
 #[test]
-fn several_faults_are_told_together_each_once() -> Result<()> {
+fn several_faults_are_reported_together_each_once() -> Result<()> {
     let file = tempfile::NamedTempFile::new()?;
     std::fs::write(file.path(), "[log]\nlevel = \"loud\"\n[server]\npage_entries_max = 0\n")?;
     let path = file.path().display().to_string();
@@ -88,7 +88,7 @@ fn a_bad_variable_or_flag_is_refused_by_its_name() -> Result<()> {
 }
 
 #[test]
-fn variables_of_others_are_named_in_a_warning() -> Result<()> {
+fn foreign_variables_are_named_in_a_warning() -> Result<()> {
     let of_kubernetes = [
         ("STAGEDOOR_PORT", "tcp://10.0.0.1:7880"),
         ("STAGEDOOR_SERVICE_HOST", "10.0.0.1"),
@@ -106,7 +106,7 @@ fn variables_of_others_are_named_in_a_warning() -> Result<()> {
 }
 
 #[test]
-fn what_is_open_to_strangers_is_warned_of() -> Result<()> {
+fn ports_open_to_strangers_cause_a_warning() -> Result<()> {
     let file = tempfile::NamedTempFile::new()?;
     let listen = "[listen]\naddress = \"0.0.0.0:7880\"\noperations = \"0.0.0.0:7881\"\n";
     std::fs::write(file.path(), listen)?;
@@ -122,7 +122,7 @@ fn what_is_open_to_strangers_is_warned_of() -> Result<()> {
 }
 
 #[test]
-fn print_has_every_setting_also_those_that_are_not_set() -> Result<()> {
+fn print_has_every_setting_including_unset_ones() -> Result<()> {
     let printed = run_with(&["config", "print"], &[], "")?;
     for setting in ["# cookie = ", "# [relay.tls]", "# cert = ", "# key = ", "origins = "] {
         assert!(printed.out.lines().any(|line| line.starts_with(setting)), "{setting}");

@@ -1,4 +1,4 @@
-//! `config check|print`, the files that are shipped, and which of file, environment and flags is stronger.
+//! `config check|print`, the shipped files, and the precedence of file, environment and flags.
 
 use std::{ffi::OsStr, os::unix::ffi::OsStrExt, path::Path};
 
@@ -13,13 +13,13 @@ fn file(text: &str) -> Result<tempfile::NamedTempFile> {
 }
 
 #[test]
-fn every_shipped_configuration_is_good() -> Result<()> {
+fn every_shipped_configuration_is_valid() -> Result<()> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/configs");
     let made = tempfile::tempdir()?;
     pems(made.path())?;
     let mut checked = 0;
     for entry in std::fs::read_dir(folder)? {
-        // The machine of the example has the certificate; this one has one elsewhere.
+        // The example's machine has the certificate; this one has one elsewhere.
         let text = std::fs::read_to_string(entry?.path())?;
         let text = text.replace("/etc/stagedoor", &made.path().display().to_string());
         let file = file(&text)?;
@@ -33,19 +33,19 @@ fn every_shipped_configuration_is_good() -> Result<()> {
 }
 
 #[test]
-fn what_print_writes_is_a_good_configuration() -> Result<()> {
+fn print_writes_a_valid_configuration() -> Result<()> {
     let printed = run_with(&["config", "print"], &[("STAGEDOOR_LOG__LEVEL", "debug")], "")?;
     assert_eq!(printed.code, 0);
     assert!(printed.out.contains("\nlevel = \"info\"\n"), "the default, not what is set");
     let file = file(&printed.out)?;
     let path = file.path().display().to_string();
     let checked = run_with(&["config", "check", "--config", &path], &[], "")?;
-    assert_eq!((checked.code, checked.out.as_str()), (0, "the configuration is good\n"));
+    assert_eq!((checked.code, checked.out.as_str()), (0, "the configuration is valid\n"));
     Ok(())
 }
 
 #[test]
-fn the_environment_is_stronger_than_the_file() -> Result<()> {
+fn the_environment_overrides_the_file() -> Result<()> {
     let file = file("[log]\nlevel = \"warn\"\n[listen]\nworkers = 3\n")?;
     let path = file.path().display().to_string();
     let arguments = ["config", "print", "--effective", "--config", &path];
@@ -59,7 +59,7 @@ fn the_environment_is_stronger_than_the_file() -> Result<()> {
 }
 
 #[test]
-fn unknown_names_and_wrong_values_are_refused_by_name_with_two() -> Result<()> {
+fn unknown_names_and_wrong_values_exit_with_two() -> Result<()> {
     for (text, says) in [
         ("[listen]\nadress = \"127.0.0.1:1\"\n", "adress"),
         ("[relay.limits]\nping_interval = 5\n", "ping_interval"),
@@ -100,13 +100,13 @@ fn only_our_own_variables_must_be_utf_8() -> Result<()> {
     let ours = [(OsStr::new("STAGEDOOR_LOG__LEVEL"), odd)];
     for arguments in [&["config", "check"][..], &["serve"], &["dev"]] {
         let ran = run_among(arguments, &ours, "")?;
-        let says = "STAGEDOOR_LOG__LEVEL: the value is not UTF-8";
+        let says = "STAGEDOOR_LOG__LEVEL: the value is not valid UTF-8";
         assert!(ran.code == 2 && ran.err.contains(says), "{arguments:?}: {}", ran.err);
     }
     let secret = [(OsStr::new("STAGEDOOR_SECRET"), odd)];
     let mint = "token mint --app 7 --kid k --room a --user b --role host";
     let ran = run_among(&mint.split(' ').collect::<Vec<_>>(), &secret, "")?;
-    let says = "STAGEDOOR_SECRET: the value is not UTF-8";
+    let says = "STAGEDOOR_SECRET: the value is not valid UTF-8";
     assert!(ran.code == 2 && ran.err.contains(says), "{}", ran.err);
     Ok(())
 }

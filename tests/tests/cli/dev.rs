@@ -1,4 +1,4 @@
-//! `dev`: what it prints works, also when the app was changed meanwhile, and it begins again when it is asked to.
+//! `dev`: its output works, even if the app changed meanwhile, and it starts over on request.
 
 use anyhow::{Context, Result};
 use serde_json::json;
@@ -6,7 +6,7 @@ use stagedoor_tests::{Caller, Member};
 
 use super::{Dev, run_with};
 
-/// Whether each thing that `dev` prints does what it is printed for.
+/// Whether everything that `dev` prints works.
 async fn works(dev: &Dev) -> Result<()> {
     for token in ["host_token", "audience_token"] {
         let mut member = Member::connect(dev.address("url")?).await?;
@@ -20,7 +20,7 @@ async fn works(dev: &Dev) -> Result<()> {
 }
 
 #[tokio::test]
-async fn dev_prints_roles_keys_and_api_keys_that_are_there() -> Result<()> {
+async fn dev_prints_roles_keys_and_api_keys_that_exist() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let dev = Dev::start_in(folder.path(), &[])?;
     works(&dev).await?;
@@ -59,7 +59,7 @@ fn dev_prints_a_key_whose_secret_mints() -> Result<()> {
 }
 
 #[tokio::test]
-async fn dev_fresh_begins_again_and_keeps_what_was() -> Result<()> {
+async fn dev_fresh_starts_over_and_keeps_the_old_data() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let data = folder.path().join("data");
     let first = Dev::start_in(&data, &[])?;
@@ -75,7 +75,7 @@ async fn dev_fresh_begins_again_and_keeps_what_was() -> Result<()> {
     let old = Dev::start_in(&aside[0], &[])?;
     assert_eq!((old.app(), old.text("root")), (app, &*root));
     drop(old);
-    // A folder that `dev` did not make is none to begin again in.
+    // `dev` starts over only in its own folders.
     let other = folder.path().join("other");
     std::fs::create_dir(&other)?;
     std::fs::write(other.join("mine.txt"), "mine")?;
@@ -86,7 +86,7 @@ async fn dev_fresh_begins_again_and_keeps_what_was() -> Result<()> {
 }
 
 #[test]
-fn an_offline_mint_warns_of_a_key_or_role_of_no_use() -> Result<()> {
+fn an_offline_mint_warns_of_a_useless_key_or_role() -> Result<()> {
     let dev = Dev::start()?;
     let app = dev.app();
     let mint = [

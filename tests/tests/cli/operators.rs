@@ -9,7 +9,7 @@ use stagedoor_tests::{Member, member::PATIENCE};
 use super::{Dev, run_with};
 
 #[test]
-fn apps_and_keys_are_made_listed_rotated_and_taken_away() -> Result<()> {
+fn apps_and_keys_are_created_listed_rotated_and_deleted() -> Result<()> {
     let dev = Dev::start()?;
     let made = dev.ok("root", &["app", "create", "Second", "--id", "77"])?;
     assert_eq!(made["app"], 77);
@@ -42,7 +42,7 @@ fn apps_and_keys_are_made_listed_rotated_and_taken_away() -> Result<()> {
 }
 
 #[test]
-fn api_keys_are_made_with_scopes_rotated_and_deleted() -> Result<()> {
+fn api_keys_are_created_with_scopes_rotated_and_deleted() -> Result<()> {
     let dev = Dev::start()?;
     let app = dev.app();
     let made = dev.ok(
@@ -67,7 +67,7 @@ fn api_keys_are_made_with_scopes_rotated_and_deleted() -> Result<()> {
 }
 
 #[tokio::test]
-async fn rooms_are_shown_messaged_and_closed_and_members_removed() -> Result<()> {
+async fn rooms_are_shown_messaged_closed_and_members_removed() -> Result<()> {
     let dev = Dev::start()?;
     let app = dev.app();
     let mut host = Member::connect(dev.address("url")?).await?;
@@ -102,7 +102,7 @@ async fn rooms_are_shown_messaged_and_closed_and_members_removed() -> Result<()>
     dev.ok("api_key", &["room", "close", &app, "lobby", "--yes"])?;
     assert_eq!(host.closed().await?.code, 4302);
 
-    // What the relay tells is recorded a moment after it happens, and nothing tells when.
+    // The relay's events are recorded a moment after they happen, without a signal.
     let patience = Instant::now() + PATIENCE;
     let recorded = loop {
         let audit = dev.ok("api_key", &["app", "audit", &app, "--limit", "200"])?;
@@ -135,7 +135,7 @@ async fn waiting(dev: &Dev, user: &str) -> Result<Member> {
 }
 
 #[tokio::test]
-async fn who_waits_is_admitted_alone_by_a_list_or_with_all() -> Result<()> {
+async fn waiting_members_are_admitted_singly_by_list_or_all() -> Result<()> {
     let dev = Dev::start()?;
     let app = dev.app();
     let mut members = Vec::new();

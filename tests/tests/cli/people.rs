@@ -1,4 +1,4 @@
-//! What the command line is to people and to scripts: durations, times, tables, errors, questions and signals.
+//! The command line for people and scripts: durations, times, tables, errors, questions and signals.
 
 use std::{
     fs,
@@ -14,7 +14,7 @@ use stagedoor_tests::{Caller, Member, binary::binary, member::PATIENCE, stage::n
 
 use super::{Dev, Ran, run_with};
 
-/// A token that is minted offline with these words beside; its claims.
+/// The claims of a token that is minted offline with these extra options.
 fn minted(words: &[&str]) -> Result<(Ran, Value)> {
     let secret = [("STAGEDOOR_SECRET", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")];
     let mut arguments = vec!["token", "mint", "--app", "7", "--kid", "k", "--room", "a"];
@@ -84,7 +84,7 @@ fn durations_have_one_form_everywhere() -> Result<()> {
 }
 
 #[test]
-fn what_cannot_be_undone_asks_first() -> Result<()> {
+fn irreversible_acts_ask_first() -> Result<()> {
     let dev = Dev::start()?;
     let root = dev.text("root").to_owned();
     dev.ok("root", &["app", "create", "Second", "--id", "77"])?;
@@ -115,7 +115,7 @@ fn what_cannot_be_undone_asks_first() -> Result<()> {
         act.push("--yes");
         dev.ok("root", &act)?;
     }
-    // Before it is known whether there is such a room.
+    // Before it is known whether the room exists.
     let closed = ["room", "close", &dev.app(), "lobby"];
     let asked = dev.run_as(&root, &closed)?;
     assert!(asked.code == 2 && asked.err.contains("--yes"), "{}", asked.err);
@@ -128,7 +128,7 @@ fn what_cannot_be_undone_asks_first() -> Result<()> {
 }
 
 #[test]
-fn people_see_tables_with_times_and_what_matters_first() -> Result<()> {
+fn people_see_tables_with_times_and_key_columns_first() -> Result<()> {
     let dev = Dev::start()?;
     let app = dev.app();
     let plain = |words: &[&str]| -> Result<String> {
@@ -156,7 +156,7 @@ fn people_see_tables_with_times_and_what_matters_first() -> Result<()> {
 }
 
 #[test]
-fn errors_are_json_where_json_is_asked() -> Result<()> {
+fn errors_are_json_with_the_json_flag() -> Result<()> {
     let dev = Dev::start()?;
     let ran = dev.run_as(dev.text("root"), &["app", "show", "4242", "--json"])?;
     let told: Value = serde_json::from_str(&ran.err).with_context(|| ran.err.clone())?;
@@ -182,7 +182,7 @@ fn errors_are_json_where_json_is_asked() -> Result<()> {
 }
 
 #[test]
-fn a_wrong_scope_is_told_with_the_list() -> Result<()> {
+fn a_wrong_scope_is_answered_with_the_list() -> Result<()> {
     let create = ["app", "api-keys", "create", "7", "--name", "a", "--scope", "tokens:write"];
     let ran = run_with(&create, &[("STAGEDOOR_API_KEY", "x")], "")?;
     assert_eq!(ran.code, 2, "{}", ran.err);
@@ -209,7 +209,7 @@ fn a_closed_pipe_ends_quietly() -> Result<()> {
 }
 
 #[test]
-fn a_busy_port_is_told_with_a_remedy() -> Result<()> {
+fn a_busy_port_is_reported_with_a_remedy() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let data = folder.path().display().to_string();
     let taken = std::net::TcpListener::bind("127.0.0.1:0")?;
@@ -228,7 +228,7 @@ fn a_busy_port_is_told_with_a_remedy() -> Result<()> {
     Ok(())
 }
 
-/// The processes that one has started.
+/// The child processes of a process.
 fn children(id: u32) -> Result<Vec<u32>> {
     let mut all = Vec::new();
     for entry in fs::read_dir(format!("/proc/{id}/task"))? {
@@ -243,7 +243,7 @@ fn is_alive(id: u32) -> bool {
 }
 
 #[test]
-fn a_bench_that_is_ended_ends_its_server() -> Result<()> {
+fn an_interrupted_bench_ends_its_server() -> Result<()> {
     for (signal, code) in [("TERM", 143), ("INT", 130), ("HUP", 129)] {
         let (folder, beside) = (tempfile::tempdir()?, tempfile::NamedTempFile::new()?);
         let mut bench = Command::new(binary()?)
@@ -253,7 +253,7 @@ fn a_bench_that_is_ended_ends_its_server() -> Result<()> {
             .stderr(fs::File::create(beside.path())?)
             .spawn()?;
         let patience = Instant::now() + PATIENCE;
-        // Its server is up when its database is there; nothing else tells.
+        // Its server is up when its database exists; there is no other signal.
         let is_up = || -> Result<bool> {
             let folders = fs::read_dir(folder.path())?.filter_map(|entry| Some(entry.ok()?.path()));
             Ok(folders.map(|data: PathBuf| data.join("dev.json")).any(|file| file.exists()))
@@ -297,7 +297,7 @@ async fn seated(dev: &Dev, user: &str) -> Result<(Member, String)> {
 }
 
 #[tokio::test]
-async fn a_retired_key_tells_its_live_seats_and_closes_them() -> Result<()> {
+async fn retiring_a_key_reports_and_closes_its_live_seats() -> Result<()> {
     let dev = Dev::start()?;
     let app = dev.app();
     let old = dev.text("kid").to_owned();
@@ -309,7 +309,7 @@ async fn a_retired_key_tells_its_live_seats_and_closes_them() -> Result<()> {
     let retired = dev.ok("root", &["app", "keys", "retire", &app, &old, "--yes"])?;
     assert_eq!((&retired["state"], &retired["seats"]), (&json!("retired"), &json!(2)));
     anna.ok(json!({"op": "ping"})).await?;
-    // Asked once more, with what closes them.
+    // Again, with the option that closes them.
     let plain = ["app", "keys", "retire", &app, &old, "--yes", "--close"];
     let closed = dev.run_as(dev.text("root"), &plain)?;
     assert_eq!(closed.code, 0, "{}", closed.err);

@@ -1,4 +1,4 @@
-//! `dev` and `serve` as processes: what stays, how they end, and their second socket.
+//! `dev` and `serve` as processes: what they keep, how they end, and their second socket.
 
 use std::{
     io::{BufRead, BufReader},
@@ -29,7 +29,7 @@ fn a_second_dev_on_the_same_folder_has_the_same_app_and_key() -> Result<()> {
 }
 
 #[tokio::test]
-async fn sigterm_tells_members_closes_them_and_ends_with_zero() -> Result<()> {
+async fn sigterm_notifies_and_closes_members_and_exits_with_zero() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let dev = Dev::start_in(folder.path(), &[("STAGEDOOR_RELAY__LIMITS__DRAIN_GRACE_MS", "300")])?;
     let mut member = Member::connect(dev.address("url")?).await?;
@@ -45,7 +45,7 @@ async fn sigterm_tells_members_closes_them_and_ends_with_zero() -> Result<()> {
 }
 
 #[test]
-fn serve_shows_the_root_credential_once_and_a_taken_port_fails() -> Result<()> {
+fn serve_shows_the_root_credential_once() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let data = folder.path().display().to_string();
     let start = |listen: &str| {
@@ -79,7 +79,7 @@ fn serve_shows_the_root_credential_once_and_a_taken_port_fails() -> Result<()> {
 }
 
 #[tokio::test]
-async fn health_and_metrics_are_on_the_second_socket_alone_and_count_seats() -> Result<()> {
+async fn health_and_metrics_are_only_on_the_second_socket() -> Result<()> {
     let dev = Dev::start()?;
     let (public, operations) = (dev.address("url")?, dev.address("operations")?);
     for path in ["/healthz", "/readyz", "/metrics"] {
@@ -106,7 +106,7 @@ async fn health_and_metrics_are_on_the_second_socket_alone_and_count_seats() -> 
 }
 
 #[test]
-fn the_printed_openapi_is_the_one_of_the_spec() -> Result<()> {
+fn the_printed_openapi_document_is_the_specs() -> Result<()> {
     let printed = run_with(&["openapi"], &[], "")?;
     let spec = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../spec/openapi.json");
     assert_eq!(printed.out.trim(), std::fs::read_to_string(spec)?.trim());

@@ -1,4 +1,4 @@
-//! What the log says of refusals: each is a line, few of them however many there are, and none is lost to the count.
+//! Log lines about refusals: one line each, a bounded number per minute, and an exact count of the rest.
 
 use std::time::{Duration, Instant};
 
@@ -18,12 +18,12 @@ use tokio::{
 
 use super::Dev;
 
-/// More than any minute may have lines.
+/// More than the lines of a minute.
 const FLOOD: usize = 10_000;
 /// How long its answers may take.
 const FLOOD_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A token of the app that is over.
+/// An expired token of the app.
 fn expired(dev: &Dev) -> String {
     let now = now_s();
     let claims = json!({
@@ -74,11 +74,11 @@ async fn each_kind_of_refusal_is_a_line_of_the_log() -> Result<()> {
     Ok(())
 }
 
-/// How many refusals the log says: lines of their own, and those that it counts.
+/// How many refusals the log reports: lines, and those that it counts.
 fn said(logged: &str) -> Result<(usize, usize)> {
     let (mut lines, mut counted) = (0, 0);
     for line in logged.lines() {
-        if line.contains("refusals not logged") {
+        if line.contains("some refusals were not logged") {
             let count = line.split("count=").nth(1).context("a count")?;
             let digits = count.split(|letter: char| !letter.is_ascii_digit()).next();
             counted += digits.context("digits")?.parse::<usize>()?;
@@ -90,14 +90,14 @@ fn said(logged: &str) -> Result<(usize, usize)> {
 }
 
 #[tokio::test]
-async fn a_flood_of_refusals_is_few_lines_and_all_counted() -> Result<()> {
+async fn a_flood_of_refusals_is_few_lines_and_fully_counted() -> Result<()> {
     let dev = Dev::start()?;
     let to = dev.address("url")?;
     let stranger = "GET /v1/apps HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer sd_x_y\r\n";
     let last = format!("{stranger}Connection: close\r\n\r\n");
     let flood = format!("{stranger}\r\n").repeat(FLOOD - 1) + &last;
     let (mut reads, mut writes) = TcpStream::connect(to).await?.into_split();
-    // The half that writes stays open: one that is closed may cost the last answer.
+    // The write half stays open, because closing it may cost the last answer.
     let writing =
         tokio::spawn(async move { writes.write_all(flood.as_bytes()).await.map(|()| writes) });
     let mut answers = String::new();
@@ -128,7 +128,7 @@ fn the_bound_of_lines_is_set_by_the_configuration() -> Result<()> {
 }
 
 #[test]
-fn debug_says_nothing_of_the_databases_statements() -> Result<()> {
+fn debug_logs_no_database_statements() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let dev = Dev::start_in(folder.path(), &[("STAGEDOOR_LOG__LEVEL", "debug")])?;
     dev.ok("root", &["app", "create", "more"])?;

@@ -56,7 +56,7 @@ fn each_target_is_revoked_listed_and_lifted() -> Result<()> {
 }
 
 #[test]
-fn what_cannot_be_meant_is_not_asked() -> Result<()> {
+fn contradictory_options_are_refused() -> Result<()> {
     let dev = Dev::start()?;
     let app = dev.app();
     for words in [
@@ -80,7 +80,7 @@ fn what_cannot_be_meant_is_not_asked() -> Result<()> {
 }
 
 #[tokio::test]
-async fn live_members_are_given_roles_muted_banned_and_revoked() -> Result<()> {
+async fn live_members_get_roles_mutes_bans_and_revocations() -> Result<()> {
     let dev = Dev::start()?;
     let app = dev.app();
     let mut host = seated(&dev, "host_token").await?;

@@ -10,7 +10,7 @@ fn names(set: &Value) -> Vec<&str> {
 }
 
 #[test]
-fn the_ready_sets_are_imported_as_they_stand() -> Result<()> {
+fn the_example_role_sets_can_be_imported() -> Result<()> {
     let dev = Dev::start()?;
     let app = dev.app();
     for (set, lowest) in

@@ -1,4 +1,4 @@
-//! No secret and no token is ever written where it was not asked for.
+//! No secret and no token is ever written unless requested.
 
 use anyhow::{Context, Result};
 use serde_json::json;
@@ -49,7 +49,7 @@ async fn no_secret_or_token_is_logged() -> Result<()> {
         assert!(logged.contains(what), "{what} is logged at this level");
     }
     for secret in &secrets {
-        // The signature alone would be enough to tell that a token leaked.
+        // The signature alone would prove that a token leaked.
         let part = secret.rsplit('.').next().unwrap_or_default();
         assert!(part.len() > 8 && !logged.contains(part), "a secret was logged");
     }
@@ -57,7 +57,7 @@ async fn no_secret_or_token_is_logged() -> Result<()> {
 }
 
 #[test]
-fn errors_and_printed_configuration_hold_no_secret() -> Result<()> {
+fn errors_and_printed_configuration_contain_no_secret() -> Result<()> {
     let secret = "c2VjcmV0LXRoYXQtaXMtbG9uZy1lbm91Z2gtYW5kLWZpbmU";
     let variables = [("STAGEDOOR_SECRET", secret), ("STAGEDOOR_API_KEY", secret)];
     for arguments in [

@@ -1,4 +1,4 @@
-//! `token mint|verify|inspect`: offline, and good at the door.
+//! `token mint|verify|inspect`: offline, and accepted by the door.
 
 use anyhow::Result;
 use serde_json::json;
@@ -35,7 +35,7 @@ async fn a_token_minted_offline_takes_its_seat() -> Result<()> {
 }
 
 #[test]
-fn what_is_said_of_the_stay_is_in_the_token() -> Result<()> {
+fn the_stays_options_are_in_the_token() -> Result<()> {
     let dev = Dev::start()?;
     let jkt = "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I";
     let mut arguments = BEN.to_vec();
@@ -61,12 +61,12 @@ fn what_is_said_of_the_stay_is_in_the_token() -> Result<()> {
     twice.extend(["--until", "set=1s", "--until", "set=2s"]);
     let refused = token(&dev, "mint", &twice, "")?;
     assert_eq!(refused.code, 2);
-    assert!(refused.err.contains("`set` twice"), "{}", refused.err);
+    assert!(refused.err.contains("`set` is given twice"), "{}", refused.err);
     Ok(())
 }
 
 #[test]
-fn the_secret_comes_from_a_file_the_input_or_the_environment_and_nowhere_else() -> Result<()> {
+fn the_secret_comes_only_from_file_input_or_environment() -> Result<()> {
     let dev = Dev::start()?;
     let app = dev.app();
     let file = tempfile::NamedTempFile::new()?;
@@ -92,7 +92,7 @@ fn the_secret_comes_from_a_file_the_input_or_the_environment_and_nowhere_else() 
 }
 
 #[test]
-fn verify_says_the_code_and_exits_with_one() -> Result<()> {
+fn verify_prints_the_code_and_exits_with_one() -> Result<()> {
     let dev = Dev::start()?;
     let good = token(&dev, "mint", &BEN, "")?.out;
     let good = good.trim();
@@ -122,7 +122,7 @@ fn verify_says_the_code_and_exits_with_one() -> Result<()> {
 }
 
 #[test]
-fn what_the_door_would_refuse_is_not_minted_offline() -> Result<()> {
+fn a_token_the_door_would_refuse_is_not_minted_offline() -> Result<()> {
     let dev = Dev::start()?;
     let wide = r#"{"send":{"room":true}}"#;
     let unknown = r#"{"sends":{"room":true}}"#;
@@ -154,7 +154,7 @@ fn what_the_door_would_refuse_is_not_minted_offline() -> Result<()> {
 }
 
 #[test]
-fn inspect_shows_any_token_without_a_secret_and_says_that_it_proves_nothing() -> Result<()> {
+fn inspect_shows_any_token_and_says_it_is_unverified() -> Result<()> {
     let dev = Dev::start()?;
     let file = tempfile::NamedTempFile::new()?;
     std::fs::write(file.path(), dev.text("host_token"))?;
@@ -171,7 +171,7 @@ fn inspect_shows_any_token_without_a_secret_and_says_that_it_proves_nothing() ->
 }
 
 #[test]
-fn an_apps_own_roles_are_read_from_the_file_that_was_exported() -> Result<()> {
+fn an_apps_own_roles_are_read_from_an_exported_file() -> Result<()> {
     let dev = Dev::start()?;
     let file = tempfile::NamedTempFile::new()?;
     std::fs::write(file.path(), r#"[{"role":"chef","rank":9}]"#)?;
@@ -225,7 +225,7 @@ fn verify_names_the_claim_and_what_is_expected_there() -> Result<()> {
 }
 
 #[test]
-fn verify_finds_out_a_secret_that_was_used_as_text() -> Result<()> {
+fn verify_detects_a_secret_used_as_text() -> Result<()> {
     let dev = Dev::start()?;
     let secret = dev.text("secret");
     let claims = r#"{"app":1}"#;

@@ -46,7 +46,7 @@ fn completions_of_each_shell_know_the_commands() -> Result<()> {
 }
 
 #[test]
-fn the_version_is_the_packages() -> Result<()> {
+fn the_printed_version_is_the_packages() -> Result<()> {
     let ran = run_with(&["--version"], &[], "")?;
     assert_eq!(ran.out, format!("stagedoor {}\n", env!("CARGO_PKG_VERSION")));
     Ok(())

@@ -1,10 +1,12 @@
-//! Tokens that are bound to the client's key.
+//! Tokens bound to the client's key.
 
 use std::sync::atomic::Ordering;
 
 use anyhow::Result;
 use serde_json::json;
-use stagedoor_client::{AskError, Client, ConnectError, KeyError, ProofAlgorithm, ProofKey, Token};
+use stagedoor_client::{
+    Client, ConnectError, KeyError, ProofAlgorithm, ProofKey, RequestError, Token,
+};
 use stagedoor_server::Scope;
 use stagedoor_tests::Stage;
 use stagedoor_token::{Claims, Confirmation, mint};
@@ -16,8 +18,7 @@ fn bind(claims: &mut Claims, key: &ProofKey) {
 }
 
 #[tokio::test]
-async fn a_bound_token_opens_for_its_key_of_either_kind_and_opens_again_when_it_is_back()
--> Result<()> {
+async fn a_bound_token_works_with_its_key_and_after_reconnecting() -> Result<()> {
     for algorithm in [ProofAlgorithm::Es256, ProofAlgorithm::EdDsa] {
         let stage = Stage::start().await?;
         let key = ProofKey::generate(algorithm)?;
@@ -37,7 +38,7 @@ async fn a_bound_token_opens_for_its_key_of_either_kind_and_opens_again_when_it_
 }
 
 #[tokio::test]
-async fn a_ticket_of_a_bound_token_is_proven_as_well() -> Result<()> {
+async fn a_bound_tokens_ticket_needs_a_proof_too() -> Result<()> {
     let stage = Stage::start().await?;
     let key = ProofKey::generate(ProofAlgorithm::EdDsa)?;
     let holder = key.clone();
@@ -53,7 +54,7 @@ async fn a_ticket_of_a_bound_token_is_proven_as_well() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_renewal_with_a_bound_token_is_proven_also_where_two_overtake_each_other() -> Result<()> {
+async fn overlapping_renewals_with_a_bound_token_are_proven() -> Result<()> {
     let stage = Stage::start().await?;
     let key = ProofKey::generate(ProofAlgorithm::Es256)?;
     let holder = key.clone();
@@ -70,7 +71,7 @@ async fn a_renewal_with_a_bound_token_is_proven_also_where_two_overtake_each_oth
 }
 
 #[tokio::test]
-async fn a_bound_token_opens_without_its_key_neither_a_seat_nor_a_renewal() -> Result<()> {
+async fn a_bound_token_without_its_key_is_useless() -> Result<()> {
     let stage = Stage::start().await?;
     let [key, other] = [(); 2].map(|()| ProofKey::generate(ProofAlgorithm::EdDsa));
     let (key, other) = (key?, other?);
@@ -91,7 +92,7 @@ async fn a_bound_token_opens_without_its_key_neither_a_seat_nor_a_renewal() -> R
     })?;
     let (bob, _events) = Client::new(stage.url(), source).connect().await?;
     let keyless = bob.renew().await;
-    assert!(matches!(keyless, Err(AskError::Key(KeyError::Missing))), "{keyless:?}");
+    assert!(matches!(keyless, Err(RequestError::Key(KeyError::Missing))), "{keyless:?}");
     assert_eq!(bob.members(None).await?.count, 1, "the seat goes on");
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Rights that a member loses and is given back: its own streams and its subscriptions go on by themselves.
+//! Rights that a member loses and regains: its own streams and its subscriptions continue on their own.
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ async fn host(stage: &Stage) -> Result<(Room, Events)> {
     Ok(Client::new(stage.url(), token).connect().await?)
 }
 
-/// The next thing that befalls the member's own streams: the name, and what it is.
+/// The next event about the member's own streams: name and kind.
 async fn own(events: &mut Events) -> Result<(String, &'static str)> {
     until(events, |event| match event {
         ClientEvent::OwnDenied { name, again: true } => Some((name.to_string(), "denied")),
@@ -38,7 +38,7 @@ async fn frame(events: &mut Events) -> Result<(String, Vec<u8>)> {
     .await
 }
 
-/// Ends the token with which bob came first; he comes back with the next one.
+/// Ends bob's first token; he returns with the next one.
 async fn revoke_first(stage: &Stage) -> Result<()> {
     let backend = stage.backend(&Scope::ALL).await?;
     let path = format!("/v1/apps/{}/revocations", stage.app);
@@ -47,7 +47,7 @@ async fn revoke_first(stage: &Stage) -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_was_muted_begins_again_with_the_unmute_unless_it_was_to_end() -> Result<()> {
+async fn a_muted_stream_resumes_unless_its_owner_ended_it() -> Result<()> {
     let stage = Stage::start().await?;
     let (anna, mut heard) = host(&stage).await?;
     anna.subscribe(&["*"]).await?;
@@ -61,13 +61,13 @@ async fn what_was_muted_begins_again_with_the_unmute_unless_it_was_to_end() -> R
     assert_eq!(own(&mut events).await?, is("mic", "denied"));
     assert_eq!(own(&mut events).await?, is("gone", "denied"));
     assert_eq!(own(&mut events).await?, is("chat", "over"));
-    mic.send("nobody hears it", false).await?;
+    mic.send("nobody hears it").await?;
     gone.end().await?;
-    cam.send("it goes on", true).await?;
+    cam.send_keyframe("it goes on").await?;
     assert_eq!(frame(&mut heard).await?, ("cam".into(), b"it goes on".to_vec()));
     anna.unmute("bob", None).await?;
     assert_eq!(own(&mut events).await?, is("mic", "begun"));
-    mic.send("again", true).await?;
+    mic.send_keyframe("again").await?;
     assert_eq!(frame(&mut heard).await?, ("mic".into(), b"again".to_vec()));
     let _last = bob.publish(Publish::new("last", Kind::Data)).await?;
     let found = stage.join("lobby", "carl", "host").await?.subscribe(&["*"]).await?;
@@ -79,7 +79,7 @@ async fn what_was_muted_begins_again_with_the_unmute_unless_it_was_to_end() -> R
 }
 
 #[tokio::test]
-async fn a_renewal_that_takes_a_right_and_one_that_gives_it_back_do_the_same() -> Result<()> {
+async fn renewals_can_remove_and_restore_a_right() -> Result<()> {
     let stage = Stage::start().await?;
     let (source, _) = source(&stage, "speaker", |time, claims| {
         if time == 1 {
@@ -106,8 +106,7 @@ async fn subscribed(events: &mut Events) -> Result<String> {
 }
 
 #[tokio::test]
-async fn who_came_back_to_wait_has_its_streams_and_its_patterns_again_once_admitted() -> Result<()>
-{
+async fn a_readmitted_member_regains_its_streams_and_patterns() -> Result<()> {
     let stage = Stage::start().await?;
     let (anna, mut heard) = host(&stage).await?;
     let slides = anna.publish(Publish::new("slides", Kind::Data)).await?;
@@ -132,7 +131,7 @@ async fn who_came_back_to_wait_has_its_streams_and_its_patterns_again_once_admit
     revoke_first(&stage).await?;
     let there = back(&mut events).await?;
     assert!(there.seat.waiting && bob.granted().waiting);
-    assert_eq!(there.streams_begun_anew, ["mic", "slides"]);
+    assert_eq!(there.streams_restarted, ["mic", "slides"]);
     until(&mut heard, |event| {
         matches!(event, ClientEvent::Room(Event::Asked { .. })).then_some(())
     })
@@ -141,7 +140,7 @@ async fn who_came_back_to_wait_has_its_streams_and_its_patterns_again_once_admit
     assert_eq!(grants_changed(&mut events).await?.0, Why::Admitted);
     assert_eq!(own(&mut events).await?, is("mic", "begun"));
     assert_eq!(subscribed(&mut events).await?, "slides");
-    slides.send("page one", true).await?;
+    slides.send_keyframe("page one").await?;
     assert_eq!(frame(&mut events).await?, ("slides".into(), b"page one".to_vec()));
     Ok(())
 }
@@ -172,8 +171,7 @@ async fn a_client_admits_a_list_and_then_all() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_pattern_that_is_denied_when_it_is_back_keeps_no_other_out_and_is_had_later() -> Result<()>
-{
+async fn a_denied_pattern_blocks_no_other_and_works_later() -> Result<()> {
     let stage = Stage::start().await?;
     let (anna, _heard) = host(&stage).await?;
     let mut held = Vec::new();

@@ -1,5 +1,5 @@
-//! An act over HTTP, once begun, is done once and whole: whatever its client does, whatever others do at the same
-//! time, whatever the disk says, and wherever the process ends.
+//! An act over HTTP, once begun, is done exactly once and completely, whatever its client, other callers, the disk or
+//! the end of the process do.
 
 #[path = "acts/broken_off.rs"]
 mod broken_off;
@@ -23,7 +23,7 @@ use std::{future::Future, time::Duration};
 
 use anyhow::{Context, Result};
 
-/// By this variable tests of chances are asked to try more often, with as much more time.
+/// With this variable, randomized tests try more often, with more time.
 const ROUNDS: &str = "STAGEDOOR_FIELD_ROUNDS";
 
 /// Runs a test that must end in time.
@@ -33,12 +33,12 @@ async fn within<T>(limit_s: u64, test: impl Future<Output = Result<T>>) -> Resul
     tokio::time::timeout(limit, test).await.with_context(|| format!("not done in {limit:?}"))?
 }
 
-/// How often a test of chances tries.
+/// How often a randomized test tries.
 fn rounds(usual: usize) -> usize {
     std::env::var(ROUNDS).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
 }
 
-/// Numbers that look random and are the same in each run.
+/// Pseudo-random numbers, the same in each run.
 struct Dice(u64);
 
 impl Dice {
@@ -48,7 +48,7 @@ impl Dice {
         (self.0 >> 33) % end.max(1)
     }
 
-    /// A moment in which a request is under way: 0.3 to 8 ms after it was sent.
+    /// A moment during a request: 0.3 to 8 ms after it was sent.
     fn moment(&mut self) -> Duration {
         Duration::from_micros(300 + self.below(7_700))
     }

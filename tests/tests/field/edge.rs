@@ -1,6 +1,6 @@
-//! What strangers, proxies and operators do at the edge: connections, addresses, files and the stop.
+//! Strangers, proxies and operators at the edge: connections, addresses, files and stopping.
 
-// A test's future lies on its own stack, and nobody waits beside it.
+// A test's future is on its own stack, and nobody waits beside it.
 #![allow(clippy::large_futures)]
 
 #[path = "edge/addresses.rs"]
@@ -35,7 +35,7 @@ async fn within<T>(test: impl Future<Output = Result<T>>) -> Result<T> {
     tokio::time::timeout(TEST_TIMEOUT, test).await.context("the test hung")?
 }
 
-/// One answer of a connection that goes on: its head, and its body by `Content-Length`.
+/// One answer on a persistent connection: its head, and its body by `Content-Length`.
 async fn one_answer(io: &mut (impl AsyncRead + Unpin)) -> Result<(String, String)> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
@@ -51,7 +51,7 @@ async fn one_answer(io: &mut (impl AsyncRead + Unpin)) -> Result<(String, String
     Ok((head, String::from_utf8_lossy(&body).into_owned()))
 }
 
-/// A field of a head.
+/// A header field.
 fn field<'a>(head: &'a str, name: &str) -> Option<&'a str> {
     head.lines().find_map(|line| {
         let (field, value) = line.split_once(':')?;

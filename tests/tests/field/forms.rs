@@ -1,6 +1,6 @@
-//! Requests, heads and frames as the RFCs say: whatever form a client gives them, it is answered by the book.
+//! Requests, heads and frames: in whatever form they arrive, they are answered as the RFCs say.
 
-// A test's future lies on its own stack, and nobody waits beside it.
+// A test's future is on its own stack, and nobody waits beside it.
 #![allow(clippy::large_futures)]
 
 #[path = "forms/frames.rs"]
@@ -36,7 +36,7 @@ async fn within<T>(test: impl Future<Output = Result<T>>) -> Result<T> {
     tokio::time::timeout(TEST_TIMEOUT, test).await.context("the test hung")?
 }
 
-/// One whole answer, to the end of the connection or of its body: status, head, body.
+/// One complete answer, to the end of the connection or of its body: status, head, body.
 async fn answer_of(tcp: &mut TcpStream) -> Result<(u16, String, String)> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
@@ -54,7 +54,7 @@ async fn answer_of(tcp: &mut TcpStream) -> Result<(u16, String, String)> {
     Ok((status, head, String::from_utf8(body)?))
 }
 
-/// What one request on a connection of its own is answered with: status, head, body.
+/// The answer to one request on its own connection: status, head, body.
 async fn ask(to: SocketAddr, request: &str) -> Result<(u16, String, String)> {
     let mut tcp = TcpStream::connect(to).await?;
     tcp.write_all(request.as_bytes()).await?;
@@ -89,7 +89,7 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// A WebSocket that is spoken by the byte.
+/// A WebSocket written byte by byte.
 struct Raw(TcpStream);
 
 impl Raw {
@@ -119,7 +119,7 @@ impl Raw {
         self.write(&frame(0x81, value.to_string().as_bytes())).await
     }
 
-    /// The next frame but events: its opcode and its payload.
+    /// The next frame other than events: its opcode and its payload.
     async fn next(&mut self) -> Result<(u8, Vec<u8>)> {
         loop {
             let (opcode, payload) = self.next_frame().await?;
@@ -148,7 +148,7 @@ impl Raw {
         }
     }
 
-    /// The code with which the relay closes; what it answers to pings before that is passed over.
+    /// The code with which the relay closes, after skipping answers to pings.
     async fn closed(&mut self) -> Result<u16> {
         loop {
             match self.next().await? {

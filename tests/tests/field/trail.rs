@@ -1,4 +1,4 @@
-//! The audit trail: whole, in order, and bounded whatever a stranger sends.
+//! The audit trail: complete, in order, and bounded whatever strangers send.
 
 #[path = "trail/actors.rs"]
 mod actors;
@@ -53,7 +53,7 @@ fn sum(records: &[Value]) -> u64 {
     records.iter().map(|record| record["count"].as_u64().unwrap_or(1)).sum()
 }
 
-/// The records of a listing once they stand for so many events, oldest first.
+/// The records of a listing once they stand for this many events, oldest first.
 async fn counted(caller: &Caller, path: &str, events: u64) -> Result<Vec<Value>> {
     let patience = tokio::time::Instant::now() + PATIENCE;
     loop {
@@ -74,7 +74,7 @@ fn trail_of(stage: &Stage, query: &str) -> String {
     format!("/v1/apps/{}/audit?{query}", stage.app)
 }
 
-/// An app made by the operator, whose key the test may sign anything with.
+/// An app of the operator, whose key the test may use to sign anything.
 struct Signing {
     app: u64,
     kid: String,
@@ -90,7 +90,7 @@ impl Signing {
         Ok(Self { app: made["app"].as_u64().context("an AppID")?, kid, secret })
     }
 
-    /// A token that says what no mint would sign.
+    /// A token that no mint would sign.
     fn token(&self, change: impl FnOnce(&mut Value)) -> String {
         let header = json!({"alg": "HS256", "typ": "JWT", "kid": self.kid});
         let now = now_s();

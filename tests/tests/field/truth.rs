@@ -1,7 +1,5 @@
-//! What a member is told is so: stored before it is answered, by the calendar, and freed when it ends.
+//! What a member is told is true: stored before it is answered, by the wall clock, and released when it ends.
 
-#[path = "truth/calendar.rs"]
-mod calendar;
 #[path = "truth/child.rs"]
 mod child;
 #[path = "truth/costs.rs"]
@@ -14,3 +12,5 @@ mod proofs;
 mod stored;
 #[path = "truth/waiting.rs"]
 mod waiting;
+#[path = "truth/wall_clock.rs"]
+mod wall_clock;

@@ -1,4 +1,4 @@
-//! Apps, keys and API keys: made, listed, changed, rotated, retired, deleted; and what the door says then.
+//! Apps, keys and API keys: created, listed, changed, rotated, retired, deleted; and the door's decisions afterwards.
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
@@ -26,7 +26,7 @@ async fn login(stage: &Stage, key: &Key) -> Result<String> {
 }
 
 #[tokio::test]
-async fn keys_are_rotated_without_a_gap_and_a_retired_one_opens_nothing() -> Result<()> {
+async fn keys_rotate_without_a_gap_and_retired_ones_are_refused() -> Result<()> {
     let stage = Stage::start().await?;
     let operator = stage.operator();
     let app = operator.get(201, "POST", "/v1/apps", Some(&json!({"name": "shop"}))).await?;
@@ -112,8 +112,7 @@ async fn apps_are_changed_within_their_bounds_and_listed_in_pages() -> Result<()
 }
 
 #[tokio::test]
-async fn api_keys_are_rotated_and_deleted_at_once_and_nobody_gives_more_than_it_has() -> Result<()>
-{
+async fn api_keys_rotate_at_once_and_grant_only_own_scopes() -> Result<()> {
     let stage = Stage::start().await?;
     let admin = stage.backend(&[Scope::AppsAdmin, Scope::RoomsRead]).await?;
     let path = format!("/v1/apps/{}/api-keys", stage.app);
@@ -155,8 +154,7 @@ async fn api_keys_are_rotated_and_deleted_at_once_and_nobody_gives_more_than_it_
 }
 
 #[tokio::test]
-async fn a_creation_asked_twice_with_one_key_happens_once_and_its_secret_is_shown_once()
--> Result<()> {
+async fn a_repeated_creation_happens_once_and_shows_no_secret() -> Result<()> {
     let stage = Stage::start().await?;
     let operator = stage.operator();
     let create = async |key: &str, name: &str| {
@@ -178,7 +176,7 @@ async fn a_creation_asked_twice_with_one_key_happens_once_and_its_secret_is_show
 }
 
 #[tokio::test]
-async fn an_apps_policy_of_second_logins_counts_at_once_and_outlives_its_changes() -> Result<()> {
+async fn an_apps_second_login_policy_applies_at_once() -> Result<()> {
     let stage = Stage::start().await?;
     let operator = stage.operator();
     let new = json!({"name": "shop", "second_login": "reject"});

@@ -1,4 +1,4 @@
-//! Who may ask what, how often, and in what form.
+//! Authorization, rates, and the form of requests.
 
 use anyhow::Result;
 use serde_json::json;
@@ -6,7 +6,7 @@ use stagedoor_server::Scope;
 use stagedoor_tests::{Caller, Stage};
 
 #[tokio::test]
-async fn without_a_credential_or_with_a_wrong_one_it_is_401_with_a_challenge() -> Result<()> {
+async fn a_missing_or_wrong_credential_is_401_with_a_challenge() -> Result<()> {
     let stage = Stage::start().await?;
     let backend = stage.backend(&Scope::ALL).await?;
     let path = format!("/v1/apps/{}/tokens", stage.app);
@@ -136,7 +136,7 @@ async fn a_path_is_refused_for_the_part_that_is_wrong() -> Result<()> {
 }
 
 #[tokio::test]
-async fn each_body_that_is_refused_names_its_field() -> Result<()> {
+async fn each_refused_body_names_its_field() -> Result<()> {
     let stage = Stage::start().await?;
     let operator = stage.operator();
     let _bob = stage.join("lobby", "bob", "audience").await?;
@@ -200,7 +200,7 @@ async fn each_body_that_is_refused_names_its_field() -> Result<()> {
 }
 
 #[tokio::test]
-async fn who_asks_too_often_is_told_when_to_come_back() -> Result<()> {
+async fn a_caller_over_its_rate_learns_when_to_retry() -> Result<()> {
     let stage = Stage::configured(|config| {
         config.server.rate_per_s = 1;
         config.server.rate_burst = 3;
@@ -227,7 +227,7 @@ async fn who_asks_too_often_is_told_when_to_come_back() -> Result<()> {
 }
 
 #[tokio::test]
-async fn pages_and_the_document_need_no_credential_and_load_nothing_from_elsewhere() -> Result<()> {
+async fn pages_need_no_credential_and_load_only_their_own_files() -> Result<()> {
     let stage = Stage::start().await?;
     let anybody = Caller { to: stage.running.http, credential: String::new() };
     for path in ["/", "/reference"] {

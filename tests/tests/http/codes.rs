@@ -1,4 +1,4 @@
-//! The index of codes: each code that anything answers, with where it is met and what to change.
+//! The index of codes: each code in any answer, with where it occurs and what to change.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -24,7 +24,7 @@ fn rows(section: &str) -> Vec<[&'static str; 3]> {
     text.lines().filter(|line| line.starts_with("| `")).map(cells).collect()
 }
 
-/// Where each code is met, from the code and the documents that tests hold to it.
+/// Where each code occurs, from the code and the documents that tests compare with it.
 fn met() -> Result<BTreeMap<String, String>> {
     let mut met = BTreeMap::<String, Vec<String>>::new();
     let mut add = |code: &str, place: String| {
@@ -69,7 +69,7 @@ fn met() -> Result<BTreeMap<String, String>> {
 }
 
 #[test]
-fn the_index_has_every_code_with_where_it_is_met() -> Result<()> {
+fn the_index_has_every_code_with_where_it_occurs() -> Result<()> {
     let listed: BTreeMap<String, String> = rows("Codes by name")
         .into_iter()
         .map(|[code, place, _]| (code.trim_matches('`').to_owned(), place.to_owned()))
@@ -119,7 +119,7 @@ fn the_index_has_every_scope() {
 }
 
 #[tokio::test]
-async fn a_problem_of_no_request_has_what_the_document_requires() -> Result<()> {
+async fn a_problem_without_a_request_fits_the_document() -> Result<()> {
     let stage = stagedoor_tests::Stage::start().await?;
     let document: Value = serde_json::from_str(&stagedoor_server::openapi())?;
     let required = document["components"]["schemas"]["Problem"]["required"].as_array();

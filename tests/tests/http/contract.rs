@@ -1,4 +1,4 @@
-//! What holds for every operation: nulls in a change, idempotency keys, tags, methods; and the document says it.
+//! Rules for every operation: nulls in a change, idempotency keys, tags, methods; and the document says so.
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
@@ -97,7 +97,7 @@ async fn a_replay_says_so_and_has_null_for_its_secret() -> Result<()> {
 }
 
 #[tokio::test]
-async fn roles_are_changed_only_as_their_caller_saw_them() -> Result<()> {
+async fn roles_change_only_as_their_caller_saw_them() -> Result<()> {
     let stage = Stage::start().await?;
     let operator = stage.operator();
     let roles = format!("/v1/apps/{}/roles", stage.app);
@@ -148,7 +148,7 @@ async fn an_app_is_deleted_only_as_its_caller_saw_it() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_wrong_method_is_told_which_are_right() -> Result<()> {
+async fn a_wrong_method_learns_the_allowed_ones() -> Result<()> {
     let stage = Stage::start().await?;
     let operator = stage.operator();
     let document: Value = serde_json::from_str(&stagedoor_server::openapi())?;

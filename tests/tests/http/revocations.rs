@@ -1,11 +1,11 @@
-//! Revocations by API: what they refuse, what the mint says, how long they stay.
+//! Revocations over the API: what they refuse, what the mint answers, how long they stay.
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use stagedoor_server::Scope;
 use stagedoor_tests::{Caller, Stage, stage::now_s};
 
-/// An app's backend that may do everything, and the paths of its app.
+/// An app's backend with every scope, and the paths of its app.
 struct App {
     backend: Caller,
     revocations: String,
@@ -59,7 +59,7 @@ impl App {
         Ok((status, code.to_owned()))
     }
 
-    /// What is said of a token.
+    /// The explanation of a token.
     async fn code(&self, token: &str) -> Result<String> {
         let path = format!("{}/verify", self.tokens);
         let said = self.backend.get(200, "POST", &path, Some(&json!({"token": token}))).await?;
@@ -81,7 +81,7 @@ fn targets(jti: &str, kid: &str) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn each_target_hits_the_tokens_from_before_until_it_is_lifted() -> Result<()> {
+async fn each_target_revokes_earlier_tokens_until_lifted() -> Result<()> {
     let stage = Stage::start().await?;
     let app = App::of(&stage).await?;
     let before = app.mint("main", "anna", "speaker").await?;
@@ -112,7 +112,7 @@ async fn each_target_hits_the_tokens_from_before_until_it_is_lifted() -> Result<
 }
 
 #[tokio::test]
-async fn a_ban_refuses_whatever_token_comes_and_stops_the_mint() -> Result<()> {
+async fn a_ban_refuses_every_token_and_blocks_minting() -> Result<()> {
     let stage = Stage::configured(|config| config.server.audit_repeat_window_s = 0).await?;
     let app = App::of(&stage).await?;
     for target in targets("none", stage.key.kid()).into_iter().skip(1) {
@@ -134,7 +134,7 @@ async fn a_ban_refuses_whatever_token_comes_and_stops_the_mint() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_ban_ends_at_its_end_and_leaves_the_list() -> Result<()> {
+async fn an_ended_ban_leaves_the_list() -> Result<()> {
     let stage = Stage::configured(|config| {
         (config.server.rate_per_s, config.server.rate_burst) = (100_000, 100_000);
     })
@@ -179,7 +179,7 @@ async fn revocations_are_listed_in_pages_newest_first() -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_makes_no_sense_is_refused() -> Result<()> {
+async fn a_senseless_revocation_is_refused() -> Result<()> {
     let stage = Stage::configured(|config| {
         config.server.revocation_margin_s_max = 20;
         config.server.revocation_reason_bytes_max = 4;
@@ -221,7 +221,7 @@ async fn what_makes_no_sense_is_refused() -> Result<()> {
 }
 
 #[tokio::test]
-async fn revoking_needs_its_scope_in_the_app_and_touches_no_other_app() -> Result<()> {
+async fn revoking_needs_its_scope_and_affects_only_its_app() -> Result<()> {
     let stage = Stage::start().await?;
     let app = App::of(&stage).await?;
     let all = json!({"target": "app", "ban": true});
@@ -250,7 +250,7 @@ async fn revoking_needs_its_scope_in_the_app_and_touches_no_other_app() -> Resul
 }
 
 #[tokio::test]
-async fn a_revocation_asked_twice_with_one_key_happens_once() -> Result<()> {
+async fn a_repeated_revocation_happens_once() -> Result<()> {
     let stage = Stage::start().await?;
     let app = App::of(&stage).await?;
     let asked = json!({"target": {"user": "anna"}}).to_string();
@@ -270,7 +270,7 @@ async fn a_revocation_asked_twice_with_one_key_happens_once() -> Result<()> {
 }
 
 #[tokio::test]
-async fn an_app_has_so_many_revoked_targets_and_no_more() -> Result<()> {
+async fn an_apps_revoked_targets_are_limited() -> Result<()> {
     let stage = Stage::configured(|config| config.server.revocations_per_app_max = 2).await?;
     let app = App::of(&stage).await?;
     let of = |user: &str| json!({"target": {"user": user}});

@@ -1,4 +1,4 @@
-//! Roles of an app: changed by API, kept in versions, decided by at the door and at the mint.
+//! Roles of an app: changed over the API, kept in versions, used by the door and the mint.
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ fn names(set: &Value) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn an_apps_own_roles_are_decided_by_at_the_mint_and_at_the_door() -> Result<()> {
+async fn an_apps_own_roles_decide_at_mint_and_door() -> Result<()> {
     let stage = Stage::start().await?;
     let backend = stage.backend(&[Scope::AppsAdmin, Scope::TokensMint]).await?;
     let app = format!("/v1/apps/{}", stage.app.0);
@@ -50,7 +50,7 @@ async fn an_apps_own_roles_are_decided_by_at_the_mint_and_at_the_door() -> Resul
 }
 
 #[tokio::test]
-async fn in_a_room_of_the_webinar_set_only_host_and_cohost_receive_a_question() -> Result<()> {
+async fn in_the_webinar_set_only_host_and_cohost_get_questions() -> Result<()> {
     let stage = Stage::start().await?;
     let backend = stage.backend(&[Scope::AppsAdmin]).await?;
     let set: Value = serde_json::from_str(include_str!("../../../examples/roles/webinar.json"))?;
@@ -70,7 +70,7 @@ async fn in_a_room_of_the_webinar_set_only_host_and_cohost_receive_a_question() 
     ben.frame(question, true, b"why?").await?;
     assert_eq!(host.next_frame().await?, (question, true, "why?".into()));
     assert_eq!(cohost.next_frame().await?, (question, true, "why?".into()));
-    // What comes behind it is the first that the others receive.
+    // What follows is the first thing that the others receive.
     let answer = host.publish("cam", json!({})).await?;
     host.frame(answer, true, b"because").await?;
     for member in [&mut speaker, &mut eve] {
@@ -124,7 +124,7 @@ async fn each_change_is_a_version_that_can_be_shown_and_restored() -> Result<()>
 }
 
 #[tokio::test]
-async fn of_two_changes_of_one_version_one_is_made() -> Result<()> {
+async fn one_of_two_changes_of_a_version_is_made() -> Result<()> {
     let stage = Stage::start().await?;
     let backend = stage.backend(&[Scope::AppsAdmin]).await?;
     let path = format!("/v1/apps/{}/roles", stage.app.0);
@@ -141,7 +141,7 @@ async fn of_two_changes_of_one_version_one_is_made() -> Result<()> {
 }
 
 #[tokio::test]
-async fn bad_roles_are_refused_with_the_role_and_the_field_and_change_nothing() -> Result<()> {
+async fn bad_roles_are_refused_with_role_and_field() -> Result<()> {
     let stage = Stage::configured(|config| config.server.roles_max = 2).await?;
     let backend = stage.backend(&[Scope::AppsAdmin]).await?;
     let path = format!("/v1/apps/{}/roles", stage.app.0);

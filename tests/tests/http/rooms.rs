@@ -40,7 +40,7 @@ async fn rooms_members_and_streams_are_listed_in_pages() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_backend_kicks_messages_and_closes_and_each_act_is_recorded() -> Result<()> {
+async fn a_backends_kicks_messages_and_closes_are_recorded() -> Result<()> {
     let stage = Stage::start().await?;
     let backend = stage.backend(&Scope::ALL).await?;
     let room = format!("/v1/apps/{}/rooms/lobby", stage.app);

@@ -1,4 +1,4 @@
-//! What the app's backend does to live seats: revokes, bans, gives roles, mutes, re-applies roles.
+//! What the app's backend does to live seats: revokes, bans, sets roles, mutes, re-applies roles.
 
 use std::time::Duration;
 
@@ -7,12 +7,12 @@ use serde_json::json;
 use stagedoor_server::Scope;
 use stagedoor_tests::{Caller, Heard, Member, Stage, stage::now_s};
 
-/// A backend that may do everything, and its app's path.
+/// A backend with every scope, and its app's path.
 async fn backend(stage: &Stage) -> Result<(Caller, String)> {
     Ok((stage.backend(&Scope::ALL).await?, format!("/v1/apps/{}", stage.app)))
 }
 
-/// A member in its seat by a token of the API's, and that token.
+/// A member with a seat by a token from the API, and that token.
 async fn seated(
     stage: &Stage,
     backend: &Caller,
@@ -37,7 +37,7 @@ async fn turned_away(stage: &Stage, token: &str) -> Result<(String, u16)> {
 const ANNA: (&str, &str, &str) = ("main", "anna", "speaker");
 
 #[tokio::test]
-async fn each_target_closes_the_seats_that_it_hits_and_their_tokens_stay_out() -> Result<()> {
+async fn each_target_closes_its_seats_and_refuses_their_tokens() -> Result<()> {
     let stage = Stage::start().await?;
     let (backend, app) = backend(&stage).await?;
     for (target, both) in [
@@ -76,7 +76,7 @@ async fn each_target_closes_the_seats_that_it_hits_and_their_tokens_stay_out() -
 }
 
 #[tokio::test]
-async fn a_demoted_seat_goes_on_with_less_and_its_token_is_of_no_more_use() -> Result<()> {
+async fn a_demoted_seat_continues_but_its_token_is_useless() -> Result<()> {
     let stage = Stage::start().await?;
     let (backend, app) = backend(&stage).await?;
     let (mut anna, token) = seated(&stage, &backend, ANNA).await?;
@@ -94,7 +94,7 @@ async fn a_demoted_seat_goes_on_with_less_and_its_token_is_of_no_more_use() -> R
 }
 
 #[tokio::test]
-async fn within_its_margin_a_member_brings_another_token_and_stays() -> Result<()> {
+async fn a_member_that_renews_within_the_margin_stays() -> Result<()> {
     let stage = Stage::start().await?;
     let (backend, app) = backend(&stage).await?;
     let (mut anna, old) = seated(&stage, &backend, ANNA).await?;
@@ -119,8 +119,7 @@ async fn within_its_margin_a_member_brings_another_token_and_stays() -> Result<(
 }
 
 #[tokio::test]
-async fn a_member_in_grace_whose_token_is_revoked_is_not_told_again_that_it_expired() -> Result<()>
-{
+async fn a_revocation_in_grace_does_not_repeat_the_expiry_notice() -> Result<()> {
     let stage = Stage::start().await?;
     let (backend, app) = backend(&stage).await?;
     let body = json!({"room": "main", "user": "anna", "role": "speaker", "ttl_s": 60,
@@ -142,7 +141,7 @@ async fn a_member_in_grace_whose_token_is_revoked_is_not_told_again_that_it_expi
 }
 
 #[tokio::test]
-async fn a_ban_closes_and_keeps_out_whatever_token_comes_until_it_is_lifted() -> Result<()> {
+async fn a_ban_closes_seats_and_refuses_tokens_until_lifted() -> Result<()> {
     let stage = Stage::start().await?;
     let (backend, app) = backend(&stage).await?;
     let (mut anna, _) = seated(&stage, &backend, ANNA).await?;
@@ -160,7 +159,7 @@ async fn a_ban_closes_and_keeps_out_whatever_token_comes_until_it_is_lifted() ->
 }
 
 #[tokio::test]
-async fn who_is_kicked_does_not_get_back_in_with_that_token() -> Result<()> {
+async fn a_kicked_member_cannot_return_with_its_token() -> Result<()> {
     let stage = Stage::start().await?;
     let (backend, app) = backend(&stage).await?;
     let _host = stage.join("main", "hanna", "host").await?;
@@ -199,7 +198,7 @@ async fn who_is_kicked_does_not_get_back_in_with_that_token() -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_a_members_kick_or_ban_revoked_is_on_the_list_in_its_name() -> Result<()> {
+async fn a_members_kicks_and_bans_are_listed_under_its_name() -> Result<()> {
     let stage = Stage::start().await?;
     let (backend, app) = backend(&stage).await?;
     let mut host = stage.join("main", "hanna", "host").await?;
@@ -228,7 +227,7 @@ async fn what_a_members_kick_or_ban_revoked_is_on_the_list_in_its_name() -> Resu
 }
 
 #[tokio::test]
-async fn a_backend_gives_roles_and_mutes_and_each_act_is_recorded() -> Result<()> {
+async fn a_backends_role_changes_and_mutes_are_recorded() -> Result<()> {
     let stage = Stage::start().await?;
     let (backend, app) = backend(&stage).await?;
     let mut anna = stage.join("main", "anna", "audience").await?;
@@ -289,7 +288,7 @@ async fn a_backend_gives_roles_and_mutes_and_each_act_is_recorded() -> Result<()
 }
 
 #[tokio::test]
-async fn changed_roles_are_reapplied_to_live_seats_when_asked_and_told_how_many() -> Result<()> {
+async fn changed_roles_are_reapplied_to_seats_on_request() -> Result<()> {
     let stage = Stage::start().await?;
     let (backend, app) = backend(&stage).await?;
     let mut anna = stage.join("main", "anna", "audience").await?;
@@ -323,7 +322,7 @@ async fn changed_roles_are_reapplied_to_live_seats_when_asked_and_told_how_many(
 }
 
 #[tokio::test]
-async fn the_backend_admits_and_declines_who_waits_and_who_raised_a_hand() -> Result<()> {
+async fn a_backend_grants_and_denies_members_requests() -> Result<()> {
     let stage = Stage::start().await?;
     let (backend, app) = backend(&stage).await?;
     let mut roles: Vec<serde_json::Value> = stagedoor_token::Roles::built_in()

@@ -1,4 +1,4 @@
-//! What was acknowledged outlives the process, however it ends.
+//! What was acknowledged survives the process, however it ends.
 
 use std::{process::Stdio, time::Duration};
 
@@ -30,7 +30,7 @@ fn caller(told: &Value) -> Result<Caller> {
     Ok(Caller { to, credential: told["api_key"].as_str().context("an API key")?.into() })
 }
 
-/// Mints until the server is gone; the ids that were acknowledged.
+/// Mints until the server is gone; returns the acknowledged ids.
 async fn mint(caller: Caller, path: String, task: usize) -> Vec<String> {
     let mut acknowledged = Vec::new();
     for n in 0_u64.. {
@@ -85,7 +85,7 @@ async fn no_acknowledged_mint_is_lost_when_the_process_is_killed() -> Result<()>
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_apps_roles_outlive_the_process() -> Result<()> {
+async fn an_apps_roles_survive_a_restart() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let (mut child, told) = start(folder.path()).await?;
     let path = format!("/v1/apps/{}/roles", told["app"]);
@@ -106,7 +106,7 @@ async fn an_apps_roles_outlive_the_process() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_revoked_outlives_the_process() -> Result<()> {
+async fn revocations_survive_a_restart() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let (mut child, told) = start(folder.path()).await?;
     let app = format!("/v1/apps/{}", told["app"]);

@@ -10,7 +10,7 @@ use stagedoor_tests::{
 use stagedoor_token::{AppId, Key, KeyState, mint};
 
 #[tokio::test]
-async fn a_minted_token_takes_its_seat_and_is_in_the_audit_trail_by_its_id() -> Result<()> {
+async fn a_minted_token_gets_a_seat_and_an_audit_record() -> Result<()> {
     let stage = Stage::start().await?;
     let backend = stage.backend(&Scope::ALL).await?;
     let path = format!("/v1/apps/{}/tokens", stage.app);
@@ -42,7 +42,7 @@ async fn a_minted_token_takes_its_seat_and_is_in_the_audit_trail_by_its_id() -> 
 }
 
 #[tokio::test]
-async fn what_a_backend_says_of_the_stay_is_what_the_token_says() -> Result<()> {
+async fn the_requested_stay_is_in_the_token() -> Result<()> {
     let stage = Stage::start().await?;
     let backend = stage.backend(&Scope::ALL).await?;
     let path = format!("/v1/apps/{}/tokens", stage.app);
@@ -66,7 +66,7 @@ async fn what_a_backend_says_of_the_stay_is_what_the_token_says() -> Result<()> 
     let said = claims_of(wanted.clone()).await?;
     for name in ["once", "at_exp", "max_stay", "until", "cnf"] {
         assert_eq!(said[name], stay[name], "{name}");
-        // As everywhere in this API, `null` is what is left out.
+        // As everywhere in this API, `null` means left out.
         wanted[name] = Value::Null;
     }
     let nothing = claims_of(wanted).await?;
@@ -75,7 +75,7 @@ async fn what_a_backend_says_of_the_stay_is_what_the_token_says() -> Result<()> 
 }
 
 #[tokio::test]
-async fn what_the_door_would_refuse_is_not_minted_and_the_refusal_is_recorded() -> Result<()> {
+async fn a_refused_mint_is_recorded() -> Result<()> {
     let stage = Stage::start().await?;
     let backend = stage.backend(&Scope::ALL).await?;
     let path = format!("/v1/apps/{}/tokens", stage.app);
@@ -173,7 +173,7 @@ async fn verify_names_the_claim_and_what_is_expected_there() -> Result<()> {
 }
 
 #[tokio::test]
-async fn verify_finds_out_a_secret_that_was_used_as_text() -> Result<()> {
+async fn verify_detects_a_secret_used_as_text() -> Result<()> {
     let stage = Stage::start().await?;
     let backend = stage.backend(&[Scope::TokensMint]).await?;
     let path = format!("/v1/apps/{}/tokens/verify", stage.app);
@@ -182,7 +182,7 @@ async fn verify_finds_out_a_secret_that_was_used_as_text() -> Result<()> {
     for (kid, secret, code, text) in [
         (kid, stage.secret.as_bytes(), "signature_invalid", "decode it from base64url"),
         (kid, &[9; 32], "signature_invalid", "is it the secret of this `kid`"),
-        // Nothing is told of another app's keys.
+        // Nothing is disclosed about another app's keys.
         (other.key.kid.as_str(), other.key.secret.as_bytes(), "", "`kid`"),
     ] {
         let token = sign(kid, secret, &claims);
@@ -202,7 +202,7 @@ async fn verify_finds_out_a_secret_that_was_used_as_text() -> Result<()> {
 }
 
 #[tokio::test]
-async fn verify_says_everything_to_those_who_hold_the_key() -> Result<()> {
+async fn verify_explains_everything_to_the_keys_owner() -> Result<()> {
     let stage = Stage::start().await?;
     let backend = stage.backend(&[Scope::TokensMint]).await?;
     let path = format!("/v1/apps/{}/tokens/verify", stage.app);

@@ -1,4 +1,4 @@
-//! The waiting room, as the app's backend lets it in.
+//! The waiting room, as the app's backend admits from it.
 
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use stagedoor_server::Scope;
 use stagedoor_tests::{Caller, Stage};
 use stagedoor_token::Roles;
 
-/// A stage whose audience waits, at most two admitted at once; its backend, and the path of the room.
+/// A stage with a waiting audience, at most two admitted at once; its backend, and the room's path.
 async fn stage() -> Result<(Stage, Caller, String)> {
     let stage = Stage::with(|limits| limits.admits_at_once_max = 2).await?;
     let backend = stage.backend(&Scope::ALL).await?;
@@ -54,7 +54,7 @@ async fn the_backend_admits_a_list_and_then_all() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_body_says_users_or_all_and_the_caller_may_moderate() -> Result<()> {
+async fn admitting_needs_users_or_all_and_the_right_scope() -> Result<()> {
     let (stage, backend, room) = stage().await?;
     let _anna = stage.join("lobby", "anna", "host").await?;
     let admit = format!("{room}/admit");

@@ -1,4 +1,4 @@
-//! Whatever a server does wrong, the load tester says so, and in time.
+//! Whatever a server does wrong, the load tester reports it, and in time.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ fn error(scenario: &Scenario, mistake: Mistake, patience: Duration) -> Result<Lo
 }
 
 #[test]
-fn each_mistake_of_a_server_is_told_as_what_it_is() -> Result<()> {
+fn each_fault_of_a_server_is_reported_as_such() -> Result<()> {
     let none = Faults::default();
     for (mistake, faults) in [
         (Mistake::None, none),
@@ -51,7 +51,7 @@ fn each_mistake_of_a_server_is_told_as_what_it_is() -> Result<()> {
 }
 
 #[test]
-fn a_frame_lost_in_a_room_of_publishers_or_at_a_rate_is_seen_too() -> Result<()> {
+fn a_lost_frame_is_detected_in_every_scenario() -> Result<()> {
     let rooms = Rooms { rooms: 2, members: 3, payload_bytes: 24, window: 3, time: TIME };
     let rate = OpenLoop { subscribers: 2, per_s: 500.0, payload_bytes: 24, time: TIME };
     for scenario in [Scenario::Rooms(rooms), Scenario::OpenLoop(rate)] {
@@ -74,7 +74,7 @@ fn a_server_that_closes_or_refuses_ends_the_run() -> Result<()> {
 }
 
 #[test]
-fn a_server_that_says_nothing_ends_the_run_within_its_patience() -> Result<()> {
+fn a_silent_server_ends_the_run_in_time() -> Result<()> {
     let patience = Duration::from_millis(200);
     let long = Duration::from_secs(3_600);
     for mistake in [Mistake::FallsSilent, Mistake::NeverAnswers, Mistake::Drips] {
@@ -85,9 +85,9 @@ fn a_server_that_says_nothing_ends_the_run_within_its_patience() -> Result<()> {
 }
 
 #[test]
-fn a_storm_counts_those_who_were_seated_and_those_who_were_not() -> Result<()> {
+fn a_storm_counts_successful_and_failed_logins() -> Result<()> {
     let storm = |time| Scenario::JoinStorm(JoinStorm { at_once: 3, rooms: 2, time });
-    // A whole login must fit in, also where others have the processor for a while.
+    // A whole login must fit in, even on a busy machine.
     let outcome = run(&storm(20 * TIME), Mistake::None, PATIENCE)?;
     ensure!(outcome.faults.none() && outcome.count > 0, "{outcome:?}");
     ensure!(outcome.unit == "logins" && outcome.latency.is_some());

@@ -1,5 +1,5 @@
-//! A small broadcast server that makes one mistake, on blocking threads. Each binary message goes to all
-//! other members of its room; the mistake is made to the member that came second.
+//! A small broadcast server with one fault, on blocking threads. Each binary message goes to all other members of its
+//! room; the fault affects the member that came second.
 
 use std::{
     collections::HashMap,
@@ -13,28 +13,28 @@ use std::{
 use anyhow::Result;
 use stagedoor_load::{Dialect, Target};
 
-/// The mistake.
+/// The fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mistake {
     /// None.
     None,
-    /// A frame does not come.
+    /// A frame is missing.
     Loses,
-    /// A frame comes twice.
+    /// A frame is repeated.
     Doubles,
-    /// Two frames come in the wrong order.
+    /// Two frames are in the wrong order.
     Swaps,
-    /// A frame is of a publisher that is not in the room.
+    /// A frame is from a publisher that is not in the room.
     Strays,
     /// A frame has a number that nobody sent.
     Invents,
-    /// A frame is too short for what it must hold.
+    /// A frame is too short for its content.
     Cuts,
-    /// A frame has an opcode that is none.
+    /// A frame has an unknown opcode.
     Babbles,
     /// The member is closed.
     Closes,
-    /// From some frame on nothing is passed on any more.
+    /// From some frame on nothing is forwarded.
     FallsSilent,
     /// Upgrades are not answered.
     NeverAnswers,
@@ -44,9 +44,9 @@ pub(crate) enum Mistake {
     Drips,
 }
 
-/// The frame at which the mistake is made, counted by the member to which it is made.
+/// The frame with the fault, counted by the affected member.
 const AT: u64 = 5;
-/// The close code that the server gives.
+/// The server's close code.
 const CODE: u16 = 4_999;
 const BINARY: u8 = 0x82;
 const CLOSE: u8 = 0x88;
@@ -74,7 +74,7 @@ pub(crate) fn start(mistake: Mistake) -> Result<SocketAddr> {
     thread::spawn(move || {
         for (at, tcp) in listener.incoming().flatten().enumerate() {
             let house = Arc::clone(&house);
-            // A guest that leaves ends its thread with an error, and nobody minds.
+            // A guest that leaves ends its thread with an error, which is fine.
             thread::spawn(move || serve(at, tcp, &house, mistake).ok());
         }
     });
@@ -122,7 +122,7 @@ fn serve(at: usize, mut tcp: TcpStream, house: &Mutex<House>, mistake: Mistake) 
     let (is_second, count) = (at == 1, 0);
     let guest =
         Guest { tcp: tcp.try_clone()?, room: room.clone(), is_second, count, kept: Vec::new() };
-    // Whoever is answered is in the room.
+    // An answered member is in the room.
     lock(house).guests.insert(at, guest);
     tcp.write_all(b"HTTP/1.1 101 Switching Protocols\r\n\r\n")?;
     loop {

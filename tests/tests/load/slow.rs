@@ -1,4 +1,4 @@
-//! Members that read at a trickle, before a real relay whose logs are short.
+//! Members that read very slowly, with a real relay whose logs are short.
 
 use std::time::Duration;
 
@@ -43,7 +43,7 @@ fn figure(outcome: &Outcome, name: &str) -> Result<f64> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn slow_readers_are_told_exactly_what_the_relay_says_they_lost() -> Result<()> {
+async fn slow_readers_learn_exactly_what_they_lost() -> Result<()> {
     let (outcome, lost) = run(false).await?;
     ensure!(outcome.faults.none() && outcome.count > 0, "{:?}", outcome.faults);
     ensure!(figure(&outcome, "slow_told")? == SLOW as f64, "{:?}", outcome.figures);
@@ -55,7 +55,7 @@ async fn slow_readers_are_told_exactly_what_the_relay_says_they_lost() -> Result
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn slow_readers_of_a_reliable_stream_are_closed_and_lose_nothing_before() -> Result<()> {
+async fn slow_readers_of_a_reliable_stream_close_without_loss() -> Result<()> {
     let (outcome, lost) = run(true).await?;
     ensure!(outcome.faults.none() && outcome.count > 0, "{:?}", outcome.faults);
     ensure!(figure(&outcome, "slow_closed")? == SLOW as f64, "{:?}", outcome.figures);

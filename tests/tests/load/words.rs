@@ -1,4 +1,4 @@
-//! `stagedoor bench`, as its users run it: the built binary, with small numbers.
+//! `stagedoor bench` as its users run it: the built binary, with small numbers.
 
 use std::process::{Command, Stdio};
 
@@ -15,7 +15,7 @@ fn bench(arguments: &str) -> Result<(i32, String, String)> {
     Ok((code, String::from_utf8(output.stdout)?, String::from_utf8(output.stderr)?))
 }
 
-/// The outcome of a run that must count.
+/// The result of a run that must count.
 fn outcome(arguments: &str) -> Result<Value> {
     let (code, out, err) = bench(&format!("{arguments} --json"))?;
     ensure!(code == 0, "{arguments}: {code} {err}");
@@ -27,7 +27,7 @@ fn outcome(arguments: &str) -> Result<Value> {
     Ok(outcome)
 }
 
-/// A figure of its own that a scenario tells.
+/// A figure that only this scenario reports.
 fn figure(outcome: &Value, name: &str) -> Result<f64> {
     let figures = outcome["figures"].as_array().context("figures")?;
     let found = figures.iter().find(|figure| figure[0] == name);
@@ -43,14 +43,14 @@ fn each_scenario_of_frames_or_logins_runs_without_a_fault() -> Result<()> {
             "2 rooms of 3, 128 B, all publish, 2 in flight each",
             "deliveries",
         ),
-        ("latency --subscribers 5 --rate 100", "100 a second to 5, 64 B", "deliveries"),
+        ("latency --subscribers 5 --rate 100", "100 per second to 5, 64 B", "deliveries"),
         ("join-storm --at-once 2 --rooms 3", "logins, 2 at once into 3 rooms", "logins"),
         (
             "slow-readers --subscribers 10 --slow-percent 20",
             "2 of 10 slow, 1024 B, 64 in flight",
             "deliveries",
         ),
-        ("churn --members 5 --at-once 2", "2 come, renew and go in a room of 5", "logins"),
+        ("churn --members 5 --at-once 2", "2 join, renew and leave in a room of 5", "logins"),
     ] {
         let outcome = outcome(&format!("{arguments} --seconds 0.3"))?;
         ensure!(outcome["scenario"] == scenario && outcome["unit"] == unit, "{outcome}");
@@ -64,7 +64,7 @@ fn each_scenario_of_frames_or_logins_runs_without_a_fault() -> Result<()> {
             Some("slow-readers") => ensure!(figure(&outcome, "slow")? == 2.0, "{outcome}"),
             Some("churn") => {
                 ensure!(figure(&outcome, "joins_per_s")? > 0.0, "{outcome}");
-                // Who was seated when the time was up had not renewed yet.
+                // A member seated when the time was up had not renewed yet.
                 let renewals = figure(&outcome, "renewals")?;
                 let logins = outcome["count"].as_f64().unwrap_or_default();
                 ensure!(renewals > 0.0 && renewals >= logins - 2.0, "{outcome}");
@@ -89,7 +89,7 @@ fn a_report_is_a_page_with_its_charts() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("page.html");
     let (code, out, err) = bench(&format!(
-        // A chart takes two looks of 100 ms each, also where others have the processor for a while.
+        // A chart needs two samples of 100 ms each, even on a busy machine.
         "latency --subscribers 5 --seconds 3 --report {}",
         file.to_str().context("a path")?
     ))?;
@@ -106,29 +106,32 @@ fn a_report_is_a_page_with_its_charts() -> Result<()> {
 }
 
 #[test]
-fn options_that_make_no_sense_are_usage_and_said_to_be_so() -> Result<()> {
+fn options_that_make_no_sense_are_usage_errors() -> Result<()> {
     for (arguments, said) in [
-        ("fanout --window 0", "a window is from 1 to"),
-        ("fanout --window 18446744073709551615", "a window is from 1 to"),
-        ("fanout --payload 19", "a payload has 20 bytes"),
-        ("fanout --payload 99999999999", "a payload has 20 bytes"),
+        ("fanout --window 0", "a window must be from 1 to"),
+        ("fanout --window 18446744073709551615", "a window must be from 1 to"),
+        ("fanout --payload 19", "a payload must have 20 bytes"),
+        ("fanout --payload 99999999999", "a payload must have 20 bytes"),
         ("fanout --subscribers 0", "from 1 to 1000000 members"),
         ("fanout --subscribers 18446744073709551615", "from 1 to 1000000 members"),
-        ("fanout --seconds 0", "--time is above 0"),
-        ("fanout --seconds NaN", "--time is above 0"),
-        ("fanout --seconds 3601", "--time is above 0"),
-        ("fanout --workers 0", "--workers is at least 1"),
-        ("latency --rate 0", "a rate is above 0"),
-        ("latency --rate inf", "a rate is above 0"),
+        ("fanout --seconds 0", "--time must be above 0"),
+        ("fanout --seconds NaN", "--time must be above 0"),
+        ("fanout --seconds 3601", "--time must be above 0"),
+        ("fanout --workers 0", "--workers must be at least 1"),
+        ("latency --rate 0", "a rate must be above 0"),
+        ("latency --rate inf", "a rate must be above 0"),
         ("rooms --members 1", "one room of two members"),
         ("rooms --rooms 18446744073709551615", "one room of two members"),
         ("join-storm --at-once 0", "from 1 to 20000 logins at once"),
         ("slow-readers --slow-percent 100", "--slow-percent"),
-        ("slow-readers --subscribers 5", "some are slow"),
-        ("slow-readers --trickle 0", "a trickle is above 0"),
+        ("slow-readers --subscribers 5", "both slow and fast"),
+        ("slow-readers --trickle 0", "the slow rate must be above 0"),
         ("idle --connections 0", "from 1 to 1000000 members"),
-        ("fanout --url ws://127.0.0.1:1/v1/connect", "--url goes with --app and --kid"),
-        ("fanout --url wss://127.0.0.1:1/v1/connect --app 1 --kid k", "--url begins with ws://"),
+        ("fanout --url ws://127.0.0.1:1/v1/connect", "--url needs --app and --kid"),
+        (
+            "fanout --url wss://127.0.0.1:1/v1/connect --app 1 --kid k",
+            "--url must begin with ws://",
+        ),
     ] {
         let (code, out, err) = bench(arguments)?;
         ensure!(
@@ -140,7 +143,7 @@ fn options_that_make_no_sense_are_usage_and_said_to_be_so() -> Result<()> {
 }
 
 #[test]
-fn a_server_that_is_not_there_is_unreachable() -> Result<()> {
+fn a_missing_server_is_unreachable() -> Result<()> {
     let secret = tempfile::NamedTempFile::new()?;
     std::fs::write(secret.path(), "A".repeat(43))?;
     let secret = secret.path().to_str().context("a path")?;

@@ -1,4 +1,4 @@
-//! What each operation must come to: the answer, and who is told what.
+//! The expected result of each operation: the answer, and who is sent what.
 
 use std::collections::BTreeMap;
 
@@ -16,11 +16,11 @@ use super::{
 pub(crate) enum Answer {
     /// The fields that count.
     Ok(Value),
-    /// Code and, where a grant refused, rule.
+    /// Code and, if a grant refused, rule.
     Refused(&'static str, Option<&'static str>),
 }
 
-/// What of the relay's answer is its own choice.
+/// The parts of the relay's answer that are its own choice.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Hint {
     /// A stream's number.
@@ -31,7 +31,7 @@ pub(crate) struct Hint {
 
 pub(crate) type Done = Result<Value, Answer>;
 
-/// What revokes the token that logged in once; no generation of an app's.
+/// The revocation of a used one-time token; no generation of an app's.
 const USED: u64 = u64::MAX;
 
 pub(crate) fn no(code: &'static str) -> Answer {
@@ -47,7 +47,7 @@ fn of_token(jti: &str, generation: u64) -> Revocation {
 }
 
 impl World {
-    /// Carries an operation out.
+    /// Executes an operation.
     pub(crate) fn carry_out(&mut self, op: &Op, hint: &Hint) -> Answer {
         let done = match op {
             Op::Login { client, token, names } => self.login(*client, token, names.as_ref()),
@@ -83,7 +83,7 @@ impl World {
         done.map_or_else(|refused| refused, Answer::Ok)
     }
 
-    /// What a token is refused with: also the rule that its narrowing breaks.
+    /// The refusal of a token, with the rule that its restriction violates.
     fn refused(&self, token: &Token, code: &'static str) -> Answer {
         let role = self.roles.get(&token.role);
         let rule = role.zip(token.grants.as_ref()).and_then(|(role, by)| role.beyond(by));
@@ -105,7 +105,7 @@ impl World {
 
     fn by_ticket(&mut self, client: usize, ticket: usize) -> Done {
         let token = self.tickets.get(ticket).cloned().flatten().ok_or(no("ticket_unknown"))?;
-        // That it was used is what the ticket is for.
+        // Its use is what the ticket stands for.
         let used = |entry: &Revocation| {
             entry.generation == USED && entry.target == Target::Jti(token.jti.clone())
         };
@@ -122,7 +122,7 @@ impl World {
         Ok(answer)
     }
 
-    /// Whoever stayed as long as its token allows has its seat for no moment more.
+    /// A member that stayed as long as its token allows loses its seat at once.
     fn close_over(&mut self, client: usize) {
         let now = self.now;
         let over = |seat: &Seat| seat.pass.stay_ends.is_some_and(|ends| ends <= now);
@@ -151,7 +151,7 @@ impl World {
         let ids = self.api_seat(room, user)?;
         self.regrant(room, ids[0], act, None).map_err(|_| no("role_refused"))?;
         for id in &ids[1..] {
-            // One that its own token holds back stays as it is.
+            // A seat whose own token rules it out stays as it is.
             let _ = self.regrant(room, *id, act, None);
         }
         Ok(json!({"seats": 1}))
@@ -175,7 +175,7 @@ impl World {
         self.put_all_out(room, ids, "kicked");
     }
 
-    /// A ticket is gone with a revocation of its token.
+    /// A revocation of its token also ends a ticket.
     pub(crate) fn forget_tickets(&mut self, jti: &str) {
         for ticket in &mut self.tickets {
             ticket.take_if(|token| token.jti == jti);
@@ -297,12 +297,12 @@ impl World {
             place.end(older.number, "replaced", out);
         }
         let told = format!("published {}", stream.words());
-        place.tell(out, |seat| seat.may_read(&stream).then(|| told.clone()));
+        place.broadcast(out, |seat| seat.may_read(&stream).then(|| told.clone()));
         place.streams.insert(stream.number, stream);
         let streams = place.streams.clone();
         for seat in &mut place.seats {
             for found in seat.attach(&streams, out) {
-                out.tell(seat.client, found);
+                out.send(seat.client, found);
             }
         }
         Ok(json!({}))
@@ -334,7 +334,7 @@ impl World {
             Some(stream) => {
                 stream.frames.push((key, payload.into()));
                 for seat in place.seats.iter().filter(|seat| seat.reads.contains(&number)) {
-                    self.out.tell(seat.client, format!("frame {number} {payload}"));
+                    self.out.send(seat.client, format!("frame {number} {payload}"));
                 }
             }
         }
@@ -414,7 +414,7 @@ impl World {
         } else {
             place.state.insert(key.into(), (value.clone(), version));
         }
-        place.tell(&mut self.out, |seat| {
+        place.broadcast(&mut self.out, |seat| {
             let by = if seat.grants.sees(&me.grants) { &me.user } else { "nobody" };
             Some(format!("state {key} {value} {version} by {by}"))
         });
@@ -442,7 +442,7 @@ impl World {
         }
     }
 
-    /// Who the guest is the relay chooses; what it may, and until when, it does not.
+    /// The relay chooses the guest's id, but not what the guest may do, and until when.
     fn invite(&mut self, me: &Seat, role: &str, ttl: i64, once: bool, hint: &Hint) -> Done {
         let rank = self.roles.get(role).ok_or(no("role_unknown"))?.rank;
         me.grants.invite(role, rank).map_err(denied("invite_denied"))?;
@@ -470,16 +470,16 @@ impl World {
     }
 }
 
-/// Passes a message on to whom it is for.
+/// Delivers a message to its recipients.
 fn pass_on(place: &Room, to: &To, words: &str, out: &mut super::world::Out) {
     match to {
-        To::Room => place.tell(out, |_| Some(words.into())),
+        To::Room => place.broadcast(out, |_| Some(words.into())),
         To::Role(role) => {
-            place.tell(out, |seat| (seat.grants.role == *role).then(|| words.into()));
+            place.broadcast(out, |seat| (seat.grants.role == *role).then(|| words.into()));
         }
         To::User(user) => {
             for seat in place.seats.iter().filter(|seat| seat.user == *user) {
-                out.tell(seat.client, words.into());
+                out.send(seat.client, words.into());
             }
         }
     }

@@ -1,5 +1,4 @@
-//! A connection of the oracle: what it hears, in the words of the model, and whom it sees by what it was
-//! told.
+//! A connection of the oracle: what it receives, in the model's terms, and whom it sees according to that.
 
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
@@ -16,13 +15,13 @@ pub(crate) struct Client {
     socket: Member,
     next_id: u64,
     base: u64,
-    /// What was heard and is not accounted for.
+    /// What was received and is not accounted for.
     pub(crate) heard: Vec<String>,
-    /// Whom it sees, by what it was told.
+    /// Whom it sees, according to what it received.
     pub(crate) sees: BTreeMap<String, String>,
-    /// Whom it was told something of before it was told of them, with what.
+    /// Users that were named before they were announced, with the message.
     pub(crate) strangers: Vec<(String, String)>,
-    /// The answer to its login, while that is not whole.
+    /// The answer to its login, while it is incomplete.
     listing: Option<Value>,
     pub(crate) closed: Option<Closed>,
 }
@@ -37,7 +36,7 @@ pub(crate) fn text(value: &Value, field: &str) -> String {
     value[field].as_str().unwrap_or("nobody").into()
 }
 
-/// A stream as the wire tells of it.
+/// A stream as on the wire.
 pub(crate) fn stream(value: &Value) -> String {
     let words = ["name", "user", "role", "kind"].map(|field| text(value, field));
     format!("{} {}", value["stream"], words.join(" "))
@@ -51,7 +50,7 @@ pub(crate) fn asked(value: &Value) -> String {
     format!("asked {} {}", text(value, "user"), value["wants"].as_str().unwrap_or("admission"))
 }
 
-/// Effective grants as told: every field must be there.
+/// Effective grants as received: every field must be present.
 pub(crate) fn grants(value: &Value) -> Result<String> {
     let grants: Grants = serde_json::from_value(value.clone()).context("grants")?;
     let told = serde_json::to_value(&grants)?;
@@ -70,7 +69,7 @@ impl Client {
     }
 
     async fn say(&mut self, message: Message) {
-        // Whoever is closed hears so instead of an answer.
+        // A client that is closed hears that instead of an answer.
         let _ = self.socket.say(message).await;
     }
 
@@ -90,7 +89,7 @@ impl Client {
         self.say(Message::binary(bytes)).await;
     }
 
-    /// The answer to a request; `None` when the connection is closed before.
+    /// The answer to a request; `None` if the connection closes before.
     pub(crate) async fn answer(&mut self, id: u64) -> Result<Option<Value>> {
         loop {
             match self.hear().await? {
@@ -107,7 +106,7 @@ impl Client {
         self.answer(id).await
     }
 
-    /// Logs in; the answer, with what follows of long lists unless it is closed before.
+    /// Logs in; returns the answer with the rest of long lists, unless the connection closes before.
     pub(crate) async fn log_in(&mut self, login: Value) -> Result<Option<Value>> {
         let Some(mut answer) = self.ask(login).await? else { return Ok(None) };
         let ok = &answer["ok"];
@@ -130,7 +129,7 @@ impl Client {
         Ok(Some(answer))
     }
 
-    /// Whom it sees, with the count: all pages of it.
+    /// Whom it sees, with the count: all pages.
     pub(crate) async fn members(&mut self) -> Result<Option<Value>> {
         self.members_after(Value::Null).await
     }
@@ -152,13 +151,13 @@ impl Client {
         }
     }
 
-    /// Everything due is heard when this is done: what the first answer overtook comes before the second.
+    /// Everything due has been received when this returns: whatever the first answer overtook precedes the second.
     pub(crate) async fn fence(&mut self) -> Result<Option<Value>> {
         self.members().await?;
         self.members().await
     }
 
-    /// Hears for so long; whether anything came.
+    /// Receives for this long; returns whether anything arrived.
     pub(crate) async fn hear_within(&mut self, patience: Duration) -> Result<bool> {
         match tokio::time::timeout(patience, self.hear()).await {
             Err(_) => Ok(false),
@@ -169,7 +168,7 @@ impl Client {
         }
     }
 
-    /// Hears one thing; an answer is given back.
+    /// Receives one thing; returns it if it is an answer.
     async fn hear(&mut self) -> Result<Option<Value>> {
         match self.socket.hear().await? {
             None => self.closed = Some(self.socket.closed().await?),
@@ -193,7 +192,7 @@ impl Client {
         Ok(None)
     }
 
-    /// Takes notice of whom a message names.
+    /// Notes whom a message names.
     fn meet(&mut self, said: &Value) {
         let streams = said["streams"].as_array().into_iter().flatten();
         let named = streams.map(|stream| &stream["user"]);
@@ -242,7 +241,7 @@ impl Client {
                 return Ok(());
             }
             "role_changed" => {
-                // Of one whom it does not see this makes a difference that is found.
+                // If it does not see the user, this causes a difference that is found.
                 self.sees.insert(word("user"), word("role"));
                 return Ok(());
             }

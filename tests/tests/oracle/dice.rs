@@ -1,4 +1,4 @@
-//! Chance, by a seed alone.
+//! Chance, from a seed alone.
 
 use super::law::Texts;
 

@@ -1,4 +1,4 @@
-//! Operations are drawn: by a seed, with an eye on the model so that most of them mean something.
+//! Draws operations from a seed, guided by the model so that most of them are meaningful.
 
 mod roles;
 
@@ -26,13 +26,13 @@ const DELIVERIES: [&str; 3] = ["reliable", "latest", "media"];
 #[derive(Debug)]
 pub(crate) struct Gen {
     pub(crate) dice: Dice,
-    /// Ends that are taken: no two things are due at one time.
+    /// Expiry times in use: no two things are due at the same time.
     ends: BTreeSet<i64>,
     tokens: Vec<Token>,
     drawn: u64,
     ahead: Vec<Op>,
-    /// Whether users may have several seats. Then nobody waits: for which of its seats a user asks nobody
-    /// could say.
+    /// Whether users may have several seats. Then nobody waits, because it is unspecified for which of its seats a user
+    /// asks.
     several: bool,
 }
 
@@ -49,7 +49,7 @@ impl Gen {
         self.drawn
     }
 
-    /// A time in the middle of two steps that nothing else has.
+    /// An unused time in the middle between two steps.
     fn end(&mut self, now: i64, steps_max: usize) -> i64 {
         loop {
             let end = now + STEP_S * self.dice.below(steps_max) as i64 + STEP_S / 2;
@@ -59,7 +59,7 @@ impl Gen {
         }
     }
 
-    /// A token for a user, mostly a good one.
+    /// A token for a user, mostly a valid one.
     fn token(&mut self, world: &World, room: &str, user: &str) -> Token {
         let role = match self.dice.below(40) {
             0 => "zz".into(),
@@ -135,7 +135,7 @@ impl Gen {
         }
         let room = self.dice.text(&ROOMS);
         let mut user = self.dice.text(&USERS);
-        // At most one user of a room has several seats: in which order those of two are acted on is left open.
+        // At most one user of a room has several seats, because the order of acts on several such users is unspecified.
         let twice = world.rooms.get(&room).and_then(Room::sits_twice);
         if self.several
             && let Some(twice) = twice
@@ -160,7 +160,7 @@ impl Gen {
         }
     }
 
-    /// A user of the client's room, more often than not.
+    /// A user of the client's room, usually.
     fn user(&mut self, world: &World, client: usize) -> String {
         let there = world.sits(client).map(|(room, _)| &world.rooms[&room].seats);
         match there {
@@ -188,7 +188,7 @@ impl Gen {
         Op::Moderate { client, verb, user, role, kinds, for_s }
     }
 
-    /// A list of users to let in, or all, by a member or by the backend.
+    /// A list of users to admit, or all, by a member or by the backend.
     fn admit(&mut self, client: Option<usize>) -> Op {
         let users = self.dice.percent(60).then(|| self.dice.some(&USERS, 50));
         Op::Admit { client, room: self.dice.text(&ROOMS), users }
@@ -283,7 +283,7 @@ impl Gen {
         }
     }
 
-    /// No two members have something due at one step of the clock: whose comes first nobody could say.
+    /// No two members have something due at the same step of the clock, because their order is unspecified.
     fn spread(&mut self, world: &World, op: Op) -> Op {
         if matches!(op, Op::Clock)
             && let [_, client, ..] = world.due_next()[..]

@@ -1,5 +1,4 @@
-//! One episode: an app of its own on a real relay, real sockets, and the model beside them. After each
-//! operation both must be of one mind.
+//! One episode: an app on a real relay, real sockets, and the model beside them. After each operation both must agree.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -24,11 +23,11 @@ use super::{
     world::{Out, World},
 };
 
-/// How long a client listens for what is still to come before it asks whether anything is.
+/// How long a client waits for what is still to arrive before it asks whether anything is.
 const LISTEN: Duration = Duration::from_millis(500);
-/// How often it listens for what the clock does, which comes when it comes.
+/// How often it waits for effects of the clock, which arrive at their own time.
 const LISTENS: usize = 20;
-/// Operations between two looks at everybody.
+/// Operations between two checks of everybody.
 const LOOK_EVERY: usize = 16;
 
 /// An episode.
@@ -38,7 +37,7 @@ pub(crate) struct Episode<'a> {
     pub(crate) keys: [Key; 3],
     /// The relay's time at the beginning, Unix seconds.
     pub(crate) base: u64,
-    /// How far this stage's clock was put forward.
+    /// How far this stage's clock was moved forward.
     pub(crate) ahead: &'a mut Duration,
     pub(crate) world: World,
     pub(crate) clients: [Option<Client>; CLIENTS],
@@ -46,7 +45,7 @@ pub(crate) struct Episode<'a> {
     pub(crate) invitations: Vec<String>,
     pub(crate) done: usize,
     pub(crate) look_every: usize,
-    /// Whether joins and leaves are told in batches, a while after they happen.
+    /// Whether joins and leaves are announced in batches, a while after they happen.
     pub(crate) batched: bool,
     /// Whom each client saw before the operation.
     saw: [BTreeMap<String, String>; CLIENTS],
@@ -82,15 +81,14 @@ impl<'a> Episode<'a> {
         })
     }
 
-    /// Looks at everybody after each operation; not where that would wait for each batch.
+    /// Checks everybody after each operation, unless that would wait for each batch.
     pub(crate) fn look_always(&mut self) {
         if !self.batched {
             self.look_every = 1;
         }
     }
 
-    /// Carries one operation out on both sides; an error says how they differ. `false`: it means nothing
-    /// here.
+    /// Executes one operation on both sides; an error says how they differ. `false`: it is meaningless here.
     pub(crate) async fn carry_out(&mut self, op: &Op) -> Result<bool> {
         if !self.means_something(op) {
             return Ok(false);
@@ -136,13 +134,13 @@ impl<'a> Episode<'a> {
         }
     }
 
-    /// Whether a client has a seat, and its user no other: such a one is seen to be gone.
+    /// Whether a client has its user's only seat, so that its absence is visible.
     fn sits_once(&self, client: usize) -> bool {
         let seat = self.world.sits(client).zip(self.world.seat_of(client));
         seat.is_some_and(|((room, _), seat)| self.world.rooms[&room].ids_of(&seat.user).len() == 1)
     }
 
-    /// Does it to the relay. The answer: `None` where a connection was closed instead.
+    /// Executes it on the relay. Returns the answer, or `None` if a connection was closed instead.
     async fn perform(&mut self, op: &Op) -> Result<(Option<Value>, Hint)> {
         let mut hint = Hint::default();
         let answer = match op {
@@ -167,18 +165,18 @@ impl<'a> Episode<'a> {
             Op::Frame { client, stream, key, payload } => {
                 let client = self.client(*client)?;
                 client.frame(*stream, *key, payload).await;
-                // What comes after is done after.
+                // What follows is done after it.
                 client.ask(json!({"op": "members"})).await?.map(|_| json!({"ok": {}}))
             }
             Op::Clock => {
-                // The time that the test took does not count.
+                // The test's own time does not count.
                 let to = self.base + (self.world.now + STEP_S) as u64;
                 let now = now_s() + self.ahead.as_secs();
                 ensure!(to > now + 60, "the operations of one step of the clock took too long");
                 let by = Duration::from_secs(to - now);
                 *self.ahead += by;
                 self.stage.running.relay.put_clock_forward(by);
-                // For whom the hour has come is done with when it is answered, told of it or not.
+                // A member whose time has come is done with when it is answered, notified or not.
                 for client in self.world.due_next() {
                     self.client(client)?.fence().await?;
                 }
@@ -248,7 +246,7 @@ impl<'a> Episode<'a> {
         Ok(())
     }
 
-    /// A field of an answer in the words of the model.
+    /// A field of an answer in the model's terms.
     fn told(&self, op: &Op, field: &str, ok: &Value) -> Result<Value> {
         let list = |of: fn(&Value) -> String| -> Value {
             ok[field].as_array().into_iter().flatten().map(of).collect()
@@ -275,7 +273,7 @@ impl<'a> Episode<'a> {
         })
     }
 
-    /// Everybody is told what is due, and is closed that is to be closed.
+    /// Everybody is sent what is due, and closed if that is due.
     async fn settle(&mut self, op: &Op, mut out: Out, loose: &BTreeSet<u32>) -> Result<()> {
         let refused = op
             .newcomer()
@@ -314,7 +312,7 @@ impl<'a> Episode<'a> {
         Ok(())
     }
 
-    /// A client hears what is due and nothing else, and sees whom it is to see.
+    /// A client receives what is due and nothing else, and sees whom it should see.
     async fn hears(
         &mut self,
         at: usize,
@@ -342,8 +340,8 @@ impl<'a> Episode<'a> {
             if let Some(closed) = &client.closed {
                 bail!("closed with {closed:?}, was due {due:?}");
             }
-            // `spec/wire.md` §Events: nobody is named before it was told of. Whom a member sees by grants of
-            // its own that changed it learns by `members`.
+            // `spec/wire.md` §Events: nobody is named before being announced. Whom a member sees after a change of its
+            // own grants it learns from `members`.
             for (user, told) in std::mem::take(&mut client.strangers) {
                 let sees = self.saw[at].contains_key(&user) && sees.contains_key(&user);
                 ensure!(
@@ -374,7 +372,7 @@ impl<'a> Episode<'a> {
         Ok(())
     }
 
-    /// Looks whether everybody heard no more than was due, and sees whom it is to see.
+    /// Checks that everybody received no more than was due, and sees whom it should see.
     async fn look(&mut self, loose: &BTreeSet<u32>) -> Result<()> {
         for at in 0..CLIENTS {
             let Some((room, id)) = self.world.sits(at) else { continue };
@@ -383,7 +381,7 @@ impl<'a> Episode<'a> {
             let count = room.count();
             let client = self.clients[at].as_mut().context("a client")?;
             let page = client.fence().await?;
-            // In batches it is told a little later.
+            // In batches it is announced a little later.
             while self.batched && client.sees != sees && client.hear_within(PATIENCE / 2).await? {}
             let page = page.with_context(|| {
                 format!("client {at}: {:?} {:?}", client.closed, self.world.seat_of(at))

@@ -1,5 +1,5 @@
-//! `spec/roles.md` once more, in the fewest lines that say it: patterns, grants, narrowing, actions. Of the
-//! oracle, the first of the model's files. Uses nothing of the product.
+//! `spec/roles.md` again, in the fewest lines that express it: patterns, grants, narrowing, actions. The first file of
+//! the oracle's model. Uses nothing of the product.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -58,7 +58,7 @@ pub(crate) struct Presence {
     pub(crate) seen_by: Texts,
 }
 
-/// §Patterns: whether one pattern stands for a name.
+/// §Patterns: whether a pattern matches a name.
 pub(crate) fn stands_for(pattern: &str, name: &str) -> bool {
     match pattern.strip_suffix('*') {
         Some(prefix) => name.starts_with(prefix),
@@ -71,7 +71,7 @@ pub(crate) fn matches(patterns: &Texts, name: &str) -> bool {
     patterns.iter().any(|pattern| stands_for(pattern, name))
 }
 
-/// Whether all that `inner` matches is matched by one of `outer`.
+/// Whether everything that `inner` matches is matched by one of `outer`.
 fn within(inner: &str, outer: &Texts) -> bool {
     match inner.strip_suffix('*') {
         Some(prefix) => outer.iter().any(|outer| {
@@ -81,7 +81,7 @@ fn within(inner: &str, outer: &Texts) -> bool {
     }
 }
 
-/// Whether any name is matched by both.
+/// Whether both match some name.
 fn overlap(one: &str, other: &str) -> bool {
     match (one.strip_suffix('*'), other.strip_suffix('*')) {
         (Some(one), Some(other)) => one.starts_with(other) || other.starts_with(one),
@@ -89,7 +89,7 @@ fn overlap(one: &str, other: &str) -> bool {
     }
 }
 
-/// What §Narrowing orders second logins by.
+/// The order of second logins in §Narrowing.
 pub(crate) fn width(second_login: &Value) -> u64 {
     match second_login.as_str() {
         Some("reject") => 0,
@@ -103,7 +103,7 @@ fn texts(value: &Value) -> Texts {
 }
 
 impl Grants {
-    /// §Narrowing: the first rule, in the template's order, by which it goes beyond the role.
+    /// §Narrowing: the first rule, in the template's order, by which it exceeds the role.
     pub(crate) fn beyond(&self, by: &Value) -> Option<&'static str> {
         let list = |mine: &Texts, given: &Value| texts(given).iter().any(|one| !within(one, mine));
         let cap = |name: &str| {
@@ -141,7 +141,7 @@ impl Grants {
         .find_map(|(beyond, rule)| beyond.then_some(rule))
     }
 
-    /// §Narrowing; `None` where it goes beyond the role.
+    /// §Narrowing; `None` if it exceeds the role.
     pub(crate) fn narrowed(&self, by: &Value) -> Option<Self> {
         if self.beyond(by).is_some() {
             return None;
@@ -183,7 +183,7 @@ impl Grants {
         Some(out)
     }
 
-    /// Role and rank, and nothing that lets it do anything: who waits.
+    /// Role and rank with no permissions: a waiting member.
     pub(crate) fn waiting(&self) -> Self {
         Self {
             role: self.role.clone(),
@@ -211,7 +211,7 @@ impl Grants {
         ])
     }
 
-    /// Whether any stream to come could be subscribed to by a pattern.
+    /// Whether a future stream could be subscribed to with a pattern.
     pub(crate) fn could_subscribe(&self, pattern: &str) -> Result<(), &'static str> {
         rules(&[
             (
@@ -226,7 +226,7 @@ impl Grants {
         rules(&[(self.moderate.contains(verb), "moderate"), (target_rank < self.rank, "rank")])
     }
 
-    /// Whether it may give a member of rank `from` a role of rank `to`.
+    /// Whether it may change a member's role from rank `from` to rank `to`.
     pub(crate) fn give(&self, verb: &str, from: u16, to: u16) -> Result<(), &'static str> {
         self.moderate(verb, from)?;
         let direction = if verb == "promote" { to >= from } else { to <= from };

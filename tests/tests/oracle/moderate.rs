@@ -1,4 +1,4 @@
-//! What acts of moderation must come to.
+//! The expected results of acts of moderation.
 
 use serde_json::json;
 
@@ -86,13 +86,13 @@ impl World {
         self.regrant(room, target.id, &act, Some(me))
             .map_err(|code| no(if code == "role_full" { code } else { "role_unknown" }))?;
         for id in ids.into_iter().filter(|id| *id != target.id) {
-            // One that its own token holds back stays as it is.
+            // A seat whose own token rules it out stays as it is.
             let _ = self.regrant(room, id, &act, Some(me));
         }
         Ok(json!({}))
     }
 
-    /// Lets those in who wait, of a list or all, as far as one may: the backend all of them.
+    /// Admits waiting members, of a list or all, as far as the actor may: the backend admits all of them.
     pub(crate) fn admit(&mut self, room: &str, me: Option<&Seat>, users: Option<&Texts>) -> Done {
         let place = self.rooms.get(room).ok_or(no("room_unknown"))?;
         if me.is_some_and(|me| !me.grants.moderate.contains("admit")) {
@@ -105,7 +105,7 @@ impl World {
         let waiting: Vec<u64> = waiting.map(|seat| seat.id).collect();
         let of_all = waiting.len();
         let admitted = waiting.into_iter().filter(|id| {
-            // Others of the user's seats there are none: of users who have several, nobody waits.
+            // The user has no other seats: users with several seats never wait.
             self.regrant(room, *id, &Act::Admit, me).is_ok()
         });
         let admitted = admitted.count();

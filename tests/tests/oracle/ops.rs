@@ -10,7 +10,7 @@ use super::{
 /// Connections of one episode.
 pub(crate) const CLIENTS: usize = 8;
 
-/// To whom a message goes.
+/// A message's recipients.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum To {
     Room,
@@ -18,16 +18,16 @@ pub(crate) enum To {
     User(String),
 }
 
-/// One operation. A client is a connection by its number.
+/// An operation. A client is a connection's number.
 #[derive(Clone, Debug)]
 pub(crate) enum Op {
-    /// With a room and a user that the login names, where it names them.
+    /// With a room and a user, if the login names them.
     Login {
         client: usize,
         token: Token,
         names: Option<(String, String)>,
     },
-    /// With the token of an invitation, by its number.
+    /// With the token of this invitation.
     Guest {
         client: usize,
         invitation: usize,
@@ -104,11 +104,11 @@ pub(crate) enum Op {
         kinds: Option<Texts>,
         for_s: Option<i64>,
     },
-    /// Many are let in: of a room by the app's backend, where no client asks.
+    /// Admits many: in a room by the app's backend, if no client asks.
     Admit {
         client: Option<usize>,
         room: String,
-        /// All who wait unless given.
+        /// Everybody who waits, if `None`.
         users: Option<Texts>,
     },
     Roles {
@@ -148,7 +148,7 @@ pub(crate) enum Op {
 }
 
 impl Op {
-    /// The member that asks, where one does.
+    /// The member that asks, if one does.
     pub(crate) fn client(&self) -> Option<usize> {
         match self {
             Self::Leave { client }
@@ -170,7 +170,7 @@ impl Op {
         }
     }
 
-    /// The connection that logs in, where one does.
+    /// The connection that logs in, if one does.
     pub(crate) fn newcomer(&self) -> Option<usize> {
         match self {
             Self::Login { client, .. }

@@ -1,5 +1,5 @@
-//! How a seat's grants become others, who comes in, and what time and revocations do: `spec/wire.md` §In the
-//! seat, `spec/token.md` §The stay.
+//! How a seat's grants change, who enters, and what time and revocations do: `spec/wire.md` §In the seat,
+//! `spec/token.md` §The stay.
 
 use serde_json::{Value, json};
 
@@ -10,17 +10,17 @@ use super::{
     },
 };
 
-/// How long a step of the clock is. Ends lie in the middle between two steps, so that the seconds which the
-/// test itself takes never matter.
+/// The length of a clock step. Expiry times are in the middle between two steps, so that the seconds which the test
+/// itself takes never matter.
 pub(crate) const STEP_S: i64 = 100;
 
-/// A time without what the test itself took, which is within half a step. What an invited guest has by the
-/// relay's time has it in it, and so has what is taken from that.
+/// A time without the test's own duration, which is within half a step. An invited guest's times, set by the relay,
+/// include it, and so does whatever is derived from them.
 pub(crate) fn middle_of_step(s: i64) -> i64 {
     s - s.rem_euclid(STEP_S) + STEP_S / 2
 }
 
-/// What is done to a seat.
+/// A change of a seat.
 #[derive(Clone, Debug)]
 pub(crate) enum Act {
     Give(String),
@@ -34,7 +34,7 @@ pub(crate) enum Act {
     Roles,
 }
 
-/// What a member is told of its grants, in words.
+/// What a member is told about its grants.
 pub(crate) fn grants_words(grants: &Grants) -> String {
     format!("{grants:?}")
 }
@@ -80,7 +80,7 @@ impl Act {
     }
 }
 
-/// A token by which the backend decided anew ends a given role.
+/// A token with a newer decision of the backend ends a set role.
 fn meet(standing: &mut Standing, token: &Token) {
     let anew = |(_, over, at): &(String, String, i64)| *over != token.role && token.iat >= *at;
     if standing.given.as_ref().is_some_and(anew) {
@@ -89,7 +89,7 @@ fn meet(standing: &mut Standing, token: &Token) {
 }
 
 impl World {
-    /// Does something to a seat; whether its grants are others then.
+    /// Changes a seat; returns whether its grants changed.
     pub(crate) fn regrant(
         &mut self,
         room: &str,
@@ -120,7 +120,7 @@ impl World {
                 let by = by.filter(|by| new.grants.sees(&by.grants));
                 let by = by.map_or("nobody", |by| &by.user);
                 let words = grants_words(&new.grants);
-                out.tell(new.client, format!("grants_changed {why} by {by}: {words}"));
+                out.send(new.client, format!("grants_changed {why} by {by}: {words}"));
             }
             out.regranted.insert(new.client);
             end_denied(place, &new, out);
@@ -130,12 +130,12 @@ impl World {
             settle_asks(place, &old, &new, out);
         }
         if old.waiting && !new.waiting {
-            tell_found(place, &new, out);
+            send_found(place, &new, out);
         }
         Ok(changed)
     }
 
-    /// Gives a token its seat. The answer, or the code of the refusal.
+    /// Gives a token its seat. Returns the answer, or the code of the refusal.
     pub(crate) fn enter(&mut self, client: usize, token: &Token) -> Result<Value, &'static str> {
         let mut standing = self.standing(&token.room, &token.user);
         meet(&mut standing, token);
@@ -200,7 +200,7 @@ impl World {
         Ok(answer)
     }
 
-    /// Puts a seat out.
+    /// Evicts a seat.
     pub(crate) fn put_out(&mut self, room: &str, id: u64, close: &'static str) {
         if let Some(place) = self.rooms.get_mut(room) {
             place.remove(id, Some(close), &mut self.out);
@@ -208,7 +208,7 @@ impl World {
         }
     }
 
-    /// A room goes with its last member.
+    /// A room ends with its last member.
     pub(crate) fn forget_if_empty(&mut self, room: &str) {
         if self.rooms.get(room).is_some_and(|room| room.seats.is_empty()) {
             self.rooms.remove(room);
@@ -223,7 +223,7 @@ impl World {
             .collect()
     }
 
-    /// A revocation acts on live seats; how many.
+    /// A revocation acts on live seats; returns how many.
     pub(crate) fn revoke(&mut self, entry: &Revocation, margin: i64, then: &Then) -> usize {
         self.revocations.push(entry.clone());
         if let Target::Jti(jti) = &entry.target {
@@ -240,7 +240,7 @@ impl World {
                 _ if entry.ban => None,
                 _ if margin > 0 => {
                     let client = seat.client;
-                    self.out.tell(client, "token_revoked".into());
+                    self.out.send(client, "token_revoked".into());
                     Some(Act::Margin(self.now + margin, then.clone()))
                 }
                 Then::Demote(role) => Some(Act::Revoked(role.clone())),
@@ -254,7 +254,7 @@ impl World {
         seats
     }
 
-    /// The roles are others and act on live seats; how many have other grants.
+    /// The roles changed and act on live seats; returns how many got other grants.
     pub(crate) fn reapply(&mut self) -> usize {
         let mut seats = 0;
         for (room, id) in self.everybody() {
@@ -269,7 +269,7 @@ impl World {
         seats
     }
 
-    /// Clients for whom something is due by the clock at its next step.
+    /// Clients with something due at the clock's next step.
     pub(crate) fn due_next(&self) -> Vec<usize> {
         let (from, to) = (self.now, self.now + STEP_S);
         let seats = self.rooms.values().flat_map(|room| &room.seats);
@@ -289,7 +289,7 @@ impl World {
         }
     }
 
-    /// What the clock does to a seat, the gravest first.
+    /// What the clock does to a seat, the most severe first.
     fn hour(&mut self, room: &str, id: u64) {
         let Some(seat) = self.rooms.get(room).and_then(|room| room.seat(id)).cloned() else {
             return;
@@ -308,7 +308,7 @@ impl World {
                 }
             };
             if !demoted {
-                // A role that is gone since, or full, is none to go on with.
+                // A role that no longer exists, or is full, cannot be used.
                 let reason = if *then == Then::Close { "token_revoked" } else { "token_expired" };
                 return self.put_out(room, id, reason);
             }
@@ -326,7 +326,7 @@ impl World {
                 }
                 AtExp::Grace(s) if first => {
                     let until = pass.token.exp + s;
-                    self.out.tell(seat.client, format!("token_expired {until}"));
+                    self.out.send(seat.client, format!("token_expired {until}"));
                 }
                 AtExp::Grace(_) => {}
                 AtExp::Demote(_) => lapses |= first,
@@ -351,7 +351,7 @@ fn ends(seat: &Seat) -> Vec<i64> {
     ends
 }
 
-/// What who comes finds.
+/// What a new member finds.
 fn found(place: &Room, seat: &Seat) -> Value {
     let streams = place.streams.values().filter(|stream| seat.may_read(stream));
     let mut asks: Vec<String> = Vec::new();
@@ -377,18 +377,18 @@ fn found(place: &Room, seat: &Seat) -> Value {
     })
 }
 
-/// Who waited and does so no longer is told what it would have found.
-fn tell_found(place: &Room, new: &Seat, out: &mut super::world::Out) {
+/// A member that no longer waits is sent what it would have found.
+fn send_found(place: &Room, new: &Seat, out: &mut super::world::Out) {
     for stream in place.streams.values().filter(|stream| new.may_read(stream)) {
-        out.tell(new.client, format!("published {}", stream.words()));
+        out.send(new.client, format!("published {}", stream.words()));
     }
     for (key, (value, version)) in &place.state {
-        out.tell(new.client, format!("state {key} {value} {version} by nobody"));
+        out.send(new.client, format!("state {key} {value} {version} by nobody"));
     }
-    out.tell(new.client, "listed".into());
+    out.send(new.client, "listed".into());
 }
 
-/// Streams of a member that it may not publish any more end; of too many, the newest.
+/// Streams that a member may no longer publish end; if there are too many, the newest.
 fn end_denied(place: &mut Room, new: &Seat, out: &mut super::world::Out) {
     let mut kept = 0;
     let mut lost = Vec::new();
@@ -401,7 +401,7 @@ fn end_denied(place: &mut Room, new: &Seat, out: &mut super::world::Out) {
     lost.into_iter().for_each(|number| place.end(number, "denied", out));
 }
 
-/// A member stops reading what it may not, and begins to read what it wants and may.
+/// A member stops reading what it may not read, and begins to read what it wants and may.
 fn reattach(place: &mut Room, id: u64, out: &mut super::world::Out) {
     let streams = place.streams.clone();
     let Some(seat) = place.seat_mut(id) else { return };
@@ -411,15 +411,15 @@ fn reattach(place: &mut Room, id: u64, out: &mut super::world::Out) {
         if !seat.may_read(stream) {
             seat.reads.remove(&number);
             let (name, seq) = (&stream.name, stream.frames.len());
-            out.tell(seat.client, format!("ended {number} {name} denied {seq}"));
+            out.send(seat.client, format!("ended {number} {name} denied {seq}"));
         }
     }
     for found in seat.attach(&streams, out) {
-        out.tell(seat.client, found);
+        out.send(seat.client, found);
     }
 }
 
-/// What a member asked for may be given now, and it may decide what others ask for.
+/// A member's request may now be granted, and it may decide others' requests.
 fn settle_asks(place: &mut Room, old: &Seat, new: &Seat, out: &mut super::world::Out) {
     let given = place.asks.get(&new.user).is_some_and(|wants| match wants {
         Some((role, _)) => *role == new.grants.role,
@@ -435,7 +435,7 @@ fn settle_asks(place: &mut Room, old: &Seat, new: &Seat, out: &mut super::world:
         let Some(asker) = place.face(user) else { continue };
         let decides = |grants: &Grants| Room::decides(grants, &asker.grants, wants.as_ref());
         if decides(&new.grants) && !decides(&old.grants) {
-            out.tell(new.client, asked(user, wants.as_ref()));
+            out.send(new.client, asked(user, wants.as_ref()));
         }
     }
 }

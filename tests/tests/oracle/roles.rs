@@ -1,4 +1,4 @@
-//! Roles are drawn, and what narrows them.
+//! Draws roles, and restrictions of them.
 
 use serde_json::{Value, json};
 
@@ -41,7 +41,7 @@ impl Gen {
 
     pub(crate) fn roles(&mut self) -> (Vec<Grants>, Option<Value>) {
         let mut roles: Vec<Grants> = ROLES.iter().map(|name| self.role(name)).collect();
-        // One that is above all, so that something happens.
+        // One that is above all others, so that something happens.
         roles[0].rank = 50;
         roles[0].moderate = VERBS.iter().map(|verb| (*verb).into()).collect();
         if self.dice.percent(15) {
@@ -52,7 +52,7 @@ impl Gen {
         (roles, app)
     }
 
-    /// A narrowing, mostly one that lies within the role.
+    /// A restriction, usually within the role.
     pub(super) fn narrowing(&mut self, role: &Grants) -> Value {
         let dice = &mut self.dice;
         let mut out = json!({});

@@ -1,4 +1,4 @@
-//! What operations are on the wire and on the bus.
+//! Operations on the wire and on the bus.
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
@@ -20,7 +20,12 @@ impl Episode<'_> {
 
     pub(crate) fn mint(&self, token: &Token) -> Result<String> {
         let role = token.role.parse().context("a role's name")?;
-        let mut claims = Claims::new(self.app, &token.room, &token.user, role, &token.jti, 0, 1);
+        let mut claims = Claims::builder(self.app, role)
+            .room(&token.room)
+            .user(&token.user)
+            .jti(&token.jti)
+            .lifetime(0, 1)
+            .build();
         claims.grants = token.grants.clone().map(serde_json::from_value).transpose()?;
         (claims.iat, claims.nbf) = (self.at(token.iat), self.at(token.iat));
         claims.exp = self.at(token.exp);
@@ -43,7 +48,7 @@ impl Episode<'_> {
         Ok(mint(&claims, &self.keys[token.key])?)
     }
 
-    /// Breaks a connection off, and waits until the relay has noticed.
+    /// Breaks a connection, and waits until the relay has noticed.
     pub(crate) async fn break_off(&mut self, at: usize) -> Result<()> {
         let user = self.world.seat_of(at).context("a seat")?.user.clone();
         let (room, _) = self.world.sits(at).context("a seat")?;
@@ -100,7 +105,7 @@ impl Episode<'_> {
         })
     }
 
-    /// What the app's backend asks for; answered in the words of the wire.
+    /// A request of the app's backend, answered in the wire's terms.
     pub(crate) async fn command(&mut self, op: &Op) -> Result<Value> {
         let (app, bus) = (self.app, &self.stage.running.bus);
         let command = match op {
@@ -195,7 +200,7 @@ fn to_json(to: &To) -> Value {
     }
 }
 
-/// A request with one more field, where it has one.
+/// A request with one more field, if it has one.
 pub(crate) fn with(mut request: Value, field: &str, value: Option<impl serde::Serialize>) -> Value {
     if let Some(value) = value {
         request[field] = json!(value);

@@ -1,5 +1,5 @@
-//! What the relay is to know, as plain data: the app, its rooms, their seats and streams, and what is due to
-//! whom. Times are seconds from the episode's beginning.
+//! What the relay should know, as plain data: the app, its rooms, their seats and streams, and what is due to whom.
+//! Times are seconds from the episode's beginning.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::law::{Grants, Texts, matches};
 
-/// What a token says.
+/// A token's claims.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Token {
     /// 0 and 1 are the app's; others are not.
@@ -60,17 +60,17 @@ pub(crate) enum Then {
     Demote(String),
 }
 
-/// What a user was given in a room.
+/// A user's overrides in a room.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Standing {
     pub(crate) given: Option<(String, String, i64)>,
     pub(crate) muted: Texts,
     pub(crate) admitted: bool,
-    /// When the stays began of tokens that bound them.
+    /// When the stays of tokens that limit them began.
     pub(crate) stays: BTreeMap<String, i64>,
 }
 
-/// What counts of the token in a seat.
+/// The parts of a token that count in a seat.
 #[derive(Clone, Debug)]
 pub(crate) struct Pass {
     pub(crate) token: Token,
@@ -113,36 +113,35 @@ pub(crate) struct Stream {
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Room {
-    /// In the order in which they came.
+    /// In the order in which they joined.
     pub(crate) seats: Vec<Seat>,
     pub(crate) streams: BTreeMap<u32, Stream>,
     pub(crate) state: BTreeMap<String, (Value, u64)>,
     pub(crate) version: u64,
-    /// A role and its rank; none: admission.
+    /// A role and its rank; `None`: admission.
     pub(crate) asks: BTreeMap<String, Option<(String, u16)>>,
 }
 
-/// What an operation must come to.
+/// The expected result of an operation.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Out {
-    /// What clients are told, each in words.
+    /// What clients are sent, in words.
     pub(crate) due: BTreeMap<usize, Vec<String>>,
     /// Which clients are closed, and why.
     pub(crate) closes: BTreeMap<usize, &'static str>,
     /// Clients whose own grants changed.
     pub(crate) regranted: BTreeSet<usize>,
-    /// Streams that ended while several seats were acted on: who began to read them in between is nobody's
-    /// business.
+    /// Streams that ended while several seats were acted on: who began to read them in between is unspecified.
     pub(crate) ended: BTreeSet<u32>,
 }
 
 impl Out {
-    pub(crate) fn tell(&mut self, client: usize, what: String) {
+    pub(crate) fn send(&mut self, client: usize, what: String) {
         self.due.entry(client).or_default().push(what);
     }
 }
 
-/// Everything.
+/// The whole model.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct World {
     pub(crate) now: i64,
@@ -185,7 +184,7 @@ impl Seat {
         self.grants.subscribe(&stream.name, &stream.role).is_ok()
     }
 
-    /// Begins to read what it wants and may; in words, what it began with.
+    /// Begins to read what it wants and may; returns in words what it began with.
     pub(crate) fn attach(&mut self, streams: &BTreeMap<u32, Stream>, out: &mut Out) -> Vec<String> {
         let mut found = Vec::new();
         for stream in streams.values() {
@@ -195,7 +194,7 @@ impl Seat {
             }
             found.push(format!("subscribed {} from {}", stream.words(), stream.begin()));
             for (_, payload) in &stream.frames[stream.begin()..] {
-                out.tell(self.client, format!("frame {} {payload}", stream.number));
+                out.send(self.client, format!("frame {} {payload}", stream.number));
             }
         }
         found
@@ -215,7 +214,7 @@ impl Room {
         self.seats.iter_mut().find(|seat| seat.id == id)
     }
 
-    /// A user that has several seats.
+    /// A user with several seats.
     pub(crate) fn sits_twice(&self) -> Option<String> {
         let twice = |seat: &&Seat| self.ids_of(&seat.user).len() > 1;
         self.seats.iter().find(twice).map(|seat| seat.user.clone())
@@ -226,7 +225,7 @@ impl Room {
         self.seats.iter().rev().filter(|seat| seat.user == user).map(|seat| seat.id).collect()
     }
 
-    /// Everybody, in the order of users; older seats last.
+    /// Everybody, ordered by user; older seats last.
     pub(crate) fn everybody(&self) -> Vec<u64> {
         let users: BTreeSet<&str> = self.seats.iter().map(|seat| &*seat.user).collect();
         let seats: Vec<Vec<u64>> = users.iter().map(|user| self.ids_of(user)).collect();
@@ -241,18 +240,18 @@ impl Room {
         seen.map(|face| (face.user.clone(), face.grants.role.clone())).collect()
     }
 
-    /// Members, hidden ones aside.
+    /// Members, without hidden ones.
     pub(crate) fn count(&self) -> usize {
         let users: BTreeSet<&str> = self.seats.iter().map(|seat| &*seat.user).collect();
         let faces = users.iter().filter_map(|user| self.face(user));
         faces.filter(|face| !face.grants.presence.seen_by.is_empty()).count()
     }
 
-    /// Tells all who do not wait.
-    pub(crate) fn tell(&self, out: &mut Out, what: impl Fn(&Seat) -> Option<String>) {
+    /// Sends to everybody who does not wait.
+    pub(crate) fn broadcast(&self, out: &mut Out, what: impl Fn(&Seat) -> Option<String>) {
         for seat in self.seats.iter().filter(|seat| !seat.waiting) {
             if let Some(what) = what(seat) {
-                out.tell(seat.client, what);
+                out.send(seat.client, what);
             }
         }
     }
@@ -262,24 +261,24 @@ impl Room {
         grants.caps.get("members_max").is_some_and(|most| there >= *most as usize)
     }
 
-    /// Ends a stream, and tells all who read it or could.
+    /// Ends a stream, and notifies everybody who read it or could.
     pub(crate) fn end(&mut self, number: u32, reason: &str, out: &mut Out) {
         let Some(stream) = self.streams.remove(&number) else { return };
         out.ended.insert(number);
         let (name, seq) = (&stream.name, stream.frames.len());
         for seat in &mut self.seats {
             if seat.reads.remove(&number) {
-                out.tell(seat.client, format!("ended {number} {name} {reason} {seq}"));
+                out.send(seat.client, format!("ended {number} {name} {reason} {seq}"));
             }
             if seat.id == stream.seat && reason != "unpublished" {
                 seat.taken.push((number, name.clone()));
             }
         }
         let told = format!("unpublished {number} {name} {reason}");
-        self.tell(out, |seat| seat.may_read(&stream).then(|| told.clone()));
+        self.broadcast(out, |seat| seat.may_read(&stream).then(|| told.clone()));
     }
 
-    /// Whether one decides what a member asks for.
+    /// Whether a member may decide another's request.
     pub(crate) fn decides(decider: &Grants, asker: &Grants, wants: Option<&(String, u16)>) -> bool {
         match wants {
             Some((_, rank)) => decider.give("promote", asker.rank, *rank).is_ok(),
@@ -287,7 +286,7 @@ impl Room {
         }
     }
 
-    pub(crate) fn tell_deciders(
+    pub(crate) fn notify_deciders(
         &self,
         asker: &Grants,
         wants: Option<&(String, u16)>,
@@ -296,29 +295,29 @@ impl Room {
     ) {
         for seat in &self.seats {
             if Self::decides(&seat.grants, asker, wants) {
-                out.tell(seat.client, what.into());
+                out.send(seat.client, what.into());
             }
         }
     }
 
     pub(crate) fn begin_ask(&mut self, asker: &Seat, wants: Option<(String, u16)>, out: &mut Out) {
         let told = asked(&asker.user, wants.as_ref());
-        self.tell_deciders(&asker.grants, wants.as_ref(), &told, out);
+        self.notify_deciders(&asker.grants, wants.as_ref(), &told, out);
         self.asks.insert(asker.user.clone(), wants);
     }
 
-    /// Ends an ask, if there is one.
+    /// Ends a request, if there is one.
     pub(crate) fn settle(&mut self, asker: &Seat, outcome: &str, out: &mut Out) {
         if let Some(wants) = self.asks.remove(&asker.user) {
             let told = format!("ask_ended {} {outcome}", asker.user);
-            self.tell_deciders(&asker.grants, wants.as_ref(), &told, out);
+            self.notify_deciders(&asker.grants, wants.as_ref(), &told, out);
             if outcome != "withdrawn" {
-                out.tell(asker.client, told);
+                out.send(asker.client, told);
             }
         }
     }
 
-    /// Takes a seat out; its client is closed for that reason, or went by itself.
+    /// Removes a seat; its client is closed for this reason, or left on its own.
     pub(crate) fn remove(&mut self, id: u64, close: Option<&'static str>, out: &mut Out) {
         let Some(at) = self.seats.iter().position(|seat| seat.id == id) else { return };
         let seat = self.seats.remove(at);
@@ -416,7 +415,7 @@ impl World {
         }
     }
 
-    /// What a user may do now, and whether it waits.
+    /// What a user may do, and whether it waits.
     pub(crate) fn effective(
         &self,
         pass: &Pass,
@@ -455,7 +454,7 @@ impl World {
         self.standings.get(&(room.into(), user.into())).cloned().unwrap_or_default()
     }
 
-    /// Where a client sits: room and seat.
+    /// Where a client has its seat: room and seat.
     pub(crate) fn sits(&self, client: usize) -> Option<(String, u64)> {
         self.rooms.iter().find_map(|(name, room)| {
             let seat = room.seats.iter().find(|seat| seat.client == client)?;

@@ -1,4 +1,4 @@
-//! Documents, the fenced blocks in them, and what becomes of each block.
+//! Documents, their fenced blocks, and what is done with each block.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// The text of a document, named by its path from the root.
+/// The text of a document, given its path from the root.
 pub(crate) fn document(name: &str) -> Result<String> {
     std::fs::read_to_string(root().join(name)).with_context(|| name.to_owned())
 }
@@ -39,7 +39,7 @@ impl Block {
         self.body.lines().next().unwrap_or_default()
     }
 
-    /// The path of the file that the block is: what its first line, a comment, says alone.
+    /// The path of the block's file, if its first line is a comment with nothing else.
     pub(crate) fn file(&self) -> Option<&str> {
         let comment = match self.language.as_str() {
             "js" | "rust" => "// ",
@@ -73,14 +73,14 @@ pub(crate) fn bodies(text: &str, language: &str) -> Vec<String> {
         .collect()
 }
 
-/// What becomes of a block.
+/// What is done with a block.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
     /// A command that a walk runs.
     Run,
-    /// A file that a walk writes, and that a command of the same document names.
+    /// A file that a walk writes, used by a command of the same document.
     Written,
-    /// The file of the repository that has this path, which the tests build.
+    /// A file of the repository with this path, which the tests build.
     Shown,
     /// On the list of blocks that no test runs, with the reason.
     Excused,
@@ -88,8 +88,8 @@ pub(crate) enum Fate {
     Untested,
 }
 
-/// Decides for one block of a document. `excused` has the first line and the number of lines of each block of that
-/// document that is on the list.
+/// Decides about one block of a document. `excused` has the first line and the number of lines of each of the
+/// document's blocks that are on the list.
 pub(crate) fn fate(block: &Block, text: &str, excused: &[(&str, usize)]) -> Fate {
     if excused.contains(&(block.first_line(), block.body.lines().count())) {
         return Fate::Excused;
@@ -106,7 +106,7 @@ pub(crate) fn fate(block: &Block, text: &str, excused: &[(&str, usize)]) -> Fate
     if is_used { Fate::Written } else { Fate::Untested }
 }
 
-/// A block without the line that names it.
+/// A block without the line that names its file.
 fn rest(body: &str) -> &str {
     body.split_once('\n').map_or("", |(_, rest)| rest.trim_start())
 }

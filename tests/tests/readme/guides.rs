@@ -49,13 +49,13 @@ const NOT_RUN: &[(&str, &str, usize, &str)] = &[
         "a release build and root; the same check is run above it",
     ),
 ];
-/// Of what `guides_install_the_versions_that_are_tested` compares.
+/// The packages that `guides_install_the_versions_that_are_tested` compares.
 const INSTALLED: &str = "`cargo xtask test` installs the same versions";
 
-/// Guides whose commands are for the root of the repository; the others are for any folder.
+/// Guides whose commands run in the root of the repository; the others run in any folder.
 const AT_ROOT: &[&str] = &["docs/quickstart-rust.md"];
 
-/// What the sections of a guide must say.
+/// The expected output of a guide's sections.
 const SAYS: &[(&str, usize, &str)] = &[
     ("README.md", 0, "data: 'hello'"),
     ("README.md", 0, "4300 left"),
@@ -86,7 +86,7 @@ const SAYS: &[(&str, usize, &str)] = &[
     ("docs/coming-from-livekit.md", 1, "exit code 1"),
 ];
 
-/// A block that stands in a file of the repository as it is.
+/// A block that is part of a file in the repository.
 #[test]
 fn the_configuration_shown_for_tls_is_the_shipped_one() -> Result<()> {
     let shipped = document("examples/configs/tls.toml")?;
@@ -105,7 +105,7 @@ fn installed(variable: &str, default: &str) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// The test's own place, for what a guide says of a real machine.
+/// The test's replacement for a guide's real machine.
 struct Machine<'a> {
     folder: &'a Path,
     /// Where health and metrics are.
@@ -113,7 +113,7 @@ struct Machine<'a> {
 }
 
 impl Machine<'_> {
-    /// A text with folders, program and address exchanged for those of the test.
+    /// A text with folders, program and address replaced by the test's.
     fn moved(&self, text: &str) -> Result<String> {
         let folder = self.folder.display();
         let program = binary()?.display().to_string();
@@ -208,11 +208,12 @@ fn the_commands_of_every_guide_run() -> Result<()> {
         let begun = std::time::Instant::now();
         let walked = walk(&place, sections.iter()).with_context(|| name.clone())?;
         eprintln!("{name}: {} sections, {:.1?}", sections.len(), begun.elapsed());
-        // systemd says so of a setting that it does not know, and ends with 0.
+        // systemd reports an unknown setting, and still exits with 0.
         let errors = &walked.errors;
         ensure!(!errors.contains(", ignoring"), "{name}: {errors}");
         for (_, at, what) in SAYS.iter().filter(|(of, ..)| of == name) {
-            // The Rust examples speak on standard error, as all our programs do beside what is asked of them.
+            // The Rust examples print to standard error, as all our programs do for everything but the requested
+            // output.
             if !(AT_ROOT.contains(&name.as_str()) && errors.contains(what)) {
                 walked.shows(*at, what).with_context(|| name.clone())?;
             }
@@ -221,7 +222,7 @@ fn the_commands_of_every_guide_run() -> Result<()> {
     Ok(())
 }
 
-/// The pinned versions that the guides tell a reader to install are those that the tests install.
+/// The versions that the guides tell a reader to install are those that the tests install.
 #[test]
 fn guides_install_the_versions_that_are_tested() -> Result<()> {
     let package: serde_json::Value =

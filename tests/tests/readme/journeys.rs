@@ -1,4 +1,4 @@
-//! `ARCHITECTURE.md` opens with three journeys through the code; what each line says of a file is in that file.
+//! `ARCHITECTURE.md` opens with three journeys through the code; what each line says about a file is in that file.
 
 use std::collections::BTreeSet;
 
@@ -60,7 +60,7 @@ fn the_architecture_opens_with_three_true_journeys() -> Result<()> {
 }
 
 #[test]
-fn a_journey_with_a_false_line_is_told() -> Result<()> {
+fn a_false_line_in_a_journey_is_reported() -> Result<()> {
     let line = "1. [log](relay/src/log.rs): `nothing_of_this_name` → bytes.\n";
     let gone =
         "2. [gone](relay/src/gone.rs): `gone` → nothing.\n3. [log](relay/src/log.rs): says.\n";

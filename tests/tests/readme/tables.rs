@@ -1,4 +1,4 @@
-//! Tables of the documents that must agree with each other.
+//! Tables of the documents that must agree.
 
 use std::collections::BTreeMap;
 
@@ -13,18 +13,18 @@ fn rows(text: &str) -> impl Iterator<Item = Vec<&str>> {
         .map(|line| line.split(" | ").map(str::trim).collect())
 }
 
-/// What stands in backticks.
+/// The text in backticks.
 fn quoted(cell: &str) -> impl Iterator<Item = &str> {
     cell.split('`').skip(1).step_by(2)
 }
 
-/// The section of a document below a heading of the second level.
+/// The section of a document below a second-level heading.
 fn section<'a>(text: &'a str, heading: &str) -> Result<&'a str> {
     let after = text.split_once(&format!("\n## {heading}\n")).context(heading.to_owned())?.1;
     Ok(after.split("\n## ").next().unwrap_or_default())
 }
 
-/// How often each code has a row of its own.
+/// How often each code has its own row.
 fn coded(text: &str) -> BTreeMap<&str, usize> {
     let mut codes = BTreeMap::new();
     for row in rows(text) {
@@ -49,7 +49,7 @@ fn troubleshooting_has_each_code_of_the_spec_once() -> Result<()> {
     Ok(())
 }
 
-/// The tests that a document's tables name.
+/// The tests named in a document's tables.
 fn shown(text: &str) -> impl Iterator<Item = &str> {
     rows(text)
         .filter_map(|row| row.last().copied())
@@ -58,7 +58,7 @@ fn shown(text: &str) -> impl Iterator<Item = &str> {
 }
 
 #[test]
-fn each_guarantee_stands_in_one_document() -> Result<()> {
+fn each_guarantee_is_in_one_document() -> Result<()> {
     let (security, architecture) = (document("SECURITY.md")?, document("ARCHITECTURE.md")?);
     let twice: Vec<&str> =
         shown(&security).filter(|name| shown(&architecture).any(|other| other == *name)).collect();
@@ -67,9 +67,9 @@ fn each_guarantee_stands_in_one_document() -> Result<()> {
     Ok(())
 }
 
-/// The figures of the README are those of the page that the benchmark wrote, under the same command.
+/// The README's figures are on the page that the benchmark wrote, under the same command.
 #[test]
-fn figures_of_the_readme_stand_in_the_results() -> Result<()> {
+fn the_readmes_figures_are_in_the_results() -> Result<()> {
     let (readme, results) = (document("README.md")?, document("benches/RESULTS.md")?);
     let mut seen = 0;
     for row in rows(section(&readme, "How fast")?) {

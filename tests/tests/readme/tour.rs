@@ -10,11 +10,11 @@ use crate::{
 /// The document whose sections may be pasted in any order and more than once.
 pub(crate) const TOUR: &str = "docs/tour.md";
 
-/// The numbers below `count` in an order that a seed gives.
+/// The numbers below `count`, shuffled with a seed.
 fn shuffled(count: usize, seed: u64) -> Vec<usize> {
     let (mut order, mut state) = ((0..count).collect::<Vec<_>>(), seed);
     for at in (1..count).rev() {
-        // Knuth's generator, of which the high bits are good.
+        // Knuth's generator, whose high bits are good.
         state =
             state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let other = (state >> 33) as usize % (at + 1);
@@ -23,7 +23,7 @@ fn shuffled(count: usize, seed: u64) -> Vec<usize> {
     order
 }
 
-/// What the tour says when it is walked in order.
+/// The tour's expected output when walked in order.
 fn says_what_it_should(walked: &Walked) -> Result<()> {
     ensure!(walked.sections.len() > 12, "{} sections ran", walked.sections.len() - 1);
     for (at, what) in [
@@ -71,7 +71,7 @@ fn the_tour_runs_twice_and_then_in_any_order() -> Result<()> {
     }
     let page = std::fs::read_to_string(data.path().join("latency.html"))?;
     ensure!(page.contains("<svg"), "no chart in the page");
-    // One order, as each walk takes half a minute. Other seeds are tried by hand: STAGEDOOR_TOUR_SEED.
+    // One order, because each walk takes half a minute. Try other seeds by hand: STAGEDOOR_TOUR_SEED.
     let seed = std::env::var("STAGEDOOR_TOUR_SEED").map_or(Ok(1), |seed| seed.parse())?;
     let order = shuffled(sections.len(), seed);
     let walked = walk(&place, order.iter().filter_map(|at| sections.get(*at)));

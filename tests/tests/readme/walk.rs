@@ -1,4 +1,4 @@
-//! A walk: the commands of a document, run in one shell, as somebody does who pastes them into a terminal.
+//! A walk: the commands of a document, run in one shell, as if pasted into a terminal.
 
 use std::{
     io::{BufRead, BufReader},
@@ -15,7 +15,7 @@ use crate::blocks::root;
 /// How long a walk may take.
 const WALK_TIMEOUT_S: &str = "600";
 
-/// A Stagedoor for development and all that it started; ended when dropped.
+/// A Stagedoor for development and everything it started; dropping it ends it.
 pub(crate) struct Dev(Child);
 
 impl Drop for Dev {
@@ -27,10 +27,10 @@ impl Drop for Dev {
     }
 }
 
-/// What a Stagedoor for development prints.
+/// The output of a Stagedoor for development.
 #[derive(Default)]
 pub(crate) struct Printed {
-    /// The line to paste into the terminal of a walk.
+    /// The line to paste into the walk's terminal.
     pub(crate) export: String,
     /// The root credential.
     pub(crate) root: String,
@@ -39,7 +39,7 @@ pub(crate) struct Printed {
 }
 
 impl Dev {
-    /// Starts it with a command, on free ports and with a data folder of its own.
+    /// Starts it with a command, on free ports and with its own data folder.
     pub(crate) fn start(command: &str, data: &Path) -> Result<(Self, Printed)> {
         let child = Command::new("bash")
             .args(["-c", command])
@@ -70,7 +70,7 @@ impl Dev {
 
 /// Where a walk takes place.
 pub(crate) struct Place<'a> {
-    /// What `stagedoor dev` said to paste.
+    /// The line that `stagedoor dev` told to paste.
     pub(crate) export: &'a str,
     pub(crate) folder: &'a Path,
     pub(crate) temporary: &'a Path,
@@ -78,7 +78,7 @@ pub(crate) struct Place<'a> {
     pub(crate) programs: &'a [PathBuf],
 }
 
-/// What the sections of a walk wrote, each by itself, and all that went to standard error.
+/// The output of each section of a walk, and everything on standard error.
 pub(crate) struct Walked {
     pub(crate) sections: Vec<String>,
     pub(crate) errors: String,

@@ -51,8 +51,7 @@ async fn moderate(by: &mut Member, verb: &str, user: &str, role: Option<&str>) -
 }
 
 #[tokio::test]
-async fn a_raised_hand_is_told_to_those_who_may_promote_and_is_accepted_or_declined() -> Result<()>
-{
+async fn a_raised_hand_reaches_deciders_and_is_settled() -> Result<()> {
     let stage = stage(|_| {}).await?;
     let mut anna = stage.join("lobby", "anna", "host").await?;
     let mut other = stage.join("lobby", "otto", "audience").await?;
@@ -86,7 +85,7 @@ async fn a_raised_hand_is_told_to_those_who_may_promote_and_is_accepted_or_decli
 }
 
 #[tokio::test]
-async fn who_waits_may_nothing_and_hears_nothing_until_it_is_admitted() -> Result<()> {
+async fn a_waiting_member_can_do_and_hear_nothing() -> Result<()> {
     let stage = stage(|roles| role(roles, "audience")["waits"] = true.into()).await?;
     let mut anna = stage.join("lobby", "anna", "host").await?;
     anna.publish("a", json!({})).await?;
@@ -200,8 +199,7 @@ async fn caps_of_a_role_bound_messages_frames_and_bytes() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_second_login_is_refused_where_the_role_says_so_but_the_same_client_comes_back()
--> Result<()> {
+async fn a_second_login_is_refused_but_the_same_client_may_return() -> Result<()> {
     let stage = stage(|roles| role(roles, "speaker")["second_login"] = "reject".into()).await?;
     let first = token(&stage, "bob", "speaker", |_| {})?;
     let mut bob = stage.connect().await?;
@@ -217,7 +215,7 @@ async fn a_second_login_is_refused_where_the_role_says_so_but_the_same_client_co
 }
 
 #[tokio::test]
-async fn a_user_of_several_seats_is_seen_once_and_acted_on_in_all() -> Result<()> {
+async fn a_user_with_several_seats_is_seen_once_and_acted_on_in_all() -> Result<()> {
     let stage = Stage::start().await?;
     let roles: Vec<Value> =
         Roles::built_in().iter().map(serde_json::to_value).collect::<Result<_, _>>()?;
@@ -259,7 +257,7 @@ async fn a_user_of_several_seats_is_seen_once_and_acted_on_in_all() -> Result<()
 }
 
 #[tokio::test]
-async fn a_raised_hand_does_not_take_the_place_of_a_wait() -> Result<()> {
+async fn a_raised_hand_does_not_replace_a_wait() -> Result<()> {
     let stage = stage(|_| {}).await?;
     let mut roles: Vec<Value> =
         Roles::built_in().iter().map(serde_json::to_value).collect::<Result<_, _>>()?;

@@ -1,4 +1,4 @@
-//! The door: each refusal of a login, and what the stranger is told of it.
+//! The door: each refusal of a login, and what the stranger learns from it.
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ fn expected(code: &str, close: u16, reason: &str) -> (String, u16, String) {
 }
 
 #[tokio::test]
-async fn whoever_is_not_proven_learns_only_that_the_token_is_invalid() -> Result<()> {
+async fn unproven_clients_see_only_token_invalid() -> Result<()> {
     let stage = Stage::start().await?;
     let good = stage.token("lobby", "anna", "host")?;
     let foreign = Key::hs256(stage.app, "k_other", &[9; 32], KeyState::Current)?;
@@ -49,7 +49,7 @@ async fn whoever_is_not_proven_learns_only_that_the_token_is_invalid() -> Result
 }
 
 #[tokio::test]
-async fn a_proven_token_is_told_exactly_what_is_wrong() -> Result<()> {
+async fn a_proven_tokens_refusal_says_exactly_what_is_wrong() -> Result<()> {
     let stage = Stage::start().await?;
     let now = now_s();
     let with = |change: &dyn Fn(&mut Claims)| -> Result<String> {
@@ -82,7 +82,7 @@ async fn a_proven_token_is_told_exactly_what_is_wrong() -> Result<()> {
     Ok(())
 }
 
-/// Claims, and what the refusal of their token says: code, field, rule, and words of its text.
+/// Claims, and the refusal of their token: code, field, rule, and words of its text.
 fn faults() -> Vec<(Value, [&'static str; 4])> {
     let beyond = json!({"subscribe": {"from": ["host", "audience"]}});
     vec![
@@ -111,7 +111,7 @@ fn says(refusal: &Value, [code, field, rule, text]: [&str; 4]) {
 }
 
 #[tokio::test]
-async fn a_refused_token_is_told_its_field_on_each_way_in() -> Result<()> {
+async fn a_refusal_names_the_field_on_each_way_in() -> Result<()> {
     let stage = Stage::start().await?;
     let mut seated = stage.join("lobby", "anna", "audience").await?;
     for (change, expected) in faults() {
@@ -130,20 +130,20 @@ async fn a_refused_token_is_told_its_field_on_each_way_in() -> Result<()> {
 }
 
 #[tokio::test]
-async fn strangers_are_told_no_field_whatever_they_claim() -> Result<()> {
+async fn strangers_learn_no_field_whatever_they_claim() -> Result<()> {
     let stage = Stage::start().await?;
     for (change, _) in faults() {
         let claims = stage.claims_with(&change)?;
         let token = stagedoor_tests::stage::sign(stage.key.kid(), &[9; 32], &claims);
         let answer = stage.connect().await?.ask(json!({"op": "login", "token": token})).await?;
-        let told = json!({"code": "token_invalid", "message": "the token is not valid here"});
+        let told = json!({"code": "token_invalid", "message": "the token is not valid"});
         assert_eq!(answer["error"], told);
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn a_token_opens_its_own_room_for_its_own_user_alone() -> Result<()> {
+async fn a_token_opens_only_its_room_for_its_user() -> Result<()> {
     let stage = Stage::start().await?;
     let token = stage.token("lobby", "anna", "audience")?;
     let login = json!({"op": "login", "token": token, "room": "backstage"});
@@ -183,7 +183,7 @@ async fn rooms_of_two_apps_never_meet() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_user_has_one_seat_in_a_room_and_the_newer_login_has_it() -> Result<()> {
+async fn a_users_newer_login_replaces_the_older_one() -> Result<()> {
     let stage = Stage::start().await?;
     let mut first = stage.join("lobby", "anna", "host").await?;
     first.publish("cam", json!({})).await?;
@@ -197,7 +197,7 @@ async fn a_user_has_one_seat_in_a_room_and_the_newer_login_has_it() -> Result<()
 }
 
 #[tokio::test]
-async fn full_rooms_and_full_apps_are_refused_and_free_again_when_somebody_leaves() -> Result<()> {
+async fn full_rooms_and_apps_refuse_until_somebody_leaves() -> Result<()> {
     let stage = Stage::with(|limits| {
         limits.room_members_max = 1;
         limits.connections_per_app_max = 2;
@@ -219,7 +219,7 @@ async fn full_rooms_and_full_apps_are_refused_and_free_again_when_somebody_leave
 }
 
 #[tokio::test]
-async fn before_login_nothing_else_is_answered_but_with_a_refusal() -> Result<()> {
+async fn before_login_other_requests_are_refused() -> Result<()> {
     let stage = Stage::start().await?;
     let mut stranger = stage.connect().await?;
     assert_eq!(stranger.code(json!({"op": "members"})).await?, "login_required");
@@ -242,7 +242,7 @@ async fn before_login_nothing_else_is_answered_but_with_a_refusal() -> Result<()
 }
 
 #[tokio::test]
-async fn who_does_not_log_in_in_time_is_closed() -> Result<()> {
+async fn a_client_that_does_not_log_in_in_time_is_closed() -> Result<()> {
     let stage = Stage::with(|limits| limits.login_timeout_ms = 50).await?;
     let mut stranger: Member = stage.connect().await?;
     let closed = stranger.closed().await?;

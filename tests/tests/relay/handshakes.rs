@@ -50,7 +50,7 @@ async fn each_bad_handshake_has_its_status_and_code() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_token_in_the_handshake_takes_the_seat_at_once() -> Result<()> {
+async fn a_token_in_the_handshake_gets_a_seat_at_once() -> Result<()> {
     let stage = Stage::start().await?;
     let bearer = format!("Bearer {}", stage.token("lobby", "anna", "host")?);
     let fields = [("sec-websocket-protocol", SUBPROTOCOL), ("authorization", bearer.as_str())];
@@ -65,7 +65,7 @@ async fn a_token_in_the_handshake_takes_the_seat_at_once() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_token_that_is_good_and_not_acceptable_is_forbidden_in_the_handshake() -> Result<()> {
+async fn a_valid_but_unacceptable_handshake_token_is_forbidden() -> Result<()> {
     let stage = Stage::start().await?;
     let token = stage.token("lobby", "anna", "king")?;
     let answer =
@@ -87,7 +87,7 @@ async fn without_the_subprotocol_the_close_says_so() -> Result<()> {
 }
 
 #[tokio::test]
-async fn connections_above_a_limit_are_told_and_free_again_when_one_ends() -> Result<()> {
+async fn connections_above_a_limit_are_refused_until_one_ends() -> Result<()> {
     for by_address in [true, false] {
         let stage = Stage::with(|limits| {
             if by_address {
@@ -124,7 +124,7 @@ async fn connections_above_a_limit_are_told_and_free_again_when_one_ends() -> Re
 }
 
 #[tokio::test]
-async fn a_head_that_does_not_come_is_cut_off() -> Result<()> {
+async fn a_missing_head_is_cut_off() -> Result<()> {
     let stage = Stage::with(|limits| limits.login_timeout_ms = 50).await?;
     let mut tcp = TcpStream::connect(stage.running.http).await?;
     tcp.write_all(b"GET /v1/conn").await?;

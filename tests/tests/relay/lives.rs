@@ -1,4 +1,4 @@
-//! How connections live and end: expiry, silence, a peer that takes nothing, and the relay going away.
+//! How connections live and end: expiry, silence, a peer that accepts nothing, and a draining relay.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use tokio::{
 };
 
 #[tokio::test]
-async fn a_connection_does_not_outlive_its_token_and_is_told_before() -> Result<()> {
+async fn a_connection_ends_with_its_token_after_a_notice() -> Result<()> {
     let stage = Stage::start().await?;
     let mut claims = stage.claims("lobby", "anna", "host")?;
     claims.exp = claims.iat + 3;
@@ -27,13 +27,13 @@ async fn a_connection_does_not_outlive_its_token_and_is_told_before() -> Result<
     Ok(())
 }
 
-/// A raw socket in its seat that answers nothing by itself.
+/// A raw socket with a seat that answers nothing on its own.
 async fn raw(stage: &Stage, user: &str) -> Result<TcpStream> {
     raw_to(stage.running.http, &stage.token("lobby", user, "audience")?).await
 }
 
 #[tokio::test]
-async fn a_peer_that_says_nothing_is_asked_and_then_closed() -> Result<()> {
+async fn a_silent_peer_is_pinged_and_then_closed() -> Result<()> {
     let stage = Stage::with(|limits| {
         limits.ping_interval_ms = 50;
         limits.pong_timeout_ms = 50;
@@ -69,12 +69,12 @@ async fn a_dead_peer_is_found_within_thirty_seconds() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_goodbye_is_answered_after_what_was_under_way_and_ends_the_connection() -> Result<()> {
+async fn a_close_is_answered_after_earlier_requests() -> Result<()> {
     let stage = Stage::with(|limits| limits.socket_send_buffer_bytes = 4_096).await?;
     let mut host = stage.join("lobby", "anna", "host").await?;
     let mut tcp = raw(&stage, "bob").await?;
     host.find(|heard| format!("{heard:?}").contains("bob")).await?;
-    // More than the two kernels take at once.
+    // More than both kernels accept at once.
     for _ in 0..4 {
         host.ok(json!({"op": "send", "to": "room", "data": "x".repeat(15_000)})).await?;
     }
@@ -90,7 +90,7 @@ async fn a_goodbye_is_answered_after_what_was_under_way_and_ends_the_connection(
 }
 
 #[tokio::test]
-async fn a_peer_that_takes_no_byte_is_cut_off() -> Result<()> {
+async fn a_peer_that_accepts_no_byte_is_cut_off() -> Result<()> {
     let stage = Stage::with(|limits| {
         limits.write_timeout_ms = 200;
         limits.socket_send_buffer_bytes = 4_096;
@@ -99,7 +99,7 @@ async fn a_peer_that_takes_no_byte_is_cut_off() -> Result<()> {
     let mut host = stage.join("lobby", "anna", "host").await?;
     let _stuck = raw(&stage, "stuck").await?;
     host.find(|heard| format!("{heard:?}").contains("stuck")).await?;
-    // Five messages are more than its kernel takes and less than the room keeps.
+    // Five messages are more than its kernel accepts and less than the room keeps.
     for _ in 0..5 {
         host.ok(json!({"op": "send", "to": "room", "data": "x".repeat(15_000)})).await?;
     }
@@ -109,7 +109,7 @@ async fn a_peer_that_takes_no_byte_is_cut_off() -> Result<()> {
 }
 
 #[tokio::test]
-async fn when_the_relay_goes_away_members_are_told_and_the_closes_are_spread() -> Result<()> {
+async fn a_draining_relay_notifies_members_and_spreads_closes() -> Result<()> {
     let stage = Stage::with(|limits| limits.drain_grace_ms = 500).await?;
     let mut members = Vec::new();
     for n in 0..10 {
@@ -139,7 +139,7 @@ async fn when_the_relay_goes_away_members_are_told_and_the_closes_are_spread() -
 }
 
 #[tokio::test]
-async fn nothing_new_is_taken_while_the_relay_goes_away() -> Result<()> {
+async fn a_draining_relay_accepts_nothing_new() -> Result<()> {
     let stage = Stage::with(|limits| limits.drain_grace_ms = 1_000).await?;
     let mut first = stage.join("lobby", "anna", "host").await?;
     let mut second = stage.join("lobby", "bob", "host").await?;

@@ -6,7 +6,7 @@ use stagedoor_tests::{Heard, Stage};
 use tokio_tungstenite::tungstenite::Message;
 
 #[tokio::test]
-async fn a_message_reaches_those_it_is_for_and_nobody_else() -> Result<()> {
+async fn a_message_reaches_only_its_recipients() -> Result<()> {
     let stage = Stage::start().await?;
     let mut host = stage.join("lobby", "anna", "host").await?;
     let mut bob = stage.join("lobby", "bob", "audience").await?;
@@ -35,7 +35,7 @@ async fn a_message_reaches_those_it_is_for_and_nobody_else() -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_no_grant_allows_is_refused_and_the_rule_is_named() -> Result<()> {
+async fn a_forbidden_request_is_refused_with_its_rule() -> Result<()> {
     let stage = Stage::start().await?;
     let _host = stage.join("lobby", "anna", "host").await?;
     let mut bob = stage.join("lobby", "bob", "audience").await?;
@@ -64,7 +64,7 @@ async fn what_no_grant_allows_is_refused_and_the_rule_is_named() -> Result<()> {
 }
 
 #[tokio::test]
-async fn moderation_reaches_lower_ranks_alone() -> Result<()> {
+async fn moderation_reaches_only_lower_ranks() -> Result<()> {
     let stage = Stage::start().await?;
     let mut host = stage.join("lobby", "anna", "host").await?;
     let mut cohost = stage.join("lobby", "bob", "cohost").await?;
@@ -93,7 +93,7 @@ async fn moderation_reaches_lower_ranks_alone() -> Result<()> {
 }
 
 #[tokio::test]
-async fn state_is_shared_versioned_and_there_for_who_comes_later() -> Result<()> {
+async fn state_is_shared_versioned_and_kept_for_latecomers() -> Result<()> {
     let stage = Stage::with(|limits| {
         limits.state_keys_max = 2;
         limits.state_value_bytes_max = 10;
@@ -164,7 +164,7 @@ async fn messages_too_large_or_too_many_are_refused_with_a_notice() -> Result<()
 }
 
 #[tokio::test]
-async fn who_does_not_heed_the_rate_is_closed() -> Result<()> {
+async fn a_client_that_ignores_its_rate_is_closed() -> Result<()> {
     let stage = Stage::with(|limits| {
         limits.requests_per_s = 1;
         limits.requests_burst = 2;
@@ -184,7 +184,7 @@ async fn who_does_not_heed_the_rate_is_closed() -> Result<()> {
 }
 
 #[tokio::test]
-async fn malformed_control_is_answered_and_oversized_or_foreign_bytes_close() -> Result<()> {
+async fn malformed_requests_are_answered_and_foreign_bytes_close() -> Result<()> {
     let stage = Stage::with(|limits| {
         limits.control_bytes_max = 5_000;
         limits.frame_bytes_max = 9_000;
@@ -205,7 +205,7 @@ async fn malformed_control_is_answered_and_oversized_or_foreign_bytes_close() ->
     Ok(())
 }
 
-/// So many lists in each other.
+/// This many nested lists.
 fn nested(levels: usize) -> String {
     "[".repeat(levels) + &"]".repeat(levels)
 }
@@ -215,7 +215,7 @@ async fn json_deeper_than_its_limit_is_refused() -> Result<()> {
     let stage = Stage::start().await?;
     let mut host = stage.join("lobby", "anna", "host").await?;
     let mut bob = stage.join("lobby", "bob", "audience").await?;
-    // The request is a level of its own.
+    // The request itself is one level.
     for (levels, deep) in [(63, false), (64, true), (8_000, true)] {
         let data = nested(levels);
         for (id, request) in [
@@ -232,7 +232,7 @@ async fn json_deeper_than_its_limit_is_refused() -> Result<()> {
             assert!(says.contains("`json_depth_max`"), "{says}");
         }
     }
-    // Brackets in a text are no depth.
+    // Brackets in a text do not nest.
     host.ok(json!({"op": "send", "to": "room", "data": format!("\\\"{}", nested(100))})).await?;
     assert_eq!(bob.event("message").await?["data"].to_string(), nested(63));
     assert!(bob.event("message").await?["data"].is_string());

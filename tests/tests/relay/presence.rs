@@ -1,4 +1,4 @@
-//! Who is told of whom.
+//! Which members hear of which others.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ fn users(members: &Value) -> BTreeSet<String> {
 }
 
 #[tokio::test]
-async fn each_role_is_told_of_those_it_sees() -> Result<()> {
+async fn each_role_hears_of_members_it_may_see() -> Result<()> {
     let stage = Stage::start().await?;
     let mut host = stage.join("lobby", "anna", "host").await?;
     let mut viewer = stage.join("lobby", "bob", "audience").await?;
@@ -38,7 +38,7 @@ async fn each_role_is_told_of_those_it_sees() -> Result<()> {
 }
 
 #[tokio::test]
-async fn many_joins_are_told_in_few_batches_and_nobody_is_forgotten() -> Result<()> {
+async fn many_joins_are_announced_completely_in_few_batches() -> Result<()> {
     let stage = Stage::with(|limits| {
         limits.presence_batch_interval_ms = 100;
         limits.presence_batch_members_max = 20;
@@ -78,7 +78,7 @@ async fn many_joins_are_told_in_few_batches_and_nobody_is_forgotten() -> Result<
 }
 
 #[tokio::test]
-async fn a_room_is_gone_with_its_last_member_and_nothing_stays_behind() -> Result<()> {
+async fn a_room_ends_completely_with_its_last_member() -> Result<()> {
     let stage = Stage::start().await?;
     let mut host = stage.join("lobby", "anna", "host").await?;
     host.ok(json!({"op": "set", "key": "slide", "value": 1})).await?;

@@ -1,4 +1,4 @@
-//! What a member may do changes while it sits: by a new token, a moderator, the app's backend, and time.
+//! What a member may do changes during its stay: by a new token, a moderator, the app's backend, and time.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use stagedoor_tests::{Heard, Member, Stage};
 use stagedoor_token::{AtExp, Claims, Until, mint};
 
-/// A token of its own id.
+/// A token with a new id.
 fn token(stage: &Stage, role: &str, change: impl FnOnce(&mut Claims)) -> Result<String> {
     let mut claims = stage.claims("lobby", "bob", role)?;
     change(&mut claims);
@@ -33,7 +33,7 @@ async fn a_renewal_changes_role_and_grants_in_both_directions() -> Result<()> {
     let stage = Stage::start().await?;
     let mut anna = stage.join("lobby", "anna", "host").await?;
     let mut bob = stage.join("lobby", "bob", "audience").await?;
-    // Told as having come, a member is told as having changed; before, it comes as what it is by then.
+    // Once its join is announced, a member's change is announced; before, it joins as what it then is.
     while anna.event("joined").await?["members"][0]["user"] != "bob" {}
     assert_eq!(
         bob.code(json!({"op": "publish", "stream": "a", "kind": "data"})).await?,
@@ -72,7 +72,7 @@ async fn a_renewal_changes_role_and_grants_in_both_directions() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_renewal_of_another_room_user_or_app_is_refused_and_the_seat_goes_on() -> Result<()> {
+async fn a_renewal_for_another_room_user_or_app_is_refused() -> Result<()> {
     let stage = Stage::start().await?;
     let mut bob = stage.join("lobby", "bob", "speaker").await?;
     let room = mint(&stage.claims("other", "bob", "host")?, &stage.key)?;
@@ -96,7 +96,7 @@ async fn a_renewal_of_another_room_user_or_app_is_refused_and_the_seat_goes_on()
 }
 
 #[tokio::test]
-async fn a_given_role_holds_over_a_reconnect_and_until_the_backend_decides_anew() -> Result<()> {
+async fn a_set_role_survives_a_reconnect_until_a_newer_token() -> Result<()> {
     let stage = Stage::start().await?;
     let mut anna = stage.join("lobby", "anna", "host").await?;
     let first = token(&stage, "audience", |_| {})?;
@@ -125,7 +125,7 @@ async fn a_given_role_holds_over_a_reconnect_and_until_the_backend_decides_anew(
 }
 
 #[tokio::test]
-async fn a_given_role_outlives_an_empty_room() -> Result<()> {
+async fn a_set_role_survives_an_empty_room() -> Result<()> {
     let stage = Stage::start().await?;
     let mut anna = stage.join("lobby", "anna", "host").await?;
     let first = token(&stage, "speaker", |_| {})?;
@@ -143,7 +143,7 @@ async fn a_given_role_outlives_an_empty_room() -> Result<()> {
 }
 
 #[tokio::test]
-async fn only_lower_ranks_are_moderated_and_only_lower_roles_are_given() -> Result<()> {
+async fn only_lower_ranks_are_moderated_and_lower_roles_given() -> Result<()> {
     let stage = Stage::start().await?;
     let mut cohost = stage.join("lobby", "carla", "cohost").await?;
     let mut anna = stage.join("lobby", "anna", "host").await?;
@@ -167,7 +167,7 @@ async fn only_lower_ranks_are_moderated_and_only_lower_roles_are_given() -> Resu
 }
 
 #[tokio::test]
-async fn a_mute_ends_the_streams_of_its_kinds_and_holds_over_a_reconnect() -> Result<()> {
+async fn a_mute_ends_its_streams_and_survives_a_reconnect() -> Result<()> {
     let stage = Stage::start().await?;
     let mut anna = stage.join("lobby", "anna", "host").await?;
     let first = token(&stage, "speaker", |_| {})?;
@@ -191,7 +191,7 @@ async fn a_mute_ends_the_streams_of_its_kinds_and_holds_over_a_reconnect() -> Re
 }
 
 #[tokio::test]
-async fn who_was_kicked_does_not_come_back_with_that_token() -> Result<()> {
+async fn a_kicked_members_token_does_not_log_in_again() -> Result<()> {
     let stage = Stage::start().await?;
     let mut anna = stage.join("lobby", "anna", "host").await?;
     let first = token(&stage, "speaker", |_| {})?;
@@ -211,7 +211,7 @@ async fn who_was_kicked_does_not_come_back_with_that_token() -> Result<()> {
 }
 
 #[tokio::test]
-async fn who_is_banned_stays_out_whatever_token_comes_until_the_ban_ends() -> Result<()> {
+async fn a_banned_user_stays_out_until_the_ban_ends() -> Result<()> {
     let stage = Stage::start().await?;
     let mut anna = stage.join("lobby", "anna", "host").await?;
     let mut bob = stage.join("lobby", "bob", "speaker").await?;
@@ -249,7 +249,7 @@ async fn a_token_ends_as_it_says() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_token_of_grace_is_told_and_closes_later_unless_it_is_renewed() -> Result<()> {
+async fn a_token_with_grace_closes_later_unless_renewed() -> Result<()> {
     let stage = Stage::start().await?;
     let graced = token(&stage, "speaker", |claims| {
         claims.exp = claims.iat + 100;
@@ -296,8 +296,7 @@ async fn a_privilege_may_end_before_the_token() -> Result<()> {
 }
 
 #[tokio::test]
-async fn the_longest_stay_ends_the_seat_whatever_it_renews_and_a_reconnect_does_not_begin_anew()
--> Result<()> {
+async fn the_longest_stay_ends_a_seat_despite_renewals() -> Result<()> {
     let stage = Stage::start().await?;
     let bounded = token(&stage, "speaker", |claims| claims.max_stay = Some(100))?;
     drop(seat(&stage, &bounded).await?);
@@ -315,8 +314,7 @@ async fn the_longest_stay_ends_the_seat_whatever_it_renews_and_a_reconnect_does_
 }
 
 #[tokio::test]
-async fn a_lost_right_to_subscribe_ends_the_cursor_and_a_regained_one_begins_it_again() -> Result<()>
-{
+async fn cursors_end_and_return_with_the_right_to_subscribe() -> Result<()> {
     let stage = Stage::start().await?;
     let mut anna = stage.join("lobby", "anna", "host").await?;
     let number = anna.publish("a", json!({})).await?;

@@ -1,4 +1,4 @@
-//! Tokens that log in once, tickets, proofs of a key, and tokens by cookie.
+//! One-time tokens, tickets, proofs of a key, and tokens in cookies.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ async fn refused(stage: &Stage, login: Value) -> Result<(String, u16)> {
 }
 
 #[tokio::test]
-async fn a_token_of_once_logs_in_once_and_its_ticket_in_its_place() -> Result<()> {
+async fn a_one_time_token_logs_in_once_and_then_its_ticket() -> Result<()> {
     let stage = Stage::start().await?;
     let once = token(&stage, |claims| claims.once = true)?;
     let mut bob = stage.connect().await?;
@@ -49,7 +49,7 @@ async fn a_token_of_once_logs_in_once_and_its_ticket_in_its_place() -> Result<()
 }
 
 #[tokio::test]
-async fn of_many_logins_with_a_token_of_once_at_the_same_time_one_is_let_in() -> Result<()> {
+async fn one_of_many_simultaneous_one_time_logins_succeeds() -> Result<()> {
     let stage = Stage::start().await?;
     let once = token(&stage, |claims| claims.once = true)?;
     let mut members = Vec::new();
@@ -63,7 +63,7 @@ async fn of_many_logins_with_a_token_of_once_at_the_same_time_one_is_let_in() ->
 }
 
 #[tokio::test]
-async fn a_token_of_once_is_not_used_up_by_a_room_that_is_full() -> Result<()> {
+async fn a_full_room_does_not_use_up_a_one_time_token() -> Result<()> {
     let stage = Stage::with(|limits| limits.room_members_max = 1).await?;
     let mut anna = stage.join("lobby", "anna", "host").await?;
     let once = token(&stage, |claims| claims.once = true)?;
@@ -123,7 +123,7 @@ impl Holder {
 }
 
 #[tokio::test]
-async fn a_token_bound_to_a_key_opens_for_who_holds_it_and_nobody_else() -> Result<()> {
+async fn a_bound_token_works_only_with_its_key() -> Result<()> {
     let stage = Stage::start().await?;
     let (holder, thief) = (Holder::new()?, Holder::new()?);
     let bound = token(&stage, |claims| holder.bind(claims))?;
@@ -171,7 +171,7 @@ async fn with_fields(
 }
 
 #[tokio::test]
-async fn a_cookie_brings_a_token_from_a_page_of_the_list_and_from_no_other() -> Result<()> {
+async fn a_cookies_token_is_accepted_only_from_listed_pages() -> Result<()> {
     let ours = "https://ours.example".parse()?;
     let stage = Stage::configured(|config| {
         config.relay.origins = vec![ours];

@@ -1,4 +1,4 @@
-//! Streams: begun, found, read, ended, fallen behind.
+//! Streams: beginning, discovery, reading, ending, falling behind.
 
 use anyhow::{Context, Result};
 use serde_json::json;
@@ -7,7 +7,7 @@ use stagedoor_token::mint;
 use tokio::net::TcpSocket;
 
 #[tokio::test]
-async fn a_published_frame_reaches_those_who_subscribe_unchanged_and_in_order() -> Result<()> {
+async fn published_frames_arrive_unchanged_and_in_order() -> Result<()> {
     let stage = Stage::start().await?;
     let mut host = stage.join("lobby", "anna", "host").await?;
     let mut early = stage.join("lobby", "bob", "audience").await?;
@@ -29,7 +29,7 @@ async fn a_published_frame_reaches_those_who_subscribe_unchanged_and_in_order() 
 }
 
 #[tokio::test]
-async fn late_subscribers_begin_where_the_delivery_says() -> Result<()> {
+async fn late_subscribers_start_where_the_delivery_says() -> Result<()> {
     let stage = Stage::start().await?;
     let mut host = stage.join("lobby", "anna", "host").await?;
     for (name, more, begin) in [
@@ -87,7 +87,7 @@ async fn a_stream_ends_for_its_subscribers_after_its_last_frame() -> Result<()> 
 
 /// Mail and socket wake the same task: neither may hide the other.
 #[tokio::test]
-async fn two_that_send_to_each_other_all_the_time_both_hear_all() -> Result<()> {
+async fn two_constant_publishers_hear_each_other_completely() -> Result<()> {
     const FRAMES: u32 = 3_000;
     async fn talk(me: &mut Member, number: u32) -> Result<()> {
         let mut heard = 0;
@@ -111,7 +111,7 @@ async fn two_that_send_to_each_other_all_the_time_both_hear_all() -> Result<()> 
 }
 
 #[tokio::test]
-async fn a_frame_on_anothers_number_closes_and_names_are_one_publishers() -> Result<()> {
+async fn a_frame_for_anothers_stream_closes_the_connection() -> Result<()> {
     let stage = Stage::start().await?;
     let mut host = stage.join("lobby", "anna", "host").await?;
     let number = host.publish("cam", json!({})).await?;
@@ -129,7 +129,7 @@ async fn a_frame_on_anothers_number_closes_and_names_are_one_publishers() -> Res
 }
 
 #[tokio::test]
-async fn a_name_published_again_by_its_user_replaces_and_late_frames_are_counted() -> Result<()> {
+async fn republishing_a_name_replaces_its_stream() -> Result<()> {
     let stage = Stage::start().await?;
     let mut host = stage.join("lobby", "anna", "host").await?;
     let mut bob = stage.join("lobby", "bob", "audience").await?;
@@ -197,7 +197,7 @@ async fn caps_on_streams_and_subscriptions_hold() -> Result<()> {
 }
 
 #[tokio::test]
-async fn only_streams_that_the_grants_open_are_found() -> Result<()> {
+async fn only_permitted_streams_are_found() -> Result<()> {
     let stage = Stage::start().await?;
     let mut host = stage.join("lobby", "anna", "host").await?;
     host.publish("s-1", json!({})).await?;
@@ -222,7 +222,7 @@ async fn only_streams_that_the_grants_open_are_found() -> Result<()> {
 }
 
 #[tokio::test]
-async fn after_unsubscribe_no_frame_comes_and_own_streams_never_do() -> Result<()> {
+async fn unsubscribed_and_own_streams_send_no_frames() -> Result<()> {
     let stage = Stage::start().await?;
     let mut host = stage.join("lobby", "anna", "host").await?;
     assert_eq!(host.subscribe(&["*"]).await?["streams"], json!([]));
@@ -242,7 +242,7 @@ async fn after_unsubscribe_no_frame_comes_and_own_streams_never_do() -> Result<(
     Ok(())
 }
 
-/// A member whose kernel takes little.
+/// A member whose kernel's buffer is small.
 async fn slow(stage: &Stage, user: &str) -> Result<Member> {
     let socket = TcpSocket::new_v4()?;
     socket.set_recv_buffer_size(4_096)?;
@@ -254,7 +254,7 @@ async fn slow(stage: &Stage, user: &str) -> Result<Member> {
 }
 
 #[tokio::test]
-async fn a_slow_member_is_told_what_it_lost_and_delays_nobody() -> Result<()> {
+async fn a_slow_member_learns_its_losses_and_delays_nobody() -> Result<()> {
     let stage = Stage::with(|limits| {
         limits.stream_log_bytes_max = 200_000;
         limits.gather_bytes_max = 20_000;
@@ -306,7 +306,7 @@ async fn a_slow_member_is_told_what_it_lost_and_delays_nobody() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_reliable_stream_closes_who_falls_behind_and_a_cursor_resumes() -> Result<()> {
+async fn a_reliable_stream_closes_slow_readers_which_can_resume() -> Result<()> {
     let stage = Stage::with(|limits| {
         limits.stream_log_bytes_max = 200_000;
         limits.gather_bytes_max = 20_000;

@@ -1,4 +1,4 @@
-//! The waiting room: how many it holds, and how many of them one request lets in.
+//! The waiting room: how many it holds, and how many of them one request admits.
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use stagedoor_tests::{Heard, Member, Stage};
 use stagedoor_token::{Roles, mint};
 use stagedoor_wire::limits::Limits;
 
-/// A stage whose audience waits, with roles and limits changed.
+/// A stage with a waiting audience, with roles and limits changed.
 async fn stage(
     limits: impl FnOnce(&mut Limits),
     change: impl FnOnce(&mut Vec<Value>),
@@ -36,7 +36,7 @@ fn role<'a>(roles: &'a mut [Value], name: &str) -> &'a mut Value {
     &mut roles[at]
 }
 
-/// Members `name-0`, `name-1` and so on, of a role.
+/// Members `name-0`, `name-1` and so on, with a role.
 async fn join(stage: &Stage, name: &str, role: &str, count: usize) -> Result<Vec<Member>> {
     let mut all = Vec::new();
     for at in 0..count {
@@ -53,7 +53,7 @@ fn admit(whom: &Value) -> Value {
     request
 }
 
-/// The guests of whom a member was told that they came, up to its own next answer.
+/// The guests whose join a member heard of, up to its own next answer.
 async fn joined(member: &mut Member) -> Result<Vec<String>> {
     member.ok(json!({"op": "ping"})).await?;
     let events = member.unheard().filter_map(|heard| match heard {
@@ -74,7 +74,7 @@ async fn a_waiting_room_holds_more_than_asks_max() -> Result<()> {
     .await?;
     let mut anna = stage.join("lobby", "anna", "host").await?;
     let waiting = join(&stage, "a", "audience", 5).await?;
-    // Raised hands are bounded by themselves, however many wait.
+    // Raised hands have their own bound, however many wait.
     let mut speakers = join(&stage, "s", "speaker", 3).await?;
     let ask = json!({"op": "ask", "role": "cohost"});
     speakers[0].ok(ask.clone()).await?;
@@ -89,7 +89,7 @@ async fn a_waiting_room_holds_more_than_asks_max() -> Result<()> {
     drop(speakers.remove(2));
     while anna.event("ask_ended").await?["user"] != "s-2" {}
     speakers[1].ok(ask).await.context("a hand goes with its member")?;
-    // What bounds those who wait is the room.
+    // The room bounds those who wait.
     let mut late = join(&stage, "z", "audience", 1).await?;
     let mut last = stage.connect().await?;
     let login = json!({"op": "login", "token": stage.token("lobby", "y", "audience")?});
@@ -130,7 +130,7 @@ async fn a_host_admits_a_list_and_then_all() -> Result<()> {
 }
 
 #[tokio::test]
-async fn who_may_not_admit_admits_nobody_by_a_list() -> Result<()> {
+async fn a_member_without_the_right_admits_nobody() -> Result<()> {
     let stage = stage(
         |_| {},
         |roles| {
@@ -146,7 +146,7 @@ async fn who_may_not_admit_admits_nobody_by_a_list() -> Result<()> {
     for whom in [json!({"users": ["a-0"]}), json!({"all": true}), json!({"users": []})] {
         assert_eq!(carla.code(admit(&whom)).await?, "moderate_denied", "{whom}");
     }
-    // One of no higher rank has the right, and nobody whom it might let in.
+    // A member of no higher rank has the right, but nobody to admit.
     let mut equal = stage.join("lobby", "eve", "speaker").await?;
     for whom in [json!({"users": ["a-0", "a-1"]}), json!({"all": true})] {
         let told = equal.ok(admit(&whom)).await?;
@@ -155,14 +155,14 @@ async fn who_may_not_admit_admits_nobody_by_a_list() -> Result<()> {
     assert_eq!(waiting[0].code(json!({"op": "unask"})).await?, "ask_unknown");
     let backend = stage.backend(&[Scope::AppsAdmin]).await?;
     let path = format!("/v1/apps/{}/audit?kind=moderate.admit", stage.app);
-    // The first refusal; those that follow are counted.
+    // The first refusal; further ones are counted.
     let records = backend.records(&path, 1).await?;
     assert_eq!(records[0]["code"], "moderate_denied", "{records:?}");
     Ok(())
 }
 
 #[tokio::test]
-async fn admit_names_one_of_user_users_and_all() -> Result<()> {
+async fn admit_needs_exactly_one_of_user_users_and_all() -> Result<()> {
     let stage = stage(|_| {}, |_| {}).await?;
     let mut anna = stage.join("lobby", "anna", "host").await?;
     for whom in [
@@ -190,7 +190,7 @@ async fn admit_names_one_of_user_users_and_all() -> Result<()> {
 }
 
 #[tokio::test]
-async fn one_request_admits_so_many_and_says_how_many_wait() -> Result<()> {
+async fn one_request_admits_a_batch_and_counts_the_rest() -> Result<()> {
     let stage = stage(|limits| limits.admits_at_once_max = 2, |_| {}).await?;
     let mut anna = stage.join("lobby", "anna", "host").await?;
     let waiting = join(&stage, "a", "audience", 5).await?;
@@ -243,7 +243,7 @@ async fn admitting_all_closes_nobody_for_being_slow() -> Result<()> {
 }
 
 #[tokio::test]
-async fn those_for_whom_their_role_has_no_place_wait_on() -> Result<()> {
+async fn members_of_a_full_role_keep_waiting() -> Result<()> {
     let mut changed = Vec::new();
     let stage = stage(
         |_| {},
@@ -263,7 +263,7 @@ async fn those_for_whom_their_role_has_no_place_wait_on() -> Result<()> {
         anna.ok(demote).await?;
     }
     let _other = stage.join("lobby", "otto", "speaker").await?;
-    // With the role that they were given, what their tokens name is theirs again.
+    // With the role that they got, their tokens' privileges are theirs again.
     changed.retain(|role| role["role"] != "foyer");
     set_roles(&stage, &changed).await?;
     let told = anna.ok(admit(&json!({"all": true}))).await?;

@@ -1,6 +1,6 @@
 use super::*;
 
-/// What is said of a crate of these files, of the folder `a`.
+/// The messages about a crate with these files, in folder `a`.
 fn said(files: &[(&str, &str)]) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
     for (path, text) in files {
@@ -14,13 +14,13 @@ fn said(files: &[(&str, &str)]) -> Vec<String> {
 const TWO: (&str, &str) = ("lib.rs", "//! 1. [`upper`]: x.\n//! 2. `lower`: y.\n");
 
 #[test]
-fn uses_that_go_down_are_in_order() {
+fn uses_of_files_further_down_are_allowed() {
     let upper = ("upper.rs", "use crate::lower::Lower;\nuse std::fmt;");
     assert_eq!(said(&[TWO, upper, ("lower.rs", "")]), [""; 0]);
 }
 
 #[test]
-fn a_use_that_goes_up_is_named_with_its_line() {
+fn an_upward_use_is_reported_with_its_line() {
     for text in
         ["\nuse super::upper::Upper;", "\nfn f() { crate::upper::f() }", "\nuse crate::{upper};"]
     {
@@ -31,7 +31,7 @@ fn a_use_that_goes_up_is_named_with_its_line() {
 }
 
 #[test]
-fn a_circle_is_named_whole() {
+fn a_circle_is_reported_completely() {
     let list = ("lib.rs", "//! 1. `one`: x.\n//! 2. `two`: y.\n//! 3. `three`: z.\n");
     let one = ("one.rs", "use crate::two::Two;");
     let two = ("two.rs", "use crate::three::Three;");
@@ -41,7 +41,7 @@ fn a_circle_is_named_whole() {
 }
 
 #[test]
-fn a_file_that_is_not_listed_is_named() {
+fn an_unlisted_file_is_reported() {
     let files = [TWO, ("upper.rs", ""), ("lower.rs", ""), ("lower/part.rs", "")];
     let said = said(&files);
     assert_eq!(said.len(), 1, "{said:?}");
@@ -49,17 +49,17 @@ fn a_file_that_is_not_listed_is_named() {
 }
 
 #[test]
-fn a_listed_file_must_be_there_and_listed_once() {
+fn a_listed_file_must_exist_and_be_listed_once() {
     let list = ("lib.rs", "//! 1. [`upper`]: x.\n//! 2. `lower`: y.\n//! 3. `upper`: z.\n");
     let said = said(&[list, ("upper.rs", "")]);
     let begins =
-        ["a/src/lib.rs:2: `lower` is listed, and", "a/src/lib.rs:3: `upper` is listed twice"];
+        ["a/src/lib.rs:2: `lower` is listed, but", "a/src/lib.rs:3: `upper` is listed twice"];
     assert_eq!(said.len(), 2, "{said:?}");
     assert!(said.iter().zip(begins).all(|(said, begin)| said.starts_with(begin)), "{said:?}");
 }
 
 #[test]
-fn a_name_passed_on_belongs_to_the_file_it_comes_from() {
+fn a_re_exported_name_belongs_to_its_own_file() {
     let list = ("lib.rs", "//! 1. `a`: x.\n//! 2. `a::b`: y.\n//! 3. `a::c`: z.\n");
     let a = ("a.rs", "pub use self::b::B;\npub use c::C as D;\npub struct Own;");
     let files = |b| [list, a, ("a/b.rs", b), ("a/c.rs", "")];
@@ -68,7 +68,7 @@ fn a_name_passed_on_belongs_to_the_file_it_comes_from() {
 }
 
 #[test]
-fn a_crate_without_a_list_and_an_item_of_its_root_are_named() {
+fn a_missing_list_and_a_use_of_the_root_are_reported() {
     let without = said(&[("main.rs", "mod a;"), ("a.rs", "")]);
     assert!(without[0].starts_with("a/src/main.rs:1: there is no numbered list"), "{without:?}");
     let root = said(&[TWO, ("upper.rs", "use crate::Root;"), ("lower.rs", "")]);
@@ -76,14 +76,14 @@ fn a_crate_without_a_list_and_an_item_of_its_root_are_named() {
 }
 
 #[test]
-fn what_only_tests_build_has_no_place() {
+fn test_only_modules_need_no_place() {
     let upper = ("upper.rs", "#[cfg(test)]\nmod tests;");
     let lower = ("lower.rs", "#[cfg(test)]\nmod tests { use crate::upper::X; }");
     assert_eq!(said(&[TWO, upper, lower, ("upper/tests.rs", "use crate::x;")]), [""; 0]);
 }
 
 #[test]
-fn a_path_in_code_to_a_file_below_is_a_use() {
+fn a_path_in_code_counts_as_a_use() {
     let list = ("lib.rs", "//! 1. `a`: x.\n//! 2. `a::b`: y.\n");
     let said = said(&[list, ("a.rs", "fn f() { b::g() }"), ("a/b.rs", "use super::f;")]);
     assert_eq!(said.len(), 1, "{said:?}");

@@ -13,7 +13,7 @@ fn ready(mailbox: &Mailbox) -> Vec<u32> {
     mail.ready.to_vec()
 }
 
-/// Appends, and tells all.
+/// Appends, and wakes all readers.
 fn append(feed: &Feed<u8>, payload: &[u8], keyframe: bool, now_ms: u64) -> Option<u64> {
     feed.append(BINARY, payload, keyframe, now_ms, &mut PendingWakes::default())
 }
@@ -32,7 +32,7 @@ fn read(
 }
 
 #[test]
-fn a_reader_that_waits_is_told_once_and_a_busy_one_not_at_all() {
+fn a_waiting_reader_is_woken_once_and_a_busy_one_never() {
     let feed = Feed::new(1, keep(Past::Nothing, 1 << 20));
     let mailbox = Arc::new(Mailbox::default());
     let (mut place, _) = feed.join(&mailbox, 5, Begin::Now, None);
@@ -48,7 +48,7 @@ fn a_reader_that_waits_is_told_once_and_a_busy_one_not_at_all() {
 }
 
 #[test]
-fn places_are_reused_and_a_reader_gone_is_never_told() {
+fn places_are_reused_and_gone_readers_never_woken() {
     let feed = Feed::<u8>::new(1, keep(Past::Nothing, 1 << 20));
     let gone = Arc::new(Mailbox::default());
     for _ in 0..100 {
@@ -69,7 +69,7 @@ fn places_are_reused_and_a_reader_gone_is_never_told() {
 }
 
 #[test]
-fn who_fell_behind_jumps_as_the_delivery_says_and_learns_what_it_lost() {
+fn a_slow_reader_jumps_by_delivery_and_learns_its_losses() {
     for (delivery, past, expected) in [
         (Delivery::Media, Past::Keyframe, Some((7, 7))),
         (Delivery::Latest, Past::Newest, Some((9, 9))),
@@ -80,7 +80,7 @@ fn who_fell_behind_jumps_as_the_delivery_says_and_learns_what_it_lost() {
         let (mut place, _) = feed.join(&mailbox, 1, Begin::Now, None);
         for n in 0..10_u64 {
             append(&feed, &[n as u8; 10], n == 7, n * 500);
-            // Sealed by another reader, so that the old ones can go.
+            // Sealed by another reader, so that the old ones can be dropped.
             let (mut other, _) = feed.join(&mailbox, 2, Begin::Now, None);
             read(&feed, &mut other, delivery);
             feed.leave(&other);
@@ -116,7 +116,7 @@ fn a_media_reader_without_a_keyframe_waits_for_the_next() {
 }
 
 #[test]
-fn the_end_comes_after_the_last_frame_and_nothing_after_it() {
+fn the_end_follows_the_last_frame_and_nothing_follows_it() {
     let feed = Feed::new(1, keep(Past::Nothing, 1 << 20));
     let mailbox = Arc::new(Mailbox::default());
     let (mut place, _) = feed.join(&mailbox, 1, Begin::Now, None);
@@ -129,7 +129,7 @@ fn the_end_comes_after_the_last_frame_and_nothing_after_it() {
 }
 
 #[test]
-fn a_cursor_of_this_log_resumes_and_of_another_does_not() {
+fn only_a_cursor_of_the_same_log_resumes() {
     let feed = Feed::<u8>::new(7, keep(Past::Nothing, 1 << 20));
     let mailbox = Arc::new(Mailbox::default());
     for _ in 0..5 {
@@ -147,7 +147,7 @@ fn a_cursor_of_this_log_resumes_and_of_another_does_not() {
 }
 
 #[test]
-fn many_are_told_some_at_a_time_and_nobody_is_forgotten() {
+fn many_readers_are_woken_in_parts_and_none_forgotten() {
     let feed = Feed::<u8>::new(1, keep(Past::Nothing, 1 << 20));
     let mailboxes: Vec<_> =
         (0..WAKES_AT_ONCE * 2 + 1).map(|_| Arc::new(Mailbox::default())).collect();
@@ -179,7 +179,7 @@ fn many_are_told_some_at_a_time_and_nobody_is_forgotten() {
 }
 
 proptest! {
-    /// However a reader and the publisher take turns, what is read and what is told lost add up, in order.
+    /// In whatever order reader and publisher run, frames read and frames reported lost add up, in order.
     #[test]
     fn read_and_lost_add_up(
         turns in prop::collection::vec((1_usize..8, any::<bool>(), 0_u64..400, any::<bool>()), 1..120),

@@ -15,7 +15,7 @@ impl Wake for Woken {
 }
 
 #[test]
-fn a_reader_is_woken_once_until_it_has_taken_and_by_every_order() {
+fn mail_wakes_its_reader_once_and_every_order_wakes_it() {
     let (mailbox, mut mail) = (Mailbox::default(), Mail::default());
     let woken = Arc::<Woken>::default();
     let waker = Waker::from(woken.clone());
@@ -27,7 +27,7 @@ fn a_reader_is_woken_once_until_it_has_taken_and_by_every_order() {
     assert_eq!(now(), 1);
     mailbox.close(Close::Kicked);
     assert_eq!(now(), 1);
-    // The order alone is taken: the rest waits for who takes all, without being told again.
+    // Only the order is taken; the rest stays for a reader of everything, without another wake-up.
     assert!(mailbox.take(&mut mail, false, &waker).is_some());
     mailbox.ready(3);
     assert_eq!(now(), 0);
@@ -38,13 +38,13 @@ fn a_reader_is_woken_once_until_it_has_taken_and_by_every_order() {
 }
 
 #[test]
-fn io_is_noticed_once_and_not_lost_before_a_task_can_be_woken() {
+fn io_readiness_is_seen_once_and_never_lost() {
     let (mailbox, mut mail) = (Arc::new(Mailbox::default()), Mail::default());
     let woken = Arc::<Woken>::default();
     let waker = Waker::from(woken.clone());
     assert!(mailbox.take_io_ready(), "nobody has looked yet");
     assert!(!mailbox.take_io_ready());
-    // The socket, between the look at it and the first look at the mail.
+    // The socket became ready between its poll and the first look at the mail.
     Waker::from(mailbox.clone()).wake();
     mailbox.take(&mut mail, true, &waker);
     assert_eq!(woken.0.load(Ordering::Relaxed), 1);
@@ -57,7 +57,7 @@ fn io_is_noticed_once_and_not_lost_before_a_task_can_be_woken() {
 }
 
 #[test]
-fn what_an_order_left_alone_is_no_mail() {
+fn mail_left_behind_an_order_stays() {
     let (mailbox, mut mail) = (Mailbox::default(), Mail::default());
     let woken = Arc::<Woken>::default();
     let waker = Waker::from(woken.clone());
@@ -72,12 +72,12 @@ fn what_an_order_left_alone_is_no_mail() {
 }
 
 #[test]
-fn a_mailbox_is_one_line_of_the_cache() {
+fn a_mailbox_fits_into_one_cache_line() {
     assert!(size_of::<Mailbox>() + 2 * size_of::<usize>() <= 64);
 }
 
 #[test]
-fn the_sooner_order_wins() {
+fn the_earlier_order_wins() {
     let mailbox = Mailbox::default();
     let now = Instant::now();
     let later = now + std::time::Duration::from_secs(9);

@@ -40,7 +40,7 @@ fn a_reader_gets_every_frame_from_its_number_on() {
 }
 
 #[test]
-fn a_read_stops_near_its_bound_and_goes_on_there() {
+fn a_read_stops_near_its_bound_and_continues_there() {
     let mut log = Log::new();
     for n in 0..100_u8 {
         log.append(encode::BINARY, &[n; 100], false, 0, &KEEP);
@@ -85,9 +85,9 @@ fn the_newest_keyframe_outlives_its_age_but_not_the_bytes() {
 }
 
 proptest! {
-    /// The log agrees with a plain queue of frames on what may be read.
+    /// The log and a plain queue of frames agree on what can be read.
     #[test]
-    fn the_log_is_a_queue(
+    fn the_log_behaves_like_a_queue(
         ops in prop::collection::vec((0_usize..400, any::<bool>(), any::<bool>(), 0_u64..600), 1..200),
         bytes_max in 100_usize..5_000,
     ) {

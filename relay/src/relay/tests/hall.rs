@@ -1,4 +1,4 @@
-//! A relay with real sockets, seen from inside. Of the relay's tests.
+//! A relay with real sockets, seen from inside, for the relay's tests.
 
 use std::{
     net::SocketAddr,
@@ -32,7 +32,7 @@ use crate::{
 };
 
 pub(super) const APP: AppId = AppId(7);
-/// What is not gone by then never goes.
+/// Time after which something is considered leaked.
 const GONE_WITHIN: Duration = Duration::from_secs(4);
 pub(super) const ROOM: &str = "lobby";
 
@@ -48,14 +48,14 @@ pub(super) struct Hall {
 }
 
 impl Hall {
-    /// With a store that takes everything.
+    /// With a store that accepts everything.
     pub(super) async fn open(limits: Limits) -> Self {
         let (hall, stores) = Self::open_with_store(limits).await;
         tokio::spawn(take_everything(stores));
         hall
     }
 
-    /// With a store that the test stands for.
+    /// With a store that the test plays.
     pub(super) async fn open_with_store(limits: Limits) -> (Self, mpsc::Receiver<StoreRequest>) {
         let (bus, Receivers { commands, events, stores }) = LocalBus::new();
         let key = Key::hs256(APP, "k1", &[7; 32], KeyState::Current).expect("a key");
@@ -73,7 +73,7 @@ impl Hall {
         (Self { shared, address, key, stop: Some(stop), _ends }, stores)
     }
 
-    /// The relay goes away.
+    /// Drops the relay.
     pub(super) fn stop(&mut self) {
         self.stop = None;
     }
@@ -87,7 +87,12 @@ impl Hall {
 
     pub(super) fn claims(&self, user: &str, role: &str, ttl_s: u64) -> Claims {
         let (now_s, role) = (self.shared.clock.unix_s(), role.parse().expect("a role"));
-        Claims::new(APP, ROOM, user, role, &format!("t-{user}"), now_s, ttl_s)
+        Claims::builder(APP, role)
+            .room(ROOM)
+            .user(user)
+            .jti(format!("t-{user}"))
+            .lifetime(now_s, ttl_s)
+            .build()
     }
 
     pub(super) fn mint(&self, claims: &Claims) -> String {
@@ -130,8 +135,8 @@ impl Hall {
         self.command(Command::Message { app: APP, room: ROOM.into(), to, topic: None, data });
     }
 
-    /// Sends more to the room than sockets take that nobody reads, and waits until no task writes any more:
-    /// from then on these read neither requests nor letters.
+    /// Sends more to the room than an unread socket accepts, and waits until no task writes any more: from then on the
+    /// tasks read neither requests nor letters.
     pub(super) async fn stall(&self) {
         (0..16).for_each(|_| self.message(To::Room));
         let mut quiet = 0;
@@ -151,20 +156,20 @@ pub(super) async fn take_everything(mut stores: mpsc::Receiver<StoreRequest>) {
     }
 }
 
-/// Asks, and must be answered with `ok`.
+/// Sends a request that must succeed.
 pub(super) async fn ask(socket: &mut Socket, request: Value) {
     begin(socket, request).await;
     let heard = answer_of(socket).await;
     assert!(heard["ok"].is_object(), "{heard}");
 }
 
-/// Asks.
+/// Sends a request.
 pub(super) async fn begin(socket: &mut Socket, mut request: Value) {
     request["id"] = 1.into();
     socket.send(Message::text(request.to_string())).await.expect("it takes");
 }
 
-/// What is answered to what was asked last.
+/// The answer to the last request.
 async fn answer_of(socket: &mut Socket) -> Value {
     loop {
         if let Message::Text(text) = socket.next().await.expect("open").expect("a message") {
@@ -176,7 +181,7 @@ async fn answer_of(socket: &mut Socket) -> Value {
     }
 }
 
-/// Why the connection is closed.
+/// Why the connection was closed.
 pub(super) async fn close_of(socket: &mut Socket) -> String {
     loop {
         if let Message::Close(frame) = socket.next().await.expect("open").expect("a message") {
@@ -185,7 +190,7 @@ pub(super) async fn close_of(socket: &mut Socket) -> String {
     }
 }
 
-/// What a member has, to be looked for when it is gone.
+/// A member's resources, to check that they are gone.
 pub(super) struct Traces {
     user: &'static str,
     mailbox: Weak<Mailbox>,
@@ -205,25 +210,25 @@ impl Traces {
         traces
     }
 
-    /// Notes also what the member is by now.
+    /// Also records the member's present version.
     pub(super) fn follow(&mut self, hall: &Hall) {
         let room = hall.room();
         self.occupants.extend(room.occupant(self.user).map(|occupant| Arc::downgrade(&occupant)));
         self.views.extend(room.views());
     }
 
-    /// Whether the member's connection has a change of its grants before it.
+    /// Whether a change of grants awaits the member's connection.
     pub(super) fn is_changing(&self) -> bool {
         self.mailbox.upgrade().is_some_and(|mailbox| mailbox.is_changing())
     }
 
-    /// Waits until nothing of the member is left.
+    /// Waits until nothing of the member remains.
     pub(super) async fn member_gone(&self, how: &str) {
         let occupants = || self.occupants.iter().map(Weak::strong_count).sum::<usize>();
         gone(how, || [("mailbox", self.mailbox.strong_count()), ("occupant", occupants())]).await;
     }
 
-    /// Waits until nothing of the room is left.
+    /// Waits until nothing of the room remains.
     pub(super) async fn room_gone(&self, how: &str) {
         let views = || self.views.iter().map(Weak::strong_count).sum::<usize>();
         gone(how, || [("room", self.room.strong_count()), ("view", views())]).await;
@@ -237,5 +242,5 @@ async fn gone<const N: usize>(how: &str, counts: impl Fn() -> [(&'static str, us
         }
     };
     let waited = timeout(GONE_WITHIN, wait).await;
-    assert!(waited.is_ok(), "{how}: held still: {:?}", counts());
+    assert!(waited.is_ok(), "{how}: still held: {:?}", counts());
 }

@@ -25,7 +25,7 @@ fn at_most(members: usize) -> BatchMax {
 }
 
 #[test]
-fn who_came_and_went_is_not_told() {
+fn a_join_and_a_leave_cancel_out() {
     let mut presence = Presence::default();
     presence.joined(change("anna", "host"));
     presence.left(change("anna", "host"));
@@ -36,7 +36,7 @@ fn who_came_and_went_is_not_told() {
 }
 
 #[test]
-fn who_comes_back_changed_is_told_as_leaving_first() {
+fn a_changed_returner_is_announced_as_leaving_first() {
     let mut presence = Presence::default();
     presence.left(change("bob", "host"));
     presence.joined(change("bob", "observer"));
@@ -48,7 +48,7 @@ fn who_comes_back_changed_is_told_as_leaving_first() {
 }
 
 #[test]
-fn who_becomes_who_it_was_before_anybody_is_told_never_left() {
+fn an_unchanged_returner_never_left() {
     let mut presence = Presence::default();
     presence.left(change("bob", "host"));
     presence.joined(change("bob", "observer"));
@@ -58,7 +58,7 @@ fn who_becomes_who_it_was_before_anybody_is_told_never_left() {
 }
 
 #[test]
-fn who_was_found_on_a_list_is_told_as_leaving() {
+fn the_leave_of_a_listed_member_is_announced() {
     let mut presence = Presence::default();
     presence.joined(change("anna", "host"));
     presence.is_listed();
@@ -70,7 +70,7 @@ fn who_was_found_on_a_list_is_told_as_leaving() {
 }
 
 #[test]
-fn who_comes_back_after_a_list_without_it_is_told_as_leaving_first() {
+fn a_returner_missing_from_a_list_is_announced_as_leaving_first() {
     let mut presence = Presence::default();
     presence.left(change("anna", "host"));
     presence.is_listed();
@@ -80,7 +80,7 @@ fn who_comes_back_after_a_list_without_it_is_told_as_leaving_first() {
 }
 
 #[test]
-fn who_was_found_as_what_fewer_see_now_is_told_as_leaving_first() {
+fn a_listed_member_that_fewer_see_now_leaves_first() {
     let mut presence = Presence::default();
     presence.joined(change("bob", "speaker"));
     presence.is_listed();
@@ -92,7 +92,7 @@ fn who_was_found_as_what_fewer_see_now_is_told_as_leaving_first() {
 }
 
 #[test]
-fn many_who_come_and_go_leave_nothing_behind() {
+fn many_joins_and_leaves_leave_nothing_behind() {
     let mut presence = Presence::default();
     for n in 0..10_000 {
         let user = format!("u{}", n % 700);
@@ -131,10 +131,10 @@ fn a_batch_is_bounded_in_bytes_and_one_member_always_fits() {
 }
 
 proptest! {
-    /// Whatever is told and when: nobody leaves who was not there, nobody comes who is, and at the end all
-    /// know who is there, as what. Also those who found out by a list meanwhile.
+    /// Whatever is announced and when: nobody leaves who was not there, nobody joins who is, and in the end everybody
+    /// knows who is there, as what, including those who read a list meanwhile.
     #[test]
-    fn what_is_told_is_each_users_life_in_order(
+    fn announcements_are_each_users_life_in_order(
         lists in any::<bool>(),
         acts in prop::collection::vec((0_usize..4, 0_usize..6, 1_usize..4), 0..60),
     ) {
@@ -142,7 +142,7 @@ proptest! {
         const ROLES: [&str; 3] = ["host", "speaker", "observer"];
         let mut presence = Presence::default();
         let (mut there, mut told) = (BTreeMap::new(), BTreeMap::new());
-        // What those know who read a list last, and then were told what all were.
+        // The knowledge of a viewer who last read a list and then got all announcements.
         let known = RefCell::new(BTreeMap::<String, String>::new());
         let mut tell = |batch: Batch| {
             let mut known = known.borrow_mut();
@@ -169,7 +169,7 @@ proptest! {
                 }
                 (0, Some(_)) => {
                     there.insert(user, "cohost");
-                    // Those who were told go on with `role_changed`, which is not of this file.
+                    // Viewers who know the member get `role_changed`, which is not part of this file.
                     let waits = presence.changed(&change(user, "cohost"));
                     if !waits {
                         tell(Batch { left: vec![change(user, "host")], ..Batch::default() });

@@ -17,7 +17,12 @@ fn occupant(user: &str, role: &str) -> Arc<Occupant> {
         grants,
         waiting: false,
         token: Arc::new(SeatToken::of(
-            &mut Claims::new(AppId(1), "r", user, grants_role, "t", 0, 60),
+            &mut Claims::builder(AppId(1), grants_role)
+                .room("r")
+                .user(user)
+                .jti("t")
+                .lifetime(0, 60)
+                .build(),
             "k".into(),
         )),
         user: user.into(),
@@ -37,7 +42,7 @@ fn role() -> impl Strategy<Value = &'static str> {
 }
 
 #[test]
-fn the_newest_seat_is_the_primary_and_an_older_one_follows_it() {
+fn the_newest_seat_is_primary_and_an_older_one_succeeds_it() {
     let mut roster = Roster::default();
     let seat = |seat: u64, role: &str| {
         Arc::new(Occupant { seat, ..Occupant::clone(&occupant("anna", role)) })
@@ -57,7 +62,7 @@ fn the_newest_seat_is_the_primary_and_an_older_one_follows_it() {
 }
 
 #[test]
-fn a_seat_that_ends_takes_its_unread_letters_with_it() {
+fn an_ended_seat_drops_its_unread_letters() {
     let mut roster = Roster::default();
     let anna = occupant("anna", "host");
     roster.insert(entry(anna.clone()));
@@ -74,7 +79,7 @@ fn a_seat_that_ends_takes_its_unread_letters_with_it() {
 
 proptest! {
     #[test]
-    fn a_page_holds_those_seen_in_order_and_pages_hold_all(
+    fn pages_hold_all_visible_members_in_order(
         comes in prop::collection::vec(("[a-f]{1,2}", role()), 0..40),
         goes in prop::collection::vec("[a-f]{1,2}", 0..20),
         viewer in role(),

@@ -3,7 +3,7 @@
 //! `STAGEDOOR_TOKEN=… cargo run -p stagedoor-client --example chat`; where to connect is in
 //! `STAGEDOOR_CONNECT`.
 
-use stagedoor_client::{Client, ClientEvent, To, Token};
+use stagedoor_client::{Client, ClientEvent, Message, Token};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 #[tokio::main]
@@ -23,7 +23,7 @@ async fn main() -> anyhow::Result<()> {
     });
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     while let Some(line) = lines.next_line().await? {
-        if let Err(refused) = room.send(To::Room, Some("chat"), &line).await {
+        if let Err(refused) = room.send(Message::to_room(&line).topic("chat")).await {
             eprintln!("{refused}");
         }
     }

@@ -17,7 +17,7 @@ async fn main() -> anyhow::Result<()> {
     let mut ticks = tokio::time::interval(Duration::from_secs(1));
     loop {
         tokio::select! {
-            _ = ticks.tick() => clock.send(format!("{:?}", std::time::SystemTime::now()), true).await?,
+            _ = ticks.tick() => clock.send_keyframe(format!("{:?}", std::time::SystemTime::now())).await?,
             event = events.next() => match event {
                 Some(event) => eprintln!("{event:?}"),
                 None => return Ok(()),

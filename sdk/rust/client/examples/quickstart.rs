@@ -2,7 +2,7 @@
 //!
 //! `STAGEDOOR_TOKEN=… STAGEDOOR_CONNECT=… cargo run -p stagedoor-client --example quickstart`
 
-use stagedoor_client::{Client, ClientEvent, Event, To, Token};
+use stagedoor_client::{Client, ClientEvent, Event, Message, Token};
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -11,7 +11,7 @@ async fn main() -> anyhow::Result<()> {
     let (room, mut events) = Client::new(url, token).connect().await?;
     eprintln!("in {} as {}", room.seat().room, room.seat().me.role);
 
-    room.send(To::Room, None, &"hello").await?;
+    room.send(Message::to_room("hello")).await?;
     while let Some(event) = events.next().await {
         eprintln!("{event:?}");
         if matches!(event, ClientEvent::Room(Event::Message { .. })) {

@@ -1,4 +1,4 @@
-//! How long to wait before the next try. Pure: chance is given.
+//! How long to wait before the next attempt. Pure: the caller passes a random number.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! One connection, from login to close. Sends what is asked, matches answers, passes events on; never decides
-//! whether to come back.
+//! One connection, from login to close. Sends requests, matches answers, passes events on. Whether to reconnect is
+//! decided elsewhere.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -22,7 +22,7 @@ use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::{
-    error::{AskError, ConnectError},
+    error::{Cause, ConnectError, RequestError},
     event::{ClientEvent, Frame},
     heard::{End, Said, broke, said},
     memory::Memory,
@@ -33,19 +33,19 @@ use crate::{
 };
 
 mod entry;
-mod regranted;
+mod grants_changed;
 
 /// What a handle asks of the driver.
 pub(crate) enum Command {
-    /// A request; its `id` is set here.
+    /// Send a request; its `id` is set here.
     Ask(Box<Request>, Answered),
     /// Begin a stream; the handle's number is the application's.
     Publish(u64, Box<Own>, Answered),
-    /// End a stream of the member's own.
+    /// End an own stream.
     Unpublish(u64),
-    /// A frame of a stream of the member's own.
+    /// Send a frame of an own stream; the flag is that of a keyframe.
     Frame(u64, bool, Bytes),
-    /// Ask the source for a new token, and go on with it.
+    /// Renew the token with a new one of the source.
     Renew(Answered),
 }
 
@@ -55,17 +55,17 @@ pub(crate) struct Connection {
     next_id: u64,
     waiting: HashMap<u64, Waiting>,
     renewal: Renewal,
-    /// What was heard before there was anybody to tell.
+    /// What came before events could be passed on.
     early: VecDeque<Said>,
     pub(crate) silence: Silence,
 }
 
-/// What is to be done with an answer besides passing it on.
+/// What to do with an answer besides passing it on.
 enum Then {
     Nothing,
     Subscribed(Vec<String>),
     Unsubscribed(Vec<String>),
-    /// What a reconnect could not take up was asked for again.
+    /// Patterns that a reconnect could not resume were asked for again.
     SubscribedAgain(Vec<String>),
     /// With the handle, and whether it was asked for again.
     Published(u64, StreamName, bool),
@@ -78,9 +78,9 @@ struct Waiting {
     then: Then,
 }
 
-fn tell(answered: Vec<Answered>, outcome: &Result<Value, AskError>) {
+fn respond(answered: Vec<Answered>, outcome: &Result<Value, RequestError>) {
     for answered in answered {
-        // Who asked may be gone.
+        // The caller may be gone.
         let _ = answered.send(outcome.clone());
     }
 }
@@ -113,7 +113,7 @@ impl Connection {
         Ok(id)
     }
 
-    /// Asks, before events are passed on to anybody; those that come meanwhile are kept.
+    /// Sends a request before events are passed on; events that come meanwhile are kept.
     async fn ask(&mut self, mut request: Request) -> Result<Value, ConnectError> {
         let id = self.say(&mut request).await.map_err(lost)?;
         loop {
@@ -126,7 +126,7 @@ impl Connection {
         }
     }
 
-    /// Runs until the connection ends. Requests that wait then are told that it was lost.
+    /// Runs until the connection ends. Requests that still wait then end with [`RequestError::Lost`].
     pub(crate) async fn run(
         mut self,
         memory: &mut Memory,
@@ -134,7 +134,7 @@ impl Connection {
         events: &mpsc::Sender<ClientEvent>,
     ) -> End {
         while let Some(said) = self.early.pop_front() {
-            if let Err(end) = self.take(said, memory, events).await {
+            if let Err(end) = self.handle(said, memory, events).await {
                 return end;
             }
         }
@@ -153,7 +153,7 @@ impl Connection {
                     Ok(Some(Ok(message))) => {
                         self.silence.heard(Instant::now());
                         match said(message) {
-                            Ok(said) => self.take(said, memory, events).await,
+                            Ok(said) => self.handle(said, memory, events).await,
                             Err(end) => Err(end),
                         }
                     }
@@ -176,7 +176,7 @@ impl Connection {
         }
     }
 
-    async fn take(
+    async fn handle(
         &mut self,
         said: Said,
         memory: &mut Memory,
@@ -200,24 +200,24 @@ impl Connection {
                 None => return Ok(()),
             },
         };
-        let regranted = matches!(
+        let changed = matches!(
             event,
             ClientEvent::Renewed(_) | ClientEvent::Room(Event::GrantsChanged { .. })
         );
         events.send(event).await.map_err(|_| End::LetGo)?;
-        if regranted { self.regranted(memory, events).await } else { Ok(()) }
+        if changed { self.grants_changed(memory, events).await } else { Ok(()) }
     }
 
-    /// Renews with what the source gave.
+    /// Renews with the token that the source gave.
     async fn renew(
         &mut self,
-        given: Result<String, String>,
+        given: Result<String, Cause>,
         events: &mpsc::Sender<ClientEvent>,
     ) -> Result<(), End> {
         match given {
             Ok(token) => self.say_renew(token, None).await,
             Err(error) => {
-                let failed = self.renew_failed(AskError::Token(error));
+                let failed = self.renew_failed(RequestError::Token(error));
                 events.send(failed).await.map_err(|_| End::LetGo)
             }
         }
@@ -231,7 +231,7 @@ impl Connection {
         Ok(())
     }
 
-    /// A renewal was refused: makes it again with the proof that the relay asks for, or tells.
+    /// A renewal was refused: repeats it with the proof that the relay asks for, or reports it.
     async fn renew_refused(
         &mut self,
         proven: bool,
@@ -242,18 +242,18 @@ impl Connection {
                 self.say_renew(token, Some(proof)).await?;
                 return Ok(None);
             }
-            Some(Err(error)) => AskError::Key(error),
+            Some(Err(error)) => RequestError::Key(error),
             None => refusal.into(),
         };
         Ok(Some(self.renew_failed(failed)))
     }
 
-    fn renew_failed(&mut self, failed: AskError) -> ClientEvent {
-        tell(self.renewal.end(), &Err(failed.clone()));
+    fn renew_failed(&mut self, failed: RequestError) -> ClientEvent {
+        respond(self.renewal.end(), &Err(failed.clone()));
         ClientEvent::RenewFailed(failed)
     }
 
-    /// Matches an answer; what the application is to hear of it besides who asked.
+    /// Matches an answer. Returns the event that it causes besides.
     async fn answer(
         &mut self,
         re: u64,
@@ -293,11 +293,11 @@ impl Connection {
             }
             _ => {}
         }
-        tell(answered, &outcome.map_err(AskError::from));
+        respond(answered, &outcome.map_err(RequestError::from));
         Ok(told)
     }
 
-    /// Asks whether the relay is there; any answer breaks the silence.
+    /// Pings the relay; any answer ends the silence.
     async fn ping(&mut self) -> Result<(), End> {
         self.say(&mut Request::Ping(request::Ping { op: op::Ping, id: 0 })).await.map(drop)
     }
@@ -343,7 +343,7 @@ impl Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         for (_, waiting) in self.waiting.drain() {
-            tell(waiting.answered, &Err(AskError::Lost));
+            respond(waiting.answered, &Err(RequestError::Lost));
         }
     }
 }

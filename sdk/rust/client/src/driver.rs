@@ -1,4 +1,4 @@
-//! The task that owns the socket, and brings it back.
+//! The task that owns the connection, and reconnects.
 
 use std::{
     sync::Arc,
@@ -14,7 +14,7 @@ use crate::{
     backoff::delay,
     connection::{Command, Connection},
     credential::Credential,
-    error::{AskError, ConnectError},
+    error::{ConnectError, RequestError, line},
     event::{ClientEvent, Closed, Reconnected},
     heard::End,
     memory::Memory,
@@ -24,7 +24,7 @@ use crate::{
     token::Token,
 };
 
-/// How to connect.
+/// The settings of a client.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) url: String,
@@ -38,13 +38,12 @@ pub(crate) struct Settings {
     pub(crate) receive_buffer_bytes: Option<u32>,
 }
 
-/// A seat, or why not and what the relay's close said.
+/// A seat, or the error and the close code that followed it.
 type Seated = Result<(Connection, LoggedIn<Value>), (ConnectError, Option<u16>)>;
 
-/// Connects and takes the seat: with the ticket if there is one, else, or if that is not good any more, with
-/// a token.
+/// Connects and logs in: with the ticket if there is one and it is still good, otherwise with a token.
 pub(crate) async fn seat(settings: &Settings, memory: &mut Memory) -> Seated {
-    // A ticket stays until a login answers: of a lost connection it is not known whether it was used.
+    // The ticket is kept until a login answers: after a lost connection nobody knows whether it was used.
     if let Some(ticket) = memory.ticket.clone() {
         match log_in(settings, memory, Credential::Ticket(ticket)).await {
             Err((error, code)) if error.next(code) == Next::Token => memory.ticket = None,
@@ -66,13 +65,13 @@ async fn log_in(settings: &Settings, memory: &mut Memory, credential: Credential
     let (ping_interval_ms, pong_timeout_ms) = (seat.ping_interval_ms, seat.pong_timeout_ms);
     connection.silence =
         Silence::new(ping_interval_ms, pong_timeout_ms, settings.silence_max, Instant::now());
-    // Before anything else is heard: its ticket may be needed already.
+    // Before anything else is read: the ticket may be needed already.
     memory.seated(&seat);
-    connection.take_rest(&mut seat).await.map_err(|error| (error, None))?;
+    connection.read_rest(&mut seat).await.map_err(|error| (error, None))?;
     Ok((connection, seat))
 }
 
-/// The driver.
+/// The driver of a client's connections.
 pub(crate) struct Driver {
     pub(crate) settings: Settings,
     pub(crate) memory: Memory,
@@ -81,7 +80,7 @@ pub(crate) struct Driver {
 }
 
 impl Driver {
-    /// Runs until the end of the last connection, and tells it.
+    /// Runs until the last connection has ended, and reports that.
     pub(crate) async fn run(mut self, mut connection: Connection) {
         loop {
             let Self { memory, commands, events, .. } = &mut self;
@@ -102,7 +101,7 @@ impl Driver {
         }
     }
 
-    /// Brings the connection back, as often as it takes and the close table allows.
+    /// Reconnects, as often as the settings and the close table allow.
     async fn again(&mut self, code: u16, reason: String) -> Result<Connection, Closed> {
         let mut closed = Closed { code, reason, next: Next::after(code) };
         for attempt in 1..=self.settings.attempts_max {
@@ -121,12 +120,12 @@ impl Driver {
             match self.attempt().await {
                 Ok(connection) => return Ok(connection),
                 Err((error, code)) => {
-                    tracing::debug!(%error, attempt, "reconnecting failed");
+                    tracing::debug!(error = line(&error), attempt, "reconnecting failed");
                     closed.next = error.next(code);
                     if let Some(code) = code {
                         closed.code = code;
                     }
-                    closed.reason = error.to_string();
+                    closed.reason = line(&error);
                 }
             }
         }
@@ -135,16 +134,16 @@ impl Driver {
 
     async fn attempt(&mut self) -> Result<Connection, (ConnectError, Option<u16>)> {
         let (mut connection, seat) = seat(&self.settings, &mut self.memory).await?;
-        let streams_begun_anew =
-            connection.take_up(&mut self.memory).await.map_err(|error| (error, None))?;
+        let streams_restarted =
+            connection.resume(&mut self.memory).await.map_err(|error| (error, None))?;
         let events_resumed = seat.resumed == Some(true);
-        let told = Reconnected { seat, events_resumed, streams_begun_anew };
-        // An application that is gone is noticed when the connection runs.
+        let told = Reconnected { seat, events_resumed, streams_restarted };
+        // If the application is gone, that is noticed when the connection runs.
         let _ = self.events.send(ClientEvent::Reconnected(Box::new(told))).await;
         Ok(connection)
     }
 
-    /// Waits; requests that come meanwhile are refused, frames of own streams are let go.
+    /// Waits. Meanwhile requests are refused and frames of own streams are dropped.
     async fn wait(&mut self, delay: Duration) {
         let end = tokio::time::Instant::now() + delay;
         while let Ok(Some(command)) = tokio::time::timeout_at(end, self.commands.recv()).await {
@@ -152,8 +151,8 @@ impl Driver {
                 Command::Ask(_, answered)
                 | Command::Publish(_, _, answered)
                 | Command::Renew(answered) => {
-                    // Who asked may be gone.
-                    let _ = answered.send(Err(AskError::Lost));
+                    // The caller may be gone.
+                    let _ = answered.send(Err(RequestError::Lost));
                 }
                 Command::Unpublish(handle) => drop(self.memory.own.remove(handle)),
                 Command::Frame(..) => {}
@@ -163,7 +162,7 @@ impl Driver {
     }
 }
 
-/// A number from 0 to 1.
+/// A random number from 0 to 1.
 fn chance() -> f64 {
     f64::from(getrandom::u32().unwrap_or(u32::MAX / 2)) / f64::from(u32::MAX)
 }

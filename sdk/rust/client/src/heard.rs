@@ -1,4 +1,4 @@
-//! What the relay said: one message, read. Pure.
+//! Reads one message of the relay. Pure.
 
 use bytes::Bytes;
 use serde::Deserialize;

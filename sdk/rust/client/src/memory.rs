@@ -1,5 +1,5 @@
-//! What a reconnect takes along: patterns, reading positions, own streams. Pure: counts as `spec/wire.md`
-//! §Data frames says.
+//! What a reconnect resumes: patterns, reading positions, own streams. Pure. Frames are counted as `spec/wire.md` §Data
+//! frames says.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -7,6 +7,7 @@ use std::{
 };
 
 use serde_json::Value;
+use stagedoor_grants::Pattern;
 use stagedoor_wire::{
     event::{Event, Why},
     member::{Cursor, StreamInfo, Subscribed},
@@ -15,25 +16,22 @@ use stagedoor_wire::{
 };
 use tokio::sync::watch;
 
-use crate::{
-    event::Granted,
-    own::{OwnStreams, matches},
-};
+use crate::{event::Granted, lenient, own::OwnStreams};
 
-/// The memory.
+/// What is remembered across connections.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
     pub(crate) patterns: BTreeSet<String>,
     reading: HashMap<u32, Reading>,
     /// The next event of the room.
     pub(crate) events: Option<Cursor>,
-    /// Patterns that the relay refused when they were taken up.
+    /// Patterns that the relay refused when they were resumed.
     pub(crate) due: BTreeSet<String>,
     /// The member's own streams.
     pub(crate) own: OwnStreams,
-    /// What the member may do, as it was told last; handles read it.
+    /// What the member may do now; handles read it.
     pub(crate) granted: watch::Sender<Granted>,
-    /// What logs in next time in place of a token that logged in once.
+    /// The ticket that logs in next time, after a token of `once`.
     pub(crate) ticket: Option<String>,
 }
 
@@ -45,7 +43,7 @@ struct Reading {
 }
 
 impl Memory {
-    /// Streams were found; those that a cursor was given for and that did not resume.
+    /// Streams were found. Returns those that had a cursor and did not resume.
     pub(crate) fn found(&mut self, streams: &[Subscribed]) -> Vec<String> {
         let mut anew = Vec::new();
         for found in streams {
@@ -62,7 +60,7 @@ impl Memory {
         anew
     }
 
-    /// A frame came: its stream and its number; none for a stream that is not read (any more).
+    /// A frame came: its stream and its number; `None` for a stream that is no longer read.
     pub(crate) fn frame(&mut self, stream: u32) -> Option<(Arc<StreamInfo>, u64)> {
         let reading = self.reading.get_mut(&stream)?;
         let seq = reading.next;
@@ -76,18 +74,22 @@ impl Memory {
         self.ticket.clone_from(&seat.ticket);
         self.granted.send_replace(Granted {
             role: seat.me.role.clone(),
-            grants: seat.grants.clone(),
+            // Grants that cannot be read allow nothing.
+            grants: lenient::grants(&seat.grants).unwrap_or_default(),
             exp: seat.exp,
             waiting: seat.waiting,
         });
     }
 
-    /// Another token took the place of the one that the ticket stands for.
+    /// The token was replaced, so its ticket is no longer good.
     pub(crate) fn renewed(&mut self, renewed: Renewed<Value>) -> Granted {
         self.ticket = None;
         let Renewed { role, grants, exp, .. } = renewed;
+        let grants = lenient::grants(&grants);
         self.granted.send_modify(|granted| {
-            *granted = Granted { role, grants, exp, waiting: granted.waiting };
+            granted.role = role;
+            granted.exp = exp;
+            granted.grants = grants.unwrap_or_default();
         });
         self.granted.borrow().clone()
     }
@@ -103,9 +105,10 @@ impl Memory {
             }
             Event::Ended { stream, .. } => drop(self.reading.remove(stream)),
             Event::GrantsChanged { role, grants, why, .. } => {
+                let grants = lenient::grants(grants);
                 self.granted.send_modify(|granted| {
                     granted.role.clone_from(role);
-                    granted.grants.clone_from(grants);
+                    granted.grants = grants.unwrap_or_default();
                     granted.waiting &= *why != Why::Admitted;
                 });
             }
@@ -135,24 +138,25 @@ impl Memory {
         }
     }
 
-    /// Patterns that could not be taken up, and are wanted still.
+    /// Patterns could not be resumed; those still wanted are due later.
     pub(crate) fn refused(&mut self, patterns: Vec<String>) {
         let wanted = patterns.into_iter().filter(|pattern| self.patterns.contains(pattern));
         self.due.extend(wanted);
     }
 
-    /// Streams that no pattern holds any more.
+    /// Patterns were taken back; streams that no other pattern matches are forgotten.
     pub(crate) fn unsubscribed(&mut self, patterns: &[String]) {
         for pattern in patterns {
             self.patterns.remove(pattern);
             self.due.remove(pattern);
         }
-        let held = &self.patterns;
+        let held: Vec<Pattern> =
+            self.patterns.iter().filter_map(|pattern| pattern.parse().ok()).collect();
         self.reading
-            .retain(|_, reading| held.iter().any(|pattern| matches(pattern, &reading.stream.name)));
+            .retain(|_, reading| held.iter().any(|pattern| pattern.matches(&reading.stream.name)));
     }
 
-    /// The cursors of every stream that is read, taken out: another connection gives other numbers.
+    /// Takes out the cursors of all streams: another connection gives them other numbers.
     pub(crate) fn take_cursors(&mut self) -> Vec<From> {
         let taken = std::mem::take(&mut self.reading).into_values();
         taken
@@ -231,7 +235,7 @@ mod tests {
         assert!(changed(Why::Roles, "audience").waiting);
         let admitted = changed(Why::Admitted, "speaker");
         assert_eq!((admitted.waiting, admitted.role.as_str()), (false, "speaker"));
-        assert_eq!(admitted.grants["role"], "speaker");
+        assert_eq!(&*admitted.grants.role, "speaker");
     }
 
     #[test]

@@ -1,18 +1,16 @@
-//! The member's own streams: which of them end when its rights change, and which begin again. Pure: the relay
-//! tells a publisher its grants only, so what they end is reckoned here as the relay does (`spec/wire.md` §In
-//! the seat).
+//! Own streams: which of them end when the member's rights change, and which begin again. Pure. The relay sends a
+//! publisher only its new grants, so what they end is computed here as the relay does (`spec/wire.md` §In the seat).
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
-use serde_json::Value;
+use stagedoor_grants::Publish;
 use stagedoor_wire::{name::StreamName, request};
 
-/// A stream of the member's own.
+/// A stream that this member publishes.
 #[derive(Clone, Debug)]
 pub(crate) struct Own {
     pub(crate) publish: request::Publish,
-    /// Whether it begins again when it may, after it was denied.
+    /// Whether it begins again when it is allowed again.
     again: bool,
     state: State,
 }
@@ -40,33 +38,8 @@ pub(crate) struct Change {
     pub(crate) asked: Vec<(u64, request::Publish)>,
 }
 
-/// What of the grants counts here.
-#[derive(Deserialize)]
-struct Grants {
-    publish: Rights,
-}
-
-#[derive(Deserialize)]
-struct Rights {
-    streams: Vec<String>,
-    kinds: Vec<Value>,
-    streams_max: u32,
-}
-
-/// Whether a pattern stands for a name (`spec/roles.md` §Patterns).
-pub(crate) fn matches(pattern: &str, name: &str) -> bool {
-    match pattern.strip_suffix('*') {
-        Some(prefix) => name.starts_with(prefix),
-        None => pattern == name,
-    }
-}
-
-impl Rights {
-    fn allow(&self, publish: &request::Publish) -> bool {
-        let kind = serde_json::to_value(publish.kind).unwrap_or_default();
-        self.kinds.contains(&kind)
-            && self.streams.iter().any(|pattern| matches(pattern, &publish.stream))
-    }
+fn allows(rights: &Publish, publish: &request::Publish) -> bool {
+    rights.kinds.contains(publish.kind) && rights.streams.matches(&publish.stream)
 }
 
 impl Own {
@@ -129,9 +102,8 @@ impl OwnStreams {
     }
 
     /// The member has other grants.
-    pub(crate) fn regranted(&mut self, grants: &Value) -> Change {
+    pub(crate) fn grants_changed(&mut self, rights: &Publish) -> Change {
         let mut change = Change::default();
-        let Ok(Grants { publish: rights }) = Grants::deserialize(grants) else { return change };
         let handles = self.0.keys();
         let mut live: Vec<(u32, u64)> =
             handles.filter_map(|handle| Some((self.number(*handle)?, *handle))).collect();
@@ -140,7 +112,7 @@ impl OwnStreams {
         let mut kept = 0;
         for (_, handle) in live {
             let Some(own) = self.0.get(&handle) else { continue };
-            if kept < rights.streams_max && rights.allow(&own.publish) {
+            if kept < rights.streams_max && allows(rights, &own.publish) {
                 kept += 1;
             } else {
                 change.denied.push((own.publish.stream.clone(), own.again));
@@ -148,7 +120,9 @@ impl OwnStreams {
             }
         }
         for (handle, own) in &mut self.0 {
-            if own.state == State::Denied && kept < rights.streams_max && rights.allow(&own.publish)
+            if own.state == State::Denied
+                && kept < rights.streams_max
+                && allows(rights, &own.publish)
             {
                 kept += 1;
                 own.state = State::Asked;
@@ -166,8 +140,9 @@ mod tests {
 
     use super::*;
 
-    fn grants(streams: &[&str], kinds: &[&str], streams_max: u32) -> Value {
-        json!({"publish": {"streams": streams, "kinds": kinds, "streams_max": streams_max}})
+    fn rights(streams: &[&str], kinds: &[&str], streams_max: u32) -> Publish {
+        let json = json!({"streams": streams, "kinds": kinds, "streams_max": streams_max});
+        serde_json::from_value(json).expect("rights")
     }
 
     fn own() -> OwnStreams {
@@ -206,14 +181,14 @@ mod tests {
     fn what_may_not_be_published_ends_and_begins_again_unless_it_is_to_end() {
         let (all, kinds) = (["*"], ["audio", "video", "data"]);
         let mut own = own();
-        let change = own.regranted(&grants(&all, &["video"], 8));
+        let change = own.grants_changed(&rights(&all, &["video"], 8));
         assert_eq!(denied(&change), [("chat", false), ("mic", true)]);
         assert_eq!((own.number(0), own.number(1), asked(&change)), (None, Some(9), vec![]));
-        let change = own.regranted(&grants(&["c*"], &kinds, 8));
+        let change = own.grants_changed(&rights(&["c*"], &kinds, 8));
         assert_eq!((denied(&change), asked(&change)), (vec![], vec![]));
-        let change = own.regranted(&grants(&all, &kinds, 8));
+        let change = own.grants_changed(&rights(&all, &kinds, 8));
         assert_eq!((denied(&change), asked(&change)), (vec![], vec![0]));
-        let change = own.regranted(&grants(&all, &kinds, 8));
+        let change = own.grants_changed(&rights(&all, &kinds, 8));
         assert!(change.asked.is_empty(), "it is asked for once");
         assert!(own.began(0, 20) && !own.began(2, 21));
     }
@@ -221,10 +196,10 @@ mod tests {
     #[test]
     fn of_too_many_the_newest_end() {
         let mut own = own();
-        let change = own.regranted(&grants(&["*"], &["audio", "video", "data"], 2));
+        let change = own.grants_changed(&rights(&["*"], &["audio", "video", "data"], 2));
         assert_eq!(denied(&change), [("mic", true)]);
         own.remove(1);
-        let change = own.regranted(&grants(&["*"], &["audio", "video", "data"], 2));
+        let change = own.grants_changed(&rights(&["*"], &["audio", "video", "data"], 2));
         assert_eq!(asked(&change), [0]);
     }
 }

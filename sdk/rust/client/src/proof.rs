@@ -1,5 +1,5 @@
-//! The member's own key, to which a token may be bound, and the proofs that it makes: JWTs in the form of RFC
-//! 9449 §4.2 (`spec/wire.md` §Stolen tokens). Pure, but for randomness.
+//! The key to which a token may be bound, and the proofs that it signs: JWTs in the form of RFC 9449 §4.2
+//! (`spec/wire.md` §Stolen tokens). Pure, apart from random numbers.
 
 use std::{fmt, sync::Arc};
 
@@ -15,19 +15,18 @@ use crate::error::KeyError;
 
 /// How a [`ProofKey`] signs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ProofAlgorithm {
-    /// ECDSA with P-256, as browsers and hardware keys have it.
+    /// ECDSA with P-256 and SHA-256, which browsers and hardware keys offer.
     Es256,
-    /// Ed25519.
+    /// Ed25519 (RFC 8037).
     EdDsa,
 }
 
-/// The key that a member holds. A token bound to its [`thumbprint`](ProofKey::thumbprint) opens for this
-/// member and nobody else: each login and renewal proves anew that the key is there. The private key never
-/// leaves it, and is not shown.
+/// A key pair that you hold. A token bound to its [`thumbprint`](ProofKey::thumbprint) is of no use without it: each
+/// login and renewal is signed. The private key stays in this value, and `Debug` does not show it.
 ///
-/// The application tells its backend the thumbprint, and the backend asks for a token with
-/// `"cnf":{"jkt":…}`:
+/// Send the thumbprint to your backend, which mints a token with `"cnf":{"jkt":…}`:
 ///
 /// ```
 /// use stagedoor_client::{Client, ProofAlgorithm, ProofKey, Token};
@@ -45,7 +44,7 @@ pub enum ProofAlgorithm {
 #[derive(Clone)]
 pub struct ProofKey {
     pair: Arc<Pair>,
-    /// The public key as RFC 7638 has it hashed.
+    /// The public key in the form that RFC 7638 hashes.
     jwk: Arc<str>,
 }
 
@@ -63,13 +62,20 @@ fn sha256(text: &str) -> String {
 }
 
 impl ProofKey {
-    /// A new key, which lives as long as this process holds it.
+    /// Generates a key that is gone when this value is dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError::Randomness`] where the system gives no random numbers.
     pub fn generate(algorithm: ProofAlgorithm) -> Result<Self, KeyError> {
         Self::from_pkcs8(&Self::generate_pkcs8(algorithm)?)
     }
 
-    /// A new key in PKCS #8, for the application to keep where nobody else reads it, and to give to
-    /// [`ProofKey::from_pkcs8`].
+    /// Generates a key in PKCS #8 (DER), for [`ProofKey::from_pkcs8`]. Keep it where nobody else can read it.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError::Randomness`] where the system gives no random numbers.
     pub fn generate_pkcs8(algorithm: ProofAlgorithm) -> Result<Zeroizing<Vec<u8>>, KeyError> {
         let random = SystemRandom::new();
         let made = match algorithm {
@@ -82,8 +88,12 @@ impl ProofKey {
         Ok(Zeroizing::new(made.as_ref().to_vec()))
     }
 
-    /// A key pair of P-256 or Ed25519 in PKCS #8 (DER), as [`ProofKey::generate_pkcs8`] and
-    /// `openssl genpkey` make it.
+    /// Reads a key pair of P-256 or Ed25519 in PKCS #8 (DER), as [`ProofKey::generate_pkcs8`] and `openssl genpkey`
+    /// write it.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError::Invalid`] where the bytes are anything else.
     pub fn from_pkcs8(pkcs8: &[u8]) -> Result<Self, KeyError> {
         let random = SystemRandom::new();
         let es256 = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8, &random);
@@ -95,13 +105,12 @@ impl ProofKey {
         Ok(Self { pair: Arc::new(pair), jwk })
     }
 
-    /// The thumbprint of the public key (RFC 7638, SHA-256, base64url): what a token is bound to by
-    /// `cnf.jkt`.
+    /// The thumbprint of the public key (RFC 7638, SHA-256, base64url), which a token names as `cnf.jkt`.
     pub fn thumbprint(&self) -> String {
         sha256(&self.jwk)
     }
 
-    /// The public key as a JWK.
+    /// The public key as a JWK (RFC 7517).
     pub fn public_jwk(&self) -> &str {
         &self.jwk
     }

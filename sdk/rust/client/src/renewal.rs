@@ -1,5 +1,5 @@
-//! A new token on the open connection: when the source is asked, who waits for the answer, and the proof of
-//! the key to which it is bound. Never speaks itself.
+//! Renewing the token on the open connection: when the source is asked, who waits for the answer, and the proof of the
+//! key. Sends nothing itself.
 
 use std::{future::Future, pin::Pin};
 
@@ -8,15 +8,15 @@ use stagedoor_wire::{event::Event, reply::Refusal};
 use tokio::sync::oneshot;
 
 use crate::{
-    error::{AskError, KeyError},
+    error::{Cause, KeyError, RequestError},
     proof::ProofKey,
     token::Token,
 };
 
 /// An answer's way back.
-pub(crate) type Answered = oneshot::Sender<Result<Value, AskError>>;
+pub(crate) type Answered = oneshot::Sender<Result<Value, RequestError>>;
 
-type Asking = Pin<Box<dyn Future<Output = Result<String, String>> + Send>>;
+type Asking = Pin<Box<dyn Future<Output = Result<String, Cause>> + Send>>;
 
 /// The renewal of one connection.
 pub(crate) struct Renewal {
@@ -62,8 +62,8 @@ impl Renewal {
         });
     }
 
-    /// What the source gave; waits for ever while it is not asked.
-    pub(crate) async fn given(&mut self) -> Result<String, String> {
+    /// The token that the source gave; pending while the source is not asked.
+    pub(crate) async fn given(&mut self) -> Result<String, Cause> {
         let Some(asking) = &mut self.asking else { return std::future::pending().await };
         let given = asking.await;
         self.asking = None;
@@ -94,7 +94,7 @@ impl Renewal {
         Some(proof.map(|proof| (token, proof)))
     }
 
-    /// It is over; who waits for the answer.
+    /// The renewal has ended. Returns who waits for the answer.
     pub(crate) fn end(&mut self) -> Vec<Answered> {
         self.under_way = None;
         std::mem::take(&mut self.waiting)

@@ -1,4 +1,4 @@
-//! The handles of a room and of a stream. Puts requests together; the driver sends them.
+//! The handles of a room and of a stream. They compose requests; the driver sends them.
 
 use std::{
     sync::{
@@ -19,9 +19,9 @@ use stagedoor_wire::{
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::{connection::Command, error::AskError, event::Granted, own::Own};
+use crate::{connection::Command, error::RequestError, event::Granted, own::Own};
 
-/// The room that the member is in. Cheap to clone; when the last clone and every [`Publisher`] is gone, the
+/// The room that you are in. Cheap to clone. When the last clone and every [`Publisher`] have been dropped, the
 /// member leaves.
 #[derive(Clone, Debug)]
 pub struct Room {
@@ -31,7 +31,7 @@ pub struct Room {
     handles: Arc<AtomicU64>,
 }
 
-/// What to publish.
+/// A stream to publish: name, kind, and what the relay does for subscribers. Pass it to [`Room::publish`].
 #[derive(Clone, Debug)]
 pub struct Publish {
     name: String,
@@ -44,7 +44,8 @@ pub struct Publish {
 }
 
 impl Publish {
-    /// A stream of this name and kind, with the delivery that suits the kind.
+    /// A stream of this name (1 to 256 bytes of `[0-9A-Za-z_.:-]`) and kind, with the kind's usual delivery
+    /// ([`Delivery::of`]).
     pub fn new(name: impl Into<String>, kind: Kind) -> Self {
         Self {
             name: name.into(),
@@ -57,37 +58,39 @@ impl Publish {
         }
     }
 
-    /// What happens to a subscriber that falls behind.
+    /// What the relay does with a subscriber that falls behind.
     #[must_use]
     pub fn delivery(mut self, delivery: Delivery) -> Self {
         self.delivery = Some(delivery);
         self
     }
 
-    /// Shown to subscribers.
+    /// Anything that subscribers should know about the stream, at most `stream_meta_bytes_max` (1,024 bytes by
+    /// default).
     #[must_use]
     pub fn meta(mut self, meta: impl Into<String>) -> Self {
         self.meta = Some(meta.into());
         self
     }
 
-    /// How long the relay keeps a frame for those behind.
+    /// How long the relay keeps a frame for subscribers that are behind, at most `stream_log_age_ms_max` (5 s by
+    /// default).
     #[must_use]
     pub fn keep(mut self, keep: Duration) -> Self {
         self.keep_ms = Some(u64::try_from(keep.as_millis()).unwrap_or(u64::MAX));
         self
     }
 
-    /// Late subscribers of a `reliable` stream begin at the oldest kept frame.
+    /// Late subscribers of a [`Delivery::Reliable`] stream begin at the oldest kept frame, not at the present.
     #[must_use]
     pub fn history(mut self) -> Self {
         self.history = true;
         self
     }
 
-    /// The stream is over for good when the member may not publish it any more. Unless this is said, it
-    /// begins again, by itself, when the member may: a microphone that a moderator muted is heard again
-    /// when it is unmuted. Either way [`ClientEvent::OwnDenied`](crate::ClientEvent::OwnDenied) tells.
+    /// Ends the stream for good when you lose the right to publish it. Without this it begins again by itself when
+    /// you get the right back: a muted microphone is heard again when it is unmuted. Either way you get
+    /// [`ClientEvent::OwnDenied`](crate::ClientEvent::OwnDenied).
     #[must_use]
     pub fn end_when_denied(mut self) -> Self {
         self.again = false;
@@ -95,12 +98,46 @@ impl Publish {
     }
 }
 
-fn invalid(error: &dyn std::fmt::Display) -> AskError {
-    AskError::Invalid(error.to_string())
+/// A message to the room, a role or a user. Its data is any value that can be written as JSON, at most
+/// `message_bytes_max` (16 KiB by default).
+#[derive(Debug)]
+pub struct Message<'a, T: ?Sized> {
+    to: To,
+    topic: Option<&'a str>,
+    data: &'a T,
 }
 
-fn raw(value: &impl Serialize) -> Result<Box<serde_json::value::RawValue>, AskError> {
-    serde_json::value::to_raw_value(value).map_err(|error| invalid(&error))
+impl<'a, T: ?Sized> Message<'a, T> {
+    /// A message to these receivers.
+    pub fn to(to: To, data: &'a T) -> Self {
+        Self { to, topic: None, data }
+    }
+
+    /// A message to everybody in the room, the sender included.
+    pub fn to_room(data: &'a T) -> Self {
+        Self::to(To::Room, data)
+    }
+
+    /// A message to every member of a role.
+    pub fn to_role(role: impl Into<String>, data: &'a T) -> Self {
+        Self::to(To::Role(role.into()), data)
+    }
+
+    /// A message to one user.
+    pub fn to_user(user: impl Into<String>, data: &'a T) -> Self {
+        Self::to(To::User(user.into()), data)
+    }
+
+    /// What the message is about, for the application: 1 to 64 bytes of `[0-9A-Za-z_.:-]`.
+    #[must_use]
+    pub fn topic(mut self, topic: &'a str) -> Self {
+        self.topic = Some(topic);
+        self
+    }
+}
+
+fn raw<T: Serialize + ?Sized>(value: &T) -> Result<Box<serde_json::value::RawValue>, RequestError> {
+    serde_json::value::to_raw_value(value).map_err(|error| RequestError::Data(Arc::new(error)))
 }
 
 impl Room {
@@ -112,45 +149,55 @@ impl Room {
         Self { commands, seat: Arc::new(seat), granted, handles: Arc::default() }
     }
 
-    /// The seat as it was when the client first connected.
+    /// The relay's answer to the first login: members, streams and state as they were then.
     pub fn seat(&self) -> &LoggedIn<Value> {
         &self.seat
     }
 
-    /// The member's role and what it may do, as the relay told them last: at login, with
-    /// [`Event::GrantsChanged`](crate::Event::GrantsChanged), or in the answer to a renewal.
+    /// Your role and what you may do now: from the login, the last
+    /// [`Event::GrantsChanged`](crate::Event::GrantsChanged) or the last renewal.
     pub fn granted(&self) -> Granted {
         self.granted.borrow().clone()
     }
 
-    /// Asks the [`Token`](crate::Token) source for a new token and goes on with it, on the same seat. A
-    /// refusal leaves the seat as it was. At the token's end the client does this by itself.
-    pub async fn renew(&self) -> Result<Renewed<Value>, AskError> {
+    /// Asks the [`Token`](crate::Token) source for a new token and continues with it on the same seat. A refusal
+    /// leaves the seat as it was. The client does this by itself shortly before a token ends.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError::Token`] where the source fails, [`RequestError::Refused`] where the relay does not accept
+    /// the token.
+    pub async fn renew(&self) -> Result<Renewed<Value>, RequestError> {
         self.command(Command::Renew).await
     }
 
     async fn command<T: DeserializeOwned>(
         &self,
-        command: impl FnOnce(oneshot::Sender<Result<Value, AskError>>) -> Command,
-    ) -> Result<T, AskError> {
+        command: impl FnOnce(oneshot::Sender<Result<Value, RequestError>>) -> Command,
+    ) -> Result<T, RequestError> {
         let (answered, answer) = oneshot::channel();
-        self.commands.send(command(answered)).await.map_err(|_| AskError::Closed)?;
-        let value = answer.await.map_err(|_| AskError::Lost)??;
-        serde_json::from_value(value).map_err(|error| invalid(&error))
+        self.commands.send(command(answered)).await.map_err(|_| RequestError::Closed)?;
+        let value = answer.await.map_err(|_| RequestError::Lost)??;
+        serde_json::from_value(value).map_err(|error| RequestError::Answer(Arc::new(error)))
     }
 
     pub(crate) async fn request<T: DeserializeOwned>(
         &self,
         request: Request,
-    ) -> Result<T, AskError> {
+    ) -> Result<T, RequestError> {
         self.command(|answered| Command::Ask(Box::new(request), answered)).await
     }
 
-    /// Begins a stream. It goes on after a reconnect, under another number, and after a mute or another loss
-    /// of the right to publish it ([`Publish::end_when_denied`]); it ends with its handle.
-    pub async fn publish(&self, publish: Publish) -> Result<Publisher, AskError> {
+    /// Begins a stream. It continues after a reconnect, and after a mute or another loss of the right to publish it
+    /// (unless [`Publish::end_when_denied`]). It ends when its handle is dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError`]; the relay refuses with `publish_denied`, `stream_exists`, `streams_exceeded`, `too_large`
+    /// or `memory_exceeded`.
+    pub async fn publish(&self, publish: Publish) -> Result<Publisher, RequestError> {
         let Publish { name, kind, delivery, meta, keep_ms, history, again } = publish;
-        let stream = StreamName::new(&name).map_err(|error| invalid(&error))?;
+        let stream = StreamName::new(&name)?;
         let request = request::Publish {
             op: op::Publish,
             id: 0,
@@ -167,66 +214,117 @@ impl Room {
         Ok(Publisher { commands: self.commands.clone(), handle })
     }
 
-    /// Subscribes to names, and prefixes followed by `*`; the streams that match now. Those to come are
-    /// told by events.
-    pub async fn subscribe(&self, streams: &[&str]) -> Result<Vec<Subscribed>, AskError> {
+    /// Subscribes to names, and to prefixes followed by `*`. Returns the streams that match now; streams that begin
+    /// later come as [`Event::Subscribed`](crate::Event::Subscribed). Of several patterns all are accepted or none.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError`]; the relay refuses with `subscribe_denied` or `subscriptions_exceeded`.
+    pub async fn subscribe(&self, streams: &[&str]) -> Result<Vec<Subscribed>, RequestError> {
         let streams = streams.iter().map(|text| (*text).to_owned()).collect();
         let subscribe = request::Subscribe { op: op::Subscribe, id: 0, streams, from: Vec::new() };
         Ok(self.request::<SubscribedTo>(Request::Subscribe(subscribe)).await?.streams)
     }
 
-    /// Takes patterns back.
-    pub async fn unsubscribe(&self, streams: &[&str]) -> Result<(), AskError> {
+    /// Takes patterns back, as they were given to [`Room::subscribe`]. Streams that no other pattern of yours
+    /// matches end for you.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError`].
+    pub async fn unsubscribe(&self, streams: &[&str]) -> Result<(), RequestError> {
         let streams = streams.iter().map(|text| (*text).to_owned()).collect();
         let unsubscribe = request::Unsubscribe { op: op::Unsubscribe, id: 0, streams };
         self.request::<Value>(Request::Unsubscribe(unsubscribe)).await.map(drop)
     }
 
-    /// Messages the room, a role or a user.
-    pub async fn send(
+    /// Sends a message to the room, a role or a user. Ends when the relay has accepted it.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError`]; the relay refuses with `send_denied`, `user_unknown`, `too_large` or `rate_limited`.
+    pub async fn send<T: Serialize + ?Sized>(
         &self,
-        to: To,
-        topic: Option<&str>,
-        data: &impl Serialize,
-    ) -> Result<(), AskError> {
-        let topic = topic.map(Topic::new).transpose().map_err(|error| invalid(&error))?;
+        message: Message<'_, T>,
+    ) -> Result<(), RequestError> {
+        let Message { to, topic, data } = message;
+        let topic = topic.map(Topic::new).transpose()?;
         let send = request::Send { op: op::Send, id: 0, to, topic, data: raw(data)? };
         self.request::<Value>(Request::Send(send)).await.map(drop)
     }
 
-    /// Sets a key of the room's state, with `if_version` only if the key is at that version (0: not
-    /// there); its new version.
-    pub async fn set(
+    /// Sets a key of the room's state. Returns the key's new version. The value `null` removes the key.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError`]; the relay refuses with `set_denied`, `state_exceeded` or `too_large`.
+    pub async fn set<T: Serialize + ?Sized>(
         &self,
         key: &str,
-        value: &impl Serialize,
+        value: &T,
+    ) -> Result<u64, RequestError> {
+        self.set_version(key, value, None).await
+    }
+
+    /// Sets a key of the room's state only if the key is at `version`; 0 stands for a key that is not there.
+    /// Returns the key's new version.
+    ///
+    /// # Errors
+    ///
+    /// As [`Room::set`], and `version_conflict` where the key has another version, which the refusal names.
+    pub async fn set_if<T: Serialize + ?Sized>(
+        &self,
+        key: &str,
+        value: &T,
+        version: u64,
+    ) -> Result<u64, RequestError> {
+        self.set_version(key, value, Some(version)).await
+    }
+
+    async fn set_version<T: Serialize + ?Sized>(
+        &self,
+        key: &str,
+        value: &T,
         if_version: Option<u64>,
-    ) -> Result<u64, AskError> {
-        let key = StateKey::new(key).map_err(|error| invalid(&error))?;
+    ) -> Result<u64, RequestError> {
+        let key = StateKey::new(key)?;
         let set = request::Set { op: op::Set, id: 0, key, value: raw(value)?, if_version };
         Ok(self.request::<Versioned>(Request::Set(set)).await?.version)
     }
 
-    /// A page of the members that this one may see, after a user id.
-    pub async fn members(&self, after: Option<&str>) -> Result<MembersPage, AskError> {
+    /// One page of the members that you may see: those after a user id, in byte order; `None` begins at the first.
+    /// `next` in the answer is the `after` of the next page.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError`].
+    pub async fn members(&self, after: Option<&str>) -> Result<MembersPage, RequestError> {
         let after = after.map(ToOwned::to_owned);
         self.request(Request::Members(request::Members { op: op::Members, id: 0, after })).await
     }
 
-    /// Asks the relay what time it is there; it answers after everything that was sent before.
-    pub async fn ping(&self) -> Result<Pong, AskError> {
+    /// Asks the relay for its time. It answers after everything that you sent before.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError`].
+    pub async fn ping(&self) -> Result<Pong, RequestError> {
         self.request(Request::Ping(request::Ping { op: op::Ping, id: 0 })).await
     }
 
     /// Leaves the room; [`ClientEvent::Closed`](crate::event::ClientEvent::Closed) follows.
-    pub async fn leave(&self) -> Result<(), AskError> {
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError`].
+    pub async fn leave(&self) -> Result<(), RequestError> {
         self.request::<Value>(Request::Leave(request::Leave { op: op::Leave, id: 0 }))
             .await
             .map(drop)
     }
 }
 
-/// A stream of the member's own; it ends when this is dropped.
+/// A stream that you publish. It ends when this is dropped.
 #[derive(Debug)]
 pub struct Publisher {
     commands: mpsc::Sender<Command>,
@@ -234,16 +332,38 @@ pub struct Publisher {
 }
 
 impl Publisher {
-    /// Sends a frame. Waits while the socket takes nothing; while the connection is lost, or the stream may
-    /// not be published, frames are let go.
-    pub async fn send(&self, payload: impl Into<Bytes>, keyframe: bool) -> Result<(), AskError> {
-        let frame = Command::Frame(self.handle, keyframe, payload.into());
-        self.commands.send(frame).await.map_err(|_| AskError::Closed)
+    /// Sends a frame that needs the frames before it. Waits while the socket accepts nothing. While the connection
+    /// is lost, or the member may not publish the stream, frames are dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError::Closed`].
+    pub async fn send(&self, payload: impl Into<Bytes>) -> Result<(), RequestError> {
+        self.frame(payload.into(), false).await
+    }
+
+    /// Sends a frame that can be understood without any frame before it: the next subscriber of a `media` stream
+    /// starts here. Otherwise like [`Publisher::send`].
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError::Closed`].
+    pub async fn send_keyframe(&self, payload: impl Into<Bytes>) -> Result<(), RequestError> {
+        self.frame(payload.into(), true).await
+    }
+
+    async fn frame(&self, payload: Bytes, keyframe: bool) -> Result<(), RequestError> {
+        let frame = Command::Frame(self.handle, keyframe, payload);
+        self.commands.send(frame).await.map_err(|_| RequestError::Closed)
     }
 
     /// Ends the stream after the frames sent so far.
-    pub async fn end(self) -> Result<(), AskError> {
-        self.commands.send(Command::Unpublish(self.handle)).await.map_err(|_| AskError::Closed)
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError::Closed`].
+    pub async fn end(self) -> Result<(), RequestError> {
+        self.commands.send(Command::Unpublish(self.handle)).await.map_err(|_| RequestError::Closed)
     }
 }
 

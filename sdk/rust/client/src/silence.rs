@@ -1,5 +1,5 @@
-//! How long nothing was heard, and what follows. Pure: the time is given. The relay pings a client only when
-//! that client is silent too, so one that talks has to ask.
+//! How long nothing came from the relay, and what follows. Pure: the caller passes the time. The relay pings only
+//! clients that are silent, so a client that sends has to ping by itself.
 
 use std::time::{Duration, Instant};
 

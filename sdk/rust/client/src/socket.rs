@@ -1,4 +1,4 @@
-//! TCP, TLS, WebSocket. Knows no message.
+//! TCP, TLS, WebSocket. Messages are opaque here.
 
 use std::{
     pin::Pin,
@@ -19,7 +19,7 @@ use tokio_tungstenite::{
     tungstenite::{client::IntoClientRequest, http::HeaderValue},
 };
 
-use crate::error::ConnectError;
+use crate::{error::ConnectError, trust};
 
 /// A connection with or without TLS.
 #[derive(Debug)]
@@ -68,8 +68,8 @@ impl AsyncWrite for Link {
 /// The WebSocket.
 pub(crate) type Socket = WebSocketStream<Link>;
 
-/// Connects to the first of a host's addresses that answers. The buffer is set before, because the
-/// window that it makes is agreed on at the beginning.
+/// Connects to the first of a host's addresses that answers. The buffer is set first, because TCP agrees on the window
+/// when it connects.
 async fn tcp(
     host: &str,
     port: u16,
@@ -106,21 +106,23 @@ pub(crate) async fn connect(
         return Err(wrong());
     }
     let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
-    let failed = |error: &dyn std::fmt::Display| ConnectError::Socket(error.to_string());
     let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let tcp = tcp(bare, port, receive_buffer_bytes).await.map_err(|error| failed(&error))?;
-    tcp.set_nodelay(true).map_err(|error| failed(&error))?;
+    let tcp = tcp(bare, port, receive_buffer_bytes).await.map_err(ConnectError::socket)?;
+    tcp.set_nodelay(true).map_err(ConnectError::socket)?;
     let link = if secure {
-        let config = tls.ok_or(ConnectError::TlsMissing)?.clone();
+        let config = match tls {
+            Some(config) => config.clone(),
+            None => trust::system().await?,
+        };
         let name = ServerName::try_from(bare.to_owned()).map_err(|_| wrong())?;
         let stream =
-            TlsConnector::from(config).connect(name, tcp).await.map_err(|error| failed(&error))?;
+            TlsConnector::from(config).connect(name, tcp).await.map_err(ConnectError::socket)?;
         Link::Tls(Box::new(stream))
     } else {
         Link::Tcp(tcp)
     };
     let mut request = uri.into_client_request().map_err(|_| wrong())?;
     request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static(SUBPROTOCOL));
-    let (socket, _) = client_async(request, link).await.map_err(|error| failed(&error))?;
+    let (socket, _) = client_async(request, link).await.map_err(ConnectError::socket)?;
     Ok(socket)
 }

@@ -1,15 +1,18 @@
-//! Where tokens come from. A token is an opaque text here, and never shown.
+//! Where tokens come from. Here a token is opaque text, and `Debug` does not show it.
 
-use std::{fmt, future::Future, pin::Pin, sync::Arc};
+use std::{error::Error, fmt, future::Future, pin::Pin, sync::Arc};
 
-type Asked = Pin<Box<dyn Future<Output = Result<String, String>> + Send>>;
+use crate::error::Cause;
 
-/// A source of tokens: asked for each login, so that a reconnect after expiry gets a fresh one.
+type Asked = Pin<Box<dyn Future<Output = Result<String, Cause>> + Send>>;
+
+/// Where the client gets tokens. It asks for one at each login and renewal, so a reconnect after expiry gets a new
+/// one.
 #[derive(Clone)]
 pub struct Token(Arc<dyn Fn() -> Asked + Send + Sync>);
 
 impl Token {
-    /// Always the same token.
+    /// Always the same token. Once it has expired, the client cannot reconnect.
     pub fn fixed(token: impl Into<String>) -> Self {
         let token = token.into();
         Self::from_fn(move || {
@@ -18,19 +21,25 @@ impl Token {
         })
     }
 
-    /// Asks the application's backend.
+    /// Calls `ask` for each token, usually to ask your backend. What it fails with becomes the `source()` of
+    /// [`ConnectError::Token`](crate::ConnectError::Token) or [`RequestError::Token`](crate::RequestError::Token).
+    ///
+    /// ```
+    /// # async fn my_backend() -> Result<String, std::io::Error> { Ok(String::new()) }
+    /// let token = stagedoor_client::Token::from_fn(|| async { my_backend().await });
+    /// ```
     pub fn from_fn<F, E>(ask: impl Fn() -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Result<String, E>> + Send + 'static,
-        E: fmt::Display,
+        E: Into<Box<dyn Error + Send + Sync>>,
     {
         Self(Arc::new(move || {
             let asked = ask();
-            Box::pin(async move { asked.await.map_err(|error| error.to_string()) })
+            Box::pin(async move { asked.await.map_err(|error| Cause::from(error.into())) })
         }))
     }
 
-    pub(crate) async fn get(&self) -> Result<String, String> {
+    pub(crate) async fn get(&self) -> Result<String, Cause> {
         (self.0)().await
     }
 }

@@ -24,7 +24,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
     let jti = format!("t-{}", now.as_nanos());
-    let claims = Claims::new(app, room, user, role.parse()?, &jti, now.as_secs(), 900);
+    let claims = Claims::builder(app, role.parse()?)
+        .room(room)
+        .user(user)
+        .jti(&jti)
+        .lifetime(now.as_secs(), 900)
+        .build();
     writeln!(stdout(), "{}", mint(&claims, &key)?)?;
     Ok(())
 }

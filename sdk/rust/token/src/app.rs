@@ -1,10 +1,10 @@
-//! The AppID. A number, and nothing that grants.
+//! The AppID: a number that identifies an app. It is public and grants nothing.
 
 use std::{fmt, num::ParseIntError, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-/// Which app: everything in Stagedoor is of exactly one.
+/// An app's number. Keys, tokens, rooms and roles belong to exactly one app.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct AppId(pub u32);

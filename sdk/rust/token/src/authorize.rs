@@ -1,34 +1,33 @@
-//! Grants and an action become a decision (`spec/roles.md` §Actions). What no grant names is refused, and the
-//! refusal says which rule it was.
+//! Decides whether grants allow an action (`spec/roles.md` §Actions). What no grant names is refused, and the decision
+//! names the rule.
 
-use crate::{
-    kind::{Kind, Verb},
-    role::Grants,
-    rule::Rule,
-};
+use stagedoor_grants::{Grants, Kind, Verb};
+
+use crate::rule::Rule;
 
 /// What a member wants to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Action<'a> {
     /// Begin a stream.
     Publish {
-        /// Its name.
+        /// The stream's name.
         stream: &'a str,
-        /// What it carries.
+        /// What the stream carries.
         kind: Kind,
-        /// How many streams of the member live already.
+        /// How many live streams the member has already.
         live: u32,
     },
     /// Receive a stream.
     Subscribe {
-        /// Its name.
+        /// The stream's name.
         stream: &'a str,
         /// The role of its publisher.
         publisher_role: &'a str,
     },
-    /// Message everybody.
+    /// Message everybody in the room.
     SendRoom,
-    /// Message everybody of a role.
+    /// Message every member of a role.
     SendRole(&'a str),
     /// Message one user.
     SendUser {
@@ -44,49 +43,59 @@ pub enum Action<'a> {
     Moderate {
         /// The act.
         verb: Verb,
-        /// The other's rank; none when the act is on the room itself.
+        /// The rank of the member to act on; `None` where the act is on the room itself.
         target_rank: Option<u16>,
     },
     /// Give a member another role.
     Assign {
         /// [`Verb::Promote`] or [`Verb::Demote`]; no other verb gives a role.
         verb: Verb,
-        /// The other's rank.
+        /// The rank of the member that gets another role.
         target_rank: u16,
-        /// The rank of the role that it has.
+        /// The rank of the role that it has now.
         from_rank: u16,
-        /// The rank of the role that it is to have.
+        /// The rank of the role that it would have.
         to_rank: u16,
     },
-    /// Ask to be given a role.
+    /// Ask for a role.
     Ask {
-        /// That role.
+        /// The role's name.
         role: &'a str,
     },
-    /// Obtain a token for somebody else.
+    /// Obtain a token for a guest.
     Invite {
-        /// Its role.
+        /// The guest's role.
         role: &'a str,
-        /// That role's rank.
+        /// The rank of the guest's role.
         rank: u16,
     },
-    /// Know of another member.
+    /// See another member.
     See {
-        /// What the other has.
+        /// The other member's grants.
         member: &'a Grants,
     },
 }
 
-/// Whether an action is allowed.
+/// Whether an action is allowed. Complete: there is no third outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// It is.
+    /// The grants allow it.
     Allowed,
-    /// It is not, by this rule.
+    /// This rule refuses it.
     Refused(Rule),
 }
 
-/// Decides.
+/// Decides whether grants allow an action.
+///
+/// ```
+/// use stagedoor_token::{Action, Decision, Kind, Roles, Rule, authorize};
+///
+/// let roles = Roles::built_in();
+/// let audience = roles.get("audience").ok_or("a built-in role")?.grants();
+/// let publish = Action::Publish { stream: "cam", kind: Kind::Video, live: 0 };
+/// assert_eq!(authorize(audience, &publish), Decision::Refused(Rule::PublishStreams));
+/// # Ok::<(), &str>(())
+/// ```
 pub fn authorize(grants: &Grants, action: &Action<'_>) -> Decision {
     let broken = match *action {
         Action::Publish { stream, kind, live } => first([
@@ -124,7 +133,7 @@ pub fn authorize(grants: &Grants, action: &Action<'_>) -> Decision {
     broken.map_or(Decision::Allowed, Decision::Refused)
 }
 
-/// Whether a verb leads from one rank to another.
+/// Whether a verb may change one rank into another.
 fn leads(verb: Verb, from_rank: u16, to_rank: u16) -> bool {
     match verb {
         Verb::Promote => to_rank >= from_rank,

@@ -1,63 +1,66 @@
-//! What a token says, and the bounds of it (`spec/token.md` §Claims, §Limits). Checks what is said against
-//! the bounds; never whether a role allows it.
+//! What a token says, and its limits (`spec/token.md` §Claims, §Limits). Checks the claims against the limits, never
+//! whether a role allows them.
 
 use serde::Serialize;
+use stagedoor_grants::RoleName;
 
 use crate::{
     app::AppId,
     fault::{Fault, Why},
     field::Field,
-    grants::Narrowing,
+    narrowing::Narrowing,
     refusal::Refusal,
-    role::RoleName,
     stay::{AtExp, Confirmation, Until},
 };
 
-/// What a token says. Times are Unix seconds.
+/// What a token says (`spec/token.md` §Claims). Times are Unix seconds.
+///
+/// Not `#[non_exhaustive]`: `Claims { exp, ..claims }` is how one claim is changed, and reading and checking claims
+/// must fail to compile when one is added.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Claims {
-    /// The app.
+    /// The app whose key signs the token.
     pub app: AppId,
-    /// The room's name, 1 to 128 bytes.
+    /// The room that the token opens, 1 to 128 bytes.
     pub room: String,
-    /// The user id, 1 to 64 bytes.
+    /// The user id (`sub`), 1 to 64 bytes.
     #[serde(rename = "sub")]
     pub user: String,
-    /// A role of the app.
+    /// The role that the member has in the room, one of the app's.
     pub role: RoleName,
-    /// Narrows the role.
+    /// Narrows the role's grants; `None` leaves them as they are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grants: Option<Narrowing>,
-    /// Issued at.
+    /// When the token was issued.
     pub iat: u64,
-    /// Not before.
+    /// When the token begins to be good.
     pub nbf: u64,
-    /// Until.
+    /// When the token ends. From this second on it is not good.
     pub exp: u64,
-    /// The token's id, 1 to 64 visible ASCII characters.
+    /// The token's own id, 1 to 64 visible ASCII characters. Audit records and revocations name it.
     pub jti: String,
-    /// Shown to others, at most 128 bytes.
+    /// The name that others in the room see, at most 128 bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Shown to others, at most 1024 bytes.
+    /// Anything else that others in the room see, at most 1,024 bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub meta: Option<String>,
-    /// The app's revocation generation when it was minted.
+    /// The app's revocation generation when the token was minted (`gen`). Older revocations do not hit the token.
     #[serde(rename = "gen", skip_serializing_if = "Option::is_none")]
     pub generation: Option<u64>,
-    /// Whether it logs in once.
+    /// Whether the token logs in only once (`spec/wire.md` §Stolen tokens).
     #[serde(skip_serializing_if = "is_default")]
     pub once: bool,
-    /// What its end does to a live seat.
+    /// What the token's end does to a live seat.
     #[serde(skip_serializing_if = "is_default")]
     pub at_exp: AtExp,
-    /// The longest stay, in seconds, whatever `exp` says.
+    /// The longest stay in the room, in seconds, however often the token is renewed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_stay: Option<u32>,
-    /// Privileges that end before the token.
+    /// When single privileges end before the token does.
     #[serde(skip_serializing_if = "Until::is_empty")]
     pub until: Until,
-    /// The key that whoever logs in must prove to hold.
+    /// The key that a client must prove to hold when it logs in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cnf: Option<Confirmation>,
 }
@@ -66,31 +69,31 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
-/// Bounds of a token, by name (`spec/token.md` §Limits).
+/// The limits of a token, by name (`spec/token.md` §Limits).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// The whole token.
+    /// Bytes of the whole token, at most.
     pub token_bytes_max: usize,
-    /// `room`.
+    /// Bytes of `room`, at most.
     pub room_bytes_max: usize,
-    /// `sub`.
+    /// Bytes of `sub`, at most.
     pub user_bytes_max: usize,
-    /// `name`.
+    /// Bytes of `name`, at most.
     pub name_bytes_max: usize,
-    /// `meta`.
+    /// Bytes of `meta`, at most.
     pub meta_bytes_max: usize,
-    /// `jti`.
+    /// Bytes of `jti`, at most.
     pub jti_bytes_max: usize,
-    /// How far clocks may be apart.
+    /// How far `iat` and `nbf` may lie in the future, in seconds, because clocks differ.
     pub leeway_s: u64,
-    /// The longest life.
+    /// The longest life of a token, `exp` less `iat`, in seconds.
     pub ttl_s_max: u64,
-    /// The longest `grace` of `at_exp`.
+    /// The longest `grace` of `at_exp`, in seconds.
     pub grace_s_max: u32,
 }
 
 impl Limits {
-    /// The defaults.
+    /// The defaults of the specification.
     pub const DEFAULT: Self = Self {
         token_bytes_max: 4_096,
         room_bytes_max: 128,
@@ -110,46 +113,13 @@ impl Default for Limits {
     }
 }
 
-impl Claims {
-    /// Claims for `ttl_s` from `now_s` on, with nothing optional.
-    pub fn new(
-        app: AppId,
-        room: &str,
-        user: &str,
-        role: RoleName,
-        jti: &str,
-        now_s: u64,
-        ttl_s: u64,
-    ) -> Self {
-        Self {
-            app,
-            room: room.into(),
-            user: user.into(),
-            role,
-            grants: None,
-            iat: now_s,
-            nbf: now_s,
-            exp: now_s.saturating_add(ttl_s),
-            jti: jti.into(),
-            name: None,
-            meta: None,
-            generation: None,
-            once: false,
-            at_exp: AtExp::Close,
-            max_stay: None,
-            until: Until::default(),
-            cnf: None,
-        }
-    }
-}
-
 /// A text for people: bounded, and without control characters.
 fn is_text(text: &str, bytes_max: usize) -> bool {
     let plain = text.bytes().all(|b| matches!(b, b' '..=b'~'));
     text.len() <= bytes_max && (plain || !text.chars().any(char::is_control))
 }
 
-/// The name of a room or a user. What is a segment of its own meaning in a URL is none: the API could not name it.
+/// Whether a text may be the name of a room or a user. `.` and `..` may not: the API could not name them in a path.
 fn is_name(text: &str, bytes_max: usize) -> bool {
     !matches!(text, "" | "." | "..") && is_text(text, bytes_max)
 }

@@ -1,11 +1,13 @@
-//! A refusal, with the field that it is about and what is expected there (`spec/token.md` §Fields). Small,
-//! and without a word of a token's own but the bounded names in its path.
+//! A refusal with the field that it is about and what is expected there (`spec/token.md` §Fields). Small, and of the
+//! token's own text it contains only the bounded names in the path.
 
 use std::fmt;
 
+use stagedoor_grants::RoleNameError;
+
 use crate::{field::Field, refusal::Refusal, rule::Rule};
 
-/// Why a token was refused, and where.
+/// Why a token was refused, and which field is wrong. Its text says what is expected there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault {
     refusal: Refusal,
@@ -16,24 +18,24 @@ pub struct Fault {
 /// What is wrong with a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Why {
-    /// What the refusal says anyway.
+    /// Nothing beyond the refusal's own text.
     Plain,
-    /// It is not what it must be.
+    /// The field must be this.
     Must(&'static str),
-    /// It is given a second time.
+    /// The field is given twice.
     Twice,
-    /// It is not there.
+    /// The field is missing.
     Missing,
-    /// It is none of these.
+    /// The field is not one of these.
     Unknown(&'static str),
-    /// It goes beyond the role, by this word of a list.
+    /// The field goes beyond the role; where it is a list of words, by this one.
     Wider(Rule, Option<&'static str>),
     /// The key's secret was used as the text that it is written in.
     SecretAsText,
 }
 
 impl Fault {
-    /// A refusal at a field that is not what it must be: `what` follows on "must be".
+    /// A refusal of a field. `what` says what the field must be; it follows the words "must be".
     pub fn must(refusal: Refusal, field: Field, what: &'static str) -> Self {
         Self { refusal, field, why: Why::Must(what) }
     }
@@ -42,13 +44,13 @@ impl Fault {
         Self { refusal, field, why }
     }
 
-    /// The same, of a field that is called otherwise where the claims come from.
+    /// The same fault with another path, for callers whose input names the field differently.
     #[must_use]
     pub fn at(self, field: Field) -> Self {
         Self { field, ..self }
     }
 
-    /// The refusal alone.
+    /// The refusal without the field.
     pub fn refusal(self) -> Refusal {
         self.refusal
     }
@@ -58,12 +60,12 @@ impl Fault {
         self.refusal.code()
     }
 
-    /// The code that whoever presented the token is told, as [`Refusal::public_code`].
+    /// The code for the client that presented the token, as [`Refusal::public_code`].
     pub fn public_code(self) -> &'static str {
         self.refusal.public_code()
     }
 
-    /// The field that it is about; none before the signature was proven.
+    /// The field that is wrong; `None` before the signature is proven.
     pub fn field(self) -> Option<Field> {
         (!self.field.is_whole()).then_some(self.field)
     }
@@ -81,6 +83,12 @@ impl From<Refusal> for Fault {
     fn from(refusal: Refusal) -> Self {
         let field = refusal.field().map_or(Field::WHOLE, Field::of);
         Self { refusal, field, why: Why::Plain }
+    }
+}
+
+impl From<RoleNameError> for Fault {
+    fn from(error: RoleNameError) -> Self {
+        Refusal::from(error).into()
     }
 }
 

@@ -1,5 +1,5 @@
-//! A place in the claims, as a path: `iat`, `grants.publish.streams[1]` (`spec/token.md` §Fields). Bounded,
-//! and clean whatever its names were, so that it may stand in any text.
+//! A place in the claims, as a path: `iat`, `grants.publish.streams[1]` (`spec/token.md` §Fields). Bounded and made of
+//! plain characters, so it is safe in any text.
 
 use std::{
     fmt::{self, Write},
@@ -8,12 +8,12 @@ use std::{
 
 use serde::{Serialize, Serializer};
 
-/// The longest path, in bytes; what is longer is cut.
+/// The longest path, in bytes. Longer ones are cut.
 pub const FIELD_BYTES_MAX: usize = 63;
-/// Of a name that an author invented so many characters are told.
+/// Of an unknown name, only this many characters are kept.
 const NAME_CHARS_MAX: usize = 32;
 
-/// A path; the empty one is the whole.
+/// A path into the claims. The empty path stands for all of them.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Field {
     bytes: [u8; FIELD_BYTES_MAX],
@@ -21,17 +21,17 @@ pub struct Field {
 }
 
 impl Field {
-    /// The whole.
+    /// The empty path: the claims as a whole.
     pub const WHOLE: Self = Self { bytes: [0; FIELD_BYTES_MAX], len: 0 };
 
-    /// The path that a text is, cut and cleaned like a name that somebody invented.
+    /// The path with this text. Characters other than those of paths become `?`, and what is too long is cut.
     pub fn of(path: &str) -> Self {
         let mut field = Self::WHOLE;
         path.chars().for_each(|c| field.put(c, true));
         field
     }
 
-    /// The path of a member of this object.
+    /// The path of a field of the object at this path.
     #[must_use]
     pub fn member(mut self, name: &str) -> Self {
         if self.len > 0 {
@@ -44,7 +44,7 @@ impl Field {
         self
     }
 
-    /// The path of an element of this list.
+    /// The path of an element of the list at this path, from 0.
     #[must_use]
     pub fn element(mut self, at: usize) -> Self {
         // Writing cannot fail: what is too long is cut.
@@ -52,12 +52,12 @@ impl Field {
         self
     }
 
-    /// The text.
+    /// The path as text, at most [`FIELD_BYTES_MAX`] bytes.
     pub fn as_str(&self) -> &str {
         str::from_utf8(&self.bytes[..usize::from(self.len)]).unwrap_or_default()
     }
 
-    /// Whether it is the whole.
+    /// Whether this is the empty path.
     pub fn is_whole(&self) -> bool {
         self.len == 0
     }
@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_is_told_as_it_is_written_in_code() {
+    fn a_path_is_written_as_in_code() {
         let field = Field::WHOLE.member("grants").member("publish").member("streams").element(63);
         assert_eq!(field.as_str(), "grants.publish.streams[63]");
         assert_eq!(Field::of("grants.publish.streams[63]"), field);

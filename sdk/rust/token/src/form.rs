@@ -3,15 +3,13 @@
 
 use std::{collections::BTreeSet, fmt};
 
+use stagedoor_grants::{Kind, PATTERNS_MAX, Pattern, RoleName, SECOND_LOGIN_ALLOW_MAX, Verb};
+
 use crate::{
-    caps::SECOND_LOGIN_ALLOW_MAX,
     fault::{Fault, Why},
     field::Field,
-    kind::{Kind, Verb},
     node::{Node, names},
-    pattern::{PATTERNS_MAX, Pattern},
     refusal::Refusal,
-    role::RoleName,
     stay::Thumbprint,
 };
 

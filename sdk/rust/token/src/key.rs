@@ -1,5 +1,5 @@
-//! Keys, their states, and sets of them (`spec/token.md` §Keys). A key knows its app and its one algorithm;
-//! its secret is never shown.
+//! Keys, their states, and sets of keys (`spec/token.md` §Keys). A key belongs to one app and has one algorithm. Its
+//! secret is never shown.
 
 use std::{collections::HashMap, fmt, sync::Arc};
 
@@ -15,21 +15,23 @@ pub const SECRET_BYTES_MIN: usize = 32;
 /// The longest key id, in bytes.
 pub const KID_BYTES_MAX: usize = 64;
 
-/// What a key may still do.
+/// What a key may do, in the order of its life.
+///
+/// Not `#[non_exhaustive]`: minting and verifying must fail to compile when there is another state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum KeyState {
-    /// Verifies, so that every relay knows it before the first token is signed.
+    /// Verifies but does not sign yet, so that every relay knows the key before the first token.
     Next,
-    /// Verifies and signs.
+    /// Signs and verifies.
     Current,
-    /// Verifies, until the tokens that it signed are over.
+    /// Verifies only, until the tokens that it signed have ended.
     Retiring,
-    /// Neither.
+    /// Neither signs nor verifies.
     Retired,
 }
 
-/// A key of one app.
+/// A key of one app, for HMAC-SHA256. Cheap to clone. The key schedule is wiped when the last clone is dropped.
 #[derive(Clone)]
 pub struct Key(Arc<Inner>);
 
@@ -49,19 +51,25 @@ const _: fn() = || {
     is_wiped::<Sha256>();
 };
 
-/// Why a key was not made.
+/// Why a key could not be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum KeyError {
-    /// Too short a secret.
-    #[error("a secret has at least 32 bytes")]
+    /// The secret is shorter than [`SECRET_BYTES_MIN`].
+    #[error("a secret must have at least 32 bytes (after decoding it from base64url)")]
     SecretShort,
-    /// Not a key id.
-    #[error("a key id is 1 to 64 bytes of [A-Za-z0-9_-]")]
+    /// The key id is not allowed.
+    #[error("a key id must be 1 to 64 bytes of [A-Za-z0-9_-]")]
     Kid,
 }
 
 impl Key {
-    /// A key for HMAC-SHA256. `secret` is the raw bytes.
+    /// A key for HMAC-SHA256 (`HS256`). `secret` is raw bytes, at least 32: decode it from base64url first. `kid` is 1
+    /// to 64 bytes of `[A-Za-z0-9_-]`.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError`] where the secret is too short or `kid` is not allowed.
     pub fn hs256(app: AppId, kid: &str, secret: &[u8], state: KeyState) -> Result<Self, KeyError> {
         if secret.len() < SECRET_BYTES_MIN {
             return Err(KeyError::SecretShort);
@@ -76,7 +84,7 @@ impl Key {
         Ok(Self(Arc::new(Inner { app, kid: kid.into(), state, hmac, header })))
     }
 
-    /// The app.
+    /// The app that the key belongs to.
     pub fn app(&self) -> AppId {
         self.0.app
     }
@@ -86,12 +94,12 @@ impl Key {
         &self.0.kid
     }
 
-    /// The same, to be kept without a copy.
+    /// The key id as shared text.
     pub fn shared_kid(&self) -> Arc<str> {
         self.0.kid.clone()
     }
 
-    /// What it may still do.
+    /// What the key may do.
     pub fn state(&self) -> KeyState {
         self.0.state
     }
@@ -115,7 +123,7 @@ impl fmt::Debug for Key {
     }
 }
 
-/// Keys of any number of apps.
+/// Keys of any number of apps, by key id.
 #[derive(Clone, Default)]
 pub struct KeySet {
     by_kid: HashMap<Arc<str>, Key>,
@@ -123,18 +131,18 @@ pub struct KeySet {
 }
 
 impl KeySet {
-    /// No key.
+    /// A set without keys.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds a key. Returns the one of the same id that it replaces.
+    /// Adds a key. Returns the key of the same id that it replaces.
     pub fn insert(&mut self, key: Key) -> Option<Key> {
         self.by_header.insert(key.0.header.clone(), key.clone());
         self.by_kid.insert(key.0.kid.clone(), key)
     }
 
-    /// Takes a key out.
+    /// Removes the key of this id and returns it.
     pub fn remove(&mut self, kid: &str) -> Option<Key> {
         let key = self.by_kid.remove(kid)?;
         self.by_header.remove(key.header());
@@ -146,12 +154,12 @@ impl KeySet {
         self.by_kid.get(kid)
     }
 
-    /// How many.
+    /// The number of keys.
     pub fn len(&self) -> usize {
         self.by_kid.len()
     }
 
-    /// Whether there is none.
+    /// Whether the set has no keys.
     pub fn is_empty(&self) -> bool {
         self.by_kid.is_empty()
     }

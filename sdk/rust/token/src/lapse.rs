@@ -1,16 +1,13 @@
-//! Grants without what is over (`spec/token.md` §The stay). The time is given; when to look again is said by
-//! [`Until::next`].
+//! Grants without the privileges that have ended (`spec/token.md` §The stay). The caller passes the time;
+//! [`Until::next`] says when to look again.
 
 use std::sync::Arc;
 
-use crate::{
-    kind::Verbs,
-    pattern::Patterns,
-    role::{Grants, Publish, SendTo, Subscribe},
-    stay::Until,
-};
+use stagedoor_grants::{Grants, Patterns, Publish, SendTo, Subscribe, Verbs};
 
-/// The grants without the sections that are over at `now_s`; the very same ones when nothing is.
+use crate::stay::Until;
+
+/// The grants without the sections that have ended at `now_s` (Unix seconds). Returns the same `Arc` where nothing has.
 ///
 /// ```
 /// use std::sync::Arc;

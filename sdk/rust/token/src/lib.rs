@@ -1,88 +1,70 @@
-//! Room tokens: a **key** signs **claims** into a **token** (a JWT, HMAC-SHA256); whoever holds the key
-//! verifies it and asks what it allows. Pure: no clock, no network, no thread. `spec/token.md` and
-//! `spec/roles.md` are the law of it.
-//!
-//! ```
-//! use stagedoor_token::{Action, AppId, Claims, Decision, Key, KeySet, KeyState, Roles};
-//!
-//! let key = Key::hs256(AppId(7), "k_1", &[42; 32], KeyState::Current)?;
-//! let claims = Claims::new(AppId(7), "lobby", "anna", "host".parse()?, "t-1", 1_700_000_000, 600);
-//! let token = stagedoor_token::mint(&claims, &key)?;
-//!
-//! let keys = KeySet::from_iter([key]);
-//! let claims = stagedoor_token::verify(&token, &keys, 1_700_000_001)?;
-//! let grants = stagedoor_token::seat(&claims, &Roles::built_in())?;
-//! assert_eq!(stagedoor_token::authorize(&grants, &Action::SendRoom), Decision::Allowed);
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
+#![doc = include_str!("../README.md")]
+#![warn(clippy::missing_errors_doc)]
 //!
 //! In reading order; a file uses only files further down:
 //!
-//! 1. [`mint()`]: claims and a key become a token.
-//! 2. [`verify()`]: a token and keys become claims, or a refusal.
-//! 3. [`seat()`]: verified claims and an app's roles become the grants of a seat.
-//! 4. [`authorize()`]: grants and an action become a decision.
+//! 1. [`mint()`]: signs claims.
+//! 2. [`verify()`]: verifies a token.
+//! 3. [`seat()`]: the effective grants of verified claims.
+//! 4. [`authorize()`]: decides whether grants allow an action.
 //! 5. `header`: what a token's header says.
 //! 6. `read`: how the claims of a token are read.
 //! 7. [`form`]: the forms of claims, grants and templates, and where JSON is not of one.
-//! 8. [`claims`]: what a token says, and the bounds of it.
-//! 9. [`key`]: keys, their states, and sets of them.
-//! 10. [`grants`]: a role narrowed by a token.
-//! 11. [`fault`]: a refusal, with the field that it is about.
-//! 12. [`field`]: a place in the claims, as a path.
-//! 13. [`rule`]: every rule of the grants, by name.
-//! 14. `node`: JSON as it was written.
-//! 15. [`app`]: the AppID.
-//! 16. `lapse`: grants without what is over (`spec/token.md` §The stay).
-//! 17. [`stay`]: what a token says of the stay in its seat.
-//! 18. [`role`]: roles as templates, and the built-in ones.
-//! 19. [`caps`]: how much of a room a role may take.
-//! 20. [`kind`]: kinds of streams, verbs of moderation, and sets of either.
-//! 21. [`pattern`]: names and prefixes.
-//! 22. [`refusal`]: every code that a token may be refused with.
-//! 23. `base64url`: the one canonical form of it.
-//! 24. `strict`: how JSON is read strictly.
+//! 8. [`builder`]: claims put together, claim by claim.
+//! 9. [`claims`]: what a token says, and its limits.
+//! 10. [`key`]: keys, their states, and sets of them.
+//! 11. [`narrowing`]: a role narrowed by a token.
+//! 12. [`fault`]: a refusal, with the field that it is about.
+//! 13. [`field`]: a place in the claims, as a path.
+//! 14. [`rule`]: the rules of grants, by name.
+//! 15. `node`: JSON as it was written.
+//! 16. [`app`]: the AppID.
+//! 17. `lapse`: grants without the privileges that have ended.
+//! 18. [`stay`]: what a token says about the stay in its seat.
+//! 19. [`role`]: the roles of an app, and the built-in ones.
+//! 20. [`refusal`]: the codes with which a token may be refused.
+//! 21. `base64url`: the one canonical form of it.
 
 pub mod app;
 pub mod authorize;
 mod base64url;
-pub mod caps;
+pub mod builder;
 pub mod claims;
 pub mod fault;
 pub mod field;
 pub mod form;
-pub mod grants;
 mod header;
 pub mod key;
-pub mod kind;
 pub mod lapse;
 pub mod mint;
+pub mod narrowing;
 mod node;
-pub mod pattern;
 mod read;
 pub mod refusal;
 pub mod role;
 pub mod rule;
 pub mod seat;
 pub mod stay;
-mod strict;
 pub mod verify;
 
 pub use app::AppId;
 pub use authorize::{Action, Decision, authorize};
-pub use caps::{Caps, CapsNarrowing, SecondLogin};
+pub use builder::ClaimsBuilder;
 pub use claims::{Claims, Limits};
 pub use fault::Fault;
 pub use field::Field;
-pub use grants::{Narrowing, narrow, widening};
 pub use key::{Key, KeyError, KeySet, KeyState};
-pub use kind::{Kind, Kinds, Verb, Verbs};
 pub use lapse::lapsed;
 pub use mint::{MintError, mint};
-pub use pattern::{Pattern, PatternError, Patterns};
+pub use narrowing::{CapsNarrowing, Narrowing, narrow, widening};
 pub use refusal::Refusal;
-pub use role::{Grants, Presence, Publish, Role, RoleName, Roles, SendTo, Subscribe};
+pub use role::{Role, Roles};
 pub use rule::Rule;
 pub use seat::seat;
+pub use stagedoor_grants::{
+    Caps, Grants, Kind, Kinds, PATTERN_BYTES_MAX, PATTERNS_MAX, Pattern, PatternError, Patterns,
+    Presence, Publish, ROLE_NAME_BYTES_MAX, RoleName, RoleNameError, SECOND_LOGIN_ALLOW_MAX,
+    SecondLogin, SendTo, Subscribe, Verb, Verbs, WordError,
+};
 pub use stay::{AtExp, Confirmation, Thumbprint, Until};
 pub use verify::{explain_signature, kid_of_token, verify, verify_with_key, verify_within};

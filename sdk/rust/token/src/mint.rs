@@ -1,4 +1,4 @@
-//! Claims and a key become a token (`spec/token.md` §Form). Signs nothing that `verify` would refuse.
+//! Signs claims with a key (`spec/token.md` §Form). Refuses what `verify` would refuse.
 
 use hmac::Mac;
 use thiserror::Error;
@@ -12,16 +12,16 @@ use crate::{
     verify::SIGNATURE_CHARS,
 };
 
-/// What the JSON of most claims fits in, so that it is written without growing.
+/// Room for the JSON of most claims, so that the buffer does not grow.
 const JSON_BYTES_USUAL: usize = 384;
 
-/// Why no token was made.
+/// Why no token was minted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum MintError {
-    /// Only a current key signs.
-    #[error("the key is not the current one of its app")]
+    /// The key is not [`KeyState::Current`].
+    #[error("the key is not the current one of its app; sign with that one")]
     KeyNotCurrent,
-    /// Whoever verifies would refuse it.
+    /// `verify` would refuse the token.
     #[error(transparent)]
     Refused(#[from] Fault),
 }
@@ -32,7 +32,11 @@ impl From<Refusal> for MintError {
     }
 }
 
-/// Signs claims. The token is good for `verify` from `nbf` on, with the key's set.
+/// Signs claims. `verify` accepts the token from `nbf` until `exp`.
+///
+/// # Errors
+///
+/// [`MintError::KeyNotCurrent`] where the key may not sign, [`MintError::Refused`] where `verify` would refuse the token.
 pub fn mint(claims: &Claims, key: &Key) -> Result<String, MintError> {
     if key.state() != KeyState::Current {
         return Err(MintError::KeyNotCurrent);
@@ -67,7 +71,12 @@ mod tests {
     fn minted(state: KeyState, change: impl FnOnce(&mut Claims)) -> Result<String, MintError> {
         let key = Key::hs256(AppId(7), "k", &[1; 32], state).expect("a key");
         let role = "host".parse().expect("a role");
-        let mut claims = Claims::new(AppId(7), "lobby", "anna", role, "t-1", 1_000, 60);
+        let mut claims = Claims::builder(AppId(7), role)
+            .room("lobby")
+            .user("anna")
+            .jti("t-1")
+            .lifetime(1_000, 60)
+            .build();
         change(&mut claims);
         mint(&claims, &key)
     }

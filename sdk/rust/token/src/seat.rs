@@ -1,21 +1,27 @@
-//! Verified claims and an app's roles become the grants of a seat (`spec/roles.md`). The last check at the
-//! door that needs nothing but the token and the app.
+//! The effective grants of verified claims among an app's roles (`spec/roles.md`). The last check that needs only the
+//! token and the app.
 
 use std::sync::Arc;
+
+use stagedoor_grants::Grants;
 
 use crate::{
     claims::Claims,
     fault::{Fault, Why},
     field::Field,
-    grants::narrow,
+    narrowing::narrow,
     refusal::Refusal,
-    role::{Grants, Roles},
+    role::Roles,
     stay::AtExp,
 };
 
-/// The effective grants of verified claims among an app's roles: [`Refusal::RoleUnknown`] when the app has no
-/// such role, or not the one that the token's end demotes to; [`Refusal::AtExpInvalid`] when that one's rank is
-/// not lower; [`Refusal::GrantsTooWide`] when the token goes beyond its role.
+/// The effective grants of verified claims among an app's roles.
+///
+/// # Errors
+///
+/// [`Refusal::RoleUnknown`] where the app does not have the role, or the one that the token's end demotes to;
+/// [`Refusal::AtExpInvalid`] where the rank of that one is not lower; [`Refusal::GrantsTooWide`] where the token goes
+/// beyond its role.
 pub fn seat(claims: &Claims, roles: &Roles) -> Result<Arc<Grants>, Fault> {
     let role = roles.get(&claims.role).ok_or(Refusal::RoleUnknown)?;
     if let AtExp::Demote(name) = &claims.at_exp {

@@ -1,5 +1,5 @@
-//! What a token says of the stay in its seat (`spec/token.md` §The stay): what its end does, when each
-//! privilege ends, and whose key must be shown. Says it, and enforces nothing.
+//! What a token says about the stay in its seat (`spec/token.md` §The stay): what its end does, when privileges end,
+//! and which key must be proven. Nothing is enforced here.
 
 use std::{fmt, str::FromStr};
 
@@ -8,25 +8,26 @@ use serde::{
     de::{Error, MapAccess, Visitor},
     ser::SerializeMap,
 };
-
-use crate::{
-    base64url,
-    refusal::Refusal,
-    role::RoleName,
+use stagedoor_grants::{
+    RoleName,
     strict::{objects_only, present},
 };
 
+use crate::{base64url, refusal::Refusal};
+
 /// What a token's end does to a live seat.
+///
+/// Not `#[non_exhaustive]`: the relay must fail to compile when there is an end that it does not carry out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub enum AtExp {
-    /// It ends.
+    /// The seat ends.
     #[default]
     Close,
-    /// It goes on as a weaker role.
+    /// The seat continues with this role, of lower rank.
     Demote(RoleName),
-    /// It goes on for a while, in which another token may be shown.
+    /// The seat continues for a while, in which the client may renew the token.
     Grace {
-        /// How long, 1 to `grace_s_max`.
+        /// How long, in seconds: 1 to `grace_s_max` (300 by default).
         s: u32,
     },
 }
@@ -57,18 +58,26 @@ impl<'de> Deserialize<'de> for AtExp {
             }
 
             fn visit_str<E: Error>(self, text: &str) -> Result<AtExp, E> {
-                if text == "close" { Ok(AtExp::Close) } else { Err(E::custom("no such end")) }
+                if text == "close" {
+                    Ok(AtExp::Close)
+                } else {
+                    Err(E::custom("must be `close`, {\"demote\":role} or {\"grace\":seconds}"))
+                }
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<AtExp, A::Error> {
                 let at_exp = match map.next_key::<String>()?.as_deref() {
                     Some("demote") => AtExp::Demote(map.next_value()?),
                     Some("grace") => AtExp::Grace { s: map.next_value()? },
-                    _ => return Err(A::Error::custom("no such end")),
+                    _ => {
+                        return Err(A::Error::custom(
+                            "must be `close`, {\"demote\":role} or {\"grace\":seconds}",
+                        ));
+                    }
                 };
                 match map.next_key::<String>()? {
                     None => Ok(at_exp),
-                    Some(_) => Err(A::Error::custom("more than one end")),
+                    Some(_) => Err(A::Error::custom("must be one of `demote` and `grace`")),
                 }
             }
         }
@@ -76,23 +85,23 @@ impl<'de> Deserialize<'de> for AtExp {
     }
 }
 
-/// When single privileges end, in Unix seconds; what is absent ends with the token.
+/// When single privileges end, in Unix seconds. A privilege without a time ends with the token.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(remote = "Self", default, deny_unknown_fields)]
 pub struct Until {
-    /// Publishing.
+    /// When publishing ends.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub publish: Option<u64>,
-    /// Subscribing.
+    /// When subscribing ends.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub subscribe: Option<u64>,
-    /// Messages.
+    /// When sending messages ends.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub send: Option<u64>,
-    /// The room's state.
+    /// When setting the room's state ends.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub set: Option<u64>,
-    /// Moderation.
+    /// When moderating ends.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub moderate: Option<u64>,
 }
@@ -105,12 +114,12 @@ impl Until {
         [self.publish, self.subscribe, self.send, self.set, self.moderate].into_iter().flatten()
     }
 
-    /// The next end after `now_s`.
+    /// The next end after `now_s` (Unix seconds); `None` where no more comes.
     pub fn next(&self, now_s: u64) -> Option<u64> {
         self.ends().filter(|end_s| *end_s > now_s).min()
     }
 
-    /// The first end that is zero or lies after the token's.
+    /// The name of the first end that is 0 or after the token's.
     pub(crate) fn beyond(&self, exp: u64) -> Option<&'static str> {
         let fits = |end_s| (1..=exp).contains(&end_s);
         if self.ends().all(fits) {
@@ -127,21 +136,21 @@ impl Until {
         ends.into_iter().find_map(|(end_s, name)| end_s.filter(|end_s| !fits(*end_s)).map(|_| name))
     }
 
-    /// Whether it names no end.
+    /// Whether no privilege ends before the token.
     pub fn is_empty(&self) -> bool {
         self.ends().next().is_none()
     }
 }
 
-/// The key that whoever logs in must prove to hold (RFC 7800 §3, RFC 9449 §6.1).
+/// The key that a client must prove to hold when it logs in (RFC 7800 §3, RFC 9449 §6.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(remote = "Self", deny_unknown_fields)]
 pub struct Confirmation {
-    /// Its thumbprint.
+    /// The public key's thumbprint.
     pub jkt: Thumbprint,
 }
 
-/// The thumbprint of a public key: the SHA-256 of its JWK (RFC 7638), as text 43 characters of base64url.
+/// The thumbprint of a public key: the SHA-256 of its JWK (RFC 7638). As text, 43 characters of canonical base64url.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Thumbprint(pub [u8; 32]);
@@ -185,7 +194,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_end_is_read_as_it_was_written_and_nothing_else_is_one() {
+    fn only_the_forms_of_an_end_are_read() {
         for good in [r#""close""#, r#"{"demote":"audience"}"#, r#"{"grace":30}"#] {
             let read: AtExp = serde_json::from_str(good).expect(good);
             assert_eq!(serde_json::to_string(&read).expect("JSON"), good);

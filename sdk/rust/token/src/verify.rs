@@ -1,5 +1,4 @@
-//! A token and keys become claims, or a refusal (`spec/token.md` §Order of the checks). Nothing of the claims
-//! is looked at before the signature is known to be good.
+//! Verifies tokens (`spec/token.md` §Order of the checks). The claims are not looked at before the signature is proven.
 
 use std::ops::BitAnd;
 
@@ -23,6 +22,11 @@ pub(crate) const SIGNATURE_CHARS: usize = 43;
 
 /// Verifies a token at `now_s` (Unix seconds) within the default [`Limits`].
 ///
+/// # Errors
+///
+/// A [`Fault`] with the code of the first check that fails and, once the signature is proven, the field. Clients that
+/// presented the token should see only [`Fault::public_code`].
+///
 /// ```
 /// use stagedoor_token::{KeySet, Refusal, verify};
 /// let fault = verify("a.b", &KeySet::new(), 0).expect_err("no token");
@@ -32,7 +36,11 @@ pub fn verify(token: &str, keys: &KeySet, now_s: u64) -> Result<Claims, Fault> {
     verify_within(token, keys, now_s, &Limits::DEFAULT)
 }
 
-/// Verifies a token within limits of the caller's.
+/// Verifies a token like [`verify`], within these limits.
+///
+/// # Errors
+///
+/// As [`verify`].
 pub fn verify_within(
     token: &str,
     keys: &KeySet,
@@ -43,7 +51,11 @@ pub fn verify_within(
     read(&json, key.app(), now_s, limits)
 }
 
-/// Verifies a token as [`verify`] does, and says which key it was that signed it.
+/// Verifies a token like [`verify`], and also returns the key that signed it.
+///
+/// # Errors
+///
+/// As [`verify`].
 pub fn verify_with_key<'k>(
     token: &str,
     keys: &'k KeySet,
@@ -53,13 +65,14 @@ pub fn verify_with_key<'k>(
     Ok((read(&json, key.app(), now_s, &Limits::DEFAULT)?, key))
 }
 
-/// The key that a token says it is signed with. Proves nothing.
+/// The `kid` in the header of a token, `None` where there is no readable header. The signature is not checked.
 pub fn kid_of_token(token: &str) -> Option<String> {
     kid_of(token.split('.').next()?).ok()
 }
 
-/// What a refused signature is due to, as far as whoever has the key's secret can find out: it was used as the
-/// text that it is written in, base64url, instead of the bytes that it stands for. Any other fault is as it was.
+/// Finds out whether a refused signature was made with the secret's base64url text instead of the bytes that it stands
+/// for, which is a usual mistake, and says so in the fault. Returns any other fault unchanged. For holders of the
+/// secret only.
 pub fn explain_signature(fault: Fault, token: &str, secret: &[u8]) -> Fault {
     let text = base64url::encode(secret);
     if fault.refusal() == Refusal::SignatureInvalid && is_signed_with(token, text.as_bytes()) {
@@ -104,14 +117,14 @@ fn proven<'k>(
     Ok((base64url::decode(payload).ok_or(Refusal::TokenMalformed)?, key))
 }
 
-/// Takes the signature off a token. What is left is what it is of.
+/// Splits a token into what is signed and the signature.
 fn split_signature(token: &str) -> Option<(&str, [u8; 32])> {
     let (signed, signature) = token.split_at_checked(token.len().checked_sub(SIGNATURE_CHARS)?)?;
     Some((signed.strip_suffix('.')?, base64url::decode_32(signature)?))
 }
 
-/// Whether two signatures are equal, in a time that does not depend on where they differ. By words: a hiding
-/// of each single byte from the compiler would cost as much as half a block of the hash.
+/// Whether two signatures are equal, in a time that does not depend on where they differ. Compares words, because
+/// comparing single bytes this way costs as much as half a block of the hash.
 fn are_equal(ours: &[u8; 32], theirs: &[u8; 32]) -> bool {
     let (ours, theirs) = (ours.as_chunks::<8>().0, theirs.as_chunks::<8>().0);
     let equal = |(ours, theirs): (&[u8; 8], &[u8; 8])| {
@@ -126,11 +139,16 @@ mod tests {
     use crate::{app::AppId, mint::mint};
 
     #[test]
-    fn a_secret_used_as_text_is_found_out() {
+    fn a_secret_used_as_text_is_recognized() {
         let secret = [0xfb; 32];
         let key = |secret: &[u8]| Key::hs256(AppId(7), "k", secret, KeyState::Current);
         let role = "host".parse().expect("a role");
-        let claims = Claims::new(AppId(7), "lobby", "anna", role, "t", 1_000, 60);
+        let claims = Claims::builder(AppId(7), role)
+            .room("lobby")
+            .user("anna")
+            .jti("t")
+            .lifetime(1_000, 60)
+            .build();
         let signed = |secret: &[u8]| mint(&claims, &key(secret).expect("a key")).expect("a token");
         let keys = KeySet::from_iter([key(&secret).expect("a key")]);
         let text = base64url::encode(&secret);

@@ -1,14 +1,14 @@
-//! How deep JSON goes: lists and objects within each other. Counts brackets; whether the text is JSON is its
-//! parser's affair.
+//! How deeply lists and objects of a JSON text are nested. Only brackets are counted; the parser finds out whether the
+//! text is JSON.
 
-/// Whether at most `levels` lists and objects of a JSON text lie within each other.
+/// Whether lists and objects of a JSON text are nested at most `levels` deep.
 ///
 /// ```
 /// use stagedoor_wire::depth::is_within;
 /// assert!(is_within(br#"[{"[[[":1}]"#, 2) && !is_within(b"[[[]]]", 2));
 /// ```
 pub fn is_within(json: &[u8], levels: usize) -> bool {
-    // Most texts have few brackets in all, and those are counted without a branch, many bytes at once.
+    // Most texts have few brackets in all. Counting them needs no branch, so the compiler handles many bytes at once.
     let opened = json.iter().filter(|byte| matches!(byte, b'[' | b'{')).count();
     opened <= levels || deepest(json) <= levels
 }
@@ -30,7 +30,7 @@ fn deepest(json: &[u8]) -> usize {
     deepest
 }
 
-/// Goes past a text whose first quotation mark was read.
+/// Skips a string whose first quotation mark was read.
 fn skip_text(bytes: &mut std::slice::Iter<'_, u8>) {
     while let Some(byte) = bytes.next() {
         match byte {
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_json_has_some_depth_or_none() {
+    fn text_that_is_not_json_does_no_harm() {
         for text in ["", "\"", "\"\\", "]]]", "}{", "\"[[["] {
             assert!(is_within(text.as_bytes(), 1), "{text}");
         }
@@ -80,7 +80,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn depth_is_that_of_the_parsed_value(value in json(), levels in 0_usize..8) {
+        fn the_depth_is_that_of_the_parsed_value(value in json(), levels in 0_usize..8) {
             let text = value.to_string();
             prop_assert_eq!(deepest(text.as_bytes()), depth(&value), "{}", text);
             prop_assert_eq!(is_within(text.as_bytes(), levels), depth(&value) <= levels);

@@ -1,8 +1,7 @@
-//! What the relay says unasked (`spec/wire.md` §Events).
+//! Events, which the relay sends unasked (`spec/wire.md` §Events).
 //!
-//! Events of the room carry `n`, their number in the member's view of the room's log: the cursor that
-//! `login` takes as `resume`. Events of this connection alone carry none, and neither do those that complete the
-//! answer to its login.
+//! Events of the room have `n`, their number in the member's view of the room's log; a `login` resumes by it. Events
+//! of this connection alone have none, and neither do those that complete the answer to its login.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,33 +12,33 @@ use crate::{
     request::To,
 };
 
-/// One event. `D` is any JSON as the application gave it: raw text for who passes it on, a parsed value
-/// for who reads it.
+/// One event. `D` is JSON that the application gave: raw text to pass on, or a parsed value to read.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
 #[serde(tag = "ev", rename_all = "snake_case")]
 pub enum Event<D> {
-    /// Members came.
+    /// Members entered the room.
     Joined {
-        /// Number in the room's log.
+        /// The event's number in the room's log.
         n: u64,
-        /// Who; more may follow in a later batch.
+        /// The members; more may follow in a later batch.
         members: Vec<Member>,
-        /// Members in the room now, hidden ones aside.
+        /// The number of members in the room now, without hidden ones.
         count: u32,
     },
-    /// Members left.
+    /// Members left the room.
     Left {
-        /// Number in the room's log.
+        /// The event's number in the room's log.
         n: u64,
         /// Their user ids; more may follow in a later batch.
         users: Vec<String>,
-        /// Members in the room now, hidden ones aside.
+        /// The number of members in the room now, without hidden ones.
         count: u32,
     },
-    /// A stream began that the member may subscribe to. Without `n`: it lives, and the answer to the login had
-    /// no room for it.
+    /// A stream began that the member may subscribe to. Without `n`: the stream is live, and the answer to the login
+    /// had no room for it.
     Published {
-        /// Number in the room's log.
+        /// The event's number in the room's log.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         n: Option<u64>,
         /// The stream.
@@ -48,207 +47,211 @@ pub enum Event<D> {
     },
     /// A stream ended that the member could subscribe to.
     Unpublished {
-        /// Number in the room's log.
+        /// The event's number in the room's log.
         n: u64,
-        /// Its number.
+        /// The stream's number.
         stream: u32,
-        /// Its name.
+        /// The stream's name.
         name: StreamName,
-        /// Why.
+        /// Why it ended.
         reason: Ended,
     },
-    /// A message to the room, to the member's role (with `n`), or to the member (without).
+    /// A message: to the room or to the member's role (with `n`), or to the member alone (without).
     Message {
-        /// Number in the room's log.
+        /// The event's number in the room's log.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         n: Option<u64>,
-        /// The sender; absent when the app's backend sent it.
+        /// The sender; absent where the app's backend sent the message.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         from: Option<Member>,
-        /// To whom.
+        /// The receivers.
         to: To,
-        /// What it is about.
+        /// What the message is about, for the application.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         topic: Option<Topic>,
-        /// As it was sent.
+        /// The data, as it was sent.
         data: D,
-        /// When the relay took it, Unix milliseconds.
+        /// When the relay accepted it, Unix milliseconds.
         at_ms: u64,
     },
-    /// A key of the room's state changed. Without `n`: so it is, and the answer to the login had no room for it.
+    /// A key of the room's state changed. Without `n`: the key has this value, and the answer to the login had no room
+    /// for it.
     State {
-        /// Number in the room's log.
+        /// The event's number in the room's log.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         n: Option<u64>,
         /// The key.
         key: StateKey,
-        /// The new value; `null` when it was removed.
+        /// The new value; `null` where the key was removed.
         value: D,
-        /// The new version.
+        /// The key's new version.
         version: u64,
-        /// The user that changed it; absent when that member is hidden from this one.
+        /// The user that changed it; absent where that member is hidden from this one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<String>,
     },
-    /// All that the answer to the login had no room for was told.
+    /// Everything that the answer to the login had no room for has been sent.
     Listed {},
-    /// Patterns of this member's subscriptions found new streams; their frames follow.
+    /// Patterns of this member matched new streams, whose frames follow.
     Subscribed {
         /// The streams.
         streams: Vec<Subscribed>,
     },
-    /// A subscribed stream is over, and every frame of it that was due has been delivered.
+    /// A stream that the member subscribes to has ended, and every frame that was due has been delivered.
     Ended {
-        /// Its number.
+        /// The stream's number.
         stream: u32,
-        /// Its name.
+        /// The stream's name.
         name: StreamName,
-        /// How many frames the log held in all.
+        /// How many frames the stream had in all.
         seq: u64,
-        /// Why.
+        /// Why it ended.
         reason: Ended,
     },
-    /// This member fell behind on a stream, and lost frames.
+    /// The member fell behind on a stream and lost frames.
     Lagged {
         /// The stream's number.
         stream: u32,
-        /// How many frames were lost just now.
+        /// How many frames were lost since the last one that came.
         lost: u64,
         /// The number of the next frame that comes.
         seq: u64,
     },
-    /// Requests of this connection are being refused for their rate.
+    /// Requests of this connection are refused because they are too many.
     Throttled {
-        /// Which.
+        /// The `op` of the requests.
         op: String,
-        /// When to try again.
+        /// When to try again, in milliseconds from now.
         retry_ms: u64,
     },
     /// A member has another role.
     RoleChanged {
-        /// Number in the room's log.
+        /// The event's number in the room's log.
         n: u64,
-        /// Who.
+        /// The member's user id.
         user: String,
-        /// Its role now.
+        /// The member's role now.
         role: String,
     },
-    /// What this member may do has changed.
+    /// The grants of this member have changed.
     GrantsChanged {
-        /// Its role now.
+        /// The member's role now.
         role: String,
         /// The effective grants, in the form of `spec/roles.md`.
         grants: D,
-        /// Why.
+        /// Why they changed.
         why: Why,
-        /// The member that did it; absent when nobody did, or when that member is hidden from this one.
+        /// The member that changed them; absent where none did, or where it is hidden from this one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<String>,
     },
-    /// A member asks for a role or waits for admission, and this member may decide.
+    /// A member asks for a role or waits for admission, and this member may decide about it.
     Asked {
-        /// Who and what.
+        /// The member and what it asks for.
         #[serde(flatten)]
         ask: Asked,
     },
-    /// What a member asked for is settled; told to those who may decide, and to who asked.
+    /// A request for a role or for admission has ended. Sent to the member that asked and to those that may decide.
     AskEnded {
-        /// Who had asked.
+        /// The user that had asked.
         user: String,
         /// How it ended.
         outcome: Outcome,
     },
-    /// The token's life ends soon.
+    /// The token ends soon. Renew it to keep the seat.
     TokenExpiring {
-        /// When, Unix seconds.
+        /// When the token ends, Unix seconds.
         exp: u64,
         /// The server's time, Unix seconds.
         now: u64,
     },
-    /// The token's life is over, and the seat goes on for a little, as the token allows.
+    /// The token has ended, and the seat continues for the grace that the token allows.
     TokenExpired {
-        /// When the seat ends if no new token comes, Unix seconds.
+        /// When the seat ends unless a new token comes, Unix seconds.
         until: u64,
         /// The server's time, Unix seconds.
         now: u64,
     },
-    /// The token was revoked; a new one keeps the seat.
+    /// The token was revoked. A new one keeps the seat.
     TokenRevoked {
-        /// When the seat ends if no new token comes, Unix seconds.
+        /// When the seat ends unless a new token comes, Unix seconds.
         until: u64,
         /// The server's time, Unix seconds.
         now: u64,
     },
     /// The connection is about to be closed.
     Closing {
-        /// The close code that will come.
+        /// The close code that comes.
         code: u16,
         /// Its reason.
         reason: String,
-        /// What to do then.
+        /// What to do after the close.
         next: Next,
-        /// How long it may take, in milliseconds.
+        /// How long until the close at most, in milliseconds.
         in_ms: u64,
     },
 }
 
 /// Why a stream ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 #[serde(rename_all = "snake_case")]
 pub enum Ended {
     /// Its publisher ended it.
     Unpublished,
-    /// Its publisher's seat is gone.
+    /// Its publisher left the room.
     Left,
-    /// The same user published the name again from a newer seat.
+    /// The same user published a stream of this name again from a newer seat.
     Replaced,
-    /// Its publisher may not publish it any more.
+    /// Its publisher may no longer publish it.
     Denied,
 }
 
 /// Why a member's grants changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 #[serde(rename_all = "snake_case")]
 pub enum Why {
     /// A moderator or the API gave it a role of no lower rank.
     Promoted,
     /// A moderator or the API gave it a role of no higher rank.
     Demoted,
-    /// It was muted.
+    /// A moderator or the API muted it.
     Muted,
-    /// That was taken back.
+    /// A mute was taken back.
     Unmuted,
-    /// It was let in.
+    /// It waited for admission and was let in.
     Admitted,
-    /// A privilege's own time, or the token's, is over.
+    /// A privilege of its token has ended, or the token itself.
     Expired,
     /// Its token was revoked.
     Revoked,
     /// The app's roles were changed.
     Roles,
-    /// It brought a new token.
+    /// It renewed its token.
     Renewed,
 }
 
 /// What a member asks for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Asked {
-    /// The member.
+    /// The member that asks.
     #[serde(flatten)]
     pub member: Member,
-    /// The role; absent: admission.
+    /// The role; absent: admission to the room.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wants: Option<String>,
 }
 
-/// How an `ask` ended.
+/// How a request for a role or for admission ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// It was given.
+    /// A moderator accepted it.
     Accepted,
-    /// It was refused.
+    /// A moderator declined it.
     Declined,
-    /// Who asked took it back, or left.
+    /// The member took it back, or left.
     Withdrawn,
 }

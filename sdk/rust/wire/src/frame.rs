@@ -1,40 +1,45 @@
-//! The data frame (`spec/wire.md` §Data frames): six bytes, then a payload that nobody here reads. Never
-//! copies a payload.
+//! The data frame (`spec/wire.md` §Data frames): a header of six bytes, then a payload, which is neither read nor
+//! copied.
 
 use thiserror::Error;
 
-/// The version in the first byte of every data frame.
+/// The first byte of every data frame.
 pub const FRAME_VERSION: u8 = 1;
 /// Bytes before the payload: `u8` version, `u8` flags, `u32` big-endian stream number.
 pub const FRAME_HEADER_BYTES: usize = 6;
-/// Flag bit 0: the payload can be understood without any frame before it.
+/// Flag bit 0: the payload can be decoded without any frame before it.
 pub const FLAG_KEYFRAME: u8 = 0b0000_0001;
 
 /// The header of one data frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FrameHeader {
-    /// Whether a late joiner may start here.
+    /// Whether the payload can be decoded without any frame before it, so that a late subscriber may start here.
     pub keyframe: bool,
-    /// The stream's number, unique in the room, given in the answer to `publish`.
+    /// The stream's number in the room, from the answer to `publish`.
     pub stream: u32,
 }
 
 /// Why bytes are not a data frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum FrameError {
-    /// Fewer than six bytes.
-    #[error("a data frame has at least 6 bytes")]
+    /// There are fewer than six bytes.
+    #[error("a data frame must have at least 6 bytes")]
     Short,
-    /// A version this relay does not speak.
-    #[error("the data frame's version is not 1")]
+    /// The first byte is not [`FRAME_VERSION`].
+    #[error("a data frame must begin with the version, 1")]
     Version,
-    /// A flag bit that has no meaning yet is set.
-    #[error("a reserved flag of the data frame is set")]
+    /// A flag bit without a meaning is set.
+    #[error("a data frame must not set flags other than bit 0, keyframe")]
     Flags,
 }
 
 impl FrameHeader {
-    /// Splits a data frame into its header and its payload.
+    /// Splits a data frame into header and payload.
+    ///
+    /// # Errors
+    ///
+    /// [`FrameError`] where the bytes are not a data frame.
     pub fn parse(bytes: &[u8]) -> Result<(Self, &[u8]), FrameError> {
         let (head, payload) =
             bytes.split_first_chunk::<FRAME_HEADER_BYTES>().ok_or(FrameError::Short)?;
@@ -49,7 +54,7 @@ impl FrameHeader {
         Ok((Self { keyframe: flags & FLAG_KEYFRAME != 0, stream }, payload))
     }
 
-    /// The six bytes that stand before the payload.
+    /// The six bytes before the payload.
     pub fn to_bytes(self) -> [u8; FRAME_HEADER_BYTES] {
         let [a, b, c, d] = self.stream.to_be_bytes();
         [FRAME_VERSION, u8::from(self.keyframe), a, b, c, d]
@@ -78,7 +83,7 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_parsed_or_refused_and_parsing_is_canonical(bytes: Vec<u8>) {
+        fn any_bytes_are_refused_or_written_the_same_again(bytes: Vec<u8>) {
             if let Ok((header, payload)) = FrameHeader::parse(&bytes) {
                 prop_assert_eq!(&bytes[..FRAME_HEADER_BYTES], &header.to_bytes()[..]);
                 prop_assert_eq!(payload.len(), bytes.len() - FRAME_HEADER_BYTES);

@@ -1,27 +1,25 @@
-//! The wire between a member and the relay, as `spec/wire.md` rules it: what may be said, in what
-//! shape, how large, and what each refusal and each close means. Pure: no socket, no clock.
+#![doc = include_str!("../README.md")]
+#![warn(clippy::missing_errors_doc)]
 //!
 //! In reading order; a file uses only files further down:
 //!
-//! 1. `request::parse`: one text message becomes a request, or the reason why it is none.
-//! 2. [`request`]: what a member asks (`op`).
-//! 3. `request::from`: where reading goes on.
-//! 4. `request::fields`: how fields of requests are read: lists of a bounded length, and `null` as absent.
-//! 5. `request::refused`: a text message that is no request, and why.
-//! 6. `request::verb`: the acts of a moderator, as the wire names them.
-//! 7. [`reply`]: what the relay answers (`re`).
-//! 8. [`event`]: what the relay says unasked (`ev`).
+//! 1. `request::parse`: parses one text message into a request.
+//! 2. [`request`]: the requests of a member (`op`).
+//! 3. `request::from`: where reading a stream continues.
+//! 4. `request::fields`: reads fields of requests.
+//! 5. `request::refused`: why a text message is not a request.
+//! 6. `request::act`: what a `moderate` request asks for.
+//! 7. [`reply`]: the relay's answers (`re`).
+//! 8. [`event`]: events, which the relay sends unasked (`ev`).
 //! 9. `request::to`: the receivers of a message.
-//! 10. [`frame`]: the six bytes before the payload of every data frame.
-//! 11. [`member`]: how a member and a stream are described to others.
-//! 12. [`close`]: the one table of close codes, each with what to do next.
-//! 13. [`code`]: the stable code of every refused request.
-//! 14. [`name`]: names of streams, state keys and topics, valid by construction.
-//! 15. [`depth`]: how deep JSON goes.
-//! 16. [`rate`]: what a rate means.
+//! 10. [`frame`]: the header of data frames.
+//! 11. [`member`]: how members and streams are described to others.
+//! 12. [`close`]: close codes, each with what to do next.
+//! 13. [`code`]: the stable codes of refused requests.
+//! 14. [`name`]: names of streams, state keys and topics.
+//! 15. [`depth`]: how deeply JSON is nested.
+//! 16. [`rate`]: rates with bursts.
 //! 17. [`limits`]: every limit by name, with its default.
-//!
-//! Tokens are opaque here; `stagedoor-token` knows them.
 
 pub mod close;
 pub mod code;

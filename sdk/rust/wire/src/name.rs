@@ -1,18 +1,18 @@
-//! Names on the wire: a stream, a key of the room's state, a topic of a message. Holding one of these types
-//! proves that the text was checked; nothing here looks at rights.
+//! Names on the wire (`spec/wire.md` §Names): of a stream, of a key of the room's state, of a message's topic. A value
+//! of these types is proof that the text was checked. Rights are not checked here.
 
 use std::{fmt, ops::Deref, sync::Arc};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Longest stream name, in bytes (`spec/wire.md` §Names).
+/// The longest name of a stream, in bytes.
 pub const STREAM_NAME_BYTES_MAX: usize = 256;
-/// Longest key of the room's state and longest topic, in bytes.
+/// The longest key of the room's state and the longest topic, in bytes.
 pub const KEY_BYTES_MAX: usize = 64;
 
-/// Why a text is not a name.
+/// A text is not a name: it is empty, too long, or has a character that is not allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a name is 1 to {bytes_max} bytes of [0-9A-Za-z_.:-]")]
+#[error("a name must be 1 to {bytes_max} bytes of [0-9A-Za-z_.:-]")]
 pub struct NameError {
     bytes_max: usize,
 }
@@ -31,7 +31,11 @@ macro_rules! name {
         pub struct $name(Arc<str>);
 
         impl $name {
-            /// Checks a text; the error says the rule that it broke.
+            /// Checks a text.
+            ///
+            /// # Errors
+            ///
+            /// [`NameError`], which says what a name must be.
             pub fn new(text: &str) -> Result<Self, NameError> {
                 check(text, $max).map(|()| Self(text.into()))
             }
@@ -83,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_bounded_and_of_the_named_characters() {
+    fn a_name_is_bounded_and_has_only_allowed_characters() {
         assert!(StreamName::new("cam-1.hd:front_A").is_ok());
         assert!(StreamName::new(&"a".repeat(256)).is_ok());
         for bad in ["", "a b", "cam*", "é", "a/b", "\0", &"a".repeat(257)] {

@@ -1,29 +1,28 @@
-//! What a rate means here: a bucket that refills up to a burst, and from which each act takes what it costs.
-//! Pure: the caller says what time it is.
+//! Token buckets: a rate with a burst. Pure: the caller passes the time.
 
 use std::{
     net::{IpAddr, Ipv6Addr},
     time::{Duration, Instant},
 };
 
-/// Refills at a rate up to a burst; each act takes what it costs.
+/// A bucket that refills at a rate up to a burst, and from which each act takes what it costs.
 #[derive(Clone, Copy, Debug)]
 pub struct Bucket {
     left: f32,
     at: Instant,
 }
 
-/// What fills a bucket.
+/// How a bucket refills, and how much it holds.
 #[derive(Clone, Copy, Debug)]
 pub struct Rate {
-    /// Refill.
+    /// How many units are added in a second.
     pub per_s: u32,
-    /// Capacity, at least 1.
+    /// How many units the bucket holds; 0 counts as 1.
     pub burst: u32,
 }
 
 impl Rate {
-    /// The time in which an empty bucket fills.
+    /// How long an empty bucket takes to fill.
     pub fn refill(self) -> Duration {
         Duration::from_secs_f64(f64::from(self.burst.max(1)) / f64::from(self.per_s.max(1)))
     }
@@ -35,18 +34,26 @@ impl Bucket {
         Self { left: rate.burst.max(1) as f32, at: now }
     }
 
-    /// How many may be taken now.
+    /// How many units can be taken now.
     pub fn left(&self, rate: Rate, now: Instant) -> u32 {
         let passed = now.saturating_duration_since(self.at).as_secs_f32();
         (self.left + passed * rate.per_s as f32).min(rate.burst.max(1) as f32) as u32
     }
 
-    /// Takes one, or says how long to wait for it.
+    /// Takes one unit.
+    ///
+    /// # Errors
+    ///
+    /// How long to wait until there is one.
     pub fn take(&mut self, rate: Rate, now: Instant) -> Result<(), Duration> {
         self.take_many(1, rate, now)
     }
 
-    /// Takes so many, or as many as the bucket can hold, or says how long to wait for them.
+    /// Takes this many units, at most as many as the bucket holds.
+    ///
+    /// # Errors
+    ///
+    /// How long to wait until there are enough.
     pub fn take_many(&mut self, many: usize, rate: Rate, now: Instant) -> Result<(), Duration> {
         let burst = rate.burst.max(1) as f32;
         let cost = (many as f32).min(burst);
@@ -62,8 +69,8 @@ impl Bucket {
     }
 }
 
-/// The address under which whatever comes from there is counted: of IPv6 its network of 64 bits, since one client
-/// has every address of that.
+/// The address by which connections are counted: that of IPv4, and the network of 64 bits for IPv6, because one client
+/// has all addresses of such a network.
 pub fn source(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64).into(),
@@ -93,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn one_network_of_ipv6_is_one_source() {
+    fn a_network_of_ipv6_is_one_source() {
         for (address, under) in [
             ("192.0.2.1", "192.0.2.1"),
             ("::ffff:192.0.2.1", "192.0.2.1"),
@@ -106,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn what_costs_more_waits_longer_and_nothing_waits_for_ever() {
+    fn a_higher_cost_waits_longer_and_every_wait_ends() {
         let rate = Rate { per_s: 100, burst: 1_000 };
         let start = Instant::now();
         let mut bucket = Bucket::full(rate, start);

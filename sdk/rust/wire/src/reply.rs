@@ -1,5 +1,5 @@
-//! What the relay answers (`spec/wire.md` §Requests): `{"re":id,"ok":{…}}` or `{"re":id,"error":{…}}`. Every
-//! request has exactly one answer.
+//! The relay's answers (`spec/wire.md` §Requests): `{"re":id,"ok":{…}}` or `{"re":id,"error":{…}}`. Each request has
+//! exactly one. Answers are composed by the relay from all their fields, so the structs are not `#[non_exhaustive]`.
 
 use std::borrow::Cow;
 
@@ -10,52 +10,52 @@ use crate::{
     member::{Cursor, Member, StreamInfo, Subscribed},
 };
 
-/// The answer to the request `re`; `None` where the request's `id` could not be read.
+/// The answer to one request.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Reply<T> {
-    /// The request's `id`.
+    /// The request's `id`; `None` where it could not be read.
     pub re: Option<u64>,
-    /// Done, or why not.
+    /// The result, or the refusal.
     #[serde(flatten)]
     pub outcome: Outcome<T>,
 }
 
-/// Done, or why not.
+/// The outcome of a request.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome<T> {
-    /// Done.
+    /// The request was carried out.
     Ok(T),
-    /// Not done.
+    /// The request was refused.
     Error(Refusal),
 }
 
 /// Why a request was refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
-    /// Stable; for programs.
+    /// The stable code, for programs (`spec/wire.md` §Error codes).
     pub code: Cow<'static, str>,
-    /// For people.
+    /// The text, for people. It may change.
     pub message: String,
-    /// The rule of the role or of the token that refused, such as `publish.kinds`.
+    /// The rule of the grants that refused, such as `publish.kinds`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<Cow<'static, str>>,
-    /// The claim of a token that was refused, or the place in it, such as `grants.publish.streams[1]`.
+    /// The place in the claims of a refused token, such as `grants.publish.streams[1]`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<Box<str>>,
-    /// When to try again, with `rate_limited`.
+    /// With `rate_limited`: when to try again, in milliseconds from now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_ms: Option<u64>,
-    /// The key's version now, with `version_conflict`.
+    /// With `version_conflict`: the key's version now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<u64>,
-    /// What the proof must contain, with `proof_required`.
+    /// With `proof_required`: the nonce that the proof must contain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nonce: Option<Box<str>>,
 }
 
 impl Refusal {
-    /// A refusal that has a code and a text, no more.
+    /// A refusal with a code and a text, and nothing else.
     pub fn new(code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
         Self {
             code: code.into(),
@@ -69,53 +69,53 @@ impl Refusal {
     }
 }
 
-/// `ok` of `login`: the seat.
+/// The answer to `login`: the seat.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct LoggedIn<D> {
     /// The AppID.
     pub app: u32,
-    /// The room.
+    /// The room's name.
     pub room: String,
-    /// The member itself.
+    /// The member that logged in.
     #[serde(flatten)]
     pub me: Member,
     /// The effective grants, in the form of `spec/roles.md`.
     pub grants: D,
-    /// When the token's life ends, Unix seconds.
+    /// When the token ends, Unix seconds.
     pub exp: u64,
-    /// The server's time, Unix seconds.
+    /// The relay's time, Unix seconds.
     pub now: u64,
-    /// The relay pings a connection from which nothing came for this long.
+    /// The relay pings a connection from which nothing came for this long, in milliseconds.
     pub ping_interval_ms: u64,
-    /// And closes it when nothing comes for this long after that.
+    /// The relay closes the connection when nothing comes for this long after the ping, in milliseconds.
     pub pong_timeout_ms: u64,
-    /// Members in the room, hidden ones aside.
+    /// The number of members in the room, without hidden ones.
     pub count: u32,
-    /// The members that this one may see: the first page of them.
+    /// The first page of the members that this one may see.
     pub members: Vec<Member>,
-    /// Give it as `after` to `members` for the next page; absent when there is none.
+    /// The `after` of the next page of `members`; absent where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
     /// The live streams that this member may subscribe to, as many as fit.
     pub streams: Vec<StreamInfo>,
     /// The room's state, as much as fits.
     pub state: Vec<StateEntry<D>>,
-    /// Where the room's events go on.
+    /// Where the room's events continue.
     pub events: Cursor,
-    /// Only where the login named a cursor: whether the events go on exactly there. If not, the lists
-    /// above are the whole truth.
+    /// Whether the events continue exactly at the cursor that the login named; `None` where it named none. If they do
+    /// not, rely on the lists above.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resumed: Option<bool>,
-    /// Whether the member waits for admission: until then it may do nothing.
+    /// Whether the member waits for admission. Until then it may do nothing.
     #[serde(default, skip_serializing_if = "is_false")]
     pub waiting: bool,
-    /// What others ask for and this member may decide, as much as fits.
+    /// Requests of others that this member may decide about, as many as fit.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub asks: Vec<Asked>,
-    /// Whether the rest of streams, state and asks follows in events, and `listed` after the last of them.
+    /// Whether the rest of streams, state and requests follows in events, and `listed` after the last of them.
     #[serde(default, skip_serializing_if = "is_false")]
     pub more: bool,
-    /// For a token of `once`: what logs in next time, in place of the token.
+    /// With a token of `once`: the ticket that logs in next time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ticket: Option<String>,
 }
@@ -124,20 +124,20 @@ fn is_false(value: &bool) -> bool {
     !value
 }
 
-/// `ok` of `renew`.
+/// The answer to `renew`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Renewed<D> {
-    /// The role now.
+    /// The member's role now.
     pub role: String,
     /// The effective grants now, in the form of `spec/roles.md`.
     pub grants: D,
-    /// When the new token's life ends, Unix seconds.
+    /// When the new token ends, Unix seconds.
     pub exp: u64,
-    /// The server's time, Unix seconds.
+    /// The relay's time, Unix seconds.
     pub now: u64,
 }
 
-/// `ok` of `invite`.
+/// The answer to `invite`. `Debug` does not show the token.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Invited {
     /// The guest's token.
@@ -146,7 +146,7 @@ pub struct Invited {
     pub user: String,
     /// The token's id.
     pub jti: String,
-    /// When its life ends, Unix seconds.
+    /// When the token ends, Unix seconds.
     pub exp: u64,
 }
 
@@ -159,65 +159,65 @@ impl std::fmt::Debug for Invited {
 /// One key of the room's state.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct StateEntry<D> {
-    /// The key.
+    /// The key's name.
     pub key: String,
-    /// The value.
+    /// The value of the key.
     pub value: D,
     /// The number of the change that set it, counted over all keys of the room.
     pub version: u64,
 }
 
-/// `ok` of `publish`.
+/// The answer to `publish`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Published {
     /// The number that the stream's data frames carry.
     pub stream: u32,
-    /// The log's epoch.
+    /// The epoch of the stream's log.
     pub epoch: u32,
 }
 
-/// `ok` of `subscribe`.
+/// The answer to `subscribe`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SubscribedTo {
-    /// The streams that match now, as many as fit; others and those to come are told by `subscribed` events.
+    /// The streams that match now, as many as fit. The others, and those that begin later, come in `subscribed` events.
     pub streams: Vec<Subscribed>,
 }
 
-/// `ok` of `set`.
+/// The answer to `set`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Versioned {
     /// The key's new version.
     pub version: u64,
 }
 
-/// `ok` of `ping`.
+/// The answer to `ping`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pong {
     /// The relay's time, Unix milliseconds.
     pub now_ms: u64,
 }
 
-/// `ok` of `members`.
+/// The answer to `members`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct MembersPage {
-    /// Members in the room, hidden ones aside.
+    /// The number of members in the room, without hidden ones.
     pub count: u32,
     /// At most `members_page_max` and `page_bytes_max`, by user id in byte order.
     pub members: Vec<Member>,
-    /// Give it as `after` for the next page; absent on the last.
+    /// The `after` of the next page; absent on the last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
 }
 
-/// `ok` of `moderate` that admits `users`, or `all`.
+/// The answer to a `moderate` that admits `users` or `all`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Admitted {
-    /// How many were let in.
+    /// How many members were let in.
     pub admitted: u32,
-    /// How many of those named, or of all whom the member may admit, still wait.
+    /// How many of those named, or with `all` of those that the member may admit, still wait.
     pub waiting: u32,
 }
 
-/// `ok` of whatever has nothing to add.
+/// The answer to a request that has no result.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct Done {}

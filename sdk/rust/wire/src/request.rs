@@ -1,18 +1,19 @@
-//! What a member asks (`spec/wire.md` §Requests): one JSON object in one text message, with `op` and
-//! `id`. The answer is a [`reply`](crate::reply). Parses and bounds; never decides.
+//! The requests of a member (`spec/wire.md` §Requests): one JSON object in one text message, with `op` and `id`. The
+//! answer is a [`reply`](crate::reply). Form and bounds are checked here, never rights.
 
+mod act;
 mod fields;
 mod from;
 mod parse;
 mod refused;
 mod to;
-mod verb;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+pub use stagedoor_grants::Verb;
 
 use self::fields::{is_false, or_default};
-pub use self::{fields::LIST_ITEMS_MAX, from::From, refused::Refused, to::To, verb::Verb};
+pub use self::{act::Act, fields::LIST_ITEMS_MAX, from::From, refused::Refused, to::To};
 use crate::{
     member::{Cursor, Delivery, Kind},
     name::{StateKey, StreamName, Topic},
@@ -20,7 +21,9 @@ use crate::{
 
 macro_rules! ops {
     ($($(#[$doc:meta])* $name:ident = $op:literal;)*) => {
-        /// One request. Unknown operations, unknown fields and fields given twice are refused.
+        /// One request. Unknown operations, unknown fields and repeated fields are refused.
+        ///
+        /// Not `#[non_exhaustive]`: the relay must fail to compile when the wire has a request that it does not answer.
         #[derive(Clone, Debug, Serialize)]
         #[serde(untagged)]
         pub enum Request {
@@ -42,7 +45,7 @@ macro_rules! ops {
                 match self { $(Self::$name(request) => request.id,)* }
             }
 
-            /// Sets the `id`.
+            /// Sets the `id`, which is unique among the requests that wait for an answer.
             pub fn set_id(&mut self, id: u64) {
                 match self { $(Self::$name(request) => request.id = id,)* }
             }
@@ -53,7 +56,7 @@ macro_rules! ops {
             }
         }
 
-        /// The `op` of each request, as a type of its own: written always, read only as itself.
+        /// The `op` of each request as a type, which is always written and reads nothing but itself.
         pub mod op {
             $(
                 #[doc = concat!("`", $op, "`")]
@@ -80,13 +83,13 @@ macro_rules! ops {
 ops! {
     /// The first message of a connection that brought no token in its handshake.
     Login = "login";
-    /// Go on with a new token, on the same seat.
+    /// Continue on the same seat with a new token.
     Renew = "renew";
     /// Begin a stream; the answer holds its number.
     Publish = "publish";
     /// End one of the member's own streams.
     Unpublish = "unpublish";
-    /// Receive streams, those that live now and those to come.
+    /// Receive streams, those that are live now and those that begin later.
     Subscribe = "subscribe";
     /// Take patterns back.
     Unsubscribe = "unsubscribe";
@@ -96,15 +99,15 @@ ops! {
     Set = "set";
     /// Act on a member of lower rank, or on the room.
     Moderate = "moderate";
-    /// Ask to be given a role.
+    /// Ask for a role.
     Ask = "ask";
-    /// Take that back.
+    /// Take an `ask` back.
     Unask = "unask";
-    /// A token for somebody else, for a weaker role.
+    /// Obtain a token for a guest, with a weaker role.
     Invite = "invite";
-    /// Who is in the room, as far as the member may see, a page at a time.
+    /// List the members that this one may see, page by page.
     Members = "members";
-    /// What time it is, answered after everything that the member sent before.
+    /// Ask for the time; answered after everything that the member sent before.
     Ping = "ping";
     /// Leave the room; the relay closes with `left`.
     Leave = "leave";
@@ -114,23 +117,23 @@ ops! {
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Login {
-    /// Which request this is.
+    /// The constant `op`.
     pub op: op::Login,
-    /// Chosen by the member; the answer carries it.
+    /// Chosen by the member; the answer has the same.
     pub id: u64,
-    /// The token, as the backend gave it; this or `ticket`.
+    /// The token that the backend minted. Exactly one of `token` and `ticket` is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
-    /// What an earlier login with a token of `once` was given, in place of the token.
+    /// The ticket from the answer to an earlier login with a token of `once`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ticket: Option<String>,
-    /// The proof that the member holds the key to which the token is bound.
+    /// The proof that the member holds the key to which the token is bound (`spec/wire.md` §Stolen tokens).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proof: Option<String>,
-    /// If given, must be the token's room.
+    /// The room that the member expects; another one in the token is `room_mismatch`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub room: Option<String>,
-    /// If given, must be the token's user.
+    /// The user that the member expects; another one in the token is `user_mismatch`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
     /// Where the member stopped reading the room's events on an earlier connection.
@@ -147,17 +150,17 @@ impl std::fmt::Debug for Login {
     }
 }
 
-/// `renew`: go on with a new token of the same app, room and user.
+/// `renew`: continue with a new token for the same app, room and user.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Renew {
-    /// Which request this is.
+    /// The constant `op`.
     pub op: op::Renew,
-    /// Chosen by the member; the answer carries it.
+    /// Chosen by the member; the answer has the same.
     pub id: u64,
     /// The new token.
     pub token: String,
-    /// The proof that the member holds the key to which the token is bound.
+    /// The proof that the member holds the key to which the token is bound (`spec/wire.md` §Stolen tokens).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proof: Option<String>,
 }
@@ -172,24 +175,24 @@ impl std::fmt::Debug for Renew {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Publish {
-    /// Which request this is.
+    /// The constant `op`.
     pub op: op::Publish,
-    /// Chosen by the member; the answer carries it.
+    /// Chosen by the member; the answer has the same.
     pub id: u64,
-    /// The name, unique among the room's live streams.
+    /// The stream's name, unique among the room's live streams.
     pub stream: StreamName,
-    /// What it carries.
+    /// What the stream carries.
     pub kind: Kind,
-    /// What happens to a subscriber that falls behind; by default what suits the kind.
+    /// What the relay does with a subscriber that falls behind; absent: [`Delivery::of`] the kind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delivery: Option<Delivery>,
-    /// Shown to subscribers; at most `stream_meta_bytes_max`.
+    /// Anything that subscribers should know, at most `stream_meta_bytes_max`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub meta: Option<String>,
-    /// How long a frame is kept for those behind, in milliseconds; at most `stream_log_age_ms_max`.
+    /// How long a frame is kept for subscribers that are behind, in milliseconds, at most `stream_log_age_ms_max`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_ms: Option<u64>,
-    /// For `reliable`: a late subscriber starts at the oldest kept frame, not at now.
+    /// For `reliable`: a late subscriber starts at the oldest kept frame, not at the present.
     #[serde(default, deserialize_with = "or_default", skip_serializing_if = "is_false")]
     pub history: bool,
 }
@@ -198,14 +201,14 @@ pub struct Publish {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Subscribe {
-    /// Which request this is.
+    /// The constant `op`.
     pub op: op::Subscribe,
-    /// Chosen by the member; the answer carries it.
+    /// Chosen by the member; the answer has the same.
     pub id: u64,
-    /// Stream names, or prefixes followed by one `*`.
+    /// Names of streams, or prefixes followed by one `*`; at most [`LIST_ITEMS_MAX`].
     #[serde(deserialize_with = "fields::list")]
     pub streams: Vec<String>,
-    /// Where the member stopped reading on an earlier connection.
+    /// Where the member stopped reading streams on an earlier connection.
     #[serde(
         default,
         deserialize_with = "fields::list_or_none",
@@ -218,16 +221,16 @@ pub struct Subscribe {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Send {
-    /// Which request this is.
+    /// The constant `op`.
     pub op: op::Send,
-    /// Chosen by the member; the answer carries it.
+    /// Chosen by the member; the answer has the same.
     pub id: u64,
     /// The receivers.
     pub to: To,
-    /// What it is about, for the application.
+    /// What the message is about, for the application.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub topic: Option<Topic>,
-    /// Any JSON, passed on as it stands; at most `message_bytes_max`.
+    /// Any JSON, passed on unchanged, at most `message_bytes_max`.
     pub data: Box<RawValue>,
 }
 
@@ -235,15 +238,15 @@ pub struct Send {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Set {
-    /// Which request this is.
+    /// The constant `op`.
     pub op: op::Set,
-    /// Chosen by the member; the answer carries it.
+    /// Chosen by the member; the answer has the same.
     pub id: u64,
-    /// The key.
+    /// The key of the room's state.
     pub key: StateKey,
     /// Any JSON; `null` removes the key. At most `state_value_bytes_max`.
     pub value: Box<RawValue>,
-    /// Compare and set: only if the key is at this version. 0: only if it is not there.
+    /// Compare and set: change the key only if it has this version; 0: only if there is no such key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub if_version: Option<u64>,
 }
@@ -252,49 +255,49 @@ pub struct Set {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Moderate {
-    /// Which request this is.
+    /// The constant `op`.
     pub op: op::Moderate,
-    /// Chosen by the member; the answer carries it.
+    /// Chosen by the member; the answer has the same.
     pub id: u64,
     /// The act.
-    pub verb: Verb,
-    /// On whom; not given where the act is on the room, or on `users` or `all`.
+    pub verb: Act,
+    /// The user to act on; absent for `close`, and where `users` or `all` is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
-    /// Those whom `admit` lets in.
+    /// The users that `admit` lets in, at most [`LIST_ITEMS_MAX`].
     #[serde(
         default,
         deserialize_with = "fields::optional_list",
         skip_serializing_if = "Option::is_none"
     )]
     pub users: Option<Vec<String>>,
-    /// `admit` lets everybody in who waits.
+    /// Whether `admit` lets in every waiting member.
     #[serde(default, deserialize_with = "or_default", skip_serializing_if = "is_false")]
     pub all: bool,
     /// The role that `promote` and `demote` give.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
-    /// What `mute` and `unmute` are about; absent: every kind.
+    /// The kinds of streams that `mute` and `unmute` concern; absent: every kind.
     #[serde(
         default,
         deserialize_with = "fields::optional_list",
         skip_serializing_if = "Option::is_none"
     )]
     pub kinds: Option<Vec<Kind>>,
-    /// How long a `ban` is, in seconds; absent: for good.
+    /// How long a `ban` lasts, in seconds; absent: for good.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub for_s: Option<u64>,
 }
 
-/// `ask`: ask to be given a role. A second `ask` takes the place of the first.
+/// `ask`: ask for a role. A second `ask` replaces the first.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ask {
-    /// Which request this is.
+    /// The constant `op`.
     pub op: op::Ask,
-    /// Chosen by the member; the answer carries it.
+    /// Chosen by the member; the answer has the same.
     pub id: u64,
-    /// The role.
+    /// The role that the member asks for.
     pub role: String,
 }
 
@@ -302,77 +305,77 @@ pub struct Ask {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Unask {
-    /// Which request this is.
+    /// The constant `op`.
     pub op: op::Unask,
-    /// Chosen by the member; the answer carries it.
+    /// Chosen by the member; the answer has the same.
     pub id: u64,
 }
 
-/// `invite`: a token for a guest, of a lower rank and no longer life than the member's own.
+/// `invite`: obtain a token for a guest, with a role of lower rank and no longer life than the member's own token.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Invite {
-    /// Which request this is.
+    /// The constant `op`.
     pub op: op::Invite,
-    /// Chosen by the member; the answer carries it.
+    /// Chosen by the member; the answer has the same.
     pub id: u64,
     /// The guest's role.
     pub role: String,
-    /// How long the token is good, in seconds; cut to what is left of the member's own.
+    /// How long the guest's token is good, in seconds; shortened to what is left of the member's own.
     pub ttl_s: u64,
-    /// Shown to others as the guest's name.
+    /// The guest's name as others see it, at most 128 bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Whether the token logs in once.
+    /// Whether the token logs in only once.
     #[serde(default, deserialize_with = "or_default", skip_serializing_if = "is_false")]
     pub once: bool,
 }
 
-/// `unpublish`: end a stream of the member's own.
+/// `unpublish`: end one of the member's own streams.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Unpublish {
-    /// Which request this is.
+    /// The constant `op`.
     pub op: op::Unpublish,
-    /// Chosen by the member; the answer carries it.
+    /// Chosen by the member; the answer has the same.
     pub id: u64,
     /// The stream's name.
     pub stream: StreamName,
 }
 
-/// `unsubscribe`: take patterns back; streams that no other pattern of the member matches end for it.
+/// `unsubscribe`: take patterns back. Streams that no other pattern of the member matches end for it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Unsubscribe {
-    /// Which request this is.
+    /// The constant `op`.
     pub op: op::Unsubscribe,
-    /// Chosen by the member; the answer carries it.
+    /// Chosen by the member; the answer has the same.
     pub id: u64,
-    /// The patterns as they were given to `subscribe`.
+    /// The patterns as they were given to `subscribe`, at most [`LIST_ITEMS_MAX`].
     #[serde(deserialize_with = "fields::list")]
     pub streams: Vec<String>,
 }
 
-/// `members`: who is in the room.
+/// `members`: list the members of the room.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Members {
-    /// Which request this is.
+    /// The constant `op`.
     pub op: op::Members,
-    /// Chosen by the member; the answer carries it.
+    /// Chosen by the member; the answer has the same.
     pub id: u64,
-    /// Only users after this one, in byte order.
+    /// Only users after this id, in byte order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
 }
 
-/// `ping`: whether the relay still hears, and what time it is there.
+/// `ping`: ask for the relay's time.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ping {
-    /// Which request this is.
+    /// The constant `op`.
     pub op: op::Ping,
-    /// Chosen by the member; the answer carries it.
+    /// Chosen by the member; the answer has the same.
     pub id: u64,
 }
 
@@ -380,9 +383,9 @@ pub struct Ping {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Leave {
-    /// Which request this is.
+    /// The constant `op`.
     pub op: op::Leave,
-    /// Chosen by the member; the answer carries it.
+    /// Chosen by the member; the answer has the same.
     pub id: u64,
 }
 

@@ -1,4 +1,4 @@
-//! The newest roles of an app, and how they become others.
+//! The newest roles of an app, and how they change.
 
 use axum::{
     Json,
@@ -21,7 +21,7 @@ use crate::{
 
 use super::views::{Base, RolesView};
 
-/// A version's roles, and who made them.
+/// A version's roles and its author.
 pub(super) struct Set {
     pub(super) version: u64,
     pub(super) made: Option<(u64, Author)>,
@@ -47,19 +47,19 @@ impl Set {
     }
 }
 
-/// The newest roles, with their tag.
+/// The newest roles, with their `ETag`.
 pub(super) async fn newest(state: &AppState, app: AppId) -> Result<(String, Set), ApiError> {
     let since_ms = app_row(state, app).await?.created_ms;
     let set = state.store.role_set(app).await?.map_or_else(|| Ok(Set::built_in()), Set::of)?;
     Ok((tag(since_ms, set.version), set))
 }
 
-/// What changes with each version of an app's roles, and is another one for each app that has an AppID.
+/// Changes with each version of an app's roles, and differs between apps that had the same AppID.
 pub(super) fn tag(since_ms: u64, version: u64) -> String {
     format!("{since_ms}-{version}")
 }
 
-/// Something of the roles with the tag of all of them.
+/// A part of the roles, with the `ETag` of all of them.
 pub(super) type Tagged<T> = ([(HeaderName, String); 1], Json<T>);
 
 pub(super) fn tagged<T>(tag: &str, view: T) -> Tagged<T> {
@@ -69,7 +69,7 @@ pub(super) fn tagged<T>(tag: &str, view: T) -> Tagged<T> {
 pub(super) fn version_unknown() -> ApiError {
     ApiError::NotFound {
         code: "version_unknown",
-        detail: "the app has no such version of its roles, or it was let go",
+        detail: "the app has no such version of its roles, or it is no longer kept",
     }
 }
 
@@ -77,13 +77,13 @@ pub(super) fn role_unknown() -> ApiError {
     ApiError::NotFound { code: "role_unknown", detail: "the app has no such role" }
 }
 
-/// A change of an app's roles under way.
+/// A change of an app's roles in progress.
 pub(super) struct Change {
     pub(super) tx: Tx,
     pub(super) app: AppId,
-    /// When the app was made.
+    /// When the app was created.
     pub(super) since_ms: u64,
-    /// What is changed.
+    /// The roles to be changed.
     pub(super) newest: Set,
     pub(super) reapply: bool,
 }
@@ -103,13 +103,13 @@ impl Change {
         if version.is_some_and(|version| version != newest.version) {
             return Err(ApiError::Conflict {
                 code: "version_conflict",
-                detail: "the roles were changed meanwhile; read them again",
+                detail: "the roles have changed since you read them; read them again",
             });
         }
         Ok(Self { tx, app, since_ms, newest, reapply })
     }
 
-    /// Makes these roles the next version, tells the doors, and has the relay look at live seats if that was asked.
+    /// Makes these roles the next version, updates the doors, and re-applies them to live seats if requested.
     pub(super) async fn finish(
         mut self,
         audited: &Audited,
@@ -148,7 +148,7 @@ impl Change {
     }
 }
 
-/// Has the relay give live seats what the roles say now; how many grants that changed.
+/// Has the relay re-apply the roles to live seats; returns how many grants that changed.
 pub(super) async fn reapplied(state: &AppState, app: AppId) -> Result<usize, ApiError> {
     match state.bus.command(Command::Reapply { app }).await? {
         Answer::Done { seats } => Ok(seats),

@@ -1,4 +1,4 @@
-//! Roles as they are asked for and shown.
+//! Bodies of requests and answers about roles.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -8,15 +8,14 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::routes::forms;
 
-/// Of what a change is made.
+/// Options of a change.
 #[derive(Clone, Copy, Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Base {
-    /// The version that is to be changed; refused with `version_conflict` when it is not the newest any
-    /// more.
+    /// The version to change; refused with `version_conflict` if it is no longer the newest.
     pub(super) version: Option<u64>,
-    /// Whether seats that are taken get what the roles say now; else they keep their grants until they end.
+    /// Whether live seats get the new grants; otherwise they keep theirs until they end.
     #[serde(default)]
     pub(super) reapply: bool,
 }
@@ -28,10 +27,9 @@ pub(crate) struct NewRoles {
     /// Templates, in the form of `spec/roles.md`.
     #[schema(value_type = Vec<forms::Template>)]
     pub(super) roles: Box<RawValue>,
-    /// The version that is to be changed; refused with `version_conflict` when it is not the newest any
-    /// more.
+    /// The version to change; refused with `version_conflict` if it is no longer the newest.
     pub(super) version: Option<u64>,
-    /// Whether seats that are taken get what the roles say now; else they keep their grants until they end.
+    /// Whether live seats get the new grants; otherwise they keep theirs until they end.
     #[serde(default)]
     pub(super) reapply: bool,
 }
@@ -40,13 +38,12 @@ pub(crate) struct NewRoles {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewRole {
-    /// Its template, in the form of `spec/roles.md`, of the name in the path.
+    /// Its template, in the form of `spec/roles.md`, with the name in the path.
     #[schema(value_type = forms::Template)]
     pub(super) template: Box<RawValue>,
-    /// The version that is to be changed; refused with `version_conflict` when it is not the newest any
-    /// more.
+    /// The version to change; refused with `version_conflict` if it is no longer the newest.
     pub(super) version: Option<u64>,
-    /// Whether seats that are taken get what the roles say now; else they keep their grants until they end.
+    /// Whether live seats get the new grants; otherwise they keep theirs until they end.
     #[serde(default)]
     pub(super) reapply: bool,
 }
@@ -54,19 +51,19 @@ pub(crate) struct NewRole {
 /// A role set.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct RolesView {
-    /// Its version; 0 are the built-in roles.
+    /// Its version; 0 is the built-in roles.
     pub(super) version: u64,
-    /// When it was made, Unix milliseconds.
+    /// When it was created, Unix milliseconds.
     pub(super) created_ms: Option<u64>,
-    /// Who made it: an API key's id or `root`.
+    /// Its author: an API key's id or `root`.
     pub(super) actor: Option<String>,
-    /// What kind of actor: `root` or `api_key`; `null` in versions of older servers.
+    /// The kind of actor: `root` or `api_key`; `null` in versions from older servers.
     #[schema(value_type = Option<forms::ActorKind>)]
     pub(super) actor_kind: Option<ActorKind>,
-    /// Templates by name, every field written out.
+    /// Templates by name, with all fields.
     #[schema(value_type = Vec<forms::Template>)]
     pub(super) roles: Vec<Role>,
-    /// After a change that was re-applied: live seats whose grants it changed.
+    /// After a change with `reapply`: live seats with changed grants.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) seats: Option<usize>,
 }
@@ -76,23 +73,23 @@ pub(crate) struct RolesView {
 pub(crate) struct RoleView {
     /// The version of the role set.
     pub(super) version: u64,
-    /// The template, every field written out.
+    /// The template, with all fields.
     #[schema(value_type = forms::Template)]
     pub(super) template: Role,
 }
 
-/// One version of the roles in a list.
+/// A version in a list.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct VersionView {
-    /// The version.
+    /// The version's number.
     pub(super) version: u64,
-    /// When it was made, Unix milliseconds.
+    /// When it was created, Unix milliseconds.
     pub(super) created_ms: u64,
-    /// Who made it.
+    /// Its author: an API key's id or `root`.
     pub(super) actor: String,
-    /// What kind of actor: `root` or `api_key`; `null` in versions of older servers.
+    /// The kind of actor: `root` or `api_key`; `null` in versions from older servers.
     #[schema(value_type = Option<forms::ActorKind>)]
     pub(super) actor_kind: Option<ActorKind>,
-    /// Names of its roles.
+    /// The names of its roles.
     pub(super) roles: Vec<String>,
 }

@@ -1,4 +1,4 @@
-//! Records as they are read.
+//! Reads records.
 
 use serde::Serialize;
 use sqlx::{Row, sqlite::SqliteRow};
@@ -7,27 +7,27 @@ use utoipa::ToSchema;
 
 use super::{Store, StoreError, bound};
 
-/// One record. Ids, never a token or a secret.
+/// A record. It contains ids, never a token or a secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = Record)]
 pub(crate) struct RecordRow {
-    /// Its number; rises.
+    /// Its number; it rises with each record.
     pub id: i64,
-    /// When, Unix milliseconds.
+    /// When it happened, Unix milliseconds.
     pub at_ms: i64,
-    /// The AppID; `null` where no app was proven.
+    /// The AppID; `null` if the caller was not authenticated for an app.
     pub app: Option<u32>,
-    /// When the app was made, Unix milliseconds: an app made again under its AppID is another one.
+    /// When the app was created, Unix milliseconds; it tells apart apps that had the same AppID.
     pub app_since_ms: Option<u64>,
-    /// What happened, such as `token.mint`, `door`, `key.rotate`.
+    /// The kind of event, such as `token.mint`, `door`, `key.rotate`.
     pub kind: String,
-    /// `ok`, or the code that refused.
+    /// `ok`, or the code of the refusal.
     pub code: String,
-    /// For how many events it stands: what one source repeats is written once, and then counted.
+    /// How many events it stands for: repeats from one source are counted.
     pub count: u64,
     /// The actor: an API key's id, a user id, `root`, `relay` or `system`.
     pub actor: Option<String>,
-    /// What kind of actor: `root`, `api_key`, `user`, `relay` or `system`; `null` in records of older versions.
+    /// The kind of actor: `root`, `api_key`, `user`, `relay` or `system`; `null` in records from older versions.
     #[schema(value_type = Option<crate::routes::forms::ActorKind>)]
     pub actor_kind: Option<ActorKind>,
     /// The room.
@@ -42,25 +42,25 @@ pub(crate) struct RecordRow {
     pub peer: Option<String>,
     /// The HTTP request's id.
     pub request_id: Option<String>,
-    /// More, where there is more.
+    /// Further details, if any.
     pub detail: Option<String>,
 }
 
-/// Of which app.
+/// Which apps' records.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) enum OfApp {
-    /// Whatever app, or none.
+    /// All records.
     #[default]
     Any,
-    /// Of no app.
+    /// Records that belong to no app.
     Nobody,
-    /// Of this AppID, also of apps that had it before.
+    /// Records of this AppID, including earlier apps that had it.
     Id(u32),
-    /// Of this app alone.
+    /// Records of this app only.
     Life(AppLife),
 }
 
-/// What to list.
+/// Filters for a list.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Filter {
     pub(crate) app: OfApp,
@@ -76,7 +76,7 @@ pub(crate) struct Filter {
     pub(crate) to_ms: Option<i64>,
 }
 
-/// Records from before there was `app_since` are of the app that was there.
+/// Records from before `app_since` existed belong to the app that existed then.
 const OF_LIFE: &str = "app = ?1 AND (app_since = ?2 OR (app_since IS NULL AND at_ms >= ?2))";
 
 impl OfApp {
@@ -142,7 +142,7 @@ impl Store {
              AND (?10 IS NULL OR actor_kind = ?10) AND (?11 IS NULL OR at_ms >= ?11)
              AND (?12 IS NULL OR at_ms < ?12) ORDER BY id DESC LIMIT ?13"
         );
-        // Of four texts of the program's.
+        // All four texts are constants of the program.
         let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id).bind(since);
         let query = query.bind(filter.before).bind(&filter.kind).bind(&filter.code);
         let query = query.bind(&filter.room).bind(&filter.user).bind(&filter.jti);
@@ -160,7 +160,7 @@ mod tests {
     use crate::{record::Record, store::tests::opened};
 
     #[tokio::test]
-    async fn an_app_shows_its_own_records_and_those_of_before_the_upgrade() {
+    async fn an_app_sees_its_records_including_those_from_before_an_upgrade() {
         let (store, _folder) = opened().await;
         let life = |since_ms| AppLife { id: AppId(1), since_ms };
         let at = |at_ms| Record { at_ms, ..Record::now("k", "ok") };

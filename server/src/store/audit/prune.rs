@@ -1,6 +1,5 @@
-//! The oldest records are deleted: few at a time, so that nothing that is written waits for long. How large
-//! the trail is is estimated from a sample, so that neither a writer counts bytes nor a reader reads all
-//! rows.
+//! Deletes the oldest records, few at a time so that writes never wait for long. The trail's size is estimated from a
+//! sample, so that no writer counts bytes and no reader reads all rows.
 
 use serde_json::json;
 use sqlx::Row;
@@ -8,34 +7,33 @@ use sqlx::Row;
 use super::{Store, StoreError};
 use crate::store::write::Statement;
 
-/// What a record takes beside its texts: numbers, the row's head, and its place in the index.
+/// Bytes of a record beside its texts: numbers, the row's header, and its index entry.
 const ROW_BYTES: u64 = 72;
-/// Records that are looked at to know how large they are on average. With sizes from 100 to 1,000 bytes the
-/// error is about 3 %.
+/// Sample size for a record's average size. With sizes from 100 to 1,000 bytes the error is about 3 %.
 const SAMPLE: usize = 512;
 
-/// How large the trail is, about.
+/// The trail's estimated size.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Size {
-    /// Records.
+    /// Number of records.
     pub(crate) rows: u64,
-    /// Bytes of one on average.
+    /// Average bytes of a record.
     pub(crate) row_bytes: f64,
 }
 
 impl Size {
-    /// Bytes of all.
+    /// Total bytes.
     pub(crate) fn bytes(self) -> u64 {
         (self.rows as f64 * self.row_bytes) as u64
     }
 
-    /// With so many records less.
+    /// The size after deleting this many records.
     pub(crate) fn without(self, rows: u64) -> Self {
         Self { rows: self.rows.saturating_sub(rows), ..self }
     }
 }
 
-/// Numbers between the first and the last, each of them as likely.
+/// Uniformly distributed ids between the first and the last.
 fn sample(first: i64, last: i64) -> Result<Vec<i64>, StoreError> {
     let numbers = last.abs_diff(first).saturating_add(1);
     if numbers <= SAMPLE as u64 {
@@ -49,9 +47,9 @@ fn sample(first: i64, last: i64) -> Result<Vec<i64>, StoreError> {
 }
 
 impl Store {
-    /// How large the trail is. Costs a few hundred look-ups by number, however large it is.
+    /// Estimates the trail's size. Costs a few hundred look-ups by id, whatever the size.
     pub(crate) async fn trail_size(&self) -> Result<Size, StoreError> {
-        // Each by itself is found at an end of the table.
+        // Separately, so that each is found at an end of the table.
         let ends =
             "SELECT (SELECT MIN(id) FROM audit) AS first, (SELECT MAX(id) FROM audit) AS last";
         let ends = sqlx::query(ends).fetch_one(&self.pool).await?;
@@ -78,15 +76,15 @@ impl Store {
         })
     }
 
-    /// Deletes the oldest records, at most so many; how many that were.
+    /// Deletes up to this many of the oldest records; returns how many it deleted.
     pub(crate) async fn prune_oldest(&self, rows_max: u32) -> Result<u64, StoreError> {
         let sql = "DELETE FROM audit WHERE id <= (SELECT MAX(id) FROM
              (SELECT id FROM audit ORDER BY id LIMIT ?))";
         self.delete(sqlx::query(sql).bind(i64::from(rows_max))).await
     }
 
-    /// Deletes of the oldest records, at most so many, those that came before the first that is not older than a
-    /// moment; how many that were.
+    /// Deletes, of up to this many of the oldest records, those before the first one that is young enough; returns how
+    /// many it deleted.
     pub(crate) async fn prune_older(
         &self,
         before_ms: u64,
@@ -126,7 +124,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn records_before_the_first_that_is_young_enough_are_deleted() {
+    async fn records_before_the_first_young_enough_one_are_deleted() {
         let (store, _folder) = opened().await;
         let records = [1, 2, 3, 4].map(|at_ms| record(at_ms, 1));
         store.trail().add(vec![records.to_vec()]).await.expect("kept");
@@ -139,7 +137,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_oldest_go_first_and_no_more_than_asked() {
+    async fn the_oldest_go_first_and_no_more_than_requested() {
         let (store, _folder) = opened().await;
         store.trail().add(vec![(0..10).map(|n| record(n, 1)).collect()]).await.expect("kept");
         assert_eq!(store.prune_oldest(4).await.expect("pruned"), 4);
@@ -150,7 +148,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_size_is_estimated_to_a_tenth() {
+    async fn the_size_estimate_is_within_15_percent() {
         let (store, folder) = opened().await;
         let before = folder.path().join("stagedoor.sqlite").metadata().expect("a file").len();
         let mut trail = store.trail();

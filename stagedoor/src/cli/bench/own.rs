@@ -1,5 +1,4 @@
-//! A server of the load tester's own: this same program, with a data folder that goes with it, on a core of
-//! its own where that can be had.
+//! The load tester's own server: this same program, with a temporary data folder, on its own core if possible.
 
 use std::{
     path::PathBuf,
@@ -12,7 +11,7 @@ use anyhow::Context;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use stagedoor_load::{
     Target,
-    server::{self, Told},
+    server::{self, DevOutput},
 };
 
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
@@ -20,12 +19,12 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::failure::Failure;
 
-/// The server; ended with its folder when dropped.
+/// The server; dropping it ends it and deletes its folder.
 pub(super) struct Own {
     child: Child,
     id: ServerId,
     folder: PathBuf,
-    told: Told,
+    told: DevOutput,
     workers: u32,
 }
 
@@ -35,7 +34,7 @@ fn has_taskset() -> bool {
     taskset.status().is_ok_and(|status| status.success())
 }
 
-/// Puts the server on the first cores and this program on the next, where there are enough.
+/// Pins the server to the first cores and this program to the next, if there are enough.
 fn pinned(workers: u32, program: PathBuf) -> Command {
     let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32);
     if workers >= cores || !has_taskset() {
@@ -51,14 +50,14 @@ fn pinned(workers: u32, program: PathBuf) -> Command {
     command
 }
 
-/// The process of the server, once there is one, until it is gone.
+/// The server's process, while there is one.
 type ServerId = Arc<Mutex<Option<Pid>>>;
 
 fn held(id: &ServerId) -> MutexGuard<'_, Option<Pid>> {
     id.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Whatever signal ends the run, no server and no folder is left behind.
+/// Whatever signal ends the run, it leaves neither the server nor its folder behind.
 fn end_on_signal(folder: PathBuf, server: ServerId) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut heard = {
@@ -75,28 +74,28 @@ fn end_on_signal(folder: PathBuf, server: ServerId) -> anyhow::Result<()> {
                 _ = third.1.recv() => third.0,
             }
         });
-        // Held to the end: the run breaks when its server is gone, and must not end the process first.
+        // Held to the end: without its server the run fails, and must not end the process first.
         let mut id = held(&server);
         if let Some(server) = id.take() {
-            // It may have ended by itself.
+            // It may have ended already.
             let _ = kill_process(server, Signal::KILL);
             let _ = waitpid(Some(server), WaitOptions::empty());
         }
         let _ = std::fs::remove_dir_all(&folder);
-        // As shells have it.
+        // As in shells.
         std::process::exit(128 + kind.as_raw_value());
     })?;
     Ok(())
 }
 
 impl Own {
-    /// Starts it and waits until it listens.
+    /// Starts the server and waits until it listens.
     pub(super) fn start(workers: u32) -> Result<Self, Failure> {
         if workers == 0 {
-            return Err(super::usage("--workers is at least 1"));
+            return Err(super::usage("--workers must be at least 1"));
         }
         let mut id = [0; 6];
-        getrandom::fill(&mut id).ok().context("the system gives no random bytes")?;
+        getrandom::fill(&mut id).ok().context("the system provides no random bytes")?;
         let name = format!("stagedoor-bench-{}", URL_SAFE_NO_PAD.encode(id));
         let folder = std::env::temp_dir().join(name);
         std::fs::create_dir(&folder).with_context(|| folder.display().to_string())?;
@@ -111,12 +110,12 @@ impl Own {
             *id = Some(Pid::from_child(&child));
             child
         };
-        let told = Told::hear(&mut child);
+        let told = DevOutput::hear(&mut child);
         match told {
             Ok(told) => Ok(Self { child, id, folder, told, workers }),
             Err(error) => {
                 held(&id).take();
-                // It may have ended by itself.
+                // It may have ended already.
                 let _ = child.kill();
                 let _ = child.wait();
                 let _ = std::fs::remove_dir_all(&folder);
@@ -134,7 +133,7 @@ impl Own {
 impl Drop for Own {
     fn drop(&mut self) {
         held(&self.id).take();
-        // It may have ended by itself, and its folder with it.
+        // It may have ended already, and its folder with it.
         let _ = self.child.kill();
         let _ = self.child.wait();
         let _ = std::fs::remove_dir_all(&self.folder);

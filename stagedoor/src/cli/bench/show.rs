@@ -1,4 +1,4 @@
-//! What the load tester shows: a line while it runs, and what it came to.
+//! The load tester's output: a line while it runs, and the result.
 
 use std::{
     io::{IsTerminal, Write},
@@ -11,7 +11,7 @@ use crate::cli::Done;
 
 const BAR_CHARS: usize = 24;
 
-/// A line that is written anew while the run goes on; nothing where standard error is no terminal.
+/// A line that is redrawn while the run goes on; nothing if standard error is not a terminal.
 #[derive(Debug, Default)]
 pub(super) struct Bar {
     shown: bool,
@@ -27,7 +27,7 @@ impl Bar {
         let full = (progress.done * BAR_CHARS as f64) as usize;
         let bar = "█".repeat(full) + &"░".repeat(BAR_CHARS.saturating_sub(full));
         let (phase, sample) = (progress.phase, progress.sample);
-        // Nothing is left to be done when standard error is gone.
+        // Standard error is gone: nothing can be done.
         let _ = write!(
             err,
             "\r\x1b[2K{phase:<18} {bar} {:>12.0}/s  {:>5.2} cores  {:>6} MB",
@@ -58,7 +58,7 @@ pub(super) fn made() -> String {
     )
 }
 
-/// Prints the outcome.
+/// Prints the result.
 pub(super) fn outcome(outcome: &Outcome, json: bool) -> Done {
     let mut out = std::io::stdout();
     if json {
@@ -67,13 +67,13 @@ pub(super) fn outcome(outcome: &Outcome, json: bool) -> Done {
     let mut rows = vec![
         ("scenario", outcome.scenario.clone()),
         (outcome.unit, format!("{} in {:.2} s", outcome.count, outcome.wall_s)),
-        ("rate", format!("{:.0} a second", outcome.per_s())),
-        ("server CPU", format!("{:.3} s a million {}", outcome.cpu_us(), outcome.unit)),
+        ("rate", format!("{:.0} per second", outcome.per_s())),
+        ("server CPU", format!("{:.3} s per million {}", outcome.cpu_us(), outcome.unit)),
         ("at its limit", format!("{:?}", outcome.bottleneck).to_lowercase()),
         ("generator", format!("busy {:.0} %", outcome.generator_busy * 100.0)),
     ];
     if outcome.server_cpu_s == 0.0 {
-        rows[3].1 = "not seen; name the process by --server-pid".into();
+        rows[3].1 = "unknown; pass the server's process id with --server-pid".into();
     }
     if let Some(latency) = &outcome.latency {
         let ms = |us: u64| us as f64 / 1_000.0;

@@ -1,4 +1,4 @@
-//! Whatever moment a client hangs up in, or the process ends in: store, doors and audit trail say the same.
+//! Whenever a client hangs up or the process ends, store, doors and audit trail agree.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -26,7 +26,7 @@ fn first_id(place: usize) -> u32 {
 }
 
 #[test]
-fn every_mutating_operation_of_the_document_is_tried() -> Result<()> {
+fn every_mutating_operation_in_the_document_is_tested() -> Result<()> {
     let document: Value = serde_json::from_str(&stagedoor_server::openapi())?;
     let paths = document["paths"].as_object().context("paths")?;
     let mutating: BTreeSet<String> = paths
@@ -42,7 +42,7 @@ fn every_mutating_operation_of_the_document_is_tried() -> Result<()> {
     Ok(())
 }
 
-/// What does not agree, asked in an order in which nothing that agrees can seem not to.
+/// What disagrees, asked in an order in which matching facts cannot seem to disagree.
 async fn disagreement(case: &mut Case) -> Result<Option<&'static str>> {
     if case.leaves == Leaves::Record {
         return Ok(None);
@@ -66,7 +66,7 @@ async fn disagreement(case: &mut Case) -> Result<Option<&'static str>> {
     })
 }
 
-/// What does not agree in the end.
+/// What disagrees in the end.
 async fn lasting_disagreement(case: &mut Case) -> Result<Option<&'static str>> {
     let patience = Instant::now() + PATIENCE;
     while case.leaves == Leaves::InRoom && case.is_enforced().await? {
@@ -76,13 +76,13 @@ async fn lasting_disagreement(case: &mut Case) -> Result<Option<&'static str>> {
         if Instant::now() >= patience {
             return Ok(Some("done, not recorded"));
         }
-        // Nothing tells when a record comes.
+        // There is no signal when a record arrives.
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     disagreement(case).await
 }
 
-/// Breaks one operation off `count` times; what did not agree, and how often.
+/// Interrupts one operation `count` times; returns what disagreed, and how often.
 async fn break_off(root: Caller, place: usize, count: usize) -> Result<BTreeMap<String, usize>> {
     let mut dice = Dice(place as u64);
     let mut faults = BTreeMap::new();
@@ -109,7 +109,7 @@ async fn break_off(root: Caller, place: usize, count: usize) -> Result<BTreeMap<
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn acts_whose_client_hangs_up_are_whole_or_never_were() -> Result<()> {
+async fn acts_are_atomic_if_their_client_hangs_up() -> Result<()> {
     within(120, async {
         let stage = Stage::configured(|config| {
             config.server.rate_per_s = 1_000_000;
@@ -132,7 +132,7 @@ async fn acts_whose_client_hangs_up_are_whole_or_never_were() -> Result<()> {
     .await
 }
 
-/// Asks for every operation at about the same time, ends the process meanwhile, and compares what the next one shows.
+/// Starts every operation at about the same time, kills the process meanwhile, and compares what the next one shows.
 async fn end_meanwhile(
     count: usize,
     end: impl AsyncFn(Served) -> Result<()>,
@@ -150,7 +150,7 @@ async fn end_meanwhile(
             asked.spawn(async move {
                 let (method, path) = (case.method, case.path.clone());
                 let status = root.break_off(method, &path, "", case.body.as_ref(), moment).await;
-                // Where the process is gone before it listened, nothing was asked.
+                // If the process ended before it listened, nothing was sent.
                 (case, status.ok().flatten())
             });
         }
@@ -170,7 +170,7 @@ async fn end_meanwhile(
     Ok(faults)
 }
 
-/// What does not agree in the process after the one that was asked.
+/// What disagrees in the process after the killed one.
 async fn fault_of_end(case: &mut Case, acknowledged: bool) -> Result<Option<&'static str>> {
     if acknowledged && !case.is_recorded().await? {
         return Ok(Some("acknowledged, not recorded"));
@@ -185,7 +185,7 @@ async fn fault_of_end(case: &mut Case, acknowledged: bool) -> Result<Option<&'st
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn acts_whose_process_is_killed_are_whole_or_never_were() -> Result<()> {
+async fn acts_are_atomic_if_their_process_is_killed() -> Result<()> {
     within(120, async {
         let faults = end_meanwhile(rounds(3), Served::kill).await?;
         assert!(faults.is_empty(), "in {} rounds: {faults:#?}", rounds(3));
@@ -195,7 +195,7 @@ async fn acts_whose_process_is_killed_are_whole_or_never_were() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn acts_under_way_at_a_stop_are_carried_through() -> Result<()> {
+async fn acts_in_progress_at_a_stop_are_completed() -> Result<()> {
     within(120, async {
         let faults = end_meanwhile(rounds(2), Served::terminate).await?;
         assert!(faults.is_empty(), "in {} rounds: {faults:#?}", rounds(2));

@@ -1,4 +1,4 @@
-//! A Stagedoor in a process of its own, that can be frozen, killed, or be short of disk, and leaves the test alive.
+//! A Stagedoor in its own process, which can be frozen, killed, or be short of disk, without harm to the test.
 
 use std::{path::Path, process::Stdio, time::Duration};
 
@@ -17,10 +17,10 @@ const START: Duration = Duration::from_secs(20);
 /// How long an end may take.
 const END: Duration = Duration::from_secs(20);
 
-/// The process, which ends with this value.
+/// The process; dropping this ends it.
 pub(crate) struct Served {
     child: Child,
-    /// What `stagedoor dev --json` says.
+    /// The output of `stagedoor dev --json`.
     pub(crate) told: Value,
 }
 
@@ -45,14 +45,14 @@ impl Served {
         Ok(Self { child, told: serde_json::from_str(&line)? })
     }
 
-    /// Ends it without a word.
+    /// Kills it.
     pub(crate) async fn kill(mut self) -> Result<()> {
         self.child.start_kill()?;
         self.child.wait().await?;
         Ok(())
     }
 
-    /// Asks it to end, and waits until it did.
+    /// Asks it to end, and waits until it has.
     pub(crate) async fn terminate(mut self) -> Result<()> {
         let pid = Pid::from_raw(i32::try_from(self.pid()?)?).context("a process")?;
         kill_process(pid, Signal::TERM)?;
@@ -61,7 +61,7 @@ impl Served {
         Ok(())
     }
 
-    /// The process's number.
+    /// The process id.
     pub(crate) fn pid(&self) -> Result<u32> {
         self.child.id().context("it ended")
     }

@@ -1,5 +1,5 @@
-//! While the database cannot be written, acts are refused by name and readiness says so; afterwards everything works
-//! again by itself.
+//! While the database cannot be written, acts are refused with a code and readiness reports it; afterwards everything
+//! recovers on its own.
 
 use std::{path::Path, process::Command, time::Duration};
 
@@ -25,7 +25,7 @@ async fn at_once(caller: &Caller, path: &str, body: &Value) -> Result<Vec<Answer
     answers.into_iter().collect()
 }
 
-/// Writes until nothing is written any more; all that is refused is refused by name.
+/// Writes until nothing can be written any more; every refusal has a code.
 async fn until_refused(caller: &Caller, path: &str, body: &Value) -> Result<()> {
     let patience = Instant::now() + PATIENCE;
     loop {
@@ -46,7 +46,7 @@ async fn until_refused(caller: &Caller, path: &str, body: &Value) -> Result<()> 
     }
 }
 
-/// Waits until readiness has this status; what it says.
+/// Waits until readiness has this status; returns what it says.
 async fn ready(served: &Served, status: &str) -> Result<String> {
     let patience = Instant::now() + PATIENCE;
     loop {
@@ -56,12 +56,12 @@ async fn ready(served: &Served, status: &str) -> Result<String> {
             return Ok(body.trim().to_owned());
         }
         ensure!(Instant::now() < patience, "{told}");
-        // Nothing tells when it heals.
+        // There is no signal when it recovers.
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 
-/// Everything that writes is refused, and everything that does not works.
+/// Everything that writes is refused, and everything else works.
 async fn refuses_what_writes(served: &Served) -> Result<()> {
     let (root, app) = (served.operator()?, format!("/v1/apps/{}", served.told["app"]));
     let mint = json!({"room": "r", "user": "u", "role": "host"});
@@ -123,7 +123,7 @@ async fn fails_and_heals(
     works(served).await
 }
 
-/// No file of the process may grow beyond this size, in bytes; `None`: any size.
+/// Limits the size of the process's files, in bytes; `None`: unlimited.
 fn limit_files(pid: u32, bytes: Option<u64>) -> Result<()> {
     let pid = Pid::from_raw(i32::try_from(pid)?).context("a process")?;
     let maximum = getrlimit(Resource::Fsize).maximum;
@@ -149,7 +149,7 @@ async fn files_that_may_not_grow_refuse_writes_and_heal() -> Result<()> {
     .await
 }
 
-/// A file system of a few MB, which ends with this value.
+/// A file system of a few MB; dropping this unmounts it.
 struct Small<'a>(&'a Path);
 
 impl<'a> Small<'a> {
@@ -163,7 +163,7 @@ impl<'a> Small<'a> {
 
 impl Drop for Small<'_> {
     fn drop(&mut self) {
-        // The process that used it may be a moment from its end.
+        // The process that used it may end a moment later.
         let _ = Command::new("umount").arg("--lazy").arg(self.0).status();
     }
 }

@@ -1,4 +1,4 @@
-//! A creation with an `Idempotency-Key` happens once, however often and however close together it is asked for.
+//! A creation with an `Idempotency-Key` happens once, however often and however closely together it is requested.
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
@@ -27,7 +27,7 @@ async fn apps_named(operator: &Caller, name: &str) -> Result<Vec<Value>> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_requests_with_one_key_at_once_make_one() -> Result<()> {
+async fn two_simultaneous_requests_with_one_key_create_once() -> Result<()> {
     within(60, async {
         let folder = tempfile::tempdir()?;
         let served = Served::start(folder.path()).await?;
@@ -60,7 +60,7 @@ async fn two_requests_with_one_key_at_once_make_one() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_creation_broken_off_and_repeated_happens_once() -> Result<()> {
+async fn an_interrupted_and_repeated_creation_happens_once() -> Result<()> {
     within(60, async {
         let stage = Stage::configured(|config| config.server.rate_burst = 1_000_000).await?;
         let operator = stage.operator();
@@ -88,7 +88,7 @@ async fn a_creation_broken_off_and_repeated_happens_once() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_kept_answer_outlives_a_kill() -> Result<()> {
+async fn a_saved_answer_survives_a_kill() -> Result<()> {
     within(60, async {
         let folder = tempfile::tempdir()?;
         let (mut dice, mut acknowledged) = (Dice(2), 0);
@@ -120,7 +120,7 @@ async fn a_kept_answer_outlives_a_kill() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_key_of_two_callers_makes_two() -> Result<()> {
+async fn two_callers_may_use_the_same_key() -> Result<()> {
     within(30, async {
         let stage = Stage::start().await?;
         let path = format!("/v1/apps/{}/api-keys", stage.app);

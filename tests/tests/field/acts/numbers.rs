@@ -1,5 +1,5 @@
-//! Every number of every request, at the ends of its type and one beyond: what is taken can be listed, what is not is
-//! refused by name, and nothing else breaks.
+//! Every number of every request, at the ends of its type and one beyond: accepted ones can be listed, others are
+//! refused with a code, and nothing else breaks.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use stagedoor_tests::{Caller, Member};
 
 use super::{child::Served, within};
 
-/// As JSON text, since no type holds the ones beyond.
+/// As JSON text, because no type can hold the ones beyond.
 const NUMBERS: [&str; 20] = [
     "0",
     "1",
@@ -33,7 +33,7 @@ const NUMBERS: [&str; 20] = [
     "-9223372036854775809",
 ];
 
-/// Where a number of a request is put.
+/// Where a request contains a number.
 const HERE: &str = "\"#\"";
 
 /// Bodies of requests whose numbers the document does not show, with a place for each.
@@ -85,7 +85,7 @@ fn base(schema: &str) -> Result<Value> {
     })
 }
 
-/// Requests of the document with a place for a number in path, query or body.
+/// Requests in the document that have a number in path, query or body.
 fn shown() -> Result<Vec<(String, String, Option<String>)>> {
     let document: Value = serde_json::from_str(&stagedoor_server::openapi())?;
     let mut all = Vec::new();
@@ -123,7 +123,7 @@ fn shown() -> Result<Vec<(String, String, Option<String>)>> {
     Ok(all)
 }
 
-/// Asks for every list and every view.
+/// Requests every list and every view.
 async fn everything_shows(root: &Caller, app: u64) -> Result<()> {
     let app = format!("/v1/apps/{app}");
     for path in
@@ -157,7 +157,7 @@ async fn ask(root: &Caller, app: u64, asked: &(String, String, Option<String>)) 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn numbers_at_their_ends_are_listed_again_or_refused() -> Result<()> {
+async fn extreme_numbers_are_stored_exactly_or_refused() -> Result<()> {
     within(240, async {
         let folder = tempfile::tempdir()?;
         let served = Served::start(folder.path()).await?;
@@ -190,7 +190,7 @@ async fn numbers_at_their_ends_are_listed_again_or_refused() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn lives_beyond_their_limits_are_refused() -> Result<()> {
+async fn lifetimes_beyond_their_limits_are_refused() -> Result<()> {
     within(60, async {
         let folder = tempfile::tempdir()?;
         let served = Served::start(folder.path()).await?;

@@ -1,5 +1,5 @@
-//! Each mutating operation of the API, on a fresh app: what is asked, and by what the store, the doors and the audit
-//! trail show that it was done.
+//! Each mutating operation of the API, on a fresh app: the request, and how store, doors and audit trail show that it
+//! was done.
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
@@ -9,18 +9,18 @@ use stagedoor_tests::{
 };
 use stagedoor_token::{AppId, Claims, Key, KeyState, mint};
 
-/// What an operation leaves behind.
+/// The traces of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Leaves {
     /// A change in the store, which the doors follow, and a record.
     Change,
-    /// A change in a room, which is gone with the process, and a record.
+    /// A change in a room, which ends with the process, and a record.
     InRoom,
-    /// A record and nothing else.
+    /// Only a record.
     Record,
 }
 
-/// Every mutating operation, its kind of audit record, and what it leaves behind.
+/// Every mutating operation, its kind of audit record, and its traces.
 pub(crate) const OPERATIONS: [(&str, &str, Leaves); 26] = [
     ("POST /v1/apps", "app.create", Leaves::Change),
     ("PATCH /v1/apps/{app}", "app.change", Leaves::Change),
@@ -50,7 +50,7 @@ pub(crate) const OPERATIONS: [(&str, &str, Leaves); 26] = [
     ("POST /v1/apps/{app}/tokens/verify", "token.verify", Leaves::Record),
 ];
 
-/// One operation that is about to be asked for.
+/// An operation that is about to be requested.
 pub(crate) struct Case {
     pub(crate) operation: &'static str,
     kind: &'static str,
@@ -64,14 +64,14 @@ pub(crate) struct Case {
     key: Key,
     /// When its tokens were issued, Unix seconds: before the operation.
     at_s: u64,
-    /// The id or credential that the operation is about.
+    /// The id or credential that the operation concerns.
     about: Value,
     members: Vec<Member>,
     records_before: usize,
 }
 
 impl Case {
-    /// Makes what the operation needs; `id` is an AppID of its own.
+    /// Prepares what the operation needs; `id` is its own AppID.
     pub(crate) async fn prepare(
         root: &Caller,
         (operation, kind, leaves): (&'static str, &'static str, Leaves),
@@ -181,7 +181,12 @@ impl Case {
     }
 
     fn token(&self, user: &str, role: &str, jti: &str) -> Result<String> {
-        let claims = Claims::new(AppId(self.app), "r", user, role.parse()?, jti, self.at_s, 600);
+        let claims = Claims::builder(AppId(self.app), role.parse()?)
+            .room("r")
+            .user(user)
+            .jti(jti)
+            .lifetime(self.at_s, 600)
+            .build();
         Ok(mint(&claims, &self.key)?)
     }
 
@@ -261,7 +266,7 @@ impl Case {
         })
     }
 
-    /// Whether the doors, or the room, are as it says.
+    /// Whether the doors, or the room, show it.
     pub(crate) async fn is_enforced(&mut self) -> Result<bool> {
         Ok(match self.operation {
             "POST /v1/apps" => self.mints_what_opens().await?.is_some(),
@@ -338,7 +343,7 @@ impl Case {
         Ok(done)
     }
 
-    /// The key id of a token that the API mints now and the door takes.
+    /// The key id of a token that the API mints now and the door accepts.
     async fn mints_what_opens(&self) -> Result<Option<String>> {
         let body = json!({"room": "r", "user": "u", "role": "host"});
         let path = format!("/v1/apps/{}/tokens", self.app);
@@ -352,10 +357,15 @@ impl Case {
         Ok(header["kid"].as_str().map(ToOwned::to_owned))
     }
 
-    /// Whether a key of this id is at the door: a signature that is wrong is found to be wrong.
+    /// Whether the door knows a key with this id: it then reports a wrong signature as such.
     async fn door_knows(&self, kid: &str) -> Result<bool> {
         let key = Key::hs256(AppId(self.app), kid, &[9; 32], KeyState::Current)?;
-        let claims = Claims::new(AppId(self.app), "r", "u", "host".parse()?, "j", now_s(), 600);
+        let claims = Claims::builder(AppId(self.app), "host".parse()?)
+            .room("r")
+            .user("u")
+            .jti("j")
+            .lifetime(now_s(), 600)
+            .build();
         let question = json!({"token": mint(&claims, &key)?});
         let told = self.ask(200, "POST", "/tokens/verify", Some(question)).await?;
         Ok(told["code"] != "key_unknown")

@@ -1,4 +1,4 @@
-//! Acts at the same time come to what they would have come to one after another, or one is refused as too late.
+//! Concurrent acts have the same result as in some order one after another, or one is refused as too late.
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ async fn stage() -> Result<(Stage, Caller)> {
     Ok((stage, operator))
 }
 
-/// Asks all of it at the same time; status and code of each, in the order in which they were given.
+/// Sends all requests at the same time; returns the statuses and codes in the given order.
 async fn at_once(caller: &Caller, asked: &[(&str, String, Option<Value>)]) -> Result<Vec<Answer>> {
     let mut tasks = JoinSet::new();
     for (place, (method, path, body)) in asked.iter().cloned().enumerate() {
@@ -39,7 +39,7 @@ async fn at_once(caller: &Caller, asked: &[(&str, String, Option<Value>)]) -> Re
     Ok(answers.into_iter().map(|(_, answer)| answer).collect())
 }
 
-/// That the answers are among these.
+/// Asserts that the answers are among these.
 fn are_among(answers: &[Answer], good: &[(u16, &str)]) -> Result<()> {
     for answer in answers {
         ensure!(good.contains(&answer.problem()), "{} {}", answer.head, answer.body);
@@ -57,7 +57,7 @@ async fn of_state(caller: &Caller, app: &str, state: &str) -> Result<usize> {
     Ok(keys.iter().filter(|key| key["state"] == state).count())
 }
 
-/// That the app has one current key, with which it mints what the door takes.
+/// Asserts that the app has one current key, whose tokens the door accepts.
 async fn signs(caller: &Caller, app: &str) -> Result<()> {
     assert_eq!(of_state(caller, app, "current").await?, 1);
     let body = json!({"room": "r", "user": "u", "role": "host"});
@@ -68,7 +68,7 @@ async fn signs(caller: &Caller, app: &str) -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn keys_changed_at_once_leave_one_current_key() -> Result<()> {
+async fn concurrent_key_changes_leave_one_current_key() -> Result<()> {
     within(120, async {
         let (_stage, operator) = stage().await?;
         for id in 1..=rounds(12) {
@@ -97,7 +97,7 @@ async fn keys_changed_at_once_leave_one_current_key() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn app_changes_at_once_lose_nothing() -> Result<()> {
+async fn concurrent_app_changes_lose_nothing() -> Result<()> {
     within(120, async {
         let (stage, operator) = stage().await?;
         let app = format!("/v1/apps/{}", stage.app);
@@ -117,7 +117,7 @@ async fn app_changes_at_once_lose_nothing() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_changes_of_one_etag_one_is_made() -> Result<()> {
+async fn one_of_several_changes_with_one_etag_is_made() -> Result<()> {
     within(120, async {
         let (stage, operator) = stage().await?;
         let app = format!("/v1/apps/{}", stage.app);
@@ -168,7 +168,7 @@ async fn of_changes_of_one_etag_one_is_made() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn api_keys_made_at_once_stay_within_their_limit() -> Result<()> {
+async fn concurrent_api_keys_stay_within_their_limit() -> Result<()> {
     within(120, async {
         let (_stage, operator) = stage().await?;
         let body = json!({"name": "k", "scopes": ["rooms:read"]});
@@ -189,7 +189,7 @@ async fn api_keys_made_at_once_stay_within_their_limit() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn roles_changed_at_once_are_all_made_or_refused() -> Result<()> {
+async fn concurrent_role_changes_are_made_or_refused() -> Result<()> {
     within(120, async {
         let (stage, operator) = stage().await?;
         let roles = format!("/v1/apps/{}/roles", stage.app);
@@ -215,7 +215,7 @@ async fn roles_changed_at_once_are_all_made_or_refused() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_role_changes_of_one_version_one_is_made() -> Result<()> {
+async fn one_of_several_role_changes_of_a_version_is_made() -> Result<()> {
     within(120, async {
         let (stage, operator) = stage().await?;
         let roles = format!("/v1/apps/{}/roles", stage.app);
@@ -239,7 +239,7 @@ async fn of_role_changes_of_one_version_one_is_made() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_app_deleted_beside_changes_opens_nothing() -> Result<()> {
+async fn an_app_deleted_during_changes_accepts_no_token() -> Result<()> {
     within(120, async {
         let (stage, operator) = stage().await?;
         for id in 1..=rounds(25) as u32 {
@@ -267,7 +267,7 @@ async fn an_app_deleted_beside_changes_opens_nothing() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bans_made_and_lifted_at_once_are_what_the_list_says() -> Result<()> {
+async fn concurrent_bans_and_lifts_match_the_list() -> Result<()> {
     within(120, async {
         let (stage, operator) = stage().await?;
         let path = format!("/v1/apps/{}/revocations", stage.app);

@@ -1,4 +1,4 @@
-//! A Stagedoor in a process of its own, whose memory is its own.
+//! A Stagedoor in its own process, with its own memory.
 
 use std::{
     io::{BufRead, BufReader},
@@ -12,7 +12,7 @@ use stagedoor_tests::{binary::binary, stage::decode_secret, stage::now_s};
 use stagedoor_token::{AppId, Claims, Key, KeyState, mint};
 use tempfile::TempDir;
 
-/// The process; it ends with this value.
+/// The process; dropping this ends it.
 pub(crate) struct Child {
     process: process::Child,
     pub(crate) http: SocketAddr,
@@ -22,7 +22,7 @@ pub(crate) struct Child {
 }
 
 impl Child {
-    /// With these limits of the relay.
+    /// Starts with these limits of the relay.
     pub(crate) fn start(limits: &[(&str, &str)]) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let limits = limits
@@ -50,7 +50,12 @@ impl Child {
     pub(crate) fn token(&self, room: &str, user: &str, role: &str) -> Result<String> {
         let role = role.parse().context("a role's name")?;
         let jti = format!("t-{user}");
-        let claims = Claims::new(self.app, room, user, role, &jti, now_s(), 600);
+        let claims = Claims::builder(self.app, role)
+            .room(room)
+            .user(user)
+            .jti(&jti)
+            .lifetime(now_s(), 600)
+            .build();
         Ok(mint(&claims, &self.key)?)
     }
 
@@ -65,7 +70,7 @@ impl Child {
 
 impl Drop for Child {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // It may have ended already.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }

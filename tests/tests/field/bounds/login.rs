@@ -1,4 +1,4 @@
-//! What a login may cost: bounded pages of long lists, whoever reads them and whoever does not.
+//! The cost of a login: bounded pages of long lists, for readers and for clients that never read.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use super::child::Child;
 
-/// Rates that stand in nobody's way, and members that may be silent.
+/// Rates that never interfere, and members that may be silent.
 fn no_rates(limits: &mut Limits) {
     limits.ping_interval_ms = 600_000;
     limits.write_timeout_ms = 600_000;
@@ -34,7 +34,7 @@ async fn fill_state(host: &mut Member, keys: usize) -> Result<()> {
     Ok(())
 }
 
-/// What a client has that takes the answer to its login and events in order.
+/// The state of a client that reads its login's answer and events in order.
 #[derive(Default)]
 struct Mirror {
     state: BTreeMap<String, (u64, Value)>,
@@ -100,7 +100,7 @@ fn user(member: &Value) -> String {
     member["user"].as_str().unwrap_or_default().into()
 }
 
-/// Logs in; the answer, and how long it is.
+/// Logs in; returns the answer and its length.
 async fn log_in(stage: &Stage, user: &str) -> Result<(Member, Value, usize)> {
     let mut member = stage.connect().await?;
     let login = json!({"op": "login", "id": 0, "token": stage.token("lobby", user, "host")?});
@@ -176,7 +176,7 @@ async fn the_answer_to_a_login_is_bounded_and_the_rest_follows() -> Result<()> {
 }
 
 #[tokio::test]
-async fn pages_and_events_in_order_end_with_the_rooms_state() -> Result<()> {
+async fn pages_and_events_in_order_give_the_rooms_state() -> Result<()> {
     let stage = Stage::with(|limits| {
         no_rates(limits);
         limits.page_bytes_max = 2_000;
@@ -194,7 +194,7 @@ async fn pages_and_events_in_order_end_with_the_rooms_state() -> Result<()> {
     let (mut member, seat, _) = log_in(&stage, "late").await?;
     assert_eq!(seat["more"], true);
     let mut mirror = Mirror::of(&seat)?;
-    // While it reads, keys are changed, removed and added, and streams end and begin.
+    // While it reads, keys change and streams begin and end.
     for turn in 0..60 {
         let (one, other) = (turn * 7 % 120, turn * 11 % 120);
         let set = |key: usize, value: Value| json!({"op": "set", "key": format!("k{key:03}"), "value": value});
@@ -228,7 +228,7 @@ async fn pages_and_events_in_order_end_with_the_rooms_state() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_new_moderator_is_told_of_many_asks_in_pages() -> Result<()> {
+async fn a_new_moderator_gets_many_requests_in_pages() -> Result<()> {
     let stage = Stage::with(|limits| {
         no_rates(limits);
         limits.page_bytes_max = 2_000;
@@ -294,7 +294,7 @@ async fn a_subscription_to_many_streams_is_answered_in_pages() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_hundred_who_never_read_hold_a_bounded_amount() -> Result<()> {
+async fn two_hundred_silent_readers_hold_bounded_memory() -> Result<()> {
     const READERS: usize = 200;
     let child = Child::start(&[
         ("REQUESTS_BURST", "100000"),
@@ -320,7 +320,7 @@ async fn two_hundred_who_never_read_hold_a_bounded_amount() -> Result<()> {
         }
     };
     timeout(6 * PATIENCE, seated).await.context("all have their seats")??;
-    // Whatever the relay would still give them it has by now, as nobody takes it.
+    // It has sent whatever it would send them, as nobody reads it.
     for _ in 0..50 {
         host.ok(json!({"op": "members"})).await?;
     }

@@ -1,4 +1,4 @@
-//! Memory of the process: above its limit nobody new is let in, and nobody is put out.
+//! The process's memory: above its limit new members are refused, and nobody is removed.
 
 use std::time::Duration;
 
@@ -13,14 +13,14 @@ use tokio::{
 
 const MIB: usize = 1 << 20;
 
-/// Memory that is there, not only promised.
+/// Memory that is really used, not only reserved.
 fn fill(bytes: usize) -> Vec<u8> {
     let mut memory = vec![0; bytes];
     memory.iter_mut().step_by(1_024).for_each(|byte| *byte = 1);
     memory
 }
 
-/// A login, its code, and how it is closed.
+/// A login's code, and its close.
 async fn refused(stage: &Stage, room: &str) -> Result<Option<(String, u16)>> {
     let mut member = stage.connect().await?;
     let token = stage.token(room, "late", "host")?;
@@ -35,7 +35,7 @@ async fn publish(member: &mut Member, stream: &str) -> Result<Value> {
     member.ask(json!({"op": "publish", "stream": stream, "kind": "data"})).await
 }
 
-/// The status line of a handshake that brings a token.
+/// The status line of a handshake with a token.
 async fn handshake(stage: &Stage) -> Result<String> {
     let mut tcp = TcpStream::connect(stage.running.http).await?;
     let head = format!(
@@ -51,9 +51,9 @@ async fn handshake(stage: &Stage) -> Result<String> {
 }
 
 #[tokio::test]
-async fn above_the_memory_limit_nobody_new_is_let_in() -> Result<()> {
+async fn above_the_memory_limit_new_members_are_refused() -> Result<()> {
     let own = Stage::start().await?.metric("stagedoor_relay_memory_bytes").await?;
-    // Other tests of this process have memory too.
+    // Other tests in this process use memory too.
     let stage = Stage::with(|limits| limits.memory_bytes_max = own + 300 * MIB as u64).await?;
     let mut anna = stage.join("lobby", "anna", "host").await?;
     let mut bob = stage.join("lobby", "bob", "host").await?;
@@ -61,7 +61,7 @@ async fn above_the_memory_limit_nobody_new_is_let_in() -> Result<()> {
     bob.subscribe(&["*"]).await?;
 
     let memory = fill(700 * MIB);
-    // What was found out a moment ago is believed for a moment.
+    // A recent reading is used for a moment.
     let noticed = async {
         while refused(&stage, "lobby").await?.is_none() {
             sleep(Duration::from_millis(5)).await;
@@ -78,7 +78,7 @@ async fn above_the_memory_limit_nobody_new_is_let_in() -> Result<()> {
     ensure!(answer.contains("memory_exceeded"), "{answer}");
     let refused_stream = publish(&mut anna, "more").await?;
     assert_eq!(refused_stream["error"]["code"], "memory_exceeded");
-    // Those who are there go on.
+    // Members who are already there continue.
     anna.frame(number, false, b"still").await?;
     assert_eq!(bob.next_frame().await?.2, &b"still"[..]);
     anna.ok(json!({"op": "send", "to": "room", "data": 1})).await?;

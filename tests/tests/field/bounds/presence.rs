@@ -1,4 +1,4 @@
-//! Nobody is named before it was told of, and one user's life is told in order.
+//! Nobody is named before being announced, and one user's life is announced in order.
 
 use std::collections::BTreeSet;
 
@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 use stagedoor_tests::{Heard, Member, Stage};
 use tokio_tungstenite::tungstenite::Message;
 
-/// Joins and leaves wait this long, unless something asks for them sooner.
+/// Joins and leaves wait this long, unless something needs them sooner.
 const FOR_EVER_MS: u64 = 600_000;
 
-/// Joins and leaves wait until something asks for them: only the first join into a quiet room is told at once.
+/// Joins and leaves wait until something needs them: only the first join into a quiet room is announced at once.
 async fn patient() -> Result<Stage> {
     Stage::with(|limits| {
         limits.presence_batch_interval_ms = FOR_EVER_MS;
@@ -19,7 +19,7 @@ async fn patient() -> Result<Stage> {
     .await
 }
 
-/// What a member knows of who is in its room, by what it was told in order.
+/// What a member knows about who is in its room, from what it received in order.
 #[derive(Default)]
 struct Knows {
     present: BTreeSet<String>,
@@ -36,7 +36,7 @@ impl Knows {
         Self { present, ..Self::default() }
     }
 
-    /// Takes notice of a message. Whom it names must be known.
+    /// Handles a message. Whoever it names must be known.
     fn hear(&mut self, said: &Value) -> Result<()> {
         let list = |field: &str| said[field].as_array().cloned().unwrap_or_default();
         let named = match said["ev"].as_str() {
@@ -76,7 +76,7 @@ fn text(value: &Value, field: &str) -> String {
     value[field].as_str().unwrap_or("nobody").into()
 }
 
-/// A member that looks on, with what it knows.
+/// An observing member, and what it knows.
 async fn watcher(stage: &Stage, role: &str) -> Result<(Member, Knows)> {
     let mut member = stage.connect().await?;
     let seat = member.log_in(&stage.token("lobby", "watcher", role)?).await?;
@@ -85,7 +85,7 @@ async fn watcher(stage: &Stage, role: &str) -> Result<(Member, Knows)> {
     Ok((member, knows))
 }
 
-/// Hears, in order, until something in words has come.
+/// Receives, in order, until this event arrives.
 async fn hear_until(member: &mut Member, knows: &mut Knows, words: &str) -> Result<()> {
     while !knows.told.iter().any(|told| told == words) {
         match member.hear().await?.context("it is closed")? {
@@ -97,7 +97,7 @@ async fn hear_until(member: &mut Member, knows: &mut Knows, words: &str) -> Resu
 }
 
 #[tokio::test]
-async fn a_member_is_told_of_before_whatever_it_does() -> Result<()> {
+async fn a_member_is_announced_before_its_acts() -> Result<()> {
     let stage = patient().await?;
     let (mut watcher, mut knows) = watcher(&stage, "host").await?;
     watcher.subscribe(&["*"]).await?;
@@ -122,7 +122,7 @@ async fn a_member_is_told_of_before_whatever_it_does() -> Result<()> {
 }
 
 #[tokio::test]
-async fn who_asks_and_who_decides_are_told_of_before() -> Result<()> {
+async fn requesters_and_deciders_are_announced_first() -> Result<()> {
     let stage = patient().await?;
     let (mut watcher, mut knows) = watcher(&stage, "cohost").await?;
     let mut first = stage.join("lobby", "u0", "host").await?;
@@ -138,14 +138,14 @@ async fn who_asks_and_who_decides_are_told_of_before() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_members_life_after_a_short_break_is_told_in_order() -> Result<()> {
+async fn after_a_short_break_a_members_life_is_announced_in_order() -> Result<()> {
     let stage = patient().await?;
     let (mut watcher, mut knows) = watcher(&stage, "host").await?;
     let _quiet = stage.join("lobby", "u0", "host").await?;
     let mut other = stage.join("lobby", "other", "host").await?;
     other.publish("before", json!({})).await?;
     hear_until(&mut watcher, &mut knows, "published other").await?;
-    // It goes and comes back as somebody else, then as who it was.
+    // It leaves and returns as somebody else, then as before.
     for role in ["speaker", "host", "speaker"] {
         drop(other);
         other = stage.join("lobby", "other", role).await?;
@@ -160,7 +160,7 @@ async fn a_members_life_after_a_short_break_is_told_in_order() -> Result<()> {
 }
 
 #[tokio::test]
-async fn who_leaves_is_told_so_after_what_it_did() -> Result<()> {
+async fn a_leave_is_announced_after_the_members_acts() -> Result<()> {
     let stage = Stage::with(|limits| limits.presence_batch_interval_ms = 0).await?;
     let (mut watcher, mut knows) = watcher(&stage, "host").await?;
     watcher.subscribe(&["*"]).await?;
@@ -182,7 +182,7 @@ async fn who_leaves_is_told_so_after_what_it_did() -> Result<()> {
 }
 
 #[tokio::test]
-async fn in_a_storm_everybody_is_told_of_before_its_stream() -> Result<()> {
+async fn in_a_storm_members_are_announced_before_their_streams() -> Result<()> {
     let stage = Stage::with(|limits| {
         limits.presence_batch_interval_ms = 200;
         limits.requests_burst = 10_000;
@@ -197,7 +197,7 @@ async fn in_a_storm_everybody_is_told_of_before_its_stream() -> Result<()> {
             anyhow::Ok(member)
         }
     });
-    // The watcher asks for what there is, again and again, while they come.
+    // The watcher lists the members again and again while they join.
     let watches = async {
         let (mut watcher, mut knows) = (watcher, knows);
         let mut published = 0;
@@ -227,7 +227,7 @@ async fn in_a_storm_everybody_is_told_of_before_its_stream() -> Result<()> {
 }
 
 #[tokio::test]
-async fn many_who_act_at_once_are_told_of_in_few_messages() -> Result<()> {
+async fn simultaneous_actors_are_announced_in_few_messages() -> Result<()> {
     let stage = patient().await?;
     let (mut watcher, mut knows) = watcher(&stage, "host").await?;
     let mut members = Vec::new();
@@ -244,7 +244,7 @@ async fn many_who_act_at_once_are_told_of_in_few_messages() -> Result<()> {
 }
 
 #[tokio::test]
-async fn those_who_come_back_changed_are_told_in_batches() -> Result<()> {
+async fn changed_returners_are_announced_in_batches() -> Result<()> {
     let stage = Stage::with(|limits| limits.presence_batch_interval_ms = 300).await?;
     let (mut watcher, mut knows) = watcher(&stage, "host").await?;
     let mut members = Vec::new();
@@ -258,7 +258,7 @@ async fn those_who_come_back_changed_are_told_in_batches() -> Result<()> {
     }
     let (mut back, before) = (Vec::new(), knows.joined + knows.left);
     for n in 0..60 {
-        // The newer seat takes the older one's place.
+        // The newer seat replaces the older one.
         back.push(stage.join("lobby", &format!("u{n:02}"), "speaker").await?);
     }
     let mut speakers = BTreeSet::new();

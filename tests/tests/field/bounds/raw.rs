@@ -1,10 +1,10 @@
-//! A member on a bare socket, which reads nothing by itself.
+//! A member on a bare socket that reads nothing on its own.
 
 use anyhow::{Context, Result, ensure};
 use stagedoor_tests::{Stage, member::PATIENCE, raw_to};
 use tokio::{io::AsyncReadExt, net::TcpStream, time::timeout};
 
-/// Reads until a text has come.
+/// Reads until a text has arrived.
 pub(crate) async fn read_until(tcp: &mut TcpStream, text: &str) -> Result<()> {
     let mut heard = Vec::new();
     let reading = async {
@@ -19,12 +19,12 @@ pub(crate) async fn read_until(tcp: &mut TcpStream, text: &str) -> Result<()> {
     timeout(6 * PATIENCE, reading).await.with_context(|| format!("{text} never came"))?
 }
 
-/// A member that has asked for its seat and read no answer; its kernel takes little.
+/// A member that has logged in and read no answer; its kernel's buffer is small.
 pub(crate) async fn raw(stage: &Stage, room: &str, user: &str, role: &str) -> Result<TcpStream> {
     raw_to(stage.running.http, &stage.token(room, user, role)?).await
 }
 
-/// A short text as a frame of a client, masked with zeros.
+/// A short text as a client's frame, masked with zeros.
 pub(crate) fn masked(text: &str) -> Vec<u8> {
     assert!(text.len() < 126);
     [&[0x81, 0x80 | text.len() as u8, 0, 0, 0, 0], text.as_bytes()].concat()

@@ -1,4 +1,4 @@
-//! Requests that are refused: what one costs, and what its sender's others feel of it.
+//! Refused requests: what one costs, and what its neighbours notice.
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use super::raw::{masked, raw, read_until};
 
-/// Of what is refused only at its end, after everything before it was read: 65 KB.
+/// A request that is refused only at its end, after everything before was read: 65 KB.
 fn refused_at_its_end(id: u32) -> String {
     let mut text = format!(r#"{{"op":"subscribe","id":{id},"streams":["#);
     while text.len() < 65_400 {
@@ -18,7 +18,7 @@ fn refused_at_its_end(id: u32) -> String {
     text + "0]}"
 }
 
-/// Requests that the relay has refused for their form.
+/// Malformed requests that the relay has refused.
 fn refused(stage: &Stage) -> Result<u64> {
     let metrics = stage.running.relay.metrics();
     let of_form = "stagedoor_relay_requests_refused_total{code=\"request_invalid\"} ";
@@ -34,7 +34,7 @@ async fn flood(member: &mut Member, requests: u32) -> Result<()> {
 }
 
 #[tokio::test]
-async fn large_refused_requests_do_not_hold_up_other_rooms() -> Result<()> {
+async fn large_refused_requests_do_not_delay_other_rooms() -> Result<()> {
     let stage = Stage::with(|limits| {
         limits.requests_burst = 10_000;
         limits.control_bytes_burst = 20_000_000;
@@ -72,7 +72,7 @@ async fn request_bytes_count_against_their_senders_rate() -> Result<()> {
     let mut loud = stage.join("lobby", "anna", "host").await?;
     let mut heard = Vec::new();
     for id in 0..10 {
-        // Good ones count as well as bad ones.
+        // Valid ones count as well as bad ones.
         let text = match id % 2 {
             0 => refused_at_its_end(id),
             _ => {
@@ -102,7 +102,7 @@ async fn request_bytes_count_against_their_senders_rate() -> Result<()> {
 }
 
 #[tokio::test]
-async fn answers_that_wait_bound_how_many_requests_are_taken() -> Result<()> {
+async fn unread_answers_bound_how_many_requests_are_handled() -> Result<()> {
     const ASKED: usize = 1_500;
     let stage = Stage::with(|limits| {
         limits.outbox_bytes_max = 100_000;
@@ -118,7 +118,7 @@ async fn answers_that_wait_bound_how_many_requests_are_taken() -> Result<()> {
         member.log_in(&mint(&claims, &stage.key)?).await?;
         seats.push(member);
     }
-    // A page of members is 30 KB, and asking for it takes 35 bytes: all of these come in one reading.
+    // A page of members is 30 KB, and requesting it takes 35 bytes: all of these arrive in one read.
     let mut asks = raw(&stage, "lobby", "asks", "host").await?;
     read_until(&mut asks, "{\"re\":0,").await?;
     let asked: Vec<u8> =
@@ -128,7 +128,7 @@ async fn answers_that_wait_bound_how_many_requests_are_taken() -> Result<()> {
     while taken(&stage)? == 0 {
         seats[0].ok(json!({"op": "set", "key": "k", "value": 1})).await?;
     }
-    // Whoever asks later is answered after it, so all that is taken unread was taken.
+    // A later request is answered after them, so everything that was handled without being read has been handled.
     for seat in &mut seats {
         seat.ok(json!({"op": "set", "key": "k", "value": 1})).await?;
     }
@@ -137,7 +137,7 @@ async fn answers_that_wait_bound_how_many_requests_are_taken() -> Result<()> {
     read_until(&mut asks, &format!("{{\"re\":{},", ASKED - 1)).await
 }
 
-/// Requests for members that the relay has taken.
+/// Requests for members that the relay has handled.
 fn taken(stage: &Stage) -> Result<u64> {
     let metrics = stage.running.relay.metrics();
     let of_members = "stagedoor_relay_requests_total{op=\"members\"} ";

@@ -1,4 +1,4 @@
-//! Whose address counts: the peer's, or what trusted proxies say; and where Stagedoor listens.
+//! Which address counts: the peer's, or the one from trusted proxies; and where Stagedoor listens.
 
 use std::{net::Ipv4Addr, os::unix::fs::PermissionsExt};
 
@@ -18,7 +18,7 @@ use super::{one_answer, status, within};
 const PROTOCOL: (&str, &str) = ("sec-websocket-protocol", SUBPROTOCOL);
 const FRONT: &[u8] = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 
-/// A stage that believes 127.0.0.1 and nobody else, where one address has one connection.
+/// A stage that trusts only 127.0.0.1, with one connection per address.
 async fn stage(client_address: ClientAddress) -> Result<Stage> {
     let trusted = "127.0.0.1".parse()?;
     Stage::configured(|config| {
@@ -50,7 +50,7 @@ async fn seated(
     }
 }
 
-/// The peer with which each of these users is recorded.
+/// The recorded peer of each of these users.
 async fn recorded(stage: &Stage, users: usize) -> Result<Vec<(String, String)>> {
     let backend = stage.backend(&[Scope::AppsAdmin]).await?;
     let path = format!("/v1/apps/{}/audit?kind=door&code=ok", stage.app);
@@ -68,7 +68,7 @@ async fn recorded(stage: &Stage, users: usize) -> Result<Vec<(String, String)>> 
 }
 
 #[tokio::test]
-async fn a_trusted_proxys_field_is_the_address_that_counts() -> Result<()> {
+async fn the_address_in_a_trusted_proxys_field_counts() -> Result<()> {
     within(async {
         for (client_address, name, [anna, bob, again]) in [
             (
@@ -127,7 +127,7 @@ async fn a_strangers_fields_are_ignored() -> Result<()> {
             let tcp = tcp_from(&stage, 2).await?;
             let second = seated(&stage, tcp, (field.0, "203.0.113.9"), "bob").await?;
             assert_eq!(second.err().as_deref(), Some("connections_exceeded"));
-            // The test's own backend is trusted, and would have to begin with a header.
+            // The test's own backend is trusted, and would have to send a header first.
             if client_address != ClientAddress::ProxyV2 {
                 let peers = recorded(&stage, 1).await?;
                 assert!(peers[0].1.starts_with("127.0.0.2:"), "{peers:?}");
@@ -149,7 +149,7 @@ async fn requests_to_the_api_count_at_their_clients() -> Result<()> {
             assert_eq!(status(&one_answer(&mut tcp).await?.0)?, 200, "a proxy has many");
             proxied.push(tcp);
         }
-        // A request that is under way holds the one place of its client.
+        // A request in progress holds the only place of its client.
         let held = "POST /v1/apps HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 198.51.100.7\r\n\
             Content-Type: application/json\r\nContent-Length: 9\r\n";
         let root = stage.running.root.as_deref().context("the root credential")?;
@@ -177,7 +177,7 @@ async fn requests_to_the_api_count_at_their_clients() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_trusted_peer_begins_with_a_proxy_header() -> Result<()> {
+async fn a_trusted_peer_sends_a_proxy_header_first() -> Result<()> {
     within(async {
         let stage = stage(ClientAddress::ProxyV2).await?;
         let header = |last: u8| {
@@ -257,7 +257,7 @@ async fn a_unix_socket_serves_api_and_members_by_its_mode() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_host_name_is_listened_on() -> Result<()> {
+async fn the_server_listens_on_a_host_name() -> Result<()> {
     within(async {
         let stage =
             Stage::configured(|config| config.listen.address = "localhost:0".into()).await?;

@@ -1,4 +1,4 @@
-//! Failures of others never refuse a good credential.
+//! Other callers' failures never block a valid credential.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use stagedoor_tests::{Answer, Caller, Stage};
 
 use super::within;
 
-/// A stage where failures are soon too many.
+/// A stage where failures soon exceed their rate.
 async fn stage(client_address: ClientAddress) -> Result<Stage> {
     let trusted = "127.0.0.1".parse()?;
     Stage::configured(|config| {
@@ -30,7 +30,7 @@ async fn mint(caller: &Caller, stage: &Stage, fields: &str) -> Result<Answer> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn strangers_failures_never_refuse_a_good_credential() -> Result<()> {
+async fn strangers_failures_never_block_a_valid_credential() -> Result<()> {
     within(async {
         let stage = stage(ClientAddress::Peer).await?;
         let backend = stage.backend(&[Scope::TokensMint]).await?;
@@ -90,7 +90,7 @@ async fn failures_are_limited_by_address_and_by_credential() -> Result<()> {
             statuses.push(mint(&guess, &stage, &from(n)).await?.status);
         }
         assert_eq!(statuses, [401, 401, 401, 429, 429]);
-        // The one that holds it is not refused, from wherever it comes.
+        // The holder is not refused, from any address.
         for n in [1, 10, 14, 20] {
             assert_eq!(mint(&backend, &stage, &from(n)).await?.status, 201);
         }
@@ -100,7 +100,7 @@ async fn failures_are_limited_by_address_and_by_credential() -> Result<()> {
 }
 
 #[tokio::test]
-async fn failures_of_ever_new_names_share_a_bounded_place() -> Result<()> {
+async fn failures_of_many_names_take_bounded_memory() -> Result<()> {
     within(async {
         let trusted = "127.0.0.1".parse()?;
         let stage = Stage::configured(|config| {

@@ -1,4 +1,4 @@
-//! The data folder: whose it is, who may read it, and what is not lost of it.
+//! The data folder: who uses it, who may read it, and what must not be lost.
 
 use std::{
     fs::{self, Permissions},
@@ -81,7 +81,7 @@ async fn a_second_process_on_a_folder_ends_with_four() -> Result<()> {
             assert!(!second.err.contains("sdroot_") && second.out.is_empty(), "{second:?}");
         }
         assert_eq!(status(&dev.caller("root")?).await?, 200, "the first one goes on");
-        // The system gives the lock back, however the process ends.
+        // The system releases the lock, however the process ends.
         dev.signal("KILL")?;
         dev.ended().await?;
         let again = Dev::start(folder.path(), &[]).await?;
@@ -109,7 +109,7 @@ async fn a_failed_first_start_does_not_lose_the_root_credential() -> Result<()> 
             }
             let mut failing = stagedoor(&arguments, if is_tls { &no_certificate } else { &[] })?;
             if is_full {
-                // What is shown is seen by nobody.
+                // Nobody sees what is shown.
                 let full = fs::OpenOptions::new().write(true).open("/dev/full")?;
                 failing.stderr(Stdio::from(full));
             }
@@ -132,7 +132,7 @@ async fn a_failed_first_start_does_not_lose_the_root_credential() -> Result<()> 
 }
 
 #[tokio::test]
-async fn root_reset_makes_another_and_the_old_one_opens_nothing() -> Result<()> {
+async fn root_reset_replaces_the_root_credential() -> Result<()> {
     within(async {
         let folder = tempfile::tempdir()?;
         let data = folder.path().display().to_string();
@@ -168,7 +168,7 @@ fn mode(file: &Path) -> Result<u32> {
 }
 
 #[tokio::test]
-async fn files_open_to_others_are_closed_to_them_and_named() -> Result<()> {
+async fn files_open_to_others_are_made_private_and_named() -> Result<()> {
     within(async {
         let folder = tempfile::tempdir()?;
         let data = folder.path().join("data");
@@ -191,9 +191,9 @@ async fn files_open_to_others_are_closed_to_them_and_named() -> Result<()> {
         dev.signal("TERM")?;
         let log = dev.ended().await?.err;
         for name in names {
-            let line = log
-                .lines()
-                .find(|line| line.contains(&format!("{name} ")) && line.contains("open to others"));
+            let line = log.lines().find(|line| {
+                line.contains(&format!("{name} ")) && line.contains("accessible to other users")
+            });
             assert!(line.is_some(), "{name} is not named: {log}");
         }
         Ok(())
@@ -202,7 +202,7 @@ async fn files_open_to_others_are_closed_to_them_and_named() -> Result<()> {
 }
 
 #[tokio::test]
-async fn half_a_dev_file_is_set_aside_and_says_so() -> Result<()> {
+async fn a_truncated_dev_file_is_renamed_and_reported() -> Result<()> {
     within(async {
         let folder = tempfile::tempdir()?;
         let dev = Dev::start(folder.path(), &[]).await?;
@@ -225,7 +225,7 @@ async fn half_a_dev_file_is_set_aside_and_says_so() -> Result<()> {
             dev.signal("TERM")?;
             let ended = dev.ended().await?;
             assert_eq!(ended.code, Some(0), "{}", ended.err);
-            assert!(ended.err.contains("does not read and is set aside"), "{}", ended.err);
+            assert!(ended.err.contains("cannot be read and was renamed"), "{}", ended.err);
             let aside = fs::read_dir(folder.path())?
                 .filter_map(|entry| Some(entry.ok()?.path()))
                 .find(|path| path.display().to_string().contains("dev.json.broken"));

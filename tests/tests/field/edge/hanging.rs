@@ -1,5 +1,5 @@
-//! HTTP clients that hang: in the head, in the body, in the answer, or doing nothing. Each is closed in its time, and
-//! has a place that counts.
+//! HTTP clients that hang: in the head, in the body, in the answer, or idle. Each is closed in its time, and counts as
+//! a connection.
 
 use std::time::{Duration, Instant};
 
@@ -35,7 +35,7 @@ async fn stage(short: impl FnOnce(&mut Http)) -> Result<Stage> {
     .await
 }
 
-/// Waits until a connection is closed; what came before.
+/// Waits until a connection is closed; returns what came before.
 async fn closed(tcp: &mut TcpStream) -> Result<Vec<u8>> {
     let mut came = Vec::new();
     let ended = tokio::time::timeout(Duration::from_secs(20), tcp.read_to_end(&mut came)).await;
@@ -60,7 +60,7 @@ async fn connection(stage: &Stage, operations: bool, later: bool) -> Result<TcpS
 const WAYS: [(bool, bool); 4] = [(false, false), (false, true), (true, false), (true, true)];
 
 #[tokio::test]
-async fn a_head_that_does_not_come_whole_is_closed() -> Result<()> {
+async fn an_incomplete_head_is_closed() -> Result<()> {
     within(async {
         let stage = stage(|http| http.head_timeout_ms = SOON_MS).await?;
         for (operations, later) in WAYS {
@@ -89,7 +89,7 @@ async fn an_idle_connection_is_closed() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_body_that_does_not_come_whole_is_408() -> Result<()> {
+async fn an_incomplete_body_is_408() -> Result<()> {
     within(async {
         let stage = stage(|http| http.body_timeout_ms = SOON_MS).await?;
         let root = stage.running.root.as_deref().context("the root credential")?;
@@ -125,7 +125,7 @@ async fn a_client_that_never_reads_its_answers_is_closed() -> Result<()> {
             socket.set_recv_buffer_size(4_096)?;
             let mut tcp = socket.connect(to).await?;
             let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").repeat(100);
-            // It asks until nothing more is taken, and reads nothing; in the end it is cut off.
+            // It sends requests until nothing more is accepted, and reads nothing; in the end it is cut off.
             let asking = async { while tcp.write_all(request.as_bytes()).await.is_ok() {} };
             let asked = tokio::time::timeout(Duration::from_secs(20), asking).await;
             asked.with_context(|| format!("{path}: it is not closed"))?;
@@ -154,7 +154,7 @@ async fn a_head_over_its_limit_is_431() -> Result<()> {
 }
 
 #[tokio::test]
-async fn connections_of_every_kind_count_and_free_their_place() -> Result<()> {
+async fn every_kind_of_connection_is_counted_and_released() -> Result<()> {
     within(async {
         let stage = Stage::with(|limits| limits.connections_max = 4).await?;
         let mut held = Vec::new();
@@ -178,7 +178,7 @@ async fn connections_of_every_kind_count_and_free_their_place() -> Result<()> {
 }
 
 #[tokio::test]
-async fn the_operations_socket_has_a_bound_of_its_own() -> Result<()> {
+async fn the_operations_socket_has_its_own_bound() -> Result<()> {
     within(async {
         let stage =
             Stage::configured(|config| config.listen.operations_connections_max = 2).await?;
@@ -195,7 +195,7 @@ async fn the_operations_socket_has_a_bound_of_its_own() -> Result<()> {
 }
 
 #[tokio::test]
-async fn idle_connections_go_early_when_connections_are_scarce() -> Result<()> {
+async fn idle_connections_close_early_when_scarce() -> Result<()> {
     within(async {
         let stage = Stage::configured(|config| {
             config.relay.limits.connections_max = 4;
@@ -219,7 +219,7 @@ async fn idle_connections_go_early_when_connections_are_scarce() -> Result<()> {
 }
 
 #[tokio::test]
-async fn an_answer_is_not_taken_back_by_what_its_client_still_sends() -> Result<()> {
+async fn an_answer_survives_its_clients_unread_bytes() -> Result<()> {
     within(async {
         let stage = Stage::start().await?;
         for (path, expected) in [("/v1/apps", 401), ("/nowhere", 404)] {

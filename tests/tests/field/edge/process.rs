@@ -1,4 +1,4 @@
-//! The built binary as a process of the test's own, killed when the test is over.
+//! The built binary as a process of the test, killed when the test is over.
 
 use std::{net::SocketAddr, os::unix::process::CommandExt, path::Path, process::Stdio};
 
@@ -29,19 +29,19 @@ pub(super) struct Ended {
     pub(super) err: String,
 }
 
-/// The binary with these arguments, in an environment of its own.
+/// The binary with these arguments, in its own environment.
 pub(super) fn stagedoor(arguments: &[&str], variables: &[(&str, &str)]) -> Result<Command> {
     let mut command = Command::new(binary()?);
     command.args(arguments);
     Ok(own(command, variables))
 }
 
-/// A command in an environment of its own, which is killed with the test.
+/// A command in its own environment, which is killed with the test.
 pub(super) fn own(mut command: Command, variables: &[(&str, &str)]) -> Command {
     command.env_clear().envs(variables.iter().copied());
     command.current_dir(std::env::temp_dir()).kill_on_drop(true);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    // What a test sends to a process does not reach the test.
+    // A signal to the process must not reach the test.
     command.as_std_mut().process_group(0);
     command
 }
@@ -58,7 +58,7 @@ pub(super) async fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Resul
     })
 }
 
-/// Arguments of a process that listens on ports of its own.
+/// Arguments of a process that listens on its own ports.
 pub(super) fn on_own_ports<'a>(command: &'a str, data: &'a str) -> [&'a str; 7] {
     [
         "--json",
@@ -77,7 +77,7 @@ impl Dev {
         Self::of(stagedoor(&on_own_ports("dev", &data), variables)?).await
     }
 
-    /// Waits until a command's process has printed what it has to tell.
+    /// Waits until a command's process has printed its line.
     pub(super) async fn of(mut command: Command) -> Result<Self> {
         let mut child = command.spawn()?;
         let mut line = String::new();
@@ -110,7 +110,7 @@ impl Dev {
         Ok(Caller { to: self.http()?, credential })
     }
 
-    /// What the operations socket says of its metrics.
+    /// The metrics from the operations socket.
     pub(super) async fn metrics(&self) -> Result<String> {
         let answer = http_get(self.operations()?, "/metrics").await?;
         ensure!(answer.starts_with("HTTP/1.1 200"), "{answer}");

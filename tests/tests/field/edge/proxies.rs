@@ -1,5 +1,5 @@
-//! Behind real proxies, with the files of `examples/proxies`: their ports and certificates are the test's, the rest
-//! is as it is shipped. Needs what `cargo xtask test` installs; without it these tests fail and say so.
+//! Behind real proxies, with the files of `examples/proxies`: only ports and certificates are the test's. Needs what
+//! `cargo xtask test` installs; without it these tests fail and say so.
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -65,7 +65,7 @@ fn certificates(folder: &Path) -> Result<Arc<ClientConfig>> {
     trusting(made.cert.der().clone())
 }
 
-/// A shipped file, with what is the test's own in it. Each of `own` must be there.
+/// A shipped file with the test's replacements, each of which must occur.
 fn shipped(file: &str, own: &[(&str, String)]) -> Result<String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/proxies").join(file);
     let mut text = std::fs::read_to_string(path)?;
@@ -76,7 +76,7 @@ fn shipped(file: &str, own: &[(&str, String)]) -> Result<String> {
     Ok(text)
 }
 
-/// A program; Debian keeps servers where only root looks.
+/// A program; Debian puts servers where only root looks.
 fn program(name: &str) -> Command {
     let sbin = Path::new("/usr/sbin").join(name);
     if sbin.is_file() { Command::new(sbin) } else { Command::new(name) }
@@ -114,7 +114,7 @@ impl Proxy {
         let at = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let mut proxy = Self { child, at, config, _folder: folder };
         let patience = tokio::time::Instant::now() + PATIENCE;
-        // Nothing tells when it listens.
+        // There is no signal when it listens.
         while TcpStream::connect(at).await.is_err() {
             let log = || std::fs::read_to_string(proxy._folder.path().join("log"));
             ensure!(proxy.child.try_wait()?.is_none(), "{program:?} ended: {}", log()?);
@@ -194,7 +194,7 @@ impl Proxy {
         Ok(TlsConnector::from(self.config.clone()).connect(HOST.try_into()?, tcp).await?)
     }
 
-    /// Upgrades, logs in, and leaves. Says about itself that it is somebody else.
+    /// Upgrades, logs in, and leaves. Claims to be another client.
     async fn visit(&self, from: IpAddr, token: &str, in_head: bool) -> Result<()> {
         let mut request = format!("wss://{HOST}/v1/connect").into_client_request()?;
         let fields = request.headers_mut();
@@ -266,7 +266,7 @@ impl Api {
             if records.len() == UPGRADES {
                 return Ok(());
             }
-            // What the relay tells is recorded a moment after it happens, and nothing tells when.
+            // The relay's events are recorded a moment after they happen, without a signal.
             ensure!(tokio::time::Instant::now() < patience, "{} records", records.len());
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;
         }
@@ -317,7 +317,7 @@ async fn behind_caddy_every_upgrade_opens() -> Result<()> {
     within(async {
         let stage = stage(ClientAddress::XForwardedFor, None).await?;
         let proxy = Proxy::caddy(&stage).await?;
-        // It takes a connection of its own for each.
+        // It opens a separate connection for each.
         use_of(&stage, &proxy).await?;
         Ok(())
     })
@@ -325,7 +325,7 @@ async fn behind_caddy_every_upgrade_opens() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn behind_haproxy_in_tcp_mode_addresses_come_by_proxy_v2() -> Result<()> {
+async fn behind_haproxy_in_tcp_mode_proxy_v2_gives_addresses() -> Result<()> {
     within(async {
         let folder = tempfile::tempdir()?;
         let config = certificates(folder.path())?;

@@ -1,4 +1,4 @@
-//! What strangers invent adds no series to the metrics, and no memory that stays.
+//! Names that strangers invent add no series to the metrics, and no lasting memory.
 
 use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
 
@@ -15,10 +15,10 @@ use super::{process::Dev, within};
 const INVENTED: usize = 10_000;
 /// Written at once on one connection.
 const AT_ONCE: usize = 50;
-/// What memory may grow by, in bytes: of what was sent it is a small part.
+/// The maximum growth of memory, in bytes: a small part of what is sent.
 const GROWTH_BYTES_MAX: u64 = 24 * 1_024 * 1_024;
 
-/// A name that nobody has used: letters, `bytes` of them.
+/// An unused name of this many bytes.
 fn invented(n: usize, bytes: usize) -> String {
     let name: String = n.to_string().bytes().map(|digit| char::from(digit + 17)).collect();
     name.repeat(bytes / name.len() + 1)[..bytes.max(name.len())].to_owned()
@@ -87,12 +87,12 @@ async fn flood(dev: &Dev, times: usize) -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ten_thousand_inventions_add_no_series_and_no_memory() -> Result<()> {
+async fn ten_thousand_invented_names_add_no_series_or_memory() -> Result<()> {
     within(async {
         let folder = tempfile::tempdir()?;
         let variables = [("STAGEDOOR_RELAY__ORIGINS", "[\"https://ours.example\"]")];
         let dev = Dev::start(folder.path(), &variables).await?;
-        // What is there once each kind was met, with the memory of its first hundreds.
+        // The series after each kind occurred, and the memory after the first hundreds.
         flood(&dev, 500).await?;
         let (before, bytes) =
             (series(&dev.metrics().await?), dev.metric("process_resident_memory_bytes").await?);
@@ -116,7 +116,7 @@ async fn ten_thousand_inventions_add_no_series_and_no_memory() -> Result<()> {
 }
 
 #[tokio::test]
-async fn every_label_is_of_a_closed_set() -> Result<()> {
+async fn every_label_is_from_a_closed_set() -> Result<()> {
     within(async {
         let stage = Stage::start().await?;
         for (n, method) in ["GET", "POST", "BREW", "\u{47}ET2", "PROPFIND"].into_iter().enumerate()

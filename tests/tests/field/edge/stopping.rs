@@ -1,4 +1,4 @@
-//! Clients that hang keep the process neither from stopping nor from letting others in.
+//! Hanging clients keep the process neither from stopping nor from accepting others.
 
 use std::{
     net::SocketAddr,
@@ -28,7 +28,7 @@ async fn hang(to: SocketAddr, root: &str) -> Result<TcpStream> {
 }
 
 #[tokio::test]
-async fn a_request_that_hangs_does_not_hold_the_stop() -> Result<()> {
+async fn a_hanging_request_does_not_delay_the_stop() -> Result<()> {
     within(async {
         let folder = tempfile::tempdir()?;
         let variables = [
@@ -58,7 +58,7 @@ async fn a_request_that_hangs_does_not_hold_the_stop() -> Result<()> {
 }
 
 #[tokio::test]
-async fn with_nobody_left_the_stop_is_immediate() -> Result<()> {
+async fn without_members_the_stop_is_immediate() -> Result<()> {
     within(async {
         let folder = tempfile::tempdir()?;
         let dev = Dev::start(folder.path(), &[]).await?;

@@ -1,5 +1,5 @@
-//! An upgrade as any request of a persistent connection (RFC 9112 §9.3), which is what a proxy that reuses its
-//! connections sends.
+//! An upgrade as any request of a persistent connection (RFC 9112 §9.3), which a proxy that reuses its connections
+//! sends.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ const UPGRADE: &str = "GET /v1/connect HTTP/1.1\r\nHost: x\r\nConnection: Upgrad
     Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
     Sec-WebSocket-Protocol: stagedoor.v1\r\n";
 
-/// Asks for the front page and reads it whole.
+/// Requests the front page and reads it completely.
 async fn ask_front(io: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> Result<()> {
     io.write_all(FRONT).await?;
     let (head, _) = one_answer(io).await?;
@@ -59,7 +59,7 @@ async fn any_request_of_a_connection_may_upgrade() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_later_upgrade_takes_its_token_from_the_head() -> Result<()> {
+async fn a_later_upgrade_reads_its_token_from_the_head() -> Result<()> {
     within(async {
         let stage = Stage::start().await?;
         let mut tcp = TcpStream::connect(stage.running.http).await?;
@@ -76,7 +76,7 @@ async fn a_later_upgrade_takes_its_token_from_the_head() -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_comes_right_behind_a_later_upgrade_is_read() -> Result<()> {
+async fn bytes_right_behind_a_later_upgrade_are_read() -> Result<()> {
     within(async {
         let stage = Stage::start().await?;
         let mut tcp = TcpStream::connect(stage.running.http).await?;
@@ -103,7 +103,7 @@ async fn what_comes_right_behind_a_later_upgrade_is_read() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_bad_upgrade_has_one_answer_wherever_it_comes() -> Result<()> {
+async fn a_bad_upgrade_gets_the_same_answer_first_or_later() -> Result<()> {
     within(async {
         let ours = "https://ours.example".parse()?;
         let stage = Stage::configured(|config| config.relay.origins = vec![ours]).await?;

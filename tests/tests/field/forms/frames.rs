@@ -7,7 +7,7 @@ use tokio::io::AsyncReadExt;
 
 use super::{Raw, frame, within};
 
-/// A head of a masked frame, with a length that is written as it stands, and nothing behind it.
+/// The head of a masked frame with an arbitrary length, and nothing behind it.
 fn head(first: u8, length: &[u8]) -> Vec<u8> {
     [&[first], length, &[0; 4]].concat()
 }
@@ -16,7 +16,7 @@ const PROTOCOL_ERROR: u16 = 4304;
 const TOO_LARGE: u16 = 4307;
 
 #[tokio::test]
-async fn a_length_longer_written_than_needed_is_an_error() -> Result<()> {
+async fn an_overlong_length_encoding_is_an_error() -> Result<()> {
     within(async {
         let stage = Stage::start().await?;
         for (name, length) in [
@@ -84,7 +84,7 @@ async fn a_forbidden_close_code_is_a_protocol_error() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_close_code_in_pieces_is_judged_whole() -> Result<()> {
+async fn a_split_close_code_is_judged_as_a_whole() -> Result<()> {
     within(async {
         let stage = Stage::start().await?;
         let mut raw = Raw::seated(&stage).await?;
@@ -125,7 +125,7 @@ async fn an_unfinished_text_closes_when_it_passes_its_limit() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_text_in_pieces_within_its_limit_is_read() -> Result<()> {
+async fn a_split_text_within_its_limit_is_read() -> Result<()> {
     within(async {
         let stage = Stage::with(|limits| limits.control_bytes_max = 1_000).await?;
         let mut raw = Raw::seated(&stage).await?;
@@ -165,7 +165,7 @@ async fn an_unfinished_data_frame_closes_when_it_passes_its_limit() -> Result<()
 }
 
 #[tokio::test]
-async fn what_is_forbidden_closes_when_its_head_has_come() -> Result<()> {
+async fn a_forbidden_frame_closes_as_soon_as_its_head_arrives() -> Result<()> {
     within(async {
         let stage = Stage::start().await?;
         for (name, bytes) in [
@@ -188,7 +188,7 @@ async fn what_is_forbidden_closes_when_its_head_has_come() -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_came_before_a_bad_frame_is_answered() -> Result<()> {
+async fn requests_before_a_bad_frame_are_answered() -> Result<()> {
     within(async {
         let stage = Stage::start().await?;
         let mut raw = Raw::seated(&stage).await?;
@@ -228,7 +228,7 @@ async fn a_large_text_right_behind_a_login_is_within_the_seats_limit() -> Result
 }
 
 #[tokio::test]
-async fn a_bad_frame_behind_a_login_that_waits_closes_after_its_answer() -> Result<()> {
+async fn a_bad_frame_behind_a_waiting_login_closes_after_it() -> Result<()> {
     within(async {
         let stage = Stage::start().await?;
         let token = stage.sign(&stage.claims_with(&json!({"once": true}))?);

@@ -1,4 +1,4 @@
-//! Request heads: Host, targets, methods, bodies announced, and what no parser reads, on every port.
+//! Request heads: Host, targets, methods, announced bodies, and unparsable bytes, on every port.
 
 use std::net::SocketAddr;
 
@@ -16,7 +16,7 @@ use super::{UPGRADE, answer_of, ask, code_of, within};
 /// A request of the operations socket, and of the shared port, first and behind another.
 const FRONT: &str = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 
-/// What a request is answered with as a connection's first, and behind another.
+/// The answers to a request as a connection's first, and behind another.
 async fn both(to: SocketAddr, request: &str) -> Result<[(u16, String, String); 2]> {
     let first = ask(to, request).await.with_context(|| format!("first: {request}"))?;
     let mut tcp = TcpStream::connect(to).await?;
@@ -28,7 +28,7 @@ async fn both(to: SocketAddr, request: &str) -> Result<[(u16, String, String); 2
 }
 
 #[tokio::test]
-async fn no_host_or_two_is_refused_on_every_port() -> Result<()> {
+async fn a_missing_or_second_host_is_refused_on_every_port() -> Result<()> {
     within(async {
         let stage = Stage::start().await?;
         let (shared, operations) = (stage.running.http, stage.running.operations);
@@ -131,7 +131,7 @@ async fn head_is_answered_without_a_body() -> Result<()> {
 }
 
 #[tokio::test]
-async fn only_a_bearer_is_a_token_of_the_handshake() -> Result<()> {
+async fn only_bearer_credentials_are_handshake_tokens() -> Result<()> {
     within(async {
         let stage = Stage::start().await?;
         for (authorization, status) in [
@@ -190,7 +190,7 @@ async fn a_handshake_key_is_base64_of_sixteen_bytes() -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_no_parser_reads_is_a_problem_on_every_port() -> Result<()> {
+async fn an_unparsable_request_is_a_problem_on_every_port() -> Result<()> {
     within(async {
         let stage = Stage::start().await?;
         let long = "x".repeat(70_000);
@@ -250,7 +250,7 @@ async fn what_no_parser_reads_is_a_problem_on_every_port() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_body_too_large_is_refused_before_it_is_asked_for() -> Result<()> {
+async fn an_oversized_body_is_refused_before_it_is_sent() -> Result<()> {
     within(async {
         let stage = Stage::start().await?;
         let backend = stage.backend(&[Scope::TokensMint]).await?;

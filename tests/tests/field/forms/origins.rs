@@ -1,4 +1,4 @@
-//! Settings that can never match what comes: an origin that no browser sends is refused, with what to write.
+//! Settings that can never match: an origin that no browser sends is refused, with a remedy.
 
 use std::process::Command;
 
@@ -7,7 +7,7 @@ use stagedoor_tests::{Stage, binary::binary};
 
 use super::{UPGRADE, ask, within};
 
-/// What `config check` says of a list of origins: its exit code and its errors.
+/// The answer of `config check` to a list of origins: its exit code and its errors.
 fn checked(origin: &str) -> Result<(Option<i32>, String)> {
     let file = tempfile::NamedTempFile::new()?;
     std::fs::write(
@@ -23,7 +23,7 @@ fn checked(origin: &str) -> Result<(Option<i32>, String)> {
 }
 
 #[test]
-fn an_origin_that_no_browser_sends_is_refused_with_what_to_write() -> Result<()> {
+fn an_impossible_origin_is_refused_with_a_remedy() -> Result<()> {
     for (origin, write) in [
         ("https://a.example/", "https://a.example"),
         ("https://a.example/app", "https://a.example"),
@@ -70,7 +70,7 @@ fn an_origin_that_no_browser_sends_is_refused_with_what_to_write() -> Result<()>
 }
 
 #[tokio::test]
-async fn each_origin_that_the_configuration_takes_is_matched() -> Result<()> {
+async fn each_accepted_origin_is_matched() -> Result<()> {
     within(async {
         for origin in [
             "https://a.example",

@@ -1,4 +1,4 @@
-//! A certificate that is renewed is seen by what is in its file, and not by the file's time.
+//! A renewed certificate is recognised by the content of its file, not by the file's time.
 
 use std::{
     fs::{self, File},
@@ -15,18 +15,18 @@ use tokio_rustls::TlsConnector;
 
 use super::within;
 
-/// Writes a file as if nothing of it had changed but what is in it.
+/// Writes a file so that only its content changes.
 fn write(path: &Path, text: &str, modified: SystemTime) -> Result<()> {
     let mut new = path.to_owned();
     new.set_extension("new");
     fs::write(&new, text)?;
     File::options().write(true).open(&new)?.set_modified(modified)?;
-    // Over the old file, as those do who renew certificates.
+    // Over the old file, as tools that renew certificates do.
     fs::rename(&new, path)?;
     Ok(())
 }
 
-/// Writes a pair and returns a client's configuration that trusts it alone.
+/// Writes a pair; returns a client's configuration that trusts only it.
 fn pair(folder: &Path, modified: SystemTime) -> Result<(TlsFiles, TlsConnector)> {
     let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["localhost".to_owned()])?;
     let files = TlsFiles { cert: folder.join("cert.pem"), key: folder.join("key.pem") };
@@ -54,7 +54,7 @@ async fn a_renewed_certificate_with_the_old_time_is_used() -> Result<()> {
         ensure!(is_trusted(&stage, &old).await?, "the first pair");
         let (files, new) = pair(folder.path(), modified)?;
         assert_eq!(times(&files)?, before);
-        // The relay looks every ten seconds.
+        // The relay checks every ten seconds.
         let seen = async {
             while !is_trusted(&stage, &new).await? {
                 tokio::time::sleep(std::time::Duration::from_millis(100)).await;

@@ -1,4 +1,4 @@
-//! What `spec/wire.md` tells a client that is written from it alone.
+//! What a client that is written from `spec/wire.md` alone relies on.
 
 use anyhow::{Context, Result};
 use serde_json::json;
@@ -7,7 +7,7 @@ use stagedoor_tests::{Heard, Stage};
 use super::within;
 
 #[tokio::test]
-async fn joined_names_the_member_itself_where_its_role_sees_it() -> Result<()> {
+async fn joined_names_the_member_itself_if_its_role_may_see_it() -> Result<()> {
     within(async {
         let stage = Stage::start().await?;
         let mut anna = stage.connect().await?;
@@ -21,7 +21,7 @@ async fn joined_names_the_member_itself_where_its_role_sees_it() -> Result<()> {
 }
 
 #[tokio::test]
-async fn data_frames_may_follow_the_answer_to_subscribe_at_once() -> Result<()> {
+async fn data_frames_may_directly_follow_the_subscribe_answer() -> Result<()> {
     within(async {
         let stage = Stage::start().await?;
         let mut anna = stage.join("lobby", "anna", "host").await?;

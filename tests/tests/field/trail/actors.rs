@@ -1,4 +1,4 @@
-//! Who did what: actors have a kind, and each act of the API says who, from where and in which request.
+//! Actors: each has a kind, and each act of the API records actor, address and request.
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use super::{all, counted, in_time, trail_of};
 const SPEC: &str = include_str!("../../../../spec/audit.md");
 const OPENAPI: &str = include_str!("../../../../spec/openapi.json");
 
-/// A body that each operation takes; none for the others.
+/// A body that each operation accepts; `None` for the others.
 fn body_of(operation: &str) -> Option<Value> {
     Some(match operation {
         "post /v1/apps" => json!({"name": "x"}),
@@ -85,7 +85,7 @@ async fn every_missing_scope_is_recorded() -> Result<()> {
 }
 
 #[tokio::test]
-async fn each_act_says_who_from_where_and_in_which_request() -> Result<()> {
+async fn each_act_records_actor_address_and_request() -> Result<()> {
     in_time(async {
         let stage = Stage::start().await?;
         let (backend, operator) = (stage.backend(&Scope::ALL).await?, stage.operator());
@@ -163,7 +163,7 @@ async fn change_roles(stage: &Stage, caller: &Caller, name: &str) -> Result<()> 
 }
 
 #[tokio::test]
-async fn versions_of_roles_say_what_kind_of_actor_made_them() -> Result<()> {
+async fn role_versions_record_the_kind_of_actor() -> Result<()> {
     in_time(async {
         let stage = Stage::start().await?;
         let (backend, operator) = (stage.backend(&Scope::ALL).await?, stage.operator());
@@ -179,7 +179,7 @@ async fn versions_of_roles_say_what_kind_of_actor_made_them() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_kick_of_the_api_is_recorded_as_its_keys() -> Result<()> {
+async fn a_kick_over_the_api_is_recorded_for_its_api_key() -> Result<()> {
     in_time(async {
         let stage = Stage::start().await?;
         let backend = stage.backend(&Scope::ALL).await?;

@@ -1,4 +1,4 @@
-//! A trail that cannot grow stops what must be recorded, and no seat.
+//! A trail that cannot grow stops acts that must be recorded, and no seat.
 
 use std::{fs, path::Path};
 
@@ -18,7 +18,7 @@ fn free_bytes(folder: &Path) -> Result<u64> {
     Ok(found.f_bavail * found.f_frsize)
 }
 
-/// Mints until it is answered with a status.
+/// Mints until the answer has this status.
 async fn minted(stage: &Stage, caller: &Caller, status: u16) -> Result<()> {
     let mint = json!({"room": "lobby", "user": "anna", "role": "host"});
     let path = format!("/v1/apps/{}/tokens", stage.app);
@@ -39,7 +39,7 @@ async fn minted(stage: &Stage, caller: &Caller, status: u16) -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_disk_below_its_minimum_stops_acts_and_no_seat() -> Result<()> {
+async fn a_nearly_full_disk_stops_acts_but_no_seat() -> Result<()> {
     in_time(async {
         let folder = tempfile::tempdir_in(IN_MEMORY)?;
         let free = free_bytes(folder.path())?;
@@ -68,7 +68,7 @@ async fn a_disk_below_its_minimum_stops_acts_and_no_seat() -> Result<()> {
         fs::remove_file(&filler)?;
         minted(&stage, &backend, 201).await?;
         let _carl = stage.join("lobby", "carl", "host").await?;
-        // Of each that came and went two things were told, and are recorded as a gap or as they are.
+        // Each one that came and went caused two events, recorded as a gap or individually.
         let told = |records: &[serde_json::Value]| sum(records);
         let patience = tokio::time::Instant::now() + PATIENCE;
         loop {

@@ -43,7 +43,7 @@ async fn no_caller_writes_into_the_trail_of_another_app() -> Result<()> {
 }
 
 #[tokio::test]
-async fn operators_alone_read_what_belongs_to_no_app() -> Result<()> {
+async fn only_operators_read_records_of_no_app() -> Result<()> {
     in_time(async {
         let stage = Stage::start().await?;
         let (backend, operator) = (stage.backend(&Scope::ALL).await?, stage.operator());
@@ -142,7 +142,7 @@ async fn make(operator: &Caller, id: u64) -> Result<()> {
 }
 
 #[tokio::test]
-async fn an_app_made_again_does_not_show_the_old_one() -> Result<()> {
+async fn a_recreated_app_does_not_show_the_old_ones_records() -> Result<()> {
     in_time(async {
         let stage = Stage::start().await?;
         let operator = stage.operator();

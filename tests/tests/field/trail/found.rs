@@ -1,5 +1,5 @@
-//! Each refusal that is recorded is found within a second, by its time and its code, over the API and by the command
-//! line; each code that is not says why.
+//! Each recorded refusal is found within a second, by its time and code, over the API and on the command line; each
+//! other code has a reason.
 
 #[path = "found/codes.rs"]
 mod codes;
@@ -27,7 +27,7 @@ const INDEX: &str = include_str!("../../../../spec/codes.md");
 const FOUND_WITHIN: Duration = Duration::from_secs(1);
 
 #[test]
-fn every_code_of_the_index_is_found_or_says_why_not() {
+fn every_code_in_the_index_is_found_or_excused() {
     let found = [&CLAIMS[..], &UNPROVEN, &NOBODYS, &AT_THE_DOOR, &BY_CALL].concat();
     let not = NOT_FOUND.iter().flat_map(|(_, codes)| codes.iter().copied());
     let placed: Vec<&str> = found.into_iter().chain(not).collect();
@@ -36,12 +36,12 @@ fn every_code_of_the_index_is_found_or_says_why_not() {
     let table = INDEX.split("\n## Codes by name").nth(1).unwrap_or_default();
     let table = table.split("\n## ").next().unwrap_or_default();
     let rows = table.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` | "));
-    // A code of a close frame alone ends a connection: `seat.left` has it.
+    // A code that only a close frame has ends a connection, and is in `seat.left`.
     let refusals = rows.filter(|(_, rest)| !rest.starts_with("close "));
     assert_eq!(all, refusals.map(|(code, _)| code).collect());
 }
 
-/// Finds the record of a refusal that was just answered: over the API, and then by the command line.
+/// Finds the record of a refusal that was just answered: over the API, and then on the command line.
 struct Search<'a> {
     stage: &'a Stage,
     operator: Caller,
@@ -244,7 +244,7 @@ async fn refusals_at_the_door_are_found_in_a_second() -> Result<()> {
 }
 
 #[tokio::test]
-async fn refusals_for_want_of_room_are_found_in_a_second() -> Result<()> {
+async fn refusals_for_lack_of_room_are_found_in_a_second() -> Result<()> {
     in_time(async {
         let stage = Stage::configured(|config| {
             generous(config);

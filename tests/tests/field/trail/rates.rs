@@ -13,7 +13,7 @@ const UPGRADE: &str = "GET /v1/connect HTTP/1.1\r\nHost: x\r\nConnection: Upgrad
     Sec-WebSocket-Protocol: stagedoor.v1\r\n";
 
 #[tokio::test]
-async fn one_token_logs_in_at_a_rate_and_others_go_on() -> Result<()> {
+async fn one_tokens_login_rate_does_not_affect_others() -> Result<()> {
     in_time(async {
         let stage = Stage::start().await?;
         let backend = stage.backend(&Scope::ALL).await?;
@@ -62,7 +62,7 @@ async fn a_thousand_people_behind_one_address_get_in() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_good_token_is_let_in_whatever_its_address_failed() -> Result<()> {
+async fn a_valid_token_is_accepted_despite_other_failures() -> Result<()> {
     in_time(async {
         let stage = Stage::with(|limits| {
             limits.address_logins_per_s = 1;
@@ -83,7 +83,7 @@ async fn a_good_token_is_let_in_whatever_its_address_failed() -> Result<()> {
 }
 
 #[tokio::test]
-async fn one_address_logs_in_at_a_rate_whatever_its_tokens() -> Result<()> {
+async fn an_address_has_a_login_rate_whatever_its_tokens() -> Result<()> {
     in_time(async {
         let stage = Stage::with(|limits| {
             limits.address_logins_per_s = 1;

@@ -1,4 +1,4 @@
-//! What one source repeats is counted, exactly, and not written each time.
+//! Repeats from one source are counted exactly instead of each being written.
 
 use anyhow::Result;
 use serde_json::json;
@@ -97,7 +97,7 @@ async fn refused_credentials_are_counted_exactly() -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_was_counted_is_written_when_the_process_stops() -> Result<()> {
+async fn counts_are_written_when_the_process_stops() -> Result<()> {
     in_time(async {
         let data = tempfile::tempdir()?;
         let configured = |config: &mut stagedoor::Config| {

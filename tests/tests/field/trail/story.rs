@@ -1,4 +1,4 @@
-//! A room's story, in order and whole.
+//! A room's story, in order and complete.
 
 use std::collections::HashSet;
 
@@ -13,7 +13,7 @@ use super::{all, counted, in_time, trail_of};
 const ROOMS: usize = 4;
 const ROUNDS: usize = 40;
 
-/// What a room's records have told so far.
+/// What a room's records have reported so far.
 #[derive(Default)]
 struct Story {
     open: bool,
@@ -54,11 +54,11 @@ async fn join(stage: &Stage, room: &str, user: &str) -> Result<Option<Member>> {
     claims.jti = user.into();
     let mut member = stage.connect().await?;
     let login = json!({"op": "login", "token": mint(&claims, &stage.key)?});
-    // A room that closes at the same time may take it out before it is answered.
+    // A room that closes at the same time may remove it before it is answered.
     Ok(member.ask(login).await.ok().filter(|answer| answer["ok"].is_object()).map(|_| member))
 }
 
-/// One member comes and goes, in one of the ways in which seats end.
+/// One member joins and leaves, in one of the ways in which seats end.
 async fn live(stage: &Stage, backend: &Caller, room: &str, worker: usize) -> Result<()> {
     for round in 0..ROUNDS {
         let user = format!("u-{room}-{worker}-{round}");
@@ -90,7 +90,7 @@ async fn a_room_tells_its_story_in_order() -> Result<()> {
             async move { live(stage, backend, &room, worker).await }
         });
         futures_util::future::try_join_all(lives).await?;
-        // The last to come tells when everything before it is recorded.
+        // The last to join shows when everything before it is recorded.
         while stage.metric("stagedoor_relay_seats_taken").await? > 0 {
             tokio::task::yield_now().await;
         }
@@ -136,7 +136,7 @@ async fn a_refused_renewal_is_recorded_with_its_code() -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_a_member_does_is_recorded_with_its_address() -> Result<()> {
+async fn a_members_acts_are_recorded_with_its_address() -> Result<()> {
     in_time(async {
         let stage = Stage::start().await?;
         let backend = stage.backend(&Scope::ALL).await?;

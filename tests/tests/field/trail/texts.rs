@@ -1,4 +1,4 @@
-//! What a record may hold of what a stranger sends.
+//! Texts of strangers in records.
 
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -34,7 +34,7 @@ fn check(records: &[Value]) {
 }
 
 #[tokio::test]
-async fn a_record_holds_no_text_longer_than_what_it_names() -> Result<()> {
+async fn a_record_has_no_text_longer_than_its_names_limit() -> Result<()> {
     in_time(async {
         let stage = Stage::start().await?;
         let backend = stage.backend(&Scope::ALL).await?;

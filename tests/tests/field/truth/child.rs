@@ -1,4 +1,4 @@
-//! A Stagedoor as a process of its own, which may be killed, starved of disk, or given another calendar.
+//! A Stagedoor in its own process, which may be killed, short of disk, or given another wall clock.
 
 use std::{
     fs::File,
@@ -19,7 +19,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-/// A process that is killed when this is dropped, and what it said when it was up.
+/// A process that is killed when this is dropped, and what it printed when it was up.
 pub(super) struct Process {
     child: Child,
     told: Value,
@@ -134,7 +134,7 @@ impl Process {
         stagedoor_tests::member::http_get(to.parse()?, path).await
     }
 
-    /// Ends it as a power cut does.
+    /// Kills it, like a power cut.
     pub(super) async fn kill(mut self) -> Result<()> {
         self.child.start_kill()?;
         self.child.wait().await?;
@@ -142,7 +142,7 @@ impl Process {
     }
 }
 
-/// A store that another process has locked, as a backup tool does; until this is dropped.
+/// A store that another process has locked, as a backup tool does, until this is dropped.
 pub(super) struct Lock(SqliteConnection);
 
 impl Lock {
@@ -159,13 +159,13 @@ impl Lock {
     }
 }
 
-/// A calendar that a process is given: the real one, shifted by what a file says.
-pub(super) struct Calendar {
+/// A wall clock for a process: the real one, shifted by the content of a file.
+pub(super) struct WallClock {
     folder: TempDir,
     shift: File,
 }
 
-/// Shifts the calendar and no other clock, as an operator or a wrong time server does.
+/// Shifts only the wall clock, as an operator or a wrong time server does.
 const SHIM: &str = r#"
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -181,7 +181,7 @@ static int (*real)(clockid_t, struct timespec *);
 
 __attribute__((constructor)) static void begin(void) {
     real = (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
-    int file = open(getenv("CALENDAR_SHIFT"), O_RDONLY);
+    int file = open(getenv("WALL_CLOCK_SHIFT"), O_RDONLY);
     void *page = mmap(NULL, sizeof *shift, PROT_READ, MAP_SHARED, file, 0);
     if (page != MAP_FAILED) shift = page;
 }
@@ -210,7 +210,7 @@ time_t time(time_t *to) {
 }
 "#;
 
-impl Calendar {
+impl WallClock {
     /// The real one, so far. Takes the C compiler that the build takes as well.
     pub(super) fn new() -> Result<Self> {
         let folder = tempfile::tempdir()?;
@@ -222,23 +222,23 @@ impl Calendar {
         command.args(["-shared", "-fPIC", "-O1", "-o"]).arg(&library).arg(&source).arg("-ldl");
         ensure!(command.status()?.success(), "the shim does not compile");
         let shift = File::create(folder.path().join("shift"))?;
-        let mut calendar = Self { folder, shift };
-        calendar.set(0)?;
-        Ok(calendar)
+        let mut wall_clock = Self { folder, shift };
+        wall_clock.set(0)?;
+        Ok(wall_clock)
     }
 
     fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    /// A setting by which processes live by this calendar.
+    /// The setting with which processes use this wall clock.
     pub(super) fn setting(&self) -> Setting {
         Setting::default()
             .with("LD_PRELOAD", self.path("shim.so").display())
-            .with("CALENDAR_SHIFT", self.path("shift").display())
+            .with("WALL_CLOCK_SHIFT", self.path("shift").display())
     }
 
-    /// Sets how far it is ahead of the real one, in seconds; behind, when negative.
+    /// Sets how far it is ahead of the real one, in seconds; negative: behind.
     pub(super) fn set(&mut self, shift_s: i64) -> Result<()> {
         self.shift.rewind()?;
         Ok(self.shift.write_all(&shift_s.to_ne_bytes())?)

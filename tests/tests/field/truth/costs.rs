@@ -1,4 +1,4 @@
-//! What it costs that an act is stored before it is answered: figures, for people.
+//! What it costs to store an act before it is answered: figures, for people.
 //! `cargo test -p stagedoor-tests --test field costs -- --ignored --nocapture`
 
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! A page cannot see the protocol's pings: it asks by a request, and is told how long silence may last.
+//! A page cannot see the protocol's pings: it sends a request instead, and learns how long silence may last.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -18,7 +18,7 @@ fn now_ms() -> u64 {
 }
 
 #[tokio::test]
-async fn a_ping_is_answered_with_the_time_after_what_came_before() -> Result<()> {
+async fn a_ping_is_answered_in_order_and_with_the_time() -> Result<()> {
     let run = async {
         let stage = Stage::start().await?;
         let mut anna = stage.join("lobby", "anna", "host").await?;
@@ -70,7 +70,7 @@ async fn a_ping_counts_as_a_request_and_needs_a_seat() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_client_that_talks_and_hears_nothing_asks_the_relay() -> Result<()> {
+async fn a_client_that_hears_nothing_pings_the_relay() -> Result<()> {
     let run = async {
         let stage = Stage::with(|limits| limits.ping_interval_ms = 100).await?;
         let token = Token::fixed(stage.token("lobby", "anna", "host")?);
@@ -78,7 +78,7 @@ async fn a_client_that_talks_and_hears_nothing_asks_the_relay() -> Result<()> {
         let cam = room.publish(Publish::new("cam", Kind::Data)).await?;
         let pings = "stagedoor_relay_requests_total{op=\"ping\"}";
         while stage.metric(pings).await.unwrap_or(0) < 3 {
-            cam.send("a frame", false).await?;
+            cam.send("a frame").await?;
         }
         let heard = events.next().now_or_never();
         assert!(matches!(heard, None | Some(Some(ClientEvent::Room(_)))), "{heard:?}");
@@ -88,7 +88,7 @@ async fn a_client_that_talks_and_hears_nothing_asks_the_relay() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_login_is_told_how_long_silence_may_last() -> Result<()> {
+async fn a_login_learns_how_long_silence_may_last() -> Result<()> {
     let run = async {
         let stage = Stage::with(|limits| {
             limits.ping_interval_ms = 12_000;

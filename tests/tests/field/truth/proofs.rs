@@ -1,4 +1,4 @@
-//! A proof that carries a private key is refused: whoever sees it once could make the next one.
+//! A proof that contains a private key is refused: whoever saw it could make the next one.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! What is acknowledged is stored: while it cannot be stored nothing is pretended, and no `kill -9` takes back
-//! what was answered with `ok`.
+//! What is acknowledged is stored: while nothing can be stored nothing is acknowledged, and no `kill -9` undoes what
+//! was answered with `ok`.
 
 use std::{collections::HashMap, path::Path, time::Duration};
 
@@ -22,7 +22,7 @@ fn moderate(verb: &str, user: &str) -> Value {
     json!({"op": "moderate", "verb": verb, "user": user})
 }
 
-/// A login's code, and the close that followed; `ok` and 0 where it was let in.
+/// A login's code, and the close that followed; `ok` and 0 if it succeeded.
 async fn logged_in(process: &Process, token: &str) -> Result<(String, u16)> {
     let mut member = process.connect().await?;
     let answer = member.ask(json!({"op": "login", "token": token})).await?;
@@ -32,7 +32,7 @@ async fn logged_in(process: &Process, token: &str) -> Result<(String, u16)> {
     }
 }
 
-/// Status and body of a handshake that brings the token.
+/// Status and body of a handshake with the token.
 async fn handshake(process: &Process, token: &str) -> Result<(u16, bool, String)> {
     let tcp = TcpStream::connect(process.caller()?.to).await?;
     let bearer = format!("Bearer {token}");
@@ -48,7 +48,7 @@ async fn handshake(process: &Process, token: &str) -> Result<(u16, bool, String)
     }
 }
 
-/// A room in which a store that takes nothing is tried.
+/// A room in which a failing store is tested.
 struct Scene {
     anna: Member,
     ben: Member,
@@ -72,7 +72,7 @@ impl Scene {
         Ok(Self { anna, ben, tokens })
     }
 
-    /// Whatever revokes is refused, and nothing is as if it had been done.
+    /// Every revocation is refused, and has no effect.
     async fn nothing_is_pretended(&mut self, process: &Process) -> Result<()> {
         for verb in ["kick", "ban"] {
             assert_eq!(self.anna.code(moderate(verb, "ben")).await?, UNAVAILABLE, "{verb}");
@@ -91,7 +91,7 @@ impl Scene {
         assert_eq!(handshake(process, once).await?, (503, true, UNAVAILABLE.into()));
         assert_eq!(logged_in(process, &self.tokens["usual"]).await?, ("ok".into(), 0));
 
-        // The doors were told nothing that stays.
+        // The doors were given nothing that stays.
         self.ben.ok(json!({"op": "leave"})).await?;
         self.ben.closed().await?;
         self.ben = process.connect().await?;
@@ -99,7 +99,7 @@ impl Scene {
         Ok(())
     }
 
-    /// Now all of it is done, and what was refused is still there to be used.
+    /// Now all of it is done, and what was refused can still be used.
     async fn all_is_done(&mut self, process: &Process) -> Result<()> {
         self.ben.ok(json!({"op": "renew", "token": self.tokens["again"]})).await?;
         let ticket = process.connect().await?.log_in(&self.tokens["once"]).await?["ticket"].clone();
@@ -113,7 +113,7 @@ impl Scene {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn while_the_store_is_locked_nothing_is_pretended() -> Result<()> {
+async fn a_locked_store_acknowledges_nothing() -> Result<()> {
     let run = async {
         let folder = tempfile::tempdir()?;
         let process = Setting::default().start(folder.path()).await?;
@@ -128,7 +128,7 @@ async fn while_the_store_is_locked_nothing_is_pretended() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn while_the_disk_is_full_nothing_is_pretended() -> Result<()> {
+async fn a_full_disk_acknowledges_nothing() -> Result<()> {
     let run = async {
         let folder = tempfile::tempdir()?;
         let process = Setting::default().full_at(1_500).start(folder.path()).await?;
@@ -147,7 +147,7 @@ async fn while_the_disk_is_full_nothing_is_pretended() -> Result<()> {
     timeout(TIME_LIMIT, run).await?
 }
 
-/// Mints until the store takes no more, twice in a row.
+/// Mints until the store accepts no more, twice in a row.
 async fn fill(process: &Process) -> Result<()> {
     let (caller, path) = (process.caller()?, process.path("tokens"));
     let mut refused = 0;
@@ -162,7 +162,7 @@ async fn fill(process: &Process) -> Result<()> {
     Ok(())
 }
 
-/// One user's act that is acknowledged, and how it is seen to hold.
+/// One user's acknowledged act, and how to see that it holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Act {
     Ban,
@@ -174,7 +174,7 @@ enum Act {
 const ACTS: [Act; 4] = [Act::Ban, Act::Kick, Act::Once, Act::ApiKick];
 
 impl Act {
-    /// Does it to a user of its own; whether that was acknowledged.
+    /// Does it to its own user; returns whether that was acknowledged.
     async fn carry_out(self, told: &Told, user: &str, token: &str) -> Result<bool> {
         if self == Self::Once {
             let mut member = Member::connect(told.caller.to).await?;
@@ -200,7 +200,7 @@ struct Told {
     hosts: HashMap<String, String>,
 }
 
-/// Many acts at the same time on a process that is killed amid them; the tokens of those acknowledged.
+/// Many concurrent acts on a process that is killed; returns the tokens of those acknowledged.
 async fn killed_amid(data: &Path, round: u64, users: usize) -> Result<Vec<(Act, String)>> {
     let process = Setting::default().start(data).await?;
     let mut acts = Vec::new();

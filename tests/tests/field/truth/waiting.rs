@@ -1,4 +1,4 @@
-//! What happens between an act and its being stored: the store is held for a moment, and others go on.
+//! What happens between an act and its being stored: the store is blocked for a moment, and others continue.
 
 use std::{path::Path, time::Duration};
 
@@ -64,7 +64,7 @@ impl Scene {
     }
 }
 
-/// Asks for what waits: it is under way when this is done, and holds up nothing that is asked after it.
+/// Sends a request that waits: it is in progress when this returns, and holds up no later request.
 async fn begin(member: &mut Member, mut request: Value, id: u64) -> Result<()> {
     request["id"] = id.into();
     member.say(Message::text(request.to_string())).await?;
@@ -113,7 +113,7 @@ async fn two_kicks_of_one_target_are_both_done() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_kick_is_done_whoever_leaves_meanwhile() -> Result<()> {
+async fn a_kick_is_done_even_if_somebody_leaves_meanwhile() -> Result<()> {
     within(async {
         let scene = Scene::set(|_| {}).await?;
         for leaver in ["anna", "ben"] {
@@ -139,7 +139,7 @@ async fn a_kick_is_done_whoever_leaves_meanwhile() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_target_that_renews_meanwhile_is_out_with_both_tokens() -> Result<()> {
+async fn a_kick_covers_a_token_renewed_meanwhile() -> Result<()> {
     within(async {
         let scene = Scene::set(|_| {}).await?;
         let mut anna = scene.stage.join("lobby", "anna", "host").await?;
@@ -162,7 +162,7 @@ async fn a_target_that_renews_meanwhile_is_out_with_both_tokens() -> Result<()> 
 }
 
 #[tokio::test]
-async fn a_ticket_used_meanwhile_does_not_save_from_a_kick() -> Result<()> {
+async fn a_ticket_used_meanwhile_does_not_escape_a_kick() -> Result<()> {
     within(async {
         let scene = Scene::set(|_| {}).await?;
         let mut anna = scene.stage.join("lobby", "anna", "host").await?;
@@ -184,7 +184,7 @@ async fn a_ticket_used_meanwhile_does_not_save_from_a_kick() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_ban_holds_while_it_waits_and_not_when_it_fails() -> Result<()> {
+async fn a_ban_holds_while_being_stored_and_not_after_failing() -> Result<()> {
     within(async {
         let scene = Scene::set(|_| {}).await?;
         let mut anna = scene.stage.join("lobby", "anna", "host").await?;
@@ -203,7 +203,7 @@ async fn a_ban_holds_while_it_waits_and_not_when_it_fails() -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_follows_a_login_that_waits_comes_after_it() -> Result<()> {
+async fn requests_behind_a_waiting_login_follow_it() -> Result<()> {
     within(async {
         let scene = Scene::set(|_| {}).await?;
         let token = scene.once("ben", "o")?;
@@ -220,7 +220,7 @@ async fn what_follows_a_login_that_waits_comes_after_it() -> Result<()> {
             ben.say(Message::text(send.to_string())).await?;
             ids.push(id);
         }
-        // Whoever comes second finds it taken, before it is stored.
+        // The second one finds it used, before that is stored.
         assert_eq!(late.code(json!({"op": "login", "token": token})).await?, "token_revoked");
         assert_eq!(ben.unheard().count(), 0);
         lock.release().await?;
@@ -238,7 +238,7 @@ async fn what_follows_a_login_that_waits_comes_after_it() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_login_that_breaks_off_does_not_use_its_token_up() -> Result<()> {
+async fn an_aborted_login_does_not_use_up_its_token() -> Result<()> {
     within(async {
         let scene = Scene::set(|limits| {
             limits.login_timeout_ms = 400;
@@ -262,7 +262,7 @@ async fn a_login_that_breaks_off_does_not_use_its_token_up() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_use_that_opens_nothing_is_given_back() -> Result<()> {
+async fn a_use_that_gets_no_seat_is_undone() -> Result<()> {
     within(async {
         let scene = Scene::set(|limits| limits.room_members_max = 2).await?;
         let _anna = scene.stage.join("lobby", "anna", "host").await?;
@@ -286,7 +286,7 @@ async fn a_use_that_opens_nothing_is_given_back() -> Result<()> {
 }
 
 #[tokio::test]
-async fn renewals_are_carried_out_in_their_order() -> Result<()> {
+async fn renewals_are_executed_in_order() -> Result<()> {
     within(async {
         let scene = Scene::set(|_| {}).await?;
         let mut ben = scene.stage.join("lobby", "ben", "speaker").await?;
@@ -312,7 +312,7 @@ async fn renewals_are_carried_out_in_their_order() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_kick_amid_the_end_of_the_process_is_stored() -> Result<()> {
+async fn a_kick_during_shutdown_is_stored() -> Result<()> {
     within(async {
         let Scene { stage, folder } = Scene::set(|_| {}).await?;
         let mut anna = stage.join("lobby", "anna", "host").await?;

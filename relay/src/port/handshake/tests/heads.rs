@@ -1,5 +1,5 @@
-//! Generated request heads: good ones, changed a little, so that most of them get past the parser. What is
-//! taken is compared with a reading of the head that shares no code with the relay's.
+//! Generated request heads: valid ones, slightly changed, so that most of them get past the parser. The result is
+//! compared with another reading of the head that shares no code with the relay's.
 
 use base64::{
     Engine,
@@ -18,18 +18,18 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use std::mem::MaybeUninit;
 
 use super::super::is_ours;
-use crate::port::head::{HEADERS_MAX, Head, Refused, Upgrade, upgrade};
+use crate::port::head::{HEADERS_MAX, Head, Refusal, Upgrade, upgrade};
 
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 const OURS: &str = "https://ours.example";
 
-fn parsed(head: &[u8]) -> Result<Upgrade, Refused> {
+fn parsed(head: &[u8]) -> Result<Upgrade, Refusal> {
     let mut fields = [const { MaybeUninit::uninit() }; HEADERS_MAX];
     let ours = OURS.parse().expect("an origin");
     upgrade(Head::read(head, &mut fields)?, &[ours], Some("seat"))
 }
 
-/// The lines of a good head, the first one last. Fields that not every client sends are there or not.
+/// The lines of a valid head, the first one last. Optional fields may be missing.
 fn good() -> impl Strategy<Value = Vec<String>> {
     let token = prop_oneof![
         Just(None),
@@ -57,15 +57,15 @@ fn good() -> impl Strategy<Value = Vec<String>> {
     })
 }
 
-/// What becomes of a good head.
+/// A change of a valid head.
 #[derive(Clone, Debug)]
 enum Change {
-    // These leave its meaning as it is.
+    // These keep its meaning.
     Swap(Index, Index),
     Capitals(Index),
     Spaces(Index),
     Another(String),
-    // These may not.
+    // These may change it.
     Drop(Index),
     Twice(Index),
     Field(&'static str),
@@ -81,7 +81,7 @@ impl Change {
         matches!(self, Self::Swap(..) | Self::Capitals(_) | Self::Spaces(_) | Self::Another(_))
     }
 
-    /// Changes lines; the last one is the request's.
+    /// Changes the lines; the last one is the request line.
     fn on_lines(&self, lines: &mut Vec<String>) {
         let fields = lines.len() - 1;
         match self {
@@ -177,7 +177,7 @@ fn change() -> impl Strategy<Value = Change> {
     ]
 }
 
-/// A head, and whether it means what a good one means.
+/// A head, and whether it means the same as a valid one.
 fn made() -> impl Strategy<Value = (Vec<u8>, bool)> {
     let few = |change: BoxedStrategy<Change>| prop::collection::vec(change, 0..4);
     let changes = prop_oneof![few(harmless().boxed()), few(change().boxed())];
@@ -210,7 +210,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_head_is_taken_for_what_it_says_or_is_refused((head, is_good) in made()) {
+    fn a_head_is_read_correctly_or_refused((head, is_good) in made()) {
         let text = String::from_utf8_lossy(&head).into_owned();
         let upgrade = match parsed(&head) {
             Ok(upgrade) => upgrade,
@@ -254,7 +254,7 @@ proptest! {
 }
 
 #[test]
-fn enough_generated_heads_are_taken_and_enough_refused() {
+fn enough_generated_heads_are_accepted_and_refused() {
     const HEADS: usize = 400;
     let mut runner = TestRunner::deterministic();
     let taken = (0..HEADS)
@@ -263,5 +263,5 @@ fn enough_generated_heads_are_taken_and_enough_refused() {
             parsed(&head).is_ok()
         })
         .count();
-    assert!((HEADS / 3..HEADS * 9 / 10).contains(&taken), "{taken} of {HEADS} are taken");
+    assert!((HEADS / 3..HEADS * 9 / 10).contains(&taken), "{taken} of {HEADS} are accepted");
 }

@@ -1,5 +1,4 @@
-//! Into the seat: the login, and what the memory holds taken up again. Before events are passed on to
-//! anybody.
+//! The login, and resuming what the memory holds. All this comes before events are passed on.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -29,16 +28,15 @@ use crate::{
     token::Token,
 };
 
-/// What a login came to; with a refusal, the close code that followed it.
+/// The result of a login; with a refusal, the close code that followed it.
 pub(crate) type Login = Result<(Connection, LoggedIn<Value>), (ConnectError, Option<u16>)>;
 
 fn read<T: DeserializeOwned>(value: Value) -> Result<T, ConnectError> {
-    serde_json::from_value(value)
-        .map_err(|error| ConnectError::Socket(format!("an answer does not read: {error}")))
+    serde_json::from_value(value).map_err(ConnectError::Answer)
 }
 
 impl Connection {
-    /// Takes the seat.
+    /// Logs in.
     pub(crate) async fn log_in(
         socket: Socket,
         source: Token,
@@ -64,7 +62,7 @@ impl Connection {
         match outcome {
             Ok(value) => read(value).map(|seat| (connection, seat)).map_err(|error| (error, None)),
             Err(ConnectError::Refused(refusal)) => {
-                // Who is asked for a proof may try again: no close follows.
+                // After a request for a proof the login may be repeated, so no close follows.
                 let code = match refusal.nonce {
                     Some(_) => None,
                     None => connection.close_code().await,
@@ -75,12 +73,12 @@ impl Connection {
         }
     }
 
-    /// Hears what completes the seat's long lists; what else comes meanwhile is kept.
-    pub(crate) async fn take_rest(
+    /// Reads what completes the seat's long lists, and keeps other events for later.
+    pub(crate) async fn read_rest(
         &mut self,
         seat: &mut LoggedIn<Value>,
     ) -> Result<(), ConnectError> {
-        // The relay asks whoever says nothing, and that is heard, too.
+        // The relay pings a silent client, so something comes within this time.
         let silence_max = Duration::from_millis(seat.ping_interval_ms + seat.pong_timeout_ms);
         while seat.more {
             let heard = timeout(silence_max, self.hear()).await;
@@ -107,9 +105,9 @@ impl Connection {
         }
     }
 
-    /// Takes up again what the memory holds: own streams first, then subscriptions. Returns the names of
-    /// the streams that did not go on without a gap.
-    pub(crate) async fn take_up(
+    /// Resumes what the memory holds: own streams first, then subscriptions. Returns the names of the streams that do
+    /// not continue without a gap.
+    pub(crate) async fn resume(
         &mut self,
         memory: &mut Memory,
     ) -> Result<Vec<String>, ConnectError> {

@@ -191,7 +191,12 @@ pub(crate) fn claims() -> impl Strategy<Value = Claims> {
                 max_stay,
                 until,
                 cnf,
-                ..Claims::new(AppId(7), &room, &user, role, &jti, iat, 1)
+                ..Claims::builder(AppId(7), role)
+                    .room(&room)
+                    .user(&user)
+                    .jti(&jti)
+                    .lifetime(iat, 1)
+                    .build()
             }
         },
     )

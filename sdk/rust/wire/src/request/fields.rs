@@ -1,4 +1,4 @@
-//! How fields of requests are read: lists of a bounded length, and `null` as absent.
+//! Reads fields of requests: lists of bounded length, and `null` as absent.
 
 use std::{fmt, marker::PhantomData};
 
@@ -10,7 +10,7 @@ use serde::{
 /// The most items in a list of a request.
 pub const LIST_ITEMS_MAX: usize = 2_000;
 
-/// Reads a list, and no further than to its limit: what a refused request costs is bounded.
+/// Reads a list, no further than to its limit, so that the cost of a refused request is bounded.
 pub(super) fn list<'de, T, D>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     T: Deserialize<'de>,
@@ -53,7 +53,7 @@ where
     Ok(Option::<List<T>>::deserialize(deserializer)?.map(|List(items)| items))
 }
 
-/// The same, and `null` is a list of nothing.
+/// A list in whose place `null` stands for the empty one.
 pub(super) fn list_or_none<'de, T, D>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     T: Deserialize<'de>,
@@ -66,7 +66,7 @@ pub(super) fn is_false(value: &bool) -> bool {
     !value
 }
 
-/// `null` is the same as absent.
+/// Reads `null` as if the field were absent.
 pub(super) fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
     d: D,
 ) -> Result<T, D::Error> {

@@ -1,4 +1,4 @@
-//! One text message becomes a request, or the reason why it is none.
+//! Parses one text message into a request.
 
 use serde::Deserialize;
 
@@ -14,8 +14,12 @@ struct Head<'a> {
 
 impl Request {
     /// Parses one text message.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`] where the message is not exactly one request; it has the code to answer with.
     pub fn parse(text: &str) -> Result<Self, Refused> {
-        // Most begin with their `op`; what is good is read once then.
+        // Most messages begin with their `op`; a good one is then read only once.
         let op = text.strip_prefix("{\"op\":\"").and_then(|rest| rest.split('"').next());
         let Some(op) = op.filter(|op| OPS.contains(op)) else { return Self::parse_any(text) };
         match Self::parse_op(op, text) {
@@ -24,13 +28,13 @@ impl Request {
         }
     }
 
-    /// The `id` and the `op` of a message that is refused unparsed, as far as they can be read.
+    /// The `id` and the `op` of a message that is refused without being parsed, as far as they can be read.
     pub fn head(text: &str) -> (Option<u64>, Option<&'static str>) {
         let Ok(head) = Head::read(text) else { return (None, None) };
         (head.id, OPS.iter().copied().find(|op| *op == head.op))
     }
 
-    /// Whether it says what must be said one way or another.
+    /// Whether fields of which exactly one is needed are complete.
     fn is_whole(&self) -> bool {
         match self {
             Self::Login(login) => login.token.is_some() != login.ticket.is_some(),

@@ -1,15 +1,18 @@
-//! A text message that is no request, and why.
+//! Why a text message is not a request.
+
+use thiserror::Error;
 
 use crate::code::ErrorCode;
 
-/// A text message that is no request: which code answers it, and to which `id`, if it had one.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A text message is not a request. The relay answers it with this code.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{}: {message}", code.as_str())]
 pub struct Refused {
-    /// The `id` of the request, if that much could be read.
+    /// The request's `id`, where it could be read.
     pub id: Option<u64>,
     /// [`ErrorCode::RequestInvalid`] or [`ErrorCode::OpUnknown`].
     pub code: ErrorCode,
-    /// What was wrong, without the sender's own text.
+    /// What is wrong. Does not contain the sender's text.
     pub message: String,
 }
 

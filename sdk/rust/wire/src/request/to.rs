@@ -1,4 +1,4 @@
-//! The receivers of a message.
+//! The receivers of a message (`spec/wire.md` §Requests).
 
 use serde::{Deserialize, Serialize};
 
@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum To {
-    /// Every member.
+    /// Everybody in the room, the sender included.
     Room,
     /// Every member of a role.
     Role(String),
-    /// One user.
+    /// One user, by id.
     User(String),
 }

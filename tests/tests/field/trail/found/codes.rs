@@ -1,6 +1,6 @@
-//! Where each code of the index is placed: found in the trail, or not, and why.
+//! Where each code of the index is: found in the trail, or not, and why.
 
-/// Refused at the door for what the claims of a signed token say.
+/// Refused at the door for the claims of a signed token.
 pub(super) const CLAIMS: [&str; 22] = [
     "app_mismatch",
     "at_exp_invalid",
@@ -25,9 +25,9 @@ pub(super) const CLAIMS: [&str; 22] = [
     "user_invalid",
     "user_mismatch",
 ];
-/// Refused before the signature is proven, filed by the key that the token names.
+/// Refused before the signature is verified, filed by the key that the token names.
 pub(super) const UNPROVEN: [&str; 3] = ["key_retired", "signature_invalid", "token_too_large"];
-/// Refused without a key that is known: no app's, for the operator.
+/// Refused without a known key: in no app's trail, for the operator.
 pub(super) const NOBODYS: [&str; 6] = [
     "alg_unsupported",
     "crit_unsupported",
@@ -36,7 +36,7 @@ pub(super) const NOBODYS: [&str; 6] = [
     "ticket_unknown",
     "token_malformed",
 ];
-/// Refused at the door for what is so there.
+/// Refused at the door for its present state.
 pub(super) const AT_THE_DOOR: [&str; 12] = [
     "banned",
     "connections_exceeded",
@@ -71,7 +71,7 @@ const CHANGE: &str = "a change of the app itself that did not fit: its caller ha
 const IN_THE_SEAT: &str =
     "a member's own request in its seat: its client has the answer, with the rule";
 const STATE: &str = "the process cannot record it: the store is away, or the process goes away";
-/// Codes that are not recorded, or whose record cannot be asked for within a second, and why.
+/// Codes that are not recorded, or whose record cannot be requested within a second, and why.
 pub(super) const NOT_FOUND: &[(&str, &[&str])] = &[
     (
         FORM,

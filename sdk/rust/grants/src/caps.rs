@@ -1,5 +1,5 @@
-//! How much of a room a role may take: caps, and what a second login of one user does (`spec/roles.md`
-//! §Template). Sizes only: whoever seats members counts.
+//! How much of a room a role may use: caps, and what a second login of one user does (`spec/roles.md` §Template).
+//! Bounds only: the relay counts.
 
 use std::{fmt, num::NonZeroU32};
 
@@ -14,60 +14,40 @@ use crate::strict::{objects_only, present};
 /// The most seats that one user may be allowed in a room.
 pub const SECOND_LOGIN_ALLOW_MAX: u8 = 16;
 
-/// Bounds for each member of a role, or for all of them; what is absent is bounded by the relay alone.
+/// Bounds for the members of a role. Where one is `None`, only the relay's own limit holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(remote = "Self", default, deny_unknown_fields)]
 pub struct Caps {
-    /// Members of the role in one room.
+    /// Members of the role in one room, at most.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub members_max: Option<NonZeroU32>,
-    /// Messages of a member.
+    /// Messages that one member may send in a second.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub messages_per_s: Option<NonZeroU32>,
-    /// Bytes of a member's frames.
+    /// Bytes of data frames that one member may send in a second.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub bytes_per_s: Option<NonZeroU32>,
-    /// One frame of a member.
+    /// The largest data frame of one member, in bytes, its header included.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub frame_bytes_max: Option<NonZeroU32>,
 }
 
-/// Narrows [`Caps`]. How many members there are of a role is no matter of one token.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(remote = "Self", default, deny_unknown_fields)]
-pub struct CapsNarrowing {
-    /// Messages of the member.
-    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
-    pub messages_per_s: Option<NonZeroU32>,
-    /// Bytes of the member's frames.
-    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
-    pub bytes_per_s: Option<NonZeroU32>,
-    /// One frame of the member.
-    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
-    pub frame_bytes_max: Option<NonZeroU32>,
-}
+objects_only!(Caps);
 
-objects_only!(Caps, CapsNarrowing);
-
-/// Whether a cap is no looser than another. None is the loosest.
-pub(crate) fn is_within(inner: Option<NonZeroU32>, outer: Option<NonZeroU32>) -> bool {
-    outer.is_none_or(|outer| inner.is_some_and(|inner| inner <= outer))
-}
-
-/// What happens when a user who has a seat in the room logs in again. In the order of width.
+/// What happens when a user that has a seat in the room logs in again. Ordered from the strictest to the widest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum SecondLogin {
-    /// The newer login is refused.
+    /// The new login is refused.
     Reject,
-    /// The newer login has the seat.
+    /// The new login replaces the old seat.
     Replace,
-    /// Both have one, up to so many, 2 to [`SECOND_LOGIN_ALLOW_MAX`].
+    /// The user may have this many seats, 2 to [`SECOND_LOGIN_ALLOW_MAX`].
     Allow(u8),
 }
 
 impl SecondLogin {
-    /// Whether it lets in no more than a role's. What a role that names none does is the app's affair, and not
-    /// known here: only `reject` is within whatever it is.
+    /// Whether this lets in no more logins than `outer`, the role's setting. A role without one (`None`) follows
+    /// the app's setting, which is not known here; only [`SecondLogin::Reject`] is within every setting.
     pub fn within(self, outer: Option<Self>) -> bool {
         self <= outer.unwrap_or(Self::Reject)
     }
@@ -101,7 +81,7 @@ impl<'de> Deserialize<'de> for SecondLogin {
                 match text {
                     "replace" => Ok(SecondLogin::Replace),
                     "reject" => Ok(SecondLogin::Reject),
-                    _ => Err(E::custom("not what a second login does")),
+                    _ => Err(E::custom("must be `replace`, `reject` or {\"allow\":2 to 16}")),
                 }
             }
 
@@ -111,7 +91,9 @@ impl<'de> Deserialize<'de> for SecondLogin {
                     (Some((name, seats @ 2..=SECOND_LOGIN_ALLOW_MAX)), None) if name == "allow" => {
                         Ok(SecondLogin::Allow(seats))
                     }
-                    _ => Err(A::Error::custom("not what a second login does")),
+                    _ => {
+                        Err(A::Error::custom("must be `replace`, `reject` or {\"allow\":2 to 16}"))
+                    }
                 }
             }
         }
@@ -124,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_second_login_is_read_as_it_was_written_and_nothing_else_is_one() {
+    fn only_the_forms_of_a_second_login_are_read() {
         for good in [r#""replace""#, r#""reject""#, r#"{"allow":2}"#, r#"{"allow":16}"#] {
             let read: SecondLogin = serde_json::from_str(good).expect(good);
             assert_eq!(serde_json::to_string(&read).expect("JSON"), good);
@@ -147,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn only_reject_is_within_what_the_app_decides() {
+    fn only_reject_is_within_an_unknown_setting() {
         assert!(SecondLogin::Reject.within(None) && !SecondLogin::Replace.within(None));
         assert!(SecondLogin::Replace.within(Some(SecondLogin::Allow(2))));
         assert!(!SecondLogin::Allow(3).within(Some(SecondLogin::Allow(2))));

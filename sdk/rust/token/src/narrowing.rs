@@ -1,58 +1,59 @@
-//! A role narrowed by a token (`spec/roles.md` §Narrowing). A token never widens: what goes beyond the role
-//! is refused, not cut.
+//! A role's grants narrowed by a token (`spec/roles.md` §Narrowing). A token never widens them: what goes beyond the
+//! role is refused, not cut.
 
 use std::{num::NonZeroU32, sync::Arc};
 
 use serde::{Deserialize, Serialize};
-
-use crate::{
-    caps::{self, Caps, CapsNarrowing, SecondLogin},
-    fault::{Fault, Why},
-    field::Field,
-    kind::{Kinds, Verbs},
-    pattern::Patterns,
-    refusal::Refusal,
-    role::{Grants, Presence, Publish, Role, SendTo, Subscribe},
-    rule::Rule,
+use stagedoor_grants::{
+    Caps, Grants, Kind, Kinds, Patterns, Presence, Publish, SecondLogin, SendTo, Subscribe, Verb,
+    Verbs,
     strict::{objects_only, present},
 };
 
-/// The `grants` claim: each field that is given replaces the role's, and must lie within it; each that is
-/// absent stays the role's.
+use crate::{
+    fault::{Fault, Why},
+    field::Field,
+    refusal::Refusal,
+    role::Role,
+    rule::Rule,
+};
+
+/// The `grants` claim. A field that is given replaces the role's and must lie within it; a field that is absent leaves
+/// the role's.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(remote = "Self", default, deny_unknown_fields)]
 pub struct Narrowing {
-    /// What it may publish.
+    /// Which streams the member may publish.
     #[serde(skip_serializing_if = "is_default")]
     pub publish: PublishNarrowing,
-    /// What it may subscribe to.
+    /// Which streams the member may receive.
     #[serde(skip_serializing_if = "is_default")]
     pub subscribe: SubscribeNarrowing,
-    /// Whom it may message.
+    /// Whom the member may message.
     #[serde(skip_serializing_if = "is_default")]
     pub send: SendNarrowing,
-    /// Keys of the room's state that it may set.
+    /// Which keys of the room's state the member may set.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub set: Option<Patterns>,
-    /// Acts of moderation.
+    /// Which acts of moderation the member may carry out.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub moderate: Option<Verbs>,
-    /// Whom it sees, and who sees it.
+    /// Whom the member sees, and who sees it.
     #[serde(skip_serializing_if = "is_default")]
     pub presence: PresenceNarrowing,
-    /// Roles that it may ask to be given.
+    /// Which roles the member may ask for.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub ask: Option<Patterns>,
-    /// Roles for which it may obtain a token for somebody else.
+    /// For which roles the member may obtain a token for a guest.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub invite: Option<Patterns>,
-    /// Whether it waits until admitted.
+    /// Whether the member waits until it is admitted.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub waits: Option<bool>,
-    /// What a second login does.
+    /// What a second login of the same user does.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub second_login: Option<SecondLogin>,
-    /// How much it may take.
+    /// How much the member may use.
     #[serde(skip_serializing_if = "is_default")]
     pub caps: CapsNarrowing,
 }
@@ -67,7 +68,7 @@ pub struct PublishNarrowing {
     /// Kinds of streams.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub kinds: Option<Kinds>,
-    /// How many at once.
+    /// Live streams of the member at once, at most.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub streams_max: Option<u32>,
 }
@@ -79,7 +80,7 @@ pub struct SubscribeNarrowing {
     /// Names of streams.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub streams: Option<Patterns>,
-    /// Roles of their publishers.
+    /// Roles of the publishers.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub from: Option<Patterns>,
 }
@@ -88,13 +89,13 @@ pub struct SubscribeNarrowing {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(remote = "Self", default, deny_unknown_fields)]
 pub struct SendNarrowing {
-    /// Everybody in the room at once.
+    /// Whether one message may go to everybody in the room.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub room: Option<bool>,
-    /// Everybody of these roles at once.
+    /// Roles whose members may be messaged all at once.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub roles: Option<Patterns>,
-    /// One user, of these roles.
+    /// Roles whose members may be messaged one by one.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub users: Option<Patterns>,
 }
@@ -103,22 +104,52 @@ pub struct SendNarrowing {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(remote = "Self", default, deny_unknown_fields)]
 pub struct PresenceNarrowing {
-    /// Roles that it sees.
+    /// Roles that the member sees.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub sees: Option<Patterns>,
-    /// Roles that see it.
+    /// Roles that see the member.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub seen_by: Option<Patterns>,
 }
 
-objects_only!(Narrowing, PublishNarrowing, SubscribeNarrowing, SendNarrowing, PresenceNarrowing);
+/// Narrows [`Caps`]. One token cannot bound how many members a role has, so there is no `members_max`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(remote = "Self", default, deny_unknown_fields)]
+pub struct CapsNarrowing {
+    /// Messages that the member may send in a second.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub messages_per_s: Option<NonZeroU32>,
+    /// Bytes of data frames that the member may send in a second.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub bytes_per_s: Option<NonZeroU32>,
+    /// The largest data frame of the member, in bytes, its header included.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub frame_bytes_max: Option<NonZeroU32>,
+}
+
+objects_only!(
+    Narrowing,
+    PublishNarrowing,
+    SubscribeNarrowing,
+    SendNarrowing,
+    PresenceNarrowing,
+    CapsNarrowing
+);
+
+/// Whether a cap is no looser than another. None is the loosest.
+fn is_within(inner: Option<NonZeroU32>, outer: Option<NonZeroU32>) -> bool {
+    outer.is_none_or(|outer| inner.is_some_and(|inner| inner <= outer))
+}
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
-/// The role's grants, narrowed; without a narrowing the role's own. [`Refusal::GrantsTooWide`] if that would
-/// widen them anywhere, with the field that does.
+/// The role's grants, narrowed; without a narrowing the role's own.
+///
+/// # Errors
+///
+/// [`Refusal::GrantsTooWide`] with the field that goes beyond the role.
 pub fn narrow(role: &Role, narrowing: Option<&Narrowing>) -> Result<Arc<Grants>, Fault> {
     let Some(wish) = narrowing else { return Ok(role.grants().clone()) };
     if let Some(rule) = widening(role, wish) {
@@ -162,12 +193,12 @@ pub fn narrow(role: &Role, narrowing: Option<&Narrowing>) -> Result<Arc<Grants>,
     }))
 }
 
-/// What is wished, or else what the role has.
+/// The token's, or else the role's.
 fn either(wish: &Option<Patterns>, held: &Patterns) -> Patterns {
     wish.as_ref().unwrap_or(held).clone()
 }
 
-/// The place at which a narrowing breaks this rule.
+/// The fault at the place where a narrowing breaks this rule.
 #[cold]
 fn too_wide(held: &Grants, wish: &Narrowing, rule: Rule) -> Fault {
     let beyond = |wish: &Option<Patterns>, held: &Patterns| {
@@ -188,8 +219,12 @@ fn too_wide(held: &Grants, wish: &Narrowing, rule: Rule) -> Fault {
         _ => None,
     };
     let word = match rule {
-        Rule::PublishKinds => publish.kinds.and_then(|kinds| kinds.beyond(held.publish.kinds)),
-        Rule::Moderate => wish.moderate.and_then(|verbs| verbs.beyond(held.moderate)),
+        Rule::PublishKinds => {
+            publish.kinds.and_then(|kinds| kinds.beyond(held.publish.kinds)).map(Kind::as_str)
+        }
+        Rule::Moderate => {
+            wish.moderate.and_then(|verbs| verbs.beyond(held.moderate)).map(Verb::as_str)
+        }
         _ => None,
     };
     let field = Field::of(&format!("grants.{}", rule.name()));
@@ -197,14 +232,14 @@ fn too_wide(held: &Grants, wish: &Narrowing, rule: Rule) -> Fault {
     Fault::new(Refusal::GrantsTooWide, field, Why::Wider(rule, word))
 }
 
-/// The first rule where a narrowing would go beyond the role, in the order of the template; none when it lies
+/// The first rule by which a narrowing goes beyond the role, in the order of the template; `None` where it lies
 /// within.
 pub fn widening(role: &Role, wish: &Narrowing) -> Option<Rule> {
     let held = role.grants();
     let wider = |wish: &Option<Patterns>, held: &Patterns| {
         wish.as_ref().is_some_and(|wish| !wish.within(held))
     };
-    let looser = |wish: Option<NonZeroU32>, held| wish.is_some() && !caps::is_within(wish, held);
+    let looser = |wish: Option<NonZeroU32>, held| wish.is_some() && !is_within(wish, held);
     let Narrowing { publish, subscribe, send, presence, caps, .. } = wish;
     let checks = [
         (wider(&publish.streams, &held.publish.streams), Rule::PublishStreams),

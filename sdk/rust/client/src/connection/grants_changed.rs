@@ -14,14 +14,14 @@ use super::{Connection, Then, Waiting};
 use crate::{event::ClientEvent, heard::End, memory::Memory, renewal::Answered};
 
 impl Connection {
-    /// Tells which own streams the change has ended, and asks for what may be again.
-    pub(super) async fn regranted(
+    /// Reports which own streams the change has ended, and asks for those that may begin again.
+    pub(super) async fn grants_changed(
         &mut self,
         memory: &mut Memory,
         events: &mpsc::Sender<ClientEvent>,
     ) -> Result<(), End> {
         let granted = memory.granted.borrow().clone();
-        let change = memory.own.regranted(&granted.grants);
+        let change = memory.own.grants_changed(&granted.grants.publish);
         for (name, again) in change.denied {
             let told = ClientEvent::OwnDenied { name, again };
             events.send(told).await.map_err(|_| End::LetGo)?;
@@ -36,7 +36,7 @@ impl Connection {
         self.subscribe_again(due).await
     }
 
-    /// Asks for a stream: for the application, or, where nobody waits for the answer, again.
+    /// Asks for a stream. Without `answered`, it is one that begins again.
     pub(super) async fn say_publish(
         &mut self,
         handle: u64,
@@ -55,7 +55,7 @@ impl Connection {
         self.say(&mut Request::Unpublish(unpublish)).await.map(drop)
     }
 
-    /// A stream has begun. One whose handle went away meanwhile is ended.
+    /// A stream has begun. It is ended if its handle was dropped meanwhile.
     pub(super) async fn published(
         &mut self,
         handle: u64,
@@ -85,8 +85,8 @@ impl Connection {
         Ok(())
     }
 
-    /// Of the patterns of a request all are accepted or none, so one that is denied would keep the others
-    /// out: each half is asked for by itself. What is left is due at the next change of rights.
+    /// The relay accepts all patterns of a request or none, so one denied pattern would keep the others out. Each half
+    /// is asked for by itself; what is still denied is due at the next change of rights.
     pub(super) async fn again_refused(
         &mut self,
         mut patterns: Vec<String>,

@@ -1,9 +1,12 @@
-//! How JSON is read strictly where derived code would be lenient. Knows no type of this crate.
+//! Reads JSON strictly where derived code would be lenient. Knows no type of this crate; public for
+//! `stagedoor-token` alone, and no part of the API.
 
 use serde::{Deserialize, Deserializer};
 
-/// Lets structs derived with `#[serde(remote = "Self")]` be read from objects only: derived code alone would
-/// take an array of the fields as well.
+/// Makes structs derived with `#[serde(remote = "Self")]` read from objects only. Derived code alone would accept
+/// an array of the fields as well.
+#[doc(hidden)]
+#[macro_export]
 macro_rules! objects_only {
     ($($name:ident),*) => {$(
         impl<'de> serde::Deserialize<'de> for $name {
@@ -31,10 +34,15 @@ macro_rules! objects_only {
         }
     )*};
 }
-pub(crate) use objects_only;
 
-/// Reads a field that may be absent, but when it is there has a value: `null` is none.
-pub(crate) fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+pub use objects_only;
+
+/// Reads a field that may be absent, but must have a value where it is given: `null` is an error.
+///
+/// # Errors
+///
+/// The deserializer's own, and one for `null`.
+pub fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     d: D,
 ) -> Result<Option<T>, D::Error> {
     T::deserialize(d).map(Some)

@@ -1,5 +1,5 @@
-//! Names and prefixes (`spec/roles.md` §Patterns). A pattern is a name, or a prefix followed by one `*`; so
-//! whether one lies within another is exact, not a guess.
+//! Names and prefixes (`spec/roles.md` §Patterns). A pattern is a name, or a prefix followed by one `*`. So it can
+//! be decided exactly whether one pattern lies within another.
 
 use std::{fmt, str::FromStr, sync::Arc};
 
@@ -11,24 +11,36 @@ pub const PATTERN_BYTES_MAX: usize = 256;
 /// The most patterns in one list.
 pub const PATTERNS_MAX: usize = 64;
 
-/// A name, or a prefix followed by one `*`.
+/// A name, or a prefix followed by one `*`: 1 to 256 bytes of `[0-9A-Za-z_.:-]`. Cheap to clone.
+///
+/// ```
+/// use stagedoor_grants::Pattern;
+///
+/// let cameras: Pattern = "cam-*".parse()?;
+/// assert!(cameras.matches("cam-1") && !cameras.matches("mic-1"));
+/// assert!("cam-hd-*".parse::<Pattern>()?.within(&cameras));
+/// # Ok::<(), stagedoor_grants::PatternError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Pattern(Arc<str>);
 
-/// Why a text, or a list of them, is no pattern.
+/// Why a text is not a pattern, or a list of patterns not allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum PatternError {
-    /// Empty, too long, a `*` before the end, or a character that no name has.
-    #[error("a pattern is a name of [0-9A-Za-z_.:-], or a prefix of one followed by one `*`")]
+    /// The text is empty, longer than 256 bytes, has a `*` before its end, or a character that no name has.
+    #[error(
+        "a pattern must be a name of [0-9A-Za-z_.:-], or a prefix of one followed by one `*`, of at most 256 bytes"
+    )]
     Form,
-    /// Too many.
-    #[error("a list has at most 64 patterns")]
+    /// The list has more than 64 patterns.
+    #[error("a list must have at most 64 patterns")]
     TooMany,
 }
 
 impl Pattern {
-    /// The text.
+    /// The pattern as it is written.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -37,17 +49,17 @@ impl Pattern {
         self.0.strip_suffix('*')
     }
 
-    /// Whether it is a name, without a `*`.
+    /// Whether the pattern is a single name, without a `*`.
     pub fn is_exact(&self) -> bool {
         self.prefix().is_none()
     }
 
-    /// Whether it stands for `name`.
+    /// Whether the pattern stands for `name`.
     pub fn matches(&self, name: &str) -> bool {
         self.prefix().map_or_else(|| *self.0 == *name, |prefix| name.starts_with(prefix))
     }
 
-    /// Whether all that it stands for, `outer` stands for too.
+    /// Whether `outer` stands for every name that this pattern stands for.
     pub fn within(&self, outer: &Self) -> bool {
         match (self.prefix(), outer.prefix()) {
             (Some(inner), Some(outer)) => inner.starts_with(outer),
@@ -56,8 +68,8 @@ impl Pattern {
         }
     }
 
-    /// Whether it lies within one of these.
-    pub(crate) fn within_any(&self, outer: &Patterns) -> bool {
+    /// Whether this pattern lies within one of `outer`.
+    pub fn within_any(&self, outer: &Patterns) -> bool {
         outer.0.iter().any(|outer| self.within(outer))
     }
 }
@@ -89,7 +101,7 @@ impl From<Pattern> for String {
     }
 }
 
-// Written from where they lie: every login is told its grants.
+// Without a copy: the answer to every login contains the grants.
 impl Serialize for Pattern {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.0)
@@ -102,7 +114,7 @@ impl fmt::Display for Pattern {
     }
 }
 
-/// At most 64 patterns; the empty list stands for nothing.
+/// A list of at most 64 patterns. The empty list stands for no name. Cheap to clone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
 #[serde(try_from = "Vec<Pattern>")]
 pub struct Patterns(Arc<[Pattern]>);
@@ -118,27 +130,31 @@ impl Patterns {
         Self::default()
     }
 
-    /// A list of names and prefixes.
+    /// The list of these patterns.
+    ///
+    /// # Errors
+    ///
+    /// [`PatternError::Form`] where a text is not a pattern, [`PatternError::TooMany`] from 65 patterns on.
     pub fn of(texts: &[&str]) -> Result<Self, PatternError> {
         texts.iter().map(|text| text.parse()).collect::<Result<Vec<Pattern>, _>>()?.try_into()
     }
 
-    /// Whether one of them stands for `name`.
+    /// Whether one of the patterns stands for `name`.
     pub fn matches(&self, name: &str) -> bool {
         self.0.iter().any(|pattern| pattern.matches(name))
     }
 
-    /// Whether each of them lies within one of `outer`'s.
+    /// Whether each pattern lies within one of `outer`.
     pub fn within(&self, outer: &Self) -> bool {
         self.0.iter().all(|pattern| pattern.within_any(outer))
     }
 
-    /// Each of them.
+    /// The patterns, in the order of the list.
     pub fn iter(&self) -> impl Iterator<Item = &Pattern> {
         self.0.iter()
     }
 
-    /// Whether it stands for nothing.
+    /// Whether the list is empty, and so stands for no name.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -173,7 +189,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_and_a_prefix_are_patterns_and_nothing_else_is() {
+    fn only_names_and_prefixes_are_patterns() {
         let long = "a".repeat(PATTERN_BYTES_MAX);
         for good in ["a", "*", "a*", "A-z_0.9:", &long, &format!("{}*", &long[1..])] {
             assert_eq!(good.parse::<Pattern>().map(|p| p.to_string()).as_deref(), Ok(good));
@@ -201,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn any_stands_for_all_and_none_for_nothing() {
+    fn any_matches_every_name_and_none_matches_no_name() {
         assert!(Patterns::any().matches("x") && !Patterns::none().matches("x"));
         assert!(
             Patterns::none().within(&Patterns::none()) && Patterns::any().within(&Patterns::any())
