@@ -95,6 +95,11 @@ impl Web {
     pub(crate) fn facts(&self, path: &str) -> Command {
         self.npm(&["run", "--silent", "facts", "-w", "sdk/typescript", "--", path])
     }
+
+    /// Facts of the client against a real relay.
+    pub(crate) fn client_facts(&self) -> Command {
+        self.npm(&["run", "--silent", "facts:client", "-w", "sdk/typescript"])
+    }
 }
 
 /// The folder of a Node that is new enough: empty for the machine's, else of one in `target/web`.

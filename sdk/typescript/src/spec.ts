@@ -38,7 +38,7 @@ export interface Member {
   readonly role: string;
   /** The token's `name`, shown to others. */
   readonly name?: string;
-  /** The token's, or the publisher's words about its stream. */
+  /** The token's, or the publisher's description of its stream. */
   readonly meta?: string;
 }
 
@@ -50,7 +50,7 @@ export interface Asking {
   readonly role: string;
   /** The token's `name`, shown to others. */
   readonly name?: string;
-  /** The token's, or the publisher's words about its stream. */
+  /** The token's, or the publisher's description of its stream. */
   readonly meta?: string;
   /** The role; absent: admission. */
   readonly wants?: string;
@@ -70,7 +70,7 @@ export interface Stream {
   readonly kind: Kind;
   /** What happens to a subscriber that falls behind. */
   readonly delivery: Delivery;
-  /** The token's, or the publisher's words about its stream. */
+  /** The token's, or the publisher's description of its stream. */
   readonly meta?: string;
 }
 
@@ -88,13 +88,13 @@ export interface Found {
   readonly kind: Kind;
   /** What happens to a subscriber that falls behind. */
   readonly delivery: Delivery;
-  /** The token's, or the publisher's words about its stream. */
+  /** The token's, or the publisher's description of its stream. */
   readonly meta?: string;
-  /** Which log it is: a new stream or a new room has a new one. */
+  /** Identifies the log: a new stream or a new room has a new one. */
   readonly epoch: number;
-  /** The number of the next frame or event; in `ended` how many frames there were. */
+  /** The number of the next frame or event; in `ended`, how many frames there were. */
   readonly seq: number;
-  /** Whether reading goes on exactly at the cursor; only where one was given. */
+  /** Whether reading continues exactly at the cursor; only if one was given. */
   readonly resumed?: boolean;
 }
 
@@ -102,25 +102,25 @@ export interface Found {
 export interface Place {
   /** The stream's name. */
   readonly stream: string;
-  /** Which log it is: a new stream or a new room has a new one. */
+  /** Identifies the log: a new stream or a new room has a new one. */
   readonly epoch: number;
-  /** The number of the next frame or event; in `ended` how many frames there were. */
+  /** The number of the next frame or event; in `ended`, how many frames there were. */
   readonly seq: number;
 }
 
 /** `cursor` of the wire. */
 export interface Cursor {
-  /** Which log it is: a new stream or a new room has a new one. */
+  /** Identifies the log: a new stream or a new room has a new one. */
   readonly epoch: number;
-  /** The number of the next frame or event; in `ended` how many frames there were. */
+  /** The number of the next frame or event; in `ended`, how many frames there were. */
   readonly seq: number;
 }
 
 /** `entry` of the wire. */
 export interface Entry {
-  /** Of the room's state. */
+  /** A key of the room's state. */
   readonly key: string;
-  /** In `set` and `state` `null`: the key is removed. */
+  /** `null` in `set` and `state`: the key is removed. */
   readonly value: unknown;
   /** The number of the change, over all keys of the room. */
   readonly version: number;
@@ -132,7 +132,7 @@ export interface WireError {
   readonly code: Code;
   /** For people. */
   readonly message: string;
-  /** The rule of the role or the token that refused, such as `publish.kinds`. */
+  /** The rule of the role or the token that refused it, such as `publish.kinds`. */
   readonly rule?: string;
   /** The claim of the token, as a path. */
   readonly field?: string;
@@ -150,7 +150,7 @@ export interface Requests {
   readonly login: {
     /** As the backend gave it. */
     readonly token?: string;
-    /** Logs in next time, in place of the token. */
+    /** For the next login, in place of the token. */
     readonly ticket?: string;
     /** See spec/wire.md, Stolen tokens. */
     readonly proof?: string;
@@ -176,11 +176,11 @@ export interface Requests {
     readonly kind: Kind;
     /** What happens to a subscriber that falls behind. */
     readonly delivery?: Delivery;
-    /** The token's, or the publisher's words about its stream. */
+    /** The token's, or the publisher's description of its stream. */
     readonly meta?: string;
-    /** How long a frame is kept for those behind, in milliseconds. */
+    /** How long a frame is kept for slow readers, in milliseconds. */
     readonly keep_ms?: number;
-    /** Late subscribers begin at the oldest kept frame. */
+    /** Late subscribers start at the oldest kept frame. */
     readonly history?: boolean;
   };
   /** `unpublish` */
@@ -190,32 +190,32 @@ export interface Requests {
   };
   /** `subscribe` */
   readonly subscribe: {
-    /** The same ones take a subscription back. */
+    /** The same ones end a subscription. */
     readonly streams: readonly string[];
-    /** Where reading goes on, by streams. */
+    /** Where reading continues, by stream. */
     readonly from?: readonly Place[];
   };
   /** `unsubscribe` */
   readonly unsubscribe: {
-    /** The same ones take a subscription back. */
+    /** The same ones end a subscription. */
     readonly streams: readonly string[];
   };
   /** `send` */
   readonly send: {
-    /** Everybody, those of a role, or one user. */
+    /** Everybody, everybody with a role, or one user. */
     readonly to: Receivers;
-    /** What it is about. */
+    /** The topic. */
     readonly topic?: string;
-    /** Passed on as it stands. */
+    /** Passed on unchanged. */
     readonly data: unknown;
   };
   /** `set` */
   readonly set: {
-    /** Of the room's state. */
+    /** A key of the room's state. */
     readonly key: string;
-    /** In `set` and `state` `null`: the key is removed. */
+    /** `null` in `set` and `state`: the key is removed. */
     readonly value: unknown;
-    /** Only if the key is at this version; 0: only if it is not there. */
+    /** Only if the key has this version; 0: only if it does not exist. */
     readonly if_version?: number;
   };
   /** `moderate` */
@@ -224,15 +224,15 @@ export interface Requests {
     readonly verb: Verb;
     /** A user id; in a `login`: must be the token's. */
     readonly user?: string;
-    /** User ids; in `moderate` of those to be admitted. */
+    /** User ids; in `moderate`, those to admit. */
     readonly users?: readonly string[];
     /** Everybody who waits and whom the member may admit. */
     readonly all?: boolean;
     /** A role's name. */
     readonly role?: string;
-    /** What is muted; absent: all. */
+    /** What to mute; absent: everything. */
     readonly kinds?: readonly Kind[];
-    /** How long the ban is, in seconds; absent: for good. */
+    /** The length of the ban, in seconds; absent: without an end. */
     readonly for_s?: number;
   };
   /** `ask` */
@@ -246,11 +246,11 @@ export interface Requests {
   readonly invite: {
     /** A role's name. */
     readonly role: string;
-    /** How long the guest's token is good, in seconds. */
+    /** The lifetime of the guest's token, in seconds. */
     readonly ttl_s: number;
     /** The token's `name`, shown to others. */
     readonly name?: string;
-    /** Whether the guest's token logs in once. */
+    /** Whether the guest's token logs in only once. */
     readonly once?: boolean;
   };
   /** `members` */
@@ -278,11 +278,11 @@ export interface Answers {
     readonly role: string;
     /** The token's `name`, shown to others. */
     readonly name?: string;
-    /** The token's, or the publisher's words about its stream. */
+    /** The token's, or the publisher's description of its stream. */
     readonly meta?: string;
     /** What the member may do now. */
     readonly grants: Grants;
-    /** When the token's life ends, Unix seconds. */
+    /** When the token expires, Unix seconds. */
     readonly exp: number;
     /** The relay's time, Unix seconds. */
     readonly now: number;
@@ -290,7 +290,7 @@ export interface Answers {
     readonly ping_interval_ms: number;
     /** See spec/wire.md, Staying alive. */
     readonly pong_timeout_ms: number;
-    /** Members in the room, hidden ones aside. */
+    /** Members in the room, without hidden ones. */
     readonly count: number;
     /** Those that the member sees, a page at a time. */
     readonly members: readonly Member[];
@@ -300,17 +300,17 @@ export interface Answers {
     readonly streams: readonly Stream[];
     /** The room's state. */
     readonly state: readonly Entry[];
-    /** Where the room's events go on. */
+    /** Where the room's events continue. */
     readonly events: Cursor;
-    /** Whether reading goes on exactly at the cursor; only where one was given. */
+    /** Whether reading continues exactly at the cursor; only if one was given. */
     readonly resumed?: boolean;
     /** Whether the member waits for admission. */
     readonly waiting?: boolean;
-    /** What others ask for and this member may decide. */
+    /** The requests of others that this member may decide. */
     readonly asks?: readonly Asking[];
     /** Whether more of `streams`, `state` and `asks` follows, and then `listed`. */
     readonly more?: boolean;
-    /** Logs in next time, in place of the token. */
+    /** For the next login, in place of the token. */
     readonly ticket?: string;
   };
   /** `renew` */
@@ -319,7 +319,7 @@ export interface Answers {
     readonly role: string;
     /** What the member may do now. */
     readonly grants: Grants;
-    /** When the token's life ends, Unix seconds. */
+    /** When the token expires, Unix seconds. */
     readonly exp: number;
     /** The relay's time, Unix seconds. */
     readonly now: number;
@@ -328,7 +328,7 @@ export interface Answers {
   readonly publish: {
     /** The stream's number, which data frames carry. */
     readonly stream: number;
-    /** Which log it is: a new stream or a new room has a new one. */
+    /** Identifies the log: a new stream or a new room has a new one. */
     readonly epoch: number;
   };
   /** `unpublish` */
@@ -349,7 +349,7 @@ export interface Answers {
   };
   /** `moderate` */
   readonly moderate: {
-    /** How many were let in. */
+    /** How many were admitted. */
     readonly admitted?: number;
     /** How many of those named, or of all whom the member may admit, still wait. */
     readonly waiting?: number;
@@ -366,12 +366,12 @@ export interface Answers {
     readonly user: string;
     /** The token's id. */
     readonly jti: string;
-    /** When the token's life ends, Unix seconds. */
+    /** When the token expires, Unix seconds. */
     readonly exp: number;
   };
   /** `members` */
   readonly members: {
-    /** Members in the room, hidden ones aside. */
+    /** Members in the room, without hidden ones. */
     readonly count: number;
     /** Those that the member sees, a page at a time. */
     readonly members: readonly Member[];
@@ -391,25 +391,25 @@ export interface Answers {
 export interface Events {
   /** `joined` */
   readonly joined: {
-    /** The number in the room's log as this member sees it; absent where the event completes the answer to `login`. */
+    /** The number in the room's log as this member sees it; absent if the event completes the answer to `login`. */
     readonly n: number;
     /** Those that the member sees, a page at a time. */
     readonly members: readonly Member[];
-    /** Members in the room, hidden ones aside. */
+    /** Members in the room, without hidden ones. */
     readonly count: number;
   };
   /** `left` */
   readonly left: {
-    /** The number in the room's log as this member sees it; absent where the event completes the answer to `login`. */
+    /** The number in the room's log as this member sees it; absent if the event completes the answer to `login`. */
     readonly n: number;
-    /** User ids; in `moderate` of those to be admitted. */
+    /** User ids; in `moderate`, those to admit. */
     readonly users: readonly string[];
-    /** Members in the room, hidden ones aside. */
+    /** Members in the room, without hidden ones. */
     readonly count: number;
   };
   /** `published` */
   readonly published: {
-    /** The number in the room's log as this member sees it; absent where the event completes the answer to `login`. */
+    /** The number in the room's log as this member sees it; absent if the event completes the answer to `login`. */
     readonly n?: number;
     /** The stream's number, which data frames carry. */
     readonly stream: number;
@@ -423,12 +423,12 @@ export interface Events {
     readonly kind: Kind;
     /** What happens to a subscriber that falls behind. */
     readonly delivery: Delivery;
-    /** The token's, or the publisher's words about its stream. */
+    /** The token's, or the publisher's description of its stream. */
     readonly meta?: string;
   };
   /** `unpublished` */
   readonly unpublished: {
-    /** The number in the room's log as this member sees it; absent where the event completes the answer to `login`. */
+    /** The number in the room's log as this member sees it; absent if the event completes the answer to `login`. */
     readonly n: number;
     /** The stream's number, which data frames carry. */
     readonly stream: number;
@@ -439,30 +439,30 @@ export interface Events {
   };
   /** `message` */
   readonly message: {
-    /** The number in the room's log as this member sees it; absent where the event completes the answer to `login`. */
+    /** The number in the room's log as this member sees it; absent if the event completes the answer to `login`. */
     readonly n?: number;
     /** The sender; absent: the app's backend. */
     readonly from?: Member;
-    /** Everybody, those of a role, or one user. */
+    /** Everybody, everybody with a role, or one user. */
     readonly to: Receivers;
-    /** What it is about. */
+    /** The topic. */
     readonly topic?: string;
-    /** Passed on as it stands. */
+    /** Passed on unchanged. */
     readonly data: unknown;
     /** When the relay took it, Unix milliseconds. */
     readonly at_ms: number;
   };
   /** `state` */
   readonly state: {
-    /** The number in the room's log as this member sees it; absent where the event completes the answer to `login`. */
+    /** The number in the room's log as this member sees it; absent if the event completes the answer to `login`. */
     readonly n?: number;
-    /** Of the room's state. */
+    /** A key of the room's state. */
     readonly key: string;
-    /** In `set` and `state` `null`: the key is removed. */
+    /** `null` in `set` and `state`: the key is removed. */
     readonly value: unknown;
     /** The number of the change, over all keys of the room. */
     readonly version: number;
-    /** The user that did it; absent when nobody did, or when that member is hidden from this one. */
+    /** The user who did it; absent if nobody did, or if that member is hidden from this one. */
     readonly by?: string;
   };
   /** `listed` */
@@ -478,7 +478,7 @@ export interface Events {
     readonly stream: number;
     /** The stream's name. */
     readonly name: string;
-    /** The number of the next frame or event; in `ended` how many frames there were. */
+    /** The number of the next frame or event; in `ended`, how many frames there were. */
     readonly seq: number;
     /** Why the stream ended. */
     readonly reason: Ending;
@@ -489,19 +489,19 @@ export interface Events {
     readonly stream: number;
     /** How many frames were lost just now. */
     readonly lost: number;
-    /** The number of the next frame or event; in `ended` how many frames there were. */
+    /** The number of the next frame or event; in `ended`, how many frames there were. */
     readonly seq: number;
   };
   /** `throttled` */
   readonly throttled: {
-    /** Which request. */
+    /** The request. */
     readonly op: string;
     /** When to try again, in milliseconds from now. */
     readonly retry_ms: number;
   };
   /** `role_changed` */
   readonly role_changed: {
-    /** The number in the room's log as this member sees it; absent where the event completes the answer to `login`. */
+    /** The number in the room's log as this member sees it; absent if the event completes the answer to `login`. */
     readonly n: number;
     /** A user id; in a `login`: must be the token's. */
     readonly user: string;
@@ -516,7 +516,7 @@ export interface Events {
     readonly grants: Grants;
     /** Why the grants changed. */
     readonly why: Why;
-    /** The user that did it; absent when nobody did, or when that member is hidden from this one. */
+    /** The user who did it; absent if nobody did, or if that member is hidden from this one. */
     readonly by?: string;
   };
   /** `asked` */
@@ -527,7 +527,7 @@ export interface Events {
     readonly role: string;
     /** The token's `name`, shown to others. */
     readonly name?: string;
-    /** The token's, or the publisher's words about its stream. */
+    /** The token's, or the publisher's description of its stream. */
     readonly meta?: string;
     /** The role; absent: admission. */
     readonly wants?: string;
@@ -541,32 +541,32 @@ export interface Events {
   };
   /** `token_expiring` */
   readonly token_expiring: {
-    /** When the token's life ends, Unix seconds. */
+    /** When the token expires, Unix seconds. */
     readonly exp: number;
     /** The relay's time, Unix seconds. */
     readonly now: number;
   };
   /** `token_expired` */
   readonly token_expired: {
-    /** When the seat ends if no new token comes, Unix seconds. */
+    /** When the seat ends unless a new token is presented, Unix seconds. */
     readonly until: number;
     /** The relay's time, Unix seconds. */
     readonly now: number;
   };
   /** `token_revoked` */
   readonly token_revoked: {
-    /** When the seat ends if no new token comes, Unix seconds. */
+    /** When the seat ends unless a new token is presented, Unix seconds. */
     readonly until: number;
     /** The relay's time, Unix seconds. */
     readonly now: number;
   };
   /** `closing` */
   readonly closing: {
-    /** The close code that will come. */
+    /** The close code that will follow. */
     readonly code: number;
-    /** The reason of the close that will come. */
+    /** The reason of the close that will follow. */
     readonly reason: string;
-    /** What to do then: "Close codes". */
+    /** What to do next: "Close codes". */
     readonly next: Next;
     /** How long it may take, in milliseconds. */
     readonly in_ms: number;
@@ -753,15 +753,15 @@ export interface Close {
 
 /** The close codes of this version; the range decides for those of later ones. */
 export const CLOSES: Readonly<Record<number, Close>> = {
-  /** The relay goes away. */
+  /** The relay is shutting down. */
   4000: { reason: "closing", next: "now" },
   /** Fell behind on a `reliable` stream, the room's events or the answers. */
   4001: { reason: "slow", next: "now" },
-  /** Nothing was heard. */
+  /** Nothing was received. */
   4002: { reason: "dead", next: "now" },
-  /** Nothing was taken. */
+  /** The peer accepted nothing. */
   4003: { reason: "write_timeout", next: "now" },
-  /** No connection left for the relay, the app or the address. */
+  /** No connection is left for the relay, the app or the address. */
   4100: { reason: "connections_exceeded", next: "later" },
   /** No login in time. */
   4101: { reason: "login_timeout", next: "later" },
@@ -773,47 +773,47 @@ export const CLOSES: Readonly<Record<number, Close>> = {
   4104: { reason: "role_full", next: "later" },
   /** The user has as many seats in the room as `second_login` allows. */
   4105: { reason: "seat_held", next: "later" },
-  /** The use of a token of `once` cannot be stored now; the token is not used up. */
+  /** The use of a `once` token cannot be stored now; the token was not used. */
   4106: { reason: "store_unavailable", next: "later" },
   /** `memory_bytes_max`. */
   4107: { reason: "memory_exceeded", next: "later" },
-  /** Not a token of this deployment; strangers learn no more. */
+  /** Not a token of this deployment; strangers see no more. */
   4200: { reason: "token_invalid", next: "token" },
   /** At login, or in the seat. */
   4201: { reason: "token_expired", next: "token" },
   4202: { reason: "token_not_yet_valid", next: "token" },
-  /** Signed, but not acceptable: the answer to `login` has the code. */
+  /** Signed but not acceptable: the answer to `login` has the code. */
   4203: { reason: "token_refused", next: "token" },
   /** The login names another room, or another user, than the token. */
   4204: { reason: "room_mismatch", next: "token" },
   /** At login, or in the seat. */
   4205: { reason: "token_revoked", next: "token" },
-  /** As asked. */
+  /** As requested. */
   4300: { reason: "left", next: "stop" },
   /** Removed by a moderator or the API. */
   4301: { reason: "kicked", next: "stop" },
   4302: { reason: "room_closed", next: "stop" },
   /** The user logged in to the room again. */
   4303: { reason: "replaced", next: "stop" },
-  /** What RFC 6455 forbids, or a data frame that is none. */
+  /** Forbidden by RFC 6455, or a malformed data frame. */
   4304: { reason: "protocol_error", next: "stop" },
-  /** A data frame on a number that is not the sender's. */
+  /** A data frame with a number that is not the sender's. */
   4305: { reason: "stream_not_yours", next: "stop" },
   /** `stagedoor.v1` was not offered. */
   4306: { reason: "subprotocol_unsupported", next: "stop" },
-  /** Over `control_bytes_max` or `frame_bytes_max`. */
+  /** More than `control_bytes_max` or `frame_bytes_max`. */
   4307: { reason: "too_large", next: "stop" },
   /** At login, or in the seat. */
   4308: { reason: "banned", next: "stop" },
-  /** `max_stay` of the token is over. */
+  /** The token's `max_stay` has passed. */
   4309: { reason: "stay_over", next: "stop" },
-  /** Waited for admission and was refused. */
+  /** Waited for admission and was not admitted. */
   4310: { reason: "declined", next: "stop" },
 };
 
 /** The wire's limits by default. */
 export const LIMITS = {
-  /** Bounds how long a new connection may take to bring its request head, and then its login. */
+  /** Bounds how long a new connection may take to send its request head, and then its login. */
   login_timeout_ms: 10000,
   /** Bounds the request head of an upgrade. */
   handshake_bytes_max: 8192,
@@ -821,7 +821,7 @@ export const LIMITS = {
   connections_max: 100000,
   /** Bounds seats of one app. */
   connections_per_app_max: 50000,
-  /** Bounds connections from one address, or from one network of 64 bits of IPv6. */
+  /** Bounds connections from one address, or from one 64-bit network of IPv6. */
   connections_per_address_max: 1000,
   /** Bounds connections above `connections_max` that are still told why they are refused. */
   connections_told_max: 1024,
@@ -829,33 +829,33 @@ export const LIMITS = {
   room_members_max: 20000,
   /** Bounds one control message. */
   control_bytes_max: 65536,
-  /** Bounds lists and objects within each other in one control message. */
+  /** Bounds nesting depth of lists and objects in one control message. */
   json_depth_max: 64,
-  /** Bounds one data frame, its header included. */
+  /** Bounds one data frame, including its header. */
   frame_bytes_max: 1048576,
   /** Bounds `data` of one message. */
   message_bytes_max: 16384,
-  /** Bounds requests a second of one connection, `send` included. */
+  /** Bounds requests per second of one connection, including `send`. */
   requests_per_s: 50,
   /** Bounds requests above the rate that one connection may make at once. */
   requests_burst: 200,
-  /** Bounds bytes of control messages a second of one connection, those of refused requests included. */
+  /** Bounds bytes of control messages per second of one connection, including refused requests. */
   control_bytes_per_s: 524288,
   /** Bounds bytes above the rate that one connection may send at once. */
   control_bytes_burst: 4194304,
-  /** Bounds messages a second of one connection. */
+  /** Bounds messages per second of one connection. */
   sends_per_s: 10,
   /** Bounds messages above the rate that one connection may send at once. */
   sends_burst: 20,
-  /** Bounds requests refused for their rate, beyond those carried out, before the connection is closed. */
+  /** Bounds requests refused for their rate, beyond the executed ones, before the connection is closed. */
   rate_refusals_max: 500,
-  /** Bounds logins a second with one token. */
+  /** Bounds logins per second with one token. */
   logins_per_s: 5,
-  /** Bounds logins above the rate that may be made at once with one token. */
+  /** Bounds logins with one token that may be made at once above the rate. */
   logins_burst: 50,
-  /** Bounds logins a second from one address; refused ones are counted apart, by the same rate. */
+  /** Bounds logins per second from one address; refused ones are counted separately, at the same rate. */
   address_logins_per_s: 100,
-  /** Bounds logins above the rate that may be made at once from one address. */
+  /** Bounds logins from one address that may be made at once above the rate. */
   address_logins_burst: 2000,
   /** Bounds live streams of one room. */
   streams_per_room_max: 1000,
@@ -867,45 +867,45 @@ export const LIMITS = {
   state_keys_max: 256,
   /** Bounds one value of a room's state. */
   state_value_bytes_max: 16384,
-  /** Bounds frames that one stream keeps for those behind, in bytes. */
+  /** Bounds frames that one stream keeps for slow readers, in bytes. */
   stream_log_bytes_max: 4194304,
-  /** Bounds frames that one stream keeps for those behind, by age. */
+  /** Bounds frames that one stream keeps for slow readers, by age. */
   stream_log_age_ms_max: 5000,
-  /** Bounds frames that all streams of a room keep, in bytes; each stream has an equal share of it. */
+  /** Bounds frames that all streams of a room keep, in bytes; each stream has an equal share. */
   room_log_bytes_max: 67108864,
   /** Bounds events that a room keeps for each view of it, in bytes. */
   events_log_bytes_max: 262144,
   /** Bounds events that a room keeps for each view of it, by age. */
   events_log_age_ms_max: 60000,
-  /** Bounds memory of the process, above which new rooms, seats and streams are refused with `memory_exceeded`; 0: three quarters of what the machine, or its container, has. */
+  /** Bounds memory of the process above which new rooms, seats and streams are refused with `memory_exceeded`; 0: three quarters of the memory of the machine or its container. */
   memory_bytes_max: 0,
-  /** Bounds answers and messages to one member that wait to be written. */
+  /** Bounds answers and messages to one member waiting to be written. */
   outbox_bytes_max: 262144,
-  /** Bounds what one connection takes from the logs at a time. */
+  /** Bounds what one connection reads from the logs at a time. */
   gather_bytes_max: 262144,
-  /** Bounds joins and leaves are told at most this often. */
+  /** Bounds joins and leaves are announced at most this often. */
   presence_batch_interval_ms: 250,
-  /** Bounds joins and leaves told at a time. */
+  /** Bounds joins and leaves announced at a time. */
   presence_batch_members_max: 100,
   /** Bounds members in the answer to `login` and in one page of `members`. */
   members_page_max: 100,
-  /** Bounds members, streams, keys of the state or asks told at a time, in bytes; one of them always fits. */
+  /** Bounds members, streams, keys of the state or requests sent at a time, in bytes; one of them always fits. */
   page_bytes_max: 32768,
-  /** Bounds a connection that said nothing for so long is asked. */
+  /** Bounds a connection silent for this long is pinged. */
   ping_interval_ms: 15000,
-  /** Bounds how long the peer may take to say anything after that. */
+  /** Bounds how long the peer may then take to send anything. */
   pong_timeout_ms: 10000,
-  /** Bounds how long the peer may take not one byte while some wait. */
+  /** Bounds closes when the peer accepts nothing for this long while bytes wait. */
   write_timeout_ms: 10000,
-  /** Bounds how long a closing connection may take to say goodbye. */
+  /** Bounds how long a closing connection may take to send its close. */
   close_timeout_ms: 2000,
-  /** Bounds how long before its token's end a member is told. */
+  /** Bounds how long before its token expires a member is notified. */
   token_expiring_notice_s: 30,
-  /** Bounds over how long the closes are spread when the relay goes away. */
+  /** Bounds over how long the closes are spread when the relay shuts down. */
   drain_grace_ms: 10000,
-  /** Bounds how long what moderators gave users is kept after the room's last member left. */
+  /** Bounds how long overrides by moderators and the API are kept after the room's last member left. */
   standing_keep_ms: 300000,
-  /** Bounds members of a room that ask for a role at once; those who wait for admission are not among them. */
+  /** Bounds members of a room that ask for a role at once; those who wait for admission do not count. */
   asks_max: 1000,
   /** Bounds members that one request admits. */
   admits_at_once_max: 1000,
@@ -931,7 +931,7 @@ export const META_BYTES_MAX = 1024;
 /** The default of `jti_bytes_max`: bounds `jti`. */
 export const JTI_BYTES_MAX = 64;
 
-/** The default of `leeway_s`: bounds how far `iat` and `nbf` may lie in the future. */
+/** The default of `leeway_s`: bounds how far `iat` and `nbf` may be in the future. */
 export const LEEWAY_S = 10;
 
 /** The default of `ttl_s_max`: bounds `exp` minus `iat`. */
