@@ -1,16 +1,17 @@
-//! The project's tasks: `cargo xtask dev|check|order|test|release|bench|soak|budget`.
+//! The project's tasks: `cargo xtask dev|check|order|test|web|release|bench|soak|budget`.
 //!
 //! In reading order; a file uses only files further down:
 //!
 //! 1. [`tasks`]: what each does.
 //! 2. [`budget`]: instructions of the hot paths.
-//! 3. [`install`]: installs what tests need that is not Rust.
-//! 4. [`links`]: links between documents.
-//! 5. [`sizes`]: how long files are.
-//! 6. [`order`]: checks that a file uses only files further down its crate's list.
-//! 7. [`uses`]: the paths that a file names.
-//! 8. [`source`]: Rust source as tokens.
-//! 9. [`step`]: one child process, and the table of results.
+//! 3. [`web`]: checks, tests and builds the web parts.
+//! 4. [`install`]: installs what tests need that is not Rust.
+//! 5. [`links`]: links between documents.
+//! 6. [`sizes`]: how long files are.
+//! 7. [`order`]: checks that a file uses only files further down its crate's list.
+//! 8. [`uses`]: the paths that a file names.
+//! 9. [`source`]: Rust source as tokens.
+//! 10. [`step`]: one child process, and the table of results.
 
 mod budget;
 mod install;
@@ -21,6 +22,7 @@ mod source;
 mod step;
 mod tasks;
 mod uses;
+mod web;
 
 use std::process::ExitCode;
 
@@ -42,6 +44,12 @@ enum Task {
     Order,
     /// Run `check`, then every test in every language, installing what it needs.
     Test,
+    /// Check, test and build the web parts, installing what they need; a part of `test`.
+    Web {
+        /// Also write the documentation of the TypeScript SDK, into sdk/typescript/docs.
+        #[arg(long)]
+        docs: bool,
+    },
     /// Build the release binary without symbols, and its symbols beside it, in target/dist.
     Release,
     /// Compare Stagedoor with a floor and other engines; writes benches/RESULTS.md.
@@ -66,6 +74,7 @@ fn main() -> ExitCode {
         Task::Check => tasks::check(),
         Task::Order => tasks::order(),
         Task::Test => tasks::test(),
+        Task::Web { docs } => web::task(docs),
         Task::Release => tasks::release(),
         Task::Bench(asked) => tasks::bench(&asked),
         Task::Soak { arguments } => tasks::soak(&arguments),

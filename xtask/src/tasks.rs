@@ -7,6 +7,7 @@ use clap::Args;
 use crate::{
     budget, install, links, order, sizes,
     step::{Steps, command, root, say},
+    web,
 };
 
 /// Builds and starts Stagedoor for development.
@@ -19,7 +20,7 @@ pub(crate) fn dev(arguments: &[String]) -> bool {
 
 /// The number of steps of `checks`, and of those that `test` adds.
 const CHECKS: usize = 10;
-const TESTS: usize = 9;
+const TESTS: usize = 11 + web::STEPS;
 
 fn checks(steps: &mut Steps) {
     steps.run("formatting", command("cargo", &["fmt", "--all", "--check"]));
@@ -104,8 +105,13 @@ pub(crate) fn test() -> bool {
         "vectors match their script",
         command("python3", &["spec/vectors/make.py", "--check"]),
     );
+    let web = web::steps_of(&mut steps);
     steps.run("the binary", command("cargo", &["build", "--package", "stagedoor", "--quiet"]));
     fuzz_targets(&mut steps);
+    if let Some(web) = web {
+        steps.run("tokens between TypeScript and others", web.facts("test/token"));
+        steps.run("the TypeScript client in Node and Chromium", web.client_facts());
+    }
     tests(&mut steps);
     budget::step(&mut steps);
     steps.finish()

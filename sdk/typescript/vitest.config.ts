@@ -1,0 +1,6 @@
+// Units: pure functions with a given clock. Nothing here opens a socket.
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: { include: ["test/**/*.test.ts"], testTimeout: 60_000 },
+});

@@ -1,0 +1,157 @@
+//! The web parts: installs what they need, and checks types, lints, tests and builds them. Brings a Node of its own
+//! where the machine's is too old; never changes the machine's.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use crate::step::{Steps, command, root};
+
+/// The first Node with all that the tools need: it runs TypeScript as it stands.
+const NODE_MIN: (u32, u32) = (22, 18);
+/// The Node that the npm package of that name brings where the machine's is older.
+const NODE: &str = "node@22.23.3";
+/// How many [`steps_of`] has.
+pub(crate) const STEPS: usize = 10;
+
+/// `cargo xtask web`.
+pub(crate) fn task(docs: bool) -> bool {
+    let mut steps = Steps::of(STEPS + usize::from(docs));
+    if let Some(web) = steps_of(&mut steps)
+        && docs
+    {
+        steps.run("web: documentation", web.npm(&["run", "docs", "-w", "sdk/typescript"]));
+    }
+    steps.finish()
+}
+
+/// Everything of the web parts that needs no binary; with what further steps run there.
+pub(crate) fn steps_of(steps: &mut Steps) -> Option<Web> {
+    let web = Web::installed(steps)?;
+    let of_sdk = |script: &str| web.npm(&["run", "--silent", script, "-w", "sdk/typescript"]);
+    steps.run(
+        "web: lints and format",
+        web.program("node_modules/.bin/biome", &["check", "--error-on-warnings"]),
+    );
+    steps.run("web: types are those of spec/", of_sdk("spec:check"));
+    steps.run("web: types", of_sdk("types"));
+    steps.run("web: units", of_sdk("test"));
+    steps.run("web: build", of_sdk("build"));
+    steps.run("web: sizes", of_sdk("sizes"));
+    steps.run("web: publint", of_sdk("publint"));
+    steps.run("web: arethetypeswrong", of_sdk("attw"));
+    steps.run("web: packages", web.facts("test/package"));
+    steps.run(
+        "web: examples",
+        web.npm(&["run", "--silent", "check", "-w", "examples/token-endpoint"]),
+    );
+    Some(web)
+}
+
+/// The folder of Node's programs, with everything installed.
+pub(crate) struct Web {
+    /// Empty: those on the path.
+    bin: PathBuf,
+}
+
+impl Web {
+    /// Node, and the packages of the lock. None, and said, where they cannot be had.
+    fn installed(steps: &mut Steps) -> Option<Self> {
+        let web = Self { bin: node(steps)? };
+        let (lock, done) =
+            (root().join("package-lock.json"), root().join("node_modules/.installed"));
+        if fs::read(&lock).ok().is_some_and(|lock| fs::read(&done).is_ok_and(|done| done == lock)) {
+            return Some(web);
+        }
+        let installs =
+            steps.prepare("web: install the packages of the lock", web.npm(&["ci", "--silent"]));
+        if installs {
+            // Where this fails they are installed again next time.
+            let _ = fs::copy(lock, done);
+        }
+        installs.then_some(web)
+    }
+
+    /// A program with this Node on its path.
+    pub(crate) fn program(&self, program: &str, arguments: &[&str]) -> Command {
+        let mut command = command(program, arguments);
+        let path = env::var_os("PATH").unwrap_or_default();
+        let places = [self.bin.clone()].into_iter().chain(env::split_paths(&path));
+        let places = places.filter(|place| !place.as_os_str().is_empty());
+        if let Ok(path) = env::join_paths(places) {
+            command.env("PATH", path);
+        }
+        command
+    }
+
+    /// npm, with this Node.
+    pub(crate) fn npm(&self, arguments: &[&str]) -> Command {
+        self.program("npm", arguments)
+    }
+
+    /// Facts of the SDK that need more than the SDK.
+    pub(crate) fn facts(&self, path: &str) -> Command {
+        self.npm(&["run", "--silent", "facts", "-w", "sdk/typescript", "--", path])
+    }
+
+    /// Facts of the client against a real relay.
+    pub(crate) fn client_facts(&self) -> Command {
+        self.npm(&["run", "--silent", "facts:client", "-w", "sdk/typescript"])
+    }
+}
+
+/// The folder of a Node that is new enough: empty for the machine's, else of one in `target/web`.
+fn node(steps: &mut Steps) -> Option<PathBuf> {
+    if is_new_enough(Path::new("node")) {
+        return Some(PathBuf::new());
+    }
+    let place = root().join("target/web");
+    let bin = place.join("node_modules/.bin");
+    if !is_new_enough(&bin.join("node")) {
+        if let Err(error) = fs::create_dir_all(&place) {
+            steps.not_here("web", &error.to_string());
+            return None;
+        }
+        let into = place.display().to_string();
+        let install = [
+            "install",
+            "--no-save",
+            "--no-audit",
+            "--no-fund",
+            "--silent",
+            "--prefix",
+            &into,
+            NODE,
+        ];
+        steps.prepare("web: install Node", command("npm", &install));
+    }
+    is_new_enough(&bin.join("node")).then_some(bin)
+}
+
+fn is_new_enough(node: &Path) -> bool {
+    let output = Command::new(node).arg("--version").output().ok();
+    let text = output.and_then(|output| String::from_utf8(output.stdout).ok());
+    text.as_deref().and_then(version).is_some_and(|version| version >= NODE_MIN)
+}
+
+/// The first two numbers of `v22.18.0`.
+fn version(text: &str) -> Option<(u32, u32)> {
+    let mut numbers = text.trim().strip_prefix('v')?.split('.').map(str::parse);
+    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_read_from_what_node_says() {
+        assert_eq!(version("v22.18.0\n"), Some((22, 18)));
+        assert!(version("v20.20.2").is_some_and(|version| version < NODE_MIN));
+        assert!(version("v24.1.0").is_some_and(|version| version >= NODE_MIN));
+        assert_eq!(version("22.18.0"), None);
+        assert_eq!(version(""), None);
+    }
+}
