@@ -96,13 +96,11 @@ impl Log {
     }
 
     /// The number of the next frame.
-    #[inline]
     pub(crate) fn next(&self) -> u64 {
         self.next
     }
 
     /// The number of the oldest kept frame; [`Log::next`] when none is kept.
-    #[inline]
     pub(crate) fn first(&self) -> u64 {
         self.segments.front().map_or_else(|| self.open_first(), |segment| segment.first)
     }
@@ -268,7 +266,6 @@ impl Log {
 
     /// Returns whole frames from `seq` on, until about `bytes_max` (at least one frame), and the number of the next
     /// frame to read. `seq` must be kept or be the next.
-    #[inline]
     pub(crate) fn read(&mut self, seq: u64, bytes_max: usize, mut out: impl FnMut(Bytes)) -> u64 {
         self.seal();
         let mut seq = seq;

@@ -39,7 +39,6 @@ pub(crate) struct Outbox {
 
 impl Outbox {
     /// Adds whole frames.
-    #[inline]
     pub(crate) fn push(&mut self, piece: Bytes) {
         if !piece.is_empty() {
             self.bytes += piece.len();
@@ -53,7 +52,6 @@ impl Outbox {
     }
 
     /// Bytes that wait.
-    #[inline]
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }

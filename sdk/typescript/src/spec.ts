@@ -182,6 +182,8 @@ export interface Requests {
     readonly keep_ms?: number;
     /** Late subscribers start at the oldest kept frame. */
     readonly history?: boolean;
+    /** How far behind a subscriber of a `media` stream may be, in milliseconds. */
+    readonly behind_ms?: number;
   };
   /** `unpublish` */
   readonly unpublish: {
@@ -260,6 +262,11 @@ export interface Requests {
   };
   /** `ping` */
   readonly ping: Empty;
+  /** `keyframe` */
+  readonly keyframe: {
+    /** The stream's number, which data frames carry. */
+    readonly stream: number;
+  };
   /** `leave` */
   readonly leave: Empty;
 }
@@ -383,6 +390,8 @@ export interface Answers {
     /** The relay's time, Unix milliseconds. */
     readonly now_ms: number;
   };
+  /** `keyframe` */
+  readonly keyframe: Empty;
   /** `leave` */
   readonly leave: Empty;
 }
@@ -491,6 +500,22 @@ export interface Events {
     readonly lost: number;
     /** The number of the next frame or event; in `ended`, how many frames there were. */
     readonly seq: number;
+  };
+  /** `keyframe_wanted` */
+  readonly keyframe_wanted: {
+    /** The stream's number, which data frames carry. */
+    readonly stream: number;
+    /** The stream's name. */
+    readonly name: string;
+  };
+  /** `watched` */
+  readonly watched: {
+    /** The stream's number, which data frames carry. */
+    readonly stream: number;
+    /** The stream's name. */
+    readonly name: string;
+    /** Whether somebody reads the stream. */
+    readonly watched: boolean;
   };
   /** `throttled` */
   readonly throttled: {
@@ -911,6 +936,16 @@ export const LIMITS = {
   admits_at_once_max: 1000,
   /** Bounds the kernel's send buffer of a connection; 0 leaves it to the kernel. */
   socket_send_buffer_bytes: 262144,
+  /** Bounds the publisher of a stream gets at most one `keyframe_wanted` in this time. */
+  keyframe_interval_ms: 500,
+  /** Bounds how old the newest keyframe may be for a reader that begins. */
+  keyframe_fresh_ms: 1000,
+  /** Bounds how long a stream counts as watched after its last reader left. */
+  watched_linger_ms: 2000,
+  /** Bounds how far behind a subscriber of a `media` stream may be. */
+  media_behind_ms_max: 1500,
+  /** Bounds what the kernel holds unsent for a connection that reads `media`, beyond what it sends in one piece; 0 leaves it to the kernel. */
+  socket_unsent_bytes: 16384,
 } as const;
 
 /** The default of `token_bytes_max`: bounds the whole token. */
