@@ -80,7 +80,11 @@ impl Once {
         let Some(key) = headers.get("idempotency-key") else {
             return Ok(Self { keyed: None, since_ms });
         };
-        let key = key.to_str().ok().filter(|key| (1..=KEY_BYTES_MAX).contains(&key.len()));
+        // `to_str` allows spaces and tabs too.
+        let is_key = |key: &&str| {
+            (1..=KEY_BYTES_MAX).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic())
+        };
+        let key = key.to_str().ok().filter(is_key);
         let key = key.ok_or(ApiError::Malformed {
             code: "idempotency_key_invalid",
             detail: "`Idempotency-Key` must be 1 to 128 visible ASCII characters".into(),

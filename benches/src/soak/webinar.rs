@@ -64,7 +64,7 @@ impl Noticed {
     }
 }
 
-/// A webinar that runs until it is told to stop.
+/// A webinar that runs until it is stopped.
 pub struct Webinar {
     /// What the audience noticed so far.
     pub noticed: Arc<Noticed>,

@@ -170,7 +170,7 @@ impl Mailbox {
         let inner = &mut *inner;
         if !inner.waker.as_ref().is_some_and(|old| old.will_wake(waker)) {
             inner.waker = Some(waker.clone());
-            // Whoever set the flag before this woke nobody, or another task.
+            // If the flag was set before this, no task was woken, or another one.
             if self.io_ready.load(Ordering::Acquire) {
                 waker.wake_by_ref();
             }

@@ -152,7 +152,7 @@ fn poll_send(
 }
 
 /// Receives with the bare system call, for the same reason. A read that did not fill the buffer has emptied the socket;
-/// the runtime is told so, as if another read had returned pending.
+/// the runtime learns this as if another read had returned pending.
 fn poll_recv(tcp: &TcpStream, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
     loop {
         ready!(tcp.poll_read_ready(cx))?;

@@ -143,7 +143,7 @@ impl Use {
     ) -> Result<(Self, Storing), Denied> {
         let _one_at_a_time = shared.once.lock().unwrap_or_else(PoisonError::into_inner);
         let now_s = shared.clock.unix_s();
-        // In this order, because whoever revokes it updates the doors first.
+        // In this order, because a revocation updates the doors first.
         let number = shared.tickets.begin_use(claims.app, &claims.jti);
         let begun = Self { shared: shared.clone(), number };
         is_alive(&shared.bus.revocations(), &Bearer::of(claims, kid), now_s)?;

@@ -171,7 +171,9 @@ async fn a_repeated_creation_happens_once_and_shows_no_secret() -> Result<()> {
     assert_eq!(second.field("idempotency-replayed"), Some("true"));
     assert_eq!(create("one", "other").await?.problem(), (422, "idempotency_mismatch"));
     assert_ne!(create("two", "shop").await?.body["app"], first.body["app"]);
-    assert_eq!(create(&"k".repeat(129), "shop").await?.problem(), (400, "idempotency_key_invalid"));
+    for key in [&*"k".repeat(129), "a key", "a\tkey"] {
+        assert_eq!(create(key, "shop").await?.problem(), (400, "idempotency_key_invalid"));
+    }
     Ok(())
 }
 
