@@ -34,7 +34,8 @@ export function usefulLayers(layers: readonly Layer[], source: Size | undefined)
 
 /** The size of a layer: the source's shape, no larger than the source, and even, as codecs want it. */
 export function layerSize({ width, height }: Size, { lines }: Pick<Layer, "lines">): Size {
-  const scale = Math.min(1, lines / Math.min(width, height));
-  const even = (pixels: number) => Math.max(2, Math.round((pixels * scale) / 2) * 2);
+  const scale = lines / Math.min(width, height);
+  const even = (pixels: number) =>
+    Math.max(2, Math.min(Math.round((pixels * scale) / 2), Math.floor(pixels / 2)) * 2);
   return { width: even(width), height: even(height) };
 }
