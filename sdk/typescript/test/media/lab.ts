@@ -75,18 +75,23 @@ export class Viewer {
   /** How far behind its capture each frame came: when, and how much, in milliseconds. */
   readonly behind: [atMs: number, behindMs: number][] = [];
   stream: client.FoundStream | undefined;
+  readonly name: string;
+  readonly subscription: client.Subscription;
   #decoder: VideoDecoder | undefined;
   readonly #isKeyframe = new Map<number, boolean>();
   readonly #canvas = new OffscreenCanvas(1, 1);
   #changed: () => void = () => {};
 
+  private constructor(name: string, subscription: client.Subscription) {
+    this.name = name;
+    this.subscription = subscription;
+    subscription.on("frame", frame => this.#frame(frame));
+    subscription.on("ended", ({ reason }) => this.errors.push(`ended: ${reason}`));
+    subscription.on("lagged", () => this.#decoder?.close());
+  }
+
   static async of(room: client.Room, name: string): Promise<Viewer> {
-    const viewer = new Viewer();
-    const subscription = await room.subscribe(name);
-    subscription.on("frame", frame => viewer.#frame(frame));
-    subscription.on("ended", ({ reason }) => viewer.errors.push(`ended: ${reason}`));
-    subscription.on("lagged", () => viewer.#decoder?.close());
-    return viewer;
+    return new Viewer(name, await room.subscribe(name));
   }
 
   #frame({ stream, keyframe, payload }: client.Frame): void {
@@ -133,7 +138,7 @@ export class Viewer {
       if ((at((bit + 0.5) / BITS, 0.125)[0] ?? 0) > 127) number |= 1 << bit;
     }
     const colours = [1, 3, 5].map(sixth => at(sixth / 6, 0.5));
-    const isKeyframe = this.#isKeyframe.get(timestamp) ?? false;
+    const isKeyframe = this.#isKeyframe.get(timestamp) === true;
     this.seen.push({
       number,
       width,
