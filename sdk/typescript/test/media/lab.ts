@@ -17,6 +17,14 @@ export interface Seen {
   readonly isKeyframe: boolean;
 }
 
+/** A sound that came. */
+export interface Heard {
+  readonly timestampUs: number;
+  readonly heardMs: number;
+  readonly keyframe: boolean;
+  readonly data: Uint8Array;
+}
+
 const BITS = 16;
 const COLOURS = ["rgb(200,30,30)", "rgb(30,160,30)", "rgb(30,30,200)"];
 
@@ -68,6 +76,7 @@ export class Drawing {
 /** Decodes a stream and reads what it shows. */
 export class Viewer {
   readonly seen: Seen[] = [];
+  readonly sounds: Heard[] = [];
   readonly errors: string[] = [];
   /** Keyframes among what came, and all that came. */
   keyframes = 0;
@@ -105,6 +114,7 @@ export class Viewer {
     this.behind.push([nowMs(), nowMs() - read.timestampUs / 1000]);
     this.stream = stream;
     if (stream.kind === "audio") {
+      this.sounds.push({ timestampUs: read.timestampUs, heardMs: nowMs(), keyframe, data: read.data });
       this.#changed();
       return;
     }
@@ -149,6 +159,27 @@ export class Viewer {
       isKeyframe,
     });
     this.#changed();
+  }
+
+  /** The loudest sample of all sounds that came, from 0 to 1. */
+  async loudest(): Promise<number> {
+    let loudest = 0;
+    const decoder = new AudioDecoder({
+      output: sound => {
+        const samples = new Float32Array(sound.numberOfFrames);
+        sound.copyTo(samples, { planeIndex: 0, format: "f32-planar" });
+        loudest = samples.reduce((most, sample) => Math.max(most, Math.abs(sample)), loudest);
+        sound.close();
+      },
+      error: error => this.errors.push(String(error)),
+    });
+    const { codec, sampleRate = 0, numberOfChannels = 0 } = media.readMeta(this.stream?.meta);
+    decoder.configure({ codec, sampleRate, numberOfChannels });
+    for (const { timestampUs: timestamp, data } of this.sounds) {
+      decoder.decode(new EncodedAudioChunk({ type: "key", timestamp, data }));
+    }
+    await decoder.flush();
+    return loudest;
   }
 
   /** Resolves as soon as it holds, asked after each picture. */

@@ -91,16 +91,21 @@ export function publishes(
   );
 }
 
-/** Reads a stream until so many pictures more were seen. */
-export function sees(page: Page, name: string, count: number): Promise<Seen[]> {
+/** How many pictures a page has seen. */
+export function seenBy(page: Page): Promise<number> {
+  return page.evaluate(() => kept.viewer.seen.length);
+}
+
+/** Reads a stream until so many pictures were seen, from now on or from this one on. */
+export function sees(page: Page, name: string, count: number, since = -1): Promise<Seen[]> {
   return page.evaluate(
-    async ([name, count]) => {
+    async ([name, count, since]) => {
       if (kept.viewer?.name !== name) kept.viewer = await lab.Viewer.of(kept.room, name);
-      const from = kept.viewer.seen.length;
+      const from = since < 0 ? kept.viewer.seen.length : since;
       await kept.viewer.until(({ seen }) => seen.length >= from + count);
       return kept.viewer.seen.slice(from);
     },
-    [name, count] as const,
+    [name, count, since] as const,
   );
 }
 
