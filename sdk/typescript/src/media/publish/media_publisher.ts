@@ -329,7 +329,10 @@ export class MediaPublisher extends Emitter<MediaPublisherEvents> {
 
   #send({ layer, keyframe, payload }: Extract<ToPage, { is: "payload" }>): void {
     try {
-      if (this.publishers[layer]?.send(payload, { keyframe }) === "sent") return;
+      if (this.publishers[layer]?.send(payload, { keyframe }) === "sent") {
+        this.#parts.uplink.sent(payload.length);
+        return;
+      }
     } catch (error) {
       // The room takes no frame of this size: smaller ones may do.
       this.setBitrate(this.#bitrateMax * 0.7);
