@@ -45,10 +45,10 @@ test("a line that drops to a quarter has its delay back within five seconds, wit
     keyframes,
   };
   expect(median(later), JSON.stringify(said)).toBeLessThan(500);
-  expect(later.length, JSON.stringify(said)).toBeGreaterThan(20);
+  // The line is used all the same: some frames in each second of seven.
+  expect(later.length, JSON.stringify(said)).toBeGreaterThan(40);
   expect(after.limitedBy).toBe("uplink");
   expect(after.skipped).toBeGreaterThan(0);
   // One in two seconds, and as many again for a reader that lost frames.
   expect(keyframes, JSON.stringify(said)).toBeLessThanOrEqual(12);
-  process.stdout.write(`${JSON.stringify(said)}\n`);
 });
