@@ -59,13 +59,13 @@ test("another track goes out as the same stream, in its own size", async () => {
   const { ann, ben } = await pair();
   await ann.evaluate(async () => {
     kept.drawing.stop();
-    const { canvas } = new lab.Drawing(640, 360);
+    const { canvas } = new lab.Drawing(1280, 720);
     const [track] = canvas.captureStream(30).getVideoTracks();
     if (track) await kept.publisher.replaceTrack(track);
   });
-  await ben.evaluate(() => kept.viewer.until(({ seen }) => seen.at(-1)?.width === 640));
+  await ben.evaluate(() => kept.viewer.until(({ seen }) => seen.at(-1)?.width === 1280));
   const [first] = await sees(ben, "cam", 5);
-  expect(first).toMatchObject({ width: 640, height: 360 });
+  expect(first).toMatchObject({ width: 1280, height: 720 });
   expect(await ben.evaluate(() => kept.viewer.errors)).toEqual([]);
   await expect(
     ann.evaluate(async () => kept.publisher.replaceTrack(await lab.media.devices.microphone())),
