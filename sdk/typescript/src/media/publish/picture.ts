@@ -60,6 +60,10 @@ export class Picture {
       case "frame":
         this.#frame(said.frame);
         break;
+      case "still":
+        if (this.#last) said.frame.close();
+        else this.#keep(said.frame);
+        break;
       case "tock":
         this.#line = said;
         this.#heardMs = performance.now();
