@@ -112,7 +112,9 @@ test("a late reader sees a picture that stands still", async () => {
   });
   await ben.evaluate(number => kept.viewer.until(({ seen }) => seen.at(-1)?.number === number), number);
   const carl = await member(room, "carl");
-  expect((await sees(carl, "cam", 1))[0]).toMatchObject({ number, isKeyframe: true });
+  expect((await sees(carl, "cam", 1))[0]?.isKeyframe).toBe(true);
+  // The relay may still hold a keyframe and what followed it: the last picture comes in any case.
+  await carl.evaluate(number => kept.viewer.until(({ seen }) => seen.at(-1)?.number === number), number);
 });
 
 test("a canvas that was drawn on before, and never again, is seen", async () => {
