@@ -14,9 +14,10 @@ export class Asks {
     return this.#isWanted;
   }
 
-  /** Nothing can be decoded before the next keyframe. */
-  want(): void {
+  /** Nothing can be decoded before the next keyframe. `expectedAtMs`: one was asked for then without us. */
+  want(expectedAtMs: number = this.#askedAtMs): void {
     this.#isWanted = true;
+    this.#askedAtMs = expectedAtMs;
   }
 
   /** The keyframe came. */

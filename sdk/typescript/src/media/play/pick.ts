@@ -1,6 +1,7 @@
 // Which of the room's streams are played. Pure.
-import type { Kind } from "../../spec.ts";
+
 import { matches } from "../../grants/pattern.ts";
+import type { Kind } from "../../spec.ts";
 
 /** What is to be played. */
 export interface Wish {
@@ -39,10 +40,16 @@ type Part = "video" | "audio";
 const KINDS: Readonly<Record<Part, readonly Kind[]>> = { video: ["video", "screen"], audio: ["audio"] };
 
 /** Picks a picture and its sound out of what there is. What is played already (`before`) stays. */
-export function pick<O extends Offer>(wish: Wish, offers: readonly O[], before: readonly string[]): Picked<O> {
+export function pick<O extends Offer>(
+  wish: Wish,
+  offers: readonly O[],
+  before: readonly string[],
+): Picked<O> {
   const video = first("video", wish, offers, before);
   const layers = video
-    ? offers.filter(offer => offer.user === video.user && isPart("video", offer) && base(offer) === base(video))
+    ? offers.filter(
+        offer => offer.user === video.user && isPart("video", offer) && base(offer) === base(video),
+      )
     : [];
   const audio = first("audio", wish, offers, before, video);
   const ordered = layers.sort((a, b) => layer(a) - layer(b) || (a.name < b.name ? -1 : 1));
@@ -71,9 +78,11 @@ function first<O extends Offer>(
 ): O | undefined {
   const patterns = wish[part];
   // Whoever names one part does not want the other, unless by the user.
-  if (patterns === undefined && (wish.user === undefined || (wish.video ?? wish.audio) !== undefined)) return undefined;
+  if (patterns === undefined && (wish.user === undefined || (wish.video ?? wish.audio) !== undefined))
+    return undefined;
   const list = typeof patterns === "string" ? [patterns] : patterns;
-  const of = (offer: O) => (list ? matches(list, base(offer)) || matches(list, offer.name) : offer.kind === part);
+  const of = (offer: O) =>
+    list ? matches(list, base(offer)) || matches(list, offer.name) : offer.kind === part;
   const fits = offers.filter(
     offer => isPart(part, offer) && (wish.user ?? offer.user) === offer.user && of(offer),
   );
@@ -81,5 +90,8 @@ function first<O extends Offer>(
     (picture && offer.user === picture.user ? 4 : 0) +
     (picture && offer.meta.sync !== undefined && offer.meta.sync === picture.meta.sync ? 2 : 0) +
     (before.includes(offer.name) ? 1 : 0);
-  return fits.reduce<O | undefined>((best, offer) => (best && rank(best) >= rank(offer) ? best : offer), undefined);
+  return fits.reduce<O | undefined>(
+    (best, offer) => (best && rank(best) >= rank(offer) ? best : offer),
+    undefined,
+  );
 }

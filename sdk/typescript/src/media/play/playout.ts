@@ -27,7 +27,8 @@ class Arrivals {
 
   /** Something came; whether it came at its own pace, and not because it had been missed. */
   came(mediaMs: number, nowMs: number): boolean {
-    const isBurst = nowMs - this.atMs < (mediaMs - this.mediaMs) * BURST && mediaMs - this.mediaMs < SILENT_MS;
+    const isBurst =
+      nowMs - this.atMs < (mediaMs - this.mediaMs) * BURST && mediaMs - this.mediaMs < SILENT_MS;
     if (this.isCatchingUp && this.atMs !== -Infinity && !isBurst) this.isCatchingUp = false;
     this.mediaMs = Math.max(mediaMs, this.mediaMs);
     this.atMs = nowMs;
@@ -128,8 +129,8 @@ export class Playout {
   }
 
   /** How far behind the fastest way something is that is played now. */
-  behindMs(mediaMs: number, nowMs: number): number {
-    return nowMs - this.#wayMs - mediaMs;
+  behindMs(mediaMs: number | undefined, nowMs: number): number {
+    return mediaMs === undefined ? 0 : nowMs - this.#wayMs - mediaMs;
   }
 }
 
@@ -183,6 +184,9 @@ export class Pictures<T extends Timed> {
 
   /** Decides for this moment. `newestMs` is the newest picture that has come, decoded or not. */
   take(mediaMs: number, newestMs: number, isCatchingUp: boolean, nowMs: number): Taken<T> {
+    const isFrozen = nowMs - (this.#drawnAtMs ?? nowMs) > FROZEN_MS;
+    // The newest is about to come; those before it must not hold the decoder's memory.
+    if (isCatchingUp && !isFrozen) return { drop: this.#waiting.splice(0, this.#waiting.length - 1) };
     const later = this.#waiting.findIndex(picture => picture.mediaMs > mediaMs + EARLY_MS);
     const due = this.#waiting.splice(0, later < 0 ? this.#waiting.length : later);
     const next = this.#waiting[0];
@@ -191,8 +195,7 @@ export class Pictures<T extends Timed> {
     const more = next && { nextMs: next.mediaMs };
     if (!draw) return { drop, ...more };
     const lateMs = mediaMs - draw.mediaMs;
-    const isMissed = newestMs > draw.mediaMs && (isCatchingUp || lateMs > this.#maxMs);
-    const isFrozen = nowMs - (this.#drawnAtMs ?? nowMs) > FROZEN_MS;
+    const isMissed = newestMs > draw.mediaMs && lateMs > this.#maxMs;
     if (!isFrozen && (isMissed || (next && lateMs > this.#frameMs))) return { drop: due, ...more };
     this.#drawnAtMs = nowMs;
     return { draw, drop, ...more };

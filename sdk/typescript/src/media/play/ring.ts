@@ -192,7 +192,8 @@ export class RingReader {
     const { samplesPerMs } = this.#memory;
     const length = out[0]?.length ?? 0;
     this.#letGo();
-    if (!this.#isPlaying && this.#waiting >= this.#bufferMs * samplesPerMs) this.#isPlaying = this.#waiting > 1;
+    if (!this.#isPlaying && this.#waiting >= this.#bufferMs * samplesPerMs)
+      this.#isPlaying = this.#waiting > 1;
     for (let n = 0; n < length; n += 1) this.#sample(out, n);
   }
 
