@@ -2,6 +2,9 @@
 // times are given, in milliseconds; "media time" is the publisher's, "local time" this machine's.
 import { Delay, Jitter, type Latency, picturePace, soundPace } from "./jitter.ts";
 
+/** While a part begins, decoders and devices start and the page is busy: that is no jitter of the line. */
+const START_MS = 500;
+
 /** What is played together. */
 export type Part = "picture" | "sound";
 
@@ -24,20 +27,23 @@ class Arrivals {
   mediaMs = -Infinity;
   atMs = -Infinity;
   isCatchingUp = true;
+  #beganAtMs: number | undefined;
 
-  /** Something came; whether it came at its own pace, and not because it had been missed. */
+  /** Something came; whether it says how the line is: it came at its own pace, and not because it had been missed. */
   came(mediaMs: number, nowMs: number): boolean {
     const isBurst =
       nowMs - this.atMs < (mediaMs - this.mediaMs) * BURST && mediaMs - this.mediaMs < SILENT_MS;
     if (this.isCatchingUp && this.atMs !== -Infinity && !isBurst) this.isCatchingUp = false;
     this.mediaMs = Math.max(mediaMs, this.mediaMs);
     this.atMs = nowMs;
-    return !this.isCatchingUp;
+    this.#beganAtMs ??= nowMs;
+    return !this.isCatchingUp && nowMs - this.#beganAtMs >= START_MS;
   }
 
   begin(): void {
     this.isCatchingUp = true;
     this.mediaMs = this.atMs = -Infinity;
+    this.#beganAtMs = undefined;
   }
 }
 

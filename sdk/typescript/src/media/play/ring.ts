@@ -192,8 +192,12 @@ export class RingReader {
     const { samplesPerMs } = this.#memory;
     const length = out[0]?.length ?? 0;
     this.#letGo();
-    if (!this.#isPlaying && this.#waiting >= this.#bufferMs * samplesPerMs)
-      this.#isPlaying = this.#waiting > 1;
+    const early = this.#waiting - this.#bufferMs * samplesPerMs;
+    if (!this.#isPlaying && early >= 0 && this.#waiting > 1) {
+      // What has gathered beyond the delay is not played late.
+      this.#isPlaying = true;
+      this.#leaveOut(early);
+    }
     for (let n = 0; n < length; n += 1) this.#sample(out, n);
   }
 

@@ -137,8 +137,13 @@ export async function numbers(room: Room, name: string, options: NumbersOptions 
 const RATE = 48_000;
 const FRAME = 960;
 
-/** Publishes a click at each full half second of the clock; `lightMs` tells when. */
-export async function clicks(room: Room, name: string): Promise<{ stop(): void }> {
+/** A publisher of clicks. */
+export interface Clicks {
+  stop(): void;
+}
+
+/** Publishes a click at each full half second of the clock. */
+export async function clicks(room: Room, name: string): Promise<Clicks> {
   const meta = writeMeta({ codec: "opus", sampleRate: RATE, numberOfChannels: 1, sync: "one" });
   const publisher = await room.publish(name, "audio", { meta });
   const encoder = new AudioEncoder({
@@ -238,6 +243,40 @@ export function glass(viewer: Viewer): { n: number; atMs: number }[] {
   };
   requestAnimationFrame(look);
   return shown;
+}
+
+/** A click that left the speakers, and how much later than it was made. */
+export interface Click {
+  readonly atMs: number;
+  readonly lateMs: number;
+}
+
+/** Notes clicks on their way to the speakers. To be called before there is a context. */
+export function listen(): Click[] {
+  const heard: Click[] = [];
+  const policy = (
+    globalThis as unknown as {
+      trustedTypes: { createPolicy(name: string, rules: object): { createScriptURL(url: string): string } };
+    }
+  ).trustedTypes.createPolicy("tap", { createScriptURL: (url: string) => url });
+  const connect = AudioNode.prototype.connect as (this: AudioNode, to: AudioNode) => AudioNode;
+  AudioNode.prototype.connect = function (this: AudioNode, to: AudioNode) {
+    if (to instanceof AudioDestinationNode) tap(this, policy.createScriptURL("/tap.js"), heard);
+    return connect.call(this, to);
+  } as never;
+  return heard;
+}
+
+async function tap(node: AudioNode, url: string, heard: Click[]): Promise<void> {
+  const context = node.context as AudioContext;
+  await context.audioWorklet.addModule(url);
+  const tap = new AudioWorkletNode(context, "tap", { numberOfOutputs: 0 });
+  tap.port.onmessage = ({ data: atS }: MessageEvent<number>) => {
+    const { contextTime = 0, performanceTime = 0 } = context.getOutputTimestamp();
+    const atMs = performance.timeOrigin + performanceTime + (atS - contextTime) * 1000;
+    heard.push({ atMs, lateMs: atMs % 500 });
+  };
+  node.connect(tap);
 }
 
 export { connect, now, play };

@@ -48,6 +48,13 @@ test("the slower of picture and sound rules the delay of both", () => {
   expect(playout.delayMs(1000)).toBeCloseTo(120, 0);
 });
 
+test("what comes while a part begins is no jitter", () => {
+  const playout = new Playout(latency);
+  live(playout, 0, 15, n => Math.max(100 - n * 10, 10));
+  live(playout, 495, 60);
+  expect(playout.delayMs(2500)).toBeLessThan(1);
+});
+
 test("pictures follow the sound that is heard, and their own clock when none is", () => {
   const playout = new Playout(latency);
   live(playout, 0, 30);

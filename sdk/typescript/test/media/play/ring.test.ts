@@ -36,6 +36,14 @@ test("nothing is heard before as much waits as is held back", () => {
   expect(reader.waitingMs).toBeCloseTo(40, 3);
 });
 
+test("what has gathered beyond the delay is not played late", () => {
+  const { writer, reader } = ring();
+  writer.write(T, sound(150));
+  read(reader, 1);
+  expect(reader.mediaMs).toBeCloseTo(T + 91, 3);
+  expect(reader.droppedMs).toBeCloseTo(90, 3);
+});
+
 test("sound begins and ends with a fade of 5 ms", () => {
   const { writer, reader } = ring();
   writer.write(T, sound(60));
