@@ -65,7 +65,7 @@ test("after a gap it waits until enough is there again", () => {
 });
 
 test("sound that is missing is silence of its length, with fades", () => {
-  const { writer, reader } = ring();
+  const { writer, reader } = ring(160);
   writer.write(T, sound(60));
   writer.write(T + 100, sound(60));
   const heard = read(reader, 140);
@@ -85,7 +85,7 @@ test("sound that comes twice is heard once", () => {
 });
 
 test("timestamps that shake or drift make no gap", () => {
-  const { writer, reader } = ring(60, 2000);
+  const { writer, reader } = ring(800, 2000);
   for (let n = 0; n < 40; n += 1) writer.write(T + n * 20.002 + (n % 2 ? 4 : 0), sound(20));
   expect(reader.waitingMs).toBe(800);
   const heard = read(reader, 700);
@@ -93,7 +93,7 @@ test("timestamps that shake or drift make no gap", () => {
 });
 
 test("another time begins without silence", () => {
-  const { writer, reader } = ring();
+  const { writer, reader } = ring(120);
   writer.write(T, sound(60));
   writer.write(T + 60_000, sound(60));
   expect(reader.waitingMs).toBe(120);
@@ -123,7 +123,7 @@ test("a ring that nobody read begins with its newest", () => {
 });
 
 test("sound that is early waits, and late sound leaves something out", () => {
-  const { writer, reader } = ring();
+  const { writer, reader } = ring(240);
   for (let n = 0; n < 12; n += 1) writer.write(T + n * 20, sound(20));
   read(reader, 20);
   reader.steer(steer(50));
@@ -140,7 +140,7 @@ test("a little too early or late is played a little slower or faster", () => {
   expect(steer(20)).toEqual({ rate: 0.995, jumpMs: 0 });
   expect(steer(-20)).toEqual({ rate: 1.005, jumpMs: 0 });
   expect(steer(41)).toEqual({ rate: 1, jumpMs: 41 });
-  const { writer, reader } = ring(60, 2000);
+  const { writer, reader } = ring(1300, 2000);
   writer.write(T, sound(1300));
   reader.steer(steer(20));
   read(reader, 1000);
@@ -148,7 +148,7 @@ test("a little too early or late is played a little slower or faster", () => {
 });
 
 test("one channel is heard on both sides, two each on its own", () => {
-  const { writer, reader } = ring(20);
+  const { writer, reader } = ring(40);
   writer.write(T, sound(20, 0.25));
   writer.write(T + 20, [...sound(20, 0.5), ...sound(20, -0.5)]);
   const [left, right] = [new Float32Array(30 * PER_MS), new Float32Array(30 * PER_MS)];
