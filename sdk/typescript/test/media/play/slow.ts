@@ -21,10 +21,30 @@ export class SlowLine {
     const server = createServer();
     const line = new SlowLine(server, kbitPerS);
     server.on("connection", client => {
-      const relay = connect({ port: Number(port), host: hostname });
+      let freeAtMs = 0;
+      const relay = connect({
+        port: Number(port),
+        host: hostname,
+        // Nothing is read before what was read has passed, so that the relay's kernel feels the line.
+        onread: {
+          buffer: Buffer.alloc(STEP_BYTES),
+          callback: (count, bytes) => {
+            const step = Buffer.from(bytes.subarray(0, count));
+            const nowMs = performance.now();
+            freeAtMs = Math.max(freeAtMs, nowMs) + (count * 8) / line.kbitPerS;
+            const pass = () => client.write(step);
+            if (freeAtMs - nowMs < 2) return pass();
+            setTimeout(() => {
+              pass();
+              relay.resume();
+            }, freeAtMs - nowMs);
+            return false;
+          },
+        },
+      });
       client.setNoDelay(true);
       client.pipe(relay);
-      line.#pass(relay, client).catch(() => {});
+      line.#sockets.add(relay);
       for (const [one, other] of [
         [client, relay],
         [relay, client],
@@ -40,20 +60,6 @@ export class SlowLine {
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
     return line;
-  }
-
-  /** Reads no further before what was read has passed, so that the relay's kernel feels the line. */
-  async #pass(from: Socket, to: Socket): Promise<void> {
-    let freeAtMs = 0;
-    for await (const bytes of from as AsyncIterable<Buffer>) {
-      for (let at = 0; at < bytes.length; at += STEP_BYTES) {
-        const step = bytes.subarray(at, at + STEP_BYTES);
-        const nowMs = performance.now();
-        freeAtMs = Math.max(freeAtMs, nowMs) + (step.length * 8) / this.kbitPerS;
-        if (freeAtMs - nowMs > 2) await new Promise(resolve => setTimeout(resolve, freeAtMs - nowMs));
-        to.write(step);
-      }
-    }
   }
 
   /** The relay's address by way of this line. */
