@@ -1,7 +1,7 @@
 // The file that the worker and the worklets run, `@stagedoor/sdk/media/worker.js`. One file, because a bundler writes a
 // small one into the page as a `data:` address, which no policy of ours allows. Imports nothing of the page's.
 
-import type { Part } from "./carry.ts";
+import type { Opened, Part } from "./carry.ts";
 import { startPlaying } from "./play/worker.ts";
 import { registerPlay } from "./play/worklet.ts";
 import { startPublishing } from "./publish/worker.ts";
@@ -25,6 +25,6 @@ if (scope.registerProcessor) {
   scope.onmessage = ({ data, ports: [port] }) => {
     if (!port) return;
     PARTS[data.part]?.(port);
-    port.postMessage("open");
+    port.postMessage({ canProcess: "MediaStreamTrackProcessor" in globalThis } satisfies Opened);
   };
 }
