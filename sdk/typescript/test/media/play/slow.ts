@@ -67,8 +67,13 @@ export class SlowLine {
     return `ws://127.0.0.1:${(this.#server.address() as AddressInfo).port}/v1/connect`;
   }
 
-  async close(): Promise<void> {
+  /** Cuts every connection. */
+  cut(): void {
     for (const socket of this.#sockets) socket.destroy();
+  }
+
+  async close(): Promise<void> {
+    this.cut();
     this.#server.close();
     await once(this.#server, "close");
   }

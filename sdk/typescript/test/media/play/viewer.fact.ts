@@ -1,9 +1,11 @@
 // A viewer in Chromium: late, hidden, with a broken stream, with the sound held back.
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Page } from "../../client/browser/chromium.ts";
-import { newRoom } from "../../client/relay/relay.ts";
+import { atEnd } from "../../client/relay/members.ts";
+import { newRoom, sharedApp } from "../../client/relay/relay.ts";
 import { FactPages } from "./facts.ts";
 import { publish } from "./pages.ts";
+import { SlowLine } from "./slow.ts";
 
 let pages: FactPages;
 
@@ -161,6 +163,42 @@ test("sound that the browser holds back is `blocked`, and plays by a click", asy
   }
   await reached(ben, "playing");
   await see(ben, 5);
+});
+
+test("a viewer whose line is cut sees on when it is back", async () => {
+  const name = newRoom();
+  const line = await SlowLine.to(sharedApp().url);
+  atEnd(() => line.close());
+  const [ann, ben] = [await pages.seat(name, "ann"), await pages.seat(name, "ben", { url: line.url })];
+  await publish(ann, "cam", { codec: "vp8" });
+  await see(ben, 5);
+  const back = ben.run(() => kept.room.once("reconnected").then(() => true));
+  line.cut();
+  await back;
+  await see(ben, 10);
+  expect(await ben.run(() => kept.viewer.player.state)).toBe("playing");
+});
+
+test("frames and streams of another convention are passed over", async () => {
+  const name = newRoom();
+  const [ann, ben] = [await pages.seat(name, "ann"), await pages.seat(name, "ben")];
+  await ann.run(async () => {
+    for (const meta of ["", "<b>markup</b>", '{"container":"cmaf","codec":"vp8"}']) {
+      await kept.room.publish(`other-${meta.length}`, "video", { meta });
+    }
+  });
+  await publish(ann, "cam", { codec: "vp8" });
+  await see(ben, 3);
+  await ann.run(() => {
+    const { publisher } = kept.numbers["cam"] ?? {};
+    for (const bytes of [[], [9, 16, 192], [0, 1, 2]])
+      publisher?.send(new Uint8Array(bytes), { keyframe: true });
+  });
+  await see(ben, 10);
+  expect(await ben.run(() => [kept.viewer.player.stats.invalid, kept.viewer.states])).toEqual([
+    3,
+    ["playing"],
+  ]);
 });
 
 test("a picture in a <video> plays", async () => {
