@@ -2,6 +2,7 @@
 // Uses WebCodecs itself, so that the SDK does not judge its own work.
 import * as client from "../../src/client/index.ts";
 import * as media from "../../src/media/index.ts";
+import { readLoc } from "../../src/media/loc.ts";
 
 /** A picture that came. */
 export interface Seen {
@@ -61,7 +62,7 @@ export class Drawing {
       ink.fillStyle = colour;
       ink.fillRect((at * width) / 3, height / 4, width / 3 + 1, height);
     }
-    for (let dot = 0; this.#noise && dot < 400; dot += 1) {
+    for (let dot = 0; this.#noise && dot < 80; dot += 1) {
       ink.fillStyle = `hsl(${Math.random() * 360} 90% 50%)`;
       ink.fillRect(Math.random() * width, height * (0.7 + Math.random() * 0.3), width / 40, height / 40);
     }
@@ -106,7 +107,7 @@ export class Viewer {
   #frame({ stream, keyframe, payload }: client.Frame): void {
     this.frames += 1;
     if (keyframe) this.keyframes += 1;
-    const read = media.readLoc(payload);
+    const read = readLoc(payload);
     if (typeof read === "string") {
       this.errors.push(read);
       return;

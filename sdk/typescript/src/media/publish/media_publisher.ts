@@ -2,57 +2,11 @@
 // does the rest, and the streams are the room's.
 import { Emitter } from "../../client/emitter.ts";
 import type { Publisher } from "../../client/index.ts";
-import type { Line } from "../carry.ts";
 import { MediaError } from "../error.ts";
 import type { Capture } from "./capture.ts";
 import type { Limit } from "./control.ts";
+import type { MediaParts, MediaPublisherEvents, PublishStats } from "./parts.ts";
 import type { LayerStats, ToPage, ToWorker } from "./protocol.ts";
-import type { Uplink } from "./uplink.ts";
-
-/** How publishing goes. */
-export interface PublishStats extends LayerStats {
-  /** Frames that were let go before the encoder, since the beginning. */
-  readonly skipped: number;
-  /** How much longer the line takes than at its best, in milliseconds. */
-  readonly uplinkDelayMs: number;
-  /** What holds it below what was asked for. */
-  readonly limitedBy: Limit | undefined;
-  /** The same of each layer, the largest first; above are the figures of the largest that goes out. */
-  readonly layers: readonly LayerStats[];
-}
-
-/** What a `MediaPublisher` says. */
-export interface MediaPublisherEvents {
-  /** What holds it below what was asked for has changed. */
-  limited: Limit | undefined;
-  /** The browser gives no pictures while the tab is hidden, or gives them again. Only where it has no better way. */
-  hidden: boolean;
-  /** The browser gives no sound before the user has touched the page, or gives it now. */
-  blocked: boolean;
-  /** The device is gone; for a minute it is looked for. */
-  trackLost: undefined;
-  /** The default device of its kind took its place. */
-  trackFound: MediaStreamTrack;
-  /** It is over; with what went wrong, if something did. */
-  ended: { readonly error?: MediaError };
-}
-
-/** What a publisher is made of. */
-export interface MediaParts {
-  readonly publishers: readonly Publisher[];
-  readonly codec: string;
-  readonly line: Line;
-  readonly uplink: Uplink;
-  readonly bitrate: number;
-  /** Takes what a track gives into the worker. */
-  capture(track: MediaStreamTrack): Promise<Capture>;
-  /** The default device of the track's kind; nothing for a track that is of no device. */
-  again: (() => Promise<MediaStreamTrack>) | undefined;
-  /** Whether the browser stops giving pictures in a hidden tab. */
-  readonly stopsHidden: boolean;
-  /** Whether the track is to be stopped at the end. */
-  isOwn: boolean;
-}
 
 /** Between two attempts to find a device. */
 const AGAIN_MS = 1000;
@@ -89,6 +43,9 @@ export class MediaPublisher extends Emitter<MediaPublisherEvents> {
   #lost: { readonly sinceMs: number; triedMs: number } | undefined;
   #isBlocked = false;
   #limit: Limit | undefined;
+  /** Bytes before the line at the last look, and those that were there at the one before as well. */
+  #bufferedBytes = 0;
+  #waitingBytes = 0;
   #said: Extract<ToPage, { is: "stats" }> = { is: "stats", layers: [], skipped: 0, limit: undefined };
 
   /** @internal */
@@ -296,6 +253,10 @@ export class MediaPublisher extends Emitter<MediaPublisherEvents> {
   }
 
   #tick(nowMs: number): void {
+    // What was sent in this moment waits as well: only what waits from one look to the next waits for the line.
+    const bufferedBytes = this.publishers[0]?.bufferedBytes ?? 0;
+    this.#waitingBytes = Math.min(bufferedBytes, this.#bufferedBytes);
+    this.#bufferedBytes = bufferedBytes;
     if (this.#active().includes(true)) this.#parts.uplink.tick(nowMs);
     this.#tock();
     this.#look(nowMs);
@@ -312,7 +273,7 @@ export class MediaPublisher extends Emitter<MediaPublisherEvents> {
 
   /** Says which layers are read, and how the line is. */
   #tock(): void {
-    const bufferedBytes = this.publishers[0]?.bufferedBytes ?? 0;
+    const bufferedBytes = this.#waitingBytes;
     const delayMs = this.#parts.uplink.delayMs(performance.now());
     this.#say({ is: "tock", active: this.#active(), bufferedBytes, delayMs });
   }
@@ -329,7 +290,10 @@ export class MediaPublisher extends Emitter<MediaPublisherEvents> {
 
   #send({ layer, keyframe, payload }: Extract<ToPage, { is: "payload" }>): void {
     try {
-      if (this.publishers[layer]?.send(payload, { keyframe }) === "sent") return;
+      if (this.publishers[layer]?.send(payload, { keyframe }) === "sent") {
+        this.#parts.uplink.sent(payload.length);
+        return;
+      }
     } catch (error) {
       // The room takes no frame of this size: smaller ones may do.
       this.setBitrate(this.#bitrateMax * 0.7);
