@@ -2,10 +2,10 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Page } from "../../client/browser/chromium.ts";
 import { atEnd } from "../../client/relay/members.ts";
+import { Line } from "../../client/relay/proxy.ts";
 import { newRoom, sharedApp } from "../../client/relay/relay.ts";
 import { FactPages } from "./facts.ts";
 import { publish } from "./pages.ts";
-import { SlowLine } from "./slow.ts";
 
 let pages: FactPages;
 
@@ -167,7 +167,7 @@ test("sound that the browser holds back is `blocked`, and plays by a click", asy
 
 test("a viewer whose line is cut sees on when it is back", async () => {
   const name = newRoom();
-  const line = await SlowLine.to(sharedApp().url);
+  const line = await Line.to(sharedApp().url);
   atEnd(() => line.close());
   const [ann, ben] = [await pages.seat(name, "ann"), await pages.seat(name, "ben", { url: line.url })];
   await publish(ann, "cam", { codec: "vp8" });
