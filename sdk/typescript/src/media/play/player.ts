@@ -40,7 +40,7 @@ export interface PlayerStats {
   /** Pictures that were shown. */
   readonly fps: number;
   /** What came, in kilobits. */
-  readonly kbitPerS: number;
+  readonly kbps: number;
   /** How far what is shown is behind the fastest way that a frame ever took, in milliseconds. */
   readonly pictureBehindMs: number;
   /** Likewise, of what is heard. */
@@ -255,7 +255,7 @@ export class Player extends Emitter<PlayerEvents> {
       width: picture?.width ?? 0,
       height: picture?.height ?? 0,
       fps: picture?.fps(nowMs) ?? 0,
-      kbitPerS: (bytes * 8) / 1000,
+      kbps: (bytes * 8) / 1000,
       pictureBehindMs: seen.behindMs(picture?.shownMs, nowMs),
       soundBehindMs: sound.isPlaying ? heard.behindMs(heard.mediaMs(nowMs), nowMs) : 0,
       jitterMs: Math.max(seen.jitterMs("picture"), heard.jitterMs("sound")),
