@@ -46,10 +46,11 @@ export async function member(
   {
     url = sharedApp().connect,
     without = [] as string[],
+    expects = [] as string[],
     ...claims
-  }: Claims & { url?: string; without?: string[] } = {},
+  }: Claims & { url?: string; without?: string[]; expects?: string[] } = {},
 ): Promise<Page> {
-  const page = await stage.page(without);
+  const page = await stage.page(without, undefined, { expects });
   const token = mint(sharedApp(), { room, user, ...claims });
   await page.evaluate(
     async ([url, token]) => {

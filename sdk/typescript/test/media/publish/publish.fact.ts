@@ -34,10 +34,12 @@ test.for([
     await publishes(ann, { width, height }, { codecs: [codec] });
     const seen = await sees(ben, "cam", 30);
     const drawnMs = await ann.evaluate(() => kept.drawing.drawnMs);
-    const numbers = seen.map(({ number }) => number);
-    expect(numbers).toEqual([...new Set(numbers)].sort((a, b) => a - b));
     expect(seen[0]?.isKeyframe).toBe(true);
-    for (const { number, colours, capturedMs, ...size } of seen) {
+    // A picture comes twice only as the keyframe that somebody waits for while the source is late.
+    const once = seen.filter(({ number, isKeyframe }, at) => !isKeyframe || number !== seen[at - 1]?.number);
+    const numbers = once.map(({ number }) => number);
+    expect(numbers).toEqual([...new Set(numbers)].sort((a, b) => a - b));
+    for (const { number, colours, capturedMs, ...size } of once) {
       expect(size).toMatchObject({ width, height });
       expect(apart(colours)).toBeLessThan(40);
       // The timestamp says when it was drawn, on the clock of all pages.
