@@ -1,10 +1,10 @@
 // A viewer on a slow line in Chromium: down to the small layer, up again when the line is better.
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { atEnd } from "../../client/relay/members.ts";
-import { Line } from "../../client/relay/proxy.ts";
 import { newRoom, sharedApp } from "../../client/relay/relay.ts";
 import { FactPages } from "./facts.ts";
 import { publish } from "./pages.ts";
+import { SlowLine } from "./slow.ts";
 
 let pages: FactPages;
 
@@ -19,8 +19,7 @@ const SMALL = { codec: "avc1.42e01f", width: 320, height: 180, bitrate: 150_000 
 
 test("a slow line goes down to the small layer, and a better one up again", async () => {
   const name = newRoom();
-  const line = await Line.to(sharedApp().url);
-  line.slow(1000);
+  const line = await SlowLine.to(sharedApp().url, 1000);
   atEnd(() => line.close());
   const [ann, ben] = [await pages.seat(name, "ann"), await pages.seat(name, "ben", { url: line.url })];
   await publish(ann, "cam", LARGE);
@@ -42,7 +41,7 @@ test("a slow line goes down to the small layer, and a better one up again", asyn
   });
   expect(small).toMatchObject({ width: 320, layer: 1 });
   expect(small.pictureBehindMs).toBeLessThan(1000);
-  line.slow();
+  line.kbitPerS = Number.POSITIVE_INFINITY;
   const up = await ben.run(async () => {
     while (kept.viewer.canvas.width !== 640) await kept.viewer.player.once("size");
     const { layers, seen } = kept.viewer;
