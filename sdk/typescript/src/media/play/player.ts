@@ -159,6 +159,10 @@ export class Player extends Emitter<PlayerEvents> {
     } catch (error) {
       return this.#over(error as MediaError);
     }
+    if (this.#room.closed) {
+      this.#over();
+      return;
+    }
     const { document } = globalThis as { document?: Document };
     const seen = () => this.#picture?.setHidden(isHidden());
     document?.addEventListener("visibilitychange", seen);
@@ -187,10 +191,9 @@ export class Player extends Emitter<PlayerEvents> {
         // A stream of another convention: not for us.
       }
     }
-    const { video, audio, user } = this.#options;
-    const wish: Wish = { ...(user && { user }), ...(video && { video }), ...(audio && { audio }) };
-    const { layers, audio: sound } = pick(wish, offers, this.#played);
-    const pictures = this.#picture ? layers : [];
+    const { layers, audio } = pick(this.#options, offers, this.#played);
+    const pictures = this.#picture && has("VideoDecoder") ? layers : [];
+    const sound = has("AudioDecoder") ? audio : undefined;
     this.#played = [...pictures, ...(sound ? [sound] : [])].map(({ name }) => name);
     this.#setClocks(pictures[0], sound);
     this.#hasStreams = this.#played.length > 0;
@@ -336,6 +339,11 @@ export class Player extends Emitter<PlayerEvents> {
   }
 }
 
+/** Some browsers decode pictures alone. */
+function has(decoder: "VideoDecoder" | "AudioDecoder"): boolean {
+  return decoder in globalThis;
+}
+
 function isHidden(): boolean {
   return (globalThis as { document?: Document }).document?.visibilityState === "hidden";
 }
@@ -352,8 +360,7 @@ function isHidden(): boolean {
  * @throws `MediaError` `unsupported`, if the browser has no decoder.
  */
 export function play(room: Room, options: PlayOptions): Player {
-  const { VideoDecoder, AudioDecoder } = globalThis as { VideoDecoder?: unknown; AudioDecoder?: unknown };
-  if (!VideoDecoder && !AudioDecoder) throw new MediaError("unsupported");
+  if (!has("VideoDecoder") && !has("AudioDecoder")) throw new MediaError("unsupported");
   const player = new Player(room, options);
   player.open();
   return player;

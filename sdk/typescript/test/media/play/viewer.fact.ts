@@ -201,6 +201,37 @@ test("frames and streams of another convention are passed over", async () => {
   ]);
 });
 
+test("a browser without a decoder for sound shows the picture", async () => {
+  const name = newRoom();
+  const [ann, ben] = [await pages.seat(name, "ann"), await pages.seat(name, "ben")];
+  await publish(ann, "cam", { codec: "vp8" });
+  await ann.run(async () => {
+    kept.clicks = await tools.clicks(kept.room, "mic");
+  });
+  await ben.run(() => delete (globalThis as { AudioDecoder?: unknown }).AudioDecoder);
+  await see(ben, 10);
+  expect(await ben.run(() => kept.viewer.states)).toEqual(["playing"]);
+});
+
+test("a room that is over plays nothing", async () => {
+  const name = newRoom();
+  const [ann, ben] = [await pages.seat(name, "ann"), await pages.seat(name, "ben")];
+  await publish(ann, "cam", { codec: "vp8" });
+  await see(ben, 2);
+  const states = await ben.run(async () => {
+    await kept.room.leave();
+    const { player, states } = kept.viewer;
+    const late = tools.play(kept.room, {
+      user: "ann",
+      canvas: document.createElement("canvas"),
+      worker: "/media-worker.js",
+    });
+    await late.once("state");
+    return [...states, player.state, late.state];
+  });
+  expect(states).toEqual(["playing", "ended", "ended", "ended"]);
+});
+
 test("a picture in a <video> plays", async () => {
   const name = newRoom();
   const [ann, ben] = [await pages.seat(name, "ann"), await pages.seat(name, "ben")];
