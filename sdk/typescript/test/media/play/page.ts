@@ -3,7 +3,8 @@
 import { connect, type Publisher, type Room } from "../../../src/client/index.ts";
 import { writeLoc } from "../../../src/media/loc.ts";
 import { type MediaMeta, writeMeta } from "../../../src/media/meta.ts";
-import { type Player, type PlayOptions, play } from "../../../src/media/play/player.ts";
+import type { PlayOptions } from "../../../src/media/play/options.ts";
+import { type Player, play } from "../../../src/media/play/player.ts";
 import { publishCanvas } from "../../../src/media/publish/publish.ts";
 
 const BITS = 16;
