@@ -141,6 +141,7 @@ export async function canvasNumbers(
   name: string,
   width: number,
   height: number,
+  lines: readonly number[] = [height],
 ): Promise<number[]> {
   const canvas = document.body.appendChild(document.createElement("canvas"));
   Object.assign(canvas, { width, height });
@@ -151,7 +152,7 @@ export async function canvasNumbers(
   };
   draw();
   setInterval(draw, 1000 / 30);
-  const layers = [{ lines: height, bitrate: 1_500_000 }];
+  const layers = lines.map(lines => ({ lines, bitrate: lines * 4000 }));
   await publishCanvas(room, canvas, { name, layers, worker: "/media-worker.js" });
   return drawnAtMs;
 }
