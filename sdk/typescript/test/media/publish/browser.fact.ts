@@ -80,7 +80,7 @@ test("without the better way pictures are taken from an element, until the tab i
   ]);
 });
 
-test("a page without https is told so", async () => {
+test("a page without https gets a code of its own", async () => {
   const { port } = new URL(browser.stage.url);
   const page = await browser.stage.page([], `http://insecure.example:${port}/`);
   expect(await page.evaluate(async () => (await lab.media.support()).why?.code)).toBe("insecure_context");

@@ -1,7 +1,13 @@
 // Sizes, names and codecs of layers.
 import { expect, test } from "vitest";
 import { codecString, encoderConfig } from "../../../src/media/publish/codec.ts";
-import { LAYERS, layerNames, layerSize, usefulLayers } from "../../../src/media/publish/layers.ts";
+import {
+  LAYERS,
+  layerNames,
+  layerSize,
+  layerSizeMax,
+  usefulLayers,
+} from "../../../src/media/publish/layers.ts";
 
 test.for([
   [1280, 720, 720, 1280, 720],
@@ -16,6 +22,24 @@ test.for([
   [1, 1, 720, 2, 2],
 ] as const)("%i by %i at %i lines is %i by %i", ([width, height, lines, toWidth, toHeight]) => {
   expect(layerSize({ width, height }, { lines })).toEqual({ width: toWidth, height: toHeight });
+});
+
+test.for([
+  [2560, 1080],
+  [3440, 1440],
+  [1440, 3440],
+  [1920, 1080],
+  [4096, 2160],
+  [1366, 768],
+  [1000, 1000],
+] as const)("whatever the shape, %i by %i fits the level of its layer", ([width, height]) => {
+  for (const lines of [90, 180, 360, 720, 1080]) {
+    const size = layerSize({ width, height }, { lines });
+    const level = (size: { width: number; height: number }) =>
+      codecString("h264", { ...size, framerate: 30 });
+    expect(level(size) <= level(layerSizeMax({ lines })), JSON.stringify({ lines, size })).toBe(true);
+    expect(size.width / size.height).toBeCloseTo(width / height, 1);
+  }
 });
 
 test("layers have names of their own, from the largest on", () => {

@@ -25,6 +25,7 @@ test.for([
   ["h264", 640, 360],
   ["vp8", 640, 360],
   ["vp9", 640, 360],
+  ["av1", 320, 180],
   ["h264", 1280, 720],
 ] as const)(
   "what is drawn is seen with %s, %i by %i: in order, right in size and colour",
@@ -98,7 +99,7 @@ test("without a wish a keyframe comes when its time has come", async () => {
   for (const gap of gaps) expect(gap).toBeGreaterThan(400);
 });
 
-test("a picture that stands still is seen by who comes later", async () => {
+test("a late reader sees a picture that stands still", async () => {
   const room = newRoom();
   const [ann, ben] = await Promise.all([member(room, "ann"), member(room, "ben")]);
   await publishes(ann, { width: 640, height: 360 });

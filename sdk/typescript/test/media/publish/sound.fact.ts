@@ -96,3 +96,27 @@ test("a microphone that is unplugged is taken again", async () => {
     return kept.viewer.until(({ sounds }) => sounds.length >= from + 25);
   });
 });
+
+test("sound that the browser holds back is said to be blocked, until the page is touched", async () => {
+  const ann = await member(newRoom(), "ann");
+  await ann.evaluate(async () => {
+    // The driver's own calls count as a touch: so the context behaves here as in a page that nobody has touched.
+    let isTouched = false;
+    document.addEventListener("pointerdown", () => {
+      isTouched = true;
+    });
+    globalThis.AudioContext = class extends AudioContext {
+      constructor(options?: AudioContextOptions) {
+        super(options);
+        this.suspend();
+      }
+      override resume(): Promise<void> {
+        return isTouched ? super.resume() : new Promise(() => {});
+      }
+    };
+    kept.keep(await lab.media.publishTrack(kept.room, await lab.media.devices.microphone()));
+  });
+  expect(await says(ann, "blocked")).toBe(true);
+  await ann.mouse.click(5, 5);
+  expect(await says(ann, "blocked", 2)).toBe(false);
+});
