@@ -3,13 +3,13 @@
 import { matches } from "../../grants/pattern.ts";
 import type { Kind } from "../../spec.ts";
 
-/** What is to be played. */
+/** What is to be played: a user, or names. */
 export interface Wish {
-  /** Whose streams; anybody's unless set. */
+  /** Whose streams; anybody's unless set. Without `video` and `audio`: the user's camera and sound. */
   readonly user?: string;
-  /** The picture: names, or prefixes followed by `*`. */
+  /** The picture: names, or prefixes followed by `*`. Layers are found by the name of their picture. */
   readonly video?: string | readonly string[];
-  /** The sound, likewise. */
+  /** The sound: names, or prefixes followed by `*`. */
   readonly audio?: string | readonly string[];
 }
 
