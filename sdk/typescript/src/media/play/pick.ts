@@ -77,7 +77,7 @@ function first<O extends Offer>(
   picture?: O,
 ): O | undefined {
   const patterns = wish[part];
-  // Whoever names one part does not want the other, unless by the user.
+  // A wish that names one part does not want the other.
   if (patterns === undefined && (wish.user === undefined || (wish.video ?? wish.audio) !== undefined))
     return undefined;
   const list = typeof patterns === "string" ? [patterns] : patterns;
