@@ -7,7 +7,7 @@ export interface Layer {
   readonly lines: number;
   /** Bits per second, at most. */
   readonly bitrate: number;
-  /** What follows the stream's name and a dot; for all but the largest. `low` unless set. */
+  /** What follows the stream's name and a dot; for all but the largest. `low` unless set, then `low2` and on. */
   readonly suffix?: string;
 }
 
@@ -22,7 +22,7 @@ export const SCREEN_LAYERS: readonly Layer[] = [{ lines: 1080, bitrate: 2_500_00
 
 /** The stream's name of each layer. */
 export function layerNames(name: string, layers: readonly Layer[]): string[] {
-  return layers.map(({ suffix = "low" }, at) => (at ? `${name}.${suffix}` : name));
+  return layers.map(({ suffix }, at) => (at ? `${name}.${suffix ?? (at > 1 ? `low${at}` : "low")}` : name));
 }
 
 /** Layers from the largest on, without those that would be as large as the one before. */

@@ -44,7 +44,7 @@ export class MediaPublisher extends Emitter<MediaPublisherEvents> {
   #bitrateMax: number;
   #lost: { readonly sinceMs: number; triedMs: number } | undefined;
   #isBlocked = false;
-  #limit: Limit | undefined;
+  #limit: Limit | undefined = "nobody";
   /** Bytes before the line at the last look, and those that were there at the one before as well. */
   #bufferedBytes = 0;
   #waitingBytes = 0;

@@ -140,6 +140,7 @@ async function published(
     return await new MediaPublisher(track, parts).start();
   } catch (error) {
     for (const [, publisher] of begun) publisher.end();
+    line?.port.postMessage({ is: "end" });
     line?.end();
     if (isOwn) track.stop();
     throw error;

@@ -46,6 +46,8 @@ test("layers have names of their own, from the largest on", () => {
   expect(layerNames("cam", LAYERS)).toEqual(["cam", "cam.low"]);
   const three = [...LAYERS, { lines: 90, bitrate: 1, suffix: "tiny" }].reverse();
   expect(usefulLayers(three, undefined).map(({ lines }) => lines)).toEqual([720, 180, 90]);
+  const unnamed = [3, 2, 1].map(lines => ({ lines, bitrate: 1 }));
+  expect(layerNames("cam", unnamed)).toEqual(["cam", "cam.low", "cam.low2"]);
   expect(layerNames("a", usefulLayers(three, undefined))).toEqual(["a", "a.low", "a.tiny"]);
 });
 

@@ -110,6 +110,19 @@ export function sees(page: Page, name: string, count: number, since = -1): Promi
   );
 }
 
+/** The time of all pages, Unix milliseconds. */
+export function timeOf(page: Page): Promise<number> {
+  return page.evaluate(() => lab.nowMs());
+}
+
+/** The first picture that was captured from this time on. */
+export async function firstSince(page: Page, ms: number): Promise<Seen | undefined> {
+  return page.evaluate(async ms => {
+    await kept.viewer.until(({ seen }) => (seen.at(-1)?.capturedMs ?? 0) >= ms);
+    return kept.viewer.seen.find(({ capturedMs }) => capturedMs >= ms);
+  }, ms);
+}
+
 /** Waits until the publisher has said this, as often. */
 export function says(page: Page, name: string, times = 1): Promise<unknown> {
   return page
