@@ -3,6 +3,12 @@
 export type { Carried } from "./carry.ts";
 export { type MediaCode, MediaError } from "./error.ts";
 export { type MediaMeta, readMeta, writeMeta } from "./meta.ts";
+export type { Latency } from "./play/jitter.ts";
+export type { LayerWhy } from "./play/layer.ts";
+export type { PlayerEvents, PlayerStats, PlayOptions } from "./play/options.ts";
+export type { Wish } from "./play/pick.ts";
+export { type Player, play } from "./play/player.ts";
+export type { PlayerState } from "./play/state.ts";
 export type { VideoCodec } from "./publish/codec.ts";
 export type { Limit } from "./publish/control.ts";
 export { type Device, type Devices, type DevicesEvents, devices } from "./publish/devices.ts";
