@@ -152,6 +152,7 @@ impl Server {
             acts: Acts::new(config.acts_under_way_max),
             marks: Arc::default(),
             dev_app: OnceLock::new(),
+            classroom: OnceLock::new(),
             doors,
             store,
             bus,
@@ -249,6 +250,11 @@ impl Server {
     /// Makes the front page the one of `dev`, whose next steps name this app. Only the first call counts.
     pub fn show_dev(&self, app: u32) {
         self.state.dev_app.get_or_init(|| AppId(app));
+    }
+
+    /// Serves the classroom from now on: its page at `/`, and its backend at `/classroom/…`. Only the first call counts.
+    pub fn show_classroom(&self, backend: axum::Router) {
+        self.state.classroom.get_or_init(|| backend);
     }
 
     /// Whether a credential is valid for the API now.

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use axum::Router;
 use stagedoor_bus::Bus;
 use stagedoor_token::AppId;
 
@@ -32,6 +33,8 @@ pub(crate) struct AppState {
     pub(crate) marks: Arc<Marks>,
     /// The app that `dev` made, if this is `dev`.
     pub(crate) dev_app: OnceLock<AppId>,
+    /// The backend of the classroom, if it is served.
+    pub(crate) classroom: OnceLock<Router>,
 }
 
 impl AppState {
