@@ -98,7 +98,8 @@ fn answer(file: &File, asked: &HeaderMap, cached: HeaderValue) -> Response {
         let name = HeaderValue::from_static(coding.name());
         response.headers_mut().insert(header::CONTENT_ENCODING, name);
     }
-    response.headers_mut().extend([DEVICES]);
+    let (name, devices) = DEVICES;
+    response.headers_mut().insert(name, devices);
     response
 }
 
