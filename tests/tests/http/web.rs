@@ -63,6 +63,7 @@ async fn every_path_of_the_classroom_is_its_page() -> Result<()> {
 async fn files_of_the_classroom_never_change_under_their_path() -> Result<()> {
     let stage = classroom().await?;
     let (_, page) = ask(&stage, "GET", "/", "").await?;
+    assert!(files(&page).len() > 1, "{page}");
     for path in files(&page) {
         let (answer, _) = ask(&stage, "GET", path, "").await?;
         assert_eq!(answer.status, 200, "{path}");
