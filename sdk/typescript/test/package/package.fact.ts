@@ -20,9 +20,9 @@ const require = createRequire(import.meta.url);
 const project = installed();
 afterAll(() => project[Symbol.dispose]());
 
-/** Every entry by its name, as `token`. */
+/** Every entry by its name, as `token`; not the file that a worker runs. */
 const entries = Object.keys(manifest.exports)
-  .filter(entry => !entry.endsWith(".json"))
+  .filter(entry => !/\.js(on)?$/.test(entry))
   .map(entry => entry.slice(2));
 
 const imports = entries.map(entry => `import * as ${entry} from "@stagedoor/sdk/${entry}";`).join("\n");
