@@ -5,7 +5,7 @@ use std::process::Command;
 use clap::Args;
 
 use crate::{
-    budget, install, links, order, sizes,
+    budget, install, links, lock, order, sizes,
     step::{Steps, command, root, say},
     web,
 };
@@ -19,8 +19,8 @@ pub(crate) fn dev(arguments: &[String]) -> bool {
 }
 
 /// The number of steps of `checks`, and of those that `test` adds.
-const CHECKS: usize = 10;
-const TESTS: usize = 11 + web::STEPS;
+const CHECKS: usize = 11;
+const TESTS: usize = 13 + web::STEPS;
 
 fn checks(steps: &mut Steps) {
     steps.run("formatting", command("cargo", &["fmt", "--all", "--check"]));
@@ -30,6 +30,7 @@ fn checks(steps: &mut Steps) {
     doc.env("RUSTDOCFLAGS", "-D warnings");
     steps.run("documentation", doc);
     steps.note("links between documents", &links::faults(&root()));
+    steps.note("built pages", &lock::faults(&root()));
     files(steps);
     steps.run("packages", packages());
     spelling(steps);
@@ -106,11 +107,15 @@ pub(crate) fn test() -> bool {
         command("python3", &["spec/vectors/make.py", "--check"]),
     );
     let web = web::steps_of(&mut steps);
+    if let Some(web) = &web {
+        web.build_again(&mut steps);
+    }
     steps.run("the binary", command("cargo", &["build", "--package", "stagedoor", "--quiet"]));
     fuzz_targets(&mut steps);
     if let Some(web) = web {
         steps.run("tokens between TypeScript and others", web.facts("test/token"));
         steps.run("the TypeScript client in Node and Chromium", web.client_facts());
+        steps.run("the classroom in Chromium", web.classroom_facts());
     }
     tests(&mut steps);
     budget::step(&mut steps);
