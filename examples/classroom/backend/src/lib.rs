@@ -54,20 +54,20 @@ pub fn router(api: Router, app: u32, api_key: String) -> Router {
         .with_state(Arc::new(backend))
 }
 
-/// Mints by who asks. A student may publish nothing before somebody calls it to the board.
+/// Mints by who asks.
 async fn token(State(backend): Shared, Json(asked): Json<Asked>) -> Response {
-    let (user, role, grants) = match asked.user.strip_prefix("student") {
-        None if asked.user == "teacher" => (asked.user, "teacher", json!({})),
+    let (user, role) = match asked.user.strip_prefix("student") {
+        None if asked.user == "teacher" => (asked.user, "teacher"),
         Some(number) => {
             let number = number.strip_prefix('-').and_then(|number| number.parse().ok());
             let number =
                 number.unwrap_or_else(|| backend.students.fetch_add(1, Ordering::Relaxed) + 1);
-            (format!("student-{number}"), "student", json!({ "publish": { "streams": [] } }))
+            (format!("student-{number}"), "student")
         }
         None => return (StatusCode::FORBIDDEN, "nobody of this name belongs here").into_response(),
     };
     let ttl_s = asked.ttl_s.unwrap_or(TTL_S).min(TTL_S);
-    let new = json!({ "room": asked.room, "user": user, "name": user, "role": role, "ttl_s": ttl_s, "grants": grants });
+    let new = json!({ "room": asked.room, "user": user, "name": user, "role": role, "ttl_s": ttl_s });
     match backend.call(Method::POST, "tokens", &new).await {
         Ok(minted) => minted["token"].as_str().unwrap_or_default().to_owned().into_response(),
         Err(refused) => refused,

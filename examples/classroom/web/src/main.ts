@@ -4,7 +4,7 @@ import { $, view } from "./dom.ts";
 import { cut } from "./line.ts";
 import { log, showCode } from "./log.ts";
 import { startPanel } from "./panel.ts";
-import { startPeople } from "./people.ts";
+import { People } from "./people.ts";
 import { letTokenEnd, type Place, sit } from "./seat.ts";
 import { Stage } from "./stage.ts";
 import "./style.css";
@@ -92,7 +92,7 @@ function show(room: Room, at: Place): void {
   $("to").textContent = teaches ? "To everybody" : "To those who teach";
   tell(room);
   startPanel(room);
-  startPeople(room, at.room);
+  new People(room, at.room);
   startTalk(room, () => room.can.set("slide").ok);
   new Stage(room);
   const status = () => {

@@ -6,11 +6,11 @@ import { claims } from "./seat.ts";
 
 /** What a person would ask, and how the client answers from the effective grants. */
 const ACTS: readonly [string, (room: Room) => boolean][] = [
-  ["publish a picture", ({ can, me }) => can.publish(`cam.${me?.user}`, "video").ok],
-  ["publish sound", ({ can, me }) => can.publish(`mic.${me?.user}`, "audio").ok],
+  ["publish a picture", ({ can, me }) => can.publish(`picture.${me?.user}`, "video").ok],
+  ["publish sound", ({ can, me }) => can.publish(`voice.${me?.user}`, "audio").ok],
   ["share a screen", ({ can }) => can.publish("screen", "screen").ok],
-  ["see those who teach", ({ can }) => can.subscribe("cam.teacher", "teacher").ok],
-  ["see other students", ({ can }) => can.subscribe("cam.x", "student").ok],
+  ["see those who teach", ({ can }) => can.subscribe("picture.teacher", "teacher").ok],
+  ["see other students", ({ can }) => can.subscribe("picture.x", "student").ok],
   ["message everybody", ({ can }) => can.send("room").ok],
   ["message those who teach", ({ can }) => can.send({ role: "teacher" }).ok],
   ["turn the slide", ({ can }) => can.set("slide").ok],

@@ -1,84 +1,87 @@
 // For those who teach: who waits, whose hand is up, who is here, and who was put out.
 import type { Member, Room } from "@stagedoor/sdk/client";
-import * as acts from "./acts.ts";
+import { admit, back, ban, decline, kick, letIn, mute, revoke, toTheBoard, unmute } from "./acts.ts";
 import { $, button, el } from "./dom.ts";
 import { act } from "./log.ts";
 
-export function startPeople(room: Room, name: string): void {
-  const muted = new Set<string>();
-  const does = (id: keyof typeof acts, done: string, run: () => Promise<void>) => () =>
-    act(id, done, run).then(show);
-  const one = (
-    id: "admit" | "decline" | "toTheBoard" | "back" | "kick" | "ban",
-    text: string,
-    user: string,
-  ) =>
-    button(
-      text,
-      does(id, `${text}: ${user}`, () => acts[id](room, user)),
-    );
+/** Acts on one user, by the name of the code that does them. */
+const ACTS = { admit, decline, toTheBoard, back, mute, unmute, kick, ban };
 
-  const row = (user: string, words: string, ...buttons: HTMLElement[]) => {
-    for (const made of buttons) made.ariaLabel = `${made.textContent} ${user}`;
-    return el("li", el("span", el("b", user), ` ${words}`), ...buttons);
-  };
-  const mute = (user: string) => {
-    const isMuted = muted.has(user);
-    return button(
-      isMuted ? "Unmute" : "Mute",
-      does(isMuted ? "unmute" : "mute", `${isMuted ? "unmuted" : "muted"}: ${user}`, async () => {
-        await acts[isMuted ? "unmute" : "mute"](room, user);
-        muted[isMuted ? "delete" : "add"](user);
-      }),
+export class People {
+  readonly #room: Room;
+  readonly #name: string;
+  readonly #muted = new Set<string>();
+
+  constructor(room: Room, name: string) {
+    this.#room = room;
+    this.#name = name;
+    const events = ["asked", "askEnded", "joined", "left", "roleChanged", "state", "status"] as const;
+    for (const event of events) room.on(event, () => this.#show());
+    $("people").hidden = !room.can.moderate("admit").ok;
+    this.#show();
+  }
+
+  #show(): void {
+    const { asks, members, values, me } = this.#room;
+    const waiting = [...asks.values()].filter(({ wants }) => wants === undefined);
+    const hands = [...asks.values()].filter(({ wants }) => wants !== undefined);
+    const here = [...members.values()].filter(({ user, role }) => user !== me?.user && role !== "teacher");
+    const gone = [...values.values()].filter(({ key }) => key.startsWith("out."));
+    list("door", waiting, ({ user }) =>
+      row(user, "waits", this.#one("admit", "Admit", user), this.#one("decline", "Decline", user)),
     );
-  };
-  const student = ({ user, role }: Member) =>
-    row(
+    list("hands", hands, ({ user }) => {
+      const buttons = [this.#one("toTheBoard", "To the board", user), this.#one("decline", "Not now", user)];
+      return row(user, "raises a hand", ...buttons);
+    });
+    list("members", here, member => this.#student(member));
+    list("gone", gone, ({ key, value }) => {
+      const user = key.slice("out.".length);
+      const lift = () => letIn(this.#room, this.#name, user);
+      return row(user, `was ${value}`, this.#does("letIn", "Let in again", user, lift));
+    });
+  }
+
+  #student({ user, role }: Member): HTMLElement {
+    const silence = this.#muted.has(user)
+      ? this.#one("unmute", "Unmute", user, () => this.#muted.delete(user))
+      : this.#one("mute", "Mute", user, () => this.#muted.add(user));
+    return row(
       user,
       role,
-      ...(role === "presenter" ? [mute(user), one("back", "Back", user)] : []),
-      one("kick", "Kick", user),
-      one("ban", "Ban", user),
-      button(
-        "Revoke",
-        does("revoke", `every token of ${user} so far is revoked`, () => acts.revoke(name, user)),
-      ),
+      ...(role === "presenter" ? [silence, this.#one("back", "Back", user)] : []),
+      this.#one("kick", "Kick", user),
+      this.#one("ban", "Ban", user),
+      this.#does("revoke", "Revoke", user, () => revoke(this.#name, user)),
     );
-  const out = (user: string, how: string) =>
-    row(
-      user,
-      how,
-      button(
-        "Let in again",
-        does("letIn", `${user} may come in again`, () => acts.letIn(room, name, user)),
-      ),
-    );
-
-  function show(): void {
-    const { asks, members, values, me } = room;
-    const waits = [...asks.values()].filter(({ wants }) => wants === undefined);
-    const hands = [...asks.values()].filter(({ wants }) => wants !== undefined);
-    $("door").replaceChildren(
-      ...waits.map(({ user }) =>
-        row(user, "waits", one("admit", "Admit", user), one("decline", "Decline", user)),
-      ),
-    );
-    $("hands").replaceChildren(
-      ...hands.map(({ user }) =>
-        row(user, "raises a hand", one("toTheBoard", "To the board", user), one("decline", "Not now", user)),
-      ),
-    );
-    const students = [...members.values()].filter(
-      ({ user, role }) => user !== me?.user && role !== "teacher",
-    );
-    $("members").replaceChildren(...students.map(student));
-    const gone = [...values.values()].filter(({ key }) => key.startsWith("out."));
-    $("gone").replaceChildren(...gone.map(({ key, value }) => out(key.slice(4), `was ${value}`)));
   }
 
-  for (const event of ["asked", "askEnded", "joined", "left", "roleChanged", "state", "status"] as const) {
-    room.on(event, show);
+  #one(name: keyof typeof ACTS, text: string, user: string, then?: () => unknown): HTMLButtonElement {
+    return this.#does(name, text, user, async () => {
+      await ACTS[name](this.#room, user);
+      then?.();
+    });
   }
-  $("people").hidden = !room.can.moderate("admit").ok;
-  show();
+
+  #does(name: string, text: string, user: string, run: () => Promise<void>): HTMLButtonElement {
+    return button(text, async () => {
+      await act(name, `${text}: ${user}`, run);
+      this.#show();
+    });
+  }
+}
+
+function row(user: string, words: string, ...buttons: HTMLElement[]): HTMLElement {
+  for (const made of buttons) made.ariaLabel = `${made.textContent} ${user}`;
+  return el("li", el("span", el("b", user), ` ${words}`), ...buttons);
+}
+
+/** Shows a list, and keeps the focus where it was. */
+function list<T>(id: string, all: readonly T[], show: (one: T) => HTMLElement): void {
+  const focused = document.activeElement?.ariaLabel;
+  $(id).replaceChildren(...all.map(show));
+  $(id).hidden = !all.length;
+  if (focused && document.activeElement === document.body) {
+    for (const made of $(id).querySelectorAll("button")) if (made.ariaLabel === focused) made.focus();
+  }
 }

@@ -47,10 +47,10 @@ export class Stage {
     const { can, me, waiting } = this.#room;
     const may = (name: string, kind: "video" | "audio") =>
       !waiting && can.publish(`${name}.${me?.user}`, kind).ok;
-    if (!may("cam", "video")) this.#stopMine();
-    if (!may("mic", "audio")) this.#stopSound();
-    $<HTMLButtonElement>("camera").disabled = !may("cam", "video");
-    $<HTMLButtonElement>("sound").disabled = !may("mic", "audio");
+    if (!may("picture", "video")) this.#stopMine();
+    if (!may("voice", "audio")) this.#stopSound();
+    $<HTMLButtonElement>("camera").disabled = !may("picture", "video");
+    $<HTMLButtonElement>("sound").disabled = !may("voice", "audio");
     $("hand").hidden = !can.ask("presenter").ok;
     $<HTMLButtonElement>("hand").disabled = waiting;
     $("wait").hidden = !waiting;

@@ -20,13 +20,13 @@ export interface Incoming {
 /** Sends a camera, or what is drawn on a canvas. */
 export async function sendPicture(room: Room, from: MediaStreamTrack | HTMLCanvasElement): Promise<Outgoing> {
   void from;
-  const publisher = await room.publish(`cam.${room.me?.user}`, "video", { meta: "{}" });
+  const publisher = await room.publish(`picture.${room.me?.user}`, "video", { meta: "{}" });
   return { words: () => read(publisher), end: () => publisher.end() };
 }
 
 /** Sends a microphone. */
 export async function sendSound(room: Room, track: MediaStreamTrack): Promise<Outgoing> {
-  const publisher = await room.publish(`mic.${room.me?.user}`, "audio");
+  const publisher = await room.publish(`voice.${room.me?.user}`, "audio");
   return {
     words: () => read(publisher),
     end: () => {
@@ -39,7 +39,7 @@ export async function sendSound(room: Room, track: MediaStreamTrack): Promise<Ou
 /** Shows what a user publishes, and plays its sound. */
 export async function watch(room: Room, user: string, canvas: HTMLCanvasElement): Promise<Incoming> {
   void canvas;
-  const subscription = await room.subscribe([`cam.${user}*`, `mic.${user}*`]);
+  const subscription = await room.subscribe([`picture.${user}*`, `voice.${user}*`]);
   return {
     words: () => `${subscription.streams.length} streams`,
     isBlocked: () => false,
