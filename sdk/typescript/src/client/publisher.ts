@@ -105,7 +105,8 @@ export class Publisher extends Emitter<PublisherEvents> {
     return this.held === "live" && this.#room.driver.connection ? "live" : "away";
   }
 
-  get #bufferedBytes(): number {
+  /** Bytes that wait for the line, of all that the room sends. */
+  get bufferedBytes(): number {
     return this.#room.driver.connection?.bufferedBytes ?? 0;
   }
 
@@ -136,7 +137,7 @@ export class Publisher extends Emitter<PublisherEvents> {
     const max = this.#room.frameBytesMax;
     if (payload.length + 6 > max) throw new InvalidError("too_large", `a frame has at most ${max} bytes`);
     if (this.state !== "live") return "dropped";
-    if (this.#bufferedBytes > this.#bufferedMax) return "full";
+    if (this.bufferedBytes > this.#bufferedMax) return "full";
     this.#room.driver.connection?.frame(this.number, keyframe, payload);
     return "sent";
   }
@@ -149,7 +150,7 @@ export class Publisher extends Emitter<PublisherEvents> {
    * ```
    */
   async drained(): Promise<void> {
-    while (this.state === "live" && this.#bufferedBytes > this.#bufferedMax / 2) {
+    while (this.state === "live" && this.bufferedBytes > this.#bufferedMax / 2) {
       await new Promise<void>(resolve => this.#room.driver.settings.awake.clock.setTimeout(resolve, LOOK_MS));
     }
   }

@@ -57,6 +57,7 @@ export class Streams implements PublisherRoom, SubscriptionRoom {
     }
     publisher.held = "live";
     publisher.number = stream;
+    publisher.setWatched(false);
     for (const other of others) this.#over(other, "replaced");
     return true;
   }

@@ -11,10 +11,16 @@ export interface Carried {
 }
 
 /** What a worker is for. */
-export type Part = "publish" | "play" | "probe";
+export type Part = "publish" | "play";
+
+/** What a worker says when it is there. */
+export interface Opened {
+  /** Whether it has `MediaStreamTrackProcessor`. */
+  readonly canProcess: boolean;
+}
 
 /** A line to a part of the worker. */
-export interface Line {
+export interface Line extends Opened {
   readonly port: MessagePort;
   /** Ends the part; the worker ends with its last part. */
   end(): void;
@@ -82,8 +88,8 @@ export async function openPart(part: Part, { worker: from = ownFile() }: Carried
     running.delete(key);
     held.worker.terminate();
   };
-  const opened = new Promise<void>((resolve, reject) => {
-    port.onmessage = () => resolve();
+  const opened = new Promise<Opened>((resolve, reject) => {
+    port.onmessage = ({ data }) => resolve(data as Opened);
     held.worker.addEventListener("error", ({ message }) => {
       end();
       reject(
@@ -92,9 +98,9 @@ export async function openPart(part: Part, { worker: from = ownFile() }: Carried
     });
   });
   held.worker.postMessage({ part }, [port2]);
-  await opened;
+  const { canProcess } = await opened;
   port.onmessage = null;
-  return { port, end };
+  return { port, end, canProcess };
 }
 
 /** Loads the worklets into a context. */

@@ -34,7 +34,12 @@ export class Stamps {
     }
     this.#least = Math.min(this.#least, distance);
     const capturedUs = Math.round(timestampUs + Math.min(this.#least, this.#leastBefore));
-    this.#lastUs = Math.max(this.#lastUs + 1, capturedUs);
+    return this.now(capturedUs);
+  }
+
+  /** The time of a frame that is made now, of no source. */
+  now(nowUs: number): number {
+    this.#lastUs = Math.max(this.#lastUs + 1, nowUs);
     return this.#lastUs;
   }
 }

@@ -1,7 +1,7 @@
 // The file that the worker and the worklets run, `@stagedoor/sdk/media/worker.js`. One file, because a bundler writes a
 // small one into the page as a `data:` address, which no policy of ours allows. Imports nothing of the page's.
 
-import type { Part } from "./carry.ts";
+import type { Opened, Part } from "./carry.ts";
 import { startPublishing } from "./publish/worker.ts";
 import { registerCapture } from "./publish/worklet.ts";
 
@@ -20,6 +20,6 @@ else {
   scope.onmessage = ({ data, ports: [port] }) => {
     if (!port) return;
     PARTS[data.part]?.(port);
-    port.postMessage("open");
+    port.postMessage({ canProcess: "MediaStreamTrackProcessor" in globalThis } satisfies Opened);
   };
 }
