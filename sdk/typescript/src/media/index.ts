@@ -4,6 +4,8 @@ export type { Carried } from "./carry.ts";
 export { type MediaCode, MediaError } from "./error.ts";
 export { type AudioLevel, type LocFault, type MediaFrame, readLoc, writeLoc } from "./loc.ts";
 export { type MediaMeta, readMeta, writeMeta } from "./meta.ts";
+export { type Player, type PlayerEvents, type PlayerStats, type PlayOptions, play } from "./play/player.ts";
+export type { PlayerState } from "./play/state.ts";
 export type { VideoCodec } from "./publish/codec.ts";
 export type { Limit } from "./publish/control.ts";
 export { type Device, type Devices, type DevicesEvents, devices } from "./publish/devices.ts";

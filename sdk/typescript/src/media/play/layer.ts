@@ -1,0 +1,111 @@
+// Which of a picture's layers is read. Pure: times are given, in milliseconds.
+
+/** Why a layer is read. */
+export type LayerWhy = "first" | "chosen" | "lagged" | "behind" | "quiet" | "gone";
+
+/** So far behind for so long is too slow. */
+const BEHIND_MS = 400;
+const BEHIND_FOR_MS = 1000;
+/** Quiet is to be at most this far behind. */
+const QUIET_BEHIND_MS = 200;
+const QUIET_MS = 10_000;
+const QUIET_MAX_MS = 160_000;
+
+/** Decides between the layers of a picture: 0 is the largest. */
+export class Layers {
+  readonly #isFixed: boolean;
+  #count: number;
+  #wanted: number;
+  #why: LayerWhy;
+  #behindSinceMs: number | undefined;
+  #quietSinceMs: number;
+  #quietMs = QUIET_MS;
+  #upAtMs = -Infinity;
+  #isChanging = false;
+
+  /** With a `fixed` layer that one is read, or the smallest if there are fewer. */
+  constructor(count: number, nowMs: number, fixed?: number) {
+    this.#count = count;
+    this.#isFixed = fixed !== undefined;
+    this.#wanted = Math.min(fixed ?? 0, Math.max(count - 1, 0));
+    this.#why = this.#isFixed ? "chosen" : "first";
+    this.#quietSinceMs = nowMs;
+  }
+
+  /** The layer to read. */
+  get wanted(): number {
+    return this.#wanted;
+  }
+
+  /** Why it is that one. */
+  get why(): LayerWhy {
+    return this.#why;
+  }
+
+  /** There are so many layers now. */
+  setCount(count: number, nowMs: number): void {
+    this.#count = count;
+    if (this.#wanted < count || count === 0) return;
+    this.#wanted = count - 1;
+    this.#why = "gone";
+    this.#restart(nowMs);
+  }
+
+  /** The change to the wanted layer is over; until then nothing more is decided. */
+  changed(nowMs: number): void {
+    this.#isChanging = false;
+    this.#restart(nowMs);
+  }
+
+  /** Frames were lost. */
+  lagged(nowMs: number): void {
+    this.#down("lagged", nowMs);
+  }
+
+  /** The picture is so far behind now. */
+  behind(behindMs: number, nowMs: number): void {
+    if (behindMs > QUIET_BEHIND_MS) this.#quietSinceMs = nowMs;
+    if (behindMs > BEHIND_MS) {
+      this.#behindSinceMs ??= nowMs;
+      if (nowMs - this.#behindSinceMs >= BEHIND_FOR_MS) this.#down("behind", nowMs);
+    } else {
+      this.#behindSinceMs = undefined;
+      this.#up(nowMs);
+    }
+  }
+
+  #down(why: LayerWhy, nowMs: number): void {
+    this.#quietSinceMs = nowMs;
+    if (this.#isFixed || this.#isChanging || this.#wanted >= this.#count - 1) return;
+    const wasWrong = nowMs - this.#upAtMs < this.#quietMs;
+    this.#quietMs = wasWrong ? Math.min(this.#quietMs * 2, QUIET_MAX_MS) : QUIET_MS;
+    this.#change(1, why);
+    this.#restart(nowMs);
+  }
+
+  #up(nowMs: number): void {
+    if (this.#isFixed || this.#isChanging || this.#wanted === 0) return;
+    if (nowMs - this.#quietSinceMs < this.#quietMs) return;
+    this.#upAtMs = nowMs;
+    this.#change(-1, "quiet");
+  }
+
+  #change(by: number, why: LayerWhy): void {
+    this.#wanted += by;
+    this.#why = why;
+    this.#isChanging = true;
+  }
+
+  #restart(nowMs: number): void {
+    this.#behindSinceMs = undefined;
+    this.#quietSinceMs = nowMs;
+  }
+}
+
+/**
+ * Whether a picture of the layer to change to can be the first one shown: a keyframe that is not older than what is on
+ * the screen.
+ */
+export function canChangeOver(isKeyframe: boolean, mediaMs: number, shownMs: number | undefined): boolean {
+  return isKeyframe && (shownMs === undefined || mediaMs >= shownMs);
+}

@@ -1,0 +1,359 @@
+// A player: finds what is to be played, and says how it goes. The picture and the sound do the rest.
+import { Emitter } from "../../client/emitter.ts";
+import { type Carried, type Line, openPart } from "../carry.ts";
+import { MediaError } from "../error.ts";
+import { type MediaMeta, readMeta } from "../meta.ts";
+import type { Latency } from "./jitter.ts";
+import type { LayerWhy } from "./layer.ts";
+import type { FromWorker, ToWorker } from "./messages.ts";
+import { type Offer, pick, type Wish } from "./pick.ts";
+import { PicturePart } from "./picture.ts";
+import { Playout } from "./playout.ts";
+import type { PlayRoom } from "./reading.ts";
+import { CanvasScreen, elementScreen } from "./screen.ts";
+import { Sound } from "./sound.ts";
+import { SoundPart } from "./sound_part.ts";
+import { type PlayerState, stateOf } from "./state.ts";
+
+/** What is played, where, and how. */
+export interface PlayOptions extends Wish, Carried {
+  /** The picture is drawn here. It takes the picture's size. */
+  readonly canvas?: HTMLCanvasElement | OffscreenCanvas;
+  /** The picture is shown by this `<video>`, which gets no sound. */
+  readonly element?: HTMLVideoElement;
+  /** The layer: by the line (`auto`, unless set), or a number, 0 the largest. */
+  readonly layer?: "auto" | number;
+  /** How long what comes is held back: `{ min: 40, max: 400 }` unless set. */
+  readonly latencyMs?: Partial<Latency>;
+  /** From 0 to 1; 1 unless set. */
+  readonly volume?: number;
+  /** The device that plays the sound: a `deviceId`. */
+  readonly sink?: string;
+}
+
+/** How it goes. Rates are those of the last second. */
+export interface PlayerStats {
+  /** The picture's size, in pixels. */
+  readonly width: number;
+  readonly height: number;
+  /** Pictures that were shown. */
+  readonly fps: number;
+  /** What came, in kilobits. */
+  readonly kbitPerS: number;
+  /** How far what is shown is behind the fastest way that a frame ever took, in milliseconds. */
+  readonly pictureBehindMs: number;
+  /** Likewise, of what is heard. */
+  readonly soundBehindMs: number;
+  /** 95 of 100 frames came no later than this after the fastest, in milliseconds. */
+  readonly jitterMs: number;
+  /** How long what comes is held back, in milliseconds. */
+  readonly bufferMs: number;
+  /** Sound that is decoded and waits, in milliseconds. */
+  readonly soundWaitingMs: number;
+  /** Pictures that were decoded and not shown. */
+  readonly dropped: number;
+  /** Sound that was let go because too much waited, in milliseconds. */
+  readonly soundDroppedMs: number;
+  /** Frames that the relay did not send because the line was too slow. */
+  readonly lost: number;
+  /** Frames that were none of audio or video. */
+  readonly invalid: number;
+  /** How often there was no sound to play. */
+  readonly underruns: number;
+  /** The layer that is shown, and why it is that one. */
+  readonly layer: number;
+  readonly layerWhy: LayerWhy;
+}
+
+/** What a player says. */
+export interface PlayerEvents {
+  /** It is somewhere else; with `ended`, why, unless `end()` was called. */
+  state: { readonly state: PlayerState; readonly before: PlayerState; readonly error?: MediaError };
+  /** The picture has another size. */
+  size: { readonly width: number; readonly height: number };
+  /** Another layer is shown. */
+  layer: { readonly layer: number; readonly why: LayerWhy };
+}
+
+/** How often it looks for what did not happen. */
+const TICK_MS = 100;
+
+/**
+ * Plays what a member publishes.
+ *
+ * ```ts
+ * const player = play(room, { user: "ann", canvas });
+ * player.on("state", ({ state }) => { button.hidden = state !== "blocked"; });
+ * button.onclick = () => player.start();
+ * ```
+ */
+export class Player extends Emitter<PlayerEvents> {
+  readonly #room: PlayRoom;
+  readonly #options: PlayOptions;
+  readonly #latency: Latency;
+  readonly #stops: (() => void)[] = [];
+  readonly #sound: Sound;
+  readonly #soundPart: SoundPart;
+  readonly #picture: PicturePart | undefined;
+  #line: Line | undefined;
+  #lastId = 0;
+  /** What the clocks are of. */
+  #clocksOf = "";
+  #pictureClock: Playout;
+  #soundClock: Playout;
+  #state: PlayerState = "waiting";
+  #hasStreams = false;
+  #isOver = false;
+
+  /** @internal */
+  constructor(room: PlayRoom, options: PlayOptions) {
+    super();
+    this.#room = room;
+    this.#options = options;
+    this.#latency = { min: 40, max: 400, ...options.latencyMs };
+    this.#pictureClock = this.#soundClock = new Playout(this.#latency);
+    const shared = {
+      room,
+      maxMs: this.#latency.max,
+      newId: () => ++this.#lastId,
+      tell: (message: ToWorker, transfer: Transferable[] = []) =>
+        this.#line?.port.postMessage(message, transfer),
+      changed: () => this.#look(),
+      failed: (error: MediaError) => this.#over(error),
+    };
+    const { canvas, element, layer, volume = 1, sink } = options;
+    this.#sound = new Sound({ ...shared, carried: options, volume, sink, playout: () => this.#soundClock });
+    this.#soundPart = new SoundPart({ ...shared, sound: this.#sound, playout: () => this.#soundClock });
+    const screen = canvas ? new CanvasScreen(canvas) : element && elementScreen(element);
+    this.#picture =
+      screen &&
+      new PicturePart({
+        ...shared,
+        screen,
+        layer: typeof layer === "number" ? layer : undefined,
+        isHidden: isHidden(),
+        playout: () => this.#pictureClock,
+        size: (width, height) => this.emit("size", { width, height }),
+        layerChanged: (layer, why) => this.emit("layer", { layer, why }),
+      });
+  }
+
+  /** Opens the worker, and looks for streams from then on. Never rejects. @internal */
+  async open(): Promise<void> {
+    try {
+      const line = await openPart("play", this.#options);
+      if (this.#isOver) {
+        line.end();
+        return;
+      }
+      this.#line = line;
+      line.port.onmessage = ({ data }: MessageEvent<FromWorker>) => {
+        if (this.#isOver) {
+          data.frame?.close();
+          return;
+        }
+        this.#picture?.decoded(data);
+        this.#soundPart.decoded(data);
+      };
+    } catch (error) {
+      return this.#over(error as MediaError);
+    }
+    const { document } = globalThis as { document?: Document };
+    const seen = () => this.#picture?.setHidden(isHidden());
+    document?.addEventListener("visibilitychange", seen);
+    const timer = setInterval(() => this.#tick(), TICK_MS);
+    this.#stops.push(
+      () => document?.removeEventListener("visibilitychange", seen),
+      () => clearInterval(timer),
+      this.#room.on("closed", () => this.#over()),
+      ...(["published", "unpublished", "grantsChanged", "reconnected"] as const).map(name =>
+        this.#room.on(name, () => this.#pick()),
+      ),
+    );
+    seen();
+    this.#pick();
+  }
+
+  /** Picks what to play out of what there is. */
+  #pick(): void {
+    if (this.#isOver) return;
+    const offers: Offer<MediaMeta>[] = [];
+    for (const { name, user, kind, meta } of this.#room.streams.values()) {
+      if (kind === "data") continue;
+      try {
+        offers.push({ name, user, kind, meta: readMeta(meta) });
+      } catch {
+        // A stream of another convention: not for us.
+      }
+    }
+    const { video, audio, user } = this.#options;
+    const wish: Wish = { ...(user && { user }), ...(video && { video }), ...(audio && { audio }) };
+    const { layers, audio: sound } = pick(wish, offers, this.#played);
+    const pictures = this.#picture ? layers : [];
+    this.#played = [...pictures, ...(sound ? [sound] : [])].map(({ name }) => name);
+    this.#setClocks(pictures[0], sound);
+    this.#hasStreams = this.#played.length > 0;
+    this.#picture?.setOffers(pictures);
+    this.#soundPart.setOffer(sound?.name);
+    this.#look();
+  }
+
+  /** The names of the streams that are played. */
+  #played: readonly string[] = [];
+
+  /** Picture and sound of one `sync` have one clock; another publisher has another. */
+  #setClocks(picture: Offer<MediaMeta> | undefined, sound: Offer<MediaMeta> | undefined): void {
+    const of = (offer: Offer<MediaMeta> | undefined) =>
+      offer && JSON.stringify([offer.user, offer.meta.sync]);
+    const clocksOf = [of(picture), of(sound)].join();
+    if (clocksOf === this.#clocksOf) return;
+    this.#clocksOf = clocksOf;
+    const isOne = !picture || !sound || of(picture) === of(sound);
+    this.#pictureClock = new Playout(this.#latency);
+    this.#soundClock = isOne ? this.#pictureClock : new Playout(this.#latency);
+  }
+
+  #tick(): void {
+    const nowMs = performance.now();
+    this.#picture?.tick(nowMs);
+    this.#soundPart.tick(nowMs);
+    if (this.#sound.isPlaying) this.#heardAtMs = nowMs;
+    this.#look();
+  }
+
+  /** When sound was last heard. */
+  #heardAtMs = -Infinity;
+
+  /** Where it is, and says so if that is somewhere else. */
+  #look(error?: MediaError): void {
+    const facts = {
+      isOver: this.#isOver,
+      hasStreams: this.#hasStreams,
+      isBlocked: this.#sound.isBlocked,
+      playedAtMs: Math.max(this.#heardAtMs, this.#picture?.shownAtMs ?? -Infinity),
+    };
+    const state = stateOf(facts, performance.now());
+    const before = this.#state;
+    if (state === before) return;
+    this.#state = state;
+    this.emit("state", { state, before, ...(error && { error }) });
+  }
+
+  /** Where it is. */
+  get state(): PlayerState {
+    return this.#state;
+  }
+
+  /** How it goes. */
+  get stats(): PlayerStats {
+    const nowMs = performance.now();
+    const [picture, sound, part] = [this.#picture, this.#sound, this.#soundPart];
+    const [seen, heard] = [this.#pictureClock, this.#soundClock];
+    const bytes = (picture?.bytesPerS(nowMs) ?? 0) + part.bytesPerS(nowMs);
+    return {
+      width: picture?.width ?? 0,
+      height: picture?.height ?? 0,
+      fps: picture?.fps(nowMs) ?? 0,
+      kbitPerS: (bytes * 8) / 1000,
+      pictureBehindMs: seen.behindMs(picture?.shownMs, nowMs),
+      soundBehindMs: sound.isPlaying ? heard.behindMs(heard.mediaMs(nowMs), nowMs) : 0,
+      jitterMs: Math.max(seen.jitterMs("picture"), heard.jitterMs("sound")),
+      bufferMs: seen.delayMs(nowMs),
+      soundWaitingMs: sound.waitingMs,
+      dropped: picture?.dropped ?? 0,
+      soundDroppedMs: sound.droppedMs,
+      lost: (picture?.lost ?? 0) + part.lost,
+      invalid: (picture?.refusedFrames ?? 0) + part.refusedFrames,
+      underruns: sound.underruns,
+      layer: picture?.layer ?? 0,
+      layerWhy: picture?.layerWhy ?? "first",
+    };
+  }
+
+  /**
+   * Sets how loud it is, from 0 to 1.
+   *
+   * ```ts
+   * player.setVolume(0.5);
+   * ```
+   */
+  setVolume(volume: number): void {
+    this.#sound.setVolume(volume);
+  }
+
+  /**
+   * Plays the sound by another device.
+   *
+   * ```ts
+   * await player.setSink(speaker.deviceId);
+   * ```
+   *
+   * @throws `MediaError` `unsupported` or `device_missing`.
+   */
+  async setSink(sink: string): Promise<void> {
+    await this.#sound.setSink(sink);
+  }
+
+  /**
+   * Plays the sound that the browser holds back (`blocked`): call it from a click.
+   *
+   * ```ts
+   * button.onclick = () => player.start();
+   * ```
+   *
+   * @throws `MediaError` `playback_blocked`, if the browser still does.
+   */
+  async start(): Promise<void> {
+    await this.#sound.start();
+    this.#look();
+  }
+
+  /**
+   * Stops, and takes its subscriptions back. What is on the canvas stays.
+   *
+   * ```ts
+   * player.end();
+   * ```
+   */
+  end(): void {
+    this.#over();
+  }
+
+  /** Ends at the end of the block. */
+  [Symbol.dispose](): void {
+    this.end();
+  }
+
+  #over(error?: MediaError): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    for (const stop of this.#stops.splice(0)) stop();
+    this.#picture?.end();
+    this.#soundPart.end();
+    this.#line?.end();
+    this.#look(error);
+  }
+}
+
+function isHidden(): boolean {
+  return (globalThis as { document?: Document }).document?.visibilityState === "hidden";
+}
+
+/**
+ * Plays what a member publishes: its picture on a canvas or a `<video>`, its sound by the speakers. It begins as soon as
+ * there is something, and goes on when it is published again.
+ *
+ * ```ts
+ * const player = play(room, { user: "ann", canvas });
+ * player.on("size", ({ width, height }) => { canvas.style.aspectRatio = `${width} / ${height}`; });
+ * ```
+ *
+ * @throws `MediaError` `unsupported`, if the browser has no decoder.
+ */
+export function play(room: PlayRoom, options: PlayOptions): Player {
+  const { VideoDecoder, AudioDecoder } = globalThis as { VideoDecoder?: unknown; AudioDecoder?: unknown };
+  if (!VideoDecoder && !AudioDecoder) throw new MediaError("unsupported");
+  const player = new Player(room, options);
+  player.open();
+  return player;
+}

@@ -1,0 +1,48 @@
+// Pictures in Chromium, from a bare encoder in one page over a relay to a player in another.
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { newRoom } from "../../client/relay/relay.ts";
+import { Pages, publish } from "./pages.ts";
+
+let pages: Pages;
+
+beforeAll(async () => {
+  pages = await Pages.start();
+});
+
+afterAll(() => pages?.close());
+
+const CODECS = { h264: "avc1.42e01f", vp8: "vp8", vp9: "vp09.00.31.08" };
+const SIZES = [
+  [640, 360],
+  [1280, 720],
+] as const;
+
+for (const [title, codec] of Object.entries(CODECS)) {
+  for (const [width, height] of SIZES) {
+    test(`${height} lines of ${title} are shown in order, size and colour`, async () => {
+      const name = newRoom();
+      const [ann, ben] = [await pages.seat(name, "ann"), await pages.seat(name, "ben")];
+      await publish(ann, "cam", { codec, width, height });
+      const { seen, colors, stats, state } = await ben.run(async () => {
+        kept.viewer = tools.view(kept.room, { user: "ann" });
+        await kept.viewer.saw(30);
+        const context = kept.viewer.canvas.getContext("2d") as CanvasRenderingContext2D;
+        const { colors } = tools.readNumber(context);
+        const { seen, player } = kept.viewer;
+        return { seen, colors, stats: player.stats, state: player.state };
+      });
+      const shown = seen.map(({ n }) => n);
+      expect(shown).toEqual([...shown].sort((a, b) => a - b));
+      expect(new Set(shown).size).toBe(shown.length);
+      expect(seen.at(-1)).toMatchObject({ width, height });
+      colors.forEach((color, at) => {
+        color.forEach((value, channel) => {
+          if (channel === at) expect(value, `${colors}`).toBeGreaterThan(200);
+          else expect(value, `${colors}`).toBeLessThan(60);
+        });
+      });
+      expect(stats).toMatchObject({ width, height, layer: 0, invalid: 0, lost: 0 });
+      expect(state).toBe("playing");
+    });
+  }
+}
