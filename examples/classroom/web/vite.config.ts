@@ -9,7 +9,13 @@ const relay = process.env["STAGEDOOR_URL"] ?? "http://127.0.0.1:7880";
 
 export default defineConfig({
   base: "./",
-  resolve: { alias: [{ find: /^@stagedoor\/sdk\/(\w+)$/, replacement: `${sdk}/$1/index.ts` }] },
+  resolve: {
+    alias: [
+      { find: /^@stagedoor\/sdk\/(\w+)$/, replacement: `${sdk}/$1/index.ts` },
+      { find: /^@stagedoor\/sdk\/media\/worker.js/, replacement: `${sdk}/media/worker.ts` },
+    ],
+  },
+  worker: { format: "es", rolldownOptions: { output: { entryFileNames: "media-worker.js" } } },
   build: {
     outDir: process.env["CLASSROOM_DIST"] ?? "dist",
     emptyOutDir: true,

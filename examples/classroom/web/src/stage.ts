@@ -1,9 +1,10 @@
 // The pictures: one's own, and those of everybody who publishes; with the buttons for camera, sound and hand.
 import type { Room } from "@stagedoor/sdk/client";
+import { devices, type MediaError, type MediaPublisher, type Player } from "@stagedoor/sdk/media";
 import { $, button, el } from "./dom.ts";
 import { act, log } from "./log.ts";
 import { drawPattern } from "./pattern.ts";
-import { type Incoming, type Outgoing, sendPicture, sendSound, watch } from "./video.ts";
+import { sendPicture, sendSound, sent, shown, watch } from "./video.ts";
 
 const LOOK_MS = 500;
 
@@ -11,15 +12,23 @@ const LOOK_MS = 500;
 interface Shown {
   readonly figure: HTMLElement;
   readonly words: HTMLElement;
-  media?: Outgoing | Incoming;
   end(): void;
+}
+
+interface Sent extends Shown {
+  media?: MediaPublisher;
+}
+
+interface Seen extends Shown {
+  player?: Player;
 }
 
 export class Stage {
   readonly #room: Room;
-  readonly #others = new Map<string, Shown>();
-  #mine: Shown | undefined;
-  #sound: Outgoing | undefined;
+  readonly #others = new Map<string, Seen>();
+  #mine: Sent | undefined;
+  #sound: MediaPublisher | undefined;
+  #isMuted = false;
 
   constructor(room: Room) {
     this.#room = room;
@@ -29,7 +38,10 @@ export class Stage {
     for (const event of ["published", "unpublished", "status", "subscribed"] as const) {
       room.on(event, () => this.#sync());
     }
-    room.on("grantsChanged", () => this.show());
+    room.on("grantsChanged", ({ why }) => {
+      this.#isMuted = why === "muted" || (why === "renewed" && this.#isMuted);
+      this.show();
+    });
     room.on("askEnded", ({ user, outcome }) => {
       if (user !== room.me?.user) return;
       log(`your hand is down: ${outcome}`);
@@ -42,15 +54,15 @@ export class Stage {
     if (room.grants?.role === "teacher") void this.#toggleCamera();
   }
 
-  /** What may be pressed is what the grants say; the relay decides. */
+  /** What may be pressed is what the grants say; the relay decides. Who is muted goes on when that is taken back. */
   show(): void {
     const { can, me, waiting } = this.#room;
     const may = (name: string, kind: "video" | "audio") =>
       !waiting && can.publish(`${name}.${me?.user}`, kind).ok;
-    if (!may("picture", "video")) this.#stopMine();
-    if (!may("voice", "audio")) this.#stopSound();
-    $<HTMLButtonElement>("camera").disabled = !may("picture", "video");
-    $<HTMLButtonElement>("sound").disabled = !may("voice", "audio");
+    if (!may("picture", "video") && !this.#isMuted) this.#stopMine();
+    if (!may("voice", "audio") && !this.#isMuted) this.#stopSound();
+    $<HTMLButtonElement>("camera").disabled = !may("picture", "video") && !this.#mine;
+    $<HTMLButtonElement>("sound").disabled = !may("voice", "audio") && !this.#sound;
     $("hand").hidden = !can.ask("presenter").ok;
     $<HTMLButtonElement>("hand").disabled = waiting;
     $("wait").hidden = !waiting;
@@ -60,7 +72,7 @@ export class Stage {
     if (this.#mine) return this.#stopMine();
     const { note, picture, source, end } = await open(this.#room.me?.name ?? "");
     $("note").textContent = note;
-    const mine = this.#figure("You", picture, end);
+    const mine: Sent = this.#figure("You", picture, end);
     this.#mine = mine;
     $("camera").ariaPressed = "true";
     await act("sendPicture", "your picture is published", async () => {
@@ -81,14 +93,13 @@ export class Stage {
   async #toggleSound(): Promise<void> {
     if (this.#sound) return this.#stopSound();
     await act("sendSound", "your sound is published", async () => {
-      const track = await device("audio");
-      if (typeof track === "string") throw new Error(track);
-      this.#sound = await sendSound(this.#room, track);
+      this.#sound = await sendSound(this.#room, await devices.microphone());
       $("sound").ariaPressed = "true";
     });
   }
 
   #stopSound(): void {
+    this.#sound?.track.stop();
     this.#sound?.end();
     this.#sound = undefined;
     $("sound").ariaPressed = "false";
@@ -110,25 +121,27 @@ export class Stage {
     );
     users.delete(me?.user ?? "");
     for (const [user, shown] of this.#others) if (!users.has(user)) this.#forget(user, shown);
-    for (const user of users) if (!this.#others.has(user)) void this.#meet(user);
+    for (const user of users) if (!this.#others.has(user)) this.#meet(user);
   }
 
-  async #meet(user: string): Promise<void> {
+  #meet(user: string): void {
     const canvas = document.createElement("canvas");
-    const shown = this.#figure(user, canvas, () => {});
+    const shown: Seen = this.#figure(user, canvas, () => {});
     this.#others.set(user, shown);
     try {
-      const media = await watch(this.#room, user, canvas);
-      if (this.#others.get(user) !== shown) return media.end();
-      shown.media = media;
+      const player = watch(this.#room, user, canvas);
+      player.on(
+        "state",
+        ({ state, error }) => state === "ended" && error && log(`${user}: ${error.message}`),
+      );
+      shown.player = player;
     } catch (error) {
-      this.#forget(user, shown);
       log(`no picture of ${user}: ${error instanceof Error ? error.message : error}`);
     }
   }
 
-  #forget(user: string, shown: Shown): void {
-    shown.media?.end();
+  #forget(user: string, shown: Seen): void {
+    shown.player?.end();
     shown.end();
     this.#others.delete(user);
   }
@@ -151,12 +164,13 @@ export class Stage {
 
   /** What is measured, twice a second. */
   #look(): void {
-    for (const { figure, words, media } of [this.#mine, ...this.#others.values()].filter(one => !!one)) {
-      words.textContent = media?.words() ?? "";
+    if (this.#mine?.media) this.#mine.words.textContent = sent(this.#mine.media);
+    for (const { figure, words, player } of this.#others.values()) {
+      if (!player) continue;
+      words.textContent = shown(player);
       const held = figure.querySelector("button");
-      if (!media || !("isBlocked" in media)) continue;
-      if (!media.isBlocked()) held?.remove();
-      else if (!held) figure.append(button("Play the sound", () => media.start()));
+      if (player.state !== "blocked") held?.remove();
+      else if (!held) figure.append(button("Play the sound", () => player.start()));
     }
   }
 
@@ -167,34 +181,22 @@ export class Stage {
   }
 }
 
-/** A camera or a microphone; or why there is none. */
-async function device(kind: "video" | "audio"): Promise<MediaStreamTrack | string> {
-  if (!navigator.mediaDevices)
-    return "this browser gives cameras and microphones to https and localhost alone";
-  const wanted = kind === "video" ? { video: { width: 1280, height: 720 } } : { audio: true };
-  try {
-    const stream = await navigator.mediaDevices.getUserMedia(wanted);
-    return stream.getTracks()[0] ?? "there is none";
-  } catch (error) {
-    const name = error instanceof Error ? error.name : "";
-    return name === "NotAllowedError" ? "the camera is not allowed" : "there is no camera";
-  }
-}
-
-/** The camera, or a drawn pattern and why. */
+/** The camera; or a drawn pattern, and why. */
 async function open(name: string): Promise<{
   note: string;
   picture: HTMLElement;
   source: MediaStreamTrack | HTMLCanvasElement;
   end(): void;
 }> {
-  const track = await device("video");
-  if (typeof track === "string") {
+  try {
+    const track = await devices.camera();
+    const video = document.createElement("video");
+    video.srcObject = new MediaStream([track]);
+    video.muted = video.autoplay = video.playsInline = true;
+    return { note: "", picture: video, source: track, end: () => track.stop() };
+  } catch (error) {
     const { canvas, end } = drawPattern(name);
-    return { note: `A pattern is drawn: ${track}.`, picture: canvas, source: canvas, end };
+    const note = `A pattern is drawn, because there is no camera. ${(error as MediaError).message}.`;
+    return { note, picture: canvas, source: canvas, end };
   }
-  const video = document.createElement("video");
-  video.srcObject = new MediaStream([track]);
-  video.muted = video.autoplay = video.playsInline = true;
-  return { note: "", picture: video, source: track, end: () => track.stop() };
 }

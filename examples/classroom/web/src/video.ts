@@ -1,52 +1,42 @@
-// Picture and sound: the calls to the SDK's media helpers, and nothing else.
-import type { Publisher, Room } from "@stagedoor/sdk/client";
-
-/** What goes out. */
-export interface Outgoing {
-  /** What is said under the picture. */
-  words(): string;
-  end(): void;
-}
-
-/** What comes in. */
-export interface Incoming {
-  words(): string;
-  /** Whether the browser holds the sound back until somebody presses a button. */
-  isBlocked(): boolean;
-  start(): Promise<void>;
-  end(): void;
-}
+// Picture and sound: the calls to the SDK's media helpers, and what is said of them.
+import type { Room } from "@stagedoor/sdk/client";
+import { type MediaPublisher, type Player, play, publishCanvas, publishTrack } from "@stagedoor/sdk/media";
+import worker from "@stagedoor/sdk/media/worker.js?worker&url";
 
 /** Sends a camera, or what is drawn on a canvas. */
-export async function sendPicture(room: Room, from: MediaStreamTrack | HTMLCanvasElement): Promise<Outgoing> {
-  void from;
-  const publisher = await room.publish(`picture.${room.me?.user}`, "video", { meta: "{}" });
-  return { words: () => read(publisher), end: () => publisher.end() };
+export function sendPicture(room: Room, from: MediaStreamTrack | HTMLCanvasElement): Promise<MediaPublisher> {
+  const options = { name: `picture.${room.me?.user}`, worker };
+  return from instanceof HTMLCanvasElement
+    ? publishCanvas(room, from, options)
+    : publishTrack(room, from, options);
 }
 
 /** Sends a microphone. */
-export async function sendSound(room: Room, track: MediaStreamTrack): Promise<Outgoing> {
-  const publisher = await room.publish(`voice.${room.me?.user}`, "audio");
-  return {
-    words: () => read(publisher),
-    end: () => {
-      track.stop();
-      publisher.end();
-    },
-  };
+export function sendSound(room: Room, track: MediaStreamTrack): Promise<MediaPublisher> {
+  return publishTrack(room, track, { name: `voice.${room.me?.user}`, worker });
 }
 
-/** Shows what a user publishes, and plays its sound. */
-export async function watch(room: Room, user: string, canvas: HTMLCanvasElement): Promise<Incoming> {
-  void canvas;
-  const subscription = await room.subscribe([`picture.${user}*`, `voice.${user}*`]);
-  return {
-    words: () => `${subscription.streams.length} streams`,
-    isBlocked: () => false,
-    start: async () => {},
-    end: () => void subscription.end(),
-  };
+/** Shows and plays what a user publishes, for as long as it does. */
+export function watch(room: Room, user: string, canvas: HTMLCanvasElement): Player {
+  return play(room, { user, canvas, worker });
 }
 
-const read = (publisher: Publisher): string =>
-  publisher.watched ? "somebody reads it" : "nobody reads it: nothing is encoded";
+const whole = (value: number) => Math.round(value).toString();
+
+/** How sending goes: size, codec, rates, and whether anybody reads it. */
+export function sent({ track, codec, publishers, stats }: MediaPublisher): string {
+  const { width = 0, height = 0 } = track.getSettings();
+  const { fps, kbps, limitedBy } = stats;
+  if (publishers[0]?.state === "denied") return "muted: the relay takes nothing from you";
+  const isRead = publishers.some(({ watched }) => watched);
+  const read = isRead ? "somebody reads it" : "nobody reads it, so nothing is encoded";
+  const why = limitedBy && limitedBy !== "nobody" ? `, limited by ${limitedBy}` : "";
+  return `${width}×${height}, ${codec}, ${whole(fps)} fps, ${whole(kbps)} kbit/s, ${read}${why}`;
+}
+
+/** How playing goes: size, rates, and how far it is behind. */
+export function shown({ state, stats }: Player): string {
+  const { width, height, fps, kbitPerS, pictureBehindMs } = stats;
+  if (state === "waiting") return "waiting for the first picture";
+  return `${width}×${height}, ${whole(fps)} fps, ${whole(kbitPerS)} kbit/s, ${whole(pictureBehindMs)} ms behind`;
+}

@@ -82,7 +82,6 @@ test("who raises a hand comes to the board and goes back without a reconnect", a
   await press(teacher, `Mute ${user}`);
   await shows(student, "log", "you are presenter now: muted by teacher");
   await teacher.locator("#pictures figure").filter({ hasText: user }).waitFor({ state: "detached" });
-  expect(await camera.isDisabled()).toBe(true);
   await press(teacher, `Unmute ${user}`);
   await shows(student, "log", "unmuted by teacher");
   await press(teacher, `Back ${user}`);
