@@ -17,6 +17,14 @@ export interface Seen {
   readonly isKeyframe: boolean;
 }
 
+/** A sound that came. */
+export interface Heard {
+  readonly timestampUs: number;
+  readonly heardMs: number;
+  readonly keyframe: boolean;
+  readonly data: Uint8Array;
+}
+
 const BITS = 16;
 const COLOURS = ["rgb(200,30,30)", "rgb(30,160,30)", "rgb(30,30,200)"];
 
@@ -68,6 +76,7 @@ export class Drawing {
 /** Decodes a stream and reads what it shows. */
 export class Viewer {
   readonly seen: Seen[] = [];
+  readonly sounds: Heard[] = [];
   readonly errors: string[] = [];
   /** Keyframes among what came, and all that came. */
   keyframes = 0;
@@ -75,18 +84,23 @@ export class Viewer {
   /** How far behind its capture each frame came: when, and how much, in milliseconds. */
   readonly behind: [atMs: number, behindMs: number][] = [];
   stream: client.FoundStream | undefined;
+  readonly name: string;
+  readonly subscription: client.Subscription;
   #decoder: VideoDecoder | undefined;
   readonly #isKeyframe = new Map<number, boolean>();
   readonly #canvas = new OffscreenCanvas(1, 1);
   #changed: () => void = () => {};
 
+  private constructor(name: string, subscription: client.Subscription) {
+    this.name = name;
+    this.subscription = subscription;
+    subscription.on("frame", frame => this.#frame(frame));
+    subscription.on("ended", ({ reason }) => this.errors.push(`ended: ${reason}`));
+    subscription.on("lagged", () => this.#decoder?.close());
+  }
+
   static async of(room: client.Room, name: string): Promise<Viewer> {
-    const viewer = new Viewer();
-    const subscription = await room.subscribe(name);
-    subscription.on("frame", frame => viewer.#frame(frame));
-    subscription.on("ended", ({ reason }) => viewer.errors.push(`ended: ${reason}`));
-    subscription.on("lagged", () => viewer.#decoder?.close());
-    return viewer;
+    return new Viewer(name, await room.subscribe(name));
   }
 
   #frame({ stream, keyframe, payload }: client.Frame): void {
@@ -100,6 +114,7 @@ export class Viewer {
     this.behind.push([nowMs(), nowMs() - read.timestampUs / 1000]);
     this.stream = stream;
     if (stream.kind === "audio") {
+      this.sounds.push({ timestampUs: read.timestampUs, heardMs: nowMs(), keyframe, data: read.data });
       this.#changed();
       return;
     }
@@ -133,7 +148,7 @@ export class Viewer {
       if ((at((bit + 0.5) / BITS, 0.125)[0] ?? 0) > 127) number |= 1 << bit;
     }
     const colours = [1, 3, 5].map(sixth => at(sixth / 6, 0.5));
-    const isKeyframe = this.#isKeyframe.get(timestamp) ?? false;
+    const isKeyframe = this.#isKeyframe.get(timestamp) === true;
     this.seen.push({
       number,
       width,
@@ -144,6 +159,27 @@ export class Viewer {
       isKeyframe,
     });
     this.#changed();
+  }
+
+  /** The loudest sample of all sounds that came, from 0 to 1. */
+  async loudest(): Promise<number> {
+    let loudest = 0;
+    const decoder = new AudioDecoder({
+      output: sound => {
+        const samples = new Float32Array(sound.numberOfFrames);
+        sound.copyTo(samples, { planeIndex: 0, format: "f32-planar" });
+        loudest = samples.reduce((most, sample) => Math.max(most, Math.abs(sample)), loudest);
+        sound.close();
+      },
+      error: error => this.errors.push(String(error)),
+    });
+    const { codec, sampleRate = 0, numberOfChannels = 0 } = media.readMeta(this.stream?.meta);
+    decoder.configure({ codec, sampleRate, numberOfChannels });
+    for (const { timestampUs: timestamp, data } of this.sounds) {
+      decoder.decode(new EncodedAudioChunk({ type: "key", timestamp, data }));
+    }
+    await decoder.flush();
+    return loudest;
   }
 
   /** Resolves as soon as it holds, asked after each picture. */

@@ -43,6 +43,7 @@ export class Stage {
       const file = files[url];
       answer.setHeader("content-security-policy", POLICY);
       if (url === "/favicon.ico") answer.writeHead(204).end();
+      else if (url.endsWith(".js") && !file) answer.writeHead(404).end();
       else answer.setHeader("content-type", file ? "text/javascript" : "text/html").end(file ?? page);
     });
     server.listen(0, "127.0.0.1");
@@ -63,21 +64,28 @@ export class Stage {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/`;
   }
 
-  /** A page in a profile of its own, which is ready. */
-  async page(): Promise<Page> {
+  /** A page in a profile of its own, which is ready; without what it has of these names. */
+  async page(
+    without: readonly string[] = [],
+    url: string = this.url,
+    { expects = [] as string[] } = {},
+  ): Promise<Page> {
     const context = await this.#browser.newContext({ permissions: ["camera", "microphone"] });
     const page = await context.newPage();
     const complaints: string[] = [];
     page.on("console", message => complaints.push(message.text()));
     page.on("pageerror", error => complaints.push(String(error)));
     page.on("request", request => {
-      if (!request.url().startsWith(this.url)) complaints.push(request.url());
+      if (!request.url().startsWith(url)) complaints.push(request.url());
     });
-    await page.goto(this.url);
+    await page.addInitScript(names => {
+      for (const name of names) delete (globalThis as Record<string, unknown>)[name];
+    }, without);
+    await page.goto(url);
     await page.waitForFunction(() => "lab" in globalThis);
     atEnd(async () => {
       await context.close();
-      expect(complaints).toEqual([]);
+      expect(complaints.filter(text => !expects.some(part => text.includes(part)))).toEqual([]);
     });
     return page;
   }

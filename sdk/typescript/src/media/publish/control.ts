@@ -106,8 +106,8 @@ export class Pace {
   /** Whether a frame of this time is one of so many per second. */
   admits(timeMs: number, framerate: number): boolean {
     const stepMs = 1000 / framerate;
-    // A camera's frames are not quite even: a third of a step too early is not too early.
-    if (timeMs < this.#dueMs - stepMs / 3 && timeMs > this.#dueMs - 10 * stepMs) return false;
+    if (timeMs < this.#dueMs && timeMs > this.#dueMs - 10 * stepMs) return false;
+    // Half a step early is not too early: a camera's frames are not quite even.
     this.#dueMs = Math.max(this.#dueMs + stepMs, timeMs + stepMs / 2);
     return true;
   }

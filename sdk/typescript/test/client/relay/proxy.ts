@@ -1,13 +1,57 @@
-// A line between client and relay that can be cut, held and counted. Knows no WebSocket.
+// A line between client and relay that can be cut, held, slowed and counted. Knows no WebSocket.
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+
+/** How often a slow line lets bytes pass. */
+const STEP_MS = 10;
+
+/** One direction of a connection, which lets no more pass than the line does. What waits fills the buffers behind it. */
+class Pipe {
+  readonly #from: Socket;
+  readonly #to: Socket;
+  readonly #kbits: () => number;
+  #waiting: Buffer[] = [];
+  #timer: ReturnType<typeof setInterval> | undefined;
+
+  constructor(from: Socket, to: Socket, kbits: () => number) {
+    this.#from = from;
+    this.#to = to;
+    this.#kbits = kbits;
+    from.on("close", () => clearInterval(this.#timer));
+  }
+
+  pass(bytes: Buffer): void {
+    if (!this.#timer && this.#kbits() === Number.POSITIVE_INFINITY) {
+      this.#to.write(bytes);
+      return;
+    }
+    this.#waiting.push(bytes);
+    this.#from.pause();
+    this.#timer ??= setInterval(() => this.#step(), STEP_MS);
+  }
+
+  #step(): void {
+    let allowed = (this.#kbits() * STEP_MS) / 8;
+    while (allowed > 0 && this.#waiting.length) {
+      const [first = Buffer.alloc(0)] = this.#waiting;
+      this.#to.write(first.subarray(0, allowed));
+      if (first.length > allowed) this.#waiting[0] = first.subarray(allowed);
+      else this.#waiting.shift();
+      allowed -= first.length;
+    }
+    if (this.#waiting.length) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    this.#from.resume();
+  }
+}
 
 export class Line {
   readonly #server: Server;
   readonly #pairs = new Set<[Socket, Socket]>();
   /** Connections that came. */
   count = 0;
-  /** What clients sent, as text: for those who look for what must not be there. */
+  #kbits = Number.POSITIVE_INFINITY;
   #held = false;
   #refuses = false;
 
@@ -26,7 +70,8 @@ export class Line {
       const pair: [Socket, Socket] = [client, relay];
       line.#pairs.add(pair);
       for (const [from, to] of [pair, [relay, client]] as const) {
-        from.on("data", bytes => line.#held || to.write(bytes));
+        const pipe = new Pipe(from, to, () => line.#kbits);
+        from.on("data", bytes => line.#held || pipe.pass(bytes));
         from.on("error", () => {});
         from.on("close", () => {
           to.destroy();
@@ -56,6 +101,11 @@ export class Line {
   /** From now on nothing passes, and nobody is told: what a laptop out of reach looks like. */
   hold(): void {
     this.#held = true;
+  }
+
+  /** From now on so many kilobits pass in a second, in each direction; without an argument, as many as come. */
+  slow(kbits: number = Number.POSITIVE_INFINITY): void {
+    this.#kbits = kbits;
   }
 
   /** New connections pass again; what was held is gone. */

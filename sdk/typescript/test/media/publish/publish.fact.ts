@@ -1,75 +1,24 @@
 // Pictures that go out: what is drawn in one page is read in another, through a relay.
-import type { Page } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import type { Room } from "../../../src/client/index.ts";
-import type { MediaPublisher, PublishTrackOptions } from "../../../src/media/index.ts";
-import { mint, newRoom, sharedApp } from "../../client/relay/relay.ts";
-import type { Drawing, Lab, Seen, Viewer } from "../lab.ts";
-import { Stage } from "../stage.ts";
+import { expect, test } from "vitest";
+import { newRoom } from "../../client/relay/relay.ts";
+import type { Lab } from "../lab.ts";
+import { type Kept, member, publishes, says, sees, staged } from "./pages.ts";
 
-/** What the pages have. */
 declare const lab: Lab;
-declare const kept: {
-  room: Room;
-  drawing: Drawing;
-  publisher: MediaPublisher;
-  viewer: Viewer;
-};
+declare const kept: Kept;
 
-const app = sharedApp();
-let stage: Stage;
+staged();
 
-beforeAll(async () => {
-  stage = await Stage.open();
-});
+const DRAWN = [
+  [200, 30, 30],
+  [30, 160, 30],
+  [30, 30, 200],
+];
 
-afterAll(() => stage?.close());
-
-/** A page that is a member of a room. */
-async function member(room: string, user: string, url: string = app.connect): Promise<Page> {
-  const page = await stage.page();
-  const token = mint(app, { room, user });
-  await page.evaluate(
-    async ([url, token]) => {
-      const room = await lab.client.connect({ url, token });
-      Object.assign(globalThis, { kept: { room } });
-    },
-    [url, token] as const,
-  );
-  return page;
-}
-
-/** Draws and publishes. */
-function publishes(
-  page: Page,
-  size: { width: number; height: number },
-  options: PublishTrackOptions = {},
-): Promise<void> {
-  return page.evaluate(
-    async ([{ width, height }, options]) => {
-      kept.drawing = new lab.Drawing(width, height);
-      kept.publisher = await lab.media.publishCanvas(kept.room, kept.drawing.canvas, options);
-    },
-    [size, options] as const,
-  );
-}
-
-/** Reads a stream until so many pictures were seen. */
-function sees(page: Page, name: string, count: number): Promise<Seen[]> {
-  return page.evaluate(
-    async ([name, count]) => {
-      kept.viewer ??= await lab.Viewer.of(kept.room, name);
-      const from = kept.viewer.seen.length;
-      await kept.viewer.until(({ seen }) => seen.length >= from + count);
-      return kept.viewer.seen.slice(from);
-    },
-    [name, count] as const,
-  );
-}
-
-const near = (seen: number[][], drawn: number[][]) =>
+/** How far the colours are from those that were drawn. */
+const apart = (colours: number[][]) =>
   Math.max(
-    ...seen.flatMap((colour, at) => colour.map((part, rgb) => Math.abs(part - (drawn[at]?.[rgb] ?? 0)))),
+    ...colours.flatMap((colour, at) => colour.map((part, rgb) => Math.abs(part - (DRAWN[at]?.[rgb] ?? 0)))),
   );
 
 test.for([
@@ -78,28 +27,85 @@ test.for([
   ["vp9", 640, 360],
   ["h264", 1280, 720],
 ] as const)(
-  "what is drawn is seen with %s, %s by %s: in order, right in size and colour",
+  "what is drawn is seen with %s, %i by %i: in order, right in size and colour",
   async ([codec, width, height]) => {
     const room = newRoom();
     const [ann, ben] = await Promise.all([member(room, "ann"), member(room, "ben")]);
     await publishes(ann, { width, height }, { codecs: [codec] });
     const seen = await sees(ben, "cam", 30);
-    const drawn = await ann.evaluate(() => kept.drawing.drawnMs);
+    const drawnMs = await ann.evaluate(() => kept.drawing.drawnMs);
     const numbers = seen.map(({ number }) => number);
     expect(numbers).toEqual([...new Set(numbers)].sort((a, b) => a - b));
     expect(seen[0]?.isKeyframe).toBe(true);
-    for (const { number, width: seenWidth, height: seenHeight, colours, capturedMs } of seen) {
-      expect([seenWidth, seenHeight]).toEqual([width, height]);
-      expect(
-        near(colours, [
-          [200, 30, 30],
-          [30, 160, 30],
-          [30, 30, 200],
-        ]),
-      ).toBeLessThan(40);
+    for (const { number, colours, capturedMs, ...size } of seen) {
+      expect(size).toMatchObject({ width, height });
+      expect(apart(colours)).toBeLessThan(40);
       // The timestamp says when it was drawn, on the clock of all pages.
-      expect(Math.abs(capturedMs - (drawn[number] ?? 0)), `number ${number}`).toBeLessThan(100);
+      expect(Math.abs(capturedMs - (drawnMs[number] ?? 0)), `number ${number}`).toBeLessThan(150);
     }
     expect(await ben.evaluate(() => kept.viewer.errors)).toEqual([]);
   },
 );
+
+test("the small layer is a stream of its own, and only what is read is encoded", async () => {
+  const room = newRoom();
+  const [ann, ben] = await Promise.all([member(room, "ann"), member(room, "ben")]);
+  await publishes(ann, { width: 640, height: 360 });
+  expect(await says(ann, "limited")).toBe("nobody");
+  const [small] = await sees(ben, "cam.low", 10);
+  expect(small).toMatchObject({ width: 320, height: 180, isKeyframe: true });
+  const meta = await ben.evaluate(() => lab.media.readMeta(kept.viewer.stream?.meta));
+  expect(meta).toMatchObject({ of: "cam", layer: 1, sync: "main", codedWidth: 320, codedHeight: 180 });
+  expect(await ann.evaluate(() => kept.sent)).toMatchObject({ cam: 0, "cam.low": expect.any(Number) });
+  // The reader goes: so does the encoder, and with it the frames.
+  await ben.evaluate(() => kept.viewer.subscription.end());
+  await ann.waitForFunction(() => kept.publisher.publishers.every(({ watched }) => !watched));
+  const sent = await ann.evaluate(async () => {
+    const before = { ...kept.sent };
+    // A report of a whole second in which nothing was encoded.
+    while (kept.publisher.stats.layers.some(({ fps }) => fps > 0)) await new Promise(requestAnimationFrame);
+    return [before, kept.sent, kept.publisher.stats.limitedBy];
+  });
+  expect(sent).toEqual([sent[0], sent[0], "nobody"]);
+  expect((await sees(ben, "cam", 5))[0]).toMatchObject({ width: 640, isKeyframe: true });
+});
+
+test("a wish for a keyframe is the next frame, and no other frame is one", async () => {
+  const room = newRoom();
+  const [ann, ben] = await Promise.all([member(room, "ann"), member(room, "ben")]);
+  await publishes(ann, { width: 640, height: 360 }, { gopMs: 600_000 });
+  const before = await sees(ben, "cam", 40);
+  expect(before.filter(({ isKeyframe }) => isKeyframe)).toHaveLength(1);
+  const keyframes = await ben.evaluate(async () => {
+    await kept.room.keyframe(kept.viewer.stream ?? 0);
+    const from = kept.viewer.seen.length;
+    await kept.viewer.until(({ seen }) => seen.slice(from).some(({ isKeyframe }) => isKeyframe));
+    await kept.viewer.until(({ seen }) => seen.length >= from + 40);
+    return kept.viewer.seen.slice(from).filter(({ isKeyframe }) => isKeyframe).length;
+  });
+  expect(keyframes).toBe(1);
+});
+
+test("without a wish a keyframe comes when its time has come", async () => {
+  const room = newRoom();
+  const [ann, ben] = await Promise.all([member(room, "ann"), member(room, "ben")]);
+  await publishes(ann, { width: 320, height: 180 }, { gopMs: 500 });
+  const seen = (await sees(ben, "cam", 75)).filter(({ isKeyframe }) => isKeyframe);
+  const gaps = seen.slice(1).map(({ capturedMs }, at) => capturedMs - (seen[at]?.capturedMs ?? 0));
+  expect(gaps.length).toBeGreaterThan(2);
+  for (const gap of gaps) expect(gap).toBeGreaterThan(400);
+});
+
+test("a picture that stands still is seen by who comes later", async () => {
+  const room = newRoom();
+  const [ann, ben] = await Promise.all([member(room, "ann"), member(room, "ben")]);
+  await publishes(ann, { width: 640, height: 360 });
+  const number = await ann.evaluate(async () => {
+    await new Promise(requestAnimationFrame);
+    kept.drawing.stop();
+    return kept.drawing.drawnMs.length - 1;
+  });
+  // Whatever the line still held has gone by.
+  await ann.evaluate(() => kept.room.ping());
+  expect((await sees(ben, "cam", 1))[0]).toMatchObject({ number, isKeyframe: true });
+});
