@@ -24,7 +24,7 @@ export function soundPace({ min, max }: Latency): Pace {
 
 /** Pictures alone: one that is late is shown late, so they wait for their usual jitter and no longer. */
 export function picturePace({ max }: Latency): Pace {
-  return { startMs: 0, marginMs: 0, minMs: 0, maxMs: max, downMsPerS: 20 };
+  return { startMs: 0, marginMs: 0, minMs: 0, maxMs: max, downMsPerS: 100 };
 }
 
 /** What counts is how late things came in this time. */

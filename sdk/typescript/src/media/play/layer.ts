@@ -6,8 +6,6 @@ export type LayerWhy = "first" | "chosen" | "lagged" | "behind" | "quiet" | "gon
 /** So far behind for so long is too slow. */
 const BEHIND_MS = 400;
 const BEHIND_FOR_MS = 1000;
-/** Quiet is to be at most this far behind. */
-const QUIET_BEHIND_MS = 200;
 const QUIET_MS = 10_000;
 const QUIET_MAX_MS = 160_000;
 
@@ -64,8 +62,8 @@ export class Layers {
 
   /** The picture is so far behind now. */
   behind(behindMs: number, nowMs: number): void {
-    if (behindMs > QUIET_BEHIND_MS) this.#quietSinceMs = nowMs;
     if (behindMs > BEHIND_MS) {
+      this.#quietSinceMs = nowMs;
       this.#behindSinceMs ??= nowMs;
       if (nowMs - this.#behindSinceMs >= BEHIND_FOR_MS) this.#down("behind", nowMs);
     } else {

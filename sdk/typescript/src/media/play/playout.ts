@@ -23,7 +23,7 @@ const BURST_PAUSE_MS = 50;
 
 /** What came of one part. */
 class Arrivals {
-  readonly jitter: Jitter = new Jitter();
+  jitter: Jitter = new Jitter();
   mediaMs = -Infinity;
   atMs = -Infinity;
   isCatchingUp = true;
@@ -44,6 +44,7 @@ class Arrivals {
     this.isCatchingUp = true;
     this.mediaMs = this.atMs = -Infinity;
     this.#beganAtMs = undefined;
+    this.jitter = new Jitter();
   }
 }
 
@@ -51,13 +52,15 @@ class Arrivals {
 export class Playout {
   readonly #parts = { picture: new Arrivals(), sound: new Arrivals() };
   readonly #withSound: Delay;
-  readonly #pictures: Delay;
+  #pictures: Delay;
+  readonly #latency: Latency;
   /** Local time minus media time on the fastest way. */
   #wayMs = Infinity;
   #wayAtMs = 0;
   #sound: { readonly mediaMs: number; readonly atMs: number } | undefined;
 
   constructor(latency: Latency) {
+    this.#latency = latency;
     this.#withSound = new Delay(soundPace(latency));
     this.#pictures = new Delay(picturePace(latency));
   }
@@ -81,9 +84,13 @@ export class Playout {
     return lateMs;
   }
 
-  /** A part begins, or goes on after a gap: what was missed comes first, and says nothing about the line. */
+  /**
+   * A part begins, or goes on after a gap. What was missed comes first, and says nothing about the line; nor does the
+   * jitter before the gap. Pictures alone may be shown sooner at once: nobody hears that.
+   */
   begin(part: Part): void {
     this.#parts[part].begin();
+    if (part === "picture") this.#pictures = new Delay(picturePace(this.#latency));
   }
 
   /** Whether what comes of a part is still what was missed. */

@@ -84,12 +84,16 @@ test("a layer that held makes the next wait ten seconds again", () => {
   expect(layers.wanted).toBe(0);
 });
 
-test("a picture a little behind is not quiet", () => {
+test("a moment behind begins the quiet seconds again", () => {
   const layers = new Layers(2, 0);
   layers.lagged(0);
   layers.changed(0);
-  run(layers, 0, 30_000, 300);
+  run(layers, 0, 9000, 300);
+  layers.behind(401, 9000);
+  run(layers, 9100, 9900, 300);
   expect(layers.wanted).toBe(1);
+  layers.behind(300, 19_000);
+  expect(layers.wanted).toBe(0);
 });
 
 test("a chosen layer stays, also when frames are lost", () => {

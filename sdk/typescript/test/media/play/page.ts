@@ -29,7 +29,7 @@ export interface NumbersOptions {
 }
 
 /** Draws a number: 16 blocks, black and white, above red, green and blue. */
-function drawNumber(canvas: OffscreenCanvas, n: number, noise: boolean): void {
+function drawNumber(canvas: OffscreenCanvas, n: number, noise: number): void {
   const context = canvas.getContext("2d") as OffscreenCanvasRenderingContext2D;
   const { width, height } = canvas;
   for (let bit = 0; bit < BITS; bit += 1) {
@@ -40,9 +40,8 @@ function drawNumber(canvas: OffscreenCanvas, n: number, noise: boolean): void {
     context.fillStyle = color;
     context.fillRect((at * width) / 3, height / 2, width / 3 + 1, height / 2);
   });
-  if (!noise) return;
   // Something for the encoder to do: the rate that was asked for is used.
-  for (let k = 0; k < 400; k += 1) {
+  for (let k = 0; k < noise; k += 1) {
     context.fillStyle = `hsl(${Math.random() * 360} 80% 50%)`;
     context.fillRect(Math.random() * width, height * (0.8 + Math.random() * 0.2), 12, 6);
   }
@@ -104,7 +103,7 @@ export async function numbers(room: Room, name: string, options: NumbersOptions 
     if (encoder.encodeQueueSize > 2) return;
     const n = drawnAtMs.length;
     const atMs = now();
-    drawNumber(canvas, n, !!options.bitrate);
+    drawNumber(canvas, n, (options.bitrate ?? 0) / 25_000);
     drawnAtMs.push(atMs);
     const frame = new VideoFrame(canvas, { timestamp: Math.round(atMs * 1000) });
     const keyFrame = wantsKeyframe || atMs - keyAtMs >= gopMs;

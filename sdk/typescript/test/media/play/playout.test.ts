@@ -76,6 +76,15 @@ test("what was missed comes in a burst and is no jitter", () => {
   expect(playout.delayMs(3100)).toBeLessThan(5);
 });
 
+test("after a gap pictures wait for no jitter of the time before it", () => {
+  const playout = new Playout(latency);
+  const ms = live(playout, 0, 90, n => 10 + (n % 10) * 20);
+  expect(playout.delayMs(ms)).toBeGreaterThan(150);
+  playout.begin("picture");
+  expect(playout.delayMs(ms)).toBe(0);
+  expect(playout.delayMs(live(playout, ms, 60))).toBeLessThan(1);
+});
+
 test("a burst is over when nothing follows", () => {
   const playout = new Playout(latency);
   playout.came("picture", T, 100);

@@ -1,0 +1,206 @@
+// A viewer in Chromium: late, hidden, with a broken stream, with the sound held back.
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Page } from "../../client/browser/chromium.ts";
+import { newRoom } from "../../client/relay/relay.ts";
+import { Pages, publish } from "./pages.ts";
+
+let pages: Pages;
+
+beforeAll(async () => {
+  pages = await Pages.start();
+});
+
+afterAll(() => pages?.close());
+
+const H264 = "avc1.42e01f";
+
+/** Plays the publisher until so many pictures were seen. */
+async function see(page: Page, count: number): Promise<void> {
+  await page.run(async count => {
+    kept.viewer ??= tools.view(kept.room, { user: "ann" });
+    await kept.viewer.saw(kept.viewer.seen.length + count);
+  }, count);
+}
+
+/** Waits until the player is there. */
+function reached(page: Page, state: string): Promise<string[]> {
+  return page.run(async state => {
+    const { player, states } = kept.viewer;
+    while (player.state !== state) await player.once("state");
+    return states;
+  }, state);
+}
+
+test("a viewer ten seconds late sees the newest picture first", async () => {
+  const name = newRoom();
+  const [ann, ben] = [await pages.seat(name, "ann"), await pages.seat(name, "ben")];
+  // One keyframe at the beginning, and then only those that are asked for.
+  await publish(ann, "cam", { codec: H264, gopMs: 3_600_000 });
+  await ann.run(async () => {
+    while ((kept.numbers["cam"]?.drawnAtMs.length ?? 0) < 300) await new Promise(requestAnimationFrame);
+  });
+  await see(ben, 1);
+  const [first, startedAtMs] = await ben.run(() => [kept.viewer.seen[0], kept.viewer.startedAtMs] as const);
+  const drawn = await ann.run(() => kept.numbers["cam"]?.drawnAtMs ?? []);
+  expect(first?.n).toBeGreaterThan(290);
+  expect((first?.atMs ?? Infinity) - (drawn[first?.n ?? 0] ?? 0)).toBeLessThan(400);
+  expect((first?.atMs ?? Infinity) - startedAtMs).toBeLessThan(2000);
+});
+
+test("a viewer of a long group of pictures sees none of the old ones", async () => {
+  const name = newRoom();
+  const [ann, eve, ben] = [
+    await pages.seat(name, "ann"),
+    await pages.seat(name, "eve"),
+    await pages.seat(name, "ben"),
+  ];
+  await publish(ann, "cam", { codec: H264, gopMs: 3_600_000 });
+  await see(eve, 24);
+  await see(ben, 20);
+  const [seen, startedAtMs] = await ben.run(() => [kept.viewer.seen, kept.viewer.startedAtMs] as const);
+  const drawn = await ann.run(() => kept.numbers["cam"]?.drawnAtMs ?? []);
+  // Nothing that was drawn long before the viewer came.
+  expect(startedAtMs - (drawn[seen[0]?.n ?? 0] ?? 0)).toBeLessThan(400);
+});
+
+test("a size that changes is told, and shown", async () => {
+  const name = newRoom();
+  const [ann, ben] = [await pages.seat(name, "ann"), await pages.seat(name, "ben")];
+  await publish(ann, "cam", { codec: "vp8" });
+  await see(ben, 3);
+  const size = ben.run(() => kept.viewer.player.once("size"));
+  await ann.run(() => kept.numbers["cam"]?.resize(320, 180));
+  expect(await size).toEqual({ width: 320, height: 180 });
+  await see(ben, 2);
+  expect(await ben.run(() => kept.viewer.seen.at(-1))).toMatchObject({ width: 320, height: 180 });
+});
+
+test("a stream that is published again goes on, with another codec", async () => {
+  const name = newRoom();
+  const [ann, ben] = [await pages.seat(name, "ann"), await pages.seat(name, "ben")];
+  await publish(ann, "cam", { codec: "vp8" });
+  await see(ben, 5);
+  await ann.run(() => kept.numbers["cam"]?.stop());
+  await publish(ann, "cam", { codec: H264, width: 320, height: 180 });
+  await ben.run(async () => {
+    while (kept.viewer.canvas.width !== 320) await kept.viewer.player.once("size");
+  });
+  await see(ben, 5);
+  expect(await ben.run(() => kept.viewer.player.state)).toBe("playing");
+});
+
+test("a broken frame is passed over: a keyframe is asked for", async () => {
+  const name = newRoom();
+  const [ann, ben] = [await pages.seat(name, "ann"), await pages.seat(name, "ben")];
+  await publish(ann, "cam", { codec: "vp8", gopMs: 3_600_000 });
+  await see(ben, 5);
+  await ann.run(() => kept.numbers["cam"]?.spoil(1));
+  await see(ben, 20);
+  expect(await ben.run(() => kept.viewer.player.state)).toBe("playing");
+});
+
+test("a stream of nothing but broken frames ends with decode_failed", async () => {
+  const name = newRoom();
+  const [ann, ben] = [await pages.seat(name, "ann"), await pages.seat(name, "ben")];
+  await publish(ann, "cam", { codec: "vp8", gopMs: 3_600_000 });
+  await see(ben, 5);
+  await ann.run(() => kept.numbers["cam"]?.spoil(Infinity));
+  expect((await reached(ben, "ended")).at(-1)).toBe("ended decode_failed");
+  const left = await ann.run(async () => {
+    const { publisher } = kept.numbers["cam"] ?? {};
+    while (publisher?.watched) await publisher.once("watched");
+    return publisher?.watched;
+  });
+  expect(left).toBe(false);
+});
+
+test("a player that is ended takes its subscription back", async () => {
+  const name = newRoom();
+  const [ann, ben] = [await pages.seat(name, "ann"), await pages.seat(name, "ben")];
+  await publish(ann, "cam", { codec: "vp8" });
+  await see(ben, 2);
+  await ben.run(() => kept.viewer.player.end());
+  await ann.run(async () => {
+    const { publisher } = kept.numbers["cam"] ?? {};
+    while (publisher?.watched) await publisher.once("watched");
+  });
+  expect(await ben.run(() => kept.viewer.states)).toEqual(["playing", "ended"]);
+});
+
+test("a publisher that goes away is waited for, and played when it is back", async () => {
+  const name = newRoom();
+  const [ann, ben] = [await pages.seat(name, "ann"), await pages.seat(name, "ben")];
+  await publish(ann, "cam", { codec: "vp8" });
+  await see(ben, 2);
+  await ann.run(() => kept.numbers["cam"]?.stop());
+  await reached(ben, "waiting");
+  await publish(ann, "cam", { codec: "vp8" });
+  await reached(ben, "playing");
+});
+
+test("sound that the browser holds back is `blocked`, and plays by a click", async () => {
+  const name = newRoom();
+  const [ann, ben] = [await pages.seat(name, "ann"), await pages.seat(name, "ben")];
+  await publish(ann, "cam", { codec: "vp8" });
+  await ann.run(async () => {
+    kept.clicks = await tools.clicks(kept.room, "mic");
+  });
+  await see(ben, 2);
+  await reached(ben, "blocked");
+  await see(ben, 10);
+  const refused = await ben.run(() => kept.viewer.player.start().catch(({ code }) => code));
+  expect(refused).toBe("playback_blocked");
+  await ben.run(() => {
+    const button = document.body.appendChild(document.createElement("button"));
+    button.style.cssText = "position:fixed;inset:0";
+    button.onclick = () => kept.viewer.player.start();
+  });
+  for (const type of ["mousePressed", "mouseReleased"]) {
+    await ben.send("Input.dispatchMouseEvent", { type, x: 20, y: 20, button: "left", clickCount: 1 });
+  }
+  await reached(ben, "playing");
+  await see(ben, 5);
+});
+
+test("a picture in a <video> plays", async () => {
+  const name = newRoom();
+  const [ann, ben] = [await pages.seat(name, "ann"), await pages.seat(name, "ben")];
+  await publish(ann, "cam", { codec: "vp8" });
+  const size = await ben.run(async () => {
+    const element = document.body.appendChild(document.createElement("video"));
+    const player = tools.play(kept.room, { user: "ann", element, worker: "/media-worker.js" });
+    for (let n = 0; n < 5; n += 1) {
+      await new Promise(resolve => element.requestVideoFrameCallback(resolve));
+    }
+    const size = [element.videoWidth, element.videoHeight, element.muted];
+    player.end();
+    return [...size, element.srcObject];
+  });
+  expect(size).toEqual([640, 360, false, null]);
+});
+
+test("a hidden page decodes no picture, and leaves it after ten seconds", async () => {
+  const name = newRoom();
+  const [ann, ben] = [await pages.seat(name, "ann"), await pages.seat(name, "ben")];
+  await publish(ann, "cam", { codec: "vp8", gopMs: 3_600_000 });
+  await see(ben, 5);
+  const other = await pages.seat(name, "eve", { beside: ben });
+  await other.front();
+  const hidden = await ben.run(async () => {
+    while (document.visibilityState !== "hidden") {
+      await new Promise(resolve => document.addEventListener("visibilitychange", resolve, { once: true }));
+    }
+    return kept.viewer.seen.length;
+  });
+  const left = await ann.run(async () => {
+    const { publisher } = kept.numbers["cam"] ?? {};
+    const atMs = performance.now();
+    while (publisher?.watched) await publisher.once("watched");
+    return performance.now() - atMs;
+  });
+  // Ten seconds, and the time for which the relay lets a stream linger.
+  expect(left).toBeGreaterThan(9000);
+  expect(await ben.run(() => kept.viewer.seen.length)).toBeLessThanOrEqual(hidden + 1);
+  await ben.front();
+  await see(ben, 5);
+});
