@@ -1,13 +1,13 @@
-// What those who teach do to others. Each is one call; the relay decides, and tells everybody whom it concerns.
+// What teachers do. Each act is one call; the relay decides.
 import type { Room } from "@stagedoor/sdk/client";
 import { ask } from "./seat.ts";
 
-/** Lets somebody in who waits at the door. */
+/** Lets a waiting student in. */
 export async function admit(room: Room, user: string): Promise<void> {
   await room.admit(user);
 }
 
-/** Answers no to somebody who waits, or who raised a hand. */
+/** Answers no to a waiting student, or to a raised hand. */
 export async function decline(room: Room, user: string): Promise<void> {
   await room.decline(user);
 }
@@ -32,13 +32,13 @@ export async function unmute(room: Room, user: string): Promise<void> {
   await room.unmute(user, ["audio", "video"]);
 }
 
-/** Removes somebody; the token that was used opens nothing any more. */
+/** Removes a student; the token that it used opens nothing any more. */
 export async function kick(room: Room, user: string): Promise<void> {
   await room.kick(user);
   await room.set(`out.${user}`, "kicked");
 }
 
-/** Removes somebody, and no token gets in; the backend gets none either. */
+/** Removes a student and keeps it out, whatever token it brings; the backend gets none for it either. */
 export async function ban(room: Room, user: string): Promise<void> {
   await room.ban(user);
   await room.set(`out.${user}`, "banned");

@@ -42,13 +42,13 @@ function opening({ room }: Place): void {
   view("opening");
 }
 
-/** What a close means to a person; how it ended stays known over a reload, so that nobody asks again by accident. */
+/** What a close means to a person; the page remembers it over a reload, so that it does not ask again by itself. */
 const ENDS: Record<string, [string, string]> = {
   kicked: ["You were removed", "The token that you used opens this room no more."],
   banned: ["You are banned", "No token opens this room for you, and the backend gets none."],
-  declined: ["You were not let in", "Somebody who teaches answered no."],
+  declined: ["You were not let in", "A teacher answered no."],
   replaced: ["You are in another tab", "The same user logged in again, and a user has one seat here."],
-  room_closed: ["The class is over", "Somebody who teaches closed the room."],
+  room_closed: ["The class is over", "A teacher closed the room."],
 };
 
 function out(at: Place, { code, reason }: Pick<Closed, "code" | "reason">): void {
@@ -89,7 +89,7 @@ async function enter(at: Place): Promise<void> {
 
 function show(room: Room, at: Place): void {
   const teaches = room.can.moderate("admit").ok;
-  $("to").textContent = teaches ? "To everybody" : "To those who teach";
+  $("to").textContent = teaches ? "To everybody" : "To the teachers";
   tell(room);
   startPanel(room);
   new People(room, at.room);

@@ -1,4 +1,4 @@
-// For those who teach: who waits, whose hand is up, who is here, and who was put out.
+// For teachers: the door, raised hands, the students, and those who were put out.
 import type { Member, Room } from "@stagedoor/sdk/client";
 import { admit, back, ban, decline, kick, letIn, mute, revoke, toTheBoard, unmute } from "./acts.ts";
 import { $, button, el } from "./dom.ts";

@@ -14,7 +14,7 @@ let token = "";
 /** While its end is waited for, the page keeps new tokens back. */
 let isLettingEnd = false;
 
-/** Asks the backend; it refuses who is banned. */
+/** Asks the backend, which has no token for a banned user. */
 export async function ask(act: string, place: Place, ttlS?: number, signal?: AbortSignal): Promise<string> {
   const answer = await fetch(`/classroom/${act}`, {
     method: "POST",

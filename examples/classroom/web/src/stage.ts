@@ -54,7 +54,7 @@ export class Stage {
     if (room.grants?.role === "teacher") void this.#toggleCamera();
   }
 
-  /** What may be pressed is what the grants say; the relay decides. Who is muted goes on when that is taken back. */
+  /** Enables what the grants allow; the relay decides. A muted publisher stays, and goes on when it is unmuted. */
   show(): void {
     const { can, me, waiting } = this.#room;
     const may = (name: string, kind: "video" | "audio") =>

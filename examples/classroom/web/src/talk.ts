@@ -5,12 +5,12 @@ import { act, log } from "./log.ts";
 
 const SAID_MAX = 10;
 
-/** Students write to those who teach, who write to all. */
+/** Students write to the teachers, teachers to everybody. */
 export async function say(room: Room, text: string): Promise<void> {
   await room.send(room.can.send("room").ok ? "room" : { role: "teacher" }, text, { topic: "chat" });
 }
 
-/** The slide is a key of the room's state: who comes late has it with the seat. */
+/** The slide is a key of the room's state: latecomers get it with their seat. */
 export async function turn(room: Room, by: number): Promise<void> {
   const { value = 1, version = 0 } = room.values.get("slide") ?? {};
   await room.set("slide", Math.max(1, Number(value) + by), { ifVersion: version });

@@ -20,7 +20,7 @@ test("the page opens on one sentence, two ways in and a room in the address", as
   expect(new URL(student.url()).pathname).toBe(`/room/${room}/student-1`);
 });
 
-test("a student waits until somebody admits it, or is declined", async () => {
+test("a student waits until a teacher admits or declines it", async () => {
   const room = newRoom();
   const { teacher, user } = await lesson(room);
   await shows(teacher, "members", `${user} student`);
@@ -31,13 +31,13 @@ test("a student waits until somebody admits it, or is declined", async () => {
   await shows(second, "because", "4310 declined");
 });
 
-test("students write to those who teach, who write to all", async () => {
+test("students write to the teachers, and teachers to everybody", async () => {
   const room = newRoom();
   const { teacher, student, user } = await lesson(room);
   const other = await open(await person(), room, "student");
   await teacher.locator("#door").getByRole("button", { name: "Admit" }).click();
   await shows(other, "status", "seated");
-  await student.getByLabel("To those who teach").fill("a question");
+  await student.getByLabel("To the teachers").fill("a question");
   await student.keyboard.press("Enter");
   await shows(teacher, "chat", `${user} a question`);
   await teacher.getByLabel("To everybody").fill("an answer");
@@ -65,7 +65,7 @@ test("the slide is turned by arrow keys, and a late student has it at once", asy
   await shows(late, "slide", "2");
 });
 
-test("who raises a hand comes to the board and goes back without a reconnect", async () => {
+test("a raised hand leads to the board and back without a reconnect", async () => {
   const { teacher, student, user } = await lesson();
   const sockets: string[] = [];
   student.on("websocket", socket => sockets.push(socket.url()));
@@ -137,7 +137,7 @@ test("the panel shows the token and what the member may do", async () => {
     page.locator("#grants tr").filter({ hasText: act }).locator("td").textContent();
   expect(await may(student, "publish a picture")).toBe("no");
   expect(await may(student, "message everybody")).toBe("no");
-  expect(await may(student, "message those who teach")).toBe("yes");
+  expect(await may(student, "message the teachers")).toBe("yes");
   expect(await may(teacher, "message everybody")).toBe("yes");
   expect(await may(teacher, "ask for the board")).toBe("no");
   await press(student, "Raise hand");

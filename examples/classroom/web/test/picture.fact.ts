@@ -51,7 +51,7 @@ test("a picture that nobody reads is not encoded", async () => {
   await teacher.locator("figcaption").filter({ hasText: ", 0 fps, 0 kbit/s" }).waitFor();
 });
 
-test("who is at the board is seen by all, and a mute stops it at the relay", async () => {
+test("a presenter is seen by all, and a mute stops it at the relay", async () => {
   const room = newRoom();
   const { teacher, student, user } = await lesson(room);
   const other = await open(await person(), room, "student");

@@ -59,7 +59,7 @@ test("markup in a room's name and in a message is shown as text", async () => {
   const room = `r-${MARKUP}`.slice(0, 100);
   const { teacher, student } = await lesson(room);
   await shows(student, "where", "<img src=x");
-  await student.getByLabel("To those who teach").fill(MARKUP);
+  await student.getByLabel("To the teachers").fill(MARKUP);
   await student.keyboard.press("Enter");
   await shows(teacher, "chat", MARKUP);
   await teacher.getByLabel("To everybody").fill(MARKUP);

@@ -4,7 +4,7 @@ import { classroom, lesson, newRoom, open, person, press, shows } from "./classr
 
 classroom();
 
-test("who is kicked is told, and stays out after a reload", async () => {
+test("a kicked student is told, and stays out after a reload", async () => {
   const { teacher, student, user } = await lesson();
   await press(teacher, `Kick ${user}`);
   await shows(student, "why", "You were removed");
@@ -17,7 +17,7 @@ test("who is kicked is told, and stays out after a reload", async () => {
   expect(await teacher.locator("#door li, #members li").count()).toBe(0);
 });
 
-test("who is banned gets no token, until it is let in again", async () => {
+test("a banned student gets no token until it is let in again", async () => {
   const { teacher, student, user } = await lesson();
   await press(teacher, `Ban ${user}`);
   await shows(student, "why", "You are banned");
@@ -29,7 +29,7 @@ test("who is banned gets no token, until it is let in again", async () => {
   expect(new URL(student.url()).pathname.split("/")[3]).toBe(user);
 });
 
-test("whose token is revoked comes back with a new one", async () => {
+test("a student whose token is revoked comes back with a new one", async () => {
   const { teacher, student, user } = await lesson();
   await press(teacher, `Revoke ${user}`);
   await shows(student, "log", "because: revoked");
@@ -66,12 +66,16 @@ test("a page whose line is cut comes back and misses nothing", async () => {
   const { teacher, student } = await lesson(room);
   await open(await person(), room, "student");
   await teacher.locator("#door").getByRole("button", { name: "Admit" }).click();
+  // A place in the room's events is known from the login on, which was in the view of those who wait.
+  await student.reload();
+  await shows(student, "status", "seated");
   await press(student, "Go offline for ten seconds");
   await shows(student, "status", "reconnecting");
   await teacher.keyboard.press("ArrowRight");
   await teacher.getByLabel("To everybody").fill("while you were away");
   await teacher.keyboard.press("Enter");
   await shows(student, "status", "seated");
+  await shows(student, "log", "back: ");
   await shows(student, "log", "back: nothing was missed");
   await shows(student, "slide", "2");
   await shows(student, "chat", "while you were away");
