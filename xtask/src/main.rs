@@ -51,11 +51,14 @@ enum Task {
         /// Also write the documentation of the TypeScript SDK, into sdk/typescript/docs.
         #[arg(long)]
         docs: bool,
+        /// Only build the pages that are checked in as built, and write their lock.
+        #[arg(long, conflicts_with = "docs")]
+        pages: bool,
         /// Only serve the classroom while you work on it, with what is not a page from 127.0.0.1:7880.
-        #[arg(long, conflicts_with_all = ["docs", "screenshots"])]
+        #[arg(long, conflicts_with_all = ["docs", "pages", "screenshots"])]
         watch: bool,
         /// Only take pictures of the main pages, into target/screenshots; needs `target/debug/stagedoor`.
-        #[arg(long, conflicts_with = "docs")]
+        #[arg(long, conflicts_with_all = ["docs", "pages"])]
         screenshots: bool,
     },
     /// Build the release binary without symbols, and its symbols beside it, in target/dist.
@@ -83,6 +86,7 @@ fn main() -> ExitCode {
         Task::Order => tasks::order(),
         Task::Test => tasks::test(),
         Task::Web { watch: true, .. } => web::watch(),
+        Task::Web { pages: true, .. } => web::pages(),
         Task::Web { screenshots: true, .. } => web::screenshots(),
         Task::Web { docs, .. } => web::task(docs),
         Task::Release => tasks::release(),

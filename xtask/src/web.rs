@@ -22,17 +22,21 @@ pub(crate) const STEPS: usize = 11;
 
 /// `cargo xtask web`.
 pub(crate) fn task(docs: bool) -> bool {
-    let mut steps = Steps::of(STEPS + 2 * SITES.len() + usize::from(docs));
+    let mut steps = Steps::of(STEPS + 3 * SITES.len() + usize::from(docs));
     if let Some(web) = steps_of(&mut steps) {
-        for site in &SITES {
-            if steps.run(&format!("web: build {}", site.folder), web.build(site.folder)) {
-                let fault = site.write(&root()).err().map(|error| error.to_string());
-                steps.note(&format!("web: lock {}", site.folder), fault.as_slice());
-            }
-        }
+        web.build_sites(&mut steps);
         if docs {
             steps.run("web: documentation", web.npm(&["run", "docs", "-w", "sdk/typescript"]));
         }
+    }
+    steps.finish()
+}
+
+/// `cargo xtask web --pages`.
+pub(crate) fn pages() -> bool {
+    let mut steps = Steps::of(3 * SITES.len());
+    if let Some(web) = Web::installed(&mut steps) {
+        web.build_sites(&mut steps);
     }
     steps.finish()
 }
@@ -132,6 +136,17 @@ impl Web {
     /// Builds a site into its `dist`.
     fn build(&self, folder: &str) -> Command {
         self.npm(&["run", "--silent", "build", "-w", folder])
+    }
+
+    /// Builds every site, and writes its lock.
+    fn build_sites(&self, steps: &mut Steps) {
+        for site in &SITES {
+            if steps.run(&format!("web: build {}", site.folder), self.build(site.folder)) {
+                let fault = site.write(&root()).err().map(|error| error.to_string());
+                steps.note(&format!("web: lock {}", site.folder), fault.as_slice());
+            }
+        }
+        self.build_again(steps);
     }
 
     /// Builds every site again in an empty folder, and compares the bytes.

@@ -55,8 +55,8 @@ export async function person(
 function watch(page: Page): void {
   const faults: string[] = [];
   pages.push({ page, context: page.context(), faults });
-  page.on("console", message => faults.push(`${message.type()}: ${message.text()}`));
-  page.on("pageerror", error => faults.push(`error: ${error.message}`));
+  page.on("console", message => faults.push(`${new URL(page.url()).pathname}: ${message.type()}: ${message.text()} (${message.location().url})`));
+  page.on("pageerror", error => faults.push(`${page.url()}: ${error.message}`));
   page.on("request", request => {
     const { origin: from, protocol } = new URL(request.url());
     if (from !== origin() && !["data:", "blob:", "ws:"].includes(protocol)) faults.push(request.url());
