@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     install,
-    lock::{self, SITES},
+    lock::{self, SITES, Site},
     step::{Steps, command, root},
 };
 
@@ -153,26 +153,22 @@ impl Web {
     pub(crate) fn build_again(&self, steps: &mut Steps) {
         for site in &SITES {
             let name = format!("web: {} is the same in another folder", site.folder);
-            let place = root().join("target/web/again");
-            let faults = match copied(&place, &[site.folder, "sdk/typescript"]) {
-                Ok(()) => {
-                    let mut build = self.program(
-                        &root().join("node_modules/.bin/vite").display().to_string(),
-                        &["build", "--logLevel", "warn"],
-                    );
-                    build.current_dir(place.join(site.folder));
-                    match build.status() {
-                        Ok(status) if status.success() => {
-                            lock::differences(&root().join(site.dist()), &place.join(site.dist()))
-                        }
-                        Ok(status) => vec![format!("vite: {status}")],
-                        Err(error) => vec![format!("vite: {error}")],
-                    }
-                }
-                Err(error) => vec![error.to_string()],
-            };
+            let faults = self.again(site).unwrap_or_else(|error| vec![error.to_string()]);
             steps.note(&name, &faults);
         }
+    }
+
+    /// What differs between a site as it is checked in and another build of it.
+    fn again(&self, site: &Site) -> io::Result<Vec<String>> {
+        let place = root().join("target/web/again");
+        copied(&place, &[site.folder, "sdk/typescript"])?;
+        let vite = root().join("node_modules/.bin/vite").display().to_string();
+        let mut build = self.program(&vite, &["build", "--logLevel", "error"]);
+        let status = build.current_dir(place.join(site.folder)).status()?;
+        if !status.success() {
+            return Ok(vec![format!("vite: {status}")]);
+        }
+        Ok(lock::differences(&root().join(site.dist()), &place.join(site.dist())))
     }
 
     /// Facts of the classroom's page, as `dev` serves it.
