@@ -1,5 +1,6 @@
 // A player: finds what is to be played, and says how it goes. The picture and the sound do the rest.
 import { Emitter } from "../../client/emitter.ts";
+import type { Room } from "../../client/index.ts";
 import { type Carried, type Line, openPart } from "../carry.ts";
 import { MediaError } from "../error.ts";
 import { type MediaMeta, readMeta } from "../meta.ts";
@@ -350,7 +351,7 @@ function isHidden(): boolean {
  *
  * @throws `MediaError` `unsupported`, if the browser has no decoder.
  */
-export function play(room: PlayRoom, options: PlayOptions): Player {
+export function play(room: Room, options: PlayOptions): Player {
   const { VideoDecoder, AudioDecoder } = globalThis as { VideoDecoder?: unknown; AudioDecoder?: unknown };
   if (!VideoDecoder && !AudioDecoder) throw new MediaError("unsupported");
   const player = new Player(room, options);

@@ -31,8 +31,8 @@ test("a slow line goes down to the small layer, and a better one up again", asyn
   });
   expect(down.layers[0]).toMatchObject({ layer: 1 });
   expect(["lagged", "behind"]).toContain(down.layers[0]?.why);
-  // Three seconds on a machine that does nothing else.
-  expect((down.layers[0]?.atMs ?? Infinity) - down.startedAtMs).toBeLessThan(6000);
+  // What the line holds already, and the second that it must last: `bench.ts` measures it on a machine of its own.
+  expect((down.layers[0]?.atMs ?? Infinity) - down.startedAtMs).toBeLessThan(10_000);
   const small = await ben.run(async () => {
     while (kept.viewer.canvas.width !== 320) await kept.viewer.player.once("size");
     await kept.viewer.saw(kept.viewer.seen.length + 30);
@@ -56,7 +56,7 @@ test("a slow line goes down to the small layer, and a better one up again", asyn
     const { publisher } = kept.numbers["cam.low"] ?? {};
     while (publisher?.watched) await publisher.once("watched");
   });
-});
+}, 120_000);
 
 test("a chosen layer is the one that is read", async () => {
   const name = newRoom();
