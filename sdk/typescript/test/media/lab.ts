@@ -61,7 +61,7 @@ export class Drawing {
       ink.fillStyle = colour;
       ink.fillRect((at * width) / 3, height / 4, width / 3 + 1, height);
     }
-    for (let dot = 0; this.#noise && dot < 400; dot += 1) {
+    for (let dot = 0; this.#noise && dot < 80; dot += 1) {
       ink.fillStyle = `hsl(${Math.random() * 360} 90% 50%)`;
       ink.fillRect(Math.random() * width, height * (0.7 + Math.random() * 0.3), width / 40, height / 40);
     }

@@ -89,6 +89,9 @@ export class MediaPublisher extends Emitter<MediaPublisherEvents> {
   #lost: { readonly sinceMs: number; triedMs: number } | undefined;
   #isBlocked = false;
   #limit: Limit | undefined;
+  /** Bytes before the line at the last look, and those that were there at the one before as well. */
+  #bufferedBytes = 0;
+  #waitingBytes = 0;
   #said: Extract<ToPage, { is: "stats" }> = { is: "stats", layers: [], skipped: 0, limit: undefined };
 
   /** @internal */
@@ -296,6 +299,10 @@ export class MediaPublisher extends Emitter<MediaPublisherEvents> {
   }
 
   #tick(nowMs: number): void {
+    // What was sent in this moment waits as well: only what waits from one look to the next waits for the line.
+    const bufferedBytes = this.publishers[0]?.bufferedBytes ?? 0;
+    this.#waitingBytes = Math.min(bufferedBytes, this.#bufferedBytes);
+    this.#bufferedBytes = bufferedBytes;
     if (this.#active().includes(true)) this.#parts.uplink.tick(nowMs);
     this.#tock();
     this.#look(nowMs);
@@ -312,7 +319,7 @@ export class MediaPublisher extends Emitter<MediaPublisherEvents> {
 
   /** Says which layers are read, and how the line is. */
   #tock(): void {
-    const bufferedBytes = this.publishers[0]?.bufferedBytes ?? 0;
+    const bufferedBytes = this.#waitingBytes;
     const delayMs = this.#parts.uplink.delayMs(performance.now());
     this.#say({ is: "tock", active: this.#active(), bufferedBytes, delayMs });
   }
@@ -329,7 +336,10 @@ export class MediaPublisher extends Emitter<MediaPublisherEvents> {
 
   #send({ layer, keyframe, payload }: Extract<ToPage, { is: "payload" }>): void {
     try {
-      if (this.publishers[layer]?.send(payload, { keyframe }) === "sent") return;
+      if (this.publishers[layer]?.send(payload, { keyframe }) === "sent") {
+        this.#parts.uplink.sent(payload.length);
+        return;
+      }
     } catch (error) {
       // The room takes no frame of this size: smaller ones may do.
       this.setBitrate(this.#bitrateMax * 0.7);

@@ -6,12 +6,16 @@ export interface UplinkRoom {
   ping(): Promise<{ readonly rttMs: number }>;
 }
 
-/** Between two pings. */
+/** Between two pings. On a line that was slow lately the next one follows as soon as it is asked. */
 const PING_MS = 500;
 /** For how long the least time counts: a line may have become another one. */
 const WINDOW_MS = 60_000;
 /** What a line may take before it was measured. */
 const UNKNOWN_MS = 1000;
+/** A line that takes this much longer was full all the time. */
+const FULL_MS = 100;
+/** For how long it then counts as slow. */
+const SLOW_MS = 5000;
 
 /** One for each room, whoever publishes into it. */
 const uplinks = new WeakMap<UplinkRoom, Uplink>();
@@ -19,12 +23,20 @@ const uplinks = new WeakMap<UplinkRoom, Uplink>();
 export class Uplink {
   readonly #room: UplinkRoom;
   #isOut = false;
-  #sentMs = Number.NEGATIVE_INFINITY;
+  #askedMs = Number.NEGATIVE_INFINITY;
+  #answeredMs = 0;
   #lastMs = 0;
   /** The least of this window, and of the one before. */
   #leastMs = Number.POSITIVE_INFINITY;
   #leastBeforeMs = Number.POSITIVE_INFINITY;
   #windowFromMs = 0;
+  /** Bytes that were sent, that had been when the ping went out, and that the last answer says have arrived. */
+  #sent = 0;
+  #asked = 0;
+  #arrived = 0;
+  /** What the full line let pass, and when it was full last. */
+  #bytesPerMs = 0;
+  #fullMs = Number.NEGATIVE_INFINITY;
 
   constructor(room: UplinkRoom) {
     this.#room = room;
@@ -37,42 +49,62 @@ export class Uplink {
     return uplink;
   }
 
-  /** How much longer the line takes now than at its best. A ping that is out takes as long as it is out. */
+  /** So many bytes were sent. */
+  sent(bytes: number): void {
+    this.#sent += bytes;
+  }
+
+  /**
+   * How much longer than at its best the line takes now: a ping that is out as long as it is out, and what is under way
+   * as long as the line took for as much when it was full.
+   */
   delayMs(nowMs: number): number {
-    const outMs = this.#isOut ? nowMs - this.#sentMs : 0;
     const leastMs = Math.min(this.#leastMs, this.#leastBeforeMs);
-    return Math.max(
-      0,
-      Math.max(this.#lastMs, outMs) - (leastMs < Number.POSITIVE_INFINITY ? leastMs : UNKNOWN_MS),
-    );
+    const tookMs = Math.max(this.#lastMs, this.#isOut ? nowMs - this.#askedMs : 0);
+    const underWayMs = this.#isSlow(nowMs) ? (this.#sent - this.#arrived) / this.#bytesPerMs : 0;
+    return Math.max(0, underWayMs, tookMs - (leastMs < Number.POSITIVE_INFINITY ? leastMs : UNKNOWN_MS));
   }
 
   /** Asks, if it is time. */
   tick(nowMs: number): void {
-    if (this.#isOut || nowMs - this.#sentMs < PING_MS) return;
+    if (this.#isOut || (nowMs - this.#askedMs < PING_MS && !this.#isSlow(nowMs))) return;
     this.#isOut = true;
-    this.#sentMs = nowMs;
+    this.#askedMs = nowMs;
+    this.#asked = this.#sent;
     this.#room.ping().then(
-      ({ rttMs }) => this.#answered(rttMs, nowMs),
+      ({ rttMs }) => this.#answered(rttMs, nowMs + rttMs),
       () => this.#lost(),
     );
   }
 
+  #isSlow(nowMs: number): boolean {
+    return nowMs - this.#fullMs < SLOW_MS;
+  }
+
   #answered(rttMs: number, nowMs: number): void {
-    this.#isOut = false;
-    this.#lastMs = rttMs;
     if (nowMs - this.#windowFromMs > WINDOW_MS) {
       this.#leastBeforeMs = this.#leastMs;
       this.#leastMs = Number.POSITIVE_INFINITY;
       this.#windowFromMs = nowMs;
     }
     this.#leastMs = Math.min(this.#leastMs, rttMs);
+    const bytesPerMs = (this.#asked - this.#arrived) / Math.max(1, nowMs - this.#answeredMs);
+    if (rttMs - Math.min(this.#leastMs, this.#leastBeforeMs) > FULL_MS) {
+      this.#bytesPerMs = this.#isSlow(nowMs) ? (this.#bytesPerMs + bytesPerMs) / 2 : bytesPerMs;
+      if (this.#bytesPerMs) this.#fullMs = nowMs;
+    } else this.#bytesPerMs = Math.max(this.#bytesPerMs, bytesPerMs);
+    this.#isOut = false;
+    this.#lastMs = rttMs;
+    this.#answeredMs = nowMs;
+    this.#arrived = this.#asked;
   }
 
   /** Another connection is another line. */
   #lost(): void {
     this.#isOut = false;
-    this.#lastMs = 0;
+    this.#lastMs = this.#bytesPerMs = 0;
+    this.#arrived = this.#sent;
+    this.#fullMs = Number.NEGATIVE_INFINITY;
     this.#leastMs = this.#leastBeforeMs = Number.POSITIVE_INFINITY;
   }
 }

@@ -5,7 +5,7 @@ import { atEnd } from "../../client/relay/members.ts";
 import { Line } from "../../client/relay/proxy.ts";
 import { newRoom, sharedApp } from "../../client/relay/relay.ts";
 import type { Lab } from "../lab.ts";
-import { type Kept, member, publishes, says, sees, staged } from "./pages.ts";
+import { type Kept, member, publishes, sees, staged } from "./pages.ts";
 
 declare const lab: Lab;
 declare const kept: Kept;
@@ -45,10 +45,10 @@ test("a line that drops to a quarter has its delay back within five seconds, wit
     keyframes,
   };
   expect(median(later), JSON.stringify(said)).toBeLessThan(500);
-  expect(later.length, JSON.stringify(said)).toBeGreaterThan(20);
-  expect(await says(ann, "limited", 2)).toBe("uplink");
+  // The line is used all the same: some frames in each second of seven.
+  expect(later.length, JSON.stringify(said)).toBeGreaterThan(40);
+  expect(after.limitedBy).toBe("uplink");
   expect(after.skipped).toBeGreaterThan(0);
   // One in two seconds, and as many again for a reader that lost frames.
   expect(keyframes, JSON.stringify(said)).toBeLessThanOrEqual(12);
-  process.stdout.write(`${JSON.stringify(said)}\n`);
 });

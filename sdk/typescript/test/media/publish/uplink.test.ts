@@ -75,6 +75,38 @@ test("what a line once took is forgotten after two minutes, and with the connect
   expect(room.pings).toBe(133);
 });
 
+test("what is under way counts as long as the full line took for as much", async () => {
+  const room = new Room();
+  const uplink = new Uplink(room);
+  uplink.tick(0);
+  await room.answer(10);
+  // As long as the line was never full, nothing is known of it.
+  uplink.sent(1_000_000);
+  expect(uplink.delayMs(20)).toBe(0);
+  uplink.tick(500);
+  await room.answer(510);
+  // 1,000,000 bytes in a second; the next ping follows at once.
+  expect(uplink.delayMs(1010)).toBe(500);
+  uplink.sent(30_000);
+  uplink.tick(1011);
+  await room.answer(40);
+  expect([room.pings, uplink.delayMs(1051)]).toEqual([3, 30]);
+  uplink.sent(100_000);
+  expect(uplink.delayMs(1052)).toBe(100);
+  // It lets pass more than it seemed.
+  uplink.tick(1052);
+  await room.answer(60);
+  uplink.sent(100_000);
+  expect(Math.round(uplink.delayMs(1112))).toBe(61);
+  // After five seconds in which it was never full it is a line as any other.
+  uplink.sent(1_000_000);
+  expect([5999, 6010].map(ms => uplink.delayMs(ms) > 100)).toEqual([true, false]);
+  uplink.tick(6010);
+  await room.answer(10);
+  uplink.tick(6020);
+  expect(room.pings).toBe(5);
+});
+
 test("publishers of one room share one line", () => {
   const [room, other] = [new Room(), new Room()];
   expect(Uplink.of(room)).toBe(Uplink.of(room));
