@@ -18,7 +18,7 @@ const NODE_MIN: (u32, u32) = (22, 18);
 /// The Node that the npm package of that name brings where the machine's is older.
 const NODE: &str = "node@22.23.3";
 /// How many [`steps_of`] has.
-pub(crate) const STEPS: usize = 11;
+pub(crate) const STEPS: usize = 12;
 
 /// `cargo xtask web`.
 pub(crate) fn task(docs: bool) -> bool {
@@ -79,6 +79,10 @@ pub(crate) fn steps_of(steps: &mut Steps) -> Option<Web> {
     steps.run(
         "web: examples",
         web.npm(&["run", "--silent", "check", "-w", "examples/token-endpoint"]),
+    );
+    steps.run(
+        "web: the classroom's backend",
+        web.npm(&["run", "--silent", "check", "-w", "examples/classroom/backend"]),
     );
     steps.run(
         "web: types of the classroom",

@@ -55,7 +55,11 @@ export async function person(
 function watch(page: Page): void {
   const faults: string[] = [];
   pages.push({ page, context: page.context(), faults });
-  page.on("console", message => faults.push(`${new URL(page.url()).pathname}: ${message.type()}: ${message.text()} (${message.location().url})`));
+  page.on("console", message =>
+    faults.push(
+      `${new URL(page.url()).pathname}: ${message.type()}: ${message.text()} (${message.location().url})`,
+    ),
+  );
   page.on("pageerror", error => faults.push(`${page.url()}: ${error.message}`));
   page.on("request", request => {
     const { origin: from, protocol } = new URL(request.url());
