@@ -121,6 +121,13 @@ async fn a_browser_gets_the_form_that_it_takes() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn the_classroom_is_at_most_80_kb_by_brotli() {
+    let files = CLASSROOM.files.iter().chain([&CLASSROOM.index]);
+    let bytes: usize = files.map(|file| file.brotli.unwrap_or(file.plain).len()).sum();
+    assert!((10_000..=80_000).contains(&bytes), "{bytes}");
+}
+
 #[tokio::test]
 async fn without_dev_there_is_no_classroom() -> Result<()> {
     let stage = Stage::start().await?;
