@@ -11,32 +11,38 @@
 //! 5. `scenario::join_storm`: `join-storm`: connect, log in with a real token, get a seat, close; as fast as possible.
 //! 6. `scenario::latency`: `latency`: frames at a fixed rate.
 //! 7. `scenario::rooms`: `rooms`: many small rooms in which every member publishes to all others.
-//! 8. `scenario::slow_readers`: `slow-readers`: some members read very slowly.
-//! 9. `scenario::crowd`: what scenarios share: one publisher and its subscribers, and the warm-up. Pure.
-//! 10. `run::connect`: members of a run connect, and some of them slow down.
-//! 11. `run::measure`: measures a run, and computes its result.
-//! 12. [`run`]: publishers, receivers and one loop over their sockets.
-//! 13. `run::ledger`: what a run counts: deliveries, frames still owed, latencies, and faults.
-//! 14. [`storm`]: logins, many at a time, one after another.
-//! 15. [`publisher`]: one publisher of a run, and its frames in flight.
-//! 16. [`member`]: one member: its socket, and the frames it expects next.
-//! 17. [`report`]: results as a page with charts.
-//! 18. `report::chart`: a line chart as SVG. Pure.
-//! 19. [`outcome`]: the result of a run.
-//! 20. [`watch`]: a run's progress, and the server's CPU time and memory along the way.
-//! 21. [`server`]: a Stagedoor started for a load test.
-//! 22. `join`: a member joins a room, with blocking calls.
-//! 23. [`link`]: a connection during set-up, with blocking calls.
-//! 24. [`dialect`]: how a member talks to a server.
-//! 25. [`reader`]: parses a server's bytes into deliveries.
-//! 26. [`frames`]: the bytes on the wire, encoded and decoded by hand.
-//! 27. [`process`]: another process's CPU time and memory.
-//! 28. [`error`]: why a run has no result.
+//! 8. `scenario::slow_line`: `latency --link`: picture and sound over a slow line.
+//! 9. `scenario::slow_readers`: `slow-readers`: some members read very slowly.
+//! 10. `scenario::crowd`: what scenarios share: one publisher and its subscribers, and the warm-up. Pure.
+//! 11. `run::connect`: members of a run connect, and some of them slow down.
+//! 12. `run::measure`: measures a run, and computes its result.
+//! 13. [`run`]: publishers, receivers and one loop over their sockets.
+//! 14. `run::ledger`: what a run counts: deliveries, frames still owed, latencies, and faults.
+//! 15. [`storm`]: logins, many at a time, one after another.
+//! 16. [`publisher`]: one publisher of a run, and its frames in flight.
+//! 17. [`member`]: one member: its socket, and the frames it expects next.
+//! 18. `viewer`: a member that reads a picture and a sound, and counts what does not come.
+//! 19. `camera`: a member that publishes a picture and a sound.
+//! 20. `line`: a slow line between the server and a reader.
+//! 21. [`report`]: results as a page with charts.
+//! 22. `report::chart`: a line chart as SVG. Pure.
+//! 23. [`outcome`]: the result of a run.
+//! 24. [`watch`]: a run's progress, and the server's CPU time and memory along the way.
+//! 25. [`server`]: a Stagedoor started for a load test.
+//! 26. `join`: a member joins a room, with blocking calls.
+//! 27. [`link`]: a connection during set-up, with blocking calls.
+//! 28. [`dialect`]: how a member talks to a server.
+//! 29. [`reader`]: parses a server's bytes into deliveries.
+//! 30. [`frames`]: the bytes on the wire, encoded and decoded by hand.
+//! 31. [`process`]: another process's CPU time and memory.
+//! 32. [`error`]: why a run has no result.
 
+mod camera;
 pub mod dialect;
 pub mod error;
 pub mod frames;
 mod join;
+mod line;
 mod link;
 mod member;
 pub mod outcome;
@@ -48,6 +54,7 @@ mod run;
 pub mod scenario;
 pub mod server;
 mod storm;
+mod viewer;
 pub mod watch;
 
 pub use dialect::{Dialect, Minter, Target};

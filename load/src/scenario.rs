@@ -8,11 +8,12 @@ mod idle;
 mod join_storm;
 mod latency;
 mod rooms;
+mod slow_line;
 mod slow_readers;
 
 pub use self::{
     churn::Churn, fanout::FanOut, idle::Idle, join_storm::JoinStorm, latency::OpenLoop,
-    rooms::Rooms, slow_readers::SlowReaders,
+    rooms::Rooms, slow_line::SlowLine, slow_readers::SlowReaders,
 };
 
 use crate::{dialect::Target, error::LoadError, outcome::Outcome, watch::Tell};
@@ -26,6 +27,8 @@ pub enum Scenario {
     Rooms(Rooms),
     /// A fixed rate: how long deliveries take.
     OpenLoop(OpenLoop),
+    /// Picture and sound over a slow line: how far behind a reader is.
+    SlowLine(SlowLine),
     /// Logins, one after another.
     JoinStorm(JoinStorm),
     /// Some members read very slowly: what that costs the others.
@@ -43,6 +46,7 @@ impl Scenario {
             Self::FanOut(options) => options.run(target, tell),
             Self::Rooms(options) => options.run(target, tell),
             Self::OpenLoop(options) => options.run(target, tell),
+            Self::SlowLine(options) => options.run(target, tell),
             Self::JoinStorm(options) => options.run(target, tell),
             Self::SlowReaders(options) => options.run(target, tell),
             Self::Churn(options) => options.run(target, tell),

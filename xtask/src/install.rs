@@ -5,7 +5,8 @@
 
 use std::{
     path::{Path, PathBuf},
-    process::Command,
+    process::{Child, Command},
+    time::Instant,
 };
 
 use crate::step::{Steps, command, is_there, root};
@@ -133,32 +134,45 @@ fn install_well(steps: &mut Steps, name: &str, mut command: Command) -> bool {
     well
 }
 
-/// The folder with a cargo tool of this version, installed there if necessary; empty if it is on the path.
-pub(crate) fn cargo_tool(steps: &mut Steps, name: &str, version: &str) -> Option<PathBuf> {
-    if is_there(name, "--version") {
-        return Some(PathBuf::new());
+/// A cargo tool of this version, which is being installed if it is missing.
+pub(crate) struct CargoTool {
+    name: &'static str,
+    /// Empty if it is on the path.
+    bin: PathBuf,
+    coming: Option<(Child, Instant)>,
+}
+
+impl CargoTool {
+    /// Begins to install it if it is missing, beside whatever is done next.
+    pub(crate) fn begin(name: &'static str, version: &str) -> Self {
+        if is_there(name, "--version") {
+            return Self { name, bin: PathBuf::new(), coming: None };
+        }
+        let tools = root().join("target/tools");
+        let bin = tools.join("bin");
+        let mut coming = None;
+        if !bin.join(name).exists() {
+            let into = tools.display().to_string();
+            let quietly = ["install", name, "--locked", "--debug", "--quiet"];
+            let mut install = command("cargo", &quietly);
+            install.args(["--version", version, "--root", &into]);
+            // Nobody debugs them, and without line tables they are built in half the time.
+            install.env("CARGO_PROFILE_DEV_DEBUG", "false").env("CARGO_INCREMENTAL", "0");
+            coming = install.spawn().ok().map(|child| (child, Instant::now()));
+        }
+        Self { name, bin, coming }
     }
-    let tools = root().join("target/tools");
-    let bin = tools.join("bin");
-    if !bin.join(name).exists() {
-        let into = tools.display().to_string();
-        let arguments = [
-            "install",
-            name,
-            "--locked",
-            "--debug",
-            "--quiet",
-            "--version",
-            version,
-            "--root",
-            &into,
-        ];
-        let mut install = command("cargo", &arguments);
-        // Nobody debugs them, and without line tables they are built in half the time.
-        install.env("CARGO_PROFILE_DEV_DEBUG", "false").env("CARGO_INCREMENTAL", "0");
-        steps.prepare(&format!("install {name}"), install);
+
+    /// Waits until it is there; its path, or `None` if it could not be installed.
+    pub(crate) fn wait(mut self, steps: &mut Steps) -> Option<String> {
+        if let Some((mut child, begun)) = self.coming.take() {
+            let went = child.wait().is_ok_and(|status| status.success());
+            steps.prepared(&format!("install {}", self.name), begun, went);
+        }
+        let program = self.bin.join(self.name);
+        let is_here = self.bin.as_os_str().is_empty() || program.exists();
+        is_here.then(|| program.display().to_string())
     }
-    bin.join(name).exists().then_some(bin)
 }
 
 /// The spelling checker, installed if necessary.

@@ -79,6 +79,12 @@ impl Steps {
         self.carry_out(name, command)
     }
 
+    /// Records a preparation that ran beside other steps.
+    pub(crate) fn prepared(&mut self, name: &str, begun: Instant, well: bool) {
+        let went = if well { Went::Well } else { Went::Badly };
+        self.done.push((name.into(), begun.elapsed(), went));
+    }
+
     /// Runs a command.
     pub(crate) fn run(&mut self, name: &str, command: Command) -> bool {
         self.begin(name);

@@ -1,11 +1,13 @@
 //! The tasks.
 
-use std::process::Command;
+use std::{process::Command, thread::available_parallelism};
 
 use clap::Args;
 
 use crate::{
-    budget, install, links, lock, order, sizes,
+    budget,
+    install::{self, CargoTool},
+    links, lock, order, sizes,
     step::{Steps, command, root, say},
     web,
 };
@@ -66,10 +68,9 @@ fn files(steps: &mut Steps) {
 
 /// Licences, bans and sources; advisories if their database can be fetched.
 fn dependencies(steps: &mut Steps) {
-    let Some(bin) = install::cargo_tool(steps, "cargo-deny", "0.20.2") else {
+    let Some(program) = CargoTool::begin("cargo-deny", "0.20.2").wait(steps) else {
         return steps.not_here("dependencies", "cargo-deny could not be installed");
     };
-    let program = bin.join("cargo-deny").display().to_string();
     steps.run(
         "licences, bans, sources",
         command(&program, &["--log-level", "error", "check", "licenses", "bans", "sources"]),
@@ -101,6 +102,8 @@ pub(crate) fn order() -> bool {
 pub(crate) fn test() -> bool {
     let mut steps = Steps::of(CHECKS + TESTS);
     checks(&mut steps);
+    // What follows mostly waits for the network and for Node, and leaves it a core.
+    let nextest = CargoTool::begin("cargo-nextest", "0.9.151");
     install::everything(&mut steps);
     steps.run(
         "vectors match their script",
@@ -117,7 +120,7 @@ pub(crate) fn test() -> bool {
         steps.run("the TypeScript client in Node and Chromium", web.client_facts());
         steps.run("the classroom in Chromium", web.classroom_facts());
     }
-    tests(&mut steps);
+    tests(&mut steps, nextest);
     budget::step(&mut steps);
     steps.finish()
 }
@@ -139,12 +142,17 @@ fn fuzz_targets(steps: &mut Steps) {
     }
 }
 
+/// Tests at once for each core: most of them wait for a socket or a clock.
+const TESTS_PER_CORE: usize = 2;
+
 /// Every Rust test, each in its own process and with a time limit (`.config/nextest.toml`).
-fn tests(steps: &mut Steps) {
-    match install::cargo_tool(steps, "cargo-nextest", "0.9.151") {
-        Some(bin) => {
-            let program = bin.join("cargo-nextest").display().to_string();
-            let others = ["nextest", "run", "--workspace", "-E", "not binary(openapi)"];
+fn tests(steps: &mut Steps, nextest: CargoTool) {
+    match nextest.wait(steps) {
+        Some(program) => {
+            let cores = available_parallelism().map_or(1, usize::from);
+            let at_once = (TESTS_PER_CORE * cores).to_string();
+            let others =
+                ["nextest", "run", "--workspace", "-E", "not binary(openapi)", "-j", &at_once];
             steps.run("tests", command(&program, &others));
             let openapi = ["nextest", "run", "--package", "stagedoor-tests", "--test", "openapi"];
             steps.run("redocly, a generated client, schemathesis", command(&program, &openapi));

@@ -51,14 +51,18 @@ struct Segment {
 }
 
 impl Segment {
-    /// The frame before which the frames from `skip` on end that fit in front of `edge`; with `at_least_one`, whatever
-    /// its size. `None` if that is all of them, or only one is left.
+    /// Where the frames from `skip` on end that fit in front of `edge`, and the number of the frame that follows. The
+    /// only one left counts whatever its size, and with `at_least_one` the first.
     #[cold]
-    fn fitting(&self, skip: usize, edge: usize, at_least_one: bool) -> Option<usize> {
-        let rest = self.ends.get(skip..).filter(|rest| !rest.is_empty())?;
-        let fits = rest.partition_point(|end| *end as usize <= edge);
-        let fits = if at_least_one { fits.max(1) } else { fits };
-        (fits <= rest.len()).then_some(skip + fits)
+    fn fitting(&self, skip: usize, edge: usize, at_least_one: bool) -> (usize, usize) {
+        let fits = self.ends[skip..].partition_point(|end| *end as usize <= edge);
+        let is_forced = at_least_one || skip == self.ends.len();
+        let frames = skip + fits.max(usize::from(is_forced));
+        let to = match frames.checked_sub(1) {
+            Some(last) => self.ends.get(last).map_or(self.bytes.len(), |end| *end as usize),
+            None => 0,
+        };
+        (to, frames)
     }
 }
 
@@ -281,17 +285,18 @@ impl Log {
                 break;
             }
             let from = if skip == 0 { 0 } else { segment.ends[skip - 1] as usize };
-            if segment.bytes.len() - from > bytes_max - taken
-                && let Some(last) = segment.fitting(skip, from + bytes_max - taken, taken == 0)
-            {
-                if last > skip {
-                    out(segment.bytes.slice(from..segment.ends[last - 1] as usize));
-                }
-                return segment.first + last as u64;
+            let (to, read) = if segment.bytes.len() - from > bytes_max - taken {
+                segment.fitting(skip, from + bytes_max - taken, taken == 0)
+            } else {
+                (segment.bytes.len(), frames)
+            };
+            // The only call, so that the compiler writes it out here.
+            out(segment.bytes.slice(from..to));
+            taken += to - from;
+            seq = segment.first + read as u64;
+            if read < frames {
+                break;
             }
-            out(segment.bytes.slice(from..));
-            taken += segment.bytes.len() - from;
-            seq = segment.first + frames as u64;
         }
         seq
     }

@@ -67,7 +67,7 @@ impl Outbox {
     }
 
     #[inline]
-    fn advance(&mut self, mut written: usize) {
+    fn advance(&mut self, written: usize) {
         self.bytes -= written;
         // Usually everything is written, and was one piece.
         if self.bytes == 0 && self.more.is_empty() {
@@ -75,6 +75,12 @@ impl Outbox {
             self.first = Bytes::new();
             return;
         }
+        self.advance_pieces(written);
+    }
+
+    /// Separate, so that the usual case is written out where it is called.
+    #[inline(never)]
+    fn advance_pieces(&mut self, mut written: usize) {
         while !self.first.is_empty() {
             if self.first.len() > written {
                 self.half |= written > 0;

@@ -13,7 +13,7 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 use stagedoor_load::{
     Dialect, LoadError, Minter, Outcome, Process, Target,
-    scenario::{Churn, FanOut, Idle, JoinStorm, OpenLoop, Rooms, Scenario, SlowReaders},
+    scenario::{Churn, FanOut, Idle, JoinStorm, OpenLoop, Rooms, Scenario, SlowLine, SlowReaders},
 };
 use stagedoor_token::AppId;
 
@@ -107,6 +107,9 @@ enum Named {
         /// Payload size in bytes.
         #[arg(long, default_value_t = 64)]
         payload: usize,
+        /// Instead, one subscriber reads a picture of 1,500 kbit/s and a sound over a line of this many kbit/s.
+        #[arg(long, value_name = "KBITS", conflicts_with_all = ["subscribers", "rate", "payload"])]
+        link: Option<u32>,
         #[command(flatten)]
         time: Time,
     },
@@ -221,7 +224,10 @@ impl Named {
                 let time = time.get()?;
                 Scenario::Rooms(Rooms { rooms, members, payload_bytes: payload, window, time })
             }
-            Self::Latency { subscribers, rate, payload, ref time } => {
+            Self::Latency { link: Some(kbits), ref time, .. } => {
+                Scenario::SlowLine(SlowLine { kbits, time: time.get()? })
+            }
+            Self::Latency { subscribers, rate, payload, link: None, ref time } => {
                 let time = time.get()?;
                 let options = OpenLoop { subscribers, per_s: rate, payload_bytes: payload, time };
                 Scenario::OpenLoop(options)

@@ -326,18 +326,7 @@ impl Gen {
         Some(match what {
             96..=100 => Op::Leave { client },
             101..=103 => Op::Break { client },
-            104..=150 => {
-                let user = world.seat_of(client)?.user.clone();
-                let room = world.sits(client)?.0;
-                let (room, user) = match self.dice.below(20) {
-                    0 => (self.dice.text(&ROOMS), user),
-                    1 => (room, self.dice.text(&USERS)),
-                    _ => (room, user),
-                };
-                let older = if self.dice.percent(15) { self.older(None, &user) } else { None };
-                let token = older.unwrap_or_else(|| self.token(world, &room, &user));
-                Op::Renew { client, token }
-            }
+            104..=150 => return self.renewal(world, client),
             151..=280 => Op::Publish {
                 client,
                 name: self.dice.text(&STREAMS),
@@ -394,5 +383,18 @@ impl Gen {
             }
             _ => self.moderate(world, client),
         })
+    }
+
+    fn renewal(&mut self, world: &World, client: usize) -> Option<Op> {
+        let user = world.seat_of(client)?.user.clone();
+        let room = world.sits(client)?.0;
+        let (room, user) = match self.dice.below(20) {
+            0 => (self.dice.text(&ROOMS), user),
+            1 => (room, self.dice.text(&USERS)),
+            _ => (room, user),
+        };
+        let older = if self.dice.percent(15) { self.older(None, &user) } else { None };
+        let token = older.unwrap_or_else(|| self.token(world, &room, &user));
+        Some(Op::Renew { client, token })
     }
 }

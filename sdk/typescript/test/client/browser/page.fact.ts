@@ -18,6 +18,9 @@ interface Kept {
 }
 declare const kept: Kept;
 
+/** To see on a quiet machine that a page is back within half a second after a longer time: 60000. */
+const FROZEN_MS = Number(process.env["STAGEDOOR_TEST_FROZEN_MS"] ?? 0);
+
 let chromium: Chromium;
 let site: Site;
 
@@ -92,11 +95,15 @@ test("a frozen page comes back by itself and says what it missed", async () => {
   // The browser takes a frozen page its connections; here the line does.
   cable.cut();
   await ann.send("room", "missed");
+  await new Promise(resolve => setTimeout(resolve, FROZEN_MS));
   const before = performance.now();
   await tab.freeze(false);
-  expect(await heard(tab, "reconnected")).toEqual({ eventsResumed: true, streamsBegunAnew: [] });
-  expect(performance.now() - before).toBeLessThan(1500);
-  expect(await heard(tab, "message")).toMatchObject({ data: "missed" });
+  const said = (await heard(tab, "reconnected")) as Sdk.RoomEvents["reconnected"];
+  const tookMs = performance.now() - before;
+  expect(tookMs).toBeLessThan(FROZEN_MS ? 500 : 1500);
+  // After a long time what was missed is gone, and the page is told so.
+  if (!FROZEN_MS) expect(said).toEqual({ eventsResumed: true, streamsBegunAnew: [] });
+  if (said.eventsResumed) expect(await heard(tab, "message")).toMatchObject({ data: "missed" });
   expect((await tab.run(() => kept.states)).join()).toMatch(/freeze.*resume/);
   expect(site.asked.length - asked).toBe(1);
   expect(cable.count).toBe(2);
