@@ -22,7 +22,7 @@ pub(crate) fn dev(arguments: &[String]) -> bool {
 
 /// The number of steps of `checks`, and of those that `test` adds.
 const CHECKS: usize = 11;
-const TESTS: usize = 13 + web::STEPS;
+const TESTS: usize = 14 + web::STEPS;
 
 fn checks(steps: &mut Steps) {
     steps.run("formatting", command("cargo", &["fmt", "--all", "--check"]));
@@ -118,6 +118,7 @@ pub(crate) fn test() -> bool {
     if let Some(web) = web {
         steps.run("tokens between TypeScript and others", web.facts("test/token"));
         steps.run("the TypeScript client in Node and Chromium", web.client_facts());
+        steps.run("audio and video in Chromium", web.media_facts());
         steps.run("the classroom in Chromium", web.classroom_facts());
     }
     tests(&mut steps, nextest);

@@ -184,6 +184,11 @@ impl Web {
     pub(crate) fn client_facts(&self) -> Command {
         self.npm(&["run", "--silent", "facts:client", "-w", "sdk/typescript"])
     }
+
+    /// Facts of audio and video in Chromium against a real relay.
+    pub(crate) fn media_facts(&self) -> Command {
+        self.npm(&["run", "--silent", "facts:media", "-w", "sdk/typescript"])
+    }
 }
 
 /// The folder of a Node that is new enough: empty for the machine's, else of one in `target/web`.

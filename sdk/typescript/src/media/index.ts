@@ -2,7 +2,6 @@
 
 export type { Carried } from "./carry.ts";
 export { type MediaCode, MediaError } from "./error.ts";
-export { type AudioLevel, type LocFault, type MediaFrame, readLoc, writeLoc } from "./loc.ts";
 export { type MediaMeta, readMeta, writeMeta } from "./meta.ts";
 export type { Latency } from "./play/jitter.ts";
 export type { LayerWhy } from "./play/layer.ts";
@@ -13,7 +12,8 @@ export type { VideoCodec } from "./publish/codec.ts";
 export type { Limit } from "./publish/control.ts";
 export { type Device, type Devices, type DevicesEvents, devices } from "./publish/devices.ts";
 export type { Layer } from "./publish/layers.ts";
-export type { MediaPublisher, MediaPublisherEvents, PublishStats } from "./publish/media_publisher.ts";
+export type { MediaPublisher } from "./publish/media_publisher.ts";
+export type { MediaPublisherEvents, PublishStats } from "./publish/parts.ts";
 export type { LayerStats } from "./publish/protocol.ts";
 export {
   type AudioOptions,

@@ -25,7 +25,7 @@ export interface Support {
     /** The codecs that it decodes. */
     readonly codecs: readonly VideoCodec[];
   };
-  /** Why it can less than all, in one sentence for people; nothing if it can all. */
+  /** What it cannot, with a message for people; nothing if it can all. */
   readonly why?: MediaError;
 }
 
@@ -59,6 +59,7 @@ export async function support(carried: Carried = {}): Promise<Support> {
     hidden: way === "page" || way === "worker",
   };
   const play = { video: decoded.length > 0, audio: audio.decodes, codecs: decoded };
-  const isAll = publish.video && publish.audio && publish.hidden && play.video && play.audio;
-  return { publish, play, ...(!isAll && { why: new MediaError("unsupported") }) };
+  const isAll = publish.video && publish.audio && play.video && play.audio;
+  const why = !isAll ? "some codecs" : !publish.hidden && "pictures that go on in a hidden tab";
+  return { publish, play, ...(why && { why: new MediaError("unsupported", why) }) };
 }

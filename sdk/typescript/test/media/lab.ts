@@ -2,6 +2,7 @@
 // Uses WebCodecs itself, so that the SDK does not judge its own work.
 import * as client from "../../src/client/index.ts";
 import * as media from "../../src/media/index.ts";
+import { readLoc } from "../../src/media/loc.ts";
 
 /** A picture that came. */
 export interface Seen {
@@ -106,7 +107,7 @@ export class Viewer {
   #frame({ stream, keyframe, payload }: client.Frame): void {
     this.frames += 1;
     if (keyframe) this.keyframes += 1;
-    const read = media.readLoc(payload);
+    const read = readLoc(payload);
     if (typeof read === "string") {
       this.errors.push(read);
       return;

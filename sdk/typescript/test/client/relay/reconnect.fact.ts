@@ -69,6 +69,25 @@ test("a stream that is gone when the connection is back is told as lost", async 
   expect(await ended).toMatchObject({ stream: { name: "pos" }, reason: "lost" });
 });
 
+test("a stream that begins again is not watched before the relay says so", async () => {
+  const name = newRoom();
+  const cable = await line();
+  const ann = await member({ room: name, user: "ann" });
+  const ben = await member({ room: name, user: "ben" }, { url: cable.url });
+  const own = await ben.publish("own", "video");
+  const watched = own.once("watched");
+  const subscription = await ann.subscribe("own");
+  expect([await watched, own.watched]).toEqual([true, true]);
+  const [cut, begun] = [ben.once("reconnecting"), own.once("begun")];
+  cable.refuse();
+  cable.cut();
+  await cut;
+  await subscription.end();
+  cable.pass();
+  await begun;
+  expect(own.watched).toBe(false);
+});
+
 test("a relay that restarts is told beforehand and found again", async () => {
   const relay = await Relay.start();
   const ben = await member({ room: newRoom() }, {}, relay.app);
