@@ -100,6 +100,8 @@ export class SoundPart implements ReadingHost {
     const config = { codec, sampleRate, numberOfChannels, ...(description && { description }) };
     const transfer = ring instanceof MessagePort ? [ring] : [];
     this.#settings.tell({ is: "sound", id, config, ring, sampleRate }, transfer);
+    // While the worklet was loaded the page was busy.
+    this.#playout.begin("sound");
     this.#readyId = id;
   }
 

@@ -2,13 +2,14 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { atEnd } from "../../client/relay/members.ts";
 import { newRoom, sharedApp } from "../../client/relay/relay.ts";
-import { Pages, publish } from "./pages.ts";
+import { FactPages } from "./facts.ts";
+import { publish } from "./pages.ts";
 import { SlowLine } from "./slow.ts";
 
-let pages: Pages;
+let pages: FactPages;
 
 beforeAll(async () => {
-  pages = await Pages.start();
+  pages = await FactPages.start();
 });
 
 afterAll(() => pages?.close());

@@ -4,6 +4,7 @@ import { connect, type Publisher, type Room } from "../../../src/client/index.ts
 import { writeLoc } from "../../../src/media/loc.ts";
 import { type MediaMeta, writeMeta } from "../../../src/media/meta.ts";
 import { type Player, type PlayOptions, play } from "../../../src/media/play/player.ts";
+import { publishCanvas } from "../../../src/media/publish/publish.ts";
 
 const BITS = 16;
 const now = () => performance.timeOrigin + performance.now();
@@ -29,8 +30,8 @@ export interface NumbersOptions {
 }
 
 /** Draws a number: 16 blocks, black and white, above red, green and blue. */
-function drawNumber(canvas: OffscreenCanvas, n: number, noise: number): void {
-  const context = canvas.getContext("2d") as OffscreenCanvasRenderingContext2D;
+function drawNumber(canvas: OffscreenCanvas | HTMLCanvasElement, n: number, noise: number): void {
+  const context = canvas.getContext("2d", { alpha: false }) as CanvasRenderingContext2D;
   const { width, height } = canvas;
   for (let bit = 0; bit < BITS; bit += 1) {
     context.fillStyle = (n >> bit) & 1 ? "#fff" : "#000";
@@ -131,6 +132,27 @@ export async function numbers(room: Room, name: string, options: NumbersOptions 
       publisher.end();
     },
   };
+}
+
+/** Publishes numbers from a canvas of the page, by our own publisher. */
+export async function canvasNumbers(
+  room: Room,
+  name: string,
+  width: number,
+  height: number,
+): Promise<number[]> {
+  const canvas = document.body.appendChild(document.createElement("canvas"));
+  Object.assign(canvas, { width, height });
+  const drawnAtMs: number[] = [];
+  const draw = () => {
+    drawNumber(canvas, drawnAtMs.length, 40);
+    drawnAtMs.push(now());
+  };
+  draw();
+  setInterval(draw, 1000 / 30);
+  const layers = [{ lines: height, bitrate: 1_500_000 }];
+  await publishCanvas(room, canvas, { name, layers, worker: "/media-worker.js" });
+  return drawnAtMs;
 }
 
 const RATE = 48_000;
@@ -266,8 +288,13 @@ export function listen(): Click[] {
   return heard;
 }
 
+/** How long the device of the page's last context takes. */
+export const deviceMs = (): number => (lastContext?.outputLatency ?? Number.NaN) * 1000;
+let lastContext: AudioContext | undefined;
+
 async function tap(node: AudioNode, url: string, heard: Click[]): Promise<void> {
   const context = node.context as AudioContext;
+  lastContext = context;
   await context.audioWorklet.addModule(url);
   const tap = new AudioWorkletNode(context, "tap", { numberOfOutputs: 0 });
   tap.port.onmessage = ({ data: atS }: MessageEvent<number>) => {

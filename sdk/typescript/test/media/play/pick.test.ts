@@ -10,7 +10,7 @@ const offer = (user: string, name: string, kind: Offer["kind"], meta: Described 
 });
 
 const OFFERS = [
-  offer("ann", "cam.low", "video", { of: "cam", layer: 1, sync: "a" }),
+  offer("ann", "a-low", "video", { of: "cam", layer: 1, sync: "a" }),
   offer("ann", "cam", "video", { sync: "a" }),
   offer("ann", "music", "audio"),
   offer("ann", "mic", "audio", { sync: "a" }),
@@ -26,7 +26,7 @@ const names = (wish: Wish, before: string[] = [], offers: Offer[] = OFFERS) => {
 };
 
 test("a user's picture comes with its layers and the sound of the same sync", () => {
-  expect(names({ user: "ann" })).toEqual([["cam", "cam.low"], "mic"]);
+  expect(names({ user: "ann" })).toEqual([["cam", "a-low"], "mic"]);
   expect(names({ user: "ben" })).toEqual([["ben-cam"], "ben-mic"]);
   expect(names({ user: "eve" })).toEqual([[], undefined]);
 });
@@ -35,8 +35,13 @@ test("names and patterns choose, each part for itself", () => {
   expect(names({ video: "slides" })).toEqual([["slides"], undefined]);
   expect(names({ audio: "ben*" })).toEqual([[], "ben-mic"]);
   expect(names({ user: "ann", video: "slides", audio: ["mus*"] })).toEqual([["slides"], "music"]);
-  expect(names({ video: "cam" })).toEqual([["cam", "cam.low"], undefined]);
+  expect(names({ video: "cam" })).toEqual([["cam", "a-low"], undefined]);
   expect(names({ video: "chat", audio: "cam" })).toEqual([[], undefined]);
+});
+
+test("a layer is picked by the name of what it is a layer of", () => {
+  const low = OFFERS.filter(({ name }) => name === "a-low");
+  expect(names({ video: "cam" }, [], low)).toEqual([["a-low"], undefined]);
 });
 
 test("nothing is played that nobody named", () => {
@@ -45,7 +50,7 @@ test("nothing is played that nobody named", () => {
 
 test("a stranger's layer of the same name is not one of the picture's", () => {
   const forged = offer("eve", "eve.low", "video", { of: "cam", layer: 1 });
-  expect(names({ user: "ann" }, [], [...OFFERS, forged])[0]).toEqual(["cam", "cam.low"]);
+  expect(names({ user: "ann" }, [], [...OFFERS, forged])[0]).toEqual(["cam", "a-low"]);
 });
 
 test("what is played stays when others come", () => {

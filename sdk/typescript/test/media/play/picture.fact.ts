@@ -1,12 +1,13 @@
 // Pictures in Chromium, from a bare encoder in one page over a relay to a player in another.
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { newRoom } from "../../client/relay/relay.ts";
-import { Pages, publish } from "./pages.ts";
+import { FactPages } from "./facts.ts";
+import { publish } from "./pages.ts";
 
-let pages: Pages;
+let pages: FactPages;
 
 beforeAll(async () => {
-  pages = await Pages.start();
+  pages = await FactPages.start();
 });
 
 afterAll(() => pages?.close());

@@ -2,13 +2,14 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Page } from "../../client/browser/chromium.ts";
 import { newRoom } from "../../client/relay/relay.ts";
+import { FactPages } from "./facts.ts";
 import type { Click, Seen } from "./page.ts";
-import { Pages, publish } from "./pages.ts";
+import { publish } from "./pages.ts";
 
-let pages: Pages;
+let pages: FactPages;
 
 beforeAll(async () => {
-  pages = await Pages.start("--autoplay-policy=no-user-gesture-required");
+  pages = await FactPages.start("--autoplay-policy=no-user-gesture-required");
 });
 
 afterAll(() => pages?.close());

@@ -2,12 +2,13 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Page } from "../../client/browser/chromium.ts";
 import { newRoom } from "../../client/relay/relay.ts";
-import { Pages, publish } from "./pages.ts";
+import { FactPages } from "./facts.ts";
+import { publish } from "./pages.ts";
 
-let pages: Pages;
+let pages: FactPages;
 
 beforeAll(async () => {
-  pages = await Pages.start();
+  pages = await FactPages.start();
 });
 
 afterAll(() => pages?.close());
