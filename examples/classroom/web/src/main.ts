@@ -1,5 +1,5 @@
 // The page: which room and who, by the address; then the seat, and what is shown of it.
-import type { Closed, Room, StagedoorError } from "@stagedoor/sdk/client";
+import { type Closed, type Room, type StagedoorError, TokenDenied } from "@stagedoor/sdk/client";
 import { $, view } from "./dom.ts";
 import { cut } from "./line.ts";
 import { log, showCode } from "./log.ts";
@@ -11,25 +11,22 @@ import "./style.css";
 import { startTalk } from "./talk.ts";
 
 const OFFLINE_MS = 10_000;
-const WORDS = [
-  "amber",
-  "birch",
-  "cedar",
-  "delta",
-  "ember",
-  "fjord",
-  "grove",
-  "haven",
-  "ivory",
-  "jade",
-  "lunar",
-];
+const WORDS = "amber birch cedar delta ember fjord grove haven ivory jade lunar".split(" ");
 
 /** `/room/{room}/{user}`; a room of its own for `/`. */
 function place(): Place {
-  const [, , room, user] = location.pathname.split("/").map(decodeURIComponent);
+  const [, , room, user] = location.pathname.split("/").map(decoded);
   const word = () => WORDS[Math.floor(Math.random() * WORDS.length)];
   return { room: room || `${word()}-${word()}-${Math.floor(Math.random() * 1000)}`, user: user ?? "" };
+}
+
+/** A part of the path; nothing if it is malformed. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return "";
+  }
 }
 
 const path = (...parts: string[]) => `/room/${parts.map(encodeURIComponent).join("/")}`;
@@ -54,7 +51,7 @@ const ENDS: Record<string, [string, string]> = {
 function out(at: Place, { code, reason }: Pick<Closed, "code" | "reason">): void {
   const [why, because] = ENDS[reason] ?? ["You are out", `The relay said: ${reason}.`];
   $("why").textContent = why;
-  $("because").textContent = `${because} (${code} ${reason})`;
+  $("because").textContent = `${because} (${[code || "", reason].join(" ").trim()})`;
   $("again").textContent = reason === "replaced" ? "Take the seat back" : "Ask to come in again";
   $("again").onclick = () => {
     sessionStorage.removeItem(ended(at));
@@ -83,7 +80,7 @@ async function enter(at: Place): Promise<void> {
     show(room, at);
   } catch (error) {
     const { code, message } = error as StagedoorError;
-    out(at, { code: 0, reason: message.includes("banned") ? "banned" : code });
+    out(at, { code: 0, reason: error instanceof TokenDenied ? message : code });
   }
 }
 

@@ -23,7 +23,7 @@ export async function ask(act: string, place: Place, ttlS?: number, signal?: Abo
     ...(signal && { signal }),
   });
   const text = await answer.text();
-  if (answer.status === 403) throw new TokenDenied(`the backend gives no token: ${text}`);
+  if (answer.status === 403) throw new TokenDenied(/"code":"(\w+)"/.exec(text)?.[1] ?? text);
   if (!answer.ok) throw new Error(`the backend answered ${answer.status}: ${text}`);
   return text;
 }

@@ -80,7 +80,7 @@ export class Stage {
       if (this.#mine === mine) mine.media = media;
       else media.end();
     });
-    if (!mine.media) this.#stopMine();
+    if (!mine.media) mine.words.textContent = "drawn here alone: nothing is published";
   }
 
   #stopMine(): void {

@@ -55,6 +55,17 @@ export async function person(
 function watch(page: Page): void {
   const faults: string[] = [];
   pages.push({ page, context: page.context(), faults });
+  // Of a page that is closed already nothing can be said.
+  page.exposeFunction("noteViolation", (text: string) => faults.push(text)).catch(() => {});
+  page
+    .addInitScript(() => {
+      document.addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) => {
+        (globalThis as unknown as { noteViolation(text: string): void }).noteViolation(
+          `${violatedDirective}: ${blockedURI}`,
+        );
+      });
+    })
+    .catch(() => {});
   page.on("console", message =>
     faults.push(
       `${new URL(page.url()).pathname}: ${message.type()}: ${message.text()} (${message.location().url})`,

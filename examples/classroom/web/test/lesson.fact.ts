@@ -20,6 +20,15 @@ test("the page opens on one sentence, two ways in and a room in the address", as
   expect(new URL(student.url()).pathname).toBe(`/room/${room}/student-1`);
 });
 
+test("a path that is malformed is a new room, and the page is painted soon", async () => {
+  const page = await open(await person(), newRoom());
+  await page.goto(`${origin()}/room/%E0%A4%A/x`);
+  await page.getByText("Open this page twice").waitFor();
+  const [paint] = await page.evaluate(() => performance.getEntriesByName("first-contentful-paint"));
+  console.log(`first paint: ${Math.round(paint?.startTime ?? 0)} ms`);
+  expect(paint?.startTime).toBeLessThan(2000);
+});
+
 test("a student waits until a teacher admits or declines it", async () => {
   const room = newRoom();
   const { teacher, user } = await lesson(room);
