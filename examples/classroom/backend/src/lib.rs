@@ -67,7 +67,8 @@ async fn token(State(backend): Shared, Json(asked): Json<Asked>) -> Response {
         None => return (StatusCode::FORBIDDEN, "nobody of this name belongs here").into_response(),
     };
     let ttl_s = asked.ttl_s.unwrap_or(TTL_S).min(TTL_S);
-    let new = json!({ "room": asked.room, "user": user, "name": user, "role": role, "ttl_s": ttl_s });
+    let new =
+        json!({ "room": asked.room, "user": user, "name": user, "role": role, "ttl_s": ttl_s });
     match backend.call(Method::POST, "tokens", &new).await {
         Ok(minted) => minted["token"].as_str().unwrap_or_default().to_owned().into_response(),
         Err(refused) => refused,

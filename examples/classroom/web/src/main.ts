@@ -13,11 +13,17 @@ import { startTalk } from "./talk.ts";
 const OFFLINE_MS = 10_000;
 const WORDS = "amber birch cedar delta ember fjord grove haven ivory jade lunar".split(" ");
 
+/** Whom the backend knows. */
+const USER = /^(teacher|student(-\d+)?)$/;
+
 /** `/room/{room}/{user}`; a room of its own for `/`. */
 function place(): Place {
-  const [, , room, user] = location.pathname.split("/").map(decoded);
+  const [, , room, user = ""] = location.pathname.split("/").map(decoded);
   const word = () => WORDS[Math.floor(Math.random() * WORDS.length)];
-  return { room: room || `${word()}-${word()}-${Math.floor(Math.random() * 1000)}`, user: user ?? "" };
+  return {
+    room: room || `${word()}-${word()}-${Math.floor(Math.random() * 1000)}`,
+    user: USER.test(user) ? user : "",
+  };
 }
 
 /** A part of the path; nothing if it is malformed. */
