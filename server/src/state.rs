@@ -1,6 +1,6 @@
 //! What all requests share.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use axum::Router;
 use stagedoor_bus::Bus;
@@ -34,7 +34,23 @@ pub(crate) struct AppState {
     /// The app that `dev` made, if this is `dev`.
     pub(crate) dev_app: OnceLock<AppId>,
     /// The backend of the classroom, if it is served.
-    pub(crate) classroom: OnceLock<Router>,
+    pub(crate) classroom: Classroom,
+}
+
+/// The backend of the classroom. It holds the state by the API that it calls, so it must be taken out at the end.
+#[derive(Default)]
+pub(crate) struct Classroom(Mutex<Option<Router>>);
+
+impl Classroom {
+    /// The backend, if the classroom is served.
+    pub(crate) fn get(&self) -> Option<Router> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Serves it, or no longer.
+    pub(crate) fn set(&self, backend: Option<Router>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = backend;
+    }
 }
 
 impl AppState {
