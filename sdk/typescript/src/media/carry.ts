@@ -88,17 +88,18 @@ export async function openPart(part: Part, { worker: from = ownFile() }: Carried
     running.delete(key);
     held.worker.terminate();
   };
+  const opening = new AbortController();
   const opened = new Promise<Opened>((resolve, reject) => {
     port.onmessage = ({ data }) => resolve(data as Opened);
-    held.worker.addEventListener("error", ({ message }) => {
+    const failed = ({ message = "its file is not there" }) => {
       end();
-      reject(
-        new MediaError("unsupported", `the worker did not start: ${message ?? "its file is not there"}`),
-      );
-    });
+      reject(new MediaError("unsupported", `the worker did not start: ${message}`));
+    };
+    held.worker.addEventListener("error", failed, opening);
   });
   held.worker.postMessage({ part }, [port2]);
   const { canProcess } = await opened;
+  opening.abort();
   port.onmessage = null;
   return { port, end, canProcess };
 }

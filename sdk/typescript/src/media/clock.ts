@@ -7,7 +7,7 @@ export function nowUs(): number {
 
 /** How long the shortest way of a frame counts: long enough to have met one, short enough to follow a drifting device. */
 const WINDOW_US = 5_000_000;
-/** A source whose own time is this far from what it was has begun anew. */
+/** A source whose own time is this far from what it was has begun again. */
 const JUMP_US = 2_000_000;
 
 /**

@@ -24,7 +24,7 @@ test("a source that drifts is followed", () => {
   expect(Math.abs(captured - (10 + 2000) * SECOND)).toBeLessThan(11_000);
 });
 
-test("a source that begins anew goes on at the time of the clock", () => {
+test("a source that begins again goes on at the time of the clock", () => {
   const stamps = new Stamps();
   stamps.at(3_600 * SECOND, 10 * SECOND);
   expect(stamps.at(0, 11 * SECOND)).toBe(11 * SECOND);

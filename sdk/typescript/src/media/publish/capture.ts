@@ -107,7 +107,7 @@ export async function captureSound(
     };
     const resume = () => context.resume().catch(() => {});
     resume();
-    const touched = ["pointerdown", "keydown"] as const;
+    const touched = ["pointerup", "keydown"] as const;
     for (const event of touched) document.addEventListener(event, resume);
     return {
       get isBlocked() {

@@ -5,6 +5,7 @@ import type { Publisher } from "../../client/index.ts";
 import { MediaError } from "../error.ts";
 import type { Capture } from "./capture.ts";
 import type { Limit } from "./control.ts";
+import { defaultDevice, isDevice } from "./devices.ts";
 import type { MediaParts, MediaPublisherEvents, PublishStats } from "./parts.ts";
 import type { LayerStats, ToPage, ToWorker } from "./protocol.ts";
 
@@ -37,12 +38,13 @@ export class MediaPublisher extends Emitter<MediaPublisherEvents> {
   #capture: Capture | undefined;
   /** A change of the track waits for the one before. */
   #changing: Promise<void> = Promise.resolve();
+  #isOfDevice = false;
   #isPaused = false;
   #isOver = false;
   #bitrateMax: number;
   #lost: { readonly sinceMs: number; triedMs: number } | undefined;
   #isBlocked = false;
-  #limit: Limit | undefined;
+  #limit: Limit | undefined = "nobody";
   /** Bytes before the line at the last look, and those that were there at the one before as well. */
   #bufferedBytes = 0;
   #waitingBytes = 0;
@@ -101,7 +103,6 @@ export class MediaPublisher extends Emitter<MediaPublisherEvents> {
    */
   async replaceTrack(track: MediaStreamTrack): Promise<void> {
     if (track.kind !== this.#track.kind) throw new TypeError(`not of ${this.#track.kind}`);
-    this.#parts.again = undefined;
     await this.#replace(track, false);
   }
 
@@ -190,6 +191,8 @@ export class MediaPublisher extends Emitter<MediaPublisherEvents> {
 
   async #take(track: MediaStreamTrack): Promise<void> {
     track.addEventListener("ended", this.#gone);
+    // Asked while it is there: a device that is gone is on no list.
+    this.#isOfDevice = await isDevice(track);
     const capture = await this.#parts.capture(track);
     this.#capture = capture;
     if (this.#isOver) capture.end();
@@ -199,7 +202,7 @@ export class MediaPublisher extends Emitter<MediaPublisherEvents> {
   /** The device is gone, or what was shared is shared no longer. */
   readonly #gone = (): void => {
     if (this.#isOver || this.#lost) return;
-    if (!this.#parts.again) {
+    if (!this.#isOfDevice) {
       this.#end();
       return;
     }
@@ -210,12 +213,11 @@ export class MediaPublisher extends Emitter<MediaPublisherEvents> {
   /** Looks for another device, if it is time. */
   #look(nowMs: number): void {
     const lost = this.#lost;
-    const { again } = this.#parts;
-    if (!lost || !again || nowMs - lost.triedMs < AGAIN_MS) return;
+    if (!lost || nowMs - lost.triedMs < AGAIN_MS) return;
     lost.triedMs = nowMs;
     if (nowMs - lost.sinceMs > LOST_MAX_MS) this.#end(new MediaError("device_missing"));
     if (this.#isOver) return;
-    again().then(
+    defaultDevice(this.#track.kind).then(
       track => this.#found(track, lost),
       () => {},
     );

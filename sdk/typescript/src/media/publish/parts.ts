@@ -44,8 +44,6 @@ export interface MediaParts {
   readonly bitrate: number;
   /** Takes what a track gives into the worker. */
   capture(track: MediaStreamTrack): Promise<Capture>;
-  /** The default device of the track's kind; nothing for a track that is of no device. */
-  again: (() => Promise<MediaStreamTrack>) | undefined;
   /** Whether the browser stops giving pictures in a hidden tab. */
   readonly stopsHidden: boolean;
   /** Whether the track is to be stopped at the end. */

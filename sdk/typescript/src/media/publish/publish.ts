@@ -5,8 +5,15 @@ import { MediaError } from "../error.ts";
 import { type MediaMeta, writeMeta } from "../meta.ts";
 import { type Capture, capturePicture, captureSound, SAMPLE_RATE, wayOf } from "./capture.ts";
 import { codecString, type Size, type VideoCodec } from "./codec.ts";
-import { defaultDevice, isDevice } from "./devices.ts";
-import { LAYERS, type Layer, layerNames, layerSize, SCREEN_LAYERS, usefulLayers } from "./layers.ts";
+import {
+  LAYERS,
+  type Layer,
+  layerNames,
+  layerSize,
+  layerSizeMax,
+  SCREEN_LAYERS,
+  usefulLayers,
+} from "./layers.ts";
 import { MediaPublisher } from "./media_publisher.ts";
 import { firstThatWorks } from "./probe.ts";
 import type { ToWorker } from "./protocol.ts";
@@ -128,12 +135,12 @@ async function published(
     for (const stream of streams) await begin(room, stream, kind, options, begun);
     line.port.postMessage(settings(begun.map(([stream]) => stream)));
     const [{ codec, bitrate = 0 } = { codec: "" }] = streams.map(({ meta }) => meta);
-    const again = !isOwn && (await isDevice(track)) ? () => defaultDevice(track.kind) : undefined;
     const publishers = begun.map(([, publisher]) => publisher);
-    const parts = { ...recipe, publishers, codec, bitrate, again, line, isOwn, uplink: Uplink.of(room) };
+    const parts = { ...recipe, publishers, codec, bitrate, line, isOwn, uplink: Uplink.of(room) };
     return await new MediaPublisher(track, parts).start();
   } catch (error) {
     for (const [, publisher] of begun) publisher.end();
+    line?.port.postMessage({ is: "end" });
     line?.end();
     if (isOwn) track.stop();
     throw error;
@@ -188,11 +195,11 @@ async function picture(
   const layers = usefulLayers(options.layers ?? (kind === "screen" ? SCREEN_LAYERS : LAYERS), source);
   const names = layerNames(name, layers);
   const streams = layers.map((layer, at): Stream => {
-    // A source that is not known yet is taken for one of the usual shape.
-    const size = layerSize(source ?? { width: (layer.lines * 16) / 9, height: layer.lines }, layer);
+    const size = source && layerSize(source, layer);
     const isOne = layers.length > 1 && { of: name, layer: at };
-    const coded = source && { codedWidth: size.width, codedHeight: size.height };
-    const meta = { codec: codecString(codec, { ...size, framerate }), ...coded, framerate };
+    const coded = size && { codedWidth: size.width, codedHeight: size.height };
+    // Another track may be larger: the level is that of the largest picture of the layer.
+    const meta = { codec: codecString(codec, { ...layerSizeMax(layer), framerate }), ...coded, framerate };
     return { name: names[at] ?? name, layer, meta: { ...meta, bitrate: layer.bitrate, ...isOne, sync } };
   });
   return {

@@ -10,7 +10,8 @@ import type { Samples } from "./worklet.ts";
 const DELAY_MAX_MS = 1000;
 
 export class Sound {
-  readonly #config: AudioEncoderConfig;
+  #config: AudioEncoderConfig;
+  readonly #bitrate: number;
   readonly #say: (said: ToPage, transfer?: Transferable[]) => void;
   readonly #meter: Meter = new Meter(performance.now());
   readonly #failures: Failures = new Failures();
@@ -27,6 +28,7 @@ export class Sound {
 
   constructor(config: AudioEncoderConfig, say: (said: ToPage, transfer?: Transferable[]) => void) {
     this.#config = config;
+    this.#bitrate = config.bitrate ?? Number.POSITIVE_INFINITY;
     this.#say = say;
   }
 
@@ -43,7 +45,7 @@ export class Sound {
       this.#isActive = said.active[0] === true;
       if (!this.#isActive) this.#stop();
     } else if (said.is === "bitrate") {
-      this.#config.bitrate = Math.min(this.#config.bitrate ?? said.max, said.max);
+      this.#config = { ...this.#config, bitrate: Math.min(this.#bitrate, said.max) };
       if (this.#encoder?.state === "configured") this.#encoder.configure(this.#config);
     }
   }

@@ -17,7 +17,7 @@ const FULL_MS = 100;
 /** For how long it then counts as slow. */
 const SLOW_MS = 5000;
 
-/** One for each room, whoever publishes into it. */
+/** One for each room, shared by all that is published into it. */
 const uplinks = new WeakMap<UplinkRoom, Uplink>();
 
 export class Uplink {

@@ -80,7 +80,7 @@ test("without the better way pictures are taken from an element, until the tab i
   ]);
 });
 
-test("a page without https is told so", async () => {
+test("a page without https gets a code of its own", async () => {
   const { port } = new URL(browser.stage.url);
   const page = await browser.stage.page([], `http://insecure.example:${port}/`);
   expect(await page.evaluate(async () => (await lab.media.support()).why?.code)).toBe("insecure_context");
@@ -121,25 +121,36 @@ test("devices are listed by kind, and a change of them is heard", async () => {
   expect(heard).toEqual(list);
 });
 
-test("no codec of those that were asked for, and an unknown worker, leave no stream behind", async () => {
-  const room = newRoom();
-  const ann = await member(room, "ann");
+test("no codec of those that were asked for, and a worker that does not start, are said to be unsupported", async () => {
+  const ann = await member(newRoom(), "ann");
   const codes = await ann.evaluate(async () => {
     const { canvas } = new lab.Drawing(320, 180);
     const codeOf = (asked: Promise<unknown>) => asked.then(String, error => error.code as string);
+    const worker = () => {
+      throw new Error("none");
+    };
     return [
       await codeOf(lab.media.publishCanvas(kept.room, canvas, { codecs: [] })),
-      await codeOf(
-        lab.media.publishCanvas(kept.room, canvas, {
-          worker: () => {
-            throw new Error("none");
-          },
-        }),
-      ),
-      kept.room.streams.size,
+      await codeOf(lab.media.publishCanvas(kept.room, canvas, { worker })),
     ];
   });
-  expect(codes).toEqual(["unsupported", "unsupported", 0]);
+  expect(codes).toEqual(["unsupported", "unsupported"]);
+});
+
+test("what fails after a stream has begun leaves none behind", async () => {
+  const room = newRoom();
+  const [ann, ben] = await Promise.all([member(room, "ann", { expects: ["404"] }), member(room, "ben")]);
+  await ben.evaluate(() => {
+    kept.room.on("unpublished", ({ name }) => kept.said.push([name, 0]));
+  });
+  const code = await ann.evaluate(async () => {
+    const track = await lab.media.devices.microphone();
+    const asked = lab.media.publishTrack(kept.room, track, { worklet: "/nowhere.js" });
+    return asked.then(String, error => error.code as string);
+  });
+  expect(code).toBe("unsupported");
+  await says(ben, "mic");
+  expect(ann.workers()).toEqual([]);
 });
 
 test("a member that may not publish the small layer publishes the large one", async () => {

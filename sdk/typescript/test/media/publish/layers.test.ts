@@ -1,7 +1,13 @@
 // Sizes, names and codecs of layers.
 import { expect, test } from "vitest";
 import { codecString, encoderConfig } from "../../../src/media/publish/codec.ts";
-import { LAYERS, layerNames, layerSize, usefulLayers } from "../../../src/media/publish/layers.ts";
+import {
+  LAYERS,
+  layerNames,
+  layerSize,
+  layerSizeMax,
+  usefulLayers,
+} from "../../../src/media/publish/layers.ts";
 
 test.for([
   [1280, 720, 720, 1280, 720],
@@ -18,10 +24,30 @@ test.for([
   expect(layerSize({ width, height }, { lines })).toEqual({ width: toWidth, height: toHeight });
 });
 
+test.for([
+  [2560, 1080],
+  [3440, 1440],
+  [1440, 3440],
+  [1920, 1080],
+  [4096, 2160],
+  [1366, 768],
+  [1000, 1000],
+] as const)("whatever the shape, %i by %i fits the level of its layer", ([width, height]) => {
+  for (const lines of [90, 180, 360, 720, 1080]) {
+    const size = layerSize({ width, height }, { lines });
+    const level = (size: { width: number; height: number }) =>
+      codecString("h264", { ...size, framerate: 30 });
+    expect(level(size) <= level(layerSizeMax({ lines })), JSON.stringify({ lines, size })).toBe(true);
+    expect(size.width / size.height).toBeCloseTo(width / height, 1);
+  }
+});
+
 test("layers have names of their own, from the largest on", () => {
   expect(layerNames("cam", LAYERS)).toEqual(["cam", "cam.low"]);
   const three = [...LAYERS, { lines: 90, bitrate: 1, suffix: "tiny" }].reverse();
   expect(usefulLayers(three, undefined).map(({ lines }) => lines)).toEqual([720, 180, 90]);
+  const unnamed = [3, 2, 1].map(lines => ({ lines, bitrate: 1 }));
+  expect(layerNames("cam", unnamed)).toEqual(["cam", "cam.low", "cam.low2"]);
   expect(layerNames("a", usefulLayers(three, undefined))).toEqual(["a", "a.low", "a.tiny"]);
 });
 

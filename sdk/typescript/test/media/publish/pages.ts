@@ -46,10 +46,11 @@ export async function member(
   {
     url = sharedApp().connect,
     without = [] as string[],
+    expects = [] as string[],
     ...claims
-  }: Claims & { url?: string; without?: string[] } = {},
+  }: Claims & { url?: string; without?: string[]; expects?: string[] } = {},
 ): Promise<Page> {
-  const page = await stage.page(without);
+  const page = await stage.page(without, undefined, { expects });
   const token = mint(sharedApp(), { room, user, ...claims });
   await page.evaluate(
     async ([url, token]) => {
@@ -107,6 +108,19 @@ export function sees(page: Page, name: string, count: number, since = -1): Promi
     },
     [name, count, since] as const,
   );
+}
+
+/** The time of all pages, Unix milliseconds. */
+export function timeOf(page: Page): Promise<number> {
+  return page.evaluate(() => lab.nowMs());
+}
+
+/** The first picture that was captured from this time on. */
+export async function firstSince(page: Page, ms: number): Promise<Seen | undefined> {
+  return page.evaluate(async ms => {
+    await kept.viewer.until(({ seen }) => (seen.at(-1)?.capturedMs ?? 0) >= ms);
+    return kept.viewer.seen.find(({ capturedMs }) => capturedMs >= ms);
+  }, ms);
 }
 
 /** Waits until the publisher has said this, as often. */

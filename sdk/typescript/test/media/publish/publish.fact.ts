@@ -25,6 +25,7 @@ test.for([
   ["h264", 640, 360],
   ["vp8", 640, 360],
   ["vp9", 640, 360],
+  ["av1", 320, 180],
   ["h264", 1280, 720],
 ] as const)(
   "what is drawn is seen with %s, %i by %i: in order, right in size and colour",
@@ -34,10 +35,13 @@ test.for([
     await publishes(ann, { width, height }, { codecs: [codec] });
     const seen = await sees(ben, "cam", 30);
     const drawnMs = await ann.evaluate(() => kept.drawing.drawnMs);
-    const numbers = seen.map(({ number }) => number);
-    expect(numbers).toEqual([...new Set(numbers)].sort((a, b) => a - b));
     expect(seen[0]?.isKeyframe).toBe(true);
-    for (const { number, colours, capturedMs, ...size } of seen) {
+    // A busy browser may give a canvas' picture twice, and a keyframe that somebody waits for may be the last picture.
+    const once = seen.filter(({ number }, at) => number !== seen[at - 1]?.number);
+    expect(once.length).toBeGreaterThan(15);
+    const numbers = once.map(({ number }) => number);
+    expect(numbers).toEqual([...new Set(numbers)].sort((a, b) => a - b));
+    for (const { number, colours, capturedMs, ...size } of once) {
       expect(size).toMatchObject({ width, height });
       expect(apart(colours)).toBeLessThan(40);
       // The timestamp says when it was drawn, on the clock of all pages.
@@ -51,11 +55,12 @@ test("the small layer is a stream of its own, and only what is read is encoded",
   const room = newRoom();
   const [ann, ben] = await Promise.all([member(room, "ann"), member(room, "ben")]);
   await publishes(ann, { width: 640, height: 360 });
-  expect(await says(ann, "limited")).toBe("nobody");
+  expect(await ann.evaluate(() => kept.publisher.stats.limitedBy)).toBe("nobody");
   const [small] = await sees(ben, "cam.low", 10);
   expect(small).toMatchObject({ width: 320, height: 180, isKeyframe: true });
   const meta = await ben.evaluate(() => lab.media.readMeta(kept.viewer.stream?.meta));
   expect(meta).toMatchObject({ of: "cam", layer: 1, sync: "main", codedWidth: 320, codedHeight: 180 });
+  expect(await says(ann, "limited")).toBe(undefined);
   expect(await ann.evaluate(() => kept.sent)).toMatchObject({ cam: 0, "cam.low": expect.any(Number) });
   // The reader goes: so does the encoder, and with it the frames.
   await ben.evaluate(() => kept.viewer.subscription.end());
@@ -96,7 +101,7 @@ test("without a wish a keyframe comes when its time has come", async () => {
   for (const gap of gaps) expect(gap).toBeGreaterThan(400);
 });
 
-test("a picture that stands still is seen by who comes later", async () => {
+test("a late reader sees a picture that stands still", async () => {
   const room = newRoom();
   const [ann, ben] = await Promise.all([member(room, "ann"), member(room, "ben")]);
   await publishes(ann, { width: 640, height: 360 });
