@@ -34,18 +34,22 @@ const SHARE = 0.95;
 /** How late things came in the last five seconds. */
 export class Jitter {
   #samples: { readonly atMs: number; readonly lateMs: number }[] = [];
+  #usualMs: number | undefined;
 
   /** Something came `lateMs` later than the fastest. */
   add(lateMs: number, nowMs: number): void {
     this.#samples.push({ atMs: nowMs, lateMs });
+    this.#usualMs = undefined;
     const old = this.#samples.findIndex(({ atMs }) => atMs > nowMs - WINDOW_MS);
     if (old > 0) this.#samples.splice(0, old);
   }
 
   /** 95 of 100 came no later than this. */
   get usualMs(): number {
+    if (this.#usualMs !== undefined) return this.#usualMs;
     const sorted = Float64Array.from(this.#samples, ({ lateMs }) => lateMs).sort();
-    return sorted[Math.ceil(sorted.length * SHARE) - 1] ?? 0;
+    this.#usualMs = sorted[Math.ceil(sorted.length * SHARE) - 1] ?? 0;
+    return this.#usualMs;
   }
 }
 

@@ -8,6 +8,8 @@ const BEHIND_MS = 400;
 const BEHIND_FOR_MS = 1000;
 const QUIET_MS = 10_000;
 const QUIET_MAX_MS = 160_000;
+/** A layer from which nothing came for so long is not there: its publisher may have paused it. */
+const CHANGE_MAX_MS = 10_000;
 
 /** Decides between the layers of a picture: 0 is the largest. */
 export class Layers {
@@ -19,7 +21,8 @@ export class Layers {
   #quietSinceMs: number;
   #quietMs = QUIET_MS;
   #upAtMs = -Infinity;
-  #isChanging = false;
+  /** When the change to the wanted layer began, and from which one. */
+  #changing: { readonly from: number; readonly atMs: number } | undefined;
 
   /** With a `fixed` layer that one is read, or the smallest if there are fewer. */
   constructor(count: number, nowMs: number, fixed?: number) {
@@ -46,12 +49,12 @@ export class Layers {
     if (this.#wanted < count || count === 0) return;
     this.#wanted = count - 1;
     this.#why = "gone";
-    this.#restart(nowMs);
+    this.changed(nowMs);
   }
 
   /** The change to the wanted layer is over; until then nothing more is decided. */
   changed(nowMs: number): void {
-    this.#isChanging = false;
+    this.#changing = undefined;
     this.#restart(nowMs);
   }
 
@@ -62,6 +65,8 @@ export class Layers {
 
   /** The picture is so far behind now. */
   behind(behindMs: number, nowMs: number): void {
+    if (this.#changing && nowMs - this.#changing.atMs >= CHANGE_MAX_MS)
+      this.#giveUp(this.#changing.from, nowMs);
     if (behindMs > BEHIND_MS) {
       this.#quietSinceMs = nowMs;
       this.#behindSinceMs ??= nowMs;
@@ -74,24 +79,35 @@ export class Layers {
 
   #down(why: LayerWhy, nowMs: number): void {
     this.#quietSinceMs = nowMs;
-    if (this.#isFixed || this.#isChanging || this.#wanted >= this.#count - 1) return;
-    const wasWrong = nowMs - this.#upAtMs < this.#quietMs;
-    this.#quietMs = wasWrong ? Math.min(this.#quietMs * 2, QUIET_MAX_MS) : QUIET_MS;
-    this.#change(1, why);
+    if (this.#isFixed || this.#changing || this.#wanted >= this.#count - 1) return;
+    if (nowMs - this.#upAtMs < this.#quietMs) this.#wasWrong();
+    else this.#quietMs = QUIET_MS;
+    this.#change(1, why, nowMs);
     this.#restart(nowMs);
   }
 
   #up(nowMs: number): void {
-    if (this.#isFixed || this.#isChanging || this.#wanted === 0) return;
+    if (this.#isFixed || this.#changing || this.#wanted === 0) return;
     if (nowMs - this.#quietSinceMs < this.#quietMs) return;
     this.#upAtMs = nowMs;
-    this.#change(-1, "quiet");
+    this.#change(-1, "quiet", nowMs);
   }
 
-  #change(by: number, why: LayerWhy): void {
+  #wasWrong(): void {
+    this.#quietMs = Math.min(this.#quietMs * 2, QUIET_MAX_MS);
+  }
+
+  #giveUp(from: number, nowMs: number): void {
+    this.#wanted = Math.min(from, this.#count - 1);
+    this.#why = "gone";
+    this.#wasWrong();
+    this.changed(nowMs);
+  }
+
+  #change(by: number, why: LayerWhy, nowMs: number): void {
+    this.#changing = { from: this.#wanted, atMs: nowMs };
     this.#wanted += by;
     this.#why = why;
-    this.#isChanging = true;
   }
 
   #restart(nowMs: number): void {

@@ -1,13 +1,13 @@
 // A player: finds what is to be played, and says how it goes. The picture and the sound do the rest.
 import { Emitter } from "../../client/emitter.ts";
 import type { Room } from "../../client/index.ts";
-import { type Carried, type Line, openPart } from "../carry.ts";
+import { type Line, openPart } from "../carry.ts";
 import { MediaError } from "../error.ts";
 import { type MediaMeta, readMeta } from "../meta.ts";
 import type { Latency } from "./jitter.ts";
-import type { LayerWhy } from "./layer.ts";
 import type { FromWorker, ToWorker } from "./messages.ts";
-import { type Offer, pick, type Wish } from "./pick.ts";
+import type { PlayerEvents, PlayerStats, PlayOptions } from "./options.ts";
+import { type Offer, pick } from "./pick.ts";
 import { PicturePart } from "./picture.ts";
 import { Playout } from "./playout.ts";
 import type { PlayRoom } from "./reading.ts";
@@ -15,66 +15,6 @@ import { CanvasScreen, elementScreen } from "./screen.ts";
 import { Sound } from "./sound.ts";
 import { SoundPart } from "./sound_part.ts";
 import { type PlayerState, stateOf } from "./state.ts";
-
-/** What is played, where, and how. */
-export interface PlayOptions extends Wish, Carried {
-  /** The picture is drawn here. It takes the picture's size. */
-  readonly canvas?: HTMLCanvasElement | OffscreenCanvas;
-  /** The picture is shown by this `<video>`, which gets no sound. */
-  readonly element?: HTMLVideoElement;
-  /** The layer: by the line (`auto`, unless set), or a number, 0 the largest. */
-  readonly layer?: "auto" | number;
-  /** How long what comes is held back: `{ min: 40, max: 400 }` unless set. */
-  readonly latencyMs?: Partial<Latency>;
-  /** From 0 to 1; 1 unless set. */
-  readonly volume?: number;
-  /** The device that plays the sound: a `deviceId`. */
-  readonly sink?: string;
-}
-
-/** How it goes. Rates are those of the last second. */
-export interface PlayerStats {
-  /** The picture's size, in pixels. */
-  readonly width: number;
-  readonly height: number;
-  /** Pictures that were shown. */
-  readonly fps: number;
-  /** What came, in kilobits. */
-  readonly kbitPerS: number;
-  /** How far what is shown is behind the fastest way that a frame ever took, in milliseconds. */
-  readonly pictureBehindMs: number;
-  /** Likewise, of what is heard. */
-  readonly soundBehindMs: number;
-  /** 95 of 100 frames came no later than this after the fastest, in milliseconds. */
-  readonly jitterMs: number;
-  /** How long what comes is held back, in milliseconds. */
-  readonly bufferMs: number;
-  /** Sound that is decoded and waits, in milliseconds. */
-  readonly soundWaitingMs: number;
-  /** Pictures that were decoded and not shown. */
-  readonly dropped: number;
-  /** Sound that was let go because too much waited, in milliseconds. */
-  readonly soundDroppedMs: number;
-  /** Frames that the relay did not send because the line was too slow. */
-  readonly lost: number;
-  /** Frames that were none of audio or video. */
-  readonly invalid: number;
-  /** How often there was no sound to play. */
-  readonly underruns: number;
-  /** The layer that is shown, and why it is that one. */
-  readonly layer: number;
-  readonly layerWhy: LayerWhy;
-}
-
-/** What a player says. */
-export interface PlayerEvents {
-  /** It is somewhere else; with `ended`, why, unless `end()` was called. */
-  state: { readonly state: PlayerState; readonly before: PlayerState; readonly error?: MediaError };
-  /** The picture has another size. */
-  size: { readonly width: number; readonly height: number };
-  /** Another layer is shown. */
-  layer: { readonly layer: number; readonly why: LayerWhy };
-}
 
 /** How often it looks for what did not happen. */
 const TICK_MS = 100;
@@ -159,6 +99,10 @@ export class Player extends Emitter<PlayerEvents> {
     } catch (error) {
       return this.#over(error as MediaError);
     }
+    if (this.#room.closed) {
+      this.#over();
+      return;
+    }
     const { document } = globalThis as { document?: Document };
     const seen = () => this.#picture?.setHidden(isHidden());
     document?.addEventListener("visibilitychange", seen);
@@ -187,10 +131,9 @@ export class Player extends Emitter<PlayerEvents> {
         // A stream of another convention: not for us.
       }
     }
-    const { video, audio, user } = this.#options;
-    const wish: Wish = { ...(user && { user }), ...(video && { video }), ...(audio && { audio }) };
-    const { layers, audio: sound } = pick(wish, offers, this.#played);
-    const pictures = this.#picture ? layers : [];
+    const { layers, audio } = pick(this.#options, offers, this.#played);
+    const pictures = this.#picture && has("VideoDecoder") ? layers : [];
+    const sound = has("AudioDecoder") ? audio : undefined;
     this.#played = [...pictures, ...(sound ? [sound] : [])].map(({ name }) => name);
     this.#setClocks(pictures[0], sound);
     this.#hasStreams = this.#played.length > 0;
@@ -255,7 +198,7 @@ export class Player extends Emitter<PlayerEvents> {
       width: picture?.width ?? 0,
       height: picture?.height ?? 0,
       fps: picture?.fps(nowMs) ?? 0,
-      kbitPerS: (bytes * 8) / 1000,
+      kbps: (bytes * 8) / 1000,
       pictureBehindMs: seen.behindMs(picture?.shownMs, nowMs),
       soundBehindMs: sound.isPlaying ? heard.behindMs(heard.mediaMs(nowMs), nowMs) : 0,
       jitterMs: Math.max(seen.jitterMs("picture"), heard.jitterMs("sound")),
@@ -336,6 +279,11 @@ export class Player extends Emitter<PlayerEvents> {
   }
 }
 
+/** Some browsers decode pictures alone. */
+function has(decoder: "VideoDecoder" | "AudioDecoder"): boolean {
+  return decoder in globalThis;
+}
+
 function isHidden(): boolean {
   return (globalThis as { document?: Document }).document?.visibilityState === "hidden";
 }
@@ -352,8 +300,7 @@ function isHidden(): boolean {
  * @throws `MediaError` `unsupported`, if the browser has no decoder.
  */
 export function play(room: Room, options: PlayOptions): Player {
-  const { VideoDecoder, AudioDecoder } = globalThis as { VideoDecoder?: unknown; AudioDecoder?: unknown };
-  if (!VideoDecoder && !AudioDecoder) throw new MediaError("unsupported");
+  if (!has("VideoDecoder") && !has("AudioDecoder")) throw new MediaError("unsupported");
   const player = new Player(room, options);
   player.open();
   return player;

@@ -7,7 +7,7 @@ import { Asks, Failures } from "./asks.ts";
 import type { Chunk } from "./messages.ts";
 
 /** The part of a room that a player needs. */
-export type PlayRoom = Pick<Room, "streams" | "on" | "subscribe" | "keyframe">;
+export type PlayRoom = Pick<Room, "closed" | "streams" | "on" | "subscribe" | "keyframe">;
 
 /** What a stream that is read says to its player. */
 export interface ReadingHost {

@@ -41,7 +41,7 @@ test("a slow line goes down to the small layer, and a better one up again", asyn
   });
   expect(small).toMatchObject({ width: 320, layer: 1 });
   expect(small.pictureBehindMs).toBeLessThan(1000);
-  line.kbitPerS = Infinity;
+  line.kbitPerS = Number.POSITIVE_INFINITY;
   const up = await ben.run(async () => {
     while (kept.viewer.canvas.width !== 640) await kept.viewer.player.once("size");
     const { layers, seen } = kept.viewer;

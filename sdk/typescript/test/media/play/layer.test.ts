@@ -67,6 +67,31 @@ test("ten quiet seconds go up, and being wrong doubles them", () => {
   expect(layers.wanted).toBe(0);
 });
 
+test("a layer from which nothing comes is given up after ten seconds", () => {
+  const layers = new Layers(2, 0);
+  layers.lagged(0);
+  run(layers, 0, 10_000, 0);
+  expect(layers).toMatchObject({ wanted: 1, why: "lagged" });
+  layers.behind(0, 10_000);
+  expect(layers).toMatchObject({ wanted: 0, why: "gone" });
+  layers.lagged(10_001);
+  expect(layers).toMatchObject({ wanted: 1, why: "lagged" });
+});
+
+test("a larger layer that gives nothing is tried again after twice the time", () => {
+  const layers = new Layers(2, 0);
+  layers.lagged(0);
+  layers.changed(0);
+  let ms = run(layers, 0, 10_100, 0);
+  expect(layers.wanted).toBe(0);
+  ms = run(layers, ms, 10_000, 0);
+  expect(layers.wanted).toBe(1);
+  ms = run(layers, ms, 19_900, 0);
+  expect(layers.wanted).toBe(1);
+  run(layers, ms, 300, 0);
+  expect(layers.wanted).toBe(0);
+});
+
 test("a layer that held makes the next wait ten seconds again", () => {
   const layers = new Layers(2, 0);
   let ms = 0;

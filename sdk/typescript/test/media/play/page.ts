@@ -3,7 +3,8 @@
 import { connect, type Publisher, type Room } from "../../../src/client/index.ts";
 import { writeLoc } from "../../../src/media/loc.ts";
 import { type MediaMeta, writeMeta } from "../../../src/media/meta.ts";
-import { type Player, type PlayOptions, play } from "../../../src/media/play/player.ts";
+import type { PlayOptions } from "../../../src/media/play/options.ts";
+import { type Player, play } from "../../../src/media/play/player.ts";
 import { publishCanvas } from "../../../src/media/publish/publish.ts";
 
 const BITS = 16;
@@ -140,6 +141,7 @@ export async function canvasNumbers(
   name: string,
   width: number,
   height: number,
+  lines: readonly number[] = [height],
 ): Promise<number[]> {
   const canvas = document.body.appendChild(document.createElement("canvas"));
   Object.assign(canvas, { width, height });
@@ -150,7 +152,7 @@ export async function canvasNumbers(
   };
   draw();
   setInterval(draw, 1000 / 30);
-  const layers = [{ lines: height, bitrate: 1_500_000 }];
+  const layers = lines.map(lines => ({ lines, bitrate: lines * 4000 }));
   await publishCanvas(room, canvas, { name, layers, worker: "/media-worker.js" });
   return drawnAtMs;
 }

@@ -47,3 +47,42 @@ for (const [title, codec] of Object.entries(CODECS)) {
     });
   }
 }
+
+test("a picture is mirrored, and then turned, as its stream says", async () => {
+  const name = newRoom();
+  const [ann, ben] = [await pages.seat(name, "ann"), await pages.seat(name, "ben")];
+  await publish(ann, "cam", { codec: "vp8", meta: { rotation: 90, flip: true } });
+  const { size, colors } = await ben.run(async () => {
+    kept.viewer = tools.view(kept.room, { user: "ann" });
+    await kept.viewer.saw(1);
+    const { canvas } = kept.viewer;
+    const { width, height } = canvas;
+    const context = canvas.getContext("2d") as CanvasRenderingContext2D;
+    const at = (part: number) => [...context.getImageData(width / 4, height * part, 1, 1).data.slice(0, 3)];
+    return { size: [width, height], colors: [at(1 / 6), at(3 / 6), at(5 / 6)] };
+  });
+  expect(size).toEqual([360, 640]);
+  // Below the number it was red, green, blue from left to right.
+  expect(colors.map(color => color.indexOf(Math.max(...color)))).toEqual([2, 1, 0]);
+});
+
+test("what our own publisher sends is shown, in the layer that was chosen", async () => {
+  const name = newRoom();
+  const [ann, ben] = [await pages.seat(name, "ann"), await pages.seat(name, "ben")];
+  await ann.run(async () => {
+    kept.drawnAtMs = await tools.canvasNumbers(kept.room, "cam", 640, 360, [360, 90]);
+  });
+  for (const [layer, height] of [360, 90].entries()) {
+    const { seen, stats } = await ben.run(async layer => {
+      const { player, seen, saw } = tools.view(kept.room, { user: "ann", layer });
+      await saw(20);
+      const { stats } = player;
+      player.end();
+      return { seen, stats };
+    }, layer);
+    const shown = seen.map(({ n }) => n);
+    expect(shown).toEqual([...shown].sort((a, b) => a - b));
+    expect(seen.at(-1)).toMatchObject({ width: (height * 16) / 9, height });
+    expect(stats).toMatchObject({ layer, layerWhy: "chosen", invalid: 0 });
+  }
+});

@@ -1,9 +1,12 @@
-// A line between client and relay on which what the relay sends takes its time. Knows no WebSocket.
+// A line between client and relay on which what the relay sends takes its time. It holds as little as it can, so that
+// what waits waits at the relay: `proxy.ts` of the client reads more at once, and the kernel then holds seconds of it.
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 
 /** What passes at once. */
 const STEP_BYTES = 1400;
+/** Timers may be late by this without making the line slower. */
+const LATE_MS = 20;
 
 export class SlowLine {
   readonly #server: Server;
@@ -31,7 +34,7 @@ export class SlowLine {
           callback: (count, bytes) => {
             const step = Buffer.from(bytes.subarray(0, count));
             const nowMs = performance.now();
-            freeAtMs = Math.max(freeAtMs, nowMs) + (count * 8) / line.kbitPerS;
+            freeAtMs = Math.max(freeAtMs, nowMs - LATE_MS) + (count * 8) / line.kbitPerS;
             const pass = () => client.write(step);
             if (freeAtMs - nowMs < 2) return pass();
             setTimeout(() => {
@@ -67,8 +70,13 @@ export class SlowLine {
     return `ws://127.0.0.1:${(this.#server.address() as AddressInfo).port}/v1/connect`;
   }
 
-  async close(): Promise<void> {
+  /** Cuts every connection. */
+  cut(): void {
     for (const socket of this.#sockets) socket.destroy();
+  }
+
+  async close(): Promise<void> {
+    this.cut();
     this.#server.close();
     await once(this.#server, "close");
   }

@@ -26,7 +26,8 @@ async function click(page: Page): Promise<void> {
 function hear(page: Page, count: number, withPicture: boolean) {
   return page.run(
     async (count, withPicture) => {
-      const heard = tools.listen();
+      kept.heard = tools.listen();
+      const { heard } = kept;
       kept.viewer = tools.view(kept.room, withPicture ? { user: "ann" } : { user: "ann", audio: "*" });
       await new Promise<void>(resolve => {
         const timer = setInterval(() => {
@@ -79,4 +80,49 @@ test("picture and sound stay within 80 ms", async () => {
     median(seen.slice(30).map(({ n, atMs }) => atMs - (drawn[n] ?? 0))),
   ];
   expect(Math.abs(sound - picture)).toBeLessThan(80);
+});
+
+test("the volume and the device can be changed", async () => {
+  const name = newRoom();
+  const [ann, ben] = [await pages.seat(name, "ann"), await pages.seat(name, "ben")];
+  await click(ann);
+  await hear(ben, 1, false);
+  const changed = await ben.run(async () => {
+    const { player } = kept.viewer;
+    await player.setSink("");
+    const refused = await player.setSink("no-such-device").catch(({ code }) => code);
+    player.setVolume(0);
+    const quiet = kept.heard.length;
+    await new Promise(resolve => setTimeout(resolve, 1200));
+    const after = kept.heard.length;
+    player.setVolume(1);
+    return { refused, more: after - quiet };
+  });
+  expect(changed.refused).toBe("device_missing");
+  // One may have been on its way.
+  expect(changed.more).toBeLessThanOrEqual(1);
+  await ben.run(async () => {
+    const before = kept.heard.length;
+    while (kept.heard.length < before + 2) await new Promise(requestAnimationFrame);
+  });
+});
+
+test("a hidden page plays sound, and no picture", async () => {
+  const name = newRoom();
+  const [ann, ben] = [await pages.seat(name, "ann"), await pages.seat(name, "ben")];
+  await click(ann);
+  await publish(ann, "cam", { codec: "vp8" });
+  await hear(ben, 1, true);
+  const other = await pages.seat(name, "eve", { beside: ben });
+  await other.front();
+  const { heard, seen } = await ben.run(async () => {
+    while (document.visibilityState !== "hidden") {
+      await new Promise(resolve => document.addEventListener("visibilitychange", resolve, { once: true }));
+    }
+    const [heard, seen] = [kept.heard.length, kept.viewer.seen.length];
+    while (kept.heard.length < heard + 4) await new Promise(resolve => setTimeout(resolve, 100));
+    return { heard: kept.heard.length - heard, seen: kept.viewer.seen.length - seen };
+  });
+  expect(heard).toBeGreaterThanOrEqual(4);
+  expect(seen).toBeLessThanOrEqual(1);
 });

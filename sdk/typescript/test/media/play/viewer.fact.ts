@@ -1,7 +1,9 @@
 // A viewer in Chromium: late, hidden, with a broken stream, with the sound held back.
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Page } from "../../client/browser/chromium.ts";
-import { newRoom } from "../../client/relay/relay.ts";
+import { atEnd } from "../../client/relay/members.ts";
+import { Line } from "../../client/relay/proxy.ts";
+import { newRoom, sharedApp } from "../../client/relay/relay.ts";
 import { FactPages } from "./facts.ts";
 import { publish } from "./pages.ts";
 
@@ -161,6 +163,81 @@ test("sound that the browser holds back is `blocked`, and plays by a click", asy
   }
   await reached(ben, "playing");
   await see(ben, 5);
+});
+
+test("a viewer whose line is cut sees on when it is back", async () => {
+  const name = newRoom();
+  const line = await Line.to(sharedApp().url);
+  atEnd(() => line.close());
+  const [ann, ben] = [await pages.seat(name, "ann"), await pages.seat(name, "ben", { url: line.url })];
+  await publish(ann, "cam", { codec: "vp8" });
+  await see(ben, 5);
+  const back = ben.run(() => kept.room.once("reconnected").then(() => true));
+  line.cut();
+  await back;
+  await see(ben, 10);
+  expect(await ben.run(() => kept.viewer.player.state)).toBe("playing");
+});
+
+test("frames and streams of another convention are passed over", async () => {
+  const name = newRoom();
+  const [ann, ben] = [await pages.seat(name, "ann"), await pages.seat(name, "ben")];
+  await ann.run(async () => {
+    for (const meta of ["", "<b>markup</b>", '{"container":"cmaf","codec":"vp8"}']) {
+      await kept.room.publish(`other-${meta.length}`, "video", { meta });
+    }
+  });
+  await publish(ann, "cam", { codec: "vp8" });
+  await see(ben, 3);
+  await ann.run(() => {
+    const { publisher } = kept.numbers["cam"] ?? {};
+    for (const bytes of [[], [9, 16, 192], [0, 1, 2]])
+      publisher?.send(new Uint8Array(bytes), { keyframe: true });
+  });
+  await see(ben, 10);
+  expect(await ben.run(() => [kept.viewer.player.stats.invalid, kept.viewer.states])).toEqual([
+    3,
+    ["playing"],
+  ]);
+});
+
+test("a browser without a decoder for sound shows the picture", async () => {
+  const name = newRoom();
+  const [ann, ben] = [await pages.seat(name, "ann"), await pages.seat(name, "ben")];
+  await publish(ann, "cam", { codec: "vp8" });
+  await ann.run(async () => {
+    kept.clicks = await tools.clicks(kept.room, "mic");
+  });
+  await ben.run(() => {
+    delete (globalThis as { AudioDecoder?: unknown }).AudioDecoder;
+    globalThis.AudioContext = class extends AudioContext {
+      constructor(options?: AudioContextOptions) {
+        super(options);
+        kept.viewer.states.push("sound begins");
+      }
+    };
+  });
+  await see(ben, 10);
+  expect(await ben.run(() => kept.viewer.states)).toEqual(["playing"]);
+});
+
+test("a room that is over plays nothing", async () => {
+  const name = newRoom();
+  const [ann, ben] = [await pages.seat(name, "ann"), await pages.seat(name, "ben")];
+  await publish(ann, "cam", { codec: "vp8" });
+  await see(ben, 2);
+  const states = await ben.run(async () => {
+    await kept.room.leave();
+    const { player, states } = kept.viewer;
+    const late = tools.play(kept.room, {
+      user: "ann",
+      canvas: document.createElement("canvas"),
+      worker: "/media-worker.js",
+    });
+    await late.once("state");
+    return [...states, player.state, late.state];
+  });
+  expect(states).toEqual(["playing", "ended", "ended", "ended"]);
 });
 
 test("a picture in a <video> plays", async () => {
