@@ -36,7 +36,7 @@ export function sent({ track, codec, publishers, stats }: MediaPublisher): strin
 
 /** How playing goes: size, rates, and how far it is behind. */
 export function shown({ state, stats }: Player): string {
-  const { width, height, fps, kbitPerS, pictureBehindMs } = stats;
+  const { width, height, fps, kbps, pictureBehindMs } = stats;
   if (state === "waiting") return "waiting for the first picture";
-  return `${width}×${height}, ${whole(fps)} fps, ${whole(kbitPerS)} kbit/s, ${whole(pictureBehindMs)} ms behind`;
+  return `${width}×${height}, ${whole(fps)} fps, ${whole(kbps)} kbit/s, ${whole(pictureBehindMs)} ms behind`;
 }
