@@ -129,8 +129,12 @@ function tell(room: Room): void {
       `back: ${eventsResumed ? "nothing was missed" : "some events were missed"}, ${streamsBegunAnew.length} streams begun anew`,
     ),
   );
-  room.on("joined", ({ members }) => log(`${members.map(({ user }) => user).join(", ")} came`));
+  room.on("joined", ({ members }) => come(members.map(({ user }) => user)));
   room.on("left", ({ users }) => log(`${users.join(", ")} left`));
+  const come = (users: string[]) => {
+    const others = users.filter(user => user !== room.me?.user);
+    if (others.length) log(`${others.join(", ")} came`);
+  };
 }
 
 const at = place();

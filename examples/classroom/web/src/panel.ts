@@ -77,7 +77,7 @@ function forbidden(room: Room, name: string, run: (room: Room) => Promise<unknow
     } catch (error) {
       const { message, rule } = error as Error & { rule?: string };
       row.className = "refused";
-      words.textContent = `${message}${rule ? ` (rule ${rule})` : ""}`;
+      words.textContent = rule && !message.includes(`\`${rule}\``) ? `${message} (rule ${rule})` : message;
     }
   };
   const row = el("li", button(name, pressed), words);

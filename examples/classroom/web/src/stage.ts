@@ -43,7 +43,8 @@ export class Stage {
       this.show();
     });
     room.on("askEnded", ({ user, outcome }) => {
-      if (user !== room.me?.user) return;
+      // An admission ends a wait in the same way.
+      if (user !== room.me?.user || $("hand").ariaPressed !== "true") return;
       log(`your hand is down: ${outcome}`);
       $("hand").ariaPressed = "false";
     });

@@ -131,7 +131,7 @@ test("what is forbidden is refused with the relay's own words", async () => {
     const [colour, words] = await told(student, name);
     expect(colour).toBe("refused");
     expect(words).toContain(`${code}: `);
-    expect(words).toContain(`(rule ${rule})`);
+    expect(words).toContain(`\`${rule}\``);
   }
   for (const name of ["Kick the teacher", "Ask for the board", "Make yourself a student"]) {
     expect((await told(teacher, name))[0]).toBe("refused");
