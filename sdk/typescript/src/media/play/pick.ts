@@ -3,13 +3,13 @@
 import { matches } from "../../grants/pattern.ts";
 import type { Kind } from "../../spec.ts";
 
-/** What is to be played. */
+/** What is to be played: a user, or names. */
 export interface Wish {
-  /** Whose streams; anybody's unless set. */
+  /** Whose streams; anybody's unless set. Without `video` and `audio`: the user's camera and sound. */
   readonly user?: string;
-  /** The picture: names, or prefixes followed by `*`. */
+  /** The picture: names, or prefixes followed by `*`. Layers are found by the name of their picture. */
   readonly video?: string | readonly string[];
-  /** The sound, likewise. */
+  /** The sound: names, or prefixes followed by `*`. */
   readonly audio?: string | readonly string[];
 }
 
@@ -77,7 +77,7 @@ function first<O extends Offer>(
   picture?: O,
 ): O | undefined {
   const patterns = wish[part];
-  // Whoever names one part does not want the other, unless by the user.
+  // A wish that names one part does not want the other.
   if (patterns === undefined && (wish.user === undefined || (wish.video ?? wish.audio) !== undefined))
     return undefined;
   const list = typeof patterns === "string" ? [patterns] : patterns;

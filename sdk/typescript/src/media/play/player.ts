@@ -124,7 +124,7 @@ export class Player extends Emitter<PlayerEvents> {
     if (this.#isOver) return;
     const offers: Offer<MediaMeta>[] = [];
     for (const { name, user, kind, meta } of this.#room.streams.values()) {
-      if (kind === "data") continue;
+      if (kind === "data" || (this.#options.user ?? user) !== user) continue;
       try {
         offers.push({ name, user, kind, meta: readMeta(meta) });
       } catch {

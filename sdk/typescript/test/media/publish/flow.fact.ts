@@ -41,6 +41,7 @@ test("a pause and a track that is switched off send nothing, and are no error", 
       () => Object.assign(kept.publisher.track, { enabled: true }) && undefined,
     ],
   ] as const) {
+    await ann.waitForFunction(() => (kept.publisher.stats.layers[0]?.fps ?? 0) > 0);
     await ann.evaluate(stop);
     await ann.waitForFunction(() => kept.publisher.stats.layers[0]?.fps === 0);
     const sent = await ann.evaluate(() => kept.sent["cam"]);

@@ -57,6 +57,7 @@ test("frames are as long as was asked for", async () => {
 
 test("a microphone that is switched off sends nothing, and goes on", async () => {
   const { ann, ben } = await heard(10);
+  await ann.waitForFunction(() => kept.publisher.stats.fps > 0);
   await ann.evaluate(() => Object.assign(kept.publisher.track, { enabled: false }) && undefined);
   await ann.waitForFunction(() => kept.publisher.stats.fps === 0);
   const sent = await ann.evaluate(async () => {
