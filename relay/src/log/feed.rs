@@ -224,14 +224,14 @@ impl<E: Clone> Feed<E> {
     ) -> (Place, bool) {
         let mut inner = self.lock();
         let log = &inner.log;
+        // What is about to be dropped for its age could be gone before the first read.
+        let first = log.first_lasting(now_ms, &inner.keep);
         let resumed = resume
-            .filter(|old| {
-                old.epoch == self.epoch && old.seq >= log.first() && old.seq <= log.next()
-            })
+            .filter(|old| old.epoch == self.epoch && old.seq >= first && old.seq <= log.next())
             .map(|old| old.seq);
         let fresh = match begin {
             Begin::Now => log.next(),
-            Begin::Oldest => log.first(),
+            Begin::Oldest => first,
             Begin::Newest => log.first().max(log.next().saturating_sub(1)),
             Begin::Keyframe => log.keyframe().unwrap_or(log.next()),
         };

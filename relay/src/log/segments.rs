@@ -16,6 +16,9 @@ const SEGMENT_BYTES: usize = 65_536;
 /// The largest reserve for new frames: a segment, and the frame that exceeds its size.
 const USUAL_BYTES_MAX: usize = SEGMENT_BYTES + SEGMENT_BYTES / 8;
 
+/// The time from a reader's arrival to its first read, generously: what is dropped within it is gone already.
+const SOON_MS_MAX: u64 = 1_000;
+
 /// How much a log keeps.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Keep {
@@ -207,13 +210,35 @@ impl Log {
         });
     }
 
-    /// Drops what exceeds the bounds.
-    pub(crate) fn trim(&mut self, now_ms: u64, keep: &Keep) {
-        let held = match keep.past {
+    /// Frames from this one on are kept whatever their age.
+    fn held(&self, keep: &Keep) -> u64 {
+        match keep.past {
             Past::Nothing => u64::MAX,
             Past::Newest => self.next.saturating_sub(1),
             Past::Keyframe => self.keyframe.unwrap_or(u64::MAX),
-        };
+        }
+    }
+
+    /// The number of the first frame that the next trim does not drop for its age, nor one soon after.
+    pub(crate) fn first_lasting(&self, now_ms: u64, keep: &Keep) -> u64 {
+        let soon_ms = now_ms + (keep.age_ms_max / 8).min(SOON_MS_MAX);
+        let held = self.held(keep);
+        let mut first = self.first();
+        let ends = self.segments.iter().skip(1).map(|segment| segment.first);
+        let ends = ends.chain([self.open_first(), self.next]);
+        let times = self.segments.iter().map(|segment| segment.at_ms).chain([self.open_at_ms]);
+        for (end, at_ms) in ends.zip(times) {
+            if soon_ms.saturating_sub(at_ms) <= keep.age_ms_max || end > held {
+                break;
+            }
+            first = end;
+        }
+        first
+    }
+
+    /// Drops what exceeds the bounds.
+    pub(crate) fn trim(&mut self, now_ms: u64, keep: &Keep) {
+        let held = self.held(keep);
         while let Some(oldest) = self.segments.front() {
             let end =
                 self.segments.get(1).map_or_else(|| self.open_first(), |segment| segment.first);

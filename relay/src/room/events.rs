@@ -56,7 +56,7 @@ impl Events {
         now_ms: u64,
     ) -> (EventsCursor, bool) {
         let view = self.views.enter(me, epoch, &self.limits, now_ms);
-        views::join(view, mailbox, resume)
+        views::join(view, mailbox, resume, now_ms)
     }
 
     /// A member's cursor when its grants change: where the old view ends for it, and its cursor on the new one; `None`
@@ -70,7 +70,7 @@ impl Events {
         now_ms: u64,
     ) -> Option<(u64, EventsCursor)> {
         let (end, view) = self.views.switch(old, new, epoch, &self.limits, now_ms)?;
-        Some((end, views::join(view, mailbox, None).0))
+        Some((end, views::join(view, mailbox, None, now_ms).0))
     }
 
     /// A member left its view.

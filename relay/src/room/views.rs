@@ -53,8 +53,9 @@ pub(super) fn join(
     view: Arc<View>,
     mailbox: &Arc<Mailbox>,
     resume: Option<member::Cursor>,
+    now_ms: u64,
 ) -> (EventsCursor, bool) {
-    Cursor::join(view, mailbox, EVENTS, Begin::Now, resume, 0)
+    Cursor::join(view, mailbox, EVENTS, Begin::Now, resume, now_ms)
 }
 
 /// The positions of a room's views at one moment.

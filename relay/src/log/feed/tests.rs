@@ -199,6 +199,28 @@ fn the_end_follows_the_last_frame_and_nothing_follows_it() {
 }
 
 #[test]
+fn nobody_begins_at_what_is_dropped_for_its_age_before_it_is_read() {
+    let begin_and_read = |begin, resume, now_ms| {
+        let feed = Feed::<u8>::new(1, keep(Past::Nothing, 1 << 20));
+        let mailbox = Arc::new(Mailbox::default());
+        let (mut other, _) = feed.join((&mailbox, 2), Begin::Now, None, 0);
+        append(&feed, b"old", false, 0);
+        read(&feed, &mut other, Delivery::Reliable);
+        let (mut place, resumed) = feed.join((&mailbox, 1), begin, resume, now_ms);
+        // The reader's own arrival is told of before it reads.
+        append(&feed, b"joined", false, now_ms + 1);
+        let (bytes, _, result) = read(&feed, &mut place, Delivery::Reliable);
+        (resumed, bytes.len(), result)
+    };
+    let resume = Some(member::Cursor { epoch: 1, seq: 0 });
+    assert_eq!(begin_and_read(Begin::Now, resume, 800), (true, 13, Read::Drained));
+    for now_ms in [900, 1_000, 1_001, 5_000] {
+        assert_eq!(begin_and_read(Begin::Now, resume, now_ms), (false, 8, Read::Drained));
+        assert_eq!(begin_and_read(Begin::Oldest, None, now_ms), (false, 8, Read::Drained));
+    }
+}
+
+#[test]
 fn only_a_cursor_of_the_same_log_resumes() {
     let feed = Feed::<u8>::new(7, keep(Past::Nothing, 1 << 20));
     let mailbox = Arc::new(Mailbox::default());
