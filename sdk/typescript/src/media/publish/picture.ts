@@ -31,6 +31,7 @@ export class Picture {
   #track: MediaStreamTrack | undefined;
   /** What was encoded last, for a keyframe of a picture that stands still. */
   #last: VideoFrame | undefined;
+  #isLastOut = false;
   #lastMs = 0;
   #active: readonly boolean[] = [];
   #line = { bufferedBytes: 0, delayMs: 0 };
@@ -60,6 +61,10 @@ export class Picture {
       case "frame":
         this.#frame(said.frame);
         break;
+      case "still":
+        if (this.#last) said.frame.close();
+        else this.#keep(said.frame);
+        break;
       case "tock":
         this.#line = said;
         this.#heardMs = performance.now();
@@ -73,11 +78,13 @@ export class Picture {
     }
   }
 
-  /** A keyframe that nobody comes to be is made of the last picture. */
+  /** Of a picture that stands still the last frame goes out, also if it was let go, and again as a keyframe. */
   tick(): void {
     const last = this.#last;
-    if (!last || performance.now() - this.#lastMs < TICK_MS || !this.#isWanting()) return;
-    this.#encode(last, this.#stamps.now(nowUs()));
+    const stepMs = Math.max(TICK_MS, 1000 / this.#control.framerate);
+    if (!last || performance.now() - this.#lastMs < stepMs) return;
+    if (!this.#isLastOut || this.#isWanting())
+      this.#isLastOut = this.#encode(last, this.#stamps.now(nowUs()));
   }
 
   /** What was done since the last time. */
@@ -135,7 +142,7 @@ export class Picture {
   /** Takes a frame; it is closed here, or kept as the last. */
   #frame(frame: VideoFrame): void {
     const atUs = this.#stamps.at(frame.timestamp, nowUs());
-    if (this.#pace.admits(atUs / 1000, this.#control.framerate)) this.#encode(frame, atUs);
+    this.#isLastOut = this.#pace.admits(atUs / 1000, this.#control.framerate) && this.#encode(frame, atUs);
     this.#keep(frame);
   }
 
@@ -144,16 +151,16 @@ export class Picture {
     this.#last = frame;
   }
 
-  /** Gives a frame to each layer that is read, unless it is one too many. */
-  #encode(frame: VideoFrame, atUs: number): void {
-    if (!this.#active.includes(true)) return;
+  /** Gives a frame to each layer that is read, unless it is one too many; whether it did. */
+  #encode(frame: VideoFrame, atUs: number): boolean {
+    if (!this.#active.includes(true)) return false;
     const nowMs = performance.now();
     const queued = Math.max(...this.#encoders.map(encoder => encoder.queued));
     // A page that does not answer takes nothing either.
     const delayMs = Math.max(this.#line.delayMs, nowMs - this.#heardMs - TICK_MS);
     if (!this.#control.admits({ queued, bufferedBytes: this.#line.bufferedBytes, delayMs }, nowMs)) {
       this.#skipped += 1;
-      return;
+      return false;
     }
     this.#lastMs = nowMs;
     const stamped = new VideoFrame(frame, { timestamp: atUs });
@@ -165,6 +172,7 @@ export class Picture {
       this.#encoders[at]?.encode(stamped, { ...layerSize({ width, height }, layer), bitrate, framerate });
     }
     stamped.close();
+    return true;
   }
 
   #failed(error: unknown): void {

@@ -19,6 +19,8 @@ export type ToWorker =
   | { readonly is: "source"; readonly from?: ReadableStream<VideoFrame> | MediaStreamTrack }
   /** A picture of a page that has neither. */
   | { readonly is: "frame"; readonly frame: VideoFrame }
+  /** What a canvas shows before it is drawn on again. */
+  | { readonly is: "still"; readonly frame: VideoFrame }
   /** Where sound comes from, in place of what was before: the worklet's port. */
   | { readonly is: "samples"; readonly port: MessagePort }
   /** The answer to a tick: which layers are read, and how the line is. */

@@ -89,8 +89,7 @@ export async function publishTrack(
   track: MediaStreamTrack,
   options: PublishTrackOptions = {},
 ): Promise<MediaPublisher> {
-  const settings = track.getSettings();
-  return published(room, track, options, settings as Partial<Size>, false);
+  return published(room, track, options, track.getSettings() as Partial<Size>);
 }
 
 /**
@@ -109,7 +108,7 @@ export async function publishCanvas(
 ): Promise<MediaPublisher> {
   const [track] = canvas.captureStream(options.framerate).getVideoTracks();
   if (!track) throw new MediaError("unsupported", "the canvas gives no track");
-  return published(room, track, options, canvas, true);
+  return published(room, track, options, canvas, canvas);
 }
 
 async function published(
@@ -117,7 +116,7 @@ async function published(
   track: MediaStreamTrack,
   options: PublishTrackOptions,
   { width, height }: Partial<Size>,
-  isOwn: boolean,
+  canvas?: HTMLCanvasElement,
 ): Promise<MediaPublisher> {
   const isSound = track.kind === "audio";
   const begun: [Stream, Publisher][] = [];
@@ -134,17 +133,24 @@ async function published(
       : await picture(line, kind, size, options);
     for (const stream of streams) await begin(room, stream, kind, options, begun);
     line.port.postMessage(settings(begun.map(([stream]) => stream)));
+    if (canvas) still(line, canvas);
     const [{ codec, bitrate = 0 } = { codec: "" }] = streams.map(({ meta }) => meta);
     const publishers = begun.map(([, publisher]) => publisher);
-    const parts = { ...recipe, publishers, codec, bitrate, line, isOwn, uplink: Uplink.of(room) };
+    const parts = { ...recipe, publishers, codec, bitrate, line, isOwn: !!canvas, uplink: Uplink.of(room) };
     return await new MediaPublisher(track, parts).start();
   } catch (error) {
     for (const [, publisher] of begun) publisher.end();
     line?.port.postMessage({ is: "end" });
     line?.end();
-    if (isOwn) track.stop();
+    if (canvas) track.stop();
     throw error;
   }
+}
+
+/** A canvas gives its track no picture before it is drawn on again: this is the one until then. */
+function still({ port }: Line, canvas: HTMLCanvasElement): void {
+  const frame = new VideoFrame(canvas, { timestamp: 0 });
+  port.postMessage({ is: "still", frame } satisfies ToWorker, [frame]);
 }
 
 /** Begins a stream. A member that may not publish the smaller layers still publishes the largest. */

@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { newRoom } from "../../client/relay/relay.ts";
 import type { Lab } from "../lab.ts";
-import { type Kept, member, publishes, says, sees, staged } from "./pages.ts";
+import { firstSince, type Kept, member, publishes, says, sees, staged, timeOf } from "./pages.ts";
 
 declare const lab: Lab;
 declare const kept: Kept;
@@ -105,12 +105,30 @@ test("a late reader sees a picture that stands still", async () => {
   const room = newRoom();
   const [ann, ben] = await Promise.all([member(room, "ann"), member(room, "ben")]);
   await publishes(ann, { width: 640, height: 360 });
-  const number = await ann.evaluate(async () => {
-    await new Promise(requestAnimationFrame);
+  await sees(ben, "cam", 5);
+  const number = await ann.evaluate(() => {
     kept.drawing.stop();
     return kept.drawing.drawnMs.length - 1;
   });
-  // Whatever the line still held has gone by.
-  await ann.evaluate(() => kept.room.ping());
-  expect((await sees(ben, "cam", 1))[0]).toMatchObject({ number, isKeyframe: true });
+  await ben.evaluate(number => kept.viewer.until(({ seen }) => seen.at(-1)?.number === number), number);
+  // After a whole second without a frame the relay's last keyframe is old.
+  await ann.waitForFunction(() => kept.publisher.stats.fps === 0);
+  const carl = await member(room, "carl");
+  const since = await timeOf(carl);
+  await sees(carl, "cam", 1);
+  expect(await firstSince(carl, since)).toMatchObject({ number, isKeyframe: true });
+});
+
+test("a canvas that was drawn on before, and never again, is seen", async () => {
+  const room = newRoom();
+  const [ann, ben] = await Promise.all([member(room, "ann"), member(room, "ben")]);
+  const number = await ann.evaluate(async () => {
+    kept.drawing = new lab.Drawing(640, 360);
+    kept.drawing.stop();
+    // Two frames of the screen later nothing of it is new.
+    for (let frame = 0; frame < 2; frame += 1) await new Promise(requestAnimationFrame);
+    kept.keep(await lab.media.publishCanvas(kept.room, kept.drawing.canvas));
+    return kept.drawing.drawnMs.length - 1;
+  });
+  expect((await sees(ben, "cam", 1))[0]).toMatchObject({ number, isKeyframe: true, width: 640 });
 });
