@@ -130,6 +130,50 @@ test("a player that is ended takes its subscription back", async () => {
   expect(await ben.run(() => kept.viewer.states)).toEqual(["playing", "ended"]);
 });
 
+test("a player that is ended leaves nothing behind", async () => {
+  const name = newRoom();
+  const [ann, ben] = [await pages.seat(name, "ann"), await pages.seat(name, "ben")];
+  await publish(ann, "cam", { codec: "vp8" });
+  await ann.run(async () => {
+    kept.clicks = await tools.clicks(kept.room, "mic");
+  });
+  const left = await ben.run(async () => {
+    const left: string[] = [];
+    const timers = new Set<unknown>();
+    const { setInterval: set, clearInterval: clear } = globalThis;
+    globalThis.setInterval = ((run: () => void, ms: number) => {
+      const timer = set(run, ms);
+      timers.add(timer);
+      return timer;
+    }) as typeof setInterval;
+    globalThis.clearInterval = ((timer?: number) => {
+      timers.delete(timer);
+      clear(timer);
+    }) as typeof clearInterval;
+    const { terminate } = Worker.prototype;
+    Worker.prototype.terminate = function () {
+      left.push("worker ended");
+      terminate.call(this);
+    };
+    globalThis.AudioContext = class extends AudioContext {
+      constructor(options?: AudioContextOptions) {
+        super(options);
+        this.addEventListener("statechange", () => left.push(`sound ${this.state}`));
+      }
+    };
+    kept.viewer = tools.view(kept.room, { user: "ann" });
+    await kept.viewer.saw(3);
+    const { player } = kept.viewer;
+    while (player.state !== "blocked") await player.once("state");
+    player.end();
+    while (!left.includes("sound closed")) await new Promise(requestAnimationFrame);
+    const seen = kept.viewer.seen.length;
+    await kept.room.ping();
+    return [...left, `${timers.size} timers`, `${kept.viewer.seen.length - seen} more pictures`];
+  });
+  expect(left).toEqual(["worker ended", "sound closed", "0 timers", "0 more pictures"]);
+});
+
 test("a publisher that goes away is waited for, and played when it is back", async () => {
   const name = newRoom();
   const [ann, ben] = [await pages.seat(name, "ann"), await pages.seat(name, "ben")];
