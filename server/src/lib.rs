@@ -17,60 +17,61 @@
 //! 12. `routes::apps`: apps.
 //! 13. `routes::audit`: the audit trail, of one app or, for the operator, of all.
 //! 14. `routes::keys`: keys of an app.
-//! 15. `routes::pages`: the pages in the binary: a front page and the reference.
-//! 16. `routes::pages::files`: the files that pages load.
-//! 17. `routes::roles`: roles of an app, a new version for each change.
-//! 18. `routes::rooms`: rooms, as the app's backend sees them.
-//! 19. `routes::revocations`: revocations of an app: made, listed, lifted.
-//! 20. `routes::tokens`: mints and explains tokens.
-//! 21. `routes::roles::change`: the newest roles of an app, and how they change.
-//! 22. `routes::etag`: `ETag` and `If-Match` (RFC 9110 §13.1.1): refuses to change what the caller has not seen.
-//! 23. [`routes`]: one file for each resource.
-//! 24. `routes::roles::views`: bodies of requests and answers about roles.
-//! 25. `routes::body`: JSON bodies; errors become problems that name the field.
-//! 26. [`act`]: finishes each act that has begun.
-//! 27. [`idempotency`]: a creation requested twice happens once.
-//! 28. [`caller`]: authenticates and authorizes callers.
-//! 29. [`issue`]: decides whether a token is minted, and with which claims. Pure.
-//! 30. [`role_set`]: reads and changes an app's roles. Pure.
-//! 31. [`state`]: what all requests share.
-//! 32. [`storer`]: stores the relay's revocations before it answers.
-//! 33. `recorder::keeper`: keeps the trail within its bounds: age, bytes, and free space on the disk.
-//! 34. `recorder::listener`: records the relay's events and the API's refusals.
-//! 35. [`recorder`]: the only writer of the audit trail.
-//! 36. `recorder::events`: converts the relay's events to records. Pure.
-//! 37. `recorder::repeats`: counts one source's repeats instead of writing each. Pure.
-//! 38. `recorder::writer`: the task that writes.
-//! 39. `recorder::gate`: decides whether the trail may grow.
-//! 40. [`revoker`]: loads revocations at the start, and deletes expired ones.
-//! 41. [`error`]: every refusal, and the only file with status codes.
-//! 42. `error::statuses`: the API's own codes, each with its status.
-//! 43. [`doors`]: keeps the doors in step with the store.
-//! 44. `store::audit`: the audit trail.
-//! 45. `store::audit::list`: reads records.
-//! 46. `routes::forms`: schemas of other crates' types, for the document only.
-//! 47. `store::audit::prune`: deletes the oldest records, few at a time so that writes never wait for long.
-//! 48. `store::clock`: the last saved settled time.
-//! 49. `store::credentials`: API keys and the root credential.
-//! 50. `store::ledger`: writes awaited revocations, all in one transaction of few statements.
-//! 51. `store::replies`: saved answers to creations, so that a repeated request creates nothing.
-//! 52. `store::revocations`: revocations of apps.
-//! 53. `store::roles`: role sets of apps, one row per version.
-//! 54. `store::apps`: apps and their keys.
-//! 55. [`store`]: the database.
-//! 56. `store::author`: the author of a row.
-//! 57. `store::write`: writes to the database: one transaction of this process at a time.
-//! 58. `store::deployment`: identifies a database file before it is opened.
-//! 59. `store::health`: whether the database can be written, and why not.
-//! 60. `store::error`: why a database operation failed. Pure.
-//! 61. [`record`]: audit records.
-//! 62. [`folder`]: the data folder, which one process uses.
-//! 63. [`deployment`]: checks that the folder still contains its own database.
-//! 64. [`under_way`]: acts and creations in progress.
-//! 65. [`secret`]: makes, hashes and compares secrets.
-//! 66. [`rates`]: rates by name.
-//! 67. [`metrics`]: the server's counters.
-//! 68. [`config`]: the server's configuration: every limit, by name.
+//! 15. `routes::web`: the built pages: the classroom of `dev`.
+//! 16. `routes::pages`: the pages in the binary: a front page and the reference.
+//! 17. `routes::pages::files`: the files that pages load.
+//! 18. `routes::roles`: roles of an app, a new version for each change.
+//! 19. `routes::rooms`: rooms, as the app's backend sees them.
+//! 20. `routes::revocations`: revocations of an app: made, listed, lifted.
+//! 21. `routes::tokens`: mints and explains tokens.
+//! 22. `routes::roles::change`: the newest roles of an app, and how they change.
+//! 23. `routes::etag`: `ETag` and `If-Match` (RFC 9110 §13.1.1): refuses to change what the caller has not seen.
+//! 24. [`routes`]: one file for each resource.
+//! 25. `routes::roles::views`: bodies of requests and answers about roles.
+//! 26. `routes::body`: JSON bodies; errors become problems that name the field.
+//! 27. [`act`]: finishes each act that has begun.
+//! 28. [`idempotency`]: a creation requested twice happens once.
+//! 29. [`caller`]: authenticates and authorizes callers.
+//! 30. [`issue`]: decides whether a token is minted, and with which claims. Pure.
+//! 31. [`role_set`]: reads and changes an app's roles. Pure.
+//! 32. [`state`]: what all requests share.
+//! 33. [`storer`]: stores the relay's revocations before it answers.
+//! 34. `recorder::keeper`: keeps the trail within its bounds: age, bytes, and free space on the disk.
+//! 35. `recorder::listener`: records the relay's events and the API's refusals.
+//! 36. [`recorder`]: the only writer of the audit trail.
+//! 37. `recorder::events`: converts the relay's events to records. Pure.
+//! 38. `recorder::repeats`: counts one source's repeats instead of writing each. Pure.
+//! 39. `recorder::writer`: the task that writes.
+//! 40. `recorder::gate`: decides whether the trail may grow.
+//! 41. [`revoker`]: loads revocations at the start, and deletes expired ones.
+//! 42. [`error`]: every refusal, and the only file with status codes.
+//! 43. `error::statuses`: the API's own codes, each with its status.
+//! 44. [`doors`]: keeps the doors in step with the store.
+//! 45. `store::audit`: the audit trail.
+//! 46. `store::audit::list`: reads records.
+//! 47. `routes::forms`: schemas of other crates' types, for the document only.
+//! 48. `store::audit::prune`: deletes the oldest records, few at a time so that writes never wait for long.
+//! 49. `store::clock`: the last saved settled time.
+//! 50. `store::credentials`: API keys and the root credential.
+//! 51. `store::ledger`: writes awaited revocations, all in one transaction of few statements.
+//! 52. `store::replies`: saved answers to creations, so that a repeated request creates nothing.
+//! 53. `store::revocations`: revocations of apps.
+//! 54. `store::roles`: role sets of apps, one row per version.
+//! 55. `store::apps`: apps and their keys.
+//! 56. [`store`]: the database.
+//! 57. `store::author`: the author of a row.
+//! 58. `store::write`: writes to the database: one transaction of this process at a time.
+//! 59. `store::deployment`: identifies a database file before it is opened.
+//! 60. `store::health`: whether the database can be written, and why not.
+//! 61. `store::error`: why a database operation failed. Pure.
+//! 62. [`record`]: audit records.
+//! 63. [`folder`]: the data folder, which one process uses.
+//! 64. [`deployment`]: checks that the folder still contains its own database.
+//! 65. [`under_way`]: acts and creations in progress.
+//! 66. [`secret`]: makes, hashes and compares secrets.
+//! 67. [`rates`]: rates by name.
+//! 68. [`metrics`]: the server's counters.
+//! 69. [`config`]: the server's configuration: every limit, by name.
 
 mod act;
 mod backup;

@@ -15,7 +15,7 @@ use axum::{
     http::{Extensions, HeaderName, HeaderValue, Method, header},
     middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response},
-    routing::get,
+    routing::{any, get},
 };
 use stagedoor_bus::Text;
 use stagedoor_wire::rate;
@@ -30,7 +30,9 @@ use crate::{
     error::{ApiError, Problem, with_request_id},
     guard::guard,
     record::Record,
-    routes::{admission, api_keys, apps, audit, keys, pages, revocations, roles, rooms, tokens},
+    routes::{
+        admission, api_keys, apps, audit, keys, pages, revocations, roles, rooms, tokens, web,
+    },
     secret,
     state::AppState,
 };
@@ -103,7 +105,11 @@ pub(crate) fn router(state: Arc<AppState>) -> Router {
         .route_layer(from_fn_with_state(state.clone(), carry_through))
         .route_layer(from_fn_with_state(state.clone(), authenticate))
         .route("/v1/openapi.json", get(move || async move { ([JSON], document) }))
-        .route("/", get(pages::front))
+        .route("/", get(web::home))
+        .route("/start", get(pages::front))
+        .route("/room/{*path}", get(web::room))
+        .route("/web/{digest}/{*name}", get(web::file))
+        .route("/classroom/{*path}", any(web::backend))
         .route("/reference", get(pages::reference))
         .route("/assets/{digest}/{*name}", get(pages::file))
         .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })

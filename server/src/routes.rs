@@ -13,6 +13,7 @@ pub(crate) mod revocations;
 pub(crate) mod roles;
 pub(crate) mod rooms;
 pub(crate) mod tokens;
+pub(crate) mod web;
 
 use std::sync::Arc;
 

@@ -39,7 +39,7 @@ use crate::{
         apps::{self, AppCreated, NewApp},
     },
     secret,
-    state::AppState,
+    state::{AppState, Classroom},
     store::{Store, StoreError},
     storer::Storer,
     under_way::Acts,
@@ -152,6 +152,7 @@ impl Server {
             acts: Acts::new(config.acts_under_way_max),
             marks: Arc::default(),
             dev_app: OnceLock::new(),
+            classroom: Classroom::default(),
             doors,
             store,
             bus,
@@ -251,6 +252,11 @@ impl Server {
         self.state.dev_app.get_or_init(|| AppId(app));
     }
 
+    /// Serves the classroom from now on: its page at `/`, and its backend at `/classroom/…`.
+    pub fn show_classroom(&self, backend: axum::Router) {
+        self.state.classroom.set(Some(backend));
+    }
+
     /// Whether a credential is valid for the API now.
     pub async fn knows(&self, credential: &str) -> bool {
         match Presented::parse(credential) {
@@ -291,6 +297,7 @@ impl Server {
             let _ = task.await;
         }
         let store = self.state.store.clone();
+        self.state.classroom.set(None);
         drop(self.state);
         // It ends when the last recorder is dropped.
         let _ = tokio::time::timeout(CLOSE_TIMEOUT, self.writer).await;

@@ -1,7 +1,8 @@
 //! What all requests share.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use axum::Router;
 use stagedoor_bus::Bus;
 use stagedoor_token::AppId;
 
@@ -32,6 +33,24 @@ pub(crate) struct AppState {
     pub(crate) marks: Arc<Marks>,
     /// The app that `dev` made, if this is `dev`.
     pub(crate) dev_app: OnceLock<AppId>,
+    /// The backend of the classroom, if it is served.
+    pub(crate) classroom: Classroom,
+}
+
+/// The backend of the classroom. It holds the state by the API that it calls, so it must be taken out at the end.
+#[derive(Default)]
+pub(crate) struct Classroom(Mutex<Option<Router>>);
+
+impl Classroom {
+    /// The backend, if the classroom is served.
+    pub(crate) fn get(&self) -> Option<Router> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Serves it, or no longer.
+    pub(crate) fn set(&self, backend: Option<Router>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = backend;
+    }
 }
 
 impl AppState {

@@ -17,6 +17,8 @@ use serde_json::json;
 use stagedoor_server::{DataFolder, Scope, Server, Usable};
 use stagedoor_token::{AppId, Claims, Key, KeyState, mint};
 
+use crate::classroom::{self, Classroom};
+
 /// The file in the data folder.
 const FILE: &str = "dev.json";
 /// The room of the two tokens.
@@ -32,6 +34,8 @@ pub(crate) struct Kept {
     secret: String,
     api_key: String,
     root: Option<String>,
+    #[serde(default)]
+    classroom: Option<Classroom>,
 }
 
 /// What is printed: what is remembered, and the roles of the two tokens.
@@ -48,6 +52,11 @@ impl Shown {
     pub(crate) fn app(&self) -> u32 {
         self.kept.app
     }
+
+    /// The classroom.
+    pub(crate) fn classroom(&self) -> Option<&Classroom> {
+        self.kept.classroom.as_ref()
+    }
 }
 
 /// Reads what an earlier start created, or creates it; what no longer works is replaced. The root credential is saved
@@ -61,17 +70,22 @@ pub(crate) async fn keep(server: &Server, data_dir: &Path) -> anyhow::Result<Sho
     let (kept, usable) = match (earlier, usable) {
         (Some(kept), Some(usable)) => (again(server, data_dir, kept, &usable).await?, usable),
         (earlier, _) => {
-            let root = earlier.and_then(|kept| kept.root);
+            let (root, classroom) =
+                earlier.map(|kept| (kept.root, kept.classroom)).unwrap_or_default();
             let app = server.create_app("dev").await?;
             let api_key = server.create_api_key(app.app, "dev", &Scope::ALL).await?.api_key;
             let (kid, secret) = (app.key.kid, app.key.secret);
-            let kept = Kept { app: app.app, kid, secret, api_key, root };
+            let kept = Kept { app: app.app, kid, secret, api_key, root, classroom };
             write(data_dir, &kept)?;
             let usable = server.usable(kept.app).await?.context("the app was deleted")?;
             (kept, usable)
         }
     };
-    let mut kept = Kept { root: kept.root.clone(), ..kept };
+    let mut kept = kept;
+    if !classroom::is_usable(server, kept.classroom.as_ref()).await {
+        kept.classroom = Some(classroom::make(server).await?);
+        write(data_dir, &kept)?;
+    }
     server
         .first_root(|root| {
             kept.root = Some(root.into());
@@ -215,7 +229,7 @@ pub(crate) fn show(
     let (web, socket) = if tls { ("https", "wss") } else { ("http", "ws") };
     let url = format!("{web}://{http}");
     let connect = format!("{socket}://{http}{}", stagedoor_wire::CONNECT_PATH);
-    let Kept { app, kid, secret, api_key, root } = kept;
+    let Kept { app, kid, secret, api_key, root, classroom: _ } = kept;
     let role = audience_role.as_deref().unwrap_or("audience");
     let body = format!(r#"{{"room":"{ROOM}","user":"anna","role":"{role}"}}"#);
     let curl = format!(

@@ -25,23 +25,25 @@
 //! 20. `cli::failure`: how a command failed: its exit code, and its message for people or for programs.
 //! 21. `cli::time`: times and durations as people write them.
 //! 22. [`dev`]: what `stagedoor dev` creates for a developer and remembers.
-//! 23. [`assemble`]: assembles server, relay and bus into one running process.
-//! 24. [`serving`]: one connection of HTTP requests.
-//! 25. [`pace`]: the phase of a connection, and how long it may last.
-//! 26. [`operations`]: `/healthz`, `/readyz` and `/metrics` on their own socket.
-//! 27. [`refusals`]: refuses requests that reach no path.
-//! 28. [`log`]: the log, with a bound on lines about refusals.
-//! 29. `config::load`: loads a configuration from its file, the environment and flags.
-//! 30. `config::check`: finds settings that have the right type but make no sense, alone or together. Pure.
-//! 31. `config::warnings`: warns of settings that are allowed but may be unintended.
-//! 32. [`config`]: combines file, environment and flags into one configuration.
-//! 33. `config::sources`: combines the sources, and remembers where each setting is written.
-//! 34. `config::fault`: what is wrong with a configuration, where it is written, and what to write instead.
-//! 35. `config::bounds`: the minimum and maximum of every number in the configuration.
-//! 36. [`sockets`]: the listening sockets.
-//! 37. [`descriptors`]: how many connections the process can have.
+//! 23. [`classroom`]: the app of the classroom that `stagedoor dev` serves.
+//! 24. [`assemble`]: assembles server, relay and bus into one running process.
+//! 25. [`serving`]: one connection of HTTP requests.
+//! 26. [`pace`]: the phase of a connection, and how long it may last.
+//! 27. [`operations`]: `/healthz`, `/readyz` and `/metrics` on their own socket.
+//! 28. [`refusals`]: refuses requests that reach no path.
+//! 29. [`log`]: the log, with a bound on lines about refusals.
+//! 30. `config::load`: loads a configuration from its file, the environment and flags.
+//! 31. `config::check`: finds settings that have the right type but make no sense, alone or together. Pure.
+//! 32. `config::warnings`: warns of settings that are allowed but may be unintended.
+//! 33. [`config`]: combines file, environment and flags into one configuration.
+//! 34. `config::sources`: combines the sources, and remembers where each setting is written.
+//! 35. `config::fault`: what is wrong with a configuration, where it is written, and what to write instead.
+//! 36. `config::bounds`: the minimum and maximum of every number in the configuration.
+//! 37. [`sockets`]: the listening sockets.
+//! 38. [`descriptors`]: how many connections the process can have.
 
 mod assemble;
+mod classroom;
 pub mod cli;
 pub mod config;
 mod descriptors;

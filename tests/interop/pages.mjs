@@ -122,7 +122,7 @@ async function reference() {
 /** What the relay answers to the script of the front page, as it is pasted into the page's console. */
 async function join() {
   const { context, page, noted } = await open();
-  await page.goto(asked.url);
+  await page.goto(`${asked.url}/start`);
   const minted = await context.request.post(`${asked.url}/v1/apps/${asked.app}/tokens`, {
     headers: { authorization: `Bearer ${asked.api_key}` },
     data: { room: "lobby", user: "anna", role: "audience" },
@@ -196,7 +196,7 @@ function faint() {
 /** The front page without a script, by keyboard. */
 async function front() {
   const { context, page } = await open({ javaScriptEnabled: false });
-  await page.goto(asked.url);
+  await page.goto(`${asked.url}/start`);
   const words = await page.locator("body").innerText();
   const scripts = await page.locator("script").count();
   const links = await page.locator("a").evaluateAll((all) => all.map((a) => a.getAttribute("href")));
@@ -214,7 +214,7 @@ try {
     reference: await reference(),
     front: await front(),
     join: await join(),
-    looks: [await looks("front", "/", "main"), await looks("reference", "/reference#operations-tokens-tokens_create", ".responses-wrapper")],
+    looks: [await looks("front", "/start", "main"), await looks("reference", "/reference#operations-tokens-tokens_create", ".responses-wrapper")],
   };
   process.stdout.write(JSON.stringify(answer));
 } finally {

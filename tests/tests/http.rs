@@ -22,3 +22,5 @@ mod survival;
 mod tokens;
 #[path = "http/waiting.rs"]
 mod waiting;
+#[path = "http/web.rs"]
+mod web;

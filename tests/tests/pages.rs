@@ -204,7 +204,7 @@ async fn pages_and_files_are_cached_by_their_content() -> Result<()> {
     assert_eq!(page.field("cache-control"), Some("no-cache"));
     let paths: Vec<&str> = text.split('"').filter(|part| part.starts_with("/assets/")).collect();
     assert_eq!(paths.len(), 6, "{text}");
-    for path in paths.iter().copied().chain(["/", "/reference"]) {
+    for path in paths.iter().copied().chain(["/", "/start", "/reference"]) {
         let (answer, _) = get(&stage, path, "").await?;
         assert_eq!(answer.status, 200, "{path}");
         for field in ["content-security-policy", "permissions-policy", "referrer-policy"] {
@@ -247,7 +247,7 @@ async fn commands_of_the_front_page_of_dev_run_as_they_stand() -> Result<()> {
     assert!(of_serve.contains("Make an app"));
     stage.running.server.show_dev(stage.app.0);
     let key = stage.running.server.create_api_key(stage.app.0, "shell", &Scope::ALL).await?;
-    let (_, page) = get(&stage, "/", "").await?;
+    let (_, page) = get(&stage, "/start", "").await?;
     assert!(!page.contains(&stage.secret), "nothing secret is on it");
     let commands = commands(&page);
     assert_eq!(commands.len(), 2, "{page}");

@@ -7,7 +7,7 @@ use clap::Args;
 use crate::{
     budget,
     install::{self, CargoTool},
-    links, order, sizes,
+    links, lock, order, sizes,
     step::{Steps, command, root, say},
     web,
 };
@@ -21,8 +21,8 @@ pub(crate) fn dev(arguments: &[String]) -> bool {
 }
 
 /// The number of steps of `checks`, and of those that `test` adds.
-const CHECKS: usize = 10;
-const TESTS: usize = 12 + web::STEPS;
+const CHECKS: usize = 11;
+const TESTS: usize = 14 + web::STEPS;
 
 fn checks(steps: &mut Steps) {
     steps.run("formatting", command("cargo", &["fmt", "--all", "--check"]));
@@ -32,6 +32,7 @@ fn checks(steps: &mut Steps) {
     doc.env("RUSTDOCFLAGS", "-D warnings");
     steps.run("documentation", doc);
     steps.note("links between documents", &links::faults(&root()));
+    steps.note("built pages", &lock::faults(&root()));
     files(steps);
     steps.run("packages", packages());
     spelling(steps);
@@ -109,12 +110,16 @@ pub(crate) fn test() -> bool {
         command("python3", &["spec/vectors/make.py", "--check"]),
     );
     let web = web::steps_of(&mut steps);
+    if let Some(web) = &web {
+        web.build_again(&mut steps);
+    }
     steps.run("the binary", command("cargo", &["build", "--package", "stagedoor", "--quiet"]));
     fuzz_targets(&mut steps);
     if let Some(web) = web {
         steps.run("tokens between TypeScript and others", web.facts("test/token"));
         steps.run("the TypeScript client in Node and Chromium", web.client_facts());
         steps.run("audio and video in Chromium", web.media_facts());
+        steps.run("the classroom in Chromium", web.classroom_facts());
     }
     tests(&mut steps, nextest);
     budget::step(&mut steps);

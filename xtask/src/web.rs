@@ -2,13 +2,14 @@
 //! where the machine's is too old; never changes the machine's.
 
 use std::{
-    env, fs,
+    env, fs, io,
     path::{Path, PathBuf},
     process::Command,
 };
 
 use crate::{
     install,
+    lock::{self, SITES, Site},
     step::{Steps, command, root},
 };
 
@@ -17,15 +18,44 @@ const NODE_MIN: (u32, u32) = (22, 18);
 /// The Node that the npm package of that name brings where the machine's is older.
 const NODE: &str = "node@22.23.3";
 /// How many [`steps_of`] has.
-pub(crate) const STEPS: usize = 10;
+pub(crate) const STEPS: usize = 12;
 
 /// `cargo xtask web`.
 pub(crate) fn task(docs: bool) -> bool {
-    let mut steps = Steps::of(STEPS + usize::from(docs));
-    if let Some(web) = steps_of(&mut steps)
-        && docs
-    {
-        steps.run("web: documentation", web.npm(&["run", "docs", "-w", "sdk/typescript"]));
+    let mut steps = Steps::of(STEPS + 3 * SITES.len() + usize::from(docs));
+    if let Some(web) = steps_of(&mut steps) {
+        web.build_sites(&mut steps);
+        if docs {
+            steps.run("web: documentation", web.npm(&["run", "docs", "-w", "sdk/typescript"]));
+        }
+    }
+    steps.finish()
+}
+
+/// `cargo xtask web --pages`.
+pub(crate) fn pages() -> bool {
+    let mut steps = Steps::of(3 * SITES.len());
+    if let Some(web) = Web::installed(&mut steps) {
+        web.build_sites(&mut steps);
+    }
+    steps.finish()
+}
+
+/// `cargo xtask web --watch`.
+pub(crate) fn watch() -> bool {
+    let mut steps = Steps::default();
+    if let Some(web) = Web::installed(&mut steps) {
+        steps.run("web: the classroom", web.npm(&["run", "watch", "-w", SITES[0].folder]));
+    }
+    steps.finish()
+}
+
+/// `cargo xtask web --screenshots`.
+pub(crate) fn screenshots() -> bool {
+    let mut steps = Steps::of(1);
+    if let Some(web) = Web::installed(&mut steps) {
+        let pictures = ["run", "--silent", "screenshots", "-w", SITES[0].folder];
+        steps.run("web: pictures of the pages", web.npm(&pictures));
     }
     steps.finish()
 }
@@ -49,6 +79,14 @@ pub(crate) fn steps_of(steps: &mut Steps) -> Option<Web> {
     steps.run(
         "web: examples",
         web.npm(&["run", "--silent", "check", "-w", "examples/token-endpoint"]),
+    );
+    steps.run(
+        "web: the classroom's backend",
+        web.npm(&["run", "--silent", "check", "-w", "examples/classroom/backend"]),
+    );
+    steps.run(
+        "web: types of the classroom",
+        web.npm(&["run", "--silent", "types", "-w", SITES[0].folder]),
     );
     Some(web)
 }
@@ -99,6 +137,49 @@ impl Web {
         self.npm(&["run", "--silent", "facts", "-w", "sdk/typescript", "--", path])
     }
 
+    /// Builds a site into its `dist`.
+    fn build(&self, folder: &str) -> Command {
+        self.npm(&["run", "--silent", "build", "-w", folder])
+    }
+
+    /// Builds every site, and writes its lock.
+    fn build_sites(&self, steps: &mut Steps) {
+        for site in &SITES {
+            if steps.run(&format!("web: build {}", site.folder), self.build(site.folder)) {
+                let fault = site.write(&root()).err().map(|error| error.to_string());
+                steps.note(&format!("web: lock {}", site.folder), fault.as_slice());
+            }
+        }
+        self.build_again(steps);
+    }
+
+    /// Builds every site again in an empty folder, and compares the bytes.
+    pub(crate) fn build_again(&self, steps: &mut Steps) {
+        for site in &SITES {
+            let name = format!("web: {} is the same in another folder", site.folder);
+            let faults = self.again(site).unwrap_or_else(|error| vec![error.to_string()]);
+            steps.note(&name, &faults);
+        }
+    }
+
+    /// What differs between a site as it is checked in and another build of it.
+    fn again(&self, site: &Site) -> io::Result<Vec<String>> {
+        let place = root().join("target/web/again");
+        copied(&place, &[site.folder, "sdk/typescript"])?;
+        let vite = root().join("node_modules/.bin/vite").display().to_string();
+        let mut build = self.program(&vite, &["build", "--logLevel", "error"]);
+        let status = build.current_dir(place.join(site.folder)).status()?;
+        if !status.success() {
+            return Ok(vec![format!("vite: {status}")]);
+        }
+        Ok(lock::differences(&root().join(site.dist()), &place.join(site.dist())))
+    }
+
+    /// Facts of the classroom's page, as `dev` serves it.
+    pub(crate) fn classroom_facts(&self) -> Command {
+        self.npm(&["run", "--silent", "facts", "-w", SITES[0].folder])
+    }
+
     /// Facts of the client against a real relay.
     pub(crate) fn client_facts(&self) -> Command {
         self.npm(&["run", "--silent", "facts:client", "-w", "sdk/typescript"])
@@ -125,6 +206,34 @@ fn node(steps: &mut Steps) -> Option<PathBuf> {
         steps.prepare("web: install Node", install::npm(&place, &["--no-save", NODE]));
     }
     is_new_enough(&bin.join("node")).then_some(bin)
+}
+
+/// Copies the sources of a site into an empty folder.
+fn copied(place: &Path, folders: &[&str]) -> io::Result<()> {
+    match fs::remove_dir_all(place) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    folders.iter().try_for_each(|folder| copy(&root().join(folder), &place.join(folder)))
+}
+
+fn copy(from: &Path, into: &Path) -> io::Result<()> {
+    fs::create_dir_all(into)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (from, into) = (entry.path(), into.join(entry.file_name()));
+        let is_made =
+            ["dist", "docs", "node_modules"].iter().any(|made| entry.file_name() == *made);
+        if is_made {
+            continue;
+        }
+        if from.is_dir() {
+            copy(&from, &into)?;
+        } else {
+            fs::copy(from, into)?;
+        }
+    }
+    Ok(())
 }
 
 fn is_new_enough(node: &Path) -> bool {

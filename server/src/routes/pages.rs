@@ -42,9 +42,10 @@ const FIELDS: [(HeaderName, HeaderValue); 6] = [
 
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 /// Asked again each time, and answered by 304 while nothing changed.
-const CHECKED: HeaderValue = HeaderValue::from_static("no-cache");
+pub(super) const CHECKED: HeaderValue = HeaderValue::from_static("no-cache");
 /// Never asked again: another content has another path.
-const FOR_GOOD: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+pub(super) const FOR_GOOD: HeaderValue =
+    HeaderValue::from_static("public, max-age=31536000, immutable");
 
 /// The digest of all files, a part of their paths.
 static DIGEST: LazyLock<String> = LazyLock::new(|| {
@@ -128,7 +129,7 @@ fn tag(digest: &str) -> String {
     format!("\"{digest}\"")
 }
 
-fn finish(response: &mut Response, tag: &str, cached: HeaderValue) {
+pub(super) fn finish(response: &mut Response, tag: &str, cached: HeaderValue) {
     let headers = response.headers_mut();
     headers.extend(FIELDS);
     headers.insert(header::CACHE_CONTROL, cached);
@@ -138,7 +139,7 @@ fn finish(response: &mut Response, tag: &str, cached: HeaderValue) {
 }
 
 /// Whether a caller has this content already: `If-None-Match`, compared weakly (RFC 9110 §13.1.2).
-fn is_known(asked: &HeaderMap, tag: &str) -> bool {
+pub(super) fn is_known(asked: &HeaderMap, tag: &str) -> bool {
     let fields =
         asked.get_all(header::IF_NONE_MATCH).iter().filter_map(|field| field.to_str().ok());
     fields

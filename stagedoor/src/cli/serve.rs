@@ -132,6 +132,9 @@ pub(super) fn dev(config: &Config, fresh: bool, json: bool) -> Done {
         let running = start(config).await?;
         let kept = dev::keep(&running.server, &config.server.data_dir).await?;
         running.server.show_dev(kept.app());
+        if let Some(classroom) = kept.classroom() {
+            classroom.open(&running.server);
+        }
         let shown =
             dev::show(&kept, running.http, running.operations, config.relay.tls.is_some(), json)?;
         let mut out = std::io::stdout();

@@ -16,7 +16,11 @@ fn apps_and_keys_are_created_listed_rotated_and_deleted() -> Result<()> {
     let first = made["key"]["kid"].as_str().context("a key")?;
     assert!(made["key"]["secret"].is_string());
     let listed = dev.ok("root", &["app", "list"])?;
-    assert_eq!(listed["items"].as_array().map(Vec::len), Some(2), "{listed}");
+    assert_eq!(
+        listed["items"].as_array().map(Vec::len),
+        Some(3),
+        "dev, classroom, Second: {listed}"
+    );
     let next = dev.ok("root", &["app", "keys", "create", "77"])?;
     assert_eq!(next["state"], "next");
     let rotated = dev.ok("root", &["app", "keys", "rotate", "77"])?;

@@ -132,7 +132,17 @@ async fn every_label_is_from_a_closed_set() -> Result<()> {
             stagedoor_tests::member::http_get(stage.running.operations, "/metrics").await?;
         let document: serde_json::Value = serde_json::from_str(&stagedoor_server::openapi())?;
         let paths = document["paths"].as_object().context("paths")?;
-        let pages = ["/", "/v1/openapi.json", "/reference", "/assets/{digest}/{*name}", "none"];
+        let pages = [
+            "/",
+            "/start",
+            "/room/{*path}",
+            "/web/{digest}/{*name}",
+            "/classroom/{*path}",
+            "/v1/openapi.json",
+            "/reference",
+            "/assets/{digest}/{*name}",
+            "none",
+        ];
         let methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "other"];
         let mut seen = 0;
         for line in metrics.lines().filter(|l| l.starts_with("stagedoor_server_requests_total{")) {
