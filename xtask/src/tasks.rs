@@ -170,7 +170,7 @@ fn tests(steps: &mut Steps, nextest: CargoTool) {
 /// The options of `cargo xtask bench`.
 #[derive(Debug, Args)]
 pub(crate) struct Bench {
-    /// Scenarios, including `token`; all by default.
+    /// Scenarios, including `token` and `media`; all by default.
     scenarios: Vec<String>,
     /// Number of rounds; the medians are reported.
     #[arg(long, default_value_t = 5)]
@@ -183,6 +183,8 @@ pub(crate) struct Bench {
     check: bool,
 }
 
+/// Picture and sound from one page to another, in Chromium; it prints its figures.
+const MEDIA: &str = "media";
 /// Benchmarks that are separate programs, without peers; they print their figures.
 const OWN_BENCHES: &[&str] = &["token", "revocations", "revoke"];
 
@@ -196,7 +198,11 @@ pub(crate) fn bench(asked: &Bench) -> bool {
     let check = if asked.check { &["--check"][..] } else { &[] };
     let (own, others): (Vec<_>, Vec<_>) =
         asked.scenarios.iter().map(String::as_str).partition(|name| OWN_BENCHES.contains(name));
+    let (media, others): (Vec<_>, Vec<_>) = others.into_iter().partition(|name| *name == MEDIA);
     let all = asked.scenarios.is_empty();
+    if all || !media.is_empty() {
+        web::media_bench(&mut steps);
+    }
     for name in OWN_BENCHES.iter().filter(|name| all || own.contains(name)) {
         steps.run(name, command(&format!("target/release/{name}"), check));
     }

@@ -60,6 +60,15 @@ pub(crate) fn screenshots() -> bool {
     steps.finish()
 }
 
+/// `cargo xtask bench media`, with the release build.
+pub(crate) fn media_bench(steps: &mut Steps) {
+    if let Some(web) = Web::installed(steps) {
+        let mut bench = web.program("node", &["sdk/typescript/test/media/bench.ts"]);
+        bench.env("STAGEDOOR_BIN", root().join("target/release/stagedoor"));
+        steps.run("picture and sound in Chromium", bench);
+    }
+}
+
 /// Everything of the web parts that needs no binary; with what further steps run there.
 pub(crate) fn steps_of(steps: &mut Steps) -> Option<Web> {
     let web = Web::installed(steps)?;
