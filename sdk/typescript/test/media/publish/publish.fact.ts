@@ -106,6 +106,7 @@ test("a late reader sees a picture that stands still", async () => {
   const [ann, ben] = await Promise.all([member(room, "ann"), member(room, "ben")]);
   await publishes(ann, { width: 640, height: 360 });
   await sees(ben, "cam", 5);
+  await ann.waitForFunction(() => kept.publisher.stats.fps > 0);
   const number = await ann.evaluate(() => {
     kept.drawing.stop();
     return kept.drawing.drawnMs.length - 1;
