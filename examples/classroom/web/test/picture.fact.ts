@@ -5,29 +5,30 @@ import { classroom, lesson, newRoom, open, person, press, shows } from "./classr
 
 classroom("--use-fake-device-for-media-stream=fps=30", "--use-fake-ui-for-media-stream");
 
-/** Waits until the picture of somebody has changed twice; how large it is. */
-function moves(page: Page, user: string): Promise<[number, number]> {
-  return page.evaluate(async user => {
-    const drawn = () => document.querySelector<HTMLCanvasElement>(`canvas[aria-label="Picture: ${user}"]`);
+/** How large the picture of somebody is, and a number for what is on it; nothing before there is one. */
+function picture(page: Page, user: string): Promise<{ width: number; height: number; hash: number }> {
+  return page.evaluate(user => {
+    const canvas = document.querySelector<HTMLCanvasElement>(`canvas[aria-label="Picture: ${user}"]`);
     const copy = document.createElement("canvas");
+    const pen = copy.getContext("2d");
     copy.width = copy.height = 64;
-    const pen = copy.getContext("2d", { willReadFrequently: true });
-    const pixels = () => {
-      const canvas = drawn();
-      if (!canvas?.width || !pen) return "";
-      pen.drawImage(canvas, 0, 0, 64, 64);
-      return pen.getImageData(0, 0, 64, 64).data.join();
-    };
-    const frame = () => new Promise(resolve => requestAnimationFrame(resolve));
-    const black = "0,0,0,0";
-    for (let changes = 0, before = pixels(); changes < 3; ) {
-      await frame();
-      const now = pixels();
-      if (now && now !== before && !now.startsWith(black)) changes += 1;
-      before = now;
-    }
-    return [drawn()?.width ?? 0, drawn()?.height ?? 0] as [number, number];
+    if (canvas?.width) pen?.drawImage(canvas, 0, 0, 64, 64);
+    let hash = 0;
+    for (const value of pen?.getImageData(0, 0, 64, 64).data ?? []) hash = (hash * 31 + value) | 0;
+    return { width: canvas?.width ?? 0, height: canvas?.height ?? 0, hash };
   }, user);
+}
+
+/** Waits until the picture of somebody has changed twice; how large it is. */
+async function moves(page: Page, user: string): Promise<[number, number]> {
+  const seen = new Set<number>();
+  for (;;) {
+    const { width, height, hash } = await picture(page, user);
+    if (hash) seen.add(hash);
+    if (seen.size > 2) return [width, height];
+    // A picture on a canvas tells nobody that it has changed, and to look all the time would hold it up.
+    await page.waitForTimeout(100);
+  }
 }
 
 test("a student that is admitted sees the camera of who teaches", async () => {
