@@ -80,7 +80,10 @@ test("a wish for a keyframe is the next frame, and no other frame is one", async
   const [ann, ben] = await Promise.all([member(room, "ann"), member(room, "ben")]);
   await publishes(ann, { width: 640, height: 360 }, { gopMs: 600_000 });
   const before = await sees(ben, "cam", 40);
-  expect(before.filter(({ isKeyframe }) => isKeyframe)).toHaveLength(1);
+  // Another if the first was old when Ben came: the relay wishes for it then.
+  const begun = before.filter(({ isKeyframe }) => isKeyframe).length;
+  expect(begun).toBeGreaterThan(0);
+  expect(begun).toBeLessThan(3);
   const keyframes = await ben.evaluate(async () => {
     await kept.room.keyframe(kept.viewer.stream ?? 0);
     const from = kept.viewer.seen.length;
