@@ -115,12 +115,15 @@ pub(crate) fn test() -> bool {
     }
     steps.run("the binary", command("cargo", &["build", "--package", "stagedoor", "--quiet"]));
     fuzz_targets(&mut steps);
+    // Facts of pages mostly wait, and leave it a core.
+    let hot_paths = budget::begin();
     if let Some(web) = web {
         steps.run("tokens between TypeScript and others", web.facts("test/token"));
         steps.run("the TypeScript client in Node and Chromium", web.client_facts());
         steps.run("audio and video in Chromium", web.media_facts());
         steps.run("the classroom in Chromium", web.classroom_facts());
     }
+    budget::wait(hot_paths);
     tests(&mut steps, nextest);
     budget::step(&mut steps);
     steps.finish()
