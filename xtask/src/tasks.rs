@@ -22,7 +22,7 @@ pub(crate) fn dev(arguments: &[String]) -> bool {
 
 /// The number of steps of `checks`, and of those that `test` adds.
 const CHECKS: usize = 11;
-const TESTS: usize = 14 + web::STEPS;
+const TESTS: usize = 13 + web::STEPS;
 
 fn checks(steps: &mut Steps) {
     steps.run("formatting", command("cargo", &["fmt", "--all", "--check"]));
@@ -115,15 +115,12 @@ pub(crate) fn test() -> bool {
     }
     steps.run("the binary", command("cargo", &["build", "--package", "stagedoor", "--quiet"]));
     fuzz_targets(&mut steps);
-    // Facts of pages mostly wait, and leave it a core.
-    let hot_paths = budget::begin();
     if let Some(web) = web {
         steps.run("tokens between TypeScript and others", web.facts("test/token"));
         steps.run("the TypeScript client in Node and Chromium", web.client_facts());
         steps.run("audio and video in Chromium", web.media_facts());
         steps.run("the classroom in Chromium", web.classroom_facts());
     }
-    budget::wait(hot_paths);
     tests(&mut steps, nextest);
     budget::step(&mut steps);
     steps.finish()
@@ -155,11 +152,8 @@ fn tests(steps: &mut Steps, nextest: CargoTool) {
         Some(program) => {
             let cores = available_parallelism().map_or(1, usize::from);
             let at_once = (TESTS_PER_CORE * cores).to_string();
-            let others =
-                ["nextest", "run", "--workspace", "-E", "not binary(openapi)", "-j", &at_once];
-            steps.run("tests", command(&program, &others));
-            let openapi = ["nextest", "run", "--package", "stagedoor-tests", "--test", "openapi"];
-            steps.run("redocly, a generated client, schemathesis", command(&program, &openapi));
+            let all = ["nextest", "run", "--workspace", "-j", &at_once];
+            steps.run("tests", command(&program, &all));
         }
         None => {
             steps.not_here("time limits of tests", "cargo-nextest could not be installed");
