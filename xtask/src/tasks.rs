@@ -22,7 +22,7 @@ pub(crate) fn dev(arguments: &[String]) -> bool {
 
 /// The number of steps of `checks`, and of those that `test` adds.
 const CHECKS: usize = 11;
-const TESTS: usize = 13 + web::STEPS;
+const TESTS: usize = 14 + web::STEPS;
 
 fn checks(steps: &mut Steps) {
     steps.run("formatting", command("cargo", &["fmt", "--all", "--check"]));
