@@ -113,7 +113,9 @@ pub(crate) fn test() -> bool {
     if let Some(web) = &web {
         web.build_again(&mut steps);
     }
-    steps.run("the binary", command("cargo", &["build", "--package", "stagedoor", "--quiet"]));
+    // By itself the binary would be built with fewer features of its dependencies, and then once more with the tests.
+    let everything = ["build", "--workspace", "--all-targets", "--quiet"];
+    steps.run("the binary and the tests", command("cargo", &everything));
     fuzz_targets(&mut steps);
     if let Some(web) = web {
         steps.run("tokens between TypeScript and others", web.facts("test/token"));
