@@ -1,5 +1,7 @@
 //! A creation with an `Idempotency-Key` happens once, however often and however closely together it is requested.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use stagedoor_server::Scope;
@@ -87,6 +89,9 @@ async fn an_interrupted_and_repeated_creation_happens_once() -> Result<()> {
     .await
 }
 
+/// Within which a server answers, however busy its machine is.
+const LONG: Duration = Duration::from_secs(2);
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_saved_answer_survives_a_kill() -> Result<()> {
     within(60, async {
@@ -97,7 +102,9 @@ async fn a_saved_answer_survives_a_kill() -> Result<()> {
             let served = Served::start(folder.path()).await?;
             let operator = served.operator()?;
             let fields = format!("Idempotency-Key: killed-{n}\r\n");
-            let moment = dice.moment() * 2;
+            // On a busy machine only the last one may have the time to be acknowledged.
+            let is_last_chance = n == 3 && acknowledged == 0;
+            let moment = if is_last_chance { LONG } else { dice.moment() * 2 };
             let status =
                 operator.break_off("POST", "/v1/apps", &fields, Some(&body(n)), moment).await?;
             served.kill().await?;
