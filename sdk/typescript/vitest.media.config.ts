@@ -1,5 +1,5 @@
 // Audio and video in Chromium against a relay. Needs the binary (STAGEDOOR_BIN, or target/debug/stagedoor) and Chromium
-// (CHROMIUM_BIN, or /usr/bin/chromium). Two files at a time: most facts wait, and encoders take a machine.
+// (CHROMIUM_BIN, or /usr/bin/chromium). One file at a time: the encoders take the whole machine.
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
@@ -8,6 +8,6 @@ export default defineConfig({
     globalSetup: "test/client/relay/setup.ts",
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    maxWorkers: 2,
+    fileParallelism: false,
   },
 });

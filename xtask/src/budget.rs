@@ -1,14 +1,7 @@
 //! `cargo xtask budget`: compares how many instructions each hot path takes with `benches/budget.toml`. Valgrind counts
 //! instructions instead of timing them, so a busy machine gives the same result.
 
-use std::{
-    collections::BTreeMap,
-    env,
-    fmt::Write,
-    fs,
-    path::PathBuf,
-    process::{Child, Stdio},
-};
+use std::{collections::BTreeMap, env, fmt::Write, fs, path::PathBuf, process::Stdio};
 
 use anyhow::{Context, Result, ensure};
 
@@ -81,23 +74,6 @@ fn save(counts: &Counts) -> Result<()> {
     fs::write(file(), text).context("cannot write benches/budget.toml")
 }
 
-/// The build of the hot paths, as they are released.
-const BUILD: &[&str] = &["build", "--release", "--quiet", "--package", PACKAGE];
-
-/// Begins that build beside whatever is done next, with what that leaves of the processor. What fails is found when it
-/// is counted.
-pub(crate) fn begin() -> Option<Child> {
-    command("nice", &[&["-n", "19", "cargo"], BUILD].concat()).spawn().ok()
-}
-
-/// Waits until that build has ended.
-pub(crate) fn wait(begun: Option<Child>) {
-    if let Some(mut begun) = begun {
-        // Its result is that of the step that builds again.
-        let _ = begun.wait();
-    }
-}
-
 /// Builds and counts. `None` if that failed or is not possible here, which is reported.
 fn count(steps: &mut Steps) -> Option<Counts> {
     if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
@@ -107,7 +83,8 @@ fn count(steps: &mut Steps) -> Option<Counts> {
     if !install::valgrind(steps) {
         return None;
     }
-    if !steps.run("the hot paths, as released", command("cargo", BUILD)) {
+    let build = ["build", "--release", "--quiet", "--package", PACKAGE];
+    if !steps.run("the hot paths, as released", command("cargo", &build)) {
         return None;
     }
     match count_all() {

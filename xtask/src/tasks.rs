@@ -117,14 +117,12 @@ pub(crate) fn test() -> bool {
     let everything = ["build", "--workspace", "--all-targets", "--quiet"];
     steps.run("the binary and the tests", command("cargo", &everything));
     fuzz_targets(&mut steps);
-    let hot_paths = budget::begin();
     if let Some(web) = web {
         steps.run("tokens between TypeScript and others", web.facts("test/token"));
         steps.run("the TypeScript client in Node and Chromium", web.client_facts());
         steps.run("audio and video in Chromium", web.media_facts());
         steps.run("the classroom in Chromium", web.classroom_facts());
     }
-    budget::wait(hot_paths);
     tests(&mut steps, nextest);
     budget::step(&mut steps);
     steps.finish()
