@@ -59,7 +59,7 @@ test("the slide is turned by arrow keys, and a late student has it at once", asy
   const room = newRoom();
   const { teacher, student } = await lesson(room);
   await teacher.keyboard.press("ArrowRight");
-  await shows(student, "slide", "2");
+  await Promise.all([shows(student, "slide", "2"), shows(teacher, "slide", "2")]);
   await teacher.keyboard.press("ArrowRight");
   await shows(student, "slide", "3");
   await student.keyboard.press("ArrowLeft");
