@@ -3,5 +3,5 @@
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
-  test: { include: ["test/**/*.fact.ts"], testTimeout: 120_000, hookTimeout: 60_000, maxWorkers: 2 },
+  test: { include: ["test/**/*.fact.ts"], testTimeout: 120_000, hookTimeout: 60_000, fileParallelism: false },
 });
