@@ -35,6 +35,7 @@ pub struct Target {
 }
 
 /// A dialect.
+#[derive(Clone)]
 pub enum Dialect {
     /// `stagedoor.v1`, with real tokens.
     Stagedoor(Minter),

@@ -9,10 +9,7 @@ use std::{
 
 use socket2::{Domain, Socket, Type};
 
-use crate::{
-    dialect::{Dialect, Target},
-    error::LoadError,
-};
+use crate::{dialect::Target, error::LoadError};
 
 /// What is passed on at a time, as a packet is.
 const PACKET_BYTES: usize = 1_448;
@@ -39,12 +36,7 @@ impl Line {
 
     /// The server as the reader sees it.
     pub(crate) fn target(&self, target: &Target) -> Target {
-        let dialect = match &target.dialect {
-            Dialect::Stagedoor(minter) => Dialect::Stagedoor(minter.clone()),
-            Dialect::Plain { minter } => Dialect::Plain { minter: minter.clone() },
-            Dialect::Nats { token } => Dialect::Nats { token: token.clone() },
-        };
-        Target { address: self.address, dialect, ..*target }
+        Target { address: self.address, dialect: target.dialect.clone(), ..*target }
     }
 }
 

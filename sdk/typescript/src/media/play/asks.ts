@@ -1,8 +1,6 @@
-// When a keyframe is asked for, and when a decoder has failed too often. Pure: times are given, in milliseconds.
+// When a keyframe is asked for. Pure: times are given, in milliseconds.
 
 const ASK_INTERVAL_MS = 500;
-const FAILURES_MAX = 3;
-const FAILURES_MS = 10_000;
 
 /** The wishes for keyframes of one stream. */
 export class Asks {
@@ -30,16 +28,5 @@ export class Asks {
     if (!this.#isWanted || nowMs - this.#askedAtMs < ASK_INTERVAL_MS) return false;
     this.#askedAtMs = nowMs;
     return true;
-  }
-}
-
-/** The failures of a decoder. */
-export class Failures {
-  #atMs: number[] = [];
-
-  /** It failed; whether that was once too often: three times in ten seconds. */
-  failed(nowMs: number): boolean {
-    this.#atMs = [...this.#atMs.filter(atMs => atMs > nowMs - FAILURES_MS), nowMs];
-    return this.#atMs.length >= FAILURES_MAX;
   }
 }

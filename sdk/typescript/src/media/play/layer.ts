@@ -43,7 +43,7 @@ export class Layers {
     return this.#why;
   }
 
-  /** There are so many layers now. */
+  /** How many layers there are from now on. */
   setCount(count: number, nowMs: number): void {
     this.#count = count;
     if (this.#wanted < count || count === 0) return;

@@ -265,7 +265,7 @@ export class PicturePart implements ReadingHost {
 
   #failed(reading: Reading, error: string): void {
     const nowMs = performance.now();
-    if (reading.failures.failed(nowMs)) this.#settings.failed(new Failure("decode_failed", error));
+    if (reading.failures.add(nowMs)) this.#settings.failed(new Failure("decode_failed", error));
     reading.cut();
     reading.ask(nowMs);
   }

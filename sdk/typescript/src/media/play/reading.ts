@@ -1,9 +1,10 @@
 // One stream that is read: its subscription, its decoder, and the keyframes that it needs. Decides nothing about time.
 import type { FoundStream, Frame, Room, Subscription } from "../../client/index.ts";
+import { Failures } from "../coding.ts";
 import type { MediaError } from "../error.ts";
 import { type MediaFrame, readLoc } from "../loc.ts";
 import { type MediaMeta, readMeta } from "../meta.ts";
-import { Asks, Failures } from "./asks.ts";
+import { Asks } from "./asks.ts";
 import type { Chunk } from "./messages.ts";
 
 /** The part of a room that a player needs. */

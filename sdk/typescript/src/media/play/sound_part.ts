@@ -143,7 +143,7 @@ export class SoundPart implements ReadingHost {
   decoded({ id, error }: FromWorker): void {
     const reading = this.#reading;
     if (!reading || reading.id !== id) return;
-    if (reading.failures.failed(performance.now()))
+    if (reading.failures.add(performance.now()))
       this.#settings.failed(new MediaError("decode_failed", error ?? ""));
   }
 

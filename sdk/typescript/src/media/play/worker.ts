@@ -1,4 +1,5 @@
 // The worker's part of playing: decoders. Begins with a keyframe, after an error as well; decides nothing else.
+import { shut } from "../coding.ts";
 import type { Chunk, Decoded, FromWorker, ToWorker } from "./messages.ts";
 import { RingMemory, RingWriter } from "./ring.ts";
 
@@ -74,7 +75,7 @@ class PictureDecoding implements Decoding {
   close(): void {
     const decoder = this.#decoder;
     this.#decoder = undefined;
-    if (decoder && decoder.state !== "closed") decoder.close();
+    shut(decoder);
   }
 }
 
@@ -131,7 +132,7 @@ class SoundDecoding implements Decoding {
   close(): void {
     const decoder = this.#decoder;
     this.#decoder = undefined;
-    if (decoder && decoder.state !== "closed") decoder.close();
+    shut(decoder);
   }
 }
 

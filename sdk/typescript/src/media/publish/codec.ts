@@ -15,7 +15,7 @@ export interface Encoding extends Size {
   readonly bitrate: number;
 }
 
-/** The level of a codec's string for so many blocks of 16 by 16 a second, and in one picture. */
+/** The level in a codec's string, by the blocks of 16 by 16 pixels in a second and in one picture. */
 type Level = readonly [perSecond: number, perPicture: number, h264: string, vp9: string, av1: string];
 
 /** The levels that browsers meet. H.264's limits (Annex A) decide; the others allow more at the level of the same line. */

@@ -1,4 +1,5 @@
 // The encoder of one layer, in the worker. Lets no frame go itself; what became a keyframe the browser's encoder says.
+import { shut } from "../coding.ts";
 import { locWithRoom } from "../loc.ts";
 import { type Encoding, encoderConfig } from "./codec.ts";
 import { Keyframes } from "./control.ts";
@@ -67,7 +68,7 @@ export class LayerEncoder {
     this.#encoder = this.#encoding = undefined;
     this.#inside.clear();
     this.#keyframes.want();
-    if (encoder && encoder.state !== "closed") encoder.close();
+    shut(encoder);
   }
 
   /** The encoder, set as it must be now. */

@@ -34,18 +34,3 @@ export class Meter {
     return stats;
   }
 }
-
-/** An encoder that fails this often in this time is given up. */
-const FAILURES_MAX = 3;
-const WITHIN_MS = 10_000;
-
-/** How often something failed lately. */
-export class Failures {
-  #atMs: number[] = [];
-
-  /** It failed; whether that was once too often. */
-  add(nowMs: number): boolean {
-    this.#atMs = [...this.#atMs.filter(atMs => nowMs - atMs < WITHIN_MS), nowMs];
-    return this.#atMs.length >= FAILURES_MAX;
-  }
-}

@@ -1,10 +1,10 @@
 // The worker's part for pictures: takes them from where they come, lets go of those that are too many, and hands the
 // others to the encoders of the layers that are read.
 import { nowUs, Stamps } from "../clock.ts";
+import { Failures } from "../coding.ts";
 import { Control, Pace } from "./control.ts";
 import { LayerEncoder } from "./encoder.ts";
 import { layerSize } from "./layers.ts";
-import { Failures } from "./meter.ts";
 import type { ToPage, ToWorker, VideoSettings } from "./protocol.ts";
 
 /** How often the page is asked how the line is. */

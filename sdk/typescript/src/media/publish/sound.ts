@@ -1,8 +1,9 @@
 // The worker's part for sound: samples from the worklet become frames of the codec. Nothing is encoded that nobody
 // reads, and nothing while the line is far behind.
 import { nowUs, Stamps } from "../clock.ts";
+import { Failures, shut } from "../coding.ts";
 import { writeLoc } from "../loc.ts";
-import { Failures, Meter } from "./meter.ts";
+import { Meter } from "./meter.ts";
 import type { ToPage, ToWorker } from "./protocol.ts";
 import type { Samples } from "./worklet.ts";
 
@@ -66,7 +67,7 @@ export class Sound {
   #stop(): void {
     const encoder = this.#encoder;
     this.#encoder = undefined;
-    if (encoder && encoder.state !== "closed") encoder.close();
+    shut(encoder);
   }
 
   #came({ channels, frame }: Samples): void {

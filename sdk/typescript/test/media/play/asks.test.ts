@@ -1,6 +1,7 @@
 // When a keyframe is asked for, and when a decoder has failed too often.
 import { expect, test } from "vitest";
-import { Asks, Failures } from "../../../src/media/play/asks.ts";
+import { Failures } from "../../../src/media/coding.ts";
+import { Asks } from "../../../src/media/play/asks.ts";
 
 test("a keyframe is asked for once in half a second while it is wanted", () => {
   const asks = new Asks();
@@ -35,10 +36,10 @@ test("a keyframe that comes by itself is waited for half a second", () => {
 
 test("three failures in ten seconds are too many", () => {
   const failures = new Failures();
-  expect([0, 5000, 9999].map(ms => failures.failed(ms))).toEqual([false, false, true]);
+  expect([0, 5000, 9999].map(ms => failures.add(ms))).toEqual([false, false, true]);
 });
 
 test("failures that are far apart are not", () => {
   const failures = new Failures();
-  expect([0, 5000, 10_000, 20_000].map(ms => failures.failed(ms))).toEqual([false, false, false, false]);
+  expect([0, 5000, 10_000, 20_000].map(ms => failures.add(ms))).toEqual([false, false, false, false]);
 });

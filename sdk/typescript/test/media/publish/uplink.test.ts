@@ -1,6 +1,7 @@
 // How long the line takes: by pings that are answered late, not at all, or never again; and the small pure parts.
 import { expect, test } from "vitest";
-import { Failures, Meter } from "../../../src/media/publish/meter.ts";
+import { Failures } from "../../../src/media/coding.ts";
+import { Meter } from "../../../src/media/publish/meter.ts";
 import { Uplink } from "../../../src/media/publish/uplink.ts";
 import { Gather } from "../../../src/media/publish/worklet.ts";
 
