@@ -1,5 +1,5 @@
-//! `latency --link`: a member reads the picture and the sound of another over a slow line. How old what it gets is, and
-//! whether it is told what it does not get.
+//! `latency --link`: a member reads the picture and the sound of another over a slow line. Measures how old frames are
+//! when they come, and whether the member hears of those that do not.
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},

@@ -102,7 +102,7 @@ async fn let_in(State(backend): Shared, by: HeaderMap, Json(asked): Json<Asked>)
 }
 
 impl Backend {
-    /// Who revokes shows a token of a teacher of this room.
+    /// To revoke, the page shows the token of a teacher of this room.
     async fn teaches(&self, by: &HeaderMap, room: &str) -> Result<(), Response> {
         let bearer = by.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let token = bearer.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();

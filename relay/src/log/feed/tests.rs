@@ -207,7 +207,7 @@ fn nobody_begins_at_what_is_dropped_for_its_age_before_it_is_read() {
         append(&feed, b"old", false, 0);
         read(&feed, &mut other, Delivery::Reliable);
         let (mut place, resumed) = feed.join((&mailbox, 1), begin, resume, now_ms);
-        // The reader's own arrival is told of before it reads.
+        // The room hears of the reader before the reader reads.
         append(&feed, b"joined", false, now_ms + 1);
         let (bytes, _, result) = read(&feed, &mut place, Delivery::Reliable);
         (resumed, bytes.len(), result)

@@ -230,8 +230,9 @@ impl Room {
         self.request(Request::Ping(request::Ping { op: op::Ping, id: 0 })).await
     }
 
-    /// Asks the publisher of a [`Delivery::Media`](crate::Delivery::Media) stream that you read for a keyframe, by the stream's number: when a
-    /// decoder has lost its place. The relay does so by itself for readers that begin or have fallen behind.
+    /// Asks the publisher of a [`Delivery::Media`](crate::Delivery::Media) stream that you read for a keyframe, by the
+    /// stream's number: when a decoder has lost its place. The relay does so by itself for readers that begin or have
+    /// fallen behind.
     ///
     /// # Errors
     ///
