@@ -9,17 +9,19 @@
 //! 5. [`store`]: what the relay asks the server to store before it answers.
 //! 6. [`directory`]: what the relay must know about each app to decide at the door.
 //! 7. [`actor`]: who performed an act.
-//! 8. [`text`]: a bounded text in an event or a record.
-//! 9. [`revocations`]: the list of revocations, as the door reads it.
-//! 10. `revocations::held`: entries that are being stored: the doors enforce each while it is held.
-//! 11. `revocations::table`: one table of the list, and a filter in front of it.
-//! 12. `revocations::mark`: the combined effect of all entries of one target. Pure.
-//! 13. [`revocation`]: a revocation, and the tokens it covers.
-//! 14. [`clock`]: the clock that server and relay share.
-//! 15. `siphash`: the hash that stands for a text in a list that does not keep texts.
-//! 16. `error`: why a request on the bus got no answer.
+//! 8. [`bounds`]: how far the rights of a credential or of a line of keys reach. Pure.
+//! 9. [`text`]: a bounded text in an event or a record.
+//! 10. [`revocations`]: the list of revocations, as the door reads it.
+//! 11. `revocations::held`: entries that are being stored: the doors enforce each while it is held.
+//! 12. `revocations::table`: one table of the list, and a filter in front of it.
+//! 13. `revocations::mark`: the combined effect of all entries of one target. Pure.
+//! 14. [`revocation`]: a revocation, and the tokens it covers.
+//! 15. [`clock`]: the clock that server and relay share.
+//! 16. `siphash`: the hash that stands for a text in a list that does not keep texts.
+//! 17. `error`: why a request on the bus got no answer.
 
 pub mod actor;
+pub mod bounds;
 pub mod bus;
 pub mod clock;
 pub mod command;
@@ -34,6 +36,7 @@ pub mod store;
 pub mod text;
 
 pub use actor::{Actor, ActorKind, By};
+pub use bounds::{Bound, Bounds};
 pub use bus::{Bus, BusFuture};
 pub use clock::Clock;
 pub use command::{Answer, Command};
