@@ -31,52 +31,54 @@
 //! 26. `routes::body`: JSON bodies; errors become problems that name the field.
 //! 27. [`act`]: finishes each act that has begun.
 //! 28. [`idempotency`]: a creation requested twice happens once.
-//! 29. [`caller`]: authenticates and authorizes callers.
-//! 30. [`issue`]: decides whether a token is minted, and with which claims. Pure.
-//! 31. [`role_set`]: reads and changes an app's roles. Pure.
-//! 32. [`state`]: what all requests share.
-//! 33. [`storer`]: stores the relay's revocations before it answers.
-//! 34. `recorder::keeper`: keeps the trail within its bounds: age, bytes, and free space on the disk.
-//! 35. `recorder::listener`: records the relay's events and the API's refusals.
-//! 36. [`recorder`]: the only writer of the audit trail.
-//! 37. `recorder::events`: converts the relay's events to records. Pure.
-//! 38. `recorder::repeats`: counts one source's repeats instead of writing each. Pure.
-//! 39. `recorder::writer`: the task that writes.
-//! 40. `recorder::gate`: decides whether the trail may grow.
-//! 41. [`revoker`]: loads revocations at the start, and deletes expired ones.
-//! 42. [`error`]: every refusal, and the only file with status codes.
-//! 43. `error::statuses`: the API's own codes, each with its status.
-//! 44. [`doors`]: keeps the doors in step with the store.
-//! 45. `store::audit`: the audit trail.
-//! 46. `store::audit::list`: reads records.
-//! 47. `routes::forms`: schemas of other crates' types, for the document only.
-//! 48. `store::audit::prune`: deletes the oldest records, few at a time so that writes never wait for long.
-//! 49. `store::clock`: the last saved settled time.
-//! 50. `store::credentials`: API keys and the root credential.
-//! 51. `store::ledger`: writes awaited revocations, all in one transaction of few statements.
-//! 52. `store::replies`: saved answers to creations, so that a repeated request creates nothing.
-//! 53. `store::revocations`: revocations of apps.
-//! 54. `store::roles`: role sets of apps, one row per version.
-//! 55. `store::apps`: apps and their keys.
-//! 56. [`store`]: the database.
-//! 57. `store::author`: the author of a row.
-//! 58. `store::write`: writes to the database: one transaction of this process at a time.
-//! 59. `store::deployment`: identifies a database file before it is opened.
-//! 60. `store::health`: whether the database can be written, and why not.
-//! 61. `store::error`: why a database operation failed. Pure.
-//! 62. [`record`]: audit records.
-//! 63. [`folder`]: the data folder, which one process uses.
-//! 64. [`deployment`]: checks that the folder still contains its own database.
-//! 65. [`under_way`]: acts and creations in progress.
-//! 66. [`secret`]: makes, hashes and compares secrets.
-//! 67. [`rates`]: rates by name.
-//! 68. [`metrics`]: the server's counters.
-//! 69. [`config`]: the server's configuration: every limit, by name.
+//! 29. [`credential`]: authenticates callers.
+//! 30. [`caller`]: decides what a caller may do.
+//! 31. [`issue`]: decides whether a token is minted, and with which claims. Pure.
+//! 32. [`role_set`]: reads and changes an app's roles. Pure.
+//! 33. [`state`]: what all requests share.
+//! 34. [`storer`]: stores the relay's revocations before it answers.
+//! 35. `recorder::keeper`: keeps the trail within its bounds: age, bytes, and free space on the disk.
+//! 36. `recorder::listener`: records the relay's events and the API's refusals.
+//! 37. [`recorder`]: the only writer of the audit trail.
+//! 38. `recorder::events`: converts the relay's events to records. Pure.
+//! 39. `recorder::repeats`: counts one source's repeats instead of writing each. Pure.
+//! 40. `recorder::writer`: the task that writes.
+//! 41. `recorder::gate`: decides whether the trail may grow.
+//! 42. [`revoker`]: loads revocations at the start, and deletes expired ones.
+//! 43. [`error`]: every refusal, and the only file with status codes.
+//! 44. `error::statuses`: the API's own codes, each with its status.
+//! 45. [`doors`]: keeps the doors in step with the store.
+//! 46. `store::audit`: the audit trail.
+//! 47. `store::audit::list`: reads records.
+//! 48. `routes::forms`: schemas of other crates' types, for the document only.
+//! 49. `store::audit::prune`: deletes the oldest records, few at a time so that writes never wait for long.
+//! 50. `store::clock`: the last saved settled time.
+//! 51. `store::credentials`: API keys and the root credential.
+//! 52. `store::ledger`: writes awaited revocations, all in one transaction of few statements.
+//! 53. `store::replies`: saved answers to creations, so that a repeated request creates nothing.
+//! 54. `store::revocations`: revocations of apps.
+//! 55. `store::roles`: role sets of apps, one row per version.
+//! 56. `store::apps`: apps and their keys.
+//! 57. [`store`]: the database.
+//! 58. `store::author`: the author of a row.
+//! 59. `store::write`: writes to the database: one transaction of this process at a time.
+//! 60. `store::deployment`: identifies a database file before it is opened.
+//! 61. `store::health`: whether the database can be written, and why not.
+//! 62. `store::error`: why a database operation failed. Pure.
+//! 63. [`record`]: audit records.
+//! 64. [`folder`]: the data folder, which one process uses.
+//! 65. [`deployment`]: checks that the folder still contains its own database.
+//! 66. [`under_way`]: acts and creations in progress.
+//! 67. [`secret`]: makes, hashes and compares secrets.
+//! 68. [`rates`]: rates by name.
+//! 69. [`metrics`]: the server's counters.
+//! 70. [`config`]: the server's configuration: every limit, by name.
 
 mod act;
 mod backup;
 mod caller;
 pub mod config;
+mod credential;
 mod deployment;
 mod document;
 mod doors;

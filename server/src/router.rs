@@ -24,8 +24,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     act::{RequestId, carry_through},
-    caller::Presented,
     config::Config,
+    credential::Presented,
     document::document,
     error::{ApiError, Problem, with_request_id},
     guard::guard,

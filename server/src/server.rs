@@ -16,8 +16,9 @@ use tokio::{
 };
 
 use crate::{
-    caller::{Presented, ROOT_PREFIX, Scope},
+    caller::Scope,
     config::Config,
+    credential::{Presented, ROOT_PREFIX},
     deployment::NotTheDatabase,
     doors::{Doors, News},
     error::ApiError,

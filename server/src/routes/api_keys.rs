@@ -12,8 +12,9 @@ use utoipa::ToSchema;
 use super::{Body, Page, Paging, Path, Query, Reader, app_in, check_name, page_limit};
 use crate::{
     act::Audited,
-    caller::{API_KEY_PREFIX, Scope, scopes_of},
+    caller::{Scope, scopes_of},
     config::Config,
+    credential::API_KEY_PREFIX,
     doors::News,
     error::ApiError,
     idempotency::{Created, Once},
