@@ -9,12 +9,7 @@ use tokio::sync::{RwLock, RwLockReadGuard};
 
 use crate::{
     metrics::Metrics,
-    store::{
-        StoreError,
-        apps::{AppRow, KeyRow},
-        roles::RoleSetRow,
-        write::Tx,
-    },
+    store::{StoreError, apps::AppRow, keys::KeyRow, roles::RoleSetRow, write::Tx},
 };
 
 /// Number of gates that all apps share.

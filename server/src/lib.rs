@@ -58,21 +58,22 @@
 //! 53. `store::replies`: saved answers to creations, so that a repeated request creates nothing.
 //! 54. `store::revocations`: revocations of apps.
 //! 55. `store::roles`: role sets of apps, one row per version.
-//! 56. `store::apps`: apps and their keys.
-//! 57. [`store`]: the database.
-//! 58. `store::author`: the author of a row.
-//! 59. `store::write`: writes to the database: one transaction of this process at a time.
-//! 60. `store::deployment`: identifies a database file before it is opened.
-//! 61. `store::health`: whether the database can be written, and why not.
-//! 62. `store::error`: why a database operation failed. Pure.
-//! 63. [`record`]: audit records.
-//! 64. [`folder`]: the data folder, which one process uses.
-//! 65. [`deployment`]: checks that the folder still contains its own database.
-//! 66. [`under_way`]: acts and creations in progress.
-//! 67. [`secret`]: makes, hashes and compares secrets.
-//! 68. [`rates`]: rates by name.
-//! 69. [`metrics`]: the server's counters.
-//! 70. [`config`]: the server's configuration: every limit, by name.
+//! 56. `store::keys`: signing keys of apps.
+//! 57. `store::apps`: apps.
+//! 58. [`store`]: the database.
+//! 59. `store::author`: the author of a row.
+//! 60. `store::write`: writes to the database: one transaction of this process at a time.
+//! 61. `store::deployment`: identifies a database file before it is opened.
+//! 62. `store::health`: whether the database can be written, and why not.
+//! 63. `store::error`: why a database operation failed. Pure.
+//! 64. [`record`]: audit records.
+//! 65. [`folder`]: the data folder, which one process uses.
+//! 66. [`deployment`]: checks that the folder still contains its own database.
+//! 67. [`under_way`]: acts and creations in progress.
+//! 68. [`secret`]: makes, hashes and compares secrets.
+//! 69. [`rates`]: rates by name.
+//! 70. [`metrics`]: the server's counters.
+//! 71. [`config`]: the server's configuration: every limit, by name.
 
 mod act;
 mod backup;

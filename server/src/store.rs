@@ -9,6 +9,7 @@ pub(crate) mod credentials;
 pub(crate) mod deployment;
 mod error;
 mod health;
+pub(crate) mod keys;
 pub(crate) mod ledger;
 pub(crate) mod replies;
 pub(crate) mod revocations;

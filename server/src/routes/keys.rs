@@ -15,7 +15,7 @@ use crate::{
     idempotency::{Created, Once},
     record::{Record, unix_ms},
     secret,
-    store::apps::{KeyRow, state_text},
+    store::keys::{KeyRow, state_text},
 };
 
 /// A key, without its secret.

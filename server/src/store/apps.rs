@@ -1,8 +1,8 @@
-//! Apps and their keys.
+//! Apps.
 
 use sqlx::{Row, sqlite::SqliteRow};
 use stagedoor_bus::AppLife;
-use stagedoor_token::{AppId, KeyState, SecondLogin};
+use stagedoor_token::{AppId, SecondLogin};
 
 use super::{
     Store, StoreError, signed,
@@ -51,35 +51,6 @@ impl AppRow {
     }
 }
 
-/// A key's row. The secret is the raw bytes.
-#[derive(Clone)]
-pub(crate) struct KeyRow {
-    pub(crate) kid: String,
-    pub(crate) app: AppId,
-    pub(crate) secret: Vec<u8>,
-    pub(crate) state: KeyState,
-    pub(crate) created_ms: u64,
-}
-
-pub(crate) fn state_text(state: KeyState) -> &'static str {
-    match state {
-        KeyState::Next => "next",
-        KeyState::Current => "current",
-        KeyState::Retiring => "retiring",
-        KeyState::Retired => "retired",
-    }
-}
-
-fn state_of(text: &str) -> Result<KeyState, StoreError> {
-    match text {
-        "next" => Ok(KeyState::Next),
-        "current" => Ok(KeyState::Current),
-        "retiring" => Ok(KeyState::Retiring),
-        "retired" => Ok(KeyState::Retired),
-        _ => Err(StoreError::Row("keys")),
-    }
-}
-
 pub(super) fn unsigned(row: &SqliteRow, column: &str) -> Result<u64, StoreError> {
     u64::try_from(row.try_get::<i64, _>(column)?).map_err(|_| StoreError::Row("numbers"))
 }
@@ -105,23 +76,8 @@ fn second_login(json: Option<&str>) -> Result<Option<SecondLogin>, StoreError> {
     json.map(serde_json::from_str).transpose().map_err(|_| StoreError::Row("apps"))
 }
 
-fn key_row(row: &SqliteRow) -> Result<KeyRow, StoreError> {
-    Ok(KeyRow {
-        kid: row.try_get("kid")?,
-        app: app_id(row, "app")?,
-        secret: row.try_get("secret")?,
-        state: state_of(row.try_get("state")?)?,
-        created_ms: unsigned(row, "created_ms")?,
-    })
-}
-
 fn select_app(id: AppId) -> Statement<'static> {
     sqlx::query("SELECT * FROM apps WHERE id = ?").bind(i64::from(id.0))
-}
-
-fn select_keys(app: AppId) -> Statement<'static> {
-    let query = sqlx::query("SELECT * FROM keys WHERE app = ? ORDER BY created_ms, kid");
-    query.bind(i64::from(app.0))
 }
 
 impl Store {
@@ -136,22 +92,12 @@ impl Store {
         let rows = self.all(query.bind(i64::from(after)).bind(i64::from(limit))).await?;
         rows.iter().map(app_row).collect()
     }
-
-    /// Every key of an app, oldest first.
-    pub(crate) async fn keys(&self, app: AppId) -> Result<Vec<KeyRow>, StoreError> {
-        self.all(select_keys(app)).await?.iter().map(key_row).collect()
-    }
 }
 
 impl Tx {
     /// One app.
     pub(crate) async fn app(&mut self, id: AppId) -> Result<Option<AppRow>, StoreError> {
         self.optional(select_app(id)).await?.as_ref().map(app_row).transpose()
-    }
-
-    /// Every key of an app, oldest first.
-    pub(crate) async fn keys(&mut self, app: AppId) -> Result<Vec<KeyRow>, StoreError> {
-        self.all(select_keys(app)).await?.iter().map(key_row).collect()
     }
 
     /// Adds an app. `false` if the AppID is taken.
@@ -191,29 +137,5 @@ impl Tx {
     pub(crate) async fn delete_app(&mut self, id: AppId) -> Result<bool, StoreError> {
         let query = sqlx::query("DELETE FROM apps WHERE id = ?").bind(i64::from(id.0));
         Ok(self.execute(query).await? > 0)
-    }
-
-    /// Adds a key.
-    pub(crate) async fn add_key(&mut self, key: &KeyRow) -> Result<(), StoreError> {
-        let query = sqlx::query(
-            "INSERT INTO keys (kid, app, secret, state, created_ms) VALUES (?, ?, ?, ?, ?)",
-        );
-        let query = query
-            .bind(&key.kid)
-            .bind(i64::from(key.app.0))
-            .bind(&key.secret)
-            .bind(state_text(key.state))
-            .bind(signed(key.created_ms, "keys")?);
-        self.execute(query).await.map(drop)
-    }
-
-    /// Changes the state of a key.
-    pub(crate) async fn change_key(
-        &mut self,
-        kid: &str,
-        state: KeyState,
-    ) -> Result<(), StoreError> {
-        let query = sqlx::query("UPDATE keys SET state = ? WHERE kid = ?");
-        self.execute(query.bind(state_text(state)).bind(kid)).await.map(drop)
     }
 }
