@@ -4,7 +4,7 @@
 use std::{ops::Deref, sync::Arc};
 
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
-use stagedoor_token::{Limits, key::KID_BYTES_MAX};
+use stagedoor_token::{Limits, verifying_key::KID_BYTES_MAX};
 
 /// A role's name, in bytes.
 const ROLE_BYTES_MAX: usize = 32;

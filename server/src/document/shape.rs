@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use stagedoor_token::{Limits, SECOND_LOGIN_ALLOW_MAX, key::KID_BYTES_MAX};
+use stagedoor_token::{Limits, SECOND_LOGIN_ALLOW_MAX, verifying_key::KID_BYTES_MAX};
 
 use crate::config::Config;
 

@@ -136,7 +136,9 @@ fn check_target(target: &Target) -> Result<(), ApiError> {
             room("target.room_role.room", at).and_then(|()| role("target.room_role.role", of))
         }
         Target::Role(of) => role("target.role", of),
-        Target::Key(kid) => check_text("target.key", kid, stagedoor_token::key::KID_BYTES_MAX),
+        Target::Key(kid) => {
+            check_text("target.key", kid, stagedoor_token::verifying_key::KID_BYTES_MAX)
+        }
         Target::App => Ok(()),
     }
 }

@@ -50,6 +50,15 @@ pub(crate) fn decode_32(text: &str) -> Option<[u8; 32]> {
     }
 }
 
+/// The 64 bytes of a text of 86 characters that is canonical.
+pub(crate) fn decode_64(text: &str) -> Option<[u8; 64]> {
+    let mut bytes = [0; 66];
+    match URL_SAFE_NO_PAD.decode_slice(text, &mut bytes) {
+        Ok(64) => bytes.first_chunk().copied(),
+        _ => None,
+    }
+}
+
 /// Writes bytes behind a text.
 pub(crate) fn encode_onto(text: &mut String, bytes: &[u8]) {
     URL_SAFE_NO_PAD.encode_string(bytes, text);

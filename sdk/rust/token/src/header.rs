@@ -8,10 +8,10 @@ use serde::{
     de::{Error, IgnoredAny, MapAccess, Visitor},
 };
 
-use crate::{base64url, refusal::Refusal};
+use crate::{algorithm::Algorithm, base64url, refusal::Refusal};
 
-/// The `kid` of a header that is of the form. The header's base64url is checked here, not by the caller.
-pub(crate) fn kid_of(part: &str) -> Result<String, Refusal> {
+/// The `kid` and the algorithm of a header that is of the form. The header's base64url is checked here, not by the caller.
+pub(crate) fn parts_of(part: &str) -> Result<(String, Algorithm), Refusal> {
     let json = base64url::decode(part).ok_or(Refusal::TokenMalformed)?;
     let text = std::str::from_utf8(&json).map_err(|_| Refusal::HeaderInvalid)?;
     let header: Header<'_> = serde_json::from_str(text).map_err(|_| Refusal::HeaderInvalid)?;
@@ -21,13 +21,11 @@ pub(crate) fn kid_of(part: &str) -> Result<String, Refusal> {
     if typ.is_some_and(|typ| typ != "JWT") {
         return Err(Refusal::HeaderInvalid);
     }
-    if alg != "HS256" {
-        return Err(Refusal::AlgUnsupported);
-    }
+    let alg = alg.parse::<Algorithm>().map_err(|_| Refusal::AlgUnsupported)?;
     if crit {
         return Err(Refusal::CritUnsupported);
     }
-    Ok(kid.into_owned())
+    Ok((kid.into_owned(), alg))
 }
 
 #[derive(Default)]

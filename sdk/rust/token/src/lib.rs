@@ -12,19 +12,25 @@
 //! 7. [`form`]: the forms of claims, grants and templates, and where JSON is not of one.
 //! 8. [`builder`]: claims put together, claim by claim.
 //! 9. [`claims`]: what a token says, and its limits.
-//! 10. [`key`]: keys, their states, and sets of them.
-//! 11. [`narrowing`]: a role narrowed by a token.
-//! 12. [`fault`]: a refusal, with the field that it is about.
-//! 13. [`field`]: a place in the claims, as a path.
-//! 14. [`rule`]: the rules of grants, by name.
-//! 15. `node`: JSON as it was written.
-//! 16. [`app`]: the AppID.
-//! 17. `lapse`: grants without the privileges that have ended.
-//! 18. [`stay`]: what a token says about the stay in its seat.
-//! 19. [`role`]: the roles of an app, and the built-in ones.
-//! 20. [`refusal`]: the codes with which a token may be refused.
-//! 21. `base64url`: the one canonical form of it.
+//! 10. [`key_set`]: sets of keys that verify.
+//! 11. [`key`]: keys that sign.
+//! 12. [`verifying_key`]: what of a key verifies, and the states of keys.
+//! 13. [`jwk`]: public keys as JWKs.
+//! 14. `signature`: the signature as a token spells it.
+//! 15. [`narrowing`]: a role narrowed by a token.
+//! 16. [`fault`]: a refusal, with the field that it is about.
+//! 17. [`field`]: a place in the claims, as a path.
+//! 18. [`rule`]: the rules of grants, by name.
+//! 19. `node`: JSON as it was written.
+//! 20. [`app`]: the AppID.
+//! 21. `lapse`: grants without the privileges that have ended.
+//! 22. [`stay`]: what a token says about the stay in its seat.
+//! 23. [`role`]: the roles of an app, and the built-in ones.
+//! 24. [`refusal`]: the codes with which a token may be refused.
+//! 25. [`algorithm`]: the algorithms of signatures.
+//! 26. `base64url`: the one canonical form of it.
 
+pub mod algorithm;
 pub mod app;
 pub mod authorize;
 mod base64url;
@@ -34,7 +40,9 @@ pub mod fault;
 pub mod field;
 pub mod form;
 mod header;
+pub mod jwk;
 pub mod key;
+pub mod key_set;
 pub mod lapse;
 pub mod mint;
 pub mod narrowing;
@@ -44,16 +52,21 @@ pub mod refusal;
 pub mod role;
 pub mod rule;
 pub mod seat;
+mod signature;
 pub mod stay;
 pub mod verify;
+pub mod verifying_key;
 
+pub use algorithm::{Algorithm, AlgorithmError};
 pub use app::AppId;
 pub use authorize::{Action, Decision, authorize};
 pub use builder::ClaimsBuilder;
 pub use claims::{Claims, Limits};
 pub use fault::Fault;
 pub use field::Field;
-pub use key::{Key, KeyError, KeySet, KeyState};
+pub use jwk::{Jwk, JwkError};
+pub use key::Key;
+pub use key_set::KeySet;
 pub use lapse::lapsed;
 pub use mint::{MintError, mint};
 pub use narrowing::{CapsNarrowing, Narrowing, narrow, widening};
@@ -68,3 +81,4 @@ pub use stagedoor_grants::{
 };
 pub use stay::{AtExp, Confirmation, Thumbprint, Until};
 pub use verify::{explain_signature, kid_of_token, verify, verify_with_key, verify_within};
+pub use verifying_key::{KeyError, KeyState, VerifyingKey};

@@ -1,15 +1,15 @@
 //! Signs claims with a key (`spec/token.md` §Form). Refuses what `verify` would refuse.
 
-use hmac::Mac;
 use thiserror::Error;
 
 use crate::{
     base64url,
     claims::{Claims, Limits},
     fault::Fault,
-    key::{Key, KeyState},
+    key::Key,
     refusal::Refusal,
-    verify::SIGNATURE_CHARS,
+    signature::SIGNATURE_CHARS_MAX,
+    verifying_key::KeyState,
 };
 
 /// Room for the JSON of most claims, so that the buffer does not grow.
@@ -48,15 +48,12 @@ pub fn mint(claims: &Claims, key: &Key) -> Result<String, MintError> {
     let mut json = Vec::with_capacity(JSON_BYTES_USUAL);
     serde_json::to_writer(&mut json, claims).map_err(|_| Refusal::ClaimsMalformed)?;
     let mut token = String::with_capacity(
-        key.header().len() + json.len().div_ceil(3) * 4 + SIGNATURE_CHARS + 2,
+        key.header().len() + json.len().div_ceil(3) * 4 + SIGNATURE_CHARS_MAX + 2,
     );
     token.push_str(key.header());
     token.push('.');
     base64url::encode_onto(&mut token, &json);
-    let mut mac = key.hmac().clone();
-    mac.update(token.as_bytes());
-    token.push('.');
-    base64url::encode_onto(&mut token, &mac.finalize().into_bytes());
+    key.sign_onto(&mut token);
     if token.len() > Limits::DEFAULT.token_bytes_max {
         return Err(Refusal::TokenTooLarge.into());
     }

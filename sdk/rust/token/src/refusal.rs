@@ -66,7 +66,7 @@ refusals! {
     /// The header is not that of a room token.
     HeaderInvalid = "header_invalid", false, "", "the header is not an object of `alg`, `typ` and `kid` alone";
     /// The header's `alg` is not the key's.
-    AlgUnsupported = "alg_unsupported", false, "", "the header's `alg` is not HS256, the key's own";
+    AlgUnsupported = "alg_unsupported", false, "", "the header's `alg` is not the key's own";
     /// The header has `crit`.
     CritUnsupported = "crit_unsupported", false, "", "the header has `crit`, and no extension is understood";
     /// No key has the header's `kid`.
@@ -74,7 +74,7 @@ refusals! {
     /// The key is retired.
     KeyRetired = "key_retired", false, "", "the key is retired; sign with the current one";
     /// The signature is not the key's.
-    SignatureInvalid = "signature_invalid", false, "", "the signature is not the key's; is it the secret of this `kid`, and decoded from base64url before it signs?";
+    SignatureInvalid = "signature_invalid", false, "", "the signature is not the key's; is it the secret of this `kid`, decoded from base64url before it signs, or the private key of this `kid`?";
     /// The claims are not an object, or one has a wrong type or is given twice.
     ClaimsMalformed = "claims_malformed", true, "", "the claims are not one JSON object";
     /// A required claim is missing.

@@ -1,24 +1,20 @@
 //! Verifies tokens (`spec/token.md` §Order of the checks). The claims are not looked at before the signature is proven.
 
-use std::ops::BitAnd;
-
-use hmac::{Hmac, KeyInit, Mac, digest::FixedOutput};
+use hmac::{Hmac, KeyInit};
 use sha2::Sha256;
-use subtle::{Choice, ConstantTimeEq};
 
 use crate::{
     base64url,
     claims::{Claims, Limits},
     fault::{Fault, Why},
     field::Field,
-    header::kid_of,
-    key::{Key, KeySet, KeyState},
+    header::parts_of,
+    key_set::KeySet,
     read::read,
     refusal::Refusal,
+    signature::{Signature, are_equal, split_signature},
+    verifying_key::{KeyState, VerifyingKey, mac},
 };
-
-/// A signature of HMAC-SHA256, 32 bytes, as base64url.
-pub(crate) const SIGNATURE_CHARS: usize = 43;
 
 /// Verifies a token at `now_s` (Unix seconds) within the default [`Limits`].
 ///
@@ -60,14 +56,14 @@ pub fn verify_with_key<'k>(
     token: &str,
     keys: &'k KeySet,
     now_s: u64,
-) -> Result<(Claims, &'k Key), Fault> {
+) -> Result<(Claims, &'k VerifyingKey), Fault> {
     let (json, key) = proven(token, keys, &Limits::DEFAULT)?;
     Ok((read(&json, key.app(), now_s, &Limits::DEFAULT)?, key))
 }
 
 /// The `kid` in the header of a token, `None` where there is no readable header. The signature is not checked.
 pub fn kid_of_token(token: &str) -> Option<String> {
-    kid_of(token.split('.').next()?).ok()
+    parts_of(token.split('.').next()?).map(|(kid, _)| kid).ok()
 }
 
 /// Finds out whether a refused signature was made with the secret's base64url text instead of the bytes that it stands
@@ -82,10 +78,9 @@ pub fn explain_signature(fault: Fault, token: &str, secret: &[u8]) -> Fault {
 }
 
 fn is_signed_with(token: &str, secret: &[u8]) -> bool {
-    let Some((signed, signature)) = split_signature(token) else { return false };
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret) else { return false };
-    mac.update(signed.as_bytes());
-    are_equal(&mac.finalize_fixed().into(), &signature)
+    let Some((signed, Signature::Mac(theirs))) = split_signature(token) else { return false };
+    let Ok(hmac) = Hmac::<Sha256>::new_from_slice(secret) else { return false };
+    are_equal(&mac(&hmac, signed.as_bytes()), &theirs)
 }
 
 /// The claims as JSON, and the key that is proven to have signed them.
@@ -93,7 +88,7 @@ fn proven<'k>(
     token: &str,
     keys: &'k KeySet,
     limits: &Limits,
-) -> Result<(Vec<u8>, &'k Key), Refusal> {
+) -> Result<(Vec<u8>, &'k VerifyingKey), Refusal> {
     if token.len() > limits.token_bytes_max {
         return Err(Refusal::TokenTooLarge);
     }
@@ -104,52 +99,35 @@ fn proven<'k>(
     }
     let key = match keys.by_header(header) {
         Some(key) => key,
-        None => keys.get(&kid_of(header)?).ok_or(Refusal::KeyUnknown)?,
+        None => named(header, keys)?,
     };
     if key.state() == KeyState::Retired {
         return Err(Refusal::KeyRetired);
     }
-    let mut mac = key.hmac().clone();
-    mac.update(signed.as_bytes());
-    if !are_equal(&mac.finalize_fixed().into(), &signature) {
+    if !key.is_signed(signed.as_bytes(), &signature) {
         return Err(Refusal::SignatureInvalid);
     }
     Ok((base64url::decode(payload).ok_or(Refusal::TokenMalformed)?, key))
 }
 
-/// Splits a token into what is signed and the signature.
-fn split_signature(token: &str) -> Option<(&str, [u8; 32])> {
-    let (signed, signature) = token.split_at_checked(token.len().checked_sub(SIGNATURE_CHARS)?)?;
-    Some((signed.strip_suffix('.')?, base64url::decode_32(signature)?))
-}
-
-/// Whether two signatures are equal, in a time that does not depend on where they differ. Compares words, because
-/// comparing single bytes this way costs as much as half a block of the hash.
-fn are_equal(ours: &[u8; 32], theirs: &[u8; 32]) -> bool {
-    let (ours, theirs) = (ours.as_chunks::<8>().0, theirs.as_chunks::<8>().0);
-    let equal = |(ours, theirs): (&[u8; 8], &[u8; 8])| {
-        u64::from_ne_bytes(*ours).ct_eq(&u64::from_ne_bytes(*theirs))
-    };
-    ours.iter().zip(theirs).map(equal).fold(Choice::from(1), BitAnd::bitand).into()
+/// The key that a header names, if the header names the key's algorithm too.
+fn named<'k>(header: &str, keys: &'k KeySet) -> Result<&'k VerifyingKey, Refusal> {
+    let (kid, alg) = parts_of(header)?;
+    let key = keys.get(&kid).ok_or(Refusal::KeyUnknown)?;
+    if alg == key.algorithm() { Ok(key) } else { Err(Refusal::AlgUnsupported) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{app::AppId, mint::mint};
+    use crate::{app::AppId, key::Key, mint::mint};
 
     #[test]
     fn a_secret_used_as_text_is_recognized() {
         let secret = [0xfb; 32];
         let key = |secret: &[u8]| Key::hs256(AppId(7), "k", secret, KeyState::Current);
-        let role = "host".parse().expect("a role");
-        let claims = Claims::builder(AppId(7), role)
-            .room("lobby")
-            .user("anna")
-            .jti("t")
-            .lifetime(1_000, 60)
-            .build();
-        let signed = |secret: &[u8]| mint(&claims, &key(secret).expect("a key")).expect("a token");
+        let signed =
+            |secret: &[u8]| mint(&claims(), &key(secret).expect("a key")).expect("a token");
         let keys = KeySet::from_iter([key(&secret).expect("a key")]);
         let text = base64url::encode(&secret);
         let why = |token: &str| {
@@ -164,5 +142,65 @@ mod tests {
         let good = signed(&secret);
         let expired = verify(&good, &keys, 2_000).expect_err("it is over");
         assert_eq!(explain_signature(expired, &good, &secret), expired);
+    }
+
+    fn claims() -> Claims {
+        Claims::builder(AppId(7), "host".parse().expect("a role"))
+            .room("lobby")
+            .user("anna")
+            .jti("t")
+            .lifetime(1_000, 60)
+            .build()
+    }
+
+    #[test]
+    fn a_token_of_ed25519_verifies_by_the_public_key_alone() {
+        let key = Key::ed25519(AppId(7), "k", &[7; 32], KeyState::Current).expect("a key");
+        let token = mint(&claims(), &key).expect("a token");
+        let jwk = key.verifying().to_jwk().expect("a public key").to_string();
+        let jwk = jwk.parse().expect("a JWK");
+        let public = VerifyingKey::from_jwk(AppId(7), "k", KeyState::Next, &jwk).expect("a key");
+        assert!(public.is_public());
+        let keys = KeySet::from_iter([public]);
+        assert_eq!(verify(&token, &keys, 1_000), Ok(claims()));
+    }
+
+    #[test]
+    fn the_key_alone_decides_the_algorithm() {
+        let hs256 = Key::hs256(AppId(7), "k", &[7; 32], KeyState::Current).expect("a key");
+        let eddsa = Key::ed25519(AppId(7), "k", &[7; 32], KeyState::Current).expect("a key");
+        // The classic confusion: the public key as the secret of an HMAC.
+        let public = ed25519_dalek::SigningKey::from_bytes(&[7; 32]).verifying_key().to_bytes();
+        let confused = Key::hs256(AppId(7), "k", &public, KeyState::Current).expect("a key");
+        let refusal = |by: &Key, keys: &Key| {
+            let token = mint(&claims(), by).expect("a token");
+            verify(&token, &KeySet::from_iter([keys]), 1_000).map_err(Fault::refusal).err()
+        };
+        assert_eq!(refusal(&hs256, &eddsa), Some(Refusal::AlgUnsupported));
+        assert_eq!(refusal(&confused, &eddsa), Some(Refusal::AlgUnsupported));
+        assert_eq!(refusal(&eddsa, &hs256), Some(Refusal::AlgUnsupported));
+        assert_eq!((refusal(&hs256, &hs256), refusal(&eddsa, &eddsa)), (None, None));
+        let retired = Key::ed25519(AppId(7), "k", &[7; 32], KeyState::Retired).expect("a key");
+        assert_eq!(refusal(&hs256, &retired), Some(Refusal::AlgUnsupported));
+        assert_eq!(refusal(&eddsa, &retired), Some(Refusal::KeyRetired));
+    }
+
+    #[test]
+    fn a_signature_of_the_other_length_is_invalid() {
+        let hs256 = Key::hs256(AppId(7), "k", &[7; 32], KeyState::Current).expect("a key");
+        let eddsa = Key::ed25519(AppId(7), "k", &[7; 32], KeyState::Current).expect("a key");
+        for (key, chars) in [(hs256, 86), (eddsa, 43)] {
+            let token = mint(&claims(), &key).expect("a token");
+            let (signed, _) = token.rsplit_once('.').expect("three parts");
+            let keys = KeySet::from_iter([key]);
+            let refusal = |chars| {
+                let token = format!("{signed}.{}", "A".repeat(chars));
+                verify(&token, &keys, 1_000).map_err(Fault::refusal).err()
+            };
+            assert_eq!(refusal(chars), Some(Refusal::SignatureInvalid));
+            for chars in [0, 1, 42, 44, 85, 87] {
+                assert_eq!(refusal(chars), Some(Refusal::TokenMalformed));
+            }
+        }
     }
 }

@@ -15,7 +15,7 @@ export interface Parts {
   readonly signed: string;
   /** The claims' bytes. */
   readonly payload: Uint8Array;
-  /** 32 bytes. */
+  /** 32 or 64 bytes. */
   readonly signature: Uint8Array<ArrayBuffer>;
 }
 
@@ -28,7 +28,7 @@ export function split(token: string): Parts {
   );
   const parts = token.split(".");
   const [header, payload, signature] = parts.map(decode);
-  const isWhole = parts.length === 3 && header && payload && signature?.length === 32;
+  const isWhole = parts.length === 3 && header && payload && (signature?.length === 32 || signature?.length === 64);
   must(isWhole, "token_malformed", "the token is not three parts of canonical base64url");
   return { kid: kidOf(header), signed: token.slice(0, token.lastIndexOf(".")), payload, signature };
 }
