@@ -104,6 +104,12 @@ pub enum Denied {
     /// The token or the address logged in, or was refused, too often.
     #[error("too many logins with this token or from this address; try again later")]
     RateExceeded,
+    /// The address was refused too often, so its token was not looked at. In milliseconds, when one may be.
+    #[error("too many refused logins from this address; try again later")]
+    RateLimited {
+        /// When to try again.
+        retry_ms: u32,
+    },
     /// The process has reached its memory limit.
     #[error("the relay has reached its memory limit")]
     MemoryFull,
@@ -243,6 +249,7 @@ impl Denied {
             Self::RoleFull => "role_full",
             Self::SeatHeld => "seat_held",
             Self::RateExceeded => "rate_exceeded",
+            Self::RateLimited { .. } => "rate_limited",
             Self::MemoryFull => "memory_exceeded",
             Self::Closing => "closing",
             Self::Store => "store_unavailable",
@@ -268,6 +275,7 @@ impl Denied {
                 | Self::RoleFull
                 | Self::SeatHeld
                 | Self::RateExceeded
+                | Self::RateLimited { .. }
                 | Self::Closing
                 | Self::MemoryFull
                 | Self::Store
@@ -298,12 +306,20 @@ impl Denied {
         }
     }
 
+    fn retry_ms(self) -> Option<u64> {
+        match self {
+            Self::RateLimited { retry_ms } => Some(retry_ms.into()),
+            _ => None,
+        }
+    }
+
     /// The answer to a `login` or `renew`; `nonce` is what a proof must contain, if one is requested.
     pub fn refusal(self, nonce: Option<Box<str>>) -> reply::Refusal {
         reply::Refusal {
             nonce,
             field: self.field().map(|field| field.as_str().into()),
             rule: self.rule().map(Into::into),
+            retry_ms: self.retry_ms(),
             ..reply::Refusal::new(self.public_code(), self.message())
         }
     }
@@ -325,7 +341,7 @@ impl Denied {
             Self::RoomFull => Close::RoomFull,
             Self::RoleFull => Close::RoleFull,
             Self::SeatHeld => Close::SeatHeld,
-            Self::RateExceeded => Close::RateExceeded,
+            Self::RateExceeded | Self::RateLimited { .. } => Close::RateExceeded,
             Self::MemoryFull => Close::MemoryExceeded,
             Self::Closing => Close::Closing,
             Self::Store => Close::StoreUnavailable,
@@ -342,7 +358,9 @@ impl Denied {
             (Self::Token(_), _) if self.close() == Close::TokenRefused => {
                 http::StatusCode::FORBIDDEN
             }
-            (Self::RateExceeded, _) => http::StatusCode::TOO_MANY_REQUESTS,
+            (Self::RateExceeded | Self::RateLimited { .. }, _) => {
+                http::StatusCode::TOO_MANY_REQUESTS
+            }
             (_, Next::Token) => http::StatusCode::UNAUTHORIZED,
             _ => http::StatusCode::SERVICE_UNAVAILABLE,
         }

@@ -156,6 +156,8 @@ metrics! {
         frames_dropped: Counter;
         /// Messages received.
         messages: Counter;
+        /// Tokens of logins and renewals that the door checked, which costs a signature each.
+        tokens_checked: Counter;
         /// Times that the wall clock jumped.
         clock_jumps: Counter;
     }

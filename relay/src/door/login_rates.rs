@@ -1,13 +1,14 @@
 //! Limits how often one token and one address may log in. Successes and failures are counted separately, so that a
-//! stranger cannot use up its neighbours' allowance; and a token is counted by its id only if its signature was
-//! verified.
+//! member's own logins never stop its address. Failures do: verifying a signature is the dearest thing that a stranger
+//! can ask for, so an address that failed too often is refused before its tokens are looked at. A token is counted by
+//! its id only if its signature was verified.
 
 use std::{
     collections::HashMap,
     hash::{BuildHasher, Hash, RandomState},
     net::IpAddr,
     sync::{Mutex, PoisonError},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use stagedoor_token::AppId;
@@ -29,6 +30,7 @@ pub(crate) struct TooOften;
 pub(crate) struct LoginRates {
     token: Rate,
     address: Rate,
+    refusal: Rate,
     hashes: RandomState,
     tokens: Mutex<Sources>,
     addresses: Mutex<Sources>,
@@ -42,11 +44,20 @@ impl LoginRates {
         Self {
             token: rate(limits.logins_per_s, limits.logins_burst),
             address: rate(limits.address_logins_per_s, limits.address_logins_burst),
+            refusal: rate(limits.login_refusals_per_s, limits.login_refusals_burst),
             hashes: RandomState::new(),
             tokens: Mutex::default(),
             addresses: Mutex::default(),
             refusals: Mutex::default(),
         }
+    }
+
+    /// Whether a token of this address may be looked at; otherwise how long until one may.
+    pub(crate) fn may_try(&self, address: Option<IpAddr>, now: Instant) -> Result<(), Duration> {
+        let Some(address) = address else { return Ok(()) };
+        let address = self.hashes.hash_one(source(address));
+        let refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        refusals.wait(address, self.refusal, now).map_or(Ok(()), Err)
     }
 
     /// Counts a login that the door would allow. A peer on this machine has no address.
@@ -62,18 +73,19 @@ impl LoginRates {
         self.take(&self.addresses, source(address), self.address, now)
     }
 
-    /// Counts a refused login; `token` is the app and the id, if the signature was verified.
+    /// Counts a refused login; `token` is the app and the id, if the signature was verified. An error if that token
+    /// was refused too often.
     pub(crate) fn refusal(
         &self,
         address: Option<IpAddr>,
         token: Option<(AppId, &str)>,
         now: Instant,
     ) -> Result<(), TooOften> {
-        if let Some(token) = token {
-            self.take(&self.tokens, token, self.token, now)?;
+        if let Some(address) = address {
+            // What does not fit was looked at together with others; the next one waits all the same.
+            let _ = self.take(&self.refusals, source(address), self.refusal, now);
         }
-        let Some(address) = address else { return Ok(()) };
-        self.take(&self.refusals, source(address), self.address, now)
+        token.map_or(Ok(()), |token| self.take(&self.tokens, token, self.token, now))
     }
 
     fn take(
@@ -98,6 +110,12 @@ struct Sources {
 }
 
 impl Sources {
+    /// How long until a source has something left; `None` if it has, or is not known. Remembers nothing.
+    fn wait(&self, source: u64, rate: Rate, now: Instant) -> Option<Duration> {
+        let bucket = self.newer.get(&source).or_else(|| self.older.get(&source))?;
+        bucket.wait(rate, now)
+    }
+
     fn take(&mut self, source: u64, rate: Rate, now: Instant) -> Result<(), TooOften> {
         let age = now.saturating_duration_since(*self.begun.get_or_insert(now));
         let is_full = self.newer.len() >= SOURCES_MAX && !self.newer.contains_key(&source);
@@ -125,6 +143,8 @@ mod tests {
             logins_burst: burst,
             address_logins_per_s: 1,
             address_logins_burst: address_burst,
+            login_refusals_per_s: 1,
+            login_refusals_burst: address_burst,
             ..Limits::default()
         })
     }
@@ -147,11 +167,27 @@ mod tests {
     }
 
     #[test]
-    fn failures_do_not_use_up_successes() {
+    fn an_address_that_failed_too_often_may_not_try() {
         let (rates, now) = (rates(9, 2), Instant::now());
-        let refused = |token| rates.refusal(address(1), token, now).is_ok();
-        assert_eq!([None; 3].map(refused), [true, true, false]);
-        assert!(rates.login(address(1), AppId(1), "a", now).is_ok());
+        let may_try = |n, now| rates.may_try(address(n), now);
+        for at in [1, 1, 1] {
+            assert_eq!(may_try(2, now), Ok(()));
+            assert!(rates.refusal(address(at), None, now).is_ok());
+        }
+        let wait = may_try(1, now).expect_err("two failed");
+        assert!(wait > Duration::from_millis(900) && wait <= Duration::from_secs(1), "{wait:?}");
+        assert_eq!(may_try(1, now + wait), Ok(()));
+        assert!(rates.login(address(1), AppId(1), "a", now).is_ok(), "counted separately");
+        assert_eq!(rates.may_try(None, now), Ok(()), "a peer on this machine");
+        let known = rates.refusals.lock().expect("no panic").newer.len();
+        assert_eq!(known, 1, "asking remembers nothing");
+    }
+
+    #[test]
+    fn a_token_that_was_refused_too_often_is_told() {
+        let (rates, now) = (rates(2, 99), Instant::now());
+        let refused = |n| rates.refusal(address(n), Some((AppId(1), "a")), now).is_ok();
+        assert_eq!([1, 2, 3].map(refused), [true, true, false]);
     }
 
     #[test]

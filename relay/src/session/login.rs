@@ -54,6 +54,9 @@ pub(crate) fn log_in(
 ) -> Result<Seated, NotSeated> {
     let Arrival { peer, presented, by_ticket, resume } = arrival;
     let token = (!by_ticket).then_some(presented.token);
+    if !by_ticket && let Err(denied) = may_try(shared, peer) {
+        return Err(NotSeated::Denied(refused(shared, peer, None, denied)));
+    }
     let let_in =
         ask_the_door(shared, arrival).and_then(|admission| not_too_often(shared, peer, admission));
     let taken = let_in.and_then(|admission| {
@@ -70,6 +73,14 @@ pub(crate) fn log_in(
     taken.unwrap_or_else(|denied| Err(NotSeated::Denied(refused(shared, peer, token, denied))))
 }
 
+/// Whether a token of this address may be looked at. A ticket always may: no signature is verified for it.
+fn may_try(shared: &Shared, peer: Peer) -> Result<(), Denied> {
+    let waits = shared.login_rates.may_try(peer.ip(), Instant::now());
+    waits.map_err(|wait| Denied::RateLimited {
+        retry_ms: u32::try_from(wait.as_millis() + 1).unwrap_or(u32::MAX),
+    })
+}
+
 fn not_too_often(shared: &Shared, peer: Peer, admission: Admission) -> Result<Admission, Denied> {
     let Claims { app, jti, .. } = &admission.claims;
     let counted = shared.login_rates.login(peer.ip(), *app, jti, Instant::now());
@@ -84,6 +95,7 @@ fn ask_the_door(shared: &Shared, arrival: Arrival<'_>) -> Result<Admission, Deni
         let ticket = shared.tickets.find(presented.token).ok_or(Denied::Ticket)?;
         door_again(presented, ticket, &directory, &revocations, now_s)
     } else {
+        shared.metrics.tokens_checked.add(1);
         door(presented, &directory, &revocations, now_s)
     }
 }

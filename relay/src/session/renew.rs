@@ -104,6 +104,7 @@ impl Requester {
             nonce,
         };
         let (directory, now_s) = (shared.bus.directory(), shared.clock.unix_s());
+        shared.metrics.tokens_checked.add(1);
         let admission = door(presented, &directory, &shared.bus.revocations(), now_s)?;
         let app = admission.life();
         if app != seat.room().app_life() {

@@ -792,7 +792,7 @@ export const CLOSES: Readonly<Record<number, Close>> = {
   4101: { reason: "login_timeout", next: "later" },
   /** `room_members_max`. */
   4102: { reason: "room_full", next: "later" },
-  /** Too many requests, after notices; too many logins with one token or from one address. */
+  /** Too many requests, after notices; too many logins with one token or from one address; too many refused ones from it. */
   4103: { reason: "rate_exceeded", next: "later" },
   /** `caps.members_max` of the role. */
   4104: { reason: "role_full", next: "later" },
@@ -878,10 +878,14 @@ export const LIMITS = {
   logins_per_s: 5,
   /** Bounds logins with one token that may be made at once above the rate. */
   logins_burst: 50,
-  /** Bounds logins per second from one address; refused ones are counted separately, at the same rate. */
+  /** Bounds logins per second from one address; refused ones are counted separately. */
   address_logins_per_s: 100,
   /** Bounds logins from one address that may be made at once above the rate. */
   address_logins_burst: 2000,
+  /** Bounds refused logins per second from one address; above it, its tokens are not looked at. */
+  login_refusals_per_s: 5,
+  /** Bounds refused logins from one address that may be made at once above the rate. */
+  login_refusals_burst: 50,
   /** Bounds live streams of one room. */
   streams_per_room_max: 1000,
   /** Bounds `meta` of a stream. */

@@ -64,6 +64,8 @@ pub(super) const BOUNDS: &[(&str, u64, u64)] = &[
     ("relay.limits.logins_burst", 1, MILLION),
     ("relay.limits.address_logins_per_s", 1, MILLION),
     ("relay.limits.address_logins_burst", 1, MILLION),
+    ("relay.limits.login_refusals_per_s", 1, MILLION),
+    ("relay.limits.login_refusals_burst", 1, MILLION),
     ("relay.limits.rate_refusals_max", 1, MILLION),
     ("relay.limits.streams_per_room_max", 1, MILLION),
     ("relay.limits.stream_meta_bytes_max", 0, MIB),

@@ -68,10 +68,14 @@ limits! {
     logins_per_s: u32 = 5;
     /// Logins above the rate that may be made at once with one token.
     logins_burst: u32 = 50;
-    /// Logins a second from one address. Refused ones have a count of their own, with the same rate.
+    /// Logins a second from one address. Refused ones have a count of their own: `login_refusals_per_s`.
     address_logins_per_s: u32 = 100;
     /// Logins above the rate that may be made at once from one address.
     address_logins_burst: u32 = 2_000;
+    /// Refused logins a second from one address. Above it, its tokens are not looked at.
+    login_refusals_per_s: u32 = 5;
+    /// Refused logins above the rate that one address may make at once.
+    login_refusals_burst: u32 = 50;
     /// Live streams of one room.
     streams_per_room_max: usize = 1_000;
     /// The `meta` of a stream, in bytes.

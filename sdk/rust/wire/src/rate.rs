@@ -40,6 +40,13 @@ impl Bucket {
         (self.left + passed * rate.per_s as f32).min(rate.burst.max(1) as f32) as u32
     }
 
+    /// How long until one unit can be taken; `None` if one can be taken now.
+    pub fn wait(&self, rate: Rate, now: Instant) -> Option<Duration> {
+        let passed = now.saturating_duration_since(self.at).as_secs_f32();
+        let missing = 1.0 - (self.left + passed * rate.per_s as f32);
+        (missing > 0.0).then(|| Duration::from_secs_f32(missing / rate.per_s.max(1) as f32))
+    }
+
     /// Takes one unit.
     ///
     /// # Errors
@@ -91,6 +98,8 @@ mod tests {
             assert!(bucket.take(rate, start).is_ok());
         }
         let wait = bucket.take(rate, start).expect_err("the burst is used up");
+        assert_eq!(bucket.wait(rate, start), Some(wait));
+        assert_eq!(bucket.wait(rate, start + wait), None);
         assert!(wait <= Duration::from_millis(101) && wait > Duration::from_millis(90));
         let mut passed = 0;
         for ms in 1..=1_000 {

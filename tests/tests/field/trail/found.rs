@@ -97,6 +97,7 @@ fn generous(config: &mut stagedoor::Config) {
     config.server.refusals_burst = 1_000;
     config.server.rate_burst = 10_000;
     config.relay.limits.address_logins_burst = 1_000;
+    config.relay.limits.login_refusals_burst = 1_000;
 }
 
 #[tokio::test]
@@ -172,7 +173,14 @@ async fn refusals_before_the_signature_are_found_in_a_second() -> Result<()> {
         let keys = format!("/v1/apps/{}/keys", stage.app);
         search.operator.get(200, "POST", &format!("{keys}/rotate"), None).await?;
         search.operator.get(200, "POST", &format!("{keys}/{kid}/retire"), None).await?;
-        search.token("key_retired", good).await
+        search.token("key_retired", good.clone()).await?;
+        let stage = Stage::configured(|config| {
+            generous(config);
+            config.relay.limits.login_refusals_burst = 1;
+        })
+        .await?;
+        stage.connect().await?.ask(json!({"op": "login", "token": good.clone()})).await?;
+        Search::new(&stage).login("rate_limited", json!({"token": good}), false).await
     })
     .await
 }

@@ -27,12 +27,13 @@ pub(super) const CLAIMS: [&str; 22] = [
 ];
 /// Refused before the signature is verified, filed by the key that the token names.
 pub(super) const UNPROVEN: [&str; 3] = ["key_retired", "signature_invalid", "token_too_large"];
-/// Refused without a known key: in no app's trail, for the operator.
-pub(super) const NOBODYS: [&str; 6] = [
+/// Refused without a known key, or before the token is looked at: in no app's trail, for the operator.
+pub(super) const NOBODYS: [&str; 7] = [
     "alg_unsupported",
     "crit_unsupported",
     "header_invalid",
     "key_unknown",
+    "rate_limited",
     "ticket_unknown",
     "token_malformed",
 ];
@@ -94,7 +95,6 @@ pub(super) const NOT_FOUND: &[(&str, &[&str])] = &[
             "path_unknown",
             "query_invalid",
             "query_refused",
-            "rate_limited",
             "upgrade_required",
         ],
     ),
