@@ -11,6 +11,7 @@ use crate::{
     directory::{App, AppLife, Directory},
     error::BusError,
     event::Event,
+    invite::{Invite, Inviting},
     revocation::{Revocation, Target},
     revocations::Revocations,
     store::Storing,
@@ -45,6 +46,9 @@ pub trait Bus: Send + Sync + 'static {
 
     /// The same for what already holds: the doors enforce it for good, and storing is retried until it succeeds.
     fn store_due(&self, app: AppLife, revocations: Vec<Revocation>, by: By) -> Storing;
+
+    /// Asks the server for a guest's token. The answer comes once the record of it is committed.
+    fn invite(&self, invite: Invite) -> Inviting;
 
     /// Lifts a revocation at every door; `left` are those of the same target that remain.
     fn lift(&self, app: AppId, target: &Target, left: &[Revocation]);

@@ -107,23 +107,6 @@ pub enum Event {
         /// The peer's address.
         peer: Arc<str>,
     },
-    /// A member minted a token for a guest.
-    Invited {
-        /// The app.
-        app: AppLife,
-        /// The room.
-        room: Arc<str>,
-        /// The user who invited.
-        by: Arc<str>,
-        /// The address of that user's peer.
-        peer: Arc<str>,
-        /// The guest.
-        user: Arc<str>,
-        /// The guest's role.
-        role: Arc<str>,
-        /// The id of the guest's token.
-        jti: Arc<str>,
-    },
     /// A member got another role.
     RoleChanged {
         /// The app.

@@ -7,18 +7,19 @@
 //! 3. [`command`]: what the server asks of the relay for a caller.
 //! 4. [`event`]: what the relay reports to the server.
 //! 5. [`store`]: what the relay asks the server to store before it answers.
-//! 6. [`directory`]: what the relay must know about each app to decide at the door.
-//! 7. [`actor`]: who performed an act.
-//! 8. [`bounds`]: how far the rights of a credential or of a line of keys reach. Pure.
-//! 9. [`text`]: a bounded text in an event or a record.
-//! 10. [`revocations`]: the list of revocations, as the door reads it.
-//! 11. `revocations::held`: entries that are being stored: the doors enforce each while it is held.
-//! 12. `revocations::table`: one table of the list, and a filter in front of it.
-//! 13. `revocations::mark`: the combined effect of all entries of one target. Pure.
-//! 14. [`revocation`]: a revocation, and the tokens it covers.
-//! 15. [`clock`]: the clock that server and relay share.
-//! 16. `siphash`: the hash that stands for a text in a list that does not keep texts.
-//! 17. `error`: why a request on the bus got no answer.
+//! 6. [`invite`]: what the relay asks the server to mint for a guest.
+//! 7. [`directory`]: what the relay must know about each app to decide at the door.
+//! 8. [`actor`]: who performed an act.
+//! 9. [`bounds`]: how far the rights of a credential or of a line of keys reach. Pure.
+//! 10. [`text`]: a bounded text in an event or a record.
+//! 11. [`revocations`]: the list of revocations, as the door reads it.
+//! 12. `revocations::held`: entries that are being stored: the doors enforce each while it is held.
+//! 13. `revocations::table`: one table of the list, and a filter in front of it.
+//! 14. `revocations::mark`: the combined effect of all entries of one target. Pure.
+//! 15. [`revocation`]: a revocation, and the tokens it covers.
+//! 16. [`clock`]: the clock that server and relay share.
+//! 17. `siphash`: the hash that stands for a text in a list that does not keep texts.
+//! 18. `error`: why a request on the bus got no answer.
 
 pub mod actor;
 pub mod bounds;
@@ -28,6 +29,7 @@ pub mod command;
 pub mod directory;
 pub mod error;
 pub mod event;
+pub mod invite;
 pub mod local;
 pub mod revocation;
 pub mod revocations;
@@ -43,6 +45,7 @@ pub use command::{Answer, Command};
 pub use directory::{App, AppLife, Directory};
 pub use error::BusError;
 pub use event::Event;
+pub use invite::{Guest, Invite, InviteRequest, Inviter, Inviting, NotInvited};
 pub use local::{Asked, LocalBus, Receivers};
 pub use revocation::{Bearer, Hit, Revocation, Target, Then};
 pub use revocations::{Held, REVOCATION_KEPT_S, Revocations};

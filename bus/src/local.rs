@@ -21,6 +21,7 @@ use crate::{
     directory::{App, AppLife, Directory, Newest},
     error::BusError,
     event::Event,
+    invite::{Invite, InviteQueue, InviteRequest, Inviting},
     revocation::{Revocation, Target},
     revocations::Revocations,
     store::{Change, StoreQueue, StoreRequest, Storing},
@@ -51,6 +52,7 @@ pub struct LocalBus {
     commands: mpsc::Sender<Asked>,
     events: mpsc::Sender<Event>,
     stores: StoreQueue,
+    invites: InviteQueue,
     dropped: AtomicU64,
 }
 
@@ -63,6 +65,8 @@ pub struct Receivers {
     pub events: mpsc::Receiver<Event>,
     /// For the server.
     pub stores: mpsc::Receiver<StoreRequest>,
+    /// For the server.
+    pub invites: mpsc::Receiver<InviteRequest>,
 }
 
 impl LocalBus {
@@ -71,6 +75,7 @@ impl LocalBus {
         let (commands, commands_end) = mpsc::channel(COMMANDS_WAITING_MAX);
         let (events, events_end) = mpsc::channel(EVENTS_WAITING_MAX);
         let (stores, stores_end) = StoreQueue::new();
+        let (invites, invites_end) = InviteQueue::new();
         let bus = Self {
             newest: Newest::default(),
             revocations: Arc::default(),
@@ -78,9 +83,15 @@ impl LocalBus {
             commands,
             events,
             stores,
+            invites,
             dropped: AtomicU64::new(0),
         };
-        let ends = Receivers { commands: commands_end, events: events_end, stores: stores_end };
+        let ends = Receivers {
+            commands: commands_end,
+            events: events_end,
+            stores: stores_end,
+            invites: invites_end,
+        };
         (Arc::new(bus), ends)
     }
 }
@@ -118,6 +129,10 @@ impl Bus for LocalBus {
     fn store_due(&self, app: AppLife, revocations: Vec<Revocation>, by: By) -> Storing {
         revocations.iter().for_each(|entry| self.revocations.add(entry));
         self.stores.put(app, Change::Revoke(revocations), by, true, Vec::new())
+    }
+
+    fn invite(&self, invite: Invite) -> Inviting {
+        self.invites.put(invite)
     }
 
     fn lift(&self, app: AppId, target: &Target, left: &[Revocation]) {

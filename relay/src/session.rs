@@ -263,6 +263,7 @@ impl Requester {
         match request {
             Request::Renew(renew) => self.renew(&renew),
             Request::Moderate(moderate) => self.moderate(&moderate),
+            Request::Invite(invite) => self.invite(&invite).map(|()| None),
             request => self.carry_out_now(request, before).map(Some),
         }
     }
@@ -273,7 +274,7 @@ impl Requester {
         before: &mut dyn FnMut(Bytes),
     ) -> Result<Bytes, Box<Refusal>> {
         match request {
-            Request::Login(_) | Request::Renew(_) | Request::Moderate(_) => {
+            Request::Login(_) | Request::Renew(_) | Request::Moderate(_) | Request::Invite(_) => {
                 Err(refusal(ErrorCode::AlreadyLoggedIn, "the connection already has a seat"))
             }
             Request::Publish(publish) => self.publish(publish),
@@ -284,7 +285,6 @@ impl Requester {
             Request::Set(set) => self.set(&set),
             Request::Ask(ask) => self.ask(&ask),
             Request::Unask(request::Unask { id, .. }) => self.unask(id),
-            Request::Invite(invite) => self.invite(&invite),
             Request::Members(members) => Ok(self.members(&members)),
             Request::Ping(request::Ping { id, .. }) => {
                 Ok(ok(id, Pong { now_ms: self.shared.clock.unix_ms() }))

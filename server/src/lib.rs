@@ -33,47 +33,49 @@
 //! 28. [`idempotency`]: a creation requested twice happens once.
 //! 29. [`credential`]: authenticates callers.
 //! 30. [`caller`]: decides what a caller may do.
-//! 31. [`issue`]: decides whether a token is minted, and with which claims. Pure.
-//! 32. [`role_set`]: reads and changes an app's roles. Pure.
-//! 33. [`state`]: what all requests share.
-//! 34. [`storer`]: stores the relay's revocations before it answers.
-//! 35. `recorder::keeper`: keeps the trail within its bounds: age, bytes, and free space on the disk.
-//! 36. `recorder::listener`: records the relay's events and the API's refusals.
-//! 37. [`recorder`]: the only writer of the audit trail.
-//! 38. `recorder::events`: converts the relay's events to records. Pure.
-//! 39. `recorder::repeats`: counts one source's repeats instead of writing each. Pure.
-//! 40. `recorder::writer`: the task that writes.
-//! 41. `recorder::gate`: decides whether the trail may grow.
-//! 42. [`revoker`]: loads revocations at the start, and deletes expired ones.
-//! 43. [`error`]: every refusal, and the only file with status codes.
-//! 44. `error::statuses`: the API's own codes, each with its status.
-//! 45. [`doors`]: keeps the doors in step with the store.
-//! 46. `store::audit`: the audit trail.
-//! 47. `store::audit::list`: reads records.
-//! 48. `routes::forms`: schemas of other crates' types, for the document only.
-//! 49. `store::audit::prune`: deletes the oldest records, few at a time so that writes never wait for long.
-//! 50. `store::clock`: the last saved settled time.
-//! 51. `store::credentials`: API keys and the root credential.
-//! 52. `store::ledger`: writes awaited revocations, all in one transaction of few statements.
-//! 53. `store::replies`: saved answers to creations, so that a repeated request creates nothing.
-//! 54. `store::revocations`: revocations of apps.
-//! 55. `store::roles`: role sets of apps, one row per version.
-//! 56. `store::keys`: signing keys of apps.
-//! 57. `store::apps`: apps.
-//! 58. [`store`]: the database.
-//! 59. `store::author`: the author of a row.
-//! 60. `store::write`: writes to the database: one transaction of this process at a time.
-//! 61. `store::deployment`: identifies a database file before it is opened.
-//! 62. `store::health`: whether the database can be written, and why not.
-//! 63. `store::error`: why a database operation failed. Pure.
-//! 64. [`record`]: audit records.
-//! 65. [`folder`]: the data folder, which one process uses.
-//! 66. [`deployment`]: checks that the folder still contains its own database.
-//! 67. [`under_way`]: acts and creations in progress.
-//! 68. [`secret`]: makes, hashes and compares secrets.
-//! 69. [`rates`]: rates by name.
-//! 70. [`metrics`]: the server's counters.
-//! 71. [`config`]: the server's configuration: every limit, by name.
+//! 31. [`inviter`]: mints tokens for the guests of members.
+//! 32. [`minting`]: what minting needs of an app, as its doors enforce it.
+//! 33. [`issue`]: decides whether a token is minted, and with which claims. Pure.
+//! 34. [`role_set`]: reads and changes an app's roles. Pure.
+//! 35. [`state`]: what all requests share.
+//! 36. [`storer`]: stores the relay's revocations before it answers.
+//! 37. `recorder::keeper`: keeps the trail within its bounds: age, bytes, and free space on the disk.
+//! 38. `recorder::listener`: records the relay's events and the API's refusals.
+//! 39. [`recorder`]: the only writer of the audit trail.
+//! 40. `recorder::events`: converts the relay's events to records. Pure.
+//! 41. `recorder::repeats`: counts one source's repeats instead of writing each. Pure.
+//! 42. `recorder::writer`: the task that writes.
+//! 43. `recorder::gate`: decides whether the trail may grow.
+//! 44. [`revoker`]: loads revocations at the start, and deletes expired ones.
+//! 45. [`error`]: every refusal, and the only file with status codes.
+//! 46. `error::statuses`: the API's own codes, each with its status.
+//! 47. [`doors`]: keeps the doors in step with the store.
+//! 48. `store::audit`: the audit trail.
+//! 49. `store::audit::list`: reads records.
+//! 50. `routes::forms`: schemas of other crates' types, for the document only.
+//! 51. `store::audit::prune`: deletes the oldest records, few at a time so that writes never wait for long.
+//! 52. `store::clock`: the last saved settled time.
+//! 53. `store::credentials`: API keys and the root credential.
+//! 54. `store::ledger`: writes awaited revocations, all in one transaction of few statements.
+//! 55. `store::replies`: saved answers to creations, so that a repeated request creates nothing.
+//! 56. `store::revocations`: revocations of apps.
+//! 57. `store::roles`: role sets of apps, one row per version.
+//! 58. `store::keys`: signing keys of apps.
+//! 59. `store::apps`: apps.
+//! 60. [`store`]: the database.
+//! 61. `store::author`: the author of a row.
+//! 62. `store::write`: writes to the database: one transaction of this process at a time.
+//! 63. `store::deployment`: identifies a database file before it is opened.
+//! 64. `store::health`: whether the database can be written, and why not.
+//! 65. `store::error`: why a database operation failed. Pure.
+//! 66. [`record`]: audit records.
+//! 67. [`folder`]: the data folder, which one process uses.
+//! 68. [`deployment`]: checks that the folder still contains its own database.
+//! 69. [`under_way`]: acts and creations in progress.
+//! 70. [`secret`]: makes, hashes and compares secrets.
+//! 71. [`rates`]: rates by name.
+//! 72. [`metrics`]: the server's counters.
+//! 73. [`config`]: the server's configuration: every limit, by name.
 
 mod act;
 mod backup;
@@ -87,8 +89,10 @@ mod error;
 mod folder;
 mod guard;
 mod idempotency;
+mod inviter;
 mod issue;
 mod metrics;
+mod minting;
 mod rates;
 mod record;
 mod recorder;

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use stagedoor_bus::{Actor, AppLife, Bus, Event, StoreRequest};
+use stagedoor_bus::{Actor, AppLife, Bus, Event, InviteRequest, StoreRequest};
 use stagedoor_token::{AppId, KeyState};
 use stagedoor_wire::rate::Rate;
 use thiserror::Error;
@@ -23,6 +23,7 @@ use crate::{
     doors::{Doors, News},
     error::ApiError,
     folder::{DataFolder, FolderError},
+    inviter,
     metrics::Metrics,
     rates::Buckets,
     record::{Record, unix_ms},
@@ -119,12 +120,13 @@ pub struct Server {
 
 impl Server {
     /// Opens the data folder, locking out other processes, and registers every app with the relay. `events` are the
-    /// relay's events, `stores` its requests to store revocations.
+    /// relay's events, `stores` its requests to store revocations, `invites` those to mint for guests.
     pub async fn open(
         config: Config,
         bus: Arc<dyn Bus>,
         events: mpsc::Receiver<Event>,
         stores: mpsc::Receiver<StoreRequest>,
+        invites: mpsc::Receiver<InviteRequest>,
     ) -> Result<Self, OpenError> {
         let wait = Duration::from_millis(config.store_wait_ms);
         let store = open_store(DataFolder::open(&config.data_dir)?, wait).await?;
@@ -167,11 +169,14 @@ impl Server {
         let (close_storer, closing) = oneshot::channel();
         let storer = Storer::new(state.store.clone(), state.doors.clone(), gate.clone());
         let storing = tokio::spawn(storer.serve(stores, closing));
+        let (close_inviter, closing) = oneshot::channel();
+        let inviting = tokio::spawn(inviter::serve(state.clone(), invites, closing));
         let (close_listener, closing) = oneshot::channel();
         let (bus, repeats) = (state.bus.clone(), Repeats::new(&state.config));
         let listener = Listener { events, refusals, recorder, metrics, bus, repeats };
         let listening = tokio::spawn(listener.listen(closing));
-        let ending = vec![(close_storer, storing), (close_listener, listening)];
+        let ending =
+            vec![(close_storer, storing), (close_inviter, inviting), (close_listener, listening)];
         let clock = state.bus.clock().clone();
         let keeping = keep(state.store.clone(), gate, Bounds::of(&state.config), clock);
         let tasks = vec![tokio::spawn(keeping), tokio::spawn(forget(state.clone()))];

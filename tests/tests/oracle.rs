@@ -64,6 +64,7 @@ async fn stage(batched: bool) -> Result<Stage> {
         limits.sends_burst = 1_000_000;
         limits.logins_burst = 1_000_000;
         limits.address_logins_burst = 1_000_000;
+        limits.login_refusals_burst = 1_000_000;
         limits.presence_batch_interval_ms = if batched { BATCH_INTERVAL_MS } else { 0 };
         if batched {
             limits.presence_batch_members_max = 2;

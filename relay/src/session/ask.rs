@@ -1,10 +1,8 @@
-//! Members' requests for roles and admission, and invitations. A guest's token is signed with the app's own key, so the
-//! door treats it like any other.
+//! Members' requests for roles and admission, and invitations. The server mints a guest's token: nothing here signs.
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
-use stagedoor_bus::Event as BusEvent;
-use stagedoor_token::{Action, Claims, KeyState, mint};
+use stagedoor_bus::{self as bus, NotInvited};
+use stagedoor_token::Action;
 use stagedoor_wire::{
     code::ErrorCode,
     reply::{Done, Invited, Refusal},
@@ -16,15 +14,6 @@ use super::{
     requester::Requester,
 };
 use crate::room::{RequestError, Wants};
-
-/// Random bytes of a guest's user id and of its token's id.
-const ID_BYTES: usize = 12;
-
-fn random_id() -> Option<String> {
-    let mut bytes = [0; ID_BYTES];
-    getrandom::fill(&mut bytes).ok()?;
-    Some(URL_SAFE_NO_PAD.encode(bytes))
-}
 
 impl Requester {
     pub(super) fn ask(&mut self, ask: &Ask) -> Result<Bytes, Box<Refusal>> {
@@ -51,45 +40,61 @@ impl Requester {
         }
     }
 
-    pub(super) fn invite(&mut self, invite: &Invite) -> Result<Bytes, Box<Refusal>> {
+    /// Asks the server for a guest's token; the answer comes later. What time or grants forbid is refused here.
+    pub(super) fn invite(&mut self, invite: &Invite) -> Result<(), Box<Refusal>> {
         let role = self.role(&invite.role)?;
         self.allow(&Action::Invite { role: &invite.role, rank: role.grants().rank })?;
         let (me, room) = (self.seat.me(), self.seat.room());
-        let unable =
-            || refusal(ErrorCode::InviteDenied, "no token can be minted now; try again later");
-        let directory = self.shared.bus.directory();
-        let key = directory
-            .app(room.app)
-            .and_then(|app| app.keys.iter().find(|key| key.state() == KeyState::Current))
-            .ok_or_else(unable)?;
-        let now_s = self.shared.clock.unix_s();
-        let left_s = me.token.exp.saturating_sub(now_s);
-        let (user, jti) = (random_id().ok_or_else(unable)?, random_id().ok_or_else(unable)?);
-        let (user, jti) = (format!("guest_{user}"), format!("invite_{jti}"));
-        let ttl_s = invite.ttl_s.min(left_s);
-        let name = role.name().clone();
-        let mut claims = Claims::builder(room.app, name)
-            .room(&*room.name)
-            .user(&user)
-            .jti(&jti)
-            .lifetime(now_s, ttl_s)
-            .build();
-        claims.name.clone_from(&invite.name);
-        claims.once = invite.once;
-        claims.generation = me.token.generation;
-        let refused = |error: stagedoor_token::MintError| {
-            refusal(ErrorCode::RequestInvalid, error.to_string())
-        };
-        let token = mint(&claims, key).map_err(refused)?;
-        self.shared.bus.emit(BusEvent::Invited {
+        if me.token.revoked.is_some() || me.token.demoted.is_some() {
+            return Err(refusal(ErrorCode::InviteDenied, "the member's own token is revoked"));
+        }
+        let asked = bus::Invite {
             app: room.app_life(),
             room: room.name.clone(),
-            by: me.user.clone(),
-            peer: me.peer.clone(),
-            user: user.as_str().into(),
-            role: invite.role.as_str().into(),
-            jti: jti.as_str().into(),
+            role: invite.role.clone(),
+            name: invite.name.clone(),
+            once: invite.once,
+            ttl_s: invite.ttl_s,
+            by: bus::Inviter {
+                user: me.user.clone(),
+                peer: me.peer.clone(),
+                rank: me.grants.rank,
+                role: (&*me.token.role).into(),
+                kid: me.token.kid.clone(),
+                iat: me.token.iat,
+                exp: me.token.exp,
+                generation: me.token.generation,
+            },
+        };
+        let (later, inviting, id) =
+            (self.later(invite.id), self.shared.bus.invite(asked), invite.id);
+        tokio::spawn(async move {
+            later.send(inviting.await.map(|guest| invited(id, guest)).map_err(not_invited))
         });
-        Ok(ok(invite.id, Invited { token, user, jti, exp: claims.exp }))
+        Ok(())
+    }
+}
+
+fn invited(id: u64, guest: bus::Guest) -> Bytes {
+    let bus::Guest { token, user, jti, exp } = guest;
+    ok(id, Invited { token, user, jti, exp })
+}
+
+fn not_invited(why: NotInvited) -> Box<Refusal> {
+    match why {
+        NotInvited::Denied(why) => refusal(ErrorCode::InviteDenied, why),
+        NotInvited::RoleUnknown => refusal(ErrorCode::RoleUnknown, "the app has no such role"),
+        NotInvited::Invalid { message, field } => {
+            let field = field.map(String::into_boxed_str);
+            Box::new(Refusal { field, ..*refusal(ErrorCode::RequestInvalid, message) })
+        }
+        NotInvited::StoreUnavailable => refusal(
+            ErrorCode::StoreUnavailable,
+            "the invitation cannot be stored now and was not made; try again",
+        ),
+        NotInvited::Unavailable => refusal(
+            ErrorCode::RelayUnavailable,
+            "the server does not answer the relay now; try again later",
+        ),
     }
 }

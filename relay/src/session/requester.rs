@@ -57,7 +57,7 @@ impl Requester {
         roles.get(name).cloned().ok_or_else(unknown)
     }
 
-    /// The destination of an answer that comes when something is stored.
+    /// The destination of an answer that comes when something is stored or minted.
     pub(super) fn later(&self, id: u64) -> LaterAnswer {
         LaterAnswer { shared: self.shared.clone(), inbox: self.seat.inbox.clone(), id }
     }

@@ -643,6 +643,7 @@ export type KnownCode =
   | "query_refused"
   | "rate_exceeded"
   | "rate_limited"
+  | "relay_unavailable"
   | "request_invalid"
   | "role_full"
   | "role_invalid"

@@ -83,11 +83,6 @@ impl Words {
                 let about = About { detail, ..About::seat(user, jti, peer) };
                 (self.of_room("seat.renew_refused", code, (app, room), about), Class::Refusal)
             }
-            Event::Invited { app, room, by, peer, user, role, jti } => {
-                let (user, role, jti) = (Text::user(user), Some(role), Some(jti));
-                let about = About { user, role, jti, ..About::by(Actor::User(by), Some(peer)) };
-                (self.of_room("seat.invited", "ok", (app, room), about), Class::Single)
-            }
             Event::RoleChanged { app, room, user, role, by, peer } => {
                 let (user, role) = (Text::user(user), Some(role));
                 let about = About { user, role, ..About::by(by, peer) };

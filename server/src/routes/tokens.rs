@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 use stagedoor_bus::{Bearer, Hit};
 use stagedoor_token::{
-    AppId, Claims, Fault, Field, Grants, KeySet, KeyState, MintError, Refusal, explain_signature,
+    AppId, Claims, Fault, Field, Grants, KeySet, MintError, Refusal, explain_signature,
     form::malformed_claim, kid_of_token, seat, verify_with_key,
 };
 use utoipa::ToSchema;
@@ -16,9 +16,9 @@ use super::{Body, Path, app_row, forms};
 use crate::{
     act::Audited,
     caller::Scope,
-    doors::key_of,
     error::{ApiError, InRoom},
-    issue::{Issued, Lives, NotIssued, Stay, Terms, Wanted, issue},
+    issue::{Issued, NotIssued, Stay, Wanted, issue},
+    minting::Minting,
     secret,
     state::AppState,
 };
@@ -160,18 +160,8 @@ async fn mint(state: &AppState, app: AppId, new: NewToken) -> Result<Issued, Api
     let _look = state.doors.look(app).await;
     let row = app_row(state, app).await?;
     let wanted = new.wanted()?;
-    let keys = state.store.keys(app).await?;
-    let key = keys.iter().find(|key| key.state == KeyState::Current).and_then(key_of);
-    let key = key.ok_or(ApiError::Conflict {
-        code: "no_current_key",
-        detail: "the app has no current key",
-    })?;
-    let lives = Lives { ttl_s_default: row.ttl_s_default, ttl_s_max: row.ttl_s_max };
-    // The door's roles, so that the door accepts what is minted.
-    let directory = state.bus.directory();
-    let roles = directory.app(app).map(|app| app.roles.clone()).unwrap_or_default();
-    let revocations = state.bus.revocations();
-    let terms = Terms { lives, roles: &roles, key: &key, revocations: &revocations };
+    let minting = Minting::of(state, &row).await?;
+    let terms = minting.terms();
     issue(wanted, terms, state.unix_s(), &secret::random_id("t_")?).map_err(|error| match error {
         NotIssued::Mint(MintError::Refused(fault)) => of_body(fault).into(),
         NotIssued::Mint(error) => error.into(),

@@ -4,6 +4,8 @@
 mod child;
 #[path = "truth/costs.rs"]
 mod costs;
+#[path = "truth/invites.rs"]
+mod invites;
 #[path = "truth/pings.rs"]
 mod pings;
 #[path = "truth/proofs.rs"]

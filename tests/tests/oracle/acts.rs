@@ -25,8 +25,8 @@ pub(crate) enum Answer {
 pub(crate) struct Hint {
     /// A stream's number.
     pub(crate) number: u32,
-    /// A guest's user id, its token's id, and its end.
-    pub(crate) guest: (String, String, i64),
+    /// A guest's user id, its token's id, its end, and its generation, which counts kicks and bans too.
+    pub(crate) guest: (String, String, i64, Option<u64>),
 }
 
 pub(crate) type Done = Result<Value, Answer>;
@@ -448,12 +448,15 @@ impl World {
     fn invite(&mut self, me: &Seat, role: &str, ttl: i64, once: bool, hint: &Hint) -> Done {
         let rank = self.roles.get(role).ok_or(no("role_unknown"))?.rank;
         me.grants.invite(role, rank).map_err(denied("invite_denied"))?;
+        if me.pass.revoked.is_some() || me.pass.demoted.is_some() {
+            return Err(no("invite_denied"));
+        }
         let left = me.pass.token.exp - self.now;
         if left <= 0 {
             return Err(no("request_invalid"));
         }
-        let (user, jti, exp) = hint.guest.clone();
-        self.invitations.push(Token {
+        let (user, jti, exp, generation) = hint.guest.clone();
+        let token = Token {
             key: 0,
             room: me.pass.token.room.clone(),
             user,
@@ -462,12 +465,16 @@ impl World {
             iat: self.now,
             exp,
             jti,
-            generation: me.pass.token.generation,
+            generation,
             once,
             at_exp: AtExp::Close,
             max_stay: None,
             until: BTreeMap::new(),
-        });
+        };
+        if self.is_alive(&token) == Err("banned") {
+            return Err(no("invite_denied"));
+        }
+        self.invitations.push(token);
         Ok(json!({"lasts": middle_of_step(ttl.min(left))}))
     }
 }

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use anyhow::{Context, Result, bail, ensure};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use stagedoor_tests::{Closed, Heard, Member};
 use stagedoor_wire::frame::FrameHeader;
@@ -36,6 +37,13 @@ pub(crate) fn members(list: &Value) -> BTreeMap<String, String> {
 
 pub(crate) fn text(value: &Value, field: &str) -> String {
     value[field].as_str().unwrap_or("nobody").into()
+}
+
+/// A claim of a token; `null` without it.
+pub(crate) fn claim(token: &str, name: &str) -> Value {
+    let claims = token.split('.').nth(1).and_then(|part| URL_SAFE_NO_PAD.decode(part).ok());
+    let claims = claims.and_then(|json| serde_json::from_slice::<Value>(&json).ok());
+    claims.map_or(Value::Null, |mut claims| claims[name].take())
 }
 
 /// A stream as on the wire.

@@ -198,8 +198,10 @@ impl<'a> Episode<'a> {
             hint.number = ok["stream"].as_u64().unwrap_or(0) as u32;
             if matches!(op, Op::Invite { .. }) && ok["token"].is_string() {
                 let exp = ok["exp"].as_u64().unwrap_or(0) as i64 - self.base as i64;
-                hint.guest = (client::text(ok, "user"), client::text(ok, "jti"), exp);
-                self.invitations.push(client::text(ok, "token"));
+                let token = client::text(ok, "token");
+                let generation = client::claim(&token, "gen").as_u64();
+                hint.guest = (client::text(ok, "user"), client::text(ok, "jti"), exp, generation);
+                self.invitations.push(token);
             }
         }
         Ok((answer, hint))

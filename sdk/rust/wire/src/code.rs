@@ -71,6 +71,8 @@ codes! {
     TooLarge = "too_large";
     /// The store does not accept writes now. Nothing was done.
     StoreUnavailable = "store_unavailable";
+    /// The relay gets no answer from its server now. Try again later.
+    RelayUnavailable = "relay_unavailable";
     /// The process is above `memory_bytes_max`. Try again later.
     MemoryExceeded = "memory_exceeded";
     /// Too many requests or messages. `retry_ms` says when to try again.

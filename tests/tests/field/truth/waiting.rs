@@ -65,7 +65,7 @@ impl Scene {
 }
 
 /// Sends a request that waits: it is in progress when this returns, and holds up no later request.
-async fn begin(member: &mut Member, mut request: Value, id: u64) -> Result<()> {
+pub(super) async fn begin(member: &mut Member, mut request: Value, id: u64) -> Result<()> {
     request["id"] = id.into();
     member.say(Message::text(request.to_string())).await?;
     member.ok(json!({"op": "ping"})).await?;
@@ -74,7 +74,7 @@ async fn begin(member: &mut Member, mut request: Value, id: u64) -> Result<()> {
     Ok(())
 }
 
-async fn answer(member: &mut Member, id: u64) -> Result<Value> {
+pub(super) async fn answer(member: &mut Member, id: u64) -> Result<Value> {
     let found = member.find(|heard| matches!(heard, Heard::Control(value) if value["re"] == id));
     match found.await? {
         Heard::Control(value) => Ok(value),
@@ -86,7 +86,7 @@ fn kick(user: &str) -> Value {
     json!({"op": "moderate", "verb": "kick", "user": user})
 }
 
-async fn within(run: impl Future<Output = Result<()>>) -> Result<()> {
+pub(super) async fn within(run: impl Future<Output = Result<()>>) -> Result<()> {
     timeout(TIME_LIMIT, run).await?
 }
 

@@ -1,0 +1,48 @@
+//! What minting needs of an app, as its doors enforce it now: for a backend and for a member that invites.
+
+use std::sync::Arc;
+
+use stagedoor_bus::Revocations;
+use stagedoor_token::{AppId, Key, KeyState, Roles};
+
+use crate::{
+    doors::key_of,
+    error::ApiError,
+    issue::{Lives, Terms},
+    state::AppState,
+    store::apps::AppRow,
+};
+
+/// An app that can mint.
+pub(crate) struct Minting {
+    lives: Lives,
+    key: Key,
+    pub(crate) roles: Arc<Roles>,
+    pub(crate) revocations: Arc<Revocations>,
+}
+
+impl Minting {
+    /// Reads it; hold a look at the app's doors meanwhile, and until the token is issued.
+    pub(crate) async fn of(state: &AppState, app: &AppRow) -> Result<Self, ApiError> {
+        let keys = state.store.keys(app.id).await?;
+        let key = keys.iter().find(|key| key.state == KeyState::Current).and_then(key_of);
+        let key = key.ok_or(ApiError::Conflict {
+            code: "no_current_key",
+            detail: "the app has no current key",
+        })?;
+        let lives = Lives { ttl_s_default: app.ttl_s_default, ttl_s_max: app.ttl_s_max };
+        let (roles, revocations) = (roles_at_the_door(state, app.id), state.bus.revocations());
+        Ok(Self { lives, key, roles, revocations })
+    }
+
+    /// The same for the decision.
+    pub(crate) fn terms(&self) -> Terms<'_> {
+        let Self { lives, key, roles, revocations } = self;
+        Terms { lives: *lives, roles, key, revocations }
+    }
+}
+
+/// The door's roles, so that the door accepts what is minted.
+fn roles_at_the_door(state: &AppState, app: AppId) -> Arc<Roles> {
+    state.bus.directory().app(app).map(|app| app.roles.clone()).unwrap_or_default()
+}
