@@ -28,16 +28,23 @@
 //! 23. [`role`]: the roles of an app, and the built-in ones.
 //! 24. [`refusal`]: the codes with which a token may be refused.
 //! 25. [`algorithm`]: the algorithms of signatures.
-//! 26. `base64url`: the one canonical form of it.
+//! 26. [`find`]: finds credentials in any text.
+//! 27. [`credential`]: credentials of the HTTP API, with check digits.
+//! 28. [`secret_text`]: a key's secret as text.
+//! 29. `base62`: numbers of a fixed length, and check digits.
+//! 30. `base64url`: the one canonical form of it.
 
 pub mod algorithm;
 pub mod app;
 pub mod authorize;
+mod base62;
 mod base64url;
 pub mod builder;
 pub mod claims;
+pub mod credential;
 pub mod fault;
 pub mod field;
+pub mod find;
 pub mod form;
 mod header;
 pub mod jwk;
@@ -53,6 +60,7 @@ pub mod role;
 pub mod rule;
 pub mod seat;
 mod signature;
+pub mod secret_text;
 pub mod stay;
 pub mod verify;
 pub mod verifying_key;
@@ -62,11 +70,14 @@ pub use app::AppId;
 pub use authorize::{Action, Decision, authorize};
 pub use builder::ClaimsBuilder;
 pub use claims::{Claims, Limits};
+pub use credential::{Credential, CredentialError, CredentialKind};
 pub use fault::Fault;
 pub use field::Field;
 pub use jwk::{Jwk, JwkError};
 pub use key::Key;
 pub use key_set::KeySet;
+pub use find::find_credentials;
+pub use key::{Key, KeyError, KeySet, KeyState};
 pub use lapse::lapsed;
 pub use mint::{MintError, mint};
 pub use narrowing::{CapsNarrowing, Narrowing, narrow, widening};
@@ -74,6 +85,7 @@ pub use refusal::Refusal;
 pub use role::{Role, Roles};
 pub use rule::Rule;
 pub use seat::seat;
+pub use secret_text::{SecretError, checked_secret, secret_of_text};
 pub use stagedoor_grants::{
     Caps, Grants, Kind, Kinds, PATTERN_BYTES_MAX, PATTERNS_MAX, Pattern, PatternError, Patterns,
     Presence, Publish, ROLE_NAME_BYTES_MAX, RoleName, RoleNameError, SECOND_LOGIN_ALLOW_MAX,
