@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Writes the vectors of tokens, roles and media, on Python's standard library alone.
+"""Writes the vectors of tokens, Token04, roles and media, on Python's standard library alone.
 
-    python3 spec/vectors/make.py            writes spec/vectors/{token,roles,media}/*.json
+    python3 spec/vectors/make.py            writes spec/vectors/{token,token04,roles,media}/*.json
     python3 spec/vectors/make.py --check    exits 1 if a file is not what this writes
 
 Shares no code with what it tests. What a case must give is written down by hand, from spec/token.md,
-spec/roles.md and spec/media.md, and its field by `fields`, which reads the claims by the same law; nothing is asked of an
+spec/token04.md, spec/roles.md and spec/media.md, and its field by `fields`, which reads the claims by the same law; nothing is asked of an
 implementation. No clock and no chance: it always writes the same. The cases are in `token_texts`,
-`token_claims`, `role_cases` and `media_cases`, next to this file.
+`token_claims`, `token04_cases`, `role_cases` and `media_cases`, next to this file.
 """
 
 import json
@@ -21,6 +21,7 @@ from fields import beyond, field_of, parsed, template
 from media_cases import media_cases
 from role_cases import BUILT_IN, built_in_cases, narrowed_cases, template_cases
 from signing import KEYS, LEEWAY_S, b64, compact
+from token04_cases import HEAD as TOKEN04, of_one_length, token04_cases
 from token_claims import claim_cases, grants_cases, stay_cases, time_cases
 from token_texts import form, header_cases, key_cases
 
@@ -64,6 +65,8 @@ def files():
         yield HERE / "token" / f"{name}.json", dump({"law": "spec/token.md", "keys": keys}, [token_case(case) for case in cases()])
     for name, cases in [("built_in", built_in_cases), ("narrowed", narrowed_cases), ("templates", template_cases)]:
         yield HERE / "roles" / f"{name}.json", dump({"law": "spec/roles.md", "roles": BUILT_IN}, [role_case(case) for case in cases()])
+    for name, cases in [("tokens", token04_cases), ("of_one_length", of_one_length)]:
+        yield HERE / "token04" / f"{name}.json", dump(TOKEN04, list(cases()))
     yield HERE / "media" / "payloads.json", dump({"law": "spec/media.md"}, list(media_cases()))
 
 
@@ -76,7 +79,7 @@ def main(args):
             path.parent.mkdir(exist_ok=True)
             path.write_text(text, encoding="utf-8", newline="\n")
         return
-    held = {path for folder in ("token", "roles", "media") for path in (HERE / folder).glob("*.json")}
+    held = {path for folder in ("token", "token04", "roles", "media") for path in (HERE / folder).glob("*.json")}
     drifted = sorted(
         str(path.relative_to(HERE))
         for path in held | written.keys()

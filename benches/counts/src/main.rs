@@ -6,12 +6,14 @@
 //!
 //! 1. `relay`: a frame's path: appended to a stream's log, gathered into a batch, written.
 //! 2. `token`: the door: verifies or refuses a token, computes its grants, decides an action.
-//! 3. `wire`: decodes what a member sends.
-//! 4. `count`: the counted function, found by its name.
+//! 3. `token04`: opens a Token04, or refuses it: each kind of failure by itself.
+//! 4. `wire`: decodes what a member sends.
+//! 5. `count`: the counted function, found by its name.
 
 mod count;
 mod relay;
 mod token;
+mod token04;
 mod wire;
 
 use std::io::Write;
@@ -22,7 +24,7 @@ use count::{Path, TIMES};
 
 fn main() -> Result<()> {
     let paths: Vec<&Path> =
-        [relay::PATHS, token::PATHS, wire::PATHS].into_iter().flatten().collect();
+        [relay::PATHS, token::PATHS, token04::PATHS, wire::PATHS].into_iter().flatten().collect();
     let Some(wanted) = std::env::args().nth(1) else {
         let mut out = std::io::stdout().lock();
         for (name, _) in paths {
