@@ -23,6 +23,12 @@ const RATIOS_PERCENT: &[(&str, &str, u64)] = &[
     ("drain_50_000_seats", "drain_1_000_seats", 150),
 ];
 
+/// The beginning of the names of paths that must cost the same, and how far the cheapest and the dearest may lie apart,
+/// in percent: whoever measured a difference would learn a secret (`spec/token04.md` §What CBC costs).
+const SAME_PERCENT: &[(&str, u64)] = &[("token04_unproven_", 2), ("token04_gcm_", 2)];
+/// Paths that differ from those on purpose, which the comparison must find.
+const PLANTED: &[(&str, &str)] = &[("token04_planted_", "token04_unproven_")];
+
 const HEAD: &str = "\
 # Instructions that one run of each hot path takes, counted by valgrind in a release build on x86-64.
 # `cargo xtask budget` fails on a count that is more than 10 % off, and `cargo xtask budget --write` writes
@@ -190,9 +196,30 @@ fn faults(counts: &Counts, budgets: &Counts) -> Vec<String> {
             faults.push(format!("{large} takes {of_large} instructions, {small} {of_small}"));
         }
     }
+    faults.extend(SAME_PERCENT.iter().filter_map(|(of, percent)| {
+        apart(counts, &[of], *percent).map(|(cheap, dear)| {
+            format!("{cheap} and {dear} must take the same number of instructions, to {percent} %")
+        })
+    }));
+    for (planted, of) in PLANTED {
+        let percent = SAME_PERCENT.iter().find(|(same, _)| same == of).map_or(0, |same| same.1);
+        let is_counted = counts.keys().any(|name| name.starts_with(planted));
+        if is_counted && apart(counts, &[planted, of], percent).is_none() {
+            faults
+                .push(format!("the fault planted in {planted}* is not found: the count is blind"));
+        }
+    }
     let gone = budgets.keys().filter(|name| !counts.contains_key(*name));
     faults.extend(gone.map(|name| format!("{name} has a budget but is not a path")));
     faults
+}
+
+/// The cheapest and the dearest of the paths whose names begin so, with their counts, if they lie too far apart.
+fn apart(counts: &Counts, begin: &[&str], percent: u64) -> Option<(String, String)> {
+    let of = || counts.iter().filter(|(name, _)| begin.iter().any(|begin| name.starts_with(begin)));
+    let (cheap, dear) = (of().min_by_key(|path| path.1)?, of().max_by_key(|path| path.1)?);
+    let text = |(name, count): (&String, &u64)| format!("{name} ({count})");
+    (dear.1 * 100 > cheap.1 * (100 + percent)).then(|| (text(cheap), text(dear)))
 }
 
 #[cfg(test)]
@@ -221,6 +248,22 @@ mod tests {
         for (large, found) in [(150, 0), (151, 1)] {
             let counts = counts(&[("drain_1_000_seats", 100), ("drain_50_000_seats", large)]);
             assert_eq!(faults(&counts, &counts).len(), found, "{large}");
+        }
+    }
+
+    #[test]
+    fn failures_that_do_not_cost_the_same_are_a_fault() {
+        for (dear, found) in [(100, 0), (102, 0), (103, 1)] {
+            let counts = counts(&[("token04_unproven_a", 100), ("token04_unproven_b", dear)]);
+            assert_eq!(faults(&counts, &counts).len(), found, "{dear}");
+        }
+    }
+
+    #[test]
+    fn a_planted_early_return_that_is_not_found_is_a_fault() {
+        for (planted, found) in [(50, 0), (98, 1), (102, 1), (103, 0)] {
+            let of = [("token04_planted_a", planted), ("token04_unproven_a", 100)];
+            assert_eq!(faults(&counts(&of), &counts(&of)).len(), found, "{planted}");
         }
     }
 

@@ -22,7 +22,7 @@ pub(crate) fn dev(arguments: &[String]) -> bool {
 
 /// The number of steps of `checks`, and of those that `test` adds.
 const CHECKS: usize = 11;
-const TESTS: usize = 14 + web::STEPS;
+const TESTS: usize = 15 + web::STEPS;
 
 fn checks(steps: &mut Steps) {
     steps.run("formatting", command("cargo", &["fmt", "--all", "--check"]));
@@ -50,8 +50,13 @@ fn spelling(steps: &mut Steps) {
 }
 
 /// Crates that are published.
-const PUBLIC: &[&str] =
-    &["stagedoor-grants", "stagedoor-token", "stagedoor-wire", "stagedoor-client"];
+const PUBLIC: &[&str] = &[
+    "stagedoor-grants",
+    "stagedoor-token",
+    "stagedoor-token04",
+    "stagedoor-wire",
+    "stagedoor-client",
+];
 
 /// Packs the public crates, without building them a second time.
 fn packages() -> Command {
@@ -130,7 +135,7 @@ pub(crate) fn test() -> bool {
 
 /// Checks that the fuzz targets compile, so that they are there when somebody wants to run them.
 fn fuzz_targets(steps: &mut Steps) {
-    for name in ["token", "wire", "client"] {
+    for name in ["token", "token04", "wire", "client"] {
         let manifest = format!("sdk/rust/{name}/fuzz/Cargo.toml");
         let build = [
             "check",
