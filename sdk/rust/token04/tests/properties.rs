@@ -6,7 +6,8 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use proptest::{prelude::*, sample::Index};
 use stagedoor_token04::{
-    Accept, Candidate, Claims, Limits, MintError, Mode, Refusal, Token04Secret, limits, mint, open,
+    Accept, Candidate, Claims, Fault, Limits, MintError, Mode, Refusal, Token04Secret, limits,
+    mint, open,
 };
 
 const NOW_S: u64 = 1_700_000_000;
@@ -153,7 +154,7 @@ proptest! {
         prop_assert_eq!(&opened.claims, &claims);
         prop_assert!(opened.id.len() == 43 && opened.id.bytes().all(|b| b.is_ascii_graphic()));
         let refused = open(&token, &candidates[..1], claims.ctime, &Limits::DEFAULT);
-        prop_assert_eq!(refused.map_err(|fault| fault.refusal()), Err(Refusal::TagInvalid));
+        prop_assert_eq!(refused.map_err(Fault::refusal), Err(Refusal::TagInvalid));
     }
 
     #[test]
