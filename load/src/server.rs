@@ -8,9 +8,8 @@ use std::{
     time::Duration,
 };
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Deserialize;
-use stagedoor_token::{AppId, Key, KeyState};
+use stagedoor_token::{AppId, Key, KeyState, secret_of_text};
 
 use crate::{
     dialect::{Dialect, Minter, Target},
@@ -85,7 +84,7 @@ impl DevOutput {
         let makes_no_sense = || LoadError::Server("printed something unexpected".into());
         let rest = connect.strip_prefix("ws://").or_else(|| connect.strip_prefix("wss://"));
         let host = rest.and_then(|rest| rest.split('/').next());
-        let secret = URL_SAFE_NO_PAD.decode(secret).map_err(|_| makes_no_sense())?;
+        let secret = secret_of_text(secret).map_err(|_| makes_no_sense())?;
         let key =
             Key::hs256(*app, kid, &secret, KeyState::Current).map_err(|_| makes_no_sense())?;
         Ok(Target {

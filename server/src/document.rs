@@ -62,7 +62,7 @@ fn scopes_text() -> String {
     let scopes: Vec<String> =
         Scope::ALL.iter().map(|scope| format!("`{}`: {}", scope.as_str(), scope.words())).collect();
     format!(
-        "An API key (`sd_…`), which may in its app what its scopes say, or the operator's root credential \
+        "An API key (`sdkey_…`), which may in its app what its scopes say, or the operator's root credential \
          (`sdroot_…`), which may everything everywhere. Scopes: {}.",
         scopes.join("; ")
     )

@@ -54,7 +54,7 @@ pub(crate) fn is_unsupported(method: &Method, route: &str, headers: &HeaderMap) 
 const KEY_BYTES_MAX: usize = 128;
 
 /// For answers without a secret.
-pub(crate) const NO_SECRET: &str = "/none";
+pub(crate) const NO_SECRET: &[&str] = &[];
 
 /// A creation, the only one in progress with its key. Without a key it never conflicts.
 pub(crate) struct Once {
@@ -121,17 +121,19 @@ impl Once {
         Ok(Some((status, [("idempotency-replayed", "true")], Json(body)).into_response()))
     }
 
-    /// Saves the answer and returns it; the field `secret` is saved as `null`.
+    /// Saves the answer and returns it; the fields `secrets` are saved as `null`.
     pub(crate) async fn keep(
         &self,
         tx: &mut Tx,
         created: &impl Serialize,
-        secret: &str,
+        secrets: &[&str],
     ) -> Result<Response, ApiError> {
         if let Some(Keyed { under_way, request_hash }) = &self.keyed {
             let mut public = serde_json::to_value(created).map_err(|_| ApiError::Internal)?;
-            if let Some(field) = public.pointer_mut(secret) {
-                *field = Value::Null;
+            for secret in secrets {
+                if let Some(field) = public.pointer_mut(secret) {
+                    *field = Value::Null;
+                }
             }
             let body = public.to_string();
             let kept = Kept { request_hash: request_hash.to_vec(), status: 201, body };

@@ -16,11 +16,6 @@ pub(crate) fn random<const N: usize>() -> Result<[u8; N], NoRandomness> {
     Ok(bytes)
 }
 
-/// Random bytes as base64url.
-pub(crate) fn random_text<const N: usize>() -> Result<String, NoRandomness> {
-    Ok(encode(&random::<N>()?))
-}
-
 /// A random id: a prefix and 16 letters and digits.
 pub(crate) fn random_id(prefix: &str) -> Result<String, NoRandomness> {
     const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";

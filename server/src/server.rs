@@ -7,7 +7,7 @@ use std::{
 };
 
 use stagedoor_bus::{Actor, AppLife, Bus, Event, InviteRequest, StoreRequest};
-use stagedoor_token::{AppId, KeyState};
+use stagedoor_token::{AppId, KeyState, CredentialKind};
 use stagedoor_wire::rate::Rate;
 use thiserror::Error;
 use tokio::{
@@ -18,7 +18,7 @@ use tokio::{
 use crate::{
     caller::Scope,
     config::Config,
-    credential::{Presented, ROOT_PREFIX},
+    credential::{self, Presented},
     deployment::NotTheDatabase,
     doors::{Doors, News},
     error::ApiError,
@@ -331,20 +331,20 @@ async fn set_root(
     anew: bool,
     show: impl FnOnce(&str) -> std::io::Result<()>,
 ) -> Result<(), OpenError> {
-    let secret = secret::random_text::<32>().map_err(ApiError::from)?;
     let failed = |error: StoreError| OpenError::Root(error.to_string());
     if !anew && store.root().await.map_err(failed)?.is_some() {
         return Ok(());
     }
+    let id = credential::make_id().map_err(ApiError::from)?;
+    let (root, hash) = credential::make(CredentialKind::Root, &id)?;
     let mut tx = store.begin().await.map_err(failed)?;
-    tx.set_root(&secret::hash(secret.as_bytes()), unix_ms()).await.map_err(failed)?;
+    tx.set_root(&id, &hash, unix_ms()).await.map_err(failed)?;
     let kind = if anew { "root.reset" } else { "root.create" };
     let record = Record { actor: Some(Actor::System), ..Record::now(kind, "ok") };
     tx.add_record(record).await.map_err(failed)?;
     // If it is shown but not committed, the next start makes another; if it were committed first, it could be lost
     // unseen.
-    show(&format!("{ROOT_PREFIX}{secret}"))
-        .map_err(|error| OpenError::Root(format!("it could not be shown: {error}")))?;
+    show(&root).map_err(|error| OpenError::Root(format!("it could not be shown: {error}")))?;
     tx.commit().await.map(drop).map_err(failed)?;
     note(store).await;
     Ok(())

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+<<<<<<< HEAD
 """Writes the vectors of tokens, Token04, roles and media, on Python's standard library alone.
 
     python3 spec/vectors/make.py            writes spec/vectors/{token,token04,roles,media}/*.json
@@ -8,6 +9,17 @@ Shares no code with what it tests. What a case must give is written down by hand
 spec/token04.md, spec/roles.md and spec/media.md, and its field by `fields`, which reads the claims by the same law; nothing is asked of an
 implementation. No clock and no chance: it always writes the same. The cases are in `token_texts`,
 `token_claims`, `token04_cases`, `role_cases` and `media_cases`, next to this file.
+=======
+"""Writes the vectors of tokens, roles, media and credentials, on Python's standard library alone.
+
+    python3 spec/vectors/make.py            writes spec/vectors/{token,roles,media,credentials}/*.json
+    python3 spec/vectors/make.py --check    exits 1 if a file is not what this writes
+
+Shares no code with what it tests. What a case must give is written down by hand, from spec/token.md,
+spec/roles.md, spec/media.md and spec/credentials.md, and its field by `fields`, which reads the claims by the same law; nothing is asked of an
+implementation. No clock and no chance: it always writes the same. The cases are in `token_texts`,
+`token_claims`, `role_cases`, `media_cases` and `credential_cases`, next to this file.
+>>>>>>> 227895e (Credentials have check digits, and a wrong one is refused without a look-up)
 """
 
 import json
@@ -17,6 +29,7 @@ import sys
 # Nothing but vectors is written here.
 sys.dont_write_bytecode = True
 
+from credential_cases import LAW, credential_cases, secret_cases
 from fields import beyond, field_of, parsed, template
 from media_cases import media_cases
 from role_cases import BUILT_IN, built_in_cases, narrowed_cases, template_cases
@@ -68,6 +81,8 @@ def files():
     for name, cases in [("tokens", token04_cases), ("of_one_length", of_one_length)]:
         yield HERE / "token04" / f"{name}.json", dump(TOKEN04, list(cases()))
     yield HERE / "media" / "payloads.json", dump({"law": "spec/media.md"}, list(media_cases()))
+    for name, cases in [("credentials", credential_cases), ("secrets", secret_cases)]:
+        yield HERE / "credentials" / f"{name}.json", dump({"law": f"spec/credentials.md. {LAW}"}, list(cases()))
 
 
 def main(args):
@@ -79,7 +94,11 @@ def main(args):
             path.parent.mkdir(exist_ok=True)
             path.write_text(text, encoding="utf-8", newline="\n")
         return
+<<<<<<< HEAD
     held = {path for folder in ("token", "token04", "roles", "media") for path in (HERE / folder).glob("*.json")}
+=======
+    held = {path for folder in ("token", "roles", "media", "credentials") for path in (HERE / folder).glob("*.json")}
+>>>>>>> 227895e (Credentials have check digits, and a wrong one is refused without a look-up)
     drifted = sorted(
         str(path.relative_to(HERE))
         for path in held | written.keys()

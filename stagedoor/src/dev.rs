@@ -15,7 +15,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use stagedoor_server::{DataFolder, Scope, Server, Usable};
-use stagedoor_token::{AppId, Claims, Key, KeyState, mint};
+use stagedoor_token::{AppId, Claims, Key, KeyState, checked_secret, mint, secret_of_text};
 
 use crate::classroom::{self, Classroom};
 
@@ -195,7 +195,7 @@ fn write(data_dir: &Path, kept: &Kept) -> std::io::Result<()> {
 }
 
 fn token(kept: &Kept, user: &str, role: &str) -> anyhow::Result<String> {
-    let secret = URL_SAFE_NO_PAD.decode(&kept.secret)?;
+    let secret = secret_of_text(&kept.secret)?;
     let key = Key::hs256(AppId(kept.app), &kept.kid, &secret, KeyState::Current)?;
     let now_s = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
     let mut id = [0; 9];
@@ -210,6 +210,12 @@ fn token(kept: &Kept, user: &str, role: &str) -> anyhow::Result<String> {
             .build(),
         &key,
     )?)
+}
+
+/// A key's secret once more, with check digits.
+fn checked(secret: &str) -> anyhow::Result<String> {
+    let secret = secret_of_text(secret)?;
+    Ok(checked_secret(secret.first_chunk().context("a secret has 32 bytes")?))
 }
 
 /// The output for the developer: lines for people, or one line of JSON.
@@ -230,6 +236,7 @@ pub(crate) fn show(
     let url = format!("{web}://{http}");
     let connect = format!("{socket}://{http}{}", stagedoor_wire::CONNECT_PATH);
     let Kept { app, kid, secret, api_key, root, classroom: _ } = kept;
+    let checked = checked(secret)?;
     let role = audience_role.as_deref().unwrap_or("audience");
     let body = format!(r#"{{"room":"{ROOM}","user":"anna","role":"{role}"}}"#);
     let curl = format!(
@@ -238,7 +245,8 @@ pub(crate) fn show(
     );
     if json {
         let value = json!({
-            "app": app, "kid": kid, "secret": secret, "api_key": api_key, "root": root, "room": ROOM,
+            "app": app, "kid": kid, "secret": secret, "checked_secret": checked,
+            "api_key": api_key, "root": root, "room": ROOM,
             "host_token": host, "host_role": host_role, "audience_token": audience,
             "audience_role": audience_role, "url": url, "connect": connect,
             "operations": format!("http://{operations}"), "curl": curl,
@@ -261,6 +269,7 @@ pub(crate) fn show(
          AppID           {app}\n\
          key id          {kid}\n\
          secret          {secret}\n\
+         with check      {checked}\n\
          API key         {api_key}\n\
          root credential {root}\n\n\
          {tokens}\

@@ -8,6 +8,7 @@ use std::{
 
 use anyhow::{Context, Result};
 use serde_json::Value;
+use stagedoor_token::Credential;
 
 use crate::{
     answer::Answer,
@@ -25,6 +26,11 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// The id of its credential.
+    pub fn id(&self) -> Result<&str> {
+        Ok(Credential::parse(&self.credential)?.id())
+    }
+
     /// Sends a request with a JSON body, or none.
     pub async fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Answer> {
         self.ask_with(method, path, "", body.map(ToString::to_string).as_deref()).await

@@ -5,6 +5,8 @@
 mod acts;
 #[path = "field/bounds.rs"]
 mod bounds;
+#[path = "field/credentials.rs"]
+mod credentials;
 #[path = "field/edge.rs"]
 mod edge;
 #[path = "field/forms.rs"]

@@ -6,7 +6,7 @@ use axum::{
     response::Response,
 };
 use serde::{Deserialize, Serialize};
-use stagedoor_token::AppId;
+use stagedoor_token::{AppId, CredentialKind};
 use utoipa::ToSchema;
 
 use super::{Body, Page, Paging, Path, Query, Reader, app_in, check_name, page_limit};
@@ -14,12 +14,11 @@ use crate::{
     act::Audited,
     caller::{Scope, scopes_of},
     config::Config,
-    credential::API_KEY_PREFIX,
+    credential,
     doors::News,
     error::ApiError,
     idempotency::{Created, Once},
     record::{Record, unix_ms},
-    secret,
     store::{credentials::ApiKeyRow, write::Tx},
 };
 
@@ -39,7 +38,7 @@ pub(crate) struct NewApiKey {
 /// An API key, without its secret.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ApiKeyView {
-    /// Its id, the middle part of the credential.
+    /// Its id, which its credential contains.
     id: String,
     /// Its name, for people.
     name: String,
@@ -88,12 +87,6 @@ fn unknown() -> ApiError {
     ApiError::NotFound { code: "api_key_unknown", detail: "the app has no such API key" }
 }
 
-fn credential(id: &str) -> Result<(String, [u8; 32]), ApiError> {
-    let secret = secret::random_text::<32>()?;
-    let hash = secret::hash(secret.as_bytes());
-    Ok((format!("{API_KEY_PREFIX}{id}_{secret}"), hash))
-}
-
 /// Creates an API key.
 pub(crate) async fn make(
     config: &Config,
@@ -119,8 +112,8 @@ pub(crate) async fn make(
             detail: "the app already has `api_keys_per_app_max` API keys; delete one first",
         });
     }
-    let id = secret::random_id("")?;
-    let (api_key, hash) = credential(&id)?;
+    let id = credential::make_id()?;
+    let (api_key, hash) = credential::make(CredentialKind::ApiKey, &id)?;
     let mut scopes = new.scopes.clone();
     scopes.sort_unstable();
     scopes.dedup();
@@ -165,7 +158,7 @@ pub(crate) async fn create(
     }
     let created = make(&audited.state.config, &mut tx, app, &new).await?;
     tx.add_record(record(&audited, app, "api_key.create", &created.id)).await?;
-    let answer = once.keep(&mut tx, &created, "/api_key").await?;
+    let answer = once.keep(&mut tx, &created, &["/api_key"]).await?;
     audited.state.doors.commit(tx, app, News::Nothing).await?;
     Ok(answer)
 }
@@ -203,7 +196,7 @@ pub(crate) async fn rotate(
     let row = tx.api_key(&id).await?.filter(|row| row.app == app).ok_or_else(unknown)?;
     let scopes = scopes_of(&row);
     scopes.iter().try_for_each(|scope| audited.caller.may(app, *scope))?;
-    let (api_key, hash) = credential(&id)?;
+    let (api_key, hash) = credential::make(CredentialKind::ApiKey, &id)?;
     tx.rotate_api_key(&id, &hash).await?;
     tx.add_record(record(&audited, app, "api_key.rotate", &id)).await?;
     audited.state.doors.commit(tx, app, News::Nothing).await?;

@@ -205,7 +205,7 @@ pub(crate) async fn create(
     // The doors do not know the app yet.
     let life = app_in(&mut tx, app).await?.life();
     tx.add_record(audited.record_of_none("app.create").of_app(life)).await?;
-    let answer = once.keep(&mut tx, &created, "/key/secret").await?;
+    let answer = once.keep(&mut tx, &created, &["/key/secret", "/key/checked_secret"]).await?;
     audited.state.commit_app(tx, app).await?;
     Ok(answer)
 }

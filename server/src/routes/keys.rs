@@ -3,7 +3,7 @@
 use axum::{Json, http::HeaderMap, response::Response};
 use serde::Serialize;
 use stagedoor_bus::{Answer, Command};
-use stagedoor_token::{AppId, KeyState};
+use stagedoor_token::{AppId, KeyState, checked_secret};
 use utoipa::ToSchema;
 
 use super::{Page, Path, Reader, app_in, app_row};
@@ -50,6 +50,9 @@ pub struct KeyCreated {
     /// 32 bytes as base64url without padding; decode it to get the HMAC key. Shown only once: `null` in a replay.
     #[schema(value_type = Option<String>, required = true)]
     pub secret: String,
+    /// The same secret once more, with check digits: `sdsec_` and 49 letters and digits. Shown only once, too.
+    #[schema(value_type = Option<String>, required = true)]
+    pub checked_secret: String,
 }
 
 impl std::fmt::Debug for KeyCreated {
@@ -73,7 +76,15 @@ pub(crate) fn make(app: AppId, state: KeyState) -> Result<(KeyRow, KeyCreated), 
     let kid = secret::random_id("k_")?;
     let row =
         KeyRow { kid: kid.clone(), app, secret: bytes.to_vec(), state, created_ms: unix_ms() };
-    Ok((row, KeyCreated { kid, state: state_text(state), secret: secret::encode(&bytes) }))
+    Ok((
+        row,
+        KeyCreated {
+            kid,
+            state: state_text(state),
+            secret: secret::encode(&bytes),
+            checked_secret: checked_secret(&bytes),
+        },
+    ))
 }
 
 /// Lists an app's keys, oldest first.
@@ -141,7 +152,7 @@ pub(crate) async fn create(
     let (row, created) = make(app, KeyState::Next)?;
     tx.add_key(&row).await?;
     tx.add_record(record(&audited, app, "key.create", &created.kid)).await?;
-    let answer = once.keep(&mut tx, &created, "/secret").await?;
+    let answer = once.keep(&mut tx, &created, &["/secret", "/checked_secret"]).await?;
     audited.state.commit_app(tx, app).await?;
     Ok(answer)
 }

@@ -82,10 +82,16 @@ impl Store {
 
 impl Tx {
     /// Sets the root credential, replacing any other.
-    pub(crate) async fn set_root(&mut self, hash: &[u8], now_ms: u64) -> Result<(), StoreError> {
-        let query =
-            sqlx::query("INSERT OR REPLACE INTO root (id, hash, created_ms) VALUES (1, ?, ?)");
-        let query = query.bind(hash).bind(signed(now_ms, "root")?);
+    pub(crate) async fn set_root(
+        &mut self,
+        id: &str,
+        hash: &[u8],
+        now_ms: u64,
+    ) -> Result<(), StoreError> {
+        let query = sqlx::query(
+            "INSERT OR REPLACE INTO root (id, credential, hash, created_ms) VALUES (1, ?, ?, ?)",
+        );
+        let query = query.bind(id).bind(hash).bind(signed(now_ms, "root")?);
         self.execute(query).await.map(drop)
     }
 

@@ -49,7 +49,7 @@ struct At {
     /// The key id; needed with --url.
     #[arg(long, global = true)]
     kid: Option<String>,
-    /// The file with the key's secret in base64url, `-` for standard input; by default STAGEDOOR_SECRET.
+    /// The file with the key's secret, in base64url or as `sdsec_…`, `-` for standard input; by default STAGEDOOR_SECRET.
     #[arg(long, global = true, value_name = "FILE")]
     secret_file: Option<PathBuf>,
     /// The process id of the running server on this machine, to measure its CPU time and memory.

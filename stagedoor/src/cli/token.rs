@@ -10,7 +10,7 @@ use stagedoor_token::{
     AppId, Claims, Fault, Field, Key, KeySet, KeyState, MintError, Narrowing, Refusal, Roles,
     explain_signature,
     form::{Flaw, narrowing_flaw, roles_flaw},
-    mint, seat, verify,
+    mint, seat, secret_of_text, verify,
 };
 
 use super::{
@@ -51,7 +51,7 @@ struct KeyArguments {
     /// The key id.
     #[arg(long)]
     kid: String,
-    /// The file with the key's secret in base64url, `-` for standard input; by default STAGEDOOR_SECRET.
+    /// The file with the key's secret, in base64url or as `sdsec_…`, `-` for standard input; by default STAGEDOOR_SECRET.
     #[arg(long, value_name = "FILE")]
     secret_file: Option<PathBuf>,
 }
@@ -138,7 +138,7 @@ fn key_with(app: AppId, kid: &str, secret: &[u8]) -> Result<Key, Failure> {
 
 fn secret_of(file: Option<&PathBuf>) -> Result<Vec<u8>, Failure> {
     let text = secret(file, "STAGEDOOR_SECRET", "the key's secret")?;
-    URL_SAFE_NO_PAD.decode(text).map_err(|_| usage("the secret is not base64url without padding"))
+    secret_of_text(&text).map_err(|error| usage(&format!("the key's secret: {error}")))
 }
 
 fn token(file: Option<&PathBuf>) -> Result<String, Failure> {

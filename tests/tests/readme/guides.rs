@@ -79,7 +79,7 @@ const SAYS: &[(&str, usize, &str)] = &[
     ("docs/quickstart-rust.md", 1, r#"reason: "left""#),
     ("docs/troubleshooting.md", 0, "room_mismatch"),
     ("docs/troubleshooting.md", 4, "exit code 1"),
-    ("docs/deploy.md", 2, "sd_"),
+    ("docs/deploy.md", 2, "sdkey_"),
     ("docs/deploy.md", 3, "ok"),
     ("docs/deploy.md", 5, "stagedoor-new"),
     ("docs/coming-from-zegocloud.md", 0, "valid          true"),

@@ -10,12 +10,11 @@ use std::{
     time::SystemTime,
 };
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use stagedoor_token::{AppId, Claims, Key, KeyState, mint};
+use stagedoor_token::{AppId, Claims, Key, KeyState, mint, secret_of_text};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let app = AppId(env::var("APP")?.parse()?);
-    let secret = URL_SAFE_NO_PAD.decode(env::var("STAGEDOOR_SECRET")?)?;
+    let secret = secret_of_text(&env::var("STAGEDOOR_SECRET")?)?;
     let key = Key::hs256(app, &env::var("KID")?, &secret, KeyState::Current)?;
 
     let words: Vec<String> = env::args().skip(1).collect();

@@ -16,7 +16,7 @@
 
 // In reading order; a file uses only files further down: mint, verify, inspect (what they do to a token), narrow (a role
 // and a token become grants), read (the claims, checked), header (the parts of a token), key, forms (what claims and
-// grants look like), form (what forms are built from), claims (their types), fault, json, base64url; and ../grants, which the client uses too.
+// grants look like), form (what forms are built from), claims (their types), fault, json, secret, base64url; and ../grants, which the client uses too.
 
 export { type Action, authorize, type Decision, type DeniedCode } from "../grants/authorize.ts";
 export type {

@@ -1,8 +1,9 @@
 // Keys, their states, and sets of them (spec/token.md §Keys). A key knows its app and its one algorithm; its secret is
 // held by WebCrypto, cannot be taken out again, and is never shown.
 
-import { decode, encode, utf8 } from "./base64url.ts";
+import { encode, utf8 } from "./base64url.ts";
 import { must } from "./fault.ts";
+import { secretOf } from "./secret.ts";
 
 /**
  * What a key may still do: `next` and `retiring` verify, `current` verifies and signs, `retired` does neither.
@@ -25,7 +26,7 @@ export interface KeyOptions {
   readonly app: number;
   /** The key's id: 1 to 64 bytes of `[A-Za-z0-9_-]`. */
   readonly kid: string;
-  /** The secret, at least 32 bytes: as base64url, as it was issued, or the bytes themselves. */
+  /** The secret, at least 32 bytes: as it was issued, in base64url or as `sdsec_…`, or the bytes themselves. */
   readonly secret: string | Uint8Array;
   /** What it may do; `current` unless given. */
   readonly state?: KeyState;
@@ -76,11 +77,11 @@ export class Key {
       "not an AppID, a kid or a state",
     );
     // A copy: the caller's bytes may change while WebCrypto reads them.
-    const bytes = typeof secret === "string" ? decode(secret) : new Uint8Array(secret);
+    const bytes = typeof secret === "string" ? secretOf(secret) : new Uint8Array(secret);
     must(
       bytes && bytes.length >= 32,
       "key_invalid",
-      "must be at least 32 bytes, as base64url or bytes",
+      "must be at least 32 bytes, as base64url, `sdsec_…` or bytes",
       "secret",
     );
     const hmac = { name: "HMAC", hash: "SHA-256" };

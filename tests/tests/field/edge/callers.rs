@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde_json::json;
 use stagedoor_relay::ClientAddress;
 use stagedoor_server::Scope;
@@ -68,7 +68,7 @@ async fn failures_are_limited_by_address_and_by_credential() -> Result<()> {
     within(async {
         let stage = stage(ClientAddress::XForwardedFor).await?;
         let backend = stage.backend(&[Scope::TokensMint]).await?;
-        let id = backend.credential.split('_').nth(1).context("an id")?;
+        let id = backend.id()?;
         let from = |last: usize| format!("X-Forwarded-For: 198.51.100.{last}\r\n");
         let wrong = |credential: String| Caller { credential, ..backend.clone() };
         // One address with many credentials.

@@ -188,7 +188,7 @@ async fn a_kick_over_the_api_is_recorded_for_its_api_key() -> Result<()> {
         let role = json!({"role": "speaker"});
         backend.get(200, "POST", &format!("{member}/role"), Some(&role)).await?;
         backend.get(200, "POST", &format!("{member}/kick"), None).await?;
-        let key = backend.credential.split('_').nth(1).context("an id")?;
+        let key = backend.id()?;
         for kind in ["revocation.add", "room.kick", "seat.role", "room.role"] {
             let path = trail_of(&stage, &format!("kind={kind}"));
             let records = counted(&backend, &path, 1).await?;

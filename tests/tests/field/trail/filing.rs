@@ -30,7 +30,7 @@ async fn no_caller_writes_into_the_trail_of_another_app() -> Result<()> {
         }
         let answer = operator.ask("POST", "/v1/apps/4294967294/tokens", Some(&mint)).await?;
         assert_eq!(answer.problem(), (404, "app_unknown"));
-        let key = backend.credential.split('_').nth(1).context("an id")?;
+        let key = backend.id()?;
         let foreign = counted(&operator, "/v1/audit?app=none&code=scope_missing", 8).await?;
         assert!(foreign.iter().all(|record| record["app"] == Value::Null));
         assert!(foreign.iter().all(|record| record["actor"] == key), "{foreign:?}");
@@ -78,7 +78,7 @@ async fn records_are_found_by_token_actor_and_time() -> Result<()> {
         let tokens = format!("/v1/apps/{}/tokens", stage.app);
         backend.get(201, "POST", &tokens, Some(&mint)).await?;
         operator.get(201, "POST", &tokens, Some(&mint)).await?;
-        let key = backend.credential.split('_').nth(1).context("an id")?;
+        let key = backend.id()?;
         let by_key = all(&backend, &trail_of(&stage, &format!("actor={key}"))).await?;
         assert!(by_key.iter().all(|record| record["actor"] == key));
         assert_eq!(by_key.iter().filter(|record| record["kind"] == "token.mint").count(), 1);
