@@ -1,13 +1,20 @@
 #!/usr/bin/env python3
 <<<<<<< HEAD
+<<<<<<< HEAD
 """Writes the vectors of tokens, Token04, roles and media, on Python's standard library alone.
 
     python3 spec/vectors/make.py            writes spec/vectors/{token,token04,roles,media}/*.json
+=======
+"""Writes the vectors of tokens, keys, roles and media, on Python's standard library alone.
+
+    python3 spec/vectors/make.py            writes spec/vectors/{token,jwk,roles,media}/*.json
+>>>>>>> cafdbd1 (The token's specification knows three algorithms, JWKs and the twin of ES256; vectors and mutations of each)
     python3 spec/vectors/make.py --check    exits 1 if a file is not what this writes
 
 Shares no code with what it tests. What a case must give is written down by hand, from spec/token.md,
 spec/token04.md, spec/roles.md and spec/media.md, and its field by `fields`, which reads the claims by the same law; nothing is asked of an
 implementation. No clock and no chance: it always writes the same. The cases are in `token_texts`,
+<<<<<<< HEAD
 `token_claims`, `token04_cases`, `role_cases` and `media_cases`, next to this file.
 =======
 """Writes the vectors of tokens, roles, media and credentials, on Python's standard library alone.
@@ -20,6 +27,10 @@ spec/roles.md, spec/media.md and spec/credentials.md, and its field by `fields`,
 implementation. No clock and no chance: it always writes the same. The cases are in `token_texts`,
 `token_claims`, `role_cases`, `media_cases` and `credential_cases`, next to this file.
 >>>>>>> 227895e (Credentials have check digits, and a wrong one is refused without a look-up)
+=======
+`token_claims`, `public_cases`, `role_cases` and `media_cases`, next to this file.
+Signatures of public keys are kept in `signatures.json`; new ones need the package `cryptography`.
+>>>>>>> cafdbd1 (The token's specification knows three algorithms, JWKs and the twin of ES256; vectors and mutations of each)
 """
 
 import json
@@ -33,6 +44,8 @@ from credential_cases import LAW, credential_cases, secret_cases
 from fields import beyond, field_of, parsed, template
 from media_cases import media_cases
 from role_cases import BUILT_IN, built_in_cases, narrowed_cases, template_cases
+from public_cases import eddsa_cases, es256_cases, jwk_cases
+from public_keys import KEPT, kept, rows
 from signing import KEYS, LEEWAY_S, b64, compact
 from token04_cases import HEAD as TOKEN04, of_one_length, token04_cases
 from token_claims import claim_cases, grants_cases, stay_cases, time_cases
@@ -76,13 +89,20 @@ def files():
     keys = [{**key, "secret": b64(key["secret"])} for key in KEYS.values()]
     for name, cases in [("form", form), ("header", header_cases), ("key", key_cases), ("claims", claim_cases), ("stay", stay_cases), ("times", time_cases), ("grants", grants_cases)]:
         yield HERE / "token" / f"{name}.json", dump({"law": "spec/token.md", "keys": keys}, [token_case(case) for case in cases()])
+    for name, cases in [("eddsa", eddsa_cases), ("es256", es256_cases)]:
+        yield HERE / "token" / f"{name}.json", dump({"law": "spec/token.md", "keys": keys + rows()}, [token_case(case) for case in cases()])
+    yield HERE / "jwk" / "keys.json", dump({"law": "spec/token.md"}, list(jwk_cases()))
     for name, cases in [("built_in", built_in_cases), ("narrowed", narrowed_cases), ("templates", template_cases)]:
         yield HERE / "roles" / f"{name}.json", dump({"law": "spec/roles.md", "roles": BUILT_IN}, [role_case(case) for case in cases()])
     for name, cases in [("tokens", token04_cases), ("of_one_length", of_one_length)]:
         yield HERE / "token04" / f"{name}.json", dump(TOKEN04, list(cases()))
     yield HERE / "media" / "payloads.json", dump({"law": "spec/media.md"}, list(media_cases()))
+<<<<<<< HEAD
     for name, cases in [("credentials", credential_cases), ("secrets", secret_cases)]:
         yield HERE / "credentials" / f"{name}.json", dump({"law": f"spec/credentials.md. {LAW}"}, list(cases()))
+=======
+    yield KEPT, kept.text()
+>>>>>>> cafdbd1 (The token's specification knows three algorithms, JWKs and the twin of ES256; vectors and mutations of each)
 
 
 def main(args):
@@ -95,10 +115,15 @@ def main(args):
             path.write_text(text, encoding="utf-8", newline="\n")
         return
 <<<<<<< HEAD
+<<<<<<< HEAD
     held = {path for folder in ("token", "token04", "roles", "media") for path in (HERE / folder).glob("*.json")}
 =======
     held = {path for folder in ("token", "roles", "media", "credentials") for path in (HERE / folder).glob("*.json")}
 >>>>>>> 227895e (Credentials have check digits, and a wrong one is refused without a look-up)
+=======
+    held = {path for folder in ("token", "jwk", "roles", "media") for path in (HERE / folder).glob("*.json")}
+    held |= {KEPT} & {*HERE.iterdir()}
+>>>>>>> cafdbd1 (The token's specification knows three algorithms, JWKs and the twin of ES256; vectors and mutations of each)
     drifted = sorted(
         str(path.relative_to(HERE))
         for path in held | written.keys()

@@ -54,6 +54,19 @@ pub enum JwkError {
 impl JwkError {
     /// The code of the refusal.
     pub const CODE: &str = "jwk_invalid";
+
+    /// What is wrong, in one word (`spec/token.md` §Public keys).
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::Private => "private",
+            Self::Kind => "kind",
+            Self::Coordinate => "coordinate",
+            Self::OffCurve => "off_curve",
+            Self::Weak => "weak",
+            Self::Purpose => "purpose",
+        }
+    }
 }
 
 /// A public key that was checked: what it holds is on its curve and not weak. `Display` and `Serialize` write it as JSON.
@@ -302,7 +315,7 @@ impl FromStr for Jwk {
 /// As [`Jwk::from_str`] reads it, for JWKs inside of other JSON.
 impl<'de> Deserialize<'de> for Jwk {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        Members::deserialize(d)?.try_into().map_err(serde::de::Error::custom)
+        <Members as Deserialize>::deserialize(d)?.try_into().map_err(serde::de::Error::custom)
     }
 }
 

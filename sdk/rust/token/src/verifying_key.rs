@@ -171,6 +171,12 @@ impl Check {
     }
 }
 
+impl From<&Self> for VerifyingKey {
+    fn from(key: &Self) -> Self {
+        key.clone()
+    }
+}
+
 impl fmt::Debug for VerifyingKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("VerifyingKey")

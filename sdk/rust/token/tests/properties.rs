@@ -5,26 +5,53 @@
 
 #[path = "properties/model.rs"]
 mod model;
+#[path = "properties/mutated.rs"]
+mod mutated;
 #[path = "properties/sampled.rs"]
 mod sampled;
 
 use std::sync::Arc;
 
-use proptest::{collection::vec, prelude::*};
+use proptest::{collection::vec, prelude::*, strategy::ValueTree, test_runner::TestRunner};
 use stagedoor_token::{
     Fault, Grants, KeySet, Narrowing, Refusal, Role, lapsed, mint, narrow, verify, verify_with_key,
 };
 
 use model::{Act, allows, end_of, model, stands_for, widths};
-use sampled::{
-    NOW_S, act, claims, every_name, fitted, grants, key, mutate, mutation, narrowing, patterns,
-    until,
-};
+use mutated::{KINDS, mutate, mutation, tokens};
+use sampled::{NOW_S, act, claims, every_name, fitted, grants, key, narrowing, patterns, until};
 
 /// More cases than by default, since each is quick; `PROPTEST_CASES` sets a quarter of them.
 fn config() -> ProptestConfig {
     let default = ProptestConfig::default();
     ProptestConfig { cases: default.cases * 4, failure_persistence: None, ..default }
+}
+
+/// How many mutations of each kind are tried on a token of each algorithm.
+const MUTATIONS: usize = 10_000;
+
+#[test]
+fn no_mutation_of_any_kind_verifies_by_any_algorithm() {
+    let mut runner = TestRunner::deterministic();
+    let claims = claims().new_tree(&mut runner).expect("claims").current();
+    for (token, key) in tokens(&claims) {
+        let keys = KeySet::from_iter([&key]);
+        assert_eq!(verify(&token, &keys, NOW_S).as_ref(), Ok(&claims));
+        for kind in KINDS {
+            let mut tried = 0;
+            while tried < MUTATIONS {
+                let sample = any::<(u8, prop::sample::Index)>().new_tree(&mut runner);
+                let (by, at) = sample.expect("a sample").current();
+                let mutated = mutate(&token, &kind(by), at);
+                if mutated == token {
+                    continue;
+                }
+                let refusal = verify(&mutated, &keys, NOW_S).expect_err("a mutation verifies");
+                assert_eq!(refusal.public_code(), "token_invalid", "{mutated}");
+                tried += 1;
+            }
+        }
+    }
 }
 
 proptest! {

@@ -202,45 +202,6 @@ pub(crate) fn claims() -> impl Strategy<Value = Claims> {
     )
 }
 
-/// A change of a text that is never none.
-#[derive(Clone, Debug)]
-pub(crate) enum Mutation {
-    FlipBit(u8),
-    Insert(u8),
-    Delete,
-    Truncate,
-    Swap,
-    Repeat,
-}
-
-pub(crate) fn mutation() -> impl Strategy<Value = Mutation> {
-    prop_oneof![
-        (0..7_u8).prop_map(Mutation::FlipBit),
-        (0..128_u8).prop_map(Mutation::Insert),
-        Just(Mutation::Delete),
-        Just(Mutation::Truncate),
-        Just(Mutation::Swap),
-        Just(Mutation::Repeat),
-    ]
-}
-
-pub(crate) fn mutate(token: &str, mutation: &Mutation, at: prop::sample::Index) -> String {
-    let mut bytes = token.as_bytes().to_vec();
-    let at = at.index(bytes.len());
-    match mutation {
-        Mutation::FlipBit(bit) => bytes[at] ^= 1 << bit,
-        Mutation::Insert(byte) => bytes.insert(at, *byte),
-        Mutation::Delete => drop(bytes.remove(at)),
-        Mutation::Truncate => bytes.truncate(at),
-        Mutation::Swap => {
-            let other = (at + 1) % bytes.len();
-            bytes.swap(at, other);
-        }
-        Mutation::Repeat => bytes.insert(at, bytes[at]),
-    }
-    String::from_utf8(bytes).expect("ASCII stays ASCII")
-}
-
 /// Every name of the letters that patterns here are made of, one longer than any pattern.
 pub(crate) fn every_name() -> Vec<String> {
     let mut names = vec![String::new()];
