@@ -28,7 +28,7 @@ fn signed(number: u32) -> String {
     let claims = Claims::builder(AppId(7), "host".parse().expect("a role"))
         .room("lobby")
         .user("anna")
-        .jti(&number.to_string())
+        .jti(number.to_string())
         .lifetime(NOW_S, 60)
         .build();
     let claims = serde_json::to_vec(&claims).expect("JSON");
