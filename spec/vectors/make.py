@@ -1,36 +1,14 @@
 #!/usr/bin/env python3
-<<<<<<< HEAD
-<<<<<<< HEAD
-"""Writes the vectors of tokens, Token04, roles and media, on Python's standard library alone.
+"""Writes the vectors of tokens, Token04, keys, roles, media and credentials, on Python's standard library alone.
 
-    python3 spec/vectors/make.py            writes spec/vectors/{token,token04,roles,media}/*.json
-=======
-"""Writes the vectors of tokens, keys, roles and media, on Python's standard library alone.
-
-    python3 spec/vectors/make.py            writes spec/vectors/{token,jwk,roles,media}/*.json
->>>>>>> cafdbd1 (The token's specification knows three algorithms, JWKs and the twin of ES256; vectors and mutations of each)
+    python3 spec/vectors/make.py            writes the JSON files in the folders of FOLDERS, next to this file
     python3 spec/vectors/make.py --check    exits 1 if a file is not what this writes
 
-Shares no code with what it tests. What a case must give is written down by hand, from spec/token.md,
-spec/token04.md, spec/roles.md and spec/media.md, and its field by `fields`, which reads the claims by the same law; nothing is asked of an
-implementation. No clock and no chance: it always writes the same. The cases are in `token_texts`,
-<<<<<<< HEAD
-`token_claims`, `token04_cases`, `role_cases` and `media_cases`, next to this file.
-=======
-"""Writes the vectors of tokens, roles, media and credentials, on Python's standard library alone.
-
-    python3 spec/vectors/make.py            writes spec/vectors/{token,roles,media,credentials}/*.json
-    python3 spec/vectors/make.py --check    exits 1 if a file is not what this writes
-
-Shares no code with what it tests. What a case must give is written down by hand, from spec/token.md,
-spec/roles.md, spec/media.md and spec/credentials.md, and its field by `fields`, which reads the claims by the same law; nothing is asked of an
-implementation. No clock and no chance: it always writes the same. The cases are in `token_texts`,
-`token_claims`, `role_cases`, `media_cases` and `credential_cases`, next to this file.
->>>>>>> 227895e (Credentials have check digits, and a wrong one is refused without a look-up)
-=======
-`token_claims`, `public_cases`, `role_cases` and `media_cases`, next to this file.
+Shares no code with what it tests. What a case must give is written down by hand, from the documents in spec/,
+and its field by `fields`, which reads the claims by the same law; nothing is asked of an implementation.
+No clock and no chance: it always writes the same. The cases are in the files of this folder named `…_cases`,
+and in `token_texts` and `token_claims`.
 Signatures of public keys are kept in `signatures.json`; new ones need the package `cryptography`.
->>>>>>> cafdbd1 (The token's specification knows three algorithms, JWKs and the twin of ES256; vectors and mutations of each)
 """
 
 import json
@@ -52,6 +30,7 @@ from token_claims import claim_cases, grants_cases, stay_cases, time_cases
 from token_texts import form, header_cases, key_cases
 
 HERE = pathlib.Path(__file__).resolve().parent
+FOLDERS = ("token", "token04", "jwk", "roles", "media", "credentials")
 
 
 def dump(head, cases):
@@ -97,12 +76,9 @@ def files():
     for name, cases in [("tokens", token04_cases), ("of_one_length", of_one_length)]:
         yield HERE / "token04" / f"{name}.json", dump(TOKEN04, list(cases()))
     yield HERE / "media" / "payloads.json", dump({"law": "spec/media.md"}, list(media_cases()))
-<<<<<<< HEAD
     for name, cases in [("credentials", credential_cases), ("secrets", secret_cases)]:
         yield HERE / "credentials" / f"{name}.json", dump({"law": f"spec/credentials.md. {LAW}"}, list(cases()))
-=======
     yield KEPT, kept.text()
->>>>>>> cafdbd1 (The token's specification knows three algorithms, JWKs and the twin of ES256; vectors and mutations of each)
 
 
 def main(args):
@@ -114,16 +90,8 @@ def main(args):
             path.parent.mkdir(exist_ok=True)
             path.write_text(text, encoding="utf-8", newline="\n")
         return
-<<<<<<< HEAD
-<<<<<<< HEAD
-    held = {path for folder in ("token", "token04", "roles", "media") for path in (HERE / folder).glob("*.json")}
-=======
-    held = {path for folder in ("token", "roles", "media", "credentials") for path in (HERE / folder).glob("*.json")}
->>>>>>> 227895e (Credentials have check digits, and a wrong one is refused without a look-up)
-=======
-    held = {path for folder in ("token", "jwk", "roles", "media") for path in (HERE / folder).glob("*.json")}
+    held = {path for folder in FOLDERS for path in (HERE / folder).glob("*.json")}
     held |= {KEPT} & {*HERE.iterdir()}
->>>>>>> cafdbd1 (The token's specification knows three algorithms, JWKs and the twin of ES256; vectors and mutations of each)
     drifted = sorted(
         str(path.relative_to(HERE))
         for path in held | written.keys()
