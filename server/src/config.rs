@@ -93,6 +93,27 @@ config! {
     disk_free_bytes_min: u64 = 16_777_216;
     /// Audit records that may wait to be written.
     audit_waiting_max: usize = 8_192;
+    /// Where the master key comes from, under which secrets are sealed; without one they lie in clear.
+    master_key: MasterKeySource = MasterKeySource::default();
+}
+
+/// Where the master key comes from: at most one of these, or the variable `STAGEDOOR_MASTER_KEY`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MasterKeySource {
+    /// A file with the master key, 32 random bytes that only their owner can read; `stagedoor master-key make` makes it.
+    pub file: Option<PathBuf>,
+    /// A program and its arguments, run without a shell, that prints the master key: 32 bytes, or those as hexadecimal
+    /// digits or base64url.
+    pub command: Vec<String>,
+    /// How long that program may take, in milliseconds.
+    pub command_timeout_ms: u64,
+}
+
+impl Default for MasterKeySource {
+    fn default() -> Self {
+        Self { file: None, command: Vec::new(), command_timeout_ms: 10_000 }
+    }
 }
 
 #[cfg(test)]

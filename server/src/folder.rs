@@ -17,6 +17,8 @@ pub(crate) const DATABASE: &str = "stagedoor.sqlite";
 const LOCK: &str = "stagedoor.lock";
 /// The file of `stagedoor dev`.
 pub(crate) const DEV: &str = "dev.json";
+/// The file of the master key if nothing else is configured, as for `stagedoor dev`.
+pub const MASTER_KEY: &str = "master.key";
 /// Suffixes that SQLite adds to its file's name.
 const SQLITE_SUFFIXES: [&str; 4] = ["", "-wal", "-shm", "-journal"];
 /// The permissions of others that are removed.
@@ -94,6 +96,7 @@ impl DataFolder {
             close_to_others(&path.join(format!("{DATABASE}{suffix}")))?;
         }
         close_to_others(&path.join(DEV))?;
+        close_to_others(&path.join(MASTER_KEY))?;
         close_to_others(&lock)?;
         Ok(Self { path: path.into(), _lock: file })
     }
@@ -111,7 +114,7 @@ impl DataFolder {
         for file in SQLITE_SUFFIXES.map(|suffix| format!("{DATABASE}{suffix}")) {
             put(&self.path.join(&file), &aside.join(&file))?;
         }
-        for file in [DEV, MARKER] {
+        for file in [DEV, MARKER, MASTER_KEY] {
             put(&self.path.join(file), &aside.join(file))?;
         }
         Ok(aside)

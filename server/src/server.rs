@@ -1,7 +1,7 @@
 //! The server as a whole: opens the store, registers apps with the relay, closes.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -17,13 +17,15 @@ use tokio::{
 
 use crate::{
     caller::Scope,
-    config::Config,
+    config::{Config, MasterKeySource},
     credential::{self, Presented},
     deployment::NotTheDatabase,
     doors::{Doors, News},
+    envelope::MasterKey,
     error::ApiError,
     folder::{DataFolder, FolderError},
     inviter,
+    master_key::MasterKeyError,
     metrics::Metrics,
     rates::Buckets,
     record::{Record, unix_ms},
@@ -34,6 +36,7 @@ use crate::{
         listener::Listener,
         repeats::Repeats,
     },
+    resealer::follow,
     revoker::Revoker,
     router,
     routes::{
@@ -71,6 +74,9 @@ pub enum OpenError {
         /// The finding, and what to do.
         why: NotTheDatabase,
     },
+    /// The master key.
+    #[error(transparent)]
+    MasterKey(#[from] MasterKeyError),
     /// The root credential; one that was shown is not valid.
     #[error("could not make the root credential: {0}")]
     Root(String),
@@ -129,7 +135,11 @@ impl Server {
         invites: mpsc::Receiver<InviteRequest>,
     ) -> Result<Self, OpenError> {
         let wait = Duration::from_millis(config.store_wait_ms);
-        let store = open_store(DataFolder::open(&config.data_dir)?, wait).await?;
+        let folder = DataFolder::open(&config.data_dir)?;
+        let master = obtained(&config.master_key, folder.path()).await?;
+        let store = open_store(folder, wait, master.as_ref()).await?;
+        warn_of_clear(&store, master.is_some()).await.map_err(ApiError::from)?;
+        drop(master);
         let clock = bus.clock();
         clock.settle_after(Duration::from_secs(config.clock_settle_s));
         if let Some(settled_ms) = store.settled_ms().await.map_err(ApiError::from)? {
@@ -179,7 +189,9 @@ impl Server {
             vec![(close_storer, storing), (close_inviter, inviting), (close_listener, listening)];
         let clock = state.bus.clock().clone();
         let keeping = keep(state.store.clone(), gate, Bounds::of(&state.config), clock);
-        let tasks = vec![tokio::spawn(keeping), tokio::spawn(forget(state.clone()))];
+        let sealing = follow(state.store.clone(), state.config.clone());
+        let tasks =
+            vec![tokio::spawn(keeping), tokio::spawn(forget(state.clone())), tokio::spawn(sealing)];
         Ok(Self { state, tasks, ending, writer })
     }
 
@@ -199,7 +211,9 @@ impl Server {
         config: &Config,
         show: impl FnOnce(&str) -> std::io::Result<()>,
     ) -> Result<(), OpenError> {
-        let store = open_store(folder, Duration::from_millis(config.store_wait_ms)).await?;
+        let master = obtained(&config.master_key, folder.path()).await?;
+        let wait = Duration::from_millis(config.store_wait_ms);
+        let store = open_store(folder, wait, master.as_ref()).await?;
         set_root(&store, true, show).await?;
         store.close().await;
         Ok(())
@@ -316,9 +330,49 @@ fn own_record(app: AppLife, kind: &str) -> Record {
     Record { actor: Some(Actor::System), ..Record::now(kind, "ok").of_app(app) }
 }
 
-async fn open_store(folder: DataFolder, wait: Duration) -> Result<Store, OpenError> {
+/// The configured master key. A command that prints it may take a while.
+async fn obtained(
+    source: &MasterKeySource,
+    data_dir: &Path,
+) -> Result<Option<MasterKey>, OpenError> {
+    let (source, data_dir) = (source.clone(), data_dir.to_owned());
+    let obtain = move || MasterKey::obtain(&source, &data_dir);
+    let obtained = tokio::task::spawn_blocking(obtain).await;
+    obtained.map_err(|_| OpenError::Refused("internal"))?.map_err(OpenError::MasterKey)
+}
+
+/// Says that secrets lie in clear, and what to do.
+async fn warn_of_clear(store: &Store, has_master: bool) -> Result<(), StoreError> {
+    if store.sealer.newest().is_some() {
+        if store.rewrite_due().await? {
+            tracing::warn!(
+                "the database's file may still hold secrets in clear: stop the server and complete \
+                 `stagedoor master-key init`"
+            );
+        }
+        return Ok(());
+    }
+    if has_master {
+        tracing::warn!(
+            "secrets lie in clear in the database, although there is a master key: stop the server and run \
+             `stagedoor master-key init`"
+        );
+    } else {
+        tracing::warn!(
+            "secrets lie in clear in the database: set [server.master_key], and run `stagedoor master-key init`"
+        );
+    }
+    Ok(())
+}
+
+async fn open_store(
+    folder: DataFolder,
+    wait: Duration,
+    master: Option<&MasterKey>,
+) -> Result<Store, OpenError> {
     let path = folder.path().to_owned();
-    let store = Store::open(folder, wait).await.map_err(|error| match error {
+    let store = Store::open(folder, wait, master).await.map_err(|error| match error {
+        StoreError::MasterKey(error) => OpenError::MasterKey(error),
         StoreError::NotTheDatabase(why) => OpenError::NotTheDatabase { folder: path, why },
         error => OpenError::Store(error.to_string()),
     })?;

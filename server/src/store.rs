@@ -12,8 +12,10 @@ mod health;
 pub(crate) mod keys;
 pub(crate) mod ledger;
 pub(crate) mod replies;
+pub(crate) mod reseal;
 pub(crate) mod revocations;
 pub(crate) mod roles;
+pub(crate) mod sealed;
 pub(crate) mod write;
 
 use std::{borrow::Cow, fs::OpenOptions, os::unix::fs::OpenOptionsExt, sync::Arc, time::Duration};
@@ -27,11 +29,13 @@ use sqlx::{
 };
 
 use crate::{
-    deployment::{Marker, decide},
+    deployment::{Found, Marker, decide},
+    envelope::MasterKey,
     folder::{DATABASE, DEV, DataFolder},
 };
 pub(crate) use error::StoreError;
 use error::{bound, signed};
+use sealed::Sealer;
 use write::{Statement, Tx, Writer};
 
 /// Page cache of the writer, in KiB. Small, because most writes are at the end and the system caches the file.
@@ -49,6 +53,7 @@ const READER_LIFE_MAX: Duration = Duration::from_secs(5);
 pub(crate) struct Store {
     pool: SqlitePool,
     writer: Writer,
+    pub(crate) sealer: Arc<Sealer>,
     /// Holds the folder for this process while anybody uses the store.
     folder: Arc<DataFolder>,
 }
@@ -56,11 +61,20 @@ pub(crate) struct Store {
 impl Store {
     /// Opens the database, creating it if necessary, and migrates its schema. `wait` is how long a write waits: for
     /// others of this process, and again for other processes. A database that is not the folder's own is refused.
-    pub(crate) async fn open(folder: DataFolder, wait: Duration) -> Result<Self, StoreError> {
+    /// So is one whose secrets the master key does not open, before anything is written to it. A new one is sealed
+    /// from its beginning if there is a master key.
+    pub(crate) async fn open(
+        folder: DataFolder,
+        wait: Duration,
+        master: Option<&MasterKey>,
+    ) -> Result<Self, StoreError> {
         let file = folder.path().join(DATABASE);
         let marker = Marker::read(folder.path())?;
         let has_dev_file = folder.path().join(DEV).is_file();
-        decide(marker.as_ref(), has_dev_file, &deployment::found(&file).await?)?;
+        let found = deployment::found(&file).await?;
+        decide(marker.as_ref(), has_dev_file, &found)?;
+        let mut keys = sealed::unlock(&sealed::found(&file).await?, master)?;
+        let is_new = !matches!(&found, Found::Ours(ours) if ours.has_root);
         if marker.is_none() {
             // From here on, a database without a root credential means that a start was interrupted.
             Marker::default().write(folder.path())?;
@@ -77,6 +91,9 @@ impl Store {
             .disable_statement_logging();
         let mut connection = options.connect().await?;
         migrate(&mut connection).await?;
+        if let Some(master) = master.filter(|_| is_new && keys.is_empty()) {
+            keys.extend(sealed::begin(&mut connection, master).await?);
+        }
         match deployment::open(&mut connection).await {
             Ok(()) => {}
             // The marker exists already, and a full disk is no reason not to start.
@@ -86,8 +103,9 @@ impl Store {
             Err(error) => return Err(error.into()),
         }
         let pool = readers(&options, wait, READER_LIFE_MAX).await?;
-        let writer = Writer::new(options, connection, wait);
-        Ok(Self { pool, writer, folder: Arc::new(folder) })
+        let sealer = Arc::new(Sealer::new(keys));
+        let writer = Writer::new(options, connection, wait, sealer.clone());
+        Ok(Self { pool, writer, sealer, folder: Arc::new(folder) })
     }
 
     /// Whether the database can be read.
@@ -187,6 +205,7 @@ fn migrations() -> Vec<Migration> {
         migration(10, "deployment", include_str!("../migrations/0010_deployment.sql")),
         migration(11, "role_versions", include_str!("../migrations/0011_role_versions.sql")),
         migration(13, "credentials", include_str!("../migrations/0013_credentials.sql")),
+        migration(15, "sealed", include_str!("../migrations/0015_sealed.sql")),
     ]
 }
 
@@ -224,7 +243,7 @@ pub(crate) mod tests {
     pub(crate) async fn opened() -> (Store, tempfile::TempDir) {
         let folder = tempfile::tempdir().expect("a folder");
         let data = DataFolder::open(folder.path()).expect("a folder of its own");
-        let store = Store::open(data, Duration::from_secs(5)).await.expect("a store");
+        let store = Store::open(data, Duration::from_secs(5), None).await.expect("a store");
         (store, folder)
     }
     #[tokio::test]

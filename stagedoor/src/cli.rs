@@ -6,6 +6,7 @@ mod backup;
 mod bench;
 mod failure;
 mod http;
+mod master_key;
 mod print;
 mod revoke;
 mod role;
@@ -66,6 +67,9 @@ enum Command {
     /// Manage the operator's root credential, on the server's own machine.
     #[command(subcommand)]
     Root(root::Root),
+    /// Seal the database's secrets, and change the keys that seal them, on the server's own machine.
+    #[command(subcommand)]
+    MasterKey(master_key::MasterKeyCommand),
     /// Back up the whole database to one file, even while a server runs.
     Backup(backup::BackupArguments),
     /// Restore a data folder from a backup.
@@ -115,6 +119,9 @@ fn dispatch(cli: Cli) -> Done {
         Command::Revoke(command) => revoke::run(&command, json),
         Command::Room(command) => room::run(command, json),
         Command::Root(command) => root::run(command, &config(&BTreeMap::new())?.unlooked(), json),
+        Command::MasterKey(command) => {
+            master_key::run(command, &config(&BTreeMap::new())?.unlooked(), json)
+        }
         Command::Backup(arguments) => {
             backup::backup(arguments, &config(&BTreeMap::new())?.unlooked(), json)
         }

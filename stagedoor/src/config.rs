@@ -137,6 +137,7 @@ impl Config {
         config.relay.tls =
             Some(TlsFiles { cert: PathBuf::from("cert.pem"), key: PathBuf::from("key.pem") });
         config.relay.cookie = Some("seat".into());
+        config.server.master_key.file = Some(PathBuf::from("/etc/stagedoor/master.key"));
         config
     }
 }

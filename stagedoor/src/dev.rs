@@ -14,10 +14,16 @@ use anyhow::Context;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use stagedoor_server::{DataFolder, Scope, Server, Usable};
+use stagedoor_server::{
+    DataFolder, MASTER_KEY_FILE, MasterKey, Scope, Server, Usable,
+    sealing::{self, SealingError},
+};
 use stagedoor_token::{AppId, Claims, Key, KeyState, checked_secret, mint, secret_of_text};
 
-use crate::classroom::{self, Classroom};
+use crate::{
+    classroom::{self, Classroom},
+    config::Config,
+};
 
 /// The file in the data folder.
 const FILE: &str = "dev.json";
@@ -56,6 +62,28 @@ impl Shown {
     /// The classroom.
     pub(crate) fn classroom(&self) -> Option<&Classroom> {
         self.kept.classroom.as_ref()
+    }
+}
+
+/// Makes a master key in the data folder, unless there is one, and seals a folder from before.
+pub(crate) async fn seal(config: &Config) -> anyhow::Result<()> {
+    let source = &config.server.master_key;
+    let folder = DataFolder::open(&config.server.data_dir)?;
+    // What cannot be opened is explained by the start.
+    let status = sealing::status(folder.path()).await.ok();
+    if status.as_ref().is_some_and(|status| !status.masters.is_empty()) {
+        return Ok(());
+    }
+    let master = match MasterKey::obtain(source, folder.path())? {
+        Some(master) => master,
+        None => MasterKey::make(&folder.path().join(MASTER_KEY_FILE))?,
+    };
+    if status.is_none() {
+        return Ok(());
+    }
+    match sealing::init(&folder, &master).await {
+        Ok(_) | Err(SealingError::NotTheDatabase(_)) => Ok(()),
+        Err(error) => Err(error.into()),
     }
 }
 

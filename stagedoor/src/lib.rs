@@ -13,34 +13,35 @@
 //! 8. `cli::revoke`: `revoke list|add|lift`.
 //! 9. `cli::role`: `role list|show|set|delete|import|export|versions|restore`.
 //! 10. `cli::room`: `room list|show|kick|ban|role|mute|unmute|admit|decline|close|message`.
-//! 11. `cli::root`: `root reset`.
-//! 12. `cli::serve`: `dev` and `serve`.
-//! 13. `cli::settings`: `config check|print`.
-//! 14. `cli::sure`: asks before an act that cannot be undone.
-//! 15. `cli::token`: `token mint|verify|inspect`.
-//! 16. `cli::http`: a small client of the HTTP API.
-//! 17. `cli::print`: prints answers for people: tables with the most important columns first, and readable times.
-//! 18. `cli::secret`: secrets that the command line takes.
-//! 19. `cli::stay`: the options of `token mint` for the stay in the seat, and their claims.
-//! 20. `cli::failure`: how a command failed: its exit code, and its message for people or for programs.
-//! 21. `cli::time`: times and durations as people write them.
-//! 22. [`dev`]: what `stagedoor dev` creates for a developer and remembers.
-//! 23. [`classroom`]: the app of the classroom that `stagedoor dev` serves.
-//! 24. [`assemble`]: assembles server, relay and bus into one running process.
-//! 25. [`serving`]: one connection of HTTP requests.
-//! 26. [`pace`]: the phase of a connection, and how long it may last.
-//! 27. [`operations`]: `/healthz`, `/readyz` and `/metrics` on their own socket.
-//! 28. [`refusals`]: refuses requests that reach no path.
-//! 29. [`log`]: the log, with a bound on lines about refusals.
-//! 30. `config::load`: loads a configuration from its file, the environment and flags.
-//! 31. `config::check`: finds settings that have the right type but make no sense, alone or together. Pure.
-//! 32. `config::warnings`: warns of settings that are allowed but may be unintended.
-//! 33. [`config`]: combines file, environment and flags into one configuration.
-//! 34. `config::sources`: combines the sources, and remembers where each setting is written.
-//! 35. `config::fault`: what is wrong with a configuration, where it is written, and what to write instead.
-//! 36. `config::bounds`: the minimum and maximum of every number in the configuration.
-//! 37. [`sockets`]: the listening sockets.
-//! 38. [`descriptors`]: how many connections the process can have.
+//! 11. `cli::master_key`: `master-key make|init|rotate|retire|reseal|status`.
+//! 12. `cli::root`: `root reset`.
+//! 13. `cli::serve`: `dev` and `serve`.
+//! 14. `cli::settings`: `config check|print`.
+//! 15. `cli::sure`: asks before an act that cannot be undone.
+//! 16. `cli::token`: `token mint|verify|inspect`.
+//! 17. `cli::http`: a small client of the HTTP API.
+//! 18. `cli::print`: prints answers for people: tables with the most important columns first, and readable times.
+//! 19. `cli::secret`: secrets that the command line takes.
+//! 20. `cli::stay`: the options of `token mint` for the stay in the seat, and their claims.
+//! 21. `cli::failure`: how a command failed: its exit code, and its message for people or for programs.
+//! 22. `cli::time`: times and durations as people write them.
+//! 23. [`dev`]: what `stagedoor dev` creates for a developer and remembers.
+//! 24. [`classroom`]: the app of the classroom that `stagedoor dev` serves.
+//! 25. [`assemble`]: assembles server, relay and bus into one running process.
+//! 26. [`serving`]: one connection of HTTP requests.
+//! 27. [`pace`]: the phase of a connection, and how long it may last.
+//! 28. [`operations`]: `/healthz`, `/readyz` and `/metrics` on their own socket.
+//! 29. [`refusals`]: refuses requests that reach no path.
+//! 30. [`log`]: the log, with a bound on lines about refusals.
+//! 31. `config::load`: loads a configuration from its file, the environment and flags.
+//! 32. `config::check`: finds settings that have the right type but make no sense, alone or together. Pure.
+//! 33. `config::warnings`: warns of settings that are allowed but may be unintended.
+//! 34. [`config`]: combines file, environment and flags into one configuration.
+//! 35. `config::sources`: combines the sources, and remembers where each setting is written.
+//! 36. `config::fault`: what is wrong with a configuration, where it is written, and what to write instead.
+//! 37. `config::bounds`: the minimum and maximum of every number in the configuration.
+//! 38. [`sockets`]: the listening sockets.
+//! 39. [`descriptors`]: how many connections the process can have.
 
 mod assemble;
 mod classroom;

@@ -5,6 +5,7 @@ use serde::Serialize;
 use stagedoor_bus::{Answer, Command};
 use stagedoor_token::{AppId, KeyState, checked_secret};
 use utoipa::ToSchema;
+use zeroize::Zeroizing;
 
 use super::{Page, Path, Reader, app_in, app_row};
 use crate::{
@@ -72,17 +73,22 @@ impl From<KeyRow> for KeyView {
 
 /// Makes a key without storing it.
 pub(crate) fn make(app: AppId, state: KeyState) -> Result<(KeyRow, KeyCreated), ApiError> {
-    let bytes = secret::random::<32>()?;
+    let bytes = Zeroizing::new(secret::random::<32>()?);
     let kid = secret::random_id("k_")?;
-    let row =
-        KeyRow { kid: kid.clone(), app, secret: bytes.to_vec(), state, created_ms: unix_ms() };
+    let row = KeyRow {
+        kid: kid.clone(),
+        app,
+        secret: Zeroizing::new(bytes.to_vec()),
+        state,
+        created_ms: unix_ms(),
+    };
     Ok((
         row,
         KeyCreated {
             kid,
             state: state_text(state),
-            secret: secret::encode(&bytes),
-            checked_secret: checked_secret(&bytes),
+            secret: secret::encode(bytes.as_slice()),
+            checked_secret: checked_secret(bytes.as_slice()),
         },
     ))
 }

@@ -2,7 +2,11 @@
 
 use std::fmt;
 
-use crate::deployment::NotTheDatabase;
+use crate::{
+    deployment::NotTheDatabase,
+    envelope::{NotSealed, Unopened},
+    master_key::MasterKeyError,
+};
 
 /// Why the database cannot be written or read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +82,15 @@ pub(crate) enum StoreError {
     /// The folder does not contain its own database.
     #[error(transparent)]
     NotTheDatabase(#[from] NotTheDatabase),
+    /// The master key does not open its secrets.
+    #[error(transparent)]
+    MasterKey(#[from] MasterKeyError),
+    /// A stored secret cannot be opened.
+    #[error("a secret of {0} cannot be opened: {1}")]
+    NotOpened(&'static str, Unopened),
+    /// A secret cannot be sealed.
+    #[error("a secret of {0} cannot be sealed: {1}")]
+    NotSealed(&'static str, NotSealed),
     /// A row that this version cannot read.
     #[error("a row of {0} cannot be read")]
     Row(&'static str),

@@ -1,13 +1,13 @@
 //! Signing keys of apps.
 
-use std::borrow::Cow;
-
 use sqlx::{Row, sqlite::SqliteRow};
 use stagedoor_token::{AppId, KeyState};
+use zeroize::Zeroizing;
 
 use super::{
     Store, StoreError,
     apps::{app_id, unsigned},
+    sealed::{SIGNING, Sealer},
     signed,
     write::{Statement, Tx},
 };
@@ -17,7 +17,7 @@ use super::{
 pub(crate) struct KeyRow {
     pub(crate) kid: String,
     pub(crate) app: AppId,
-    pub(crate) secret: Vec<u8>,
+    pub(crate) secret: Zeroizing<Vec<u8>>,
     pub(crate) state: KeyState,
     pub(crate) created_ms: u64,
 }
@@ -42,20 +42,20 @@ fn state_of(text: &str) -> Result<KeyState, StoreError> {
 }
 
 /// The secret of a key's row as it signs. The only place that reads the column.
-fn open_secret(row: &SqliteRow) -> Result<Vec<u8>, StoreError> {
-    Ok(row.try_get("secret")?)
+fn open_secret(row: &SqliteRow, sealer: &Sealer) -> Result<Zeroizing<Vec<u8>>, StoreError> {
+    sealer.open(&SIGNING, row.try_get("kid")?, row.try_get("secret")?)
 }
 
 /// The secret of a key as its row keeps it. The only place that writes the column.
-fn seal_secret(key: &KeyRow) -> Cow<'_, [u8]> {
-    Cow::Borrowed(&key.secret)
+fn seal_secret(key: &KeyRow, sealer: &Sealer) -> Result<Vec<u8>, StoreError> {
+    sealer.seal(&SIGNING, &key.kid, &key.secret)
 }
 
-fn key_row(row: &SqliteRow) -> Result<KeyRow, StoreError> {
+fn key_row(row: &SqliteRow, sealer: &Sealer) -> Result<KeyRow, StoreError> {
     Ok(KeyRow {
         kid: row.try_get("kid")?,
         app: app_id(row, "app")?,
-        secret: open_secret(row)?,
+        secret: open_secret(row, sealer)?,
         state: state_of(row.try_get("state")?)?,
         created_ms: unsigned(row, "created_ms")?,
     })
@@ -69,14 +69,16 @@ fn select_keys(app: AppId) -> Statement<'static> {
 impl Store {
     /// Every key of an app, oldest first.
     pub(crate) async fn keys(&self, app: AppId) -> Result<Vec<KeyRow>, StoreError> {
-        self.all(select_keys(app)).await?.iter().map(key_row).collect()
+        let rows = self.all(select_keys(app)).await?;
+        rows.iter().map(|row| key_row(row, &self.sealer)).collect()
     }
 }
 
 impl Tx {
     /// Every key of an app, oldest first.
     pub(crate) async fn keys(&mut self, app: AppId) -> Result<Vec<KeyRow>, StoreError> {
-        self.all(select_keys(app)).await?.iter().map(key_row).collect()
+        let rows = self.all(select_keys(app)).await?;
+        rows.iter().map(|row| key_row(row, &self.sealer)).collect()
     }
 
     /// Adds a key.
@@ -87,7 +89,7 @@ impl Tx {
         let query = query
             .bind(&key.kid)
             .bind(i64::from(key.app.0))
-            .bind(seal_secret(key))
+            .bind(seal_secret(key, &self.sealer)?)
             .bind(state_text(key.state))
             .bind(signed(key.created_ms, "keys")?);
         self.execute(query).await.map(drop)

@@ -21,6 +21,7 @@ use super::{
     deployment,
     error::{Reason, StoreError},
     health::Health,
+    sealed::Sealer,
 };
 
 /// Where transactions begin. While one is open, its connection is taken out of here.
@@ -30,6 +31,7 @@ pub(super) struct Writer {
     wait: Duration,
     place: Arc<Turns<Option<SqliteConnection>>>,
     health: Arc<Health>,
+    sealer: Arc<Sealer>,
 }
 
 impl Writer {
@@ -38,12 +40,14 @@ impl Writer {
         options: SqliteConnectOptions,
         connection: SqliteConnection,
         wait: Duration,
+        sealer: Arc<Sealer>,
     ) -> Self {
         Self {
             options,
             wait,
             place: Arc::new(Turns::new(Some(connection))),
             health: Arc::default(),
+            sealer,
         }
     }
 
@@ -68,7 +72,8 @@ impl Writer {
         };
         let connection = connection.map_err(|error| self.health.noted(error))?;
         let held = Some(Held { place, connection });
-        let mut tx = Tx { held, health: self.health.clone(), is_sound: true, kinds: Vec::new() };
+        let (health, sealer) = (self.health.clone(), self.sealer.clone());
+        let mut tx = Tx { held, health, sealer, is_sound: true, kinds: Vec::new() };
         tx.execute(sqlx::query("BEGIN IMMEDIATE")).await?;
         Ok(tx)
     }
@@ -106,6 +111,7 @@ struct Held {
 pub(crate) struct Tx {
     held: Option<Held>,
     health: Arc<Health>,
+    pub(super) sealer: Arc<Sealer>,
     /// Whether no statement has failed.
     is_sound: bool,
     /// Kinds of the audit records in it.
@@ -124,7 +130,8 @@ pub(crate) struct Committed {
 pub(super) type Statement<'q> = Query<'q, Sqlite, SqliteArguments>;
 
 impl Tx {
-    fn connection(&mut self) -> Result<&mut SqliteConnection, StoreError> {
+    /// The connection, for a function that needs it whole. After an error the transaction must be dropped.
+    pub(super) fn connection(&mut self) -> Result<&mut SqliteConnection, StoreError> {
         let held = self.held.as_mut().filter(|_| self.is_sound);
         held.map(|held| &mut held.connection).ok_or(StoreError::Over)
     }
@@ -245,7 +252,7 @@ mod tests {
     async fn a_transactions_wait_is_bounded() {
         let folder = tempfile::tempdir().expect("a folder");
         let data = DataFolder::open(folder.path()).expect("a folder of its own");
-        let store = Store::open(data, Duration::from_millis(500)).await.expect("a store");
+        let store = Store::open(data, Duration::from_millis(500), None).await.expect("a store");
         let _first = store.begin().await.expect("begun");
         let error = store.begin().await.expect_err("the first is not done");
         assert_eq!(error.reason(), Some(Reason::Busy));

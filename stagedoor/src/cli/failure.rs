@@ -3,7 +3,7 @@
 use std::io::{ErrorKind, Write};
 
 use serde_json::{Value, json};
-use stagedoor_server::{FolderError, OpenError};
+use stagedoor_server::{FolderError, MasterKeyError, OpenError, sealing::SealingError};
 
 use crate::config::ConfigError;
 
@@ -37,16 +37,37 @@ pub(super) struct ApiRefusal {
     pub(super) field: Option<String>,
 }
 
+/// What is wrong with the master key, if that is the failure.
+fn master_key(error: &anyhow::Error) -> Option<&MasterKeyError> {
+    error.chain().find_map(|cause| match (cause.downcast_ref(), cause.downcast_ref()) {
+        (Some(OpenError::MasterKey(error)), _) | (_, Some(SealingError::MasterKey(error))) => {
+            Some(error)
+        }
+        _ => cause.downcast_ref(),
+    })
+}
+
+/// The stable code of a failure that no API told.
+fn code(error: &anyhow::Error) -> Option<&'static str> {
+    let of_sealing = error.chain().find_map(|cause| cause.downcast_ref::<SealingError>()?.code());
+    master_key(error).map(MasterKeyError::code).or(of_sealing)
+}
+
 impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {
         let is_in_use = error.chain().any(|cause| {
-            let folder = match cause.downcast_ref() {
-                Some(OpenError::Folder(folder)) => Some(folder),
+            let folder = match (cause.downcast_ref(), cause.downcast_ref()) {
+                (Some(OpenError::Folder(folder)), _) => Some(folder),
+                (_, Some(SealingError::Folder(folder))) => Some(folder),
                 _ => cause.downcast_ref(),
             };
             matches!(folder, Some(FolderError::InUse { .. }))
         });
-        if is_in_use { Self::InUse(error) } else { Self::Refused(error) }
+        match (is_in_use, master_key(&error)) {
+            (true, _) => Self::InUse(error),
+            (false, Some(_)) => Self::Usage(error),
+            (false, None) => Self::Refused(error),
+        }
     }
 }
 
@@ -110,7 +131,11 @@ impl Failure {
 
 fn as_json(exit: u8, error: &anyhow::Error, refusal: Option<&ApiRefusal>) -> Value {
     let Some(refusal) = refusal else {
-        return json!({"error": {"exit": exit, "message": format!("{error:#}")}});
+        let mut told = json!({"exit": exit, "message": format!("{error:#}")});
+        if let Some(code) = code(error) {
+            told["code"] = json!(code);
+        }
+        return json!({ "error": told });
     };
     let mut error = json!({
         "exit": exit, "status": refusal.status.as_u16(), "code": refusal.code, "message": refusal.detail,

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, io::Write, path::PathBuf};
 
 use anyhow::Context;
 use clap::Args;
+use stagedoor_server::MasterKey;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::failure::{Done, Failure, usage};
@@ -97,6 +98,12 @@ fn run(config: &Config, serve: impl AsyncFnOnce(&Config) -> Done) -> Done {
 pub(super) fn serve(config: &Config) -> Done {
     run(config, async |config| {
         let signals = Signals::hear()?;
+        if MasterKey::lies_beside(&config.server.master_key, &config.server.data_dir) {
+            tracing::warn!(
+                "the master key lies beside what it seals: whoever copies the data folder has both; keep it elsewhere, \
+                 and name it in [server.master_key]"
+            );
+        }
         let running = start(config).await?;
         let show = |root: &str| {
             writeln!(
@@ -129,6 +136,7 @@ pub(super) fn dev(config: &Config, fresh: bool, json: bool) -> Done {
             tracing::info!(aside = %aside.display(), "starting over; the earlier files have been moved");
         }
         let signals = Signals::hear()?;
+        dev::seal(config).await?;
         let running = start(config).await?;
         let kept = dev::keep(&running.server, &config.server.data_dir).await?;
         running.server.show_dev(kept.app());

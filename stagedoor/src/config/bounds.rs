@@ -43,6 +43,7 @@ pub(super) const BOUNDS: &[(&str, u64, u64)] = &[
     ("server.audit_repeats_written", 0, MILLION),
     ("server.audit_sources_max", 1, MILLION),
     ("server.disk_free_bytes_min", 0, 1_024 * GIB),
+    ("server.master_key.command_timeout_ms", 100, HOUR_MS),
     ("relay.limits.login_timeout_ms", 100, HOUR_MS),
     ("relay.limits.handshake_bytes_max", 256, MIB),
     ("relay.limits.connections_max", 1, 10 * MILLION),

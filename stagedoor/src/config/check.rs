@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use stagedoor_relay::{ClientAddress, TlsError};
+use stagedoor_server::{MASTER_KEY_VARIABLE, MasterKey, MasterKeySource};
 use toml::Value;
 
 use super::{
@@ -48,6 +49,7 @@ pub(super) fn faults(config: &Config, origins: &Origins) -> Vec<Fault> {
     if config.server.data_dir.as_os_str().is_empty() {
         say("server.data_dir", "the name is empty; write one, such as data".into());
     }
+    master_key(&config.server.master_key, &mut say);
     if let Err(why) = level(&config.log.level) {
         say("log.level", why);
     }
@@ -150,6 +152,23 @@ fn listen(listen: &Listen, say: &mut impl FnMut(&str, String)) {
     }
 }
 
+fn master_key(source: &MasterKeySource, say: &mut impl FnMut(&str, String)) {
+    let MasterKeySource { file, command, .. } = source;
+    if file.is_some() && !command.is_empty() {
+        let why = "the master key comes from one place; remove this, or `server.master_key.file`";
+        say("server.master_key.command", why.into());
+    }
+    if file.as_ref().is_some_and(|file| file.as_os_str().is_empty()) {
+        let why = "the name is empty; write one, such as /etc/stagedoor/master.key";
+        say("server.master_key.file", why.into());
+    }
+    if command.first().is_some_and(String::is_empty) {
+        let why =
+            "the program's name is empty; write one, such as [\"/usr/local/bin/print-master-key\"]";
+        say("server.master_key.command", why.into());
+    }
+}
+
 /// The names that RFC 6265 allows for a cookie.
 fn is_cookie_name(name: &str) -> bool {
     let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
@@ -184,6 +203,12 @@ pub(super) fn files(config: &Config, origins: &Origins) -> Vec<Fault> {
             Err(TlsError::Key(why)) => all.push(origins.fault("relay.tls.key", why)),
             Err(error) => all.push(origins.fault("relay.tls", error.to_string())),
         }
+    }
+    if let Some(file) = &config.server.master_key.file
+        && std::env::var_os(MASTER_KEY_VARIABLE).is_none()
+        && let Err(error) = MasterKey::from_file(file)
+    {
+        all.push(origins.fault("server.master_key.file", error.to_string()));
     }
     let data = &config.server.data_dir;
     if Path::new(data).is_file() {

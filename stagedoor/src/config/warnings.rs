@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, ffi::OsStr};
 
 use stagedoor_relay::ClientAddress;
+use stagedoor_server::MASTER_KEY_VARIABLE;
 use toml::Value;
 
 use super::{
@@ -13,12 +14,13 @@ use super::{
 use crate::sockets::Address;
 
 /// Variables that commands of this program read, and that its documentation uses in examples.
-const OURS: [&str; 10] = [
+const OURS: [&str; 11] = [
     "STAGEDOOR_CONFIG",
     "STAGEDOOR_URL",
     "STAGEDOOR_CA_FILE",
     "STAGEDOOR_API_KEY",
     "STAGEDOOR_SECRET",
+    MASTER_KEY_VARIABLE,
     "STAGEDOOR_TOKEN",
     "STAGEDOOR_CONNECT",
     "STAGEDOOR_BIN",
