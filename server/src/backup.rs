@@ -14,12 +14,14 @@ use thiserror::Error;
 
 use crate::{
     deployment::{Found, Ours},
+    envelope::KeyId,
     folder::{DATABASE, DataFolder, FolderError},
     record::unix_ms,
     store::{
         StoreError,
         deployment::{BACKUP, LIVE, connected, found},
         migrate,
+        sealed::{Wrapped, masters},
     },
 };
 
@@ -110,6 +112,8 @@ pub struct Restored {
     pub apps: u64,
     /// Audit records in it.
     pub records: u64,
+    /// The master keys of which any opens its secrets, the newest first; none if they are in clear.
+    pub masters: Vec<KeyId>,
 }
 
 /// A file that is deleted on drop unless it is kept.
@@ -294,6 +298,7 @@ async fn put_right(copy: &mut SqliteConnection, is_backup: bool) -> Result<Resto
         newest_ms: newest.and_then(|newest| u64::try_from(newest).ok()),
         apps: count(&mut tx, "SELECT COUNT(*) FROM apps").await?,
         records: count(&mut tx, "SELECT COUNT(*) FROM audit").await?,
+        masters: masters(&Wrapped::all(&mut tx).await?),
     };
     // By time, so that a second restore of the same backup ends up beyond the first; in microseconds, because no app
     // revokes that fast; and by at least one step, in case the wall clock is behind.

@@ -22,6 +22,8 @@ mod refusals;
 mod revocations;
 #[path = "cli/roles.rs"]
 mod roles;
+#[path = "cli/sealing.rs"]
+mod sealing;
 #[path = "cli/secrets.rs"]
 mod secrets;
 #[path = "cli/tokens.rs"]

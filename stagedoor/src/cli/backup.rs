@@ -1,10 +1,13 @@
 //! `backup` and `restore`.
 
-use std::{io::Write, path::PathBuf};
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+};
 
 use clap::Args;
 use serde_json::json;
-use stagedoor_server::{BackupMade, Restored};
+use stagedoor_server::{BackupMade, KeyId, MasterKey, MasterKeyError, Restored};
 
 use super::{failure::Done, time::utc};
 use crate::config::Config;
@@ -14,7 +17,8 @@ use crate::config::Config;
     after_help = "Example:\n  stagedoor backup /backups/monday.sqlite --data /var/lib/stagedoor"
 )]
 pub(super) struct BackupArguments {
-    /// The file to write, which must not exist. It contains the keys' secrets, and only its owner can read it.
+    /// The file to write, which must not exist. It contains the keys' secrets, sealed as the
+    /// database has them, and only its owner can read it.
     file: PathBuf,
     /// The data folder.
     #[arg(long, value_name = "FOLDER")]
@@ -64,12 +68,15 @@ pub(super) fn restore(arguments: RestoreArguments, config: &Config, json: bool) 
     let RestoreArguments { file, data } = arguments;
     let data = data.unwrap_or_else(|| config.server.data_dir.clone());
     let restored = runtime()?.block_on(stagedoor_server::restore(&file, &data));
-    let Restored { taken_ms, newest_ms, apps, records } = restored.map_err(anyhow::Error::from)?;
+    let Restored { taken_ms, newest_ms, apps, records, masters } =
+        restored.map_err(anyhow::Error::from)?;
+    let fault = opens(config, &data, &masters).err();
     let mut out = std::io::stdout();
     if json {
         let restored = json!({
             "folder": data, "taken_ms": taken_ms, "newest_record_ms": newest_ms, "apps": apps,
-            "records": records,
+            "records": records, "master_keys": masters.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "fault": fault.as_ref().map(MasterKeyError::code),
         });
         return Ok(writeln!(out, "{restored}")?);
     }
@@ -87,5 +94,21 @@ pub(super) fn restore(arguments: RestoreArguments, config: &Config, json: bool) 
          made from now on also cover tokens that were minted after the backup.",
         data.display()
     )?;
+    if let Some(fault) = fault {
+        writeln!(out, "\nA server does not start with it yet: {fault}.")?;
+    }
     Ok(())
+}
+
+/// Whether the configured master key is one of those that open the secrets.
+fn opens(config: &Config, data: &Path, masters: &[KeyId]) -> Result<(), MasterKeyError> {
+    if masters.is_empty() {
+        return Ok(());
+    }
+    let wanted = masters.to_vec();
+    match MasterKey::obtain(&config.server.master_key, data)? {
+        None => Err(MasterKeyError::Missing { wanted }),
+        Some(key) if masters.contains(&key.id()) => Ok(()),
+        Some(key) => Err(MasterKeyError::Wrong { given: key.id(), wanted }),
+    }
 }

@@ -243,6 +243,9 @@ async fn a_backup_under_load_has_everything_acknowledged() -> Result<()> {
         for says in ["taken at 20", "revocations", "restored"] {
             assert!(restored.out.contains(says), "{says}: {}", restored.out);
         }
+        // Its secrets are sealed under the master key of the folder that it comes from.
+        assert!(restored.out.contains("master_key_missing"), "{}", restored.out);
+        fs::copy(data.join("master.key"), elsewhere.join("master.key"))?;
         let serve = Serve::start(&elsewhere)?;
         assert!(!serve.said.contains("sdroot_"), "{}", serve.said);
         let root = serve.caller(&root.credential)?;
