@@ -7,7 +7,7 @@ use std::{
 };
 
 use stagedoor_bus::{Actor, AppLife, Bus, Event, InviteRequest, StoreRequest};
-use stagedoor_token::{AppId, KeyState, CredentialKind};
+use stagedoor_token::{AppId, CredentialKind, KeyState};
 use stagedoor_wire::rate::Rate;
 use thiserror::Error;
 use tokio::{

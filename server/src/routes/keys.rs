@@ -88,7 +88,7 @@ pub(crate) fn make(app: AppId, state: KeyState) -> Result<(KeyRow, KeyCreated), 
             kid,
             state: state_text(state),
             secret: secret::encode(bytes.as_slice()),
-            checked_secret: checked_secret(bytes.as_slice()),
+            checked_secret: checked_secret(&bytes),
         },
     ))
 }
