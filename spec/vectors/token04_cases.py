@@ -311,7 +311,7 @@ def of_one_length():
         ("padding", "token04_padding_invalid", in_cbc(text, padding=b"\0")),
         ("utf8", "token04_utf8_invalid", in_cbc(fits(b"host1", b"h\xffst1"))),
         ("json", "token04_json_invalid", in_cbc(b"Z" + text[1:])),
-        ("fields", "token04_fields_invalid", in_cbc(fits(b'"nonce":7', b'"n0nce":7'))),
+        ("fields", "token04_fields_invalid", in_cbc(fits(b'"nonce":7', b'"count":7'))),
         ("expire", "token04_expire_mismatch", in_cbc(text, expire=EXPIRE + 1)),
         ("app", "app_mismatch", in_cbc(fits(b"1234567890", b"1234567891"))),
         ("secret", "token04_padding_invalid", in_cbc(text, secret=OTHER)),

@@ -9,18 +9,20 @@
 //! 4. `scan`: one look at every byte of a JSON text, without a branch.
 //! 5. `steps`: the automaton of that look.
 //! 6. `utf8`: the automaton of UTF-8.
-//! 7. `cipher`: AES-256 in GCM and in CBC.
-//! 8. `envelope`: what stands around the ciphertext.
-//! 9. [`claims`]: what a token says, how it is written, and its id.
-//! 10. [`limits`]: the limits.
-//! 11. [`secret`]: the 32 characters.
-//! 12. [`refusal`]: the codes with which a token may be refused.
+//! 7. `masks`: what a byte or a character is, without a branch.
+//! 8. `cipher`: AES-256 in GCM and in CBC.
+//! 9. `envelope`: what stands around the ciphertext.
+//! 10. [`claims`]: what a token says, how it is written, and its id.
+//! 11. [`limits`]: the limits.
+//! 12. [`secret`]: the 32 characters.
+//! 13. [`refusal`]: the codes with which a token may be refused.
 
 mod cipher;
 pub mod claims;
 mod envelope;
 mod judge;
 pub mod limits;
+mod masks;
 pub mod mint;
 pub mod open;
 pub mod refusal;
