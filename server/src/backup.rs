@@ -10,15 +10,17 @@ use std::{
 };
 
 use sqlx::{Connection, Executor, Row, SqliteConnection};
+use stagedoor_bus::Actor;
 use thiserror::Error;
 
 use crate::{
     deployment::{Found, Ours},
     envelope::KeyId,
     folder::{DATABASE, DataFolder, FolderError},
-    record::unix_ms,
+    record::{Record, unix_ms},
     store::{
         StoreError,
+        audit::add_alone,
         deployment::{BACKUP, LIVE, connected, found},
         migrate,
         sealed::{Wrapped, masters},
@@ -313,10 +315,9 @@ async fn put_right(copy: &mut SqliteConnection, is_backup: bool) -> Result<Resto
     sqlx::query(raised).bind(VERSIONS).bind(now_ms).execute(&mut *tx).await?;
     tx.execute("DROP TABLE IF EXISTS backup").await?;
     tx.execute("UPDATE deployment SET name = lower(hex(randomblob(16))), is_open = 0").await?;
-    let record = "INSERT INTO audit (at_ms, kind, code, actor, actor_kind, detail) VALUES (?, 'store.restore', 'ok', 'system', 'system', ?)";
+    let record = Record { actor: Some(Actor::System), ..Record::now("store.restore", "ok") };
     let detail = taken_ms.map(|taken_ms| format!("taken_ms={taken_ms}"));
-    let at_ms = i64::try_from(unix_ms()).unwrap_or(i64::MAX);
-    sqlx::query(record).bind(at_ms).bind(detail).execute(&mut *tx).await?;
+    add_alone(&mut tx, record.detail(&detail.unwrap_or_default())).await?;
     tx.execute(sqlx::AssertSqlSafe(format!("PRAGMA application_id = {LIVE}"))).await?;
     tx.commit().await?;
     Ok(restored)

@@ -4,6 +4,19 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+/// What the audit trail keeps of peers' addresses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AuditPeer {
+    /// The address, with the port if a member connected.
+    #[default]
+    Full,
+    /// The network: 24 bits of an IPv4 address, 56 of an IPv6 address.
+    Prefix,
+    /// Nothing.
+    None,
+}
+
 macro_rules! config {
     ($($(#[$doc:meta])* $name:ident: $type:ty = $default:expr;)*) => {
         /// The server's configuration. Unknown names are refused.
@@ -82,6 +95,10 @@ config! {
     audit_keep_days: u64 = 90;
     /// Size of the audit trail, in bytes; beyond it the oldest records are deleted.
     audit_bytes_max: u64 = 4_294_967_296;
+    /// How often the audit trail's state is signed, in seconds.
+    audit_checkpoint_s: u64 = 3_600;
+    /// What audit records keep of peers' addresses: `full`, `prefix` or `none`.
+    audit_peer: AuditPeer = AuditPeer::Full;
     /// How long repeats from one source are counted before the count is written, in seconds; 0 writes every one.
     audit_repeat_window_s: u64 = 60;
     /// How often an identical act of one source is written in a window before it is only counted. A refusal is written
@@ -132,6 +149,7 @@ mod tests {
         let Config {
             audit_keep_days,
             audit_bytes_max,
+            audit_checkpoint_s,
             audit_repeat_window_s,
             audit_repeats_written,
             audit_sources_max,
@@ -142,6 +160,7 @@ mod tests {
         let ours = [
             ("audit_keep_days", audit_keep_days),
             ("audit_bytes_max", audit_bytes_max),
+            ("audit_checkpoint_s", audit_checkpoint_s),
             ("audit_repeat_window_s", audit_repeat_window_s),
             ("audit_repeats_written", audit_repeats_written.into()),
             ("audit_sources_max", audit_sources_max as u64),

@@ -6,82 +6,88 @@
 //! 1. [`server`]: the server as a whole: opens the store, registers apps with the relay, closes.
 //! 2. [`backup`]: backs up the whole database to one file, and restores it.
 //! 3. [`sealing`]: the acts of `stagedoor master-key` on a data folder.
-//! 4. [`router`]: paths, limits, request ids, rates.
-//! 5. [`document`]: the OpenAPI document. Pure.
-//! 6. `document::operations`: the table of the API's operations: what each needs, and its own refusals.
-//! 7. `document::examples`: examples of requests and answers. Pure.
-//! 8. `document::form`: which form errors an operation can have. Pure.
-//! 9. `document::shape`: numbers, limits and parameters in JSON Schema.
-//! 10. [`guard`]: checks that apply to every operation.
-//! 11. `routes::admission`: admits waiting members, many per request.
-//! 12. `routes::api_keys`: API keys of an app.
-//! 13. `routes::apps`: apps.
-//! 14. `routes::audit`: the audit trail, of one app or, for the operator, of all.
-//! 15. `routes::keys`: keys of an app.
-//! 16. `routes::web`: the built pages: the classroom of `dev`.
-//! 17. `routes::pages`: the pages in the binary: a front page and the reference.
-//! 18. `routes::pages::files`: the files that pages load.
-//! 19. `routes::roles`: roles of an app, a new version for each change.
-//! 20. `routes::rooms`: rooms, as the app's backend sees them.
-//! 21. `routes::revocations`: revocations of an app: made, listed, lifted.
-//! 22. `routes::tokens`: mints and explains tokens.
-//! 23. `routes::roles::change`: the newest roles of an app, and how they change.
-//! 24. `routes::etag`: `ETag` and `If-Match` (RFC 9110 §13.1.1): refuses to change what the caller has not seen.
-//! 25. [`routes`]: one file for each resource.
-//! 26. `routes::roles::views`: bodies of requests and answers about roles.
-//! 27. `routes::body`: JSON bodies; errors become problems that name the field.
-//! 28. [`act`]: finishes each act that has begun.
-//! 29. [`idempotency`]: a creation requested twice happens once.
-//! 30. [`credential`]: authenticates callers.
-//! 31. [`caller`]: decides what a caller may do.
-//! 32. [`inviter`]: mints tokens for the guests of members.
-//! 33. [`minting`]: what minting needs of an app, as its doors enforce it.
-//! 34. [`issue`]: decides whether a token is minted, and with which claims. Pure.
-//! 35. [`role_set`]: reads and changes an app's roles. Pure.
-//! 36. [`state`]: what all requests share.
-//! 37. [`storer`]: stores the relay's revocations before it answers.
-//! 38. [`resealer`]: follows what `stagedoor master-key` does to the running server's database.
-//! 39. `recorder::keeper`: keeps the trail within its bounds: age, bytes, and free space on the disk.
-//! 40. `recorder::listener`: records the relay's events and the API's refusals.
-//! 41. [`recorder`]: the only writer of the audit trail.
-//! 42. `recorder::events`: converts the relay's events to records. Pure.
-//! 43. `recorder::repeats`: counts one source's repeats instead of writing each. Pure.
-//! 44. `recorder::writer`: the task that writes.
-//! 45. `recorder::gate`: decides whether the trail may grow.
-//! 46. [`revoker`]: loads revocations at the start, and deletes expired ones.
-//! 47. [`error`]: every refusal, and the only file with status codes.
-//! 48. `error::statuses`: the API's own codes, each with its status.
-//! 49. [`doors`]: keeps the doors in step with the store.
-//! 50. `store::audit`: the audit trail.
-//! 51. `store::audit::list`: reads records.
-//! 52. `routes::forms`: schemas of other crates' types, for the document only.
-//! 53. `store::audit::prune`: deletes the oldest records, few at a time so that writes never wait for long.
-//! 54. `store::clock`: the last saved settled time.
-//! 55. `store::credentials`: API keys and the root credential.
-//! 56. `store::ledger`: writes awaited revocations, all in one transaction of few statements.
-//! 57. `store::replies`: saved answers to creations, so that a repeated request creates nothing.
-//! 58. `store::revocations`: revocations of apps.
-//! 59. `store::roles`: role sets of apps, one row per version.
-//! 60. `store::reseal`: seals stored secrets, or seals them again under another data key.
-//! 61. `store::keys`: signing keys of apps.
-//! 62. `store::apps`: apps.
-//! 63. [`store`]: the database.
-//! 64. `store::author`: the author of a row.
-//! 65. `store::write`: writes to the database: one transaction of this process at a time.
-//! 66. `store::sealed`: the columns with secrets, and the keys that seal them.
-//! 67. `store::deployment`: identifies a database file before it is opened.
-//! 68. `store::health`: whether the database can be written, and why not.
-//! 69. `store::error`: why a database operation failed. Pure.
-//! 70. [`master_key`]: where the master key comes from.
-//! 71. [`envelope`]: seals secrets under the data key, and that under the master key. Pure.
-//! 72. [`record`]: audit records.
-//! 73. [`folder`]: the data folder, which one process uses.
-//! 74. [`deployment`]: checks that the folder still contains its own database.
-//! 75. [`under_way`]: acts and creations in progress.
-//! 76. [`secret`]: makes, hashes and compares secrets.
-//! 77. [`rates`]: rates by name.
-//! 78. [`metrics`]: the server's counters.
-//! 79. [`config`]: the server's configuration: every limit, by name.
+//! 4. [`proof`]: verifies the audit trail of a data folder.
+//! 5. [`router`]: paths, limits, request ids, rates.
+//! 6. [`document`]: the OpenAPI document. Pure.
+//! 7. `document::operations`: the table of the API's operations: what each needs, and its own refusals.
+//! 8. `document::examples`: examples of requests and answers. Pure.
+//! 9. `document::form`: which form errors an operation can have. Pure.
+//! 10. `document::shape`: numbers, limits and parameters in JSON Schema.
+//! 11. [`guard`]: checks that apply to every operation.
+//! 12. `routes::admission`: admits waiting members, many per request.
+//! 13. `routes::api_keys`: API keys of an app.
+//! 14. `routes::apps`: apps.
+//! 15. `routes::audit`: the audit trail, of one app or, for the operator, of all.
+//! 16. `routes::audit::export`: exports of the trail.
+//! 17. `routes::audit::proof`: its newest checkpoint, and the keys that sign checkpoints.
+//! 18. `routes::keys`: keys of an app.
+//! 19. `routes::web`: the built pages: the classroom of `dev`.
+//! 20. `routes::pages`: the pages in the binary: a front page and the reference.
+//! 21. `routes::pages::files`: the files that pages load.
+//! 22. `routes::roles`: roles of an app, a new version for each change.
+//! 23. `routes::rooms`: rooms, as the app's backend sees them.
+//! 24. `routes::revocations`: revocations of an app: made, listed, lifted.
+//! 25. `routes::tokens`: mints and explains tokens.
+//! 26. `routes::roles::change`: the newest roles of an app, and how they change.
+//! 27. `routes::etag`: `ETag` and `If-Match` (RFC 9110 §13.1.1): refuses to change what the caller has not seen.
+//! 28. [`routes`]: one file for each resource.
+//! 29. `routes::roles::views`: bodies of requests and answers about roles.
+//! 30. `routes::body`: JSON bodies; errors become problems that name the field.
+//! 31. [`act`]: finishes each act that has begun.
+//! 32. [`idempotency`]: a creation requested twice happens once.
+//! 33. [`credential`]: authenticates callers.
+//! 34. [`caller`]: decides what a caller may do.
+//! 35. [`inviter`]: mints tokens for the guests of members.
+//! 36. [`minting`]: what minting needs of an app, as its doors enforce it.
+//! 37. [`issue`]: decides whether a token is minted, and with which claims. Pure.
+//! 38. [`role_set`]: reads and changes an app's roles. Pure.
+//! 39. [`state`]: what all requests share.
+//! 40. [`storer`]: stores the relay's revocations before it answers.
+//! 41. [`resealer`]: follows what `stagedoor master-key` does to the running server's database.
+//! 42. `recorder::keeper`: keeps the trail within its bounds: age, bytes, and free space on the disk.
+//! 43. `recorder::listener`: records the relay's events and the API's refusals.
+//! 44. [`recorder`]: the only writer of the audit trail.
+//! 45. `recorder::events`: converts the relay's events to records. Pure.
+//! 46. `recorder::repeats`: counts one source's repeats instead of writing each. Pure.
+//! 47. `recorder::writer`: the task that writes.
+//! 48. `recorder::gate`: decides whether the trail may grow.
+//! 49. [`revoker`]: loads revocations at the start, and deletes expired ones.
+//! 50. [`error`]: every refusal, and the only file with status codes.
+//! 51. `error::statuses`: the API's own codes, each with its status.
+//! 52. [`doors`]: keeps the doors in step with the store.
+//! 53. `store::audit`: the audit trail.
+//! 54. `store::audit::list`: reads records.
+//! 55. `store::audit::witness`: checkpoints, and the keys that sign them.
+//! 56. `store::audit::walk`: walks through the whole trail.
+//! 57. `routes::forms`: schemas of other crates' types, for the document only.
+//! 58. `store::audit::prune`: deletes the oldest records, few at a time so that writes never wait for long.
+//! 59. `store::clock`: the last saved settled time.
+//! 60. `store::credentials`: API keys and the root credential.
+//! 61. `store::ledger`: writes awaited revocations, all in one transaction of few statements.
+//! 62. `store::replies`: saved answers to creations, so that a repeated request creates nothing.
+//! 63. `store::revocations`: revocations of apps.
+//! 64. `store::roles`: role sets of apps, one row per version.
+//! 65. `store::reseal`: seals stored secrets, or seals them again under another data key.
+//! 66. `store::keys`: signing keys of apps.
+//! 67. `store::apps`: apps.
+//! 68. [`store`]: the database.
+//! 69. `store::author`: the author of a row.
+//! 70. `store::write`: writes to the database: one transaction of this process at a time.
+//! 71. `store::sealed`: the columns with secrets, and the keys that seal them.
+//! 72. `store::audit::chain`: links of transactions.
+//! 73. `store::deployment`: identifies a database file before it is opened.
+//! 74. `store::health`: whether the database can be written, and why not.
+//! 75. `store::error`: why a database operation failed. Pure.
+//! 76. [`master_key`]: where the master key comes from.
+//! 77. [`envelope`]: seals secrets under the data key, and that under the master key. Pure.
+//! 78. [`record`]: audit records.
+//! 79. [`folder`]: the data folder, which one process uses.
+//! 80. [`deployment`]: checks that the folder still contains its own database.
+//! 81. [`under_way`]: acts and creations in progress.
+//! 82. [`secret`]: makes, hashes and compares secrets.
+//! 83. [`rates`]: rates by name.
+//! 84. [`metrics`]: the server's counters.
+//! 85. [`config`]: the server's configuration: every limit, by name.
 
 mod act;
 mod backup;
@@ -101,6 +107,7 @@ mod issue;
 mod master_key;
 mod metrics;
 mod minting;
+mod proof;
 mod rates;
 mod record;
 mod recorder;
@@ -125,6 +132,8 @@ pub use envelope::{KeyId, MasterKey, NotAnId};
 pub use error::BodyTimeout;
 pub use folder::{DataFolder, FolderError, MASTER_KEY as MASTER_KEY_FILE};
 pub use master_key::{MasterKeyError, VARIABLE as MASTER_KEY_VARIABLE};
+pub use folder::{DataFolder, FolderError};
+pub use proof::{ProofError, verify_trail};
 pub use router::openapi;
 pub use routes::{api_keys::ApiKeyCreated, apps::AppCreated};
 pub use server::{NotReady, OpenError, Server, Usable};

@@ -2,11 +2,14 @@
 //! that is malformed is left out and its length recorded.
 
 use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
 };
 
 use stagedoor_bus::{Actor, AppLife, Text};
+
+use crate::config::AuditPeer;
 
 /// Milliseconds since the Unix epoch, only for recording when something happened; decisions use the bus's clock.
 pub(crate) fn unix_ms() -> u64 {
@@ -127,6 +130,30 @@ impl Record {
     }
 }
 
+/// What is kept of a peer's address.
+pub(crate) fn kept_peer(peer: Option<Text>, keep: AuditPeer) -> Option<Text> {
+    match keep {
+        AuditPeer::Full => peer,
+        AuditPeer::None => None,
+        AuditPeer::Prefix => Text::peer(network(peer?.as_ref())?),
+    }
+}
+
+/// The network of an address with or without a port; `None`: it is no address.
+fn network(peer: &str) -> Option<String> {
+    let address = peer.parse::<SocketAddr>().map(|peer| peer.ip());
+    match address.or_else(|_| peer.parse()).ok()?.to_canonical() {
+        IpAddr::V4(address) => {
+            let [a, b, c, _] = address.octets();
+            Some(format!("{}/24", Ipv4Addr::new(a, b, c, 0)))
+        }
+        IpAddr::V6(address) => {
+            let kept = address.to_bits() & (u128::MAX << (128 - 56));
+            Some(format!("{}/56", Ipv6Addr::from_bits(kept)))
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -146,5 +173,21 @@ mod tests {
         assert_eq!(record.detail.as_deref(), Some("kid=k1 detail_bytes=600"));
         let full = Record::now("k", "ok").detail(&"x".repeat(512)).detail("more");
         assert_eq!(full.detail.as_deref().map(str::len), Some(512));
+    }
+    #[test]
+    fn of_an_address_as_much_is_kept_as_was_asked() {
+        for (peer, prefix) in [
+            ("192.0.2.77:4000", Some("192.0.2.0/24")),
+            ("192.0.2.77", Some("192.0.2.0/24")),
+            ("[2001:db8:1:2ff:3::4]:4000", Some("2001:db8:1:200::/56")),
+            ("2001:db8:1:2ff:3::4", Some("2001:db8:1:200::/56")),
+            ("::ffff:192.0.2.77", Some("192.0.2.0/24")),
+            ("unix", None),
+        ] {
+            let kept = |keep| kept_peer(Text::peer(peer), keep);
+            assert_eq!(kept(AuditPeer::Full).as_deref(), Some(peer));
+            assert_eq!(kept(AuditPeer::Prefix).as_deref(), prefix, "{peer}");
+            assert_eq!(kept(AuditPeer::None), None);
+        }
     }
 }

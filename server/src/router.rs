@@ -88,6 +88,10 @@ fn api() -> OpenApiRouter<Arc<AppState>> {
         .routes(routes!(rooms::message))
         .routes(routes!(audit::list))
         .routes(routes!(audit::list_all))
+        .routes(routes!(audit::export::export))
+        .routes(routes!(audit::export::export_all))
+        .routes(routes!(audit::proof::checkpoint))
+        .routes(routes!(audit::proof::rotate))
 }
 
 /// The OpenAPI document of this version, as pretty JSON with a newline at its end.
@@ -104,6 +108,7 @@ pub(crate) fn router(state: Arc<AppState>) -> Router {
     api.route_layer(from_fn_with_state(state.clone(), guard))
         .route_layer(from_fn_with_state(state.clone(), carry_through))
         .route_layer(from_fn_with_state(state.clone(), authenticate))
+        .route("/v1/audit/jwks.json", get(audit::proof::jwks))
         .route("/v1/openapi.json", get(move || async move { ([JSON], document) }))
         .route("/", get(web::home))
         .route("/start", get(pages::front))

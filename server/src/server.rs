@@ -32,7 +32,7 @@ use crate::{
     recorder::{
         Recorder,
         gate::Gate,
-        keeper::{Bounds, keep},
+        keeper::{Bounds, checkpoint, keep},
         listener::Listener,
         repeats::Repeats,
     },
@@ -140,6 +140,7 @@ impl Server {
         let store = open_store(folder, wait, master.as_ref()).await?;
         warn_of_clear(&store, master.is_some()).await.map_err(ApiError::from)?;
         drop(master);
+        store.keep_of_peers(config.audit_peer);
         let clock = bus.clock();
         clock.settle_after(Duration::from_secs(config.clock_settle_s));
         if let Some(settled_ms) = store.settled_ms().await.map_err(ApiError::from)? {
@@ -321,6 +322,7 @@ impl Server {
         drop(self.state);
         // It ends when the last recorder is dropped.
         let _ = tokio::time::timeout(CLOSE_TIMEOUT, self.writer).await;
+        let _ = tokio::time::timeout(CLOSE_TIMEOUT, checkpoint(&store)).await;
         store.close().await;
     }
 }

@@ -29,6 +29,7 @@ use sqlx::{
 };
 
 use crate::{
+    config::AuditPeer,
     deployment::{Found, Marker, decide},
     envelope::MasterKey,
     folder::{DATABASE, DEV, DataFolder},
@@ -108,6 +109,11 @@ impl Store {
         Ok(Self { pool, writer, sealer, folder: Arc::new(folder) })
     }
 
+    /// What audit records keep of addresses; everything, unless this is called. Only the first call counts.
+    pub(crate) fn keep_of_peers(&self, keep: AuditPeer) {
+        self.writer.keep_of_peers(keep);
+    }
+
     /// Whether the database can be read.
     pub(crate) async fn answers(&self) -> bool {
         sqlx::query("SELECT 1").execute(&self.pool).await.is_ok()
@@ -185,7 +191,8 @@ async fn readers(
 /// Migrates a database's schema.
 pub(crate) async fn migrate(connection: &mut SqliteConnection) -> Result<(), StoreError> {
     let migrator = Migrator::with_migrations(migrations());
-    Ok(migrator.run_direct(None, connection, false).await?)
+    migrator.run_direct(None, connection, false).await?;
+    audit::chain::begin(connection).await
 }
 
 fn migrations() -> Vec<Migration> {
@@ -206,6 +213,7 @@ fn migrations() -> Vec<Migration> {
         migration(11, "role_versions", include_str!("../migrations/0011_role_versions.sql")),
         migration(13, "credentials", include_str!("../migrations/0013_credentials.sql")),
         migration(15, "sealed", include_str!("../migrations/0015_sealed.sql")),
+        migration(16, "chain", include_str!("../migrations/0016_chain.sql")),
     ]
 }
 
@@ -222,6 +230,16 @@ pub(crate) mod tests {
         /// Refuses to add audit records, or allows it again.
         pub(crate) async fn refuse_inserts(&self, refuse: bool) {
             self.refuse("INSERT", refuse).await;
+        }
+
+        /// Changes the database as somebody with access to its file can.
+        pub(crate) async fn tamper(&self, sql: &str) {
+            let mut tx = self.begin().await.expect("begun");
+            for sql in sql.split(';').filter(|sql| !sql.trim().is_empty()) {
+                let sql = sqlx::AssertSqlSafe(sql.to_owned());
+                tx.execute(sqlx::query(sql)).await.expect("done");
+            }
+            drop(tx.commit().await.expect("committed"));
         }
 
         async fn refuse(&self, what: &str, refuse: bool) {

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the vectors of tokens, Token04, keys, roles, media and credentials, on Python's standard library alone.
+"""Writes the vectors of tokens, Token04, keys, roles, media, credentials and the audit trail, on Python's standard library alone.
 
     python3 spec/vectors/make.py            writes the JSON files in the folders of FOLDERS, next to this file
     python3 spec/vectors/make.py --check    exits 1 if a file is not what this writes
@@ -18,6 +18,7 @@ import sys
 # Nothing but vectors is written here.
 sys.dont_write_bytecode = True
 
+from audit_cases import excerpt_cases, form_cases, key_cases as audit_key_cases, trail_cases
 from credential_cases import LAW, credential_cases, secret_cases
 from fields import beyond, field_of, parsed, template
 from media_cases import media_cases
@@ -30,7 +31,7 @@ from token_claims import claim_cases, grants_cases, stay_cases, time_cases
 from token_texts import form, header_cases, key_cases
 
 HERE = pathlib.Path(__file__).resolve().parent
-FOLDERS = ("token", "token04", "jwk", "roles", "media", "credentials")
+FOLDERS = ("audit", "token", "token04", "jwk", "roles", "media", "credentials")
 
 
 def dump(head, cases):
@@ -75,6 +76,8 @@ def files():
         yield HERE / "roles" / f"{name}.json", dump({"law": "spec/roles.md", "roles": BUILT_IN}, [role_case(case) for case in cases()])
     for name, cases in [("tokens", token04_cases), ("of_one_length", of_one_length)]:
         yield HERE / "token04" / f"{name}.json", dump(TOKEN04, list(cases()))
+    for name, cases in [("records", form_cases), ("keys", audit_key_cases), ("trails", trail_cases), ("excerpts", excerpt_cases)]:
+        yield HERE / "audit" / f"{name}.json", dump({"law": "spec/audit.md"}, list(cases()))
     yield HERE / "media" / "payloads.json", dump({"law": "spec/media.md"}, list(media_cases()))
     for name, cases in [("credentials", credential_cases), ("secrets", secret_cases)]:
         yield HERE / "credentials" / f"{name}.json", dump({"law": f"spec/credentials.md. {LAW}"}, list(cases()))

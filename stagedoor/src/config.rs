@@ -65,7 +65,7 @@ pub struct Http {
     pub head_timeout_ms: u64,
     /// How long a request's body may take to arrive; after that the answer is 408 `body_timeout`.
     pub body_timeout_ms: u64,
-    /// How long the client may take to receive an answer.
+    /// How long the client may take to receive an answer, or each part of one that is made while it is sent.
     pub answer_timeout_ms: u64,
     /// How long a connection may wait for its next request. While more than three quarters of `connections_max` are in
     /// use, it is `head_timeout_ms`.

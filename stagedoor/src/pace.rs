@@ -78,7 +78,8 @@ impl Pace {
     /// An answer begins; the returned body reports when it was taken completely.
     pub(crate) fn answered(&self, body: Body) -> Body {
         self.enter(Phase::Answer);
-        Body::new(Answer { body, pace: self.clone() })
+        let is_streamed = body.size_hint().exact().is_none();
+        Body::new(Answer { body, pace: self.clone(), is_streamed })
     }
 
     /// Whether no request waits for an answer: what is written now answers nothing that was read.
@@ -226,6 +227,8 @@ impl AsyncWrite for Paced {
 struct Answer {
     body: Body,
     pace: Pace,
+    /// Whether it is made while it is sent; then each part has the time of an answer.
+    is_streamed: bool,
 }
 
 impl HttpBody for Answer {
@@ -236,7 +239,11 @@ impl HttpBody for Answer {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        if self.is_streamed && frame.is_some() {
+            self.pace.enter(Phase::Answer);
+        }
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {

@@ -150,6 +150,21 @@ fn tokens_travel_to_and_from_jose() {
     travels_both_ways(node.env("STAGEDOOR_NODE_MODULES", modules), "jose.mjs");
 }
 
+/// The verifier of audit exports in Python, with these arguments.
+fn python_verifies(arguments: &[&str]) -> std::process::Output {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../spec/vectors/audit_verify.py");
+    let python = Command::new("python3").arg("-B").arg(script).args(arguments).output();
+    python.expect("python3 starts; `cargo xtask test` installs it")
+}
+
+#[test]
+fn the_python_verifier_agrees_on_every_audit_vector() {
+    let done = python_verifies(&["--vectors"]);
+    let said = String::from_utf8_lossy(&done.stdout);
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    assert!(said.contains("trails.json: ") && said.contains("excerpts.json: "), "{said}");
+}
+
 #[test]
 fn a_missing_tool_is_reported_with_its_installer() {
     let said = installed("STAGEDOOR_NOBODY_SETS_THIS", "not/installed").expect_err("nothing there");

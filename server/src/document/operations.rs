@@ -173,6 +173,10 @@ pub(super) const OPERATIONS: &[Operation] = &[
     row("rooms_message", MODERATE, &["room_unknown", "user_unknown", "relay_unavailable"]),
     row("audit_list", ADMIN, &["app_unknown"]),
     row("audit_list_all", Needs::Root, &[]),
+    row("audit_export", ADMIN, &["app_unknown"]),
+    row("audit_export_all", Needs::Root, &[]),
+    row("audit_checkpoint", Needs::Root, &[]),
+    row("audit_rotate", Needs::Root, &["audit_keys_exceeded"]),
 ];
 
 /// Whether a form can be wrong in this way.

@@ -37,6 +37,7 @@ pub(crate) const STATUSES: &[(u16, &[&str])] = &[
         &[
             "api_keys_exceeded",
             "app_exists",
+            "audit_keys_exceeded",
             "idempotency_under_way",
             "key_current",
             "keys_exceeded",

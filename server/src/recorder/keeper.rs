@@ -1,4 +1,5 @@
-//! Keeps the trail within its bounds: age, bytes, and free space on the disk.
+//! Keeps the trail within its bounds: age, bytes, and free space on the disk. Signs where its chain stands, now and then
+//! and before anything is deleted.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -26,6 +27,7 @@ pub(crate) struct Bounds {
     keep_ms: u64,
     bytes_max: u64,
     disk_free_bytes_min: u64,
+    checkpoint_interval: Duration,
 }
 
 impl Bounds {
@@ -35,7 +37,20 @@ impl Bounds {
             keep_ms: config.audit_keep_days.saturating_mul(DAY_MS),
             bytes_max: config.audit_bytes_max,
             disk_free_bytes_min: config.disk_free_bytes_min,
+            checkpoint_interval: Duration::from_secs(config.audit_checkpoint_s.max(1)),
         }
+    }
+
+    /// How much older than the bound the oldest record is when deletion begins. Each deletion begins with a checkpoint,
+    /// and these are kept for ever, so there must not be one every few seconds.
+    fn late_ms(&self) -> u64 {
+        let interval_ms = u64::try_from(self.checkpoint_interval.as_millis()).unwrap_or(u64::MAX);
+        interval_ms.min(self.keep_ms / 64)
+    }
+
+    /// The size that deletion stops at, for the same reason.
+    fn bytes_after(&self) -> u64 {
+        self.bytes_max - self.bytes_max / 16
     }
 
     /// Above this, recording stops. It is somewhat over the bound because deletion lags behind.
@@ -51,15 +66,26 @@ impl Bounds {
 
 /// Enforces the bounds until it is aborted.
 pub(crate) async fn keep(store: Store, gate: Arc<Gate>, bounds: Bounds, clock: Clock) {
-    let mut prune_at = Instant::now();
+    let (mut prune_at, mut checkpoint_at) = (Instant::now(), Instant::now());
     loop {
         gate.disk_is_low(bounds.is_disk_low());
+        if Instant::now() >= checkpoint_at {
+            checkpoint(&store).await;
+            checkpoint_at = Instant::now() + bounds.checkpoint_interval;
+        }
         if Instant::now() >= prune_at {
             prune(&store, &gate, &bounds, clock.settled_ms()).await;
             store.empty_cache().await;
             prune_at = Instant::now() + PRUNE_INTERVAL;
         }
         tokio::time::sleep(DISK_INTERVAL).await;
+    }
+}
+
+/// Signs where the chain stands.
+pub(crate) async fn checkpoint(store: &Store) {
+    if let Err(error) = store.checkpoint().await {
+        tracing::warn!(%error, "could not sign where the audit trail stands");
     }
 }
 
@@ -82,17 +108,25 @@ async fn prune(store: &Store, gate: &Gate, bounds: &Bounds, settled_ms: u64) {
 async fn try_prune(store: &Store, bounds: &Bounds, settled_ms: u64) -> Result<u64, StoreError> {
     let mut records = 0;
     let before_ms = settled_ms.saturating_sub(bounds.keep_ms);
-    loop {
-        let deleted = store.prune_older(before_ms, PRUNE_ROWS).await?;
-        records += deleted;
-        if deleted == 0 {
-            break;
-        }
-        // Other writers get their turn in between.
-        tokio::task::yield_now().await;
-    }
+    let is_late = store.has_older(before_ms.saturating_sub(bounds.late_ms())).await?;
     let mut size = store.trail_size().await?;
-    while size.bytes() > bounds.bytes_max {
+    let is_full = size.bytes() > bounds.bytes_max;
+    if is_late || is_full {
+        store.checkpoint().await?;
+    }
+    if is_late {
+        loop {
+            let deleted = store.prune_older(before_ms, PRUNE_ROWS).await?;
+            records += deleted;
+            if deleted == 0 {
+                break;
+            }
+            // Other writers get their turn in between.
+            tokio::task::yield_now().await;
+        }
+        size = store.trail_size().await?;
+    }
+    while is_full && size.bytes() > bounds.bytes_after() {
         let deleted = store.prune_oldest(PRUNE_ROWS).await?;
         records += deleted;
         size = size.without(deleted);
@@ -119,7 +153,9 @@ mod tests {
     async fn fill(store: &Store, records: usize) {
         let record = Record::now("kind", "ok").detail(&"x".repeat(400));
         let mut trail = store.trail();
-        trail.add(vec![vec![record; records]]).await.expect("kept");
+        for _ in 0..records / 100 {
+            trail.add(vec![vec![record.clone(); 100]]).await.expect("kept");
+        }
     }
 
     #[tokio::test]

@@ -1,17 +1,21 @@
 //! The audit trail, of one app or, for the operator, of all.
 
+pub(crate) mod export;
+pub(crate) mod proof;
+
 use axum::Json;
 use serde::Deserialize;
 use stagedoor_bus::ActorKind;
 use stagedoor_token::AppId;
 use utoipa::IntoParams;
 
-use super::{Page, Path, Query, Reader, app_row, forms, number, number_after, page_limit};
+use super::{Page, Path, Query, app_row, forms, number, number_after, page_limit};
 use crate::{
+    act::Audited,
     caller::Scope,
     error::ApiError,
     state::AppState,
-    store::audit::{Filter, OfApp, RecordRow},
+    store::audit::{Filter, OfApp, Order, RecordRow},
 };
 
 /// Filters for records.
@@ -23,7 +27,10 @@ pub(crate) struct Which {
     limit: Option<u32>,
     /// The `next` of the previous page.
     after: Option<String>,
-    /// Only records of this kind.
+    /// `newest` or `oldest`: which records come first; `newest` by default.
+    #[param(value_type = Option<OrderName>, inline)]
+    order: Option<String>,
+    /// Only records of this kind; with a `*` at its end, of kinds that begin so.
     kind: Option<String>,
     /// Only records with this code.
     code: Option<String>,
@@ -33,6 +40,8 @@ pub(crate) struct Which {
     user: Option<String>,
     /// Only records about the token with this id.
     jti: Option<String>,
+    /// Only records with this address; the port may be left out.
+    peer: Option<String>,
     /// Only records of this actor's acts.
     actor: Option<String>,
     /// Only records of acts by this kind of actor: `root`, `api_key`, `user`, `relay` or `system`.
@@ -56,7 +65,10 @@ pub(crate) struct WhichOfAll {
     limit: Option<u32>,
     /// The `next` of the previous page.
     after: Option<String>,
-    /// Only records of this kind.
+    /// `newest` or `oldest`: which records come first; `newest` by default.
+    #[param(value_type = Option<OrderName>, inline)]
+    order: Option<String>,
+    /// Only records of this kind; with a `*` at its end, of kinds that begin so.
     kind: Option<String>,
     /// Only records with this code.
     code: Option<String>,
@@ -66,6 +78,8 @@ pub(crate) struct WhichOfAll {
     user: Option<String>,
     /// Only records about the token with this id.
     jti: Option<String>,
+    /// Only records with this address; the port may be left out.
+    peer: Option<String>,
     /// Only records of this actor's acts.
     actor: Option<String>,
     /// Only records of acts by this kind of actor: `root`, `api_key`, `user`, `relay` or `system`.
@@ -86,10 +100,39 @@ fn kind_of(text: &str) -> Result<ActorKind, ApiError> {
     ActorKind::named(text).ok_or_else(|| malformed(unknown))
 }
 
-/// The record before which the page begins.
-fn before(after: Option<&str>, newest: i64) -> Result<i64, ApiError> {
+/// The order of a list.
+#[derive(utoipa::ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[expect(dead_code, reason = "only its names are used, by the document")]
+pub(crate) enum OrderName {
+    Newest,
+    Oldest,
+}
+
+/// Where the page begins and ends: the order, before which record, beyond which record.
+fn place(
+    order: Option<&str>,
+    after: Option<&str>,
+    newest: i64,
+) -> Result<(Order, Option<i64>, Option<i64>), ApiError> {
     let after = number_after(after)?.map(|after| i64::try_from(after).unwrap_or(i64::MAX));
-    Ok(after.unwrap_or(i64::MAX).min(newest + 1))
+    match order {
+        None | Some("newest") => {
+            let before = after.unwrap_or(i64::MAX).min(newest.saturating_add(1));
+            Ok((Order::NewestFirst, Some(before), None))
+        }
+        Some("oldest") => Ok((Order::OldestFirst, Some(newest.saturating_add(1)), after)),
+        Some(_) => Err(malformed("`order` must be `newest` or `oldest`")),
+    }
+}
+
+/// Records that somebody reads with the operator's credential; the pages of one minute are counted together.
+fn read_by_operator(audited: &Audited, app: Option<&str>) {
+    if audited.caller.is_root().is_ok() {
+        let record = audited.record_of_none("audit.read");
+        let record = app.map_or(record.clone(), |app| record.detail(&format!("app={app}")));
+        audited.state.recorder.refused(record);
+    }
 }
 
 async fn page(
@@ -102,43 +145,59 @@ async fn page(
     Ok(Json(Page::cut(records, limit, |record: &RecordRow| record.id.to_string())))
 }
 
-/// Lists an app's records, newest first.
+/// Lists an app's records, newest or oldest first.
 ///
 /// Who did what, to whom, from where, and with which result: API calls, logins, moderation. All filters given must
 /// match. Tokens and secrets are never in it.
 #[utoipa::path(get, path = "/v1/apps/{app}/audit", tag = "audit", params(("app" = u32, Path), Which),
     responses((status = 200, body = Page<RecordRow>)))]
 pub(crate) async fn list(
-    Reader { state, caller }: Reader,
+    audited: Audited,
     Path(app): Path<AppId>,
     Query(which): Query<Which>,
 ) -> Result<Json<Page<RecordRow>>, ApiError> {
-    caller.may(app, Scope::AppsAdmin)?;
+    let state = audited.state.clone();
+    audited.caller.may(app, Scope::AppsAdmin)?;
+    let id = app;
     // Wait until the doors are up to date; the page itself may take long, and must not block anybody.
     let (app, newest) = {
         let _look = state.doors.look(app).await;
         let app = OfApp::Life(app_row(&state, app).await?.life());
         (app, state.store.newest_record().await?)
     };
-    let Which { limit, after, kind, code, room, user, jti, actor, actor_kind, from_ms, to_ms } =
-        which;
-    let actor_kind = actor_kind.as_deref().map(kind_of).transpose()?;
-    let before = Some(before(after.as_deref(), newest)?);
-    let filter =
-        Filter { app, before, kind, code, room, user, jti, actor, actor_kind, from_ms, to_ms };
-    page(&state, limit, filter).await
+    let (order, before, beyond) = place(which.order.as_deref(), which.after.as_deref(), newest)?;
+    let filter = Filter {
+        app,
+        before,
+        beyond,
+        order,
+        kind: which.kind,
+        code: which.code,
+        room: which.room,
+        user: which.user,
+        jti: which.jti,
+        peer: which.peer,
+        actor: which.actor,
+        actor_kind: which.actor_kind.as_deref().map(kind_of).transpose()?,
+        from_ms: which.from_ms,
+        to_ms: which.to_ms,
+    };
+    let page = page(&state, which.limit, filter).await?;
+    read_by_operator(&audited, Some(&id.to_string()));
+    Ok(page)
 }
 
-/// Lists all records, newest first.
+/// Lists all records, newest or oldest first.
 ///
 /// Also those of no app and of deleted apps. All filters given must match. Tokens and secrets are never in it.
 #[utoipa::path(get, path = "/v1/audit", tag = "audit", params(WhichOfAll),
     responses((status = 200, body = Page<RecordRow>)))]
 pub(crate) async fn list_all(
-    Reader { state, caller }: Reader,
+    audited: Audited,
     Query(which): Query<WhichOfAll>,
 ) -> Result<Json<Page<RecordRow>>, ApiError> {
-    caller.is_root()?;
+    let state = audited.state.clone();
+    audited.caller.is_root()?;
     let app = match which.app.as_deref() {
         None => OfApp::Any,
         Some("none") => OfApp::Nobody,
@@ -153,18 +212,24 @@ pub(crate) async fn list_all(
         let _looks = state.doors.look_at_all().await;
         state.store.newest_record().await?
     };
+    let (order, before, beyond) = place(which.order.as_deref(), which.after.as_deref(), newest)?;
     let filter = Filter {
         app,
-        before: Some(before(which.after.as_deref(), newest)?),
+        before,
+        beyond,
+        order,
         kind: which.kind,
         code: which.code,
         room: which.room,
         user: which.user,
         jti: which.jti,
+        peer: which.peer,
         actor: which.actor,
         actor_kind,
         from_ms: which.from_ms,
         to_ms: which.to_ms,
     };
-    page(&state, which.limit, filter).await
+    let page = page(&state, which.limit, filter).await?;
+    read_by_operator(&audited, which.app.as_deref());
+    Ok(page)
 }

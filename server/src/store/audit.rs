@@ -1,17 +1,23 @@
 //! The audit trail. Records are added and, when too old or too many, deleted; they never change.
 
+pub(crate) mod chain;
 mod list;
 mod prune;
+pub(crate) mod walk;
+pub(crate) mod witness;
 
 use std::sync::{Arc, LazyLock};
 
-use sqlx::{Arguments, error::BoxDynError, sqlite::SqliteArguments};
+use sqlx::{Arguments, SqliteConnection, error::BoxDynError, sqlite::SqliteArguments};
 use stagedoor_bus::Text;
 
-pub(crate) use list::{Filter, OfApp, RecordRow};
+pub(crate) use list::{Filter, OfApp, Order, RecordRow};
 
-use super::{Store, StoreError, bound, write::Tx};
-use crate::record::Record;
+use super::{
+    Store, StoreError, bound,
+    write::{Statement, Tx},
+};
+use crate::record::{Record, kept_peer};
 
 /// Columns of a new record; those that are mostly empty come last.
 const COLUMNS: [&str; 15] = [
@@ -70,14 +76,17 @@ impl Tx {
             if plain { (&PLAIN_INSERTS, PLAIN_COLUMNS) } else { (&INSERTS, COLUMNS.len()) };
         let mut left = batches.iter().map(Vec::len).sum();
         let mut records = batches.into_iter().flatten();
+        let mut forms = Vec::new();
         while let Some((rows, sql)) = inserts.iter().find(|(rows, _)| *rows <= left) {
             left -= rows;
             let mut values = SqliteArguments::default();
             values.reserve(rows * columns, 0);
-            for record in records.by_ref().take(*rows) {
+            for mut record in records.by_ref().take(*rows) {
+                record.peer = kept_peer(record.peer, self.audit_peer);
+                chain::canonical(&record, &mut forms);
                 bind(record, &mut values, plain).map_err(sqlx::Error::Encode)?;
             }
-            self.execute(sqlx::query_with(sql.as_str(), values)).await?;
+            self.add_rows(sqlx::query_with(sql.as_str(), values), *rows, &mut forms).await?;
         }
         Ok(())
     }
@@ -89,13 +98,37 @@ impl Tx {
     }
 
     /// Adds one record about the transaction's other changes.
-    pub(crate) async fn add_record(&mut self, record: Record) -> Result<(), StoreError> {
-        let [.., (_, sql)] = &*INSERTS;
+    pub(crate) async fn add_record(&mut self, mut record: Record) -> Result<(), StoreError> {
+        record.peer = kept_peer(record.peer, self.audit_peer);
         self.kinds.push(record.kind.clone());
-        let mut values = SqliteArguments::default();
-        bind(record, &mut values, false).map_err(sqlx::Error::Encode)?;
-        self.execute(sqlx::query_with(sql.as_str(), values)).await.map(drop)
+        let mut forms = Vec::new();
+        chain::canonical(&record, &mut forms);
+        self.add_rows(statement_of_one(record)?, 1, &mut forms).await
     }
+}
+
+/// The statement that adds one record.
+fn statement_of_one<'q>(record: Record) -> Result<Statement<'q>, StoreError> {
+    let [.., (_, sql)] = &*INSERTS;
+    let mut values = SqliteArguments::default();
+    bind(record, &mut values, false).map_err(sqlx::Error::Encode)?;
+    Ok(sqlx::query_with(sql.as_str(), values))
+}
+
+/// Adds a record and its link, in the transaction that the connection is in.
+pub(crate) async fn add_alone(
+    connection: &mut SqliteConnection,
+    record: Record,
+) -> Result<(), StoreError> {
+    let head = chain::head(connection).await?;
+    let (mut forms, mut pending) = (Vec::new(), None);
+    chain::canonical(&record, &mut forms);
+    let last = statement_of_one(record)?.execute(&mut *connection).await?.last_insert_rowid();
+    chain::Pending::add(&mut pending, 1, last, &mut forms);
+    if let Some(pending) = pending {
+        chain::bind(chain::INSERT, &pending.link(head.link)).execute(connection).await?;
+    }
+    Ok(())
 }
 
 /// Whether the last columns are empty.

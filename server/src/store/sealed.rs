@@ -33,8 +33,10 @@ pub(crate) struct Column {
 
 /// Secrets of signing keys.
 pub(crate) const SIGNING: Column = Column { table: "keys", column: "secret", id: "kid" };
+/// Secrets of audit keys.
+pub(crate) const AUDIT: Column = Column { table: "audit_keys", column: "secret", id: "kid" };
 /// Every column with secrets. What is not listed here is neither sealed by `init` nor again by `reseal`.
-pub(crate) const SEALED: &[Column] = &[SIGNING];
+pub(crate) const SEALED: &[Column] = &[SIGNING, AUDIT];
 
 impl Column {
     /// The place of a row's secret.

@@ -2,7 +2,7 @@
 //! connection with a failed transaction is discarded.
 
 use std::{
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
 
@@ -18,20 +18,37 @@ use tokio::{
 };
 
 use super::{
+    audit::chain::{Head, Pending, commit_with, head},
     deployment,
     error::{Reason, StoreError},
     health::Health,
     sealed::Sealer,
 };
+use crate::config::AuditPeer;
 
 /// Where transactions begin. While one is open, its connection is taken out of here.
 #[derive(Clone, Debug)]
 pub(super) struct Writer {
     options: SqliteConnectOptions,
     wait: Duration,
-    place: Arc<Turns<Option<SqliteConnection>>>,
+    place: Arc<Turns<Option<Open>>>,
     health: Arc<Health>,
     sealer: Arc<Sealer>,
+    /// What records keep of addresses, once that is said.
+    audit_peer: Arc<OnceLock<AuditPeer>>,
+}
+
+/// The writer's connection, and the newest link of the audit trail if this connection has read or written it.
+#[derive(Debug)]
+struct Open {
+    connection: SqliteConnection,
+    head: Option<Head>,
+}
+
+impl Open {
+    fn new(connection: SqliteConnection) -> Self {
+        Self { connection, head: None }
+    }
 }
 
 impl Writer {
@@ -45,10 +62,16 @@ impl Writer {
         Self {
             options,
             wait,
-            place: Arc::new(Turns::new(Some(connection))),
+            place: Arc::new(Turns::new(Some(Open::new(connection)))),
             health: Arc::default(),
             sealer,
+            audit_peer: Arc::default(),
         }
+    }
+
+    /// What records of later transactions keep of addresses. Only the first call counts.
+    pub(super) fn keep_of_peers(&self, keep: AuditPeer) {
+        self.audit_peer.get_or_init(|| keep);
     }
 
     /// Whether no write has failed since the last success.
@@ -66,14 +89,16 @@ impl Writer {
             // A failure meanwhile also fails those who waited: each would only wait as long again.
             self.health.may_try(Instant::now()).map_err(StoreError::Unavailable)?;
         }
-        let connection = match place.take() {
-            Some(connection) => Ok(connection),
-            None => self.options.connect().await,
+        let open = match place.take() {
+            Some(open) => Ok(open),
+            None => self.options.connect().await.map(Open::new),
         };
-        let connection = connection.map_err(|error| self.health.noted(error))?;
-        let held = Some(Held { place, connection });
-        let (health, sealer) = (self.health.clone(), self.sealer.clone());
-        let mut tx = Tx { held, health, sealer, is_sound: true, kinds: Vec::new() };
+        let open = open.map_err(|error| self.health.noted(error))?;
+        let (audit_peer, kinds) = (self.audit_peer.get().copied().unwrap_or_default(), Vec::new());
+        let (held, health) = (Some(Held { place, open }), self.health.clone());
+        let sealer = self.sealer.clone();
+        let mut tx =
+            Tx { held, health, sealer, is_sound: true, kinds, pending: None, audit_peer };
         tx.execute(sqlx::query("BEGIN IMMEDIATE")).await?;
         Ok(tx)
     }
@@ -81,15 +106,15 @@ impl Writer {
     /// Empties the connection's page cache, unless a transaction has it.
     pub(super) async fn empty_cache(&self) {
         let Ok(mut place) = self.place.try_lock() else { return };
-        let Some(connection) = place.as_mut() else { return };
-        if let Err(error) = connection.execute("PRAGMA shrink_memory").await {
+        let Some(open) = place.as_mut() else { return };
+        if let Err(error) = open.connection.execute("PRAGMA shrink_memory").await {
             tracing::warn!(%error, "the writer's page cache could not be emptied");
             *place = None;
         }
     }
 
     pub(super) async fn close(&self) {
-        let Some(mut connection) = self.place.lock().await.take() else { return };
+        let Some(Open { mut connection, .. }) = self.place.lock().await.take() else { return };
         if let Err(error) = deployment::closed(&mut connection).await {
             tracing::warn!(%error, "could not checkpoint the database's log");
         }
@@ -101,8 +126,8 @@ impl Writer {
 /// The writer's connection, and exclusive hold of its slot.
 #[derive(Debug)]
 struct Held {
-    place: OwnedMutexGuard<Option<SqliteConnection>>,
-    connection: SqliteConnection,
+    place: OwnedMutexGuard<Option<Open>>,
+    open: Open,
 }
 
 /// A transaction. Dropping it without a commit rolls it back.
@@ -116,12 +141,16 @@ pub(crate) struct Tx {
     is_sound: bool,
     /// Kinds of the audit records in it.
     pub(super) kinds: Vec<Arc<str>>,
+    /// Its audit records, which its link will cover.
+    pending: Option<Pending>,
+    /// What its records keep of addresses.
+    pub(super) audit_peer: AuditPeer,
 }
 
 /// A committed transaction. The next one begins when this is dropped, so that the doors see commits in order.
 #[must_use = "the next transaction waits for it"]
 pub(crate) struct Committed {
-    _place: OwnedMutexGuard<Option<SqliteConnection>>,
+    _place: OwnedMutexGuard<Option<Open>>,
     /// Kinds of the audit records it wrote.
     pub(crate) kinds: Vec<Arc<str>>,
 }
@@ -133,7 +162,7 @@ impl Tx {
     /// The connection, for a function that needs it whole. After an error the transaction must be dropped.
     pub(super) fn connection(&mut self) -> Result<&mut SqliteConnection, StoreError> {
         let held = self.held.as_mut().filter(|_| self.is_sound);
-        held.map(|held| &mut held.connection).ok_or(StoreError::Over)
+        held.map(|held| &mut held.open.connection).ok_or(StoreError::Over)
     }
 
     fn checked<T>(&mut self, result: Result<T, sqlx::Error>) -> Result<T, StoreError> {
@@ -147,6 +176,33 @@ impl Tx {
     pub(super) async fn execute(&mut self, statement: Statement<'_>) -> Result<u64, StoreError> {
         let done = self.connection()?.execute(statement).await;
         Ok(self.checked(done)?.rows_affected())
+    }
+
+    /// Executes a statement that adds this many audit records, given in canonical form too. The only way to add some.
+    pub(super) async fn add_rows(
+        &mut self,
+        statement: Statement<'_>,
+        rows: usize,
+        forms: &mut Vec<u8>,
+    ) -> Result<(), StoreError> {
+        let done = self.connection()?.execute(statement).await;
+        let last = self.checked(done)?.last_insert_rowid();
+        Pending::add(&mut self.pending, rows, last, forms);
+        Ok(())
+    }
+
+    /// The newest link of the audit trail, before this transaction's own.
+    pub(super) async fn head(&mut self) -> Result<Head, StoreError> {
+        if let Some(known) = self.held.as_ref().and_then(|held| held.open.head) {
+            return Ok(known);
+        }
+        let found = head(self.connection()?).await;
+        self.is_sound &= found.is_ok();
+        let found = found?;
+        if let Some(held) = &mut self.held {
+            held.open.head = Some(found);
+        }
+        Ok(found)
     }
 
     /// The first row.
@@ -169,10 +225,19 @@ impl Tx {
 
     /// Commits: from then on it survives a crash of the process or the machine.
     pub(crate) async fn commit(mut self) -> Result<Committed, StoreError> {
-        self.execute(sqlx::query("COMMIT")).await?;
+        let mut link = None;
+        if let Some(pending) = self.pending.take() {
+            let Head { link: previous, .. } = self.head().await?;
+            let made = pending.link(previous);
+            self.execute(commit_with(&made)).await?;
+            link = Some(Head { last: made.last, link: made.link });
+        } else {
+            self.execute(sqlx::query("COMMIT")).await?;
+        }
         self.health.succeeded();
-        let Held { mut place, connection } = self.held.take().ok_or(StoreError::Over)?;
-        *place = Some(connection);
+        let Held { mut place, mut open } = self.held.take().ok_or(StoreError::Over)?;
+        open.head = link.or(open.head);
+        *place = Some(open);
         Ok(Committed { _place: place, kinds: std::mem::take(&mut self.kinds) })
     }
 }
@@ -180,14 +245,13 @@ impl Tx {
 impl Drop for Tx {
     fn drop(&mut self) {
         // A failed transaction is closed with its connection, as is one that nobody can wait for.
-        let Some(Held { mut place, mut connection }) = self.held.take().filter(|_| self.is_sound)
-        else {
+        let Some(Held { mut place, mut open }) = self.held.take().filter(|_| self.is_sound) else {
             return;
         };
         let Ok(runtime) = Handle::try_current() else { return };
         runtime.spawn(async move {
-            if connection.execute("ROLLBACK").await.is_ok() {
-                *place = Some(connection);
+            if open.connection.execute("ROLLBACK").await.is_ok() {
+                *place = Some(open);
             }
         });
     }

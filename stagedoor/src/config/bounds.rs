@@ -39,6 +39,7 @@ pub(super) const BOUNDS: &[(&str, u64, u64)] = &[
     ("server.audit_keep_days", 1, 36_500),
     ("server.audit_waiting_max", 1, MILLION),
     ("server.audit_bytes_max", MIB, 1_024 * GIB),
+    ("server.audit_checkpoint_s", 1, 30 * DAY_S),
     ("server.audit_repeat_window_s", 0, DAY_S),
     ("server.audit_repeats_written", 0, MILLION),
     ("server.audit_sources_max", 1, MILLION),

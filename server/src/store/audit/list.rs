@@ -60,16 +60,31 @@ pub(crate) enum OfApp {
     Life(AppLife),
 }
 
+/// The order of a list.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Order {
+    #[default]
+    NewestFirst,
+    OldestFirst,
+}
+
 /// Filters for a list.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Filter {
     pub(crate) app: OfApp,
+    /// Only records with a smaller id.
     pub(crate) before: Option<i64>,
+    /// Only records with a larger id.
+    pub(crate) beyond: Option<i64>,
+    pub(crate) order: Order,
+    /// A kind, or the beginning of kinds and a `*`.
     pub(crate) kind: Option<String>,
     pub(crate) code: Option<String>,
     pub(crate) room: Option<String>,
     pub(crate) user: Option<String>,
     pub(crate) jti: Option<String>,
+    /// An address; of one with a port, with any.
+    pub(crate) peer: Option<String>,
     pub(crate) actor: Option<String>,
     pub(crate) actor_kind: Option<ActorKind>,
     pub(crate) from_ms: Option<i64>,
@@ -77,7 +92,8 @@ pub(crate) struct Filter {
 }
 
 /// Records from before `app_since` existed belong to the app that existed then.
-const OF_LIFE: &str = "app = ?1 AND (app_since = ?2 OR (app_since IS NULL AND at_ms >= ?2))";
+pub(super) const OF_LIFE: &str =
+    "app = ?1 AND (app_since = ?2 OR (app_since IS NULL AND at_ms >= ?2))";
 
 impl OfApp {
     fn condition(self) -> (&'static str, Option<i64>, Option<i64>) {
@@ -90,6 +106,11 @@ impl OfApp {
             }
         }
     }
+}
+
+/// How an address with a port begins.
+fn with_port(address: &str) -> String {
+    if address.contains(':') { format!("[{address}]:") } else { format!("{address}:") }
 }
 
 fn record(row: &SqliteRow) -> Result<RecordRow, StoreError> {
@@ -128,26 +149,37 @@ impl Store {
         Ok(newest.unwrap_or(0))
     }
 
-    /// Records, newest first.
+    /// Records, in the filter's order.
     pub(crate) async fn records(
         &self,
         filter: &Filter,
         limit: u32,
     ) -> Result<Vec<RecordRow>, StoreError> {
         let (condition, id, since) = filter.app.condition();
+        let order = match filter.order {
+            Order::NewestFirst => "DESC",
+            Order::OldestFirst => "ASC",
+        };
+        let begins = filter.kind.as_deref().and_then(|kind| kind.strip_suffix('*'));
+        let kind = filter.kind.as_deref().filter(|_| begins.is_none());
         let sql = format!(
             "SELECT * FROM audit WHERE {condition} AND (?3 IS NULL OR id < ?3) AND (?4 IS NULL OR kind = ?4)
              AND (?5 IS NULL OR code = ?5) AND (?6 IS NULL OR room = ?6) AND (?7 IS NULL OR user_id = ?7)
              AND (?8 IS NULL OR jti = ?8) AND (?9 IS NULL OR actor = ?9)
              AND (?10 IS NULL OR actor_kind = ?10) AND (?11 IS NULL OR at_ms >= ?11)
-             AND (?12 IS NULL OR at_ms < ?12) ORDER BY id DESC LIMIT ?13"
+             AND (?12 IS NULL OR at_ms < ?12) AND (?13 IS NULL OR id > ?13)
+             AND (?14 IS NULL OR substr(kind, 1, length(?14)) = ?14)
+             AND (?15 IS NULL OR peer = ?15 OR substr(peer, 1, length(?16)) = ?16)
+             ORDER BY id {order} LIMIT ?17"
         );
-        // All four texts are constants of the program.
+        // All texts are constants of the program.
         let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id).bind(since);
-        let query = query.bind(filter.before).bind(&filter.kind).bind(&filter.code);
+        let query = query.bind(filter.before).bind(kind).bind(&filter.code);
         let query = query.bind(&filter.room).bind(&filter.user).bind(&filter.jti);
         let query = query.bind(&filter.actor).bind(filter.actor_kind.map(ActorKind::as_str));
-        let query = query.bind(filter.from_ms).bind(filter.to_ms).bind(i64::from(limit));
+        let query = query.bind(filter.from_ms).bind(filter.to_ms).bind(filter.beyond).bind(begins);
+        let query = query.bind(&filter.peer).bind(filter.peer.as_deref().map(with_port));
+        let query = query.bind(i64::from(limit));
         self.all(query).await?.iter().map(record).collect()
     }
 }
@@ -184,5 +216,36 @@ mod tests {
             let found: Vec<i64> = found.iter().map(|record| record.at_ms).collect();
             assert_eq!(found, times, "{app:?}");
         }
+    }
+    #[tokio::test]
+    async fn kinds_are_found_by_their_beginning_and_peers_with_any_port() {
+        let (store, _folder) = opened().await;
+        let made = |kind: &str, peer: &str| {
+            let peer = stagedoor_bus::Text::peer(peer);
+            Record { peer, ..Record::now(kind, "ok") }
+        };
+        let records = vec![
+            made("key.create", "192.0.2.1"),
+            made("key.rotate", "192.0.2.1:80"),
+            made("keys", "192.0.2.11:80"),
+            made("door", "[2001:db8::1]:80"),
+            made("door*", "2001:db8::1"),
+        ];
+        store.trail().add(vec![records]).await.expect("kept");
+        let found = async |kind: Option<&str>, peer: Option<&str>, order, beyond| {
+            let (kind, peer) = (kind.map(Into::into), peer.map(Into::into));
+            let filter = Filter { kind, peer, order, beyond, ..Filter::default() };
+            let found = store.records(&filter, 9).await.expect("the records");
+            found.iter().map(|record| record.id).collect::<Vec<_>>()
+        };
+        let newest = Order::NewestFirst;
+        assert_eq!(found(Some("key.*"), None, newest, None).await, [2, 1]);
+        assert_eq!(found(Some("key*"), None, Order::OldestFirst, None).await, [1, 2, 3]);
+        assert_eq!(found(Some("key*"), None, Order::OldestFirst, Some(1)).await, [2, 3]);
+        assert_eq!(found(Some("door"), None, newest, None).await, [4]);
+        assert_eq!(found(Some("*"), None, newest, None).await, [5, 4, 3, 2, 1]);
+        assert_eq!(found(None, Some("192.0.2.1"), newest, None).await, [2, 1]);
+        assert_eq!(found(None, Some("2001:db8::1"), newest, None).await, [5, 4]);
+        assert_eq!(found(None, Some("192.0.2.11:80"), newest, None).await, [3]);
     }
 }

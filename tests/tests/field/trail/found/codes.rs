@@ -105,6 +105,7 @@ pub(super) const NOT_FOUND: &[(&str, &[&str])] = &[
             "api_keys_exceeded",
             "app_exists",
             "app_id_invalid",
+            "audit_keys_exceeded",
             "etag_mismatch",
             "expires_invalid",
             "key_current",

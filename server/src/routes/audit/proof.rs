@@ -1,0 +1,121 @@
+//! What proves the trail: its newest checkpoint, and the keys that sign checkpoints.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+use stagedoor_trail::Checkpoint;
+use utoipa::ToSchema;
+
+use super::super::{Reader, pages::is_known};
+use crate::{
+    act::Audited,
+    error::ApiError,
+    secret,
+    state::AppState,
+    store::audit::witness::{RotatedAuditKey, log_checkpoint},
+};
+
+const KIND: HeaderValue = HeaderValue::from_static("application/jwk-set+json");
+const CACHED: HeaderValue = HeaderValue::from_static("public, max-age=300");
+
+/// Where the audit trail's chain stood, signed.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Checkpoint)]
+pub(crate) struct CheckpointView {
+    /// The chain's id, in hex.
+    chain: String,
+    /// The id of the last record.
+    last: i64,
+    /// The hash of the link that ends with that record, in hex.
+    link: String,
+    /// When it was made, Unix milliseconds.
+    at_ms: i64,
+    /// The id of the key that signed it.
+    kid: String,
+    /// The signature, base64url.
+    signature: String,
+}
+
+impl From<Checkpoint> for CheckpointView {
+    fn from(made: Checkpoint) -> Self {
+        let Checkpoint { chain, last, link, at_ms, kid, signature } = made;
+        let (chain, link) = (chain.to_string(), link.to_string());
+        Self { chain, last, link, at_ms, kid, signature }
+    }
+}
+
+/// Returns the newest checkpoint of the audit trail.
+///
+/// Keep it somewhere else: it shows later whether the trail still has everything that it had then.
+#[utoipa::path(get, path = "/v1/audit/checkpoint", tag = "audit",
+    responses((status = 200, body = CheckpointView)))]
+pub(crate) async fn checkpoint(
+    Reader { state, caller }: Reader,
+) -> Result<Json<CheckpointView>, ApiError> {
+    caller.is_root()?;
+    let newest = match state.store.newest_checkpoint().await? {
+        Some(newest) => Some(newest),
+        // Only in the first moments of a deployment.
+        None => state.store.checkpoint().await?,
+    };
+    newest.map(|newest| Json(newest.into())).ok_or(ApiError::Internal)
+}
+
+/// The audit keys after a rotation.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct AuditKeyRotated {
+    /// The id of the key that signed until now.
+    old: String,
+    /// The id of the key that signs from now on.
+    new: String,
+}
+
+/// Replaces the key that signs checkpoints.
+///
+/// The old one signs a last checkpoint; then its secret is deleted. Its public key stays in the set.
+#[utoipa::path(post, path = "/v1/audit/keys/rotate", tag = "audit",
+    responses((status = 200, body = AuditKeyRotated)))]
+pub(crate) async fn rotate(audited: Audited) -> Result<Json<AuditKeyRotated>, ApiError> {
+    audited.caller.is_root()?;
+    let state = &audited.state;
+    let mut tx = state.store.begin().await?;
+    let RotatedAuditKey::Done { old, new, checkpoint } = tx.rotate_audit_key().await? else {
+        let detail = "there are as many audit keys as a verifier reads; none can be made";
+        return Err(ApiError::Conflict { code: "audit_keys_exceeded", detail: detail.into() });
+    };
+    let record = audited.record_of_none("audit.key_rotate");
+    tx.add_record(record.detail(&format!("old={old} new={new}"))).await?;
+    let committed = tx.commit().await?;
+    committed.kinds.iter().for_each(|kind| state.metrics.audit(kind, 1));
+    drop(committed);
+    if let Some(checkpoint) = checkpoint {
+        log_checkpoint(&checkpoint);
+    }
+    Ok(Json(AuditKeyRotated { old, new }))
+}
+
+/// `/v1/audit/jwks.json`: the public keys of checkpoints and excerpts, for everybody (RFC 7517).
+pub(crate) async fn jwks(
+    State(state): State<Arc<AppState>>,
+    asked: HeaderMap,
+) -> Result<Response, ApiError> {
+    let body = serde_json::to_vec(&state.store.audit_jwks().await?);
+    let body = body.map_err(|_| ApiError::Internal)?;
+    let tag = format!("\"{}\"", secret::encode(&secret::hash(&body)[..12]));
+    let mut response = if is_known(&asked, &tag) {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        ([(header::CONTENT_TYPE, KIND)], body).into_response()
+    };
+    response.headers_mut().insert(header::CACHE_CONTROL, CACHED);
+    if let Ok(tag) = HeaderValue::from_str(&tag) {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+    Ok(response)
+}
