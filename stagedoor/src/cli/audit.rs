@@ -1,19 +1,57 @@
 //! `audit`: the whole trail, for the operator; and the filters that `app audit` shares.
 
-use clap::Args;
+mod export;
+mod verify;
+
+use clap::{Args, Subcommand};
 use hyper::Method;
 
 use super::{
-    failure::Done,
+    failure::{Done, Failure},
     http::{Api, Paging, segment},
     print::print,
+    sure::Sure,
     time::{Past, now_s},
 };
+use crate::config::Config;
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct Audit {
+    #[command(subcommand)]
+    command: Option<AuditCommand>,
     #[command(flatten)]
     api: Api,
+    #[command(flatten)]
+    list: List,
+}
+
+#[derive(Debug, Subcommand)]
+enum AuditCommand {
+    /// List records, newest first; the same as `audit` alone.
+    List(List),
+    /// Export the whole trail with its chain, or an app's records, signed, as JSON lines.
+    Export(export::Export),
+    /// Print the newest checkpoint. Keep it elsewhere, with `--json`: `verify` compares the trail with it.
+    Checkpoint,
+    /// Verify the trail of a data folder, or an export, without a server.
+    Verify(verify::Verify),
+    /// Manage the key that signs checkpoints.
+    #[command(subcommand)]
+    Key(KeyCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum KeyCommand {
+    /// Replace the key. The old one signs a last checkpoint, and its public key stays in the set.
+    Rotate {
+        #[command(flatten)]
+        sure: Sure,
+    },
+}
+
+#[derive(Debug, Args)]
+struct List {
     /// Only records of this AppID, including earlier apps that had it; `none`: records that belong to no app.
     #[arg(long)]
     app: Option<String>,
@@ -26,7 +64,10 @@ pub(super) struct Audit {
 /// Filters for records.
 #[derive(Debug, Args)]
 pub(super) struct Which {
-    /// Only records of this kind.
+    /// `newest` or `oldest`: which records come first.
+    #[arg(long)]
+    order: Option<String>,
+    /// Only records of this kind; with a `*` at its end, of kinds that begin so.
     #[arg(long)]
     kind: Option<String>,
     /// Only records with this code.
@@ -41,6 +82,9 @@ pub(super) struct Which {
     /// Only records about the token with this id.
     #[arg(long)]
     jti: Option<String>,
+    /// Only records with this address; the port may be left out.
+    #[arg(long)]
+    peer: Option<String>,
     /// Only records of this actor's acts.
     #[arg(long)]
     actor: Option<String>,
@@ -61,11 +105,13 @@ impl Which {
         let now_s = now_s();
         let time = |past: Option<Past>| past.map(|past| past.unix_ms(now_s).to_string());
         let texts = [
+            ("order", self.order.clone()),
             ("kind", self.kind.clone()),
             ("code", self.code.clone()),
             ("room", self.room.clone()),
             ("user", self.user.clone()),
             ("jti", self.jti.clone()),
+            ("peer", self.peer.clone()),
             ("actor", self.actor.clone()),
             ("actor_kind", self.actor_kind.clone()),
             ("from_ms", time(self.from)),
@@ -94,10 +140,27 @@ fn with_query(path: &str, parts: &str) -> String {
 }
 
 /// Runs the command.
-pub(super) fn run(audit: &Audit, json: bool) -> Done {
-    let app = parts([("app", audit.app.clone())]);
-    let query = app + &audit.which.query() + &audit.paging.query().replace('?', "&");
-    let answer = audit.api.ask(&Method::GET, &with_query("/v1/audit", &query), None)?;
+pub(super) fn run(audit: Audit, config: impl FnOnce() -> Result<Config, Failure>, json: bool) -> Done {
+    let Audit { command, api, list } = audit;
+    match command {
+        None => show(&api, &list, json),
+        Some(AuditCommand::List(list)) => show(&api, &list, json),
+        Some(AuditCommand::Export(export)) => export.run(&api),
+        Some(AuditCommand::Checkpoint) => {
+            print(&api.ask(&Method::GET, "/v1/audit/checkpoint", None)?, json)
+        }
+        Some(AuditCommand::Verify(verify)) => verify.run(config, json),
+        Some(AuditCommand::Key(KeyCommand::Rotate { sure })) => {
+            sure.confirm("this deletes the present audit key's secret")?;
+            print(&api.ask(&Method::POST, "/v1/audit/keys/rotate", None)?, json)
+        }
+    }
+}
+
+fn show(api: &Api, list: &List, json: bool) -> Done {
+    let app = parts([("app", list.app.clone())]);
+    let query = app + &list.which.query() + &list.paging.query().replace('?', "&");
+    let answer = api.ask(&Method::GET, &with_query("/v1/audit", &query), None)?;
     print(&answer, json)
 }
 

@@ -1,11 +1,15 @@
 //! A small client of the HTTP API, with one request per connection.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{io::Write, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use clap::Args;
 use http_body_util::{BodyExt, Full};
-use hyper::{Method, Request, Uri, body::Bytes, header};
+use hyper::{
+    Method, Request, Response, Uri,
+    body::{Bytes, Incoming},
+    header,
+};
 use hyper_util::rt::TokioIo;
 use rustls::{
     ClientConfig, RootCertStore,
@@ -15,6 +19,7 @@ use serde_json::Value;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
+    task::JoinHandle,
 };
 use tokio_rustls::TlsConnector;
 
@@ -120,20 +125,48 @@ impl Api {
             let link = self.link(&uri).await?;
             send(link, &uri, &api_key, method, path, body).await
         })?;
-        let value: Value =
-            if answer.is_empty() { Value::Null } else { serde_json::from_slice(&answer)? };
         if status.is_success() {
-            return Ok(value);
+            return Ok(if answer.is_empty() { Value::Null } else { serde_json::from_slice(&answer)? });
         }
-        let text = |name: &str| value[name].as_str().map(ToOwned::to_owned);
-        let refusal = ApiRefusal {
-            status,
-            code: text("code").unwrap_or_default(),
-            detail: text("detail").unwrap_or_default(),
-            field: text("field"),
-        };
-        Err(Failure::Refused(refusal.into()))
+        Err(refused(status, &answer))
     }
+
+    /// Writes an answer to a `GET`, as it comes.
+    pub(super) fn download(&self, path: &str, out: &mut dyn Write) -> Result<(), Failure> {
+        let api_key = secret(self.api_key_file.as_ref(), "STAGEDOOR_API_KEY", "an API key")?;
+        let uri: Uri = self.url.parse().context("--url").map_err(Failure::Usage)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let link = self.link(&uri).await?;
+            let (answer, driver) = begin(link, &uri, &api_key, &Method::GET, path, None).await?;
+            let (status, mut body) = (answer.status(), answer.into_body());
+            if !status.is_success() {
+                let answer = body.collect().await.map_err(|error| unreachable(&uri, error.into()))?;
+                return Err(refused(status, &answer.to_bytes()));
+            }
+            while let Some(frame) = body.frame().await {
+                let frame = frame.context("the answer broke off")?;
+                if let Some(data) = frame.data_ref() {
+                    out.write_all(data)?;
+                }
+            }
+            driver.abort();
+            Ok(out.flush()?)
+        })
+    }
+}
+
+/// A refusal of the API.
+fn refused(status: hyper::StatusCode, answer: &[u8]) -> Failure {
+    let value: Value = serde_json::from_slice(answer).unwrap_or_default();
+    let text = |name: &str| value[name].as_str().map(ToOwned::to_owned);
+    let refusal = ApiRefusal {
+        status,
+        code: text("code").unwrap_or_default(),
+        detail: text("detail").unwrap_or_default(),
+        field: text("field"),
+    };
+    Failure::Refused(refusal.into())
 }
 
 /// A connection with or without TLS.
@@ -184,14 +217,15 @@ impl Api {
     }
 }
 
-async fn send(
+/// Sends a request; the answer, which is still arriving, and the task that drives its connection.
+async fn begin(
     link: Box<dyn Link>,
     uri: &Uri,
     api_key: &str,
     method: &Method,
     path: &str,
     body: Option<String>,
-) -> Result<(hyper::StatusCode, Bytes), Failure> {
+) -> Result<(Response<Incoming>, JoinHandle<hyper::Result<()>>), Failure> {
     let reach = |error: hyper::Error| unreachable(uri, error.into());
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(link)).await.map_err(reach)?;
@@ -208,8 +242,20 @@ async fn send(
         .body(Full::new(Bytes::from(body.unwrap_or_default())))
         .context("the request")
         .map_err(Failure::Usage)?;
-    let answer = sender.send_request(request).await.map_err(reach)?;
+    Ok((sender.send_request(request).await.map_err(reach)?, driver))
+}
+
+async fn send(
+    link: Box<dyn Link>,
+    uri: &Uri,
+    api_key: &str,
+    method: &Method,
+    path: &str,
+    body: Option<String>,
+) -> Result<(hyper::StatusCode, Bytes), Failure> {
+    let (answer, driver) = begin(link, uri, api_key, method, path, body).await?;
     let status = answer.status();
+    let reach = |error: hyper::Error| unreachable(uri, error.into());
     let bytes = answer.into_body().collect().await.map_err(reach)?.to_bytes();
     driver.abort();
     Ok((status, bytes))
