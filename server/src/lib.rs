@@ -132,7 +132,6 @@ pub use envelope::{KeyId, MasterKey, NotAnId};
 pub use error::BodyTimeout;
 pub use folder::{DataFolder, FolderError, MASTER_KEY as MASTER_KEY_FILE};
 pub use master_key::{MasterKeyError, VARIABLE as MASTER_KEY_VARIABLE};
-pub use folder::{DataFolder, FolderError};
 pub use proof::{ProofError, verify_trail};
 pub use router::openapi;
 pub use routes::{api_keys::ApiKeyCreated, apps::AppCreated};

@@ -6,6 +6,8 @@ mod audit;
 mod backups;
 #[path = "cli/bad_configs.rs"]
 mod bad_configs;
+#[path = "cli/chain.rs"]
+mod chain;
 #[path = "cli/configs.rs"]
 mod configs;
 #[path = "cli/dev.rs"]

@@ -97,8 +97,7 @@ impl Writer {
         let (audit_peer, kinds) = (self.audit_peer.get().copied().unwrap_or_default(), Vec::new());
         let (held, health) = (Some(Held { place, open }), self.health.clone());
         let sealer = self.sealer.clone();
-        let mut tx =
-            Tx { held, health, sealer, is_sound: true, kinds, pending: None, audit_peer };
+        let mut tx = Tx { held, health, sealer, is_sound: true, kinds, pending: None, audit_peer };
         tx.execute(sqlx::query("BEGIN IMMEDIATE")).await?;
         Ok(tx)
     }

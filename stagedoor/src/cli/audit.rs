@@ -140,7 +140,11 @@ fn with_query(path: &str, parts: &str) -> String {
 }
 
 /// Runs the command.
-pub(super) fn run(audit: Audit, config: impl FnOnce() -> Result<Config, Failure>, json: bool) -> Done {
+pub(super) fn run(
+    audit: Audit,
+    config: impl FnOnce() -> Result<Config, Failure>,
+    json: bool,
+) -> Done {
     let Audit { command, api, list } = audit;
     match command {
         None => show(&api, &list, json),

@@ -126,7 +126,11 @@ impl Api {
             send(link, &uri, &api_key, method, path, body).await
         })?;
         if status.is_success() {
-            return Ok(if answer.is_empty() { Value::Null } else { serde_json::from_slice(&answer)? });
+            return Ok(if answer.is_empty() {
+                Value::Null
+            } else {
+                serde_json::from_slice(&answer)?
+            });
         }
         Err(refused(status, &answer))
     }
@@ -141,7 +145,8 @@ impl Api {
             let (answer, driver) = begin(link, &uri, &api_key, &Method::GET, path, None).await?;
             let (status, mut body) = (answer.status(), answer.into_body());
             if !status.is_success() {
-                let answer = body.collect().await.map_err(|error| unreachable(&uri, error.into()))?;
+                let answer =
+                    body.collect().await.map_err(|error| unreachable(&uri, error.into()))?;
                 return Err(refused(status, &answer.to_bytes()));
             }
             while let Some(frame) = body.frame().await {

@@ -1,5 +1,7 @@
 //! What a member is told is true: stored before it is answered, by the wall clock, and released when it ends.
 
+#[path = "truth/chain.rs"]
+mod chain;
 #[path = "truth/child.rs"]
 mod child;
 #[path = "truth/costs.rs"]

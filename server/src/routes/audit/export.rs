@@ -187,3 +187,109 @@ impl Pages for OfApp {
         Ok((out, None))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use stagedoor_trail::{Export, PublicKeys, Report};
+    use tokio::time::timeout;
+
+    use super::*;
+    use crate::{record::Record, store::tests::opened};
+
+    const LIFE: AppLife = AppLife { id: AppId(7), since_ms: 5 };
+
+    /// So many transactions of 50 records, every other one of the app.
+    async fn fill(store: &Store, transactions: usize) {
+        let mut trail = store.trail();
+        for _ in 0..transactions {
+            let record = |n| Record::now("door", "ok").user(&format!("user {n}"));
+            let filed = |n| if n % 2 == 0 { record(n).of_app(LIFE) } else { record(n) };
+            trail.add(vec![(0..50).map(filed).collect()]).await.expect("kept");
+        }
+    }
+
+    /// The pages that are left, as text.
+    async fn rest(mut export: impl Pages, mut text: Vec<u8>) -> Result<String, StoreError> {
+        loop {
+            let (page, rest) = export.page(Vec::new()).await?;
+            text.extend(page);
+            match rest {
+                Some(rest) => export = rest,
+                None => return Ok(String::from_utf8(text).expect("UTF-8")),
+            }
+        }
+    }
+
+    fn verified(text: &str, trusted: Option<PublicKeys>) -> Report {
+        let mut lines = text.lines();
+        let mut export =
+            Export::begin(lines.next().expect("a line"), trusted, &[]).expect("an export");
+        lines.for_each(|line| export.line(line));
+        export.finish()
+    }
+
+    #[tokio::test]
+    async fn an_export_is_whole_and_ends_where_it_began() {
+        let (store, _folder) = opened().await;
+        fill(&store, 30).await;
+        store.checkpoint().await.expect("signed");
+        fill(&store, 30).await;
+        let keys = PublicKeys::of(&store.audit_jwks().await.expect("the keys").keys);
+        let (all, of_app) =
+            (Whole::begin(store.clone()).await, OfApp::begin(store.clone(), LIFE).await);
+        fill(&store, 1).await;
+        let text = rest(all.expect("begun"), Vec::new()).await.expect("all of it");
+        let report = verified(&text, Some(keys.clone()));
+        assert_eq!((&report.faults, report.records), (&vec![], 3_000));
+        assert_eq!((report.links, report.checkpoints), (61, 2));
+        let text = rest(of_app.expect("begun"), Vec::new()).await.expect("all of it");
+        let report = verified(&text, Some(keys));
+        assert_eq!((&report.faults, report.records), (&vec![], 1_500));
+        let altered = text.replacen("user 4\"", "user 5\"", 1);
+        assert_eq!(verified(&altered, None).faults.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_slow_reader_holds_no_connection() {
+        let (store, _folder) = opened().await;
+        fill(&store, 60).await;
+        let mut open = Vec::new();
+        for _ in 0..30 {
+            let (page, rest) = Whole::begin(store.clone())
+                .await
+                .expect("begun")
+                .page(Vec::new())
+                .await
+                .expect("a page");
+            open.push((page, rest.expect("more follows")));
+        }
+        let others = async {
+            fill(&store, 1).await;
+            store.newest_record().await.expect("read")
+        };
+        assert_eq!(timeout(Duration::from_secs(30), others).await, Ok(3_050));
+        let (page, export) = open.pop().expect("one");
+        assert!(page.len() < 2_000_000, "{}", page.len());
+        let text = rest(export, page).await.expect("all of it");
+        assert_eq!(verified(&text, None).faults, []);
+    }
+
+    #[tokio::test]
+    async fn an_export_of_records_that_are_deleted_meanwhile_breaks_off() {
+        let (store, _folder) = opened().await;
+        fill(&store, 60).await;
+        let (page, export) = Whole::begin(store.clone())
+            .await
+            .expect("begun")
+            .page(Vec::new())
+            .await
+            .expect("a page");
+        // What was written already may go.
+        store.prune_oldest(1_000).await.expect("deleted");
+        let (more, export) = export.expect("more").page(page).await.expect("the next page");
+        store.prune_oldest(2_000).await.expect("deleted");
+        assert!(rest(export.expect("more"), more).await.is_err());
+    }
+}

@@ -45,7 +45,8 @@ impl Tx {
     }
 
     async fn make_audit_key(&mut self) -> Result<AuditKey, StoreError> {
-        let seed = secret::random::<32>().map(Zeroizing::new).map_err(|_| StoreError::Row("random"))?;
+        let seed =
+            secret::random::<32>().map(Zeroizing::new).map_err(|_| StoreError::Row("random"))?;
         let key = AuditKey::of_seed(&seed);
         let sql = "INSERT INTO audit_keys (kid, public, secret, created_ms) VALUES (?, ?, ?, ?)";
         let insert = sqlx::query(sql).bind(key.kid().to_owned()).bind(key.public_bytes().to_vec());

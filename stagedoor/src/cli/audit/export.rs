@@ -10,10 +10,15 @@ use std::{
 use anyhow::Context;
 use clap::Args;
 
-use super::super::{failure::Done, http::{Api, segment}};
+use super::super::{
+    failure::Done,
+    http::{Api, segment},
+};
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  stagedoor audit export --out trail.jsonl && stagedoor audit verify --export trail.jsonl")]
+#[command(
+    after_help = "Example:\n  stagedoor audit export --out trail.jsonl && stagedoor audit verify --export trail.jsonl"
+)]
 pub(super) struct Export {
     /// Only the records of this AppID, as a signed excerpt.
     #[arg(long)]

@@ -18,8 +18,10 @@ use crate::config::Config;
 const FILE_BYTES_MAX: u64 = 16 * 1_048_576;
 
 #[derive(Debug, Args)]
-#[command(after_help = "Exit code 0: whole. 1: not whole, and each fault is named, with the ids that it is about.\n\n\
-    Example:\n  stagedoor audit verify --data /var/lib/stagedoor --checkpoint kept.json --public-key audit-jwks.json")]
+#[command(
+    after_help = "Exit code 0: whole. 1: not whole, and each fault is named, with the ids that it is about.\n\n\
+    Example:\n  stagedoor audit verify --data /var/lib/stagedoor --checkpoint kept.json --public-key audit-jwks.json"
+)]
 pub(super) struct Verify {
     /// The data folder; a server may be using it.
     #[arg(long, value_name = "FOLDER", conflicts_with = "export")]
@@ -37,11 +39,7 @@ pub(super) struct Verify {
 }
 
 impl Verify {
-    pub(super) fn run(
-        self,
-        config: impl FnOnce() -> Result<Config, Failure>,
-        json: bool,
-    ) -> Done {
+    pub(super) fn run(self, config: impl FnOnce() -> Result<Config, Failure>, json: bool) -> Done {
         let trusted = self.public_key.as_deref().map(keys).transpose()?;
         let is_trusted = trusted.is_some();
         let mut known = Vec::new();
@@ -55,8 +53,7 @@ impl Verify {
                     Some(data) => data,
                     None => config()?.server.data_dir,
                 };
-                let runtime =
-                    tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
                 let verified = stagedoor_server::verify_trail(&data, trusted, &known);
                 runtime.block_on(verified).map_err(anyhow::Error::from)?
             }
@@ -155,7 +152,10 @@ fn show(report: &Report, is_trusted: bool, json: bool) -> Done {
             write!(out, ", in {links} links; {checkpoints} checkpoints agree")?;
         }
         if *unchained > 0 {
-            write!(out, "; {unchained} records are from before the chain, and nothing proves them")?;
+            write!(
+                out,
+                "; {unchained} records are from before the chain, and nothing proves them"
+            )?;
         }
         writeln!(out)?;
         if !is_trusted {

@@ -134,6 +134,15 @@ impl Process {
         stagedoor_tests::member::http_get(to.parse()?, path).await
     }
 
+    /// Asks it to end, and waits until it has.
+    pub(super) async fn stop(mut self) -> Result<Self> {
+        let id = self.child.id().context("it has ended")?.to_string();
+        ensure!(Command::new("kill").args(["-TERM", &id]).status().await?.success());
+        let status = timeout(PATIENCE, self.child.wait()).await??;
+        ensure!(status.success(), "{status}");
+        Ok(self)
+    }
+
     /// Kills it, like a power cut.
     pub(super) async fn kill(mut self) -> Result<()> {
         self.child.start_kill()?;
