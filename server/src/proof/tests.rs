@@ -183,7 +183,7 @@ async fn again(store: Store, folder: &tempfile::TempDir) -> Store {
     store.close().await;
     drop(store);
     let data = DataFolder::open(folder.path()).expect("the folder");
-    Store::open(data, Duration::from_secs(5)).await.expect("opened")
+    Store::open(data, Duration::from_secs(5), None).await.expect("opened")
 }
 
 #[tokio::test]

@@ -76,7 +76,6 @@ pub use field::Field;
 pub use find::find_credentials;
 pub use jwk::{Jwk, JwkError};
 pub use key::Key;
-pub use key::{Key, KeyError, KeySet, KeyState};
 pub use key_set::KeySet;
 pub use lapse::lapsed;
 pub use mint::{MintError, mint};
