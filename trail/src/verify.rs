@@ -135,7 +135,7 @@ impl Verifier {
             None => self.first = Some(link),
             Some(_) if is_stray => self.strays.link(link.first, link.last),
             Some(expected) if link.first > expected => {
-                self.strays.missing_links.push((expected, link.first - 1));
+                self.strays.lacks_link(expected, link.first - 1);
                 self.previous = None;
             }
             Some(_) => {}
@@ -185,7 +185,7 @@ impl Verifier {
     fn close(&mut self) {
         let Some(open) = self.open.take() else { return };
         let Closed { link, is_stray, missing, outcome } = open.close(&mut self.tries);
-        self.strays.missing_records.extend(missing);
+        self.strays.lacks_records(&missing);
         let (first, last) = (link.first, link.last);
         match outcome {
             Outcome::Altered(_) => {
@@ -273,7 +273,7 @@ impl Verifier {
         let tail = self.tail.unwrap_or(self.start.id);
         let end = self.strays.newest(tail);
         if end > tail {
-            self.strays.missing_links.push((tail.saturating_add(1), end));
+            self.strays.lacks_link(tail.saturating_add(1), end);
         }
         let known = self.awaited.keys().next_back().copied().max(newest);
         let cut = known.filter(|known| *known > end);

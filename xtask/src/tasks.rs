@@ -135,8 +135,10 @@ pub(crate) fn test() -> bool {
 
 /// Checks that the fuzz targets compile, so that they are there when somebody wants to run them.
 fn fuzz_targets(steps: &mut Steps) {
-    for name in ["token", "token04", "wire", "client"] {
-        let manifest = format!("sdk/rust/{name}/fuzz/Cargo.toml");
+    for folder in
+        ["sdk/rust/token", "sdk/rust/token04", "sdk/rust/wire", "sdk/rust/client", "trail"]
+    {
+        let manifest = format!("{folder}/fuzz/Cargo.toml");
         let build = [
             "check",
             "--locked",
@@ -146,7 +148,7 @@ fn fuzz_targets(steps: &mut Steps) {
             "--target-dir",
             "target",
         ];
-        steps.run(&format!("fuzz targets of {name}"), command("cargo", &build));
+        steps.run(&format!("fuzz targets of {folder}"), command("cargo", &build));
     }
 }
 

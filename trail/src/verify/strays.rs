@@ -2,14 +2,14 @@
 
 use crate::fault::{FaultKind, Faults, Part};
 
-/// Misplaced records and links that are remembered.
-const STRAYS_MAX: usize = 100_000;
+/// Misplaced records and links, and gaps, that are remembered, of each kind.
+const STRAYS_MAX: usize = 10_000;
 
 /// Ids that are missing where they belong, or stand where they do not.
 #[derive(Debug, Default)]
 pub(super) struct Strays {
-    pub(super) missing_records: Vec<(i64, i64)>,
-    pub(super) missing_links: Vec<(i64, i64)>,
+    missing_records: Vec<(i64, i64)>,
+    missing_links: Vec<(i64, i64)>,
     records: Vec<i64>,
     links: Vec<(i64, i64)>,
 }
@@ -26,6 +26,19 @@ impl Strays {
     pub(super) fn link(&mut self, first: i64, last: i64) {
         if self.links.len() < STRAYS_MAX {
             self.links.push((first, last));
+        }
+    }
+
+    /// Records that are missing where they belong.
+    pub(super) fn lacks_records(&mut self, missing: &[(i64, i64)]) {
+        let room = STRAYS_MAX - self.missing_records.len();
+        self.missing_records.extend(missing.iter().take(room));
+    }
+
+    /// A range without a link.
+    pub(super) fn lacks_link(&mut self, from: i64, to: i64) {
+        if self.missing_links.len() < STRAYS_MAX {
+            self.missing_links.push((from, to));
         }
     }
 
@@ -93,8 +106,9 @@ fn is_in(ranges: &[(i64, i64)], id: i64) -> bool {
 
 /// What is left of a range.
 fn without((from, to): (i64, i64), taken: (i64, i64)) -> impl Iterator<Item = (i64, i64)> {
-    let parts = [(from, taken.0 - 1), (taken.1 + 1, to)];
-    parts.into_iter().filter(|(from, to)| from <= to)
+    let before = taken.0.checked_sub(1).map(|end| (from, end));
+    let after = taken.1.checked_add(1).map(|begin| (begin, to));
+    [before, after].into_iter().flatten().filter(|(from, to)| from <= to)
 }
 
 /// Adjacent ranges as one.
