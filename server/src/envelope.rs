@@ -309,6 +309,31 @@ mod tests {
     }
 
     #[test]
+    fn the_specs_vectors_open_and_are_made_the_same() {
+        let vectors = include_str!("../../spec/vectors/sealing/sealing.json");
+        let vectors: serde_json::Value = serde_json::from_str(vectors).expect("JSON");
+        let bytes = |value: &serde_json::Value| hex(value.as_str().expect("a text")).expect("hex");
+        let fixed = |value| <[u8; 32]>::try_from(bytes(value).as_slice()).expect("32 bytes");
+        let nonce = |value| <[u8; NONCE_LEN]>::try_from(bytes(value).as_slice()).expect("12 bytes");
+        let master = MasterKey::new(Zeroizing::new(fixed(&vectors["master_key"])));
+        assert_eq!(master.id().to_string(), vectors["master_key_id"]);
+        let id = KeyId::of(&bytes(&vectors["data_key_id"])).expect("an id");
+        let key = DataKey::unwrap(id, &bytes(&vectors["wrapped"]), &master).expect("unwrapped");
+        assert_eq!(key.bytes.as_slice(), fixed(&vectors["data_key"]));
+        let aad = DataKey::wrap_aad(id, master.id());
+        let (aes, nonce_of) = (aes(&master.bytes).expect("a key"), nonce(&vectors["wrap_nonce"]));
+        let wrapped = encrypt(&aes, nonce_of, &aad, key.bytes.as_slice(), vec![WRAPPED]);
+        assert_eq!(wrapped.expect("wrapped"), *bytes(&vectors["wrapped"]));
+        for case in vectors["cases"].as_array().expect("cases") {
+            let text = |name: &str| case[name].as_str().expect("a text");
+            let place = Place { table: text("table"), column: text("column"), row: text("row") };
+            let (secret, sealed) = (bytes(&case["secret"]), bytes(&case["sealed"]));
+            assert_eq!(key.open(place, &sealed).expect("opened"), secret);
+            assert_eq!(key.seal_with(nonce(&case["nonce"]), place, &secret), Ok(sealed.to_vec()));
+        }
+    }
+
+    #[test]
     fn a_value_in_clear_is_never_taken_for_a_sealed_one() {
         let key = DataKey::random().expect("a key");
         let long = [b's'; 64];

@@ -6,7 +6,7 @@
 
 use std::{
     env,
-    io::Write,
+    io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
     process::{Command, Stdio},
     time::{SystemTime, UNIX_EPOCH},
@@ -14,6 +14,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use stagedoor_tests::binary::binary;
 use stagedoor_token::{
     AppId, AtExp, Claims, Confirmation, Fault, Key, KeySet, KeyState, Refusal, Thumbprint, Until,
     mint, verify,
@@ -163,6 +164,36 @@ fn the_python_verifier_agrees_on_every_audit_vector() {
     let said = String::from_utf8_lossy(&done.stdout);
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     assert!(said.contains("trails.json: ") && said.contains("excerpts.json: "), "{said}");
+}
+
+/// What `stagedoor dev` seals, another implementation of `spec/sealing.md` opens.
+#[test]
+fn sealed_secrets_open_with_pythons_cryptography() -> anyhow::Result<()> {
+    let python = installed("STAGEDOOR_PYTHON", "venv/bin/python").expect("it is installed");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../spec/vectors/sealing/sealing.py");
+    let checked = Command::new(&python).arg(&script).arg("--check").status()?;
+    assert!(checked.success(), "sealing.json is what the script writes");
+    let folder = tempfile::tempdir()?;
+    let mut dev = Command::new(binary()?)
+        .args(["dev", "--json", "--listen", "127.0.0.1:0", "--operations", "127.0.0.1:0", "--data"])
+        .arg(folder.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()?;
+    let mut line = String::new();
+    BufReader::new(dev.stdout.take().expect("a pipe")).read_line(&mut line)?;
+    Command::new("kill").args(["-TERM", &dev.id().to_string()]).status()?;
+    dev.wait()?;
+    let told: Value = serde_json::from_str(&line)?;
+    let file = |name: &str| folder.path().join(name);
+    let (database, key) = (file("stagedoor.sqlite"), file("master.key"));
+    let opened = Command::new(python).arg(script).arg("--open").args([database, key]).output()?;
+    assert!(opened.status.success(), "{}", String::from_utf8_lossy(&opened.stderr));
+    let mut rows = opened.stdout.lines().map_while(Result::ok);
+    let ours = rows.find(|row| row.contains(told["kid"].as_str().unwrap_or("no kid")));
+    let row: Value = serde_json::from_str(&ours.expect("the key's row"))?;
+    assert_eq!((&row["table"], &row["secret"]), (&json!("keys"), &told["secret"]));
+    Ok(())
 }
 
 #[test]

@@ -41,6 +41,25 @@ const NOT_RUN: &[(&str, &str, usize, &str)] = &[
         2,
         "root's folders; the files are run by `behind_nginx_every_upgrade_opens_on_a_used_connection` and the like",
     ),
+    (
+        "docs/deploy.md",
+        "sudo stagedoor master-key make /etc/stagedoor/master.key",
+        2,
+        "root's folders; `init_is_for_folders_in_clear_that_no_server_uses` and its neighbours run all of them",
+    ),
+    (
+        "docs/deploy.md",
+        "[server.master_key]",
+        2,
+        "`every_shipped_configuration_is_valid` has the same lines",
+    ),
+    ("docs/deploy.md", "sudo systemctl stop stagedoor", 3, "root, and a machine that systemd runs"),
+    (
+        "docs/deploy.md",
+        "sudo stagedoor master-key make /etc/stagedoor/new.key && sudo chown stagedoor /etc/stagedoor/new.key",
+        4,
+        "root's folders; `the_master_key_rotates_while_requests_go_on` does the same",
+    ),
     ("docs/deploy.md", "[listen]", 6, "`the_configuration_shown_for_tls_is_the_shipped_one`"),
     (
         "docs/deploy.md",
