@@ -7,12 +7,15 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 
 const require = createRequire(join(process.env.STAGEDOOR_NODE_MODULES, "of-here.js"));
-const { SignJWT, UnsecuredJWT, errors, jwtVerify } = await import(pathToFileURL(require.resolve("jose")).href);
+const { SignJWT, UnsecuredJWT, errors, importJWK, jwtVerify } = await import(pathToFileURL(require.resolve("jose")).href);
 
 const asked = JSON.parse(readFileSync(0, "utf8"));
 const secret = Buffer.from(asked.secret, "base64url");
+const { d, ...point } = asked.jwk ?? {};
+const signs = asked.jwk ? await importJWK(asked.jwk, asked.alg) : secret;
+const verifies = asked.jwk ? await importJWK(point, asked.alg) : secret;
 const verify = (token) =>
-  jwtVerify(token, secret, { algorithms: ["HS256"], requiredClaims: ["exp", "nbf", "iat", "jti", "sub"] });
+  jwtVerify(token, verifies, { algorithms: [asked.alg], requiredClaims: ["exp", "nbf", "iat", "jti", "sub"] });
 const mint = (alg, key) =>
   new SignJWT(asked.claims).setProtectedHeader({ alg, typ: "JWT", kid: asked.kid }).sign(key);
 
@@ -27,8 +30,8 @@ const answer = {
   header: protectedHeader,
   claims: payload,
   forged_refused_for,
-  token: await mint("HS256", secret),
-  token_hs512: await mint("HS512", Buffer.concat([secret, secret])),
+  token: await mint(asked.alg, signs),
+  ...(!asked.jwk && { token_hs512: await mint("HS512", Buffer.concat([secret, secret])) }),
   token_none: new UnsecuredJWT(asked.claims).encode(),
 };
 process.stdout.write(JSON.stringify(answer));

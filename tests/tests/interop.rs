@@ -12,12 +12,17 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use ring::{
+    rand::SystemRandom,
+    signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair},
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use stagedoor_tests::binary::binary;
 use stagedoor_token::{
-    AppId, AtExp, Claims, Confirmation, Fault, Key, KeySet, KeyState, Refusal, Thumbprint, Until,
-    mint, verify,
+    Algorithm, AppId, AtExp, Claims, Confirmation, Fault, Key, KeySet, KeyState, Refusal,
+    Thumbprint, Until, VerifyingKey, mint, verify,
 };
 
 const KID: &str = "k_interop-1";
@@ -25,10 +30,16 @@ const KID: &str = "k_interop-1";
 const SECRET: [u8; 32] = [0xfb; 32];
 const SECRET_BASE64URL: &str = "-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_s";
 
+/// What a script is asked.
 #[derive(Serialize)]
 struct Asked<'a> {
     kid: &'a str,
+    /// `HS256`, `EdDSA` or `ES256`.
+    alg: Algorithm,
+    /// Of HS256.
     secret: &'a str,
+    /// The key pair of the others, as a JWK with its private part.
+    jwk: Option<Value>,
     /// What to mint.
     claims: &'a Value,
     /// What to verify.
@@ -43,7 +54,8 @@ struct Answer {
     claims: Value,
     forged_refused_for: Option<String>,
     token: String,
-    token_hs512: String,
+    /// Only of HS256.
+    token_hs512: Option<String>,
     token_none: String,
 }
 
@@ -51,8 +63,77 @@ fn now_s() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock after 1970").as_secs()
 }
 
+const APP: AppId = AppId(4_294_967_295);
+
 fn key() -> Key {
-    Key::hs256(AppId(4_294_967_295), KID, &SECRET, KeyState::Current).expect("a key")
+    Key::hs256(APP, KID, &SECRET, KeyState::Current).expect("a key")
+}
+
+/// A key pair of each algorithm that has one, made here, as a JWK with its private part.
+fn pair(alg: Algorithm, seed: &[u8; 32]) -> Value {
+    let b64 = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+    match alg {
+        Algorithm::EdDSA => {
+            let jwk = ed25519(seed).verifying().to_jwk().expect("a public key");
+            let mut jwk = serde_json::to_value(jwk).expect("JSON");
+            jwk["d"] = b64(seed).into();
+            jwk
+        }
+        Algorithm::ES256 => {
+            let (algorithm, random) = (&ECDSA_P256_SHA256_FIXED_SIGNING, SystemRandom::new());
+            let pkcs8 = EcdsaKeyPair::generate_pkcs8(algorithm, &random).expect("a key");
+            let pair = EcdsaKeyPair::from_pkcs8(algorithm, pkcs8.as_ref(), &random).expect("a key");
+            let point = pair.public_key().as_ref();
+            // What `ring` writes begins with the private key, at this byte (RFC 5915 §3 in RFC 5208).
+            let d = &pkcs8.as_ref()[36..68];
+            let (x, y) = (b64(&point[1..33]), b64(&point[33..]));
+            json!({ "kty": "EC", "crv": "P-256", "x": x, "y": y, "d": b64(d) })
+        }
+        Algorithm::HS256 => panic!("a secret"),
+    }
+}
+
+fn ed25519(seed: &[u8; 32]) -> Key {
+    Key::ed25519(APP, KID, seed, KeyState::Current).expect("a key")
+}
+
+/// What verifies a pair's tokens.
+fn verifying(pair: &Value) -> VerifyingKey {
+    let mut public = pair.clone();
+    public.as_object_mut().expect("an object").remove("d");
+    let jwk = serde_json::from_value(public).expect("a public key");
+    VerifyingKey::from_jwk(APP, KID, KeyState::Current, &jwk).expect("a key")
+}
+
+/// A token of ES256 as it is made elsewhere.
+fn signed_es256(pair: &Value, claims: &Claims) -> String {
+    let [x, y, d] = ["x", "y", "d"]
+        .map(|part| URL_SAFE_NO_PAD.decode(pair[part].as_str().expect("text")).expect("base64url"));
+    let (algorithm, random) = (&ECDSA_P256_SHA256_FIXED_SIGNING, SystemRandom::new());
+    let point = [&[4], &x[..], &y].concat();
+    let key = EcdsaKeyPair::from_private_key_and_public_key(algorithm, &d, &point, &random);
+    let header = json!({ "alg": "ES256", "typ": "JWT", "kid": KID }).to_string();
+    let payload = serde_json::to_vec(claims).expect("JSON");
+    let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload));
+    let signature = key.expect("a key").sign(&random, signed.as_bytes()).expect("a signature");
+    format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
+}
+
+/// The twin of a token of ES256: (r, n - s), which needs no key.
+fn twin_of(token: &str) -> String {
+    const N: [u8; 32] = [
+        0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xbc,
+        0xe6, 0xfa, 0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51,
+    ];
+    let (signed, signature) = token.rsplit_once('.').expect("three parts");
+    let mut pair = URL_SAFE_NO_PAD.decode(signature).expect("base64url");
+    let mut borrow = 0;
+    for at in (0..32).rev() {
+        let left = i16::from(N[at]) - i16::from(pair[32 + at]) - borrow;
+        borrow = i16::from(left < 0);
+        pair[32 + at] = left.rem_euclid(256).to_le_bytes()[0];
+    }
+    format!("{signed}.{}", URL_SAFE_NO_PAD.encode(pair))
 }
 
 /// Claims that use every field, with letters that each library escapes differently.
@@ -60,7 +141,7 @@ fn claims() -> Claims {
     let grants =
         r#"{"publish":{"streams":["cam-*"],"kinds":["audio","data"],"streams_max":2},"set":[]}"#;
     let role = "speaker".parse().expect("a role");
-    let mut claims = Claims::builder(key().app(), role)
+    let mut claims = Claims::builder(APP, role)
         .room("the lobby")
         .user("änna/1")
         .jti("t-1~")
@@ -112,14 +193,45 @@ fn ask(command: &mut Command, script: &str, asked: &Asked<'_>) -> Answer {
 }
 
 /// Has a script verify ours and mint its own, and checks both.
-fn travels_both_ways(command: &mut Command, script: &str) {
+fn travels_both_ways(mut command: impl FnMut() -> Command, script: &str) {
+    hs256_travels(&mut command(), script);
+    let claims = claims();
+    for alg in [Algorithm::EdDSA, Algorithm::ES256] {
+        let (pair, other) = (pair(alg, &SECRET), pair(alg, &[1; 32]));
+        let signed = |pair: &Value, seed: &[u8; 32]| match alg {
+            Algorithm::ES256 => signed_es256(pair, &claims),
+            _ => mint(&claims, &ed25519(seed)).expect("a token"),
+        };
+        let (token, forged) = (signed(&pair, &SECRET), signed(&other, &[1; 32]));
+        let keys = KeySet::from_iter([verifying(&pair)]);
+        let twins = (alg == Algorithm::ES256).then(|| twin_of(&token));
+        for token in [token].into_iter().chain(twins) {
+            let json = serde_json::to_value(&claims).expect("JSON");
+            let (kid, jwk) = (KID, Some(pair.clone()));
+            let (token, forged) = (token.as_str(), forged.as_str());
+            let asked = Asked { kid, alg, secret: "", jwk, claims: &json, token, forged };
+            let answer = ask(&mut command(), script, &asked);
+            assert_eq!(answer.header, json!({ "alg": alg, "typ": "JWT", "kid": KID }));
+            assert_eq!(answer.claims, json, "ours says there what it says here");
+            assert_eq!(answer.forged_refused_for.as_deref(), Some("signature"));
+            let theirs = verify(&answer.token, &keys, now_s());
+            assert_eq!(theirs, Ok(claims.clone()), "theirs says here what it says there");
+            if alg == Algorithm::ES256 {
+                assert_eq!(verify(&twin_of(&answer.token), &keys, now_s()), Ok(claims.clone()));
+            }
+        }
+    }
+}
+
+fn hs256_travels(command: &mut Command, script: &str) {
     let (claims, keys) = (claims(), KeySet::from_iter([key()]));
     let token = mint(&claims, &key()).expect("a token");
-    let other = Key::hs256(key().app(), KID, &[1; 32], KeyState::Current).expect("a key");
+    let other = Key::hs256(APP, KID, &[1; 32], KeyState::Current).expect("a key");
     let forged = mint(&claims, &other).expect("a token");
     let json = serde_json::to_value(&claims).expect("JSON");
-    let asked =
-        Asked { kid: KID, secret: SECRET_BASE64URL, claims: &json, token: &token, forged: &forged };
+    let (alg, secret, forged) = (Algorithm::HS256, SECRET_BASE64URL, forged.as_str());
+    let (token, claims_json) = (token.as_str(), &json);
+    let asked = Asked { kid: KID, alg, secret, jwk: None, claims: claims_json, token, forged };
     let answer = ask(command, script, &asked);
 
     assert_eq!(answer.header, json!({ "alg": "HS256", "typ": "JWT", "kid": KID }));
@@ -131,24 +243,28 @@ fn travels_both_ways(command: &mut Command, script: &str) {
         Ok(claims),
         "theirs says here what it says there"
     );
-    // Longer and shorter than a signature of ours: refused before the header is read.
-    for token in [&answer.token_hs512, &answer.token_none] {
-        let refused = verify(token, &keys, now_s()).map_err(Fault::refusal);
-        assert_eq!(refused, Err(Refusal::TokenMalformed));
-    }
+    let refusal = |token: &str| verify(token, &keys, now_s()).map_err(Fault::refusal).err();
+    // As long as one of a public key, and shorter than any.
+    let hs512 = answer.token_hs512.expect("a token of HS512");
+    assert_eq!(refusal(&hs512), Some(Refusal::AlgUnsupported));
+    assert_eq!(refusal(&answer.token_none), Some(Refusal::TokenMalformed));
 }
 
 #[test]
 fn tokens_travel_to_and_from_pyjwt() {
     let python = installed("STAGEDOOR_PYTHON", "venv/bin/python").expect("it is installed");
-    travels_both_ways(&mut Command::new(python), "pyjwt.py");
+    travels_both_ways(|| Command::new(&python), "pyjwt.py");
 }
 
 #[test]
 fn tokens_travel_to_and_from_jose() {
     let modules = installed("STAGEDOOR_NODE_MODULES", "node_modules").expect("it is installed");
-    let mut node = Command::new("node");
-    travels_both_ways(node.env("STAGEDOOR_NODE_MODULES", modules), "jose.mjs");
+    let node = || {
+        let mut node = Command::new("node");
+        node.env("STAGEDOOR_NODE_MODULES", &modules);
+        node
+    };
+    travels_both_ways(node, "jose.mjs");
 }
 
 /// The verifier of audit exports in Python, with these arguments.

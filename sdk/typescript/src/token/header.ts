@@ -2,15 +2,19 @@
 // of the payload.
 
 import { TOKEN_BYTES_MAX } from "../spec.ts";
+import { ALGORITHMS, type Algorithm } from "./algorithms.ts";
 import { decode, encode, utf8 } from "./base64url.ts";
 import { must } from "./fault.ts";
 import { HEADER } from "./forms.ts";
 import { plain, readObject } from "./json.ts";
+import type { Key } from "./key.ts";
 
 /** A token in its parts. */
 export interface Parts {
   /** The id of the key that the header names. */
   readonly kid: string;
+  /** The algorithm that the header says; the key decides. */
+  readonly alg: Algorithm;
   /** What the signature is of. */
   readonly signed: string;
   /** The claims' bytes. */
@@ -28,21 +32,22 @@ export function split(token: string): Parts {
   );
   const parts = token.split(".");
   const [header, payload, signature] = parts.map(decode);
-  const isWhole = parts.length === 3 && header && payload && (signature?.length === 32 || signature?.length === 64);
+  const isWhole =
+    parts.length === 3 && header && payload && (signature?.length === 32 || signature?.length === 64);
   must(isWhole, "token_malformed", "the token is not three parts of canonical base64url");
-  return { kid: kidOf(header), signed: token.slice(0, token.lastIndexOf(".")), payload, signature };
+  return { ...said(header), signed: token.slice(0, token.lastIndexOf(".")), payload, signature };
 }
 
 /** The header of a key's tokens, as base64url. */
-export function headerOf(kid: string): string {
-  return encode(utf8(JSON.stringify({ alg: "HS256", typ: "JWT", kid })));
+export function headerOf({ alg, kid }: Key): string {
+  return encode(utf8(JSON.stringify({ alg, typ: "JWT", kid })));
 }
 
-function kidOf(header: Uint8Array): string {
+function said(header: Uint8Array): Pick<Parts, "kid" | "alg"> {
   const json = readObject(header);
   must(json && !HEADER(json, ""), "header_invalid", "the header is not `alg`, `typ` and `kid` alone");
-  const { alg, kid, crit } = plain(json) as Record<string, unknown>;
-  must(alg === "HS256", "alg_unsupported", "`alg` is not HS256");
+  const { alg, kid, crit } = plain(json) as { alg: Algorithm; kid: string; crit: unknown };
+  must(Object.hasOwn(ALGORITHMS, alg), "alg_unsupported", "`alg` is none of HS256, EdDSA and ES256");
   must(crit === undefined, "crit_unsupported", "`crit` is not understood");
-  return kid as string;
+  return { kid, alg };
 }

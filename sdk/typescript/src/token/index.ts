@@ -15,8 +15,8 @@
  */
 
 // In reading order; a file uses only files further down: mint, verify, inspect (what they do to a token), narrow (a role
-// and a token become grants), read (the claims, checked), header (the parts of a token), key, forms (what claims and
-// grants look like), form (what forms are built from), claims (their types), fault, json, secret, base64url; and ../grants, which the client uses too.
+// and a token become grants), read (the claims, checked), header (the parts of a token), key, algorithms, forms (what
+// claims and grants look like), form (what forms are built from), claims (their types), fault, json, secret, base64url; and ../grants, which the client uses too.
 
 export { type Action, authorize, type Decision, type DeniedCode } from "../grants/authorize.ts";
 export type {
@@ -30,10 +30,11 @@ export type {
   SubscribeGrants,
 } from "../grants/grants.ts";
 export type { Kind, Rule, TokenCode, Verb } from "../spec.ts";
+export type { Algorithm, PublicJwk } from "./algorithms.ts";
 export type { AtExp, Claims, Narrowing, NewClaims, Template, Until } from "./claims.ts";
 export { type FaultCode, TokenFault } from "./fault.ts";
 export { inspect, type Unproven } from "./inspect.ts";
-export { Key, type KeyOptions, type KeyState, Keys } from "./key.ts";
+export { type JwkOptions, Key, type KeyOptions, type KeyState, Keys } from "./key.ts";
 export { type MintOptions, mint } from "./mint.ts";
 export { narrow, seat } from "./narrow.ts";
 export { type VerifyOptions, verify } from "./verify.ts";

@@ -44,7 +44,7 @@ export async function mint(key: Key, claims: NewClaims, options: MintOptions = {
     ...claims,
   };
   const json = write(read(write(filled), key.app));
-  const signed = `${headerOf(key.kid)}.${encode(utf8(json))}`;
+  const signed = `${headerOf(key)}.${encode(utf8(json))}`;
   const token = `${signed}.${await sign(key, signed)}`;
   // Its length is checked as it will be at the door.
   split(token);

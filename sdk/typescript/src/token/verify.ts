@@ -34,9 +34,10 @@ export function nowOf(): number {
  * ```
  */
 export async function verify(token: string, keys: Keys, options: VerifyOptions = {}): Promise<Claims> {
-  const { kid, signed, payload, signature } = split(token);
+  const { kid, alg, signed, payload, signature } = split(token);
   const key = keys.get(kid);
   must(key, "key_unknown", "no key has this `kid`");
+  must(alg === key.alg, "alg_unsupported", "`alg` is not the key's");
   must(key.state !== "retired", "key_retired", "the key is retired");
   must(
     await isSigned(key, signed, signature),

@@ -6,7 +6,16 @@ import { createHmac } from "node:crypto";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import { type Claims, Key, Keys, mint, type NewClaims, verify } from "../../src/token/index.ts";
+import {
+  type Algorithm,
+  type Claims,
+  type JwkOptions,
+  Key,
+  Keys,
+  mint,
+  type NewClaims,
+  verify,
+} from "../../src/token/index.ts";
 
 const KID = "k_interop-1";
 const APP = 4_294_967_295;
@@ -71,8 +80,25 @@ interface Answer {
   readonly claims: Claims;
   readonly forged_refused_for: string;
   readonly token: string;
-  readonly token_hs512: string;
+  readonly token_hs512?: string;
   readonly token_none: string;
+}
+
+/** What a script is asked with: a secret, or a key pair with its private part. */
+interface Algorithmic {
+  readonly alg: Algorithm;
+  readonly key: Key;
+  readonly secret: string;
+  readonly jwk?: JwkOptions["jwk"];
+}
+
+/** A key pair of Ed25519 whose private part a script may have. */
+async function pairOf(): Promise<Algorithmic> {
+  const pair = await crypto.subtle.generateKey("Ed25519", true, ["sign", "verify"]);
+  if (!("privateKey" in pair)) throw new Error("not a pair");
+  const { kty, crv, x, d } = await crypto.subtle.exportKey("jwk", pair.privateKey);
+  const jwk = { kty, crv, x, d } as JwkOptions["jwk"];
+  return { alg: "EdDSA", key: await Key.fromJwk({ app: APP, kid: KID, jwk }), secret: "", jwk };
 }
 
 async function travels(
@@ -80,21 +106,31 @@ async function travels(
   words: readonly string[],
   env: Record<string, string> = {},
 ): Promise<void> {
-  const now = Math.floor(Date.now() / 1000);
-  const [key, keys] = [await keyOf(), new Keys([await keyOf()])];
+  const secret: Algorithmic = { alg: "HS256", key: await keyOf(), secret: SECRET_TEXT };
+  await travelsBy([secret, await keyOf(new Uint8Array(32).fill(1))], program, words, env);
+  await travelsBy([await pairOf(), (await pairOf()).key], program, words, env);
+}
+
+async function travelsBy(
+  [{ key, ...how }, other]: readonly [Algorithmic, Key],
+  program: string,
+  words: readonly string[],
+  env: Record<string, string>,
+): Promise<void> {
+  const [now, keys] = [Math.floor(Date.now() / 1000), new Keys([key])];
   const token = await mint(key, claimsOf(now));
   const claims = await verify(token, keys);
-  const forged = await mint(await keyOf(new Uint8Array(32).fill(1)), claims);
-  const asked = { kid: KID, secret: SECRET_TEXT, claims, token, forged };
-  const ran = run(program, words, JSON.stringify(asked), env);
+  const forged = await mint(other, claims);
+  const ran = run(program, words, JSON.stringify({ kid: KID, ...how, claims, token, forged }), env);
   expect(ran.status).toBe(0);
   const answer = JSON.parse(ran.stdout) as Answer;
-  expect(answer.header).toEqual({ alg: "HS256", typ: "JWT", kid: KID });
+  expect(answer.header).toEqual({ alg: how.alg, typ: "JWT", kid: KID });
   expect(answer.claims).toEqual(claims);
   expect(answer.forged_refused_for).toBe("signature");
   expect(await verify(answer.token, keys)).toEqual(claims);
-  for (const other of [answer.token_hs512, answer.token_none]) {
-    await expect(verify(other, keys)).rejects.toMatchObject({ code: "token_malformed" });
+  const refused = { [answer.token_none]: "token_malformed", [answer.token_hs512 ?? ""]: "alg_unsupported" };
+  for (const [text, code] of Object.entries(refused)) {
+    if (text) await expect(verify(text, keys)).rejects.toMatchObject({ code });
   }
 }
 

@@ -1,7 +1,16 @@
 // Minting, verifying and inspecting as their callers see them.
 
 import { expect, test } from "vitest";
-import { inspect, Key, type KeyState, Keys, mint, TokenFault, verify } from "../../src/token/index.ts";
+import {
+  inspect,
+  type JwkOptions,
+  Key,
+  type KeyState,
+  Keys,
+  mint,
+  TokenFault,
+  verify,
+} from "../../src/token/index.ts";
 
 const SECRET = "6obMGjdT5B3Hq8W-6n2v34YfJtO-IQNHPusI-n_IP_I";
 const ANN = { room: "lobby", sub: "ann", role: "host" };
@@ -103,7 +112,7 @@ test("a key shows its secret to nobody, and leaves the caller's bytes alone", as
   const secret = new Uint8Array(32).fill(0x41);
   const key = await Key.hs256({ app: 7, kid: "k", secret });
   expect(secret).toEqual(new Uint8Array(32).fill(0x41));
-  expect(JSON.parse(JSON.stringify(key))).toEqual({ app: 7, kid: "k", state: "current" });
+  expect(JSON.parse(JSON.stringify(key))).toEqual({ app: 7, kid: "k", state: "current", alg: "HS256" });
   expect(String(Object.values(key))).not.toContain("65,65");
 });
 
@@ -113,4 +122,55 @@ test("inspecting proves nothing and says so", async () => {
   const forged = `${token.slice(0, -1)}${token.endsWith("A") ? "E" : "A"}`;
   expect(inspect(forged)).toMatchObject({ proven: false, warning: "NOT VERIFIED", kid: "k", claims: ANN });
   expect(() => inspect("a.b")).toThrow(TokenFault);
+});
+
+/** RFC 8037, appendix A.1. */
+const ED25519 = { kty: "OKP", crv: "Ed25519", x: "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" };
+const D = "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A";
+
+test("a key of Ed25519 signs, and its public part verifies and does not sign", async () => {
+  const key = await Key.fromJwk({ app: 7, kid: "k", jwk: { ...ED25519, d: D } });
+  const known = await Key.fromJwk({ app: 7, kid: "k", jwk: ED25519, state: "next" });
+  const token = await mint(key, ANN, { now: 1_000 });
+  expect((await verify(token, new Keys([known]), { now: 1_000 })).sub).toBe("ann");
+  expect(key.alg).toBe("EdDSA");
+  const current = await Key.fromJwk({ app: 7, kid: "k", jwk: ED25519 });
+  expect((await faultOf(mint(current, ANN))).code).toBe("key_invalid");
+  expect(JSON.stringify(key)).not.toContain(D);
+  expect(Object.values(key)).not.toContain(D);
+});
+
+test("WebCrypto's own JWKs are taken", async () => {
+  const pair = await crypto.subtle.generateKey("Ed25519", true, ["sign", "verify"]);
+  if (!("privateKey" in pair)) throw new Error("not a pair");
+  const jwk = (await crypto.subtle.exportKey("jwk", pair.privateKey)) as JwkOptions["jwk"];
+  const key = await Key.fromJwk({ app: 7, kid: "k", jwk });
+  expect((await verify(await mint(key, ANN), new Keys([key]))).sub).toBe("ann");
+});
+
+test("a JWK that is no key here is refused", async () => {
+  const p256 = {
+    kty: "EC",
+    crv: "P-256",
+    x: "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+    y: "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0",
+  };
+  expect((await Key.fromJwk({ app: 7, kid: "k", jwk: p256 })).alg).toBe("ES256");
+  for (const jwk of [
+    { ...ED25519, d: SECRET },
+    { ...ED25519, d: "short" },
+    { ...ED25519, crv: "X25519" },
+    { ...ED25519, kty: "EC" },
+    { ...ED25519, x: `${ED25519.x}=` },
+    { ...ED25519, x: "AA" },
+    { ...ED25519, y: p256.y },
+    { ...ED25519, alg: "ES256" },
+    { ...ED25519, use: "enc" },
+    { ...p256, crv: "P-384" },
+    { ...p256, y: p256.x },
+    { kty: "EC", crv: "P-256", x: p256.x },
+  ]) {
+    const fault = await faultOf(Key.fromJwk({ app: 7, kid: "k", jwk }));
+    expect(fault, JSON.stringify(jwk)).toEqual({ code: "key_invalid", field: "jwk" });
+  }
 });

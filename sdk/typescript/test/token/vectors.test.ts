@@ -7,6 +7,7 @@ import {
   type KeyState,
   Keys,
   mint,
+  type PublicJwk,
   seat,
   TokenFault,
   verify,
@@ -24,19 +25,37 @@ interface Case {
   readonly claims?: Record<string, unknown>;
   readonly kid?: string;
   readonly minted?: boolean;
+  /** The other token that anybody makes of one of ES256. */
+  readonly twin?: string;
+}
+
+interface VectorKey {
+  readonly kid: string;
+  readonly app: number;
+  readonly state: KeyState;
+  /** Of HS256; the others have `jwk`, and `d`, its private part. */
+  readonly secret?: string;
+  readonly jwk?: PublicJwk;
+  readonly d: string;
 }
 
 interface File {
-  readonly keys: readonly { kid: string; app: number; state: KeyState; secret: string }[];
+  readonly keys: readonly VectorKey[];
   readonly cases: readonly Case[];
 }
 
 const roles = vectors<{ roles: Grants[] }>("roles")[0]?.roles ?? [];
 
+/** The key with what signs, where there can be one. */
+function keyOf({ secret, jwk, d, ...key }: VectorKey): Promise<Key> {
+  if (jwk) return Key.fromJwk({ ...key, jwk: jwk.kty === "OKP" ? { ...jwk, d } : jwk });
+  return Key.hs256({ ...key, secret: secret ?? "" });
+}
+
 async function each(visit: (one: Case, keys: Keys) => Promise<void>): Promise<number> {
   let count = 0;
   for (const file of vectors<File>("token")) {
-    const keys = new Keys(await Promise.all(file.keys.map(key => Key.hs256(key))));
+    const keys = new Keys(await Promise.all(file.keys.map(keyOf)));
     for (const one of file.cases) await visit(one, keys);
     count += file.cases.length;
   }
@@ -73,7 +92,7 @@ test("every token gives its code, its field and its claims", async () => {
     const { code, public_code, claims } = one;
     expect(told, one.name).toEqual({ code, public_code, field, claims });
   });
-  expect(count).toBeGreaterThanOrEqual(480);
+  expect(count).toBeGreaterThanOrEqual(580);
 });
 
 test("a refusal names its field first and quotes no part of the token", async () => {
@@ -105,5 +124,40 @@ test("minting the claims of a good token writes that token", async () => {
     expect(key && (await mint(key, claims)), one.name).toBe(one.token);
     minted++;
   });
-  expect(minted).toBeGreaterThanOrEqual(45);
+  expect(minted).toBeGreaterThanOrEqual(48);
+});
+
+test("the twin of a signature says the same", async () => {
+  let twins = 0;
+  await each(async (one, keys) => {
+    if (one.twin === undefined) return;
+    expect(one.twin).not.toBe(one.token);
+    const claims = await verify(one.token, keys, { now: one.now });
+    expect(await verify(one.twin, keys, { now: one.now }), one.name).toEqual(claims);
+    twins++;
+  });
+  expect(twins).toBeGreaterThanOrEqual(7);
+});
+
+test("JWKs give their algorithm, or are refused where an object shows why", async () => {
+  interface Row {
+    readonly name: string;
+    readonly expect: string;
+    readonly jwk: string;
+    readonly alg?: string;
+  }
+  // Only a reader of the text sees what is malformed; a private part is welcome here; and WebCrypto looks neither at
+  // `key_ops` of a key that it only verifies with, nor at the order of a point of Ed25519.
+  const seen = ["ok", "kind", "coordinate"];
+  let count = 0;
+  for (const { cases } of vectors<{ cases: Row[] }>("jwk"))
+    for (const one of cases) {
+      const isOffP256 = one.expect === "off_curve" && one.jwk.includes("P-256");
+      if (!isOffP256 && !seen.includes(one.expect)) continue;
+      const made = Key.fromJwk({ app: 7, kid: "k", jwk: JSON.parse(one.jwk) as PublicJwk });
+      if (one.expect === "ok") expect((await made).alg, one.name).toBe(one.alg);
+      else await expect(made, one.name).rejects.toMatchObject({ code: "key_invalid" });
+      count++;
+    }
+  expect(count).toBeGreaterThanOrEqual(40);
 });
