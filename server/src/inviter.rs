@@ -66,7 +66,7 @@ fn code(why: &NotInvited) -> &'static str {
 async fn invite(state: &AppState, invite: &Invite) -> Result<Guest, NotInvited> {
     let (user, jti) = ids().ok_or_else(unable)?;
     let Issued { token, claims, .. } = decide(state, invite, &user, &jti).await?;
-    state.recorder.record(record(invite, &user, &jti)).await.map_err(not_stored)?;
+    state.recorder.record(record(invite, &user, &jti)).await.map_err(|error| not_stored(&error))?;
     Ok(Guest { token, user, jti, exp: claims.exp })
 }
 
@@ -83,10 +83,10 @@ async fn decide(
 ) -> Result<Issued, NotInvited> {
     // Released before the record is written.
     let _look = state.doors.look(invite.app.id).await;
-    let row = state.store.app(invite.app.id).await.map_err(|error| not_stored(error.into()))?;
+    let row = state.store.app(invite.app.id).await.map_err(|_| NotInvited::StoreUnavailable)?;
     let row =
         row.filter(|row| row.life() == invite.app).ok_or_else(|| denied("the app is gone"))?;
-    let minting = Minting::of(state, &row).await.map_err(not_stored)?;
+    let minting = Minting::of(state, &row).await.map_err(|error| not_stored(&error))?;
     let (by, now_s) = (&invite.by, state.unix_s());
     may(by, invite, &minting, now_s)?;
     let wanted = Wanted {
@@ -141,7 +141,7 @@ fn unable() -> NotInvited {
     denied("no token can be minted now; try again later")
 }
 
-fn not_stored(error: ApiError) -> NotInvited {
+fn not_stored(error: &ApiError) -> NotInvited {
     match error {
         ApiError::Conflict { detail, .. } => denied(detail),
         _ => NotInvited::StoreUnavailable,

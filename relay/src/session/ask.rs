@@ -69,7 +69,7 @@ impl Requester {
         let (later, inviting, id) =
             (self.later(invite.id), self.shared.bus.invite(asked), invite.id);
         tokio::spawn(async move {
-            later.send(inviting.await.map(|guest| invited(id, guest)).map_err(not_invited))
+            later.send(inviting.await.map(|guest| invited(id, guest)).map_err(not_invited));
         });
         Ok(())
     }
