@@ -1,13 +1,18 @@
-//! What the relay must know about each app to decide at the door: keys, roles and policy. A snapshot never changes; a
-//! new one replaces it.
+//! What the relay must know about each app to decide at the door: keys that verify, their bounds, roles and policy. No
+//! key here signs. A snapshot never changes, apart from the counts of uses; a new one replaces it.
 
 use std::{
     collections::HashMap,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use serde::{Deserialize, Serialize};
-use stagedoor_token::{AppId, Key, KeySet, Roles, SecondLogin};
+use stagedoor_token::{AppId, AtExp, Claims, KeySet, Roles, SecondLogin, VerifyingKey};
+
+use crate::bounds::{Asked, Bound, Bounds};
 
 /// The identity of an app, from creation to deletion. An app created again with the same AppID is another one, and
 /// inherits nothing.
@@ -27,7 +32,7 @@ pub struct App {
     /// When it was created, Unix milliseconds.
     pub since_ms: u64,
     /// Every known key, including retired ones, so that the log can say `key_retired`.
-    pub keys: Vec<Key>,
+    pub keys: Vec<AppKey>,
     /// The app's roles.
     pub roles: Arc<Roles>,
     /// What happens when a user who is in a room logs in to it again, if the role does not say.
@@ -41,14 +46,97 @@ impl App {
     }
 }
 
+/// A key as the door sees it.
+#[derive(Clone, Debug)]
+pub struct AppKey {
+    /// What of it verifies.
+    pub key: VerifyingKey,
+    /// How far its tokens reach: the bounds of its line.
+    pub bounds: Arc<Bounds>,
+    uses: Arc<KeyUses>,
+}
+
+impl AppKey {
+    /// A key with bounds.
+    pub fn new(key: impl Into<VerifyingKey>, bounds: Arc<Bounds>) -> Self {
+        Self { key: key.into(), bounds, uses: Arc::default() }
+    }
+
+    /// Whether a token of this key lies within its bounds, in an app with these roles. A role that the app does not
+    /// have lies within none.
+    ///
+    /// # Errors
+    ///
+    /// The first bound that it exceeds.
+    pub fn check(&self, claims: &Claims, roles: &Roles) -> Result<(), Bound> {
+        if self.bounds.is_empty() {
+            return Ok(());
+        }
+        let rank = |name: &str| roles.get(name).map_or(u16::MAX, |role| role.grants().rank);
+        self.bounds.check(&Asked {
+            room: &claims.room,
+            role: &claims.role,
+            rank: rank(&claims.role),
+            ttl_s: claims.exp.saturating_sub(claims.iat),
+            once: claims.once,
+            bound: claims.cnf.is_some(),
+        })?;
+        match &claims.at_exp {
+            AtExp::Demote(role) => self.bounds.check_role(role, rank(role)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Counts a token of this key that opened a seat or renewed one.
+    pub fn used(&self, iat: u64) {
+        self.uses.tokens.fetch_add(1, Ordering::Relaxed);
+        self.uses.iat_max.fetch_max(iat, Ordering::Relaxed);
+    }
+
+    /// How many tokens it opened since the last call, and when the newest ever was issued, Unix seconds.
+    pub fn take_uses(&self) -> Option<(u64, u64)> {
+        let tokens = self.uses.tokens.swap(0, Ordering::Relaxed);
+        (tokens > 0).then(|| (tokens, self.uses.iat_max.load(Ordering::Relaxed)))
+    }
+}
+
+impl<K: Into<VerifyingKey>> From<K> for AppKey {
+    fn from(key: K) -> Self {
+        Self::new(key, Arc::default())
+    }
+}
+
+/// The uses of one key, for as long as the directory knows it.
+#[derive(Debug, Default)]
+struct KeyUses {
+    tokens: AtomicU64,
+    iat_max: AtomicU64,
+}
+
 /// A snapshot of the directory. Cheap to hold for one decision.
 #[derive(Clone, Debug, Default)]
 pub struct Directory {
     keys: KeySet,
+    by_kid: HashMap<Arc<str>, AppKey>,
     apps: HashMap<AppId, App>,
 }
 
 impl Directory {
+    /// One key, with its bounds.
+    pub fn key(&self, kid: &str) -> Option<&AppKey> {
+        self.by_kid.get(kid)
+    }
+
+    /// All keys, with their bounds.
+    pub fn app_keys(&self) -> impl Iterator<Item = &AppKey> {
+        self.by_kid.values()
+    }
+
+    /// All apps.
+    pub fn apps(&self) -> impl Iterator<Item = &App> {
+        self.apps.values()
+    }
+
     /// The keys of all apps.
     pub fn keys(&self) -> &KeySet {
         &self.keys
@@ -63,7 +151,11 @@ impl Directory {
     pub fn with(&self, app: App) -> Self {
         let mut next = self.without(app.id);
         for key in &app.keys {
-            next.keys.insert(key.clone());
+            let uses =
+                self.key(key.key.kid()).map_or_else(|| key.uses.clone(), |old| old.uses.clone());
+            let key = AppKey { uses, ..key.clone() };
+            next.keys.insert(key.key.clone());
+            next.by_kid.insert(key.key.shared_kid(), key);
         }
         next.apps.insert(app.id, app);
         next
@@ -74,7 +166,8 @@ impl Directory {
         let mut next = self.clone();
         if let Some(old) = next.apps.remove(&id) {
             for key in &old.keys {
-                next.keys.remove(key.kid());
+                next.keys.remove(key.key.kid());
+                next.by_kid.remove(key.key.kid());
             }
         }
         next

@@ -136,6 +136,17 @@ pub enum Event {
         /// The room.
         room: Arc<str>,
     },
+    /// Tokens of a key opened or renewed seats since the last such event, about once a minute.
+    KeyUsed {
+        /// The app.
+        app: AppLife,
+        /// The key.
+        kid: Arc<str>,
+        /// How many tokens.
+        tokens: u64,
+        /// When the newest of its tokens that this relay ever took was issued, Unix seconds.
+        iat_max: u64,
+    },
     /// The wall clock jumped.
     ClockJumped {
         /// The jump in milliseconds: positive is forward.

@@ -42,7 +42,7 @@ pub use bounds::{Bound, Bounds};
 pub use bus::{Bus, BusFuture};
 pub use clock::Clock;
 pub use command::{Answer, Command};
-pub use directory::{App, AppLife, Directory};
+pub use directory::{App, AppKey, AppLife, Directory};
 pub use error::BusError;
 pub use event::Event;
 pub use invite::{Guest, Invite, InviteRequest, Inviter, Inviting, NotInvited};

@@ -47,6 +47,8 @@ pub struct Asked {
 #[derive(Debug)]
 pub struct LocalBus {
     newest: Newest,
+    /// Whether keys that are not public are left out of the directory.
+    public_keys_only: bool,
     revocations: Arc<Revocations>,
     clock: Clock,
     commands: mpsc::Sender<Asked>,
@@ -72,12 +74,18 @@ pub struct Receivers {
 impl LocalBus {
     /// A bus, and its receiving ends.
     pub fn new() -> (Arc<Self>, Receivers) {
+        Self::with(false)
+    }
+
+    /// The same; with `public_keys_only` it refuses to be given a secret: keys of HS256 never reach the relay.
+    pub fn with(public_keys_only: bool) -> (Arc<Self>, Receivers) {
         let (commands, commands_end) = mpsc::channel(COMMANDS_WAITING_MAX);
         let (events, events_end) = mpsc::channel(EVENTS_WAITING_MAX);
         let (stores, stores_end) = StoreQueue::new();
         let (invites, invites_end) = InviteQueue::new();
         let bus = Self {
             newest: Newest::default(),
+            public_keys_only,
             revocations: Arc::default(),
             clock: Clock::start(),
             commands,
@@ -101,7 +109,10 @@ impl Bus for LocalBus {
         self.newest.get()
     }
 
-    fn put_app(&self, app: App) -> BusFuture<'_, ()> {
+    fn put_app(&self, mut app: App) -> BusFuture<'_, ()> {
+        if self.public_keys_only {
+            app.keys.retain(|key| key.key.is_public());
+        }
         self.newest.change(|directory| directory.with(app));
         Box::pin(async { Ok(()) })
     }
@@ -175,6 +186,8 @@ impl Bus for LocalBus {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use stagedoor_token::{Key, KeyState, Roles};
+
     use crate::{actor::Actor, store::STORES_WAITING_MAX};
 
     const APP: AppLife = AppLife { id: AppId(1), since_ms: 1 };
@@ -201,6 +214,53 @@ mod tests {
         drop(ends);
         let refused = bus.command(Command::CloseRoom { app: AppId(1), room: "r".into() }).await;
         assert_eq!(refused.expect_err("nobody is there"), BusError::Unavailable);
+    }
+
+    #[tokio::test]
+    async fn a_directory_of_public_keys_takes_no_secret() {
+        let app = App {
+            id: AppId(1),
+            since_ms: 1,
+            keys: [
+                Key::hs256(AppId(1), "k_hmac", &[1; 32], KeyState::Current),
+                Key::ed25519(AppId(1), "k_public", &[1; 32], KeyState::Current),
+            ]
+            .map(|key| key.expect("a key").into())
+            .to_vec(),
+            roles: Roles::built_in(),
+            second_login: None,
+        };
+        for (only, kids) in [(true, &["k_public"][..]), (false, &["k_hmac", "k_public"])] {
+            let (bus, _ends) = LocalBus::with(only);
+            bus.put_app(app.clone()).await.expect("told");
+            let directory = bus.directory();
+            let mut known: Vec<&str> = directory.app_keys().map(|key| key.key.kid()).collect();
+            known.sort_unstable();
+            assert_eq!(known, kids);
+            assert_eq!(directory.keys().get("k_hmac").is_some(), !only);
+        }
+    }
+
+    #[tokio::test]
+    async fn uses_of_a_key_outlive_a_change_of_its_app() {
+        let (bus, _ends) = LocalBus::new();
+        let key = |state| Key::ed25519(AppId(1), "k", &[1; 32], state).expect("a key").into();
+        let app = |state| App {
+            id: AppId(1),
+            since_ms: 1,
+            keys: vec![key(state)],
+            roles: Roles::built_in(),
+            second_login: None,
+        };
+        bus.put_app(app(KeyState::Current)).await.expect("told");
+        let before = bus.directory();
+        before.key("k").expect("a key").used(7);
+        bus.put_app(app(KeyState::Retiring)).await.expect("told");
+        before.key("k").expect("a key").used(5);
+        let directory = bus.directory();
+        let key = directory.key("k").expect("a key");
+        assert_eq!((key.key.state(), key.take_uses()), (KeyState::Retiring, Some((2, 7))));
+        assert_eq!(key.take_uses(), None);
     }
 
     #[tokio::test]

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::Value;
-use stagedoor_bus::{App, AppLife, Bearer, Directory, Revocations, Text};
+use stagedoor_bus::{App, AppLife, Bearer, Bound, Directory, Revocations, Text};
 use stagedoor_token::{
     Claims, Fault, Field, Grants, Refusal, Roles, Rule, SecondLogin, kid_of_token, seat,
     verify_with_key,
@@ -89,6 +89,9 @@ pub enum Denied {
     /// The user is banned.
     #[error("the user is banned")]
     Banned,
+    /// The token goes beyond the bounds of the key that signed it.
+    #[error("the token exceeds the bound `{}` of the key that signed it", .0.as_str())]
+    KeyBounds(Bound),
     /// The app has no seat left.
     #[error("the app has reached its maximum of connections")]
     AppFull,
@@ -214,6 +217,8 @@ fn admit(
     is_alive(revocations, &Bearer::of(&claims, &kid), now_s)?;
     let app = directory.app(claims.app).ok_or(Refusal::KeyUnknown)?;
     let grants = seat(&claims, &app.roles).map_err(Denied::Token)?;
+    let key = directory.key(&kid).ok_or(Refusal::KeyUnknown)?;
+    key.check(&claims, &app.roles).map_err(Denied::KeyBounds)?;
     let (roles, since_ms) = (app.roles.clone(), app.since_ms);
     Ok(Admission { kid, claims, roles, grants, second_login: app.second_login, since_ms })
 }
@@ -244,6 +249,7 @@ impl Denied {
             Self::Ticket => "ticket_unknown",
             Self::Revoked => "token_revoked",
             Self::Banned => "banned",
+            Self::KeyBounds(_) => "key_bounds_exceeded",
             Self::AppFull => "connections_exceeded",
             Self::RoomFull => "room_full",
             Self::RoleFull => "role_full",
@@ -294,6 +300,15 @@ impl Denied {
     pub fn field(self) -> Option<Field> {
         match self {
             Self::Token(fault) => fault.field(),
+            Self::KeyBounds(bound) => field_of(bound),
+            _ => None,
+        }
+    }
+
+    /// The bound of its key that the token exceeds.
+    pub fn bound(self) -> Option<&'static str> {
+        match self {
+            Self::KeyBounds(bound) => Some(bound.as_str()),
             _ => None,
         }
     }
@@ -319,6 +334,7 @@ impl Denied {
             nonce,
             field: self.field().map(|field| field.as_str().into()),
             rule: self.rule().map(Into::into),
+            bound: self.bound().map(Into::into),
             retry_ms: self.retry_ms(),
             ..reply::Refusal::new(self.public_code(), self.message())
         }
@@ -335,7 +351,7 @@ impl Denied {
             },
             Self::RoomMismatch | Self::UserMismatch => Close::RoomMismatch,
             Self::AppFull => Close::ConnectionsExceeded,
-            Self::Proof(_) | Self::Ticket => Close::TokenRefused,
+            Self::Proof(_) | Self::Ticket | Self::KeyBounds(_) => Close::TokenRefused,
             Self::Revoked => Close::TokenRevoked,
             Self::Banned => Close::Banned,
             Self::RoomFull => Close::RoomFull,
@@ -352,7 +368,7 @@ impl Denied {
     /// but does not allow this, 429 if it was tried too often, 503 if waiting helps.
     pub fn status(self) -> http::StatusCode {
         match (self, self.close().next()) {
-            (Self::RoomMismatch | Self::UserMismatch | Self::Banned, _) => {
+            (Self::RoomMismatch | Self::UserMismatch | Self::Banned | Self::KeyBounds(_), _) => {
                 http::StatusCode::FORBIDDEN
             }
             (Self::Token(_), _) if self.close() == Close::TokenRefused => {
@@ -365,4 +381,18 @@ impl Denied {
             _ => http::StatusCode::SERVICE_UNAVAILABLE,
         }
     }
+}
+
+/// The claim that a bound is about.
+fn field_of(bound: Bound) -> Option<Field> {
+    let claim = match bound {
+        Bound::Rooms => "room",
+        Bound::Roles | Bound::RankMax => "role",
+        Bound::TtlSMax => "exp",
+        Bound::Once => "once",
+        Bound::Bound => "cnf",
+        // Of credentials, which present themselves.
+        Bound::Label | Bound::Addresses => return None,
+    };
+    Some(Field::of(claim))
 }

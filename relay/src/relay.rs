@@ -29,6 +29,8 @@ use crate::{
 
 /// How often certificate files are checked for changes.
 const TLS_CHECK_INTERVAL: Duration = Duration::from_secs(10);
+/// How often the uses of keys are reported.
+const KEYS_USED_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The relay's configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +44,9 @@ pub struct Config {
     /// Origins of web pages that may connect, such as `https://example.com`, as browsers send them: no path, no
     /// capitals, no default port, no pattern. Empty: any page. Clients that send no origin are not pages.
     pub origins: Vec<Origin>,
+    /// Whether the relay refuses to be given a secret. Tokens of HS256 keys are then `key_unknown`; apps sign with EdDSA
+    /// or ES256.
+    pub public_keys_only: bool,
     /// The name of a cookie that may carry a token in the handshake; without it, cookies are ignored. Works only with
     /// `origins`, and only from pages of one of them.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -92,10 +97,12 @@ impl Relay {
             () = accepting.accept(&listener) => {}
             () = self.watch_tls() => {}
             () = clock::watch(&self.shared) => {}
+            () = self.report_keys_used() => {}
             () = stop => {}
         }
         drop(listener);
         self.drain().await;
+        self.shared.report_keys_used();
     }
 
     /// Decides about a request for [`CONNECT_PATH`](stagedoor_wire::CONNECT_PATH) that was not its connection's first,
@@ -142,6 +149,13 @@ impl Relay {
                 left = self.shared.connection_count(),
                 "connections did not end in time"
             );
+        }
+    }
+
+    async fn report_keys_used(&self) {
+        loop {
+            tokio::time::sleep(KEYS_USED_INTERVAL).await;
+            self.shared.report_keys_used();
         }
     }
 

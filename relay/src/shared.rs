@@ -11,7 +11,7 @@ use std::{
 };
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use stagedoor_bus::{Bus, Clock, Event, Revocation, Target};
+use stagedoor_bus::{App, Bus, Clock, Directory, Event, Revocation, Target};
 use stagedoor_token::{AppId, Roles};
 use stagedoor_wire::{close::Close, limits::Limits};
 use tokio::sync::Notify;
@@ -176,6 +176,25 @@ impl Shared {
             || room.sitting(user, seat).ok_or(ChangeError::Gone),
             |member| self.change_grants(room, member, change, None),
         )
+    }
+
+    /// Counts a token that the door took for its key.
+    pub(crate) fn key_used(&self, directory: &Directory, kid: &str, iat: u64) {
+        if let Some(key) = directory.key(kid) {
+            key.used(iat);
+        }
+    }
+
+    /// Reports the uses of keys since the last call.
+    pub(crate) fn report_keys_used(&self) {
+        let directory = self.bus.directory();
+        for key in directory.app_keys() {
+            let Some(app) = directory.app(key.key.app()).map(App::life) else { continue };
+            if let Some((tokens, iat_max)) = key.take_uses() {
+                let kid = key.key.shared_kid();
+                self.bus.emit(Event::KeyUsed { app, kid, tokens, iat_max });
+            }
+        }
     }
 
     /// The app's roles.

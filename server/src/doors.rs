@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use stagedoor_bus::{App, Bus, BusError, Revocation, Target};
+use stagedoor_bus::{App, AppKey, Bus, BusError, Revocation, Target};
 use stagedoor_token::{AppId, Key, Roles};
 use tokio::sync::{RwLock, RwLockReadGuard};
 
@@ -111,7 +111,8 @@ pub(crate) fn app_of(
     roles: Option<&RoleSetRow>,
 ) -> Result<App, StoreError> {
     let roles = roles.map_or_else(|| Ok(Roles::built_in()), |set| roles_of(set).map(Arc::new))?;
-    let keys = keys.iter().filter_map(key_of).collect();
+    // Only what of them verifies.
+    let keys = keys.iter().filter_map(key_of).map(AppKey::from).collect();
     let since_ms = row.created_ms;
     Ok(App { id: row.id, since_ms, keys, roles, second_login: row.second_login })
 }

@@ -99,7 +99,18 @@ async fn decide(
         meta: None,
         stay: Stay { once: invite.once, ..Stay::default() },
     };
-    issue(wanted, minting.terms(), now_s, jti).map_err(not_issued)
+    let issued = issue(wanted, minting.terms(), now_s, jti).map_err(not_issued)?;
+    // A key that may leak lends no more to a guest than it may sign itself.
+    if let Some(key) = state.bus.directory().key(&by.kid) {
+        let within = key.check(&issued.claims, &minting.roles);
+        within.map_err(|bound| {
+            NotInvited::Denied(format!(
+                "the guest would exceed the bound `{}` of the key of the member's own token",
+                bound.as_str()
+            ))
+        })?;
+    }
+    Ok(issued)
 }
 
 /// Whether the member may still invite: its token is not revoked, and the guest's rank is below its own. What the relay

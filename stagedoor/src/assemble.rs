@@ -73,7 +73,8 @@ pub async fn assemble(config: &Config) -> anyhow::Result<Running> {
 /// Opens the data folder, binds the sockets, and serves. The caller makes the root credential after this has succeeded.
 pub(crate) async fn start(config: &Config) -> anyhow::Result<Running> {
     let mode = mode(&config.listen.unix_mode).context("listen.unix_mode")?;
-    let (bus, Receivers { commands, events, stores, invites }) = LocalBus::new();
+    let (bus, Receivers { commands, events, stores, invites }) =
+        LocalBus::with(config.relay.public_keys_only);
     let server = Server::open(config.server.clone(), bus.clone(), events, stores, invites).await?;
     let public = bind(&config.listen.address, mode, ("listen.address", "--listen")).await?;
     let operations =

@@ -1,13 +1,16 @@
 //! A complete Stagedoor in this process, with one app whose key the test holds.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::{
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use anyhow::Context;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::hmac;
 use serde_json::Value;
 use stagedoor::{Config, Running, assemble};
-use stagedoor_bus::Bus as _;
+use stagedoor_bus::{App, AppKey, Bus as _};
 use stagedoor_token::{AppId, Claims, Key, KeyState, mint};
 use stagedoor_wire::limits::Limits;
 use tempfile::TempDir;
@@ -136,6 +139,15 @@ impl Stage {
     /// The address that clients connect to.
     pub fn url(&self) -> String {
         format!("ws://{}{}", self.running.http, stagedoor_wire::CONNECT_PATH)
+    }
+
+    /// Gives the app's key these bounds, at the door alone.
+    pub async fn bound(&self, bounds: Value) -> anyhow::Result<()> {
+        let bounds = Arc::new(serde_json::from_value(bounds)?);
+        let directory = self.running.bus.directory();
+        let app = directory.app(self.app).context("the app")?.clone();
+        let keys = vec![AppKey::new(&self.key, bounds)];
+        Ok(self.running.bus.put_app(App { keys, ..app }).await?)
     }
 
     /// A connection without a seat.

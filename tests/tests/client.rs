@@ -319,7 +319,7 @@ async fn a_lost_connection_returns_by_ticket_or_else_by_token() -> Result<()> {
     let app = App {
         id: stage.app,
         since_ms: stage.since_ms(stage.app),
-        keys: vec![stage.key.clone()],
+        keys: vec![(&stage.key).into()],
         roles: Roles::built_in(),
         second_login: Some(SecondLogin::Allow(16)),
     };

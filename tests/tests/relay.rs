@@ -2,6 +2,8 @@
 
 #[path = "relay/asks.rs"]
 mod asks;
+#[path = "relay/bounds.rs"]
+mod bounds;
 #[path = "relay/door.rs"]
 mod door;
 #[path = "relay/handshakes.rs"]

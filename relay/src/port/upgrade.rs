@@ -67,6 +67,8 @@ pub(crate) struct Problem {
     /// The claim for which a verified token was refused, and the rule of its role.
     field: Option<Field>,
     rule: Option<&'static str>,
+    /// The bound of its key that it exceeds.
+    bound: Option<&'static str>,
     pub(crate) fields: &'static [(&'static str, &'static str)],
 }
 
@@ -98,6 +100,9 @@ impl Problem {
         if let Some(rule) = self.rule {
             body["rule"] = rule.into();
         }
+        if let Some(bound) = self.bound {
+            body["bound"] = bound.into();
+        }
         body.to_string()
     }
 
@@ -123,7 +128,15 @@ impl From<Refusal> for Problem {
             _ => &[],
         };
         let detail = why.detail.into();
-        Self { status: why.status, code: why.code, detail, field: None, rule: None, fields }
+        Self {
+            status: why.status,
+            code: why.code,
+            detail,
+            field: None,
+            rule: None,
+            bound: None,
+            fields,
+        }
     }
 }
 
@@ -136,7 +149,8 @@ impl From<Denied> for Problem {
             _ => RETRY,
         };
         let (code, detail) = (denied.public_code(), denied.message().into());
-        Self { status, code, detail, field: denied.field(), rule: denied.rule(), fields }
+        let (field, rule, bound) = (denied.field(), denied.rule(), denied.bound());
+        Self { status, code, detail, field, rule, bound, fields }
     }
 }
 

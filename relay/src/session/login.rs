@@ -96,7 +96,9 @@ fn ask_the_door(shared: &Shared, arrival: Arrival<'_>) -> Result<Admission, Deni
         door_again(presented, ticket, &directory, &revocations, now_s)
     } else {
         shared.metrics.tokens_checked.add(1);
-        door(presented, &directory, &revocations, now_s)
+        let admission = door(presented, &directory, &revocations, now_s)?;
+        shared.key_used(&directory, &admission.kid, admission.claims.iat);
+        Ok(admission)
     }
 }
 

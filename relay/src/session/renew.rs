@@ -111,6 +111,7 @@ impl Requester {
             return Err(Denied::RoomMismatch);
         }
         let Admission { mut claims, kid, roles, .. } = admission;
+        shared.key_used(&directory, &kid, claims.iat);
         let (begun, storing) = if claims.once {
             let (begun, storing) = Use::begin(shared, app, &claims, &kid)?;
             (Some(begun), Some(storing))

@@ -136,6 +136,8 @@ export interface WireError {
   readonly rule?: string;
   /** The claim of the token, as a path. */
   readonly field?: string;
+  /** The bound of the key that the token exceeds, such as `rank_max`. */
+  readonly bound?: string;
   /** When to try again, in milliseconds from now. */
   readonly retry_ms?: number;
   /** The number of the change, over all keys of the room. */
@@ -625,6 +627,7 @@ export type KnownCode =
   | "header_invalid"
   | "invite_denied"
   | "jti_invalid"
+  | "key_bounds_exceeded"
   | "key_retired"
   | "key_unknown"
   | "lifetime_too_long"

@@ -51,9 +51,9 @@ impl Words {
         }
     }
 
-    /// An event as a record, and the rule by which it counts as a repeat.
-    pub(super) fn of_event(&mut self, event: Event) -> (Record, Class) {
-        match event {
+    /// An event as a record, and the rule by which it counts as a repeat. `None`: nothing happened that is recorded.
+    pub(super) fn of_event(&mut self, event: Event) -> Option<(Record, Class)> {
+        Some(match event {
             Event::Seated { app, room, user, role, jti, peer } => {
                 let about = About { role: Some(role), ..About::seat(user, jti, peer) };
                 (self.of_room("door", "ok", (app, room), about), Class::Act)
@@ -99,7 +99,8 @@ impl Words {
                 (Record { detail, ..self.record("clock.jumped", "jumped") }, Class::Single)
             }
             Event::Dropped { events } => (Record::gap(events), Class::Single),
-        }
+            Event::KeyUsed { .. } => return None,
+        })
     }
 }
 

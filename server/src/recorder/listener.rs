@@ -50,7 +50,7 @@ impl Listener {
             let mut records = Vec::with_capacity(received.events.len() + received.refusals.len());
             words.at_ms = unix_ms() as i64;
             for event in received.events.drain(..) {
-                let (record, class) = self.record_of(event, &mut words);
+                let Some((record, class)) = self.record_of(event, &mut words) else { continue };
                 records.extend(self.repeats.add(record, class, now));
             }
             for refusal in received.refusals.drain(..) {
@@ -111,14 +111,12 @@ impl Listener {
         }
     }
 
-    fn record_of(&self, event: Event, words: &mut Words) -> (Record, Class) {
-        match event {
-            Event::Dropped { events } => {
-                self.metrics.dropped(events);
-                (Record::gap(events), Class::Single)
-            }
-            event => words.of_event(event),
+    fn record_of(&self, event: Event, words: &mut Words) -> Option<(Record, Class)> {
+        if let Event::Dropped { events } = event {
+            self.metrics.dropped(events);
+            return Some((Record::gap(events), Class::Single));
         }
+        words.of_event(event)
     }
 }
 

@@ -143,6 +143,8 @@ pub(crate) struct TokenAnswer {
     message: Option<String>,
     /// The claim that is wrong, or the place in it, as a path: `grants.publish.streams[1]`.
     field: Option<String>,
+    /// The bound of its key that it exceeds, with `key_bounds_exceeded`.
+    bound: Option<&'static str>,
     /// Its claims; only if its signature is valid.
     #[schema(value_type = Option<Object>)]
     claims: Option<Claims>,
@@ -252,6 +254,7 @@ fn answer(state: &AppState, app: AppId, question: &TokenQuestion, now: u64) -> T
         public_code,
         message: Some(message),
         field: None,
+        bound: None,
         claims: None,
         grants: None,
         seconds_left: None,
@@ -263,7 +266,7 @@ fn answer(state: &AppState, app: AppId, question: &TokenQuestion, now: u64) -> T
     };
     // Only the app's keys, so that an answer discloses nothing about another app's keys and tokens.
     let own = directory.app(app).map_or(&[][..], |app| &app.keys);
-    let own = own.iter().cloned().collect::<KeySet>();
+    let own = own.iter().map(|key| key.key.clone()).collect::<KeySet>();
     let (claims, key) = match verify_with_key(&question.token, &own, now) {
         Ok(verified) => verified,
         Err(fault) => return refused(fault),
@@ -280,14 +283,26 @@ fn answer(state: &AppState, app: AppId, question: &TokenQuestion, now: u64) -> T
         let message = if ban { "a ban covers the token" } else { "the token is revoked" };
         not(code, code, message.to_owned() + &until.unwrap_or_default())
     } else {
-        match seat(&claims, &roles) {
+        let within = |grants| match directory.key(key.kid()).map(|key| key.check(&claims, &roles)) {
+            Some(Err(bound)) => Err(bound),
+            _ => Ok(grants),
+        };
+        match seat(&claims, &roles).map(within) {
             Err(fault) => refused(fault),
-            Ok(grants) => TokenAnswer {
+            Ok(Err(bound)) => {
+                let code = "key_bounds_exceeded";
+                let bound = bound.as_str();
+                let message =
+                    format!("the token exceeds the bound `{bound}` of the key that signed it");
+                TokenAnswer { bound: Some(bound), ..not(code, code, message) }
+            }
+            Ok(Ok(grants)) => TokenAnswer {
                 valid: true,
                 code: "ok",
                 public_code: "ok",
                 message: None,
                 field: None,
+                bound: None,
                 grants: Some(grants),
                 claims: None,
                 seconds_left: None,

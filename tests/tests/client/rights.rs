@@ -123,7 +123,7 @@ async fn a_readmitted_member_regains_its_streams_and_patterns() -> Result<()> {
     let app = App {
         id: stage.app,
         since_ms: stage.since_ms(stage.app),
-        keys: vec![stage.key.clone()],
+        keys: vec![(&stage.key).into()],
         roles,
         second_login: None,
     };

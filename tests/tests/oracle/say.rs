@@ -113,7 +113,7 @@ impl Episode<'_> {
             Op::Roles { roles, second_login, reapply } => {
                 let roles = Roles::from_json(&serde_json::to_string(roles)?)?.into();
                 let second_login = second_login.clone().map(serde_json::from_value).transpose()?;
-                let keys = self.keys[..2].to_vec();
+                let keys = self.keys[..2].iter().map(Into::into).collect();
                 let since_ms = self.stage.since_ms(app);
                 bus.put_app(App { id: app, since_ms, keys, roles, second_login }).await?;
                 if !reapply {

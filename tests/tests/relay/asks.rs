@@ -18,7 +18,7 @@ async fn stage(change: impl FnOnce(&mut Vec<Value>)) -> Result<Stage> {
 
 async fn set_roles(stage: &Stage, roles: &[Value], second: Option<SecondLogin>) -> Result<()> {
     let roles = Roles::from_json(&serde_json::to_string(roles)?)?.into();
-    let keys = vec![stage.key.clone()];
+    let keys = vec![(&stage.key).into()];
     let app = App {
         id: stage.app,
         since_ms: stage.since_ms(stage.app),

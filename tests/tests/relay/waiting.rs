@@ -24,7 +24,7 @@ async fn stage(
 
 async fn set_roles(stage: &Stage, roles: &[Value]) -> Result<()> {
     let roles = Roles::from_json(&serde_json::to_string(roles)?)?.into();
-    let keys = vec![stage.key.clone()];
+    let keys = vec![(&stage.key).into()];
     let (id, since_ms) = (stage.app, stage.since_ms(stage.app));
     let app = App { id, since_ms, keys, roles, second_login: None };
     Ok(stage.running.bus.put_app(app).await?)

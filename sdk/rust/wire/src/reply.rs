@@ -43,6 +43,9 @@ pub struct Refusal {
     /// The place in the claims of a refused token, such as `grants.publish.streams[1]`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<Box<str>>,
+    /// With `key_bounds_exceeded`: the bound of the key that the token exceeds, such as `rank_max`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bound: Option<Cow<'static, str>>,
     /// With `rate_limited`: when to try again, in milliseconds from now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_ms: Option<u64>,
@@ -62,6 +65,7 @@ impl Refusal {
             message: message.into(),
             rule: None,
             field: None,
+            bound: None,
             retry_ms: None,
             version: None,
             nonce: None,

@@ -246,7 +246,9 @@ async fn refusals_at_the_door_are_found_in_a_second() -> Result<()> {
         )
         .await?;
         let _dora = stage.join("lobby", "dora", "only").await?;
-        search.token("role_full", token("emil", "only")?).await
+        search.token("role_full", token("emil", "only")?).await?;
+        stage.bound(json!({"rooms": ["hall"]})).await?;
+        search.token("key_bounds_exceeded", token("fred", "host")?).await
     })
     .await
 }
@@ -259,6 +261,7 @@ async fn refusals_for_lack_of_room_are_found_in_a_second() -> Result<()> {
             config.relay.limits.room_members_max = 1;
             config.relay.limits.connections_per_app_max = 2;
             config.relay.limits.logins_burst = 2;
+            config.relay.limits.logins_per_s = 1;
         })
         .await?;
         let search = Search::new(&stage);

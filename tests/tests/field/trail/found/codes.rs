@@ -38,9 +38,10 @@ pub(super) const NOBODYS: [&str; 7] = [
     "token_malformed",
 ];
 /// Refused at the door for its present state.
-pub(super) const AT_THE_DOOR: [&str; 12] = [
+pub(super) const AT_THE_DOOR: [&str; 13] = [
     "banned",
     "connections_exceeded",
+    "key_bounds_exceeded",
     "memory_exceeded",
     "proof_invalid",
     "proof_key_private",
