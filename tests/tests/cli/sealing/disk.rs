@@ -50,11 +50,19 @@ impl Secrets {
         }
     }
 
-    /// A secret in text: its bytes, and the text itself in the same forms.
+    /// A secret in text: the text, and the bytes that it stands for.
     fn add(&mut self, name: &str, secret: &Value) -> Result<()> {
         let text = secret.as_str().with_context(|| format!("{name}: {secret}"))?;
-        let secret = text.rsplit('_').next().unwrap_or(text);
-        self.add_bytes(name, &URL_SAFE_NO_PAD.decode(text).unwrap_or_else(|_| secret.into()));
+        let rest = text.rsplit('_').next().filter(|_| text.starts_with("sd"));
+        // A credential's id is no secret, nor are its check digits.
+        let text = match rest {
+            Some(rest) if rest.len() == 65 => &rest[16..59],
+            Some(rest) => rest,
+            None => text,
+        };
+        if let Ok(bytes) = URL_SAFE_NO_PAD.decode(text) {
+            self.add_bytes(name, &bytes);
+        }
         self.add_bytes(name, text.as_bytes());
         Ok(())
     }
