@@ -41,53 +41,54 @@
 //! 36. [`minting`]: what minting needs of an app, as its doors enforce it.
 //! 37. [`issue`]: decides whether a token is minted, and with which claims. Pure.
 //! 38. [`role_set`]: reads and changes an app's roles. Pure.
-//! 39. [`state`]: what all requests share.
-//! 40. [`storer`]: stores the relay's revocations before it answers.
-//! 41. [`resealer`]: follows what `stagedoor master-key` does to the running server's database.
-//! 42. `recorder::keeper`: keeps the trail within its bounds: age, bytes, and free space on the disk.
-//! 43. `recorder::listener`: records the relay's events and the API's refusals.
-//! 44. [`recorder`]: the only writer of the audit trail.
-//! 45. `recorder::events`: converts the relay's events to records. Pure.
-//! 46. `recorder::repeats`: counts one source's repeats instead of writing each. Pure.
-//! 47. `recorder::writer`: the task that writes.
-//! 48. `recorder::gate`: decides whether the trail may grow.
-//! 49. [`revoker`]: loads revocations at the start, and deletes expired ones.
-//! 50. [`error`]: every refusal, and the only file with status codes.
-//! 51. `error::statuses`: the API's own codes, each with its status.
-//! 52. [`doors`]: keeps the doors in step with the store.
-//! 53. `store::audit`: the audit trail.
-//! 54. `store::audit::list`: reads records.
-//! 55. `store::audit::witness`: checkpoints, and the keys that sign them.
-//! 56. `store::audit::walk`: walks through the whole trail.
-//! 57. `routes::forms`: schemas of other crates' types, for the document only.
-//! 58. `store::audit::prune`: deletes the oldest records, few at a time so that writes never wait for long.
-//! 59. `store::clock`: the last saved settled time.
-//! 60. `store::credentials`: API keys and the root credential.
-//! 61. `store::ledger`: writes awaited revocations, all in one transaction of few statements.
-//! 62. `store::replies`: saved answers to creations, so that a repeated request creates nothing.
-//! 63. `store::revocations`: revocations of apps.
-//! 64. `store::roles`: role sets of apps, one row per version.
-//! 65. `store::reseal`: seals stored secrets, or seals them again under another data key.
-//! 66. `store::keys`: signing keys of apps.
-//! 67. `store::apps`: apps.
-//! 68. [`store`]: the database.
-//! 69. `store::author`: the author of a row.
-//! 70. `store::write`: writes to the database: one transaction of this process at a time.
-//! 71. `store::sealed`: the columns with secrets, and the keys that seal them.
-//! 72. `store::audit::chain`: links of transactions.
-//! 73. `store::deployment`: identifies a database file before it is opened.
-//! 74. `store::health`: whether the database can be written, and why not.
-//! 75. `store::error`: why a database operation failed. Pure.
-//! 76. [`master_key`]: where the master key comes from.
-//! 77. [`envelope`]: seals secrets under the data key, and that under the master key. Pure.
-//! 78. [`record`]: audit records.
-//! 79. [`folder`]: the data folder, which one process uses.
-//! 80. [`deployment`]: checks that the folder still contains its own database.
-//! 81. [`under_way`]: acts and creations in progress.
-//! 82. [`secret`]: makes, hashes and compares secrets.
-//! 83. [`rates`]: rates by name.
-//! 84. [`metrics`]: the server's counters.
-//! 85. [`config`]: the server's configuration: every limit, by name.
+//! 39. [`opening`]: opens the store of a data folder.
+//! 40. [`state`]: what all requests share.
+//! 41. [`storer`]: stores the relay's revocations before it answers.
+//! 42. [`resealer`]: follows what `stagedoor master-key` does to the running server's database.
+//! 43. `recorder::keeper`: keeps the trail within its bounds: age, bytes, and free space on the disk.
+//! 44. `recorder::listener`: records the relay's events and the API's refusals.
+//! 45. [`recorder`]: the only writer of the audit trail.
+//! 46. `recorder::events`: converts the relay's events to records. Pure.
+//! 47. `recorder::repeats`: counts one source's repeats instead of writing each. Pure.
+//! 48. `recorder::writer`: the task that writes.
+//! 49. `recorder::gate`: decides whether the trail may grow.
+//! 50. [`revoker`]: loads revocations at the start, and deletes expired ones.
+//! 51. [`error`]: every refusal, and the only file with status codes.
+//! 52. `error::statuses`: the API's own codes, each with its status.
+//! 53. [`doors`]: keeps the doors in step with the store.
+//! 54. `store::audit`: the audit trail.
+//! 55. `store::audit::list`: reads records.
+//! 56. `store::audit::witness`: checkpoints, and the keys that sign them.
+//! 57. `store::audit::walk`: walks through the whole trail.
+//! 58. `routes::forms`: schemas of other crates' types, for the document only.
+//! 59. `store::audit::prune`: deletes the oldest records, few at a time so that writes never wait for long.
+//! 60. `store::clock`: the last saved settled time.
+//! 61. `store::credentials`: API keys and the root credential.
+//! 62. `store::ledger`: writes awaited revocations, all in one transaction of few statements.
+//! 63. `store::replies`: saved answers to creations, so that a repeated request creates nothing.
+//! 64. `store::revocations`: revocations of apps.
+//! 65. `store::roles`: role sets of apps, one row per version.
+//! 66. `store::reseal`: seals stored secrets, or seals them again under another data key.
+//! 67. `store::keys`: signing keys of apps.
+//! 68. `store::apps`: apps.
+//! 69. [`store`]: the database.
+//! 70. `store::author`: the author of a row.
+//! 71. `store::write`: writes to the database: one transaction of this process at a time.
+//! 72. `store::sealed`: the columns with secrets, and the keys that seal them.
+//! 73. `store::audit::chain`: links of transactions.
+//! 74. `store::deployment`: identifies a database file before it is opened.
+//! 75. `store::health`: whether the database can be written, and why not.
+//! 76. `store::error`: why a database operation failed. Pure.
+//! 77. [`master_key`]: where the master key comes from.
+//! 78. [`envelope`]: seals secrets under the data key, and that under the master key. Pure.
+//! 79. [`record`]: audit records.
+//! 80. [`folder`]: the data folder, which one process uses.
+//! 81. [`deployment`]: checks that the folder still contains its own database.
+//! 82. [`under_way`]: acts and creations in progress.
+//! 83. [`secret`]: makes, hashes and compares secrets.
+//! 84. [`rates`]: rates by name.
+//! 85. [`metrics`]: the server's counters.
+//! 86. [`config`]: the server's configuration: every limit, by name.
 
 mod act;
 mod backup;
@@ -107,6 +108,7 @@ mod issue;
 mod master_key;
 mod metrics;
 mod minting;
+mod opening;
 mod proof;
 mod rates;
 mod record;
@@ -132,7 +134,8 @@ pub use envelope::{KeyId, MasterKey, NotAnId};
 pub use error::BodyTimeout;
 pub use folder::{DataFolder, FolderError, MASTER_KEY as MASTER_KEY_FILE};
 pub use master_key::{MasterKeyError, VARIABLE as MASTER_KEY_VARIABLE};
+pub use opening::OpenError;
 pub use proof::{ProofError, verify_trail};
 pub use router::openapi;
 pub use routes::{api_keys::ApiKeyCreated, apps::AppCreated};
-pub use server::{NotReady, OpenError, Server, Usable};
+pub use server::{NotReady, Server, Usable};

@@ -1,7 +1,6 @@
 //! The server as a whole: opens the store, registers apps with the relay, closes.
 
 use std::{
-    path::{Path, PathBuf},
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -17,16 +16,14 @@ use tokio::{
 
 use crate::{
     caller::Scope,
-    config::{Config, MasterKeySource},
+    config::Config,
     credential::{self, Presented},
-    deployment::NotTheDatabase,
     doors::{Doors, News},
-    envelope::MasterKey,
     error::ApiError,
-    folder::{DataFolder, FolderError},
+    folder::DataFolder,
     inviter,
-    master_key::MasterKeyError,
     metrics::Metrics,
+    opening::{OpenError, note, open_store},
     rates::Buckets,
     record::{Record, unix_ms},
     recorder::{
@@ -56,40 +53,6 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 const SETTLED_NOTED_MS: u64 = 10 * 60 * 1_000;
 /// Apps registered with the relay at a time.
 const APPS_AT_A_TIME: u32 = 500;
-
-/// Why the server did not open, or an app was not created.
-#[derive(Debug, Error)]
-pub enum OpenError {
-    /// The data folder.
-    #[error(transparent)]
-    Folder(#[from] FolderError),
-    /// The database.
-    #[error("the data folder cannot be used: {0}")]
-    Store(String),
-    /// The data folder does not contain its own database.
-    #[error("the data folder {folder} cannot be used: {why}", folder = folder.display())]
-    NotTheDatabase {
-        /// The folder.
-        folder: PathBuf,
-        /// The finding, and what to do.
-        why: NotTheDatabase,
-    },
-    /// The master key.
-    #[error(transparent)]
-    MasterKey(#[from] MasterKeyError),
-    /// The root credential; one that was shown is not valid.
-    #[error("could not make the root credential: {0}")]
-    Root(String),
-    /// The app, key or credential.
-    #[error("refused: {0}")]
-    Refused(&'static str),
-}
-
-impl From<ApiError> for OpenError {
-    fn from(error: ApiError) -> Self {
-        Self::Refused(error.code())
-    }
-}
 
 /// Why the server cannot work now.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -134,12 +97,7 @@ impl Server {
         stores: mpsc::Receiver<StoreRequest>,
         invites: mpsc::Receiver<InviteRequest>,
     ) -> Result<Self, OpenError> {
-        let wait = Duration::from_millis(config.store_wait_ms);
-        let folder = DataFolder::open(&config.data_dir)?;
-        let master = obtained(&config.master_key, folder.path()).await?;
-        let store = open_store(folder, wait, master.as_ref()).await?;
-        warn_of_clear(&store, master.is_some()).await.map_err(ApiError::from)?;
-        drop(master);
+        let store = open_store(DataFolder::open(&config.data_dir)?, &config).await?;
         store.keep_of_peers(config.audit_peer);
         let clock = bus.clock();
         clock.settle_after(Duration::from_secs(config.clock_settle_s));
@@ -212,9 +170,7 @@ impl Server {
         config: &Config,
         show: impl FnOnce(&str) -> std::io::Result<()>,
     ) -> Result<(), OpenError> {
-        let master = obtained(&config.master_key, folder.path()).await?;
-        let wait = Duration::from_millis(config.store_wait_ms);
-        let store = open_store(folder, wait, master.as_ref()).await?;
+        let store = open_store(folder, config).await?;
         set_root(&store, true, show).await?;
         store.close().await;
         Ok(())
@@ -332,56 +288,6 @@ fn own_record(app: AppLife, kind: &str) -> Record {
     Record { actor: Some(Actor::System), ..Record::now(kind, "ok").of_app(app) }
 }
 
-/// The configured master key. A command that prints it may take a while.
-async fn obtained(
-    source: &MasterKeySource,
-    data_dir: &Path,
-) -> Result<Option<MasterKey>, OpenError> {
-    let (source, data_dir) = (source.clone(), data_dir.to_owned());
-    let obtain = move || MasterKey::obtain(&source, &data_dir);
-    let obtained = tokio::task::spawn_blocking(obtain).await;
-    obtained.map_err(|_| OpenError::Refused("internal"))?.map_err(OpenError::MasterKey)
-}
-
-/// Says that secrets lie in clear, and what to do.
-async fn warn_of_clear(store: &Store, has_master: bool) -> Result<(), StoreError> {
-    if store.sealer.newest().is_some() {
-        if store.rewrite_due().await? {
-            tracing::warn!(
-                "the database's file may still hold secrets in clear: stop the server and complete \
-                 `stagedoor master-key init`"
-            );
-        }
-        return Ok(());
-    }
-    if has_master {
-        tracing::warn!(
-            "secrets lie in clear in the database, although there is a master key: stop the server and run \
-             `stagedoor master-key init`"
-        );
-    } else {
-        tracing::warn!(
-            "secrets lie in clear in the database: set [server.master_key], and run `stagedoor master-key init`"
-        );
-    }
-    Ok(())
-}
-
-async fn open_store(
-    folder: DataFolder,
-    wait: Duration,
-    master: Option<&MasterKey>,
-) -> Result<Store, OpenError> {
-    let path = folder.path().to_owned();
-    let store = Store::open(folder, wait, master).await.map_err(|error| match error {
-        StoreError::MasterKey(error) => OpenError::MasterKey(error),
-        StoreError::NotTheDatabase(why) => OpenError::NotTheDatabase { folder: path, why },
-        error => OpenError::Store(error.to_string()),
-    })?;
-    note(&store).await;
-    Ok(store)
-}
-
 async fn set_root(
     store: &Store,
     anew: bool,
@@ -404,13 +310,6 @@ async fn set_root(
     tx.commit().await.map(drop).map_err(failed)?;
     note(store).await;
     Ok(())
-}
-
-/// Saves the database's facts in the marker. An outdated marker finds fewer faults, but never a false one.
-async fn note(store: &Store) {
-    if let Err(error) = store.mark().await {
-        tracing::warn!(%error, "could not update the folder's marker file");
-    }
 }
 
 async fn register_apps(state: &AppState) -> Result<(), OpenError> {
