@@ -52,7 +52,8 @@ pub struct Bounds {
 objects_only!(Bounds);
 
 /// One bound, by the name of its field.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Bound {
     /// `rooms`
     Rooms,
@@ -298,6 +299,14 @@ mod tests {
             (r#"{"bound":true}"#, Some(Bound::Bound)),
         ] {
             assert_eq!(bounds(json).check(&asked).err(), exceeded, "{json}");
+        }
+    }
+
+    #[test]
+    fn a_bound_is_written_as_it_is_named() {
+        for bound in [Bound::Rooms, Bound::RankMax, Bound::TtlSMax, Bound::Addresses] {
+            let json = serde_json::to_value(bound).expect("json");
+            assert_eq!(json, bound.as_str());
         }
     }
 

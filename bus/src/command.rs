@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use stagedoor_token::{AppId, Kind, Kinds, RoleName};
+use stagedoor_token::{AppId, Kind, Kinds, Patterns, RoleName};
 use stagedoor_wire::{
     member::{Member, StreamInfo},
     name::Topic,
@@ -12,6 +12,7 @@ use stagedoor_wire::{
 
 use crate::{
     actor::Actor,
+    bounds::{Bound, Bounds},
     revocation::{Revocation, Then},
 };
 
@@ -26,6 +27,8 @@ pub enum Command {
         after: Option<String>,
         /// At most this many.
         limit: usize,
+        /// Only rooms that one of these stands for; `None`: all.
+        within: Option<Patterns>,
     },
     /// One room. Answered with [`Answer::Room`].
     Room {
@@ -114,7 +117,7 @@ pub enum Command {
         muted: bool,
     },
     /// Grants or denies a member's request for admission or a role. Answered with [`Answer::Done`],
-    /// [`Answer::AskUnknown`] or [`Answer::RoleRefused`].
+    /// [`Answer::AskUnknown`], [`Answer::RoleRefused`] or [`Answer::BoundsExceeded`].
     Settle {
         /// The app.
         app: AppId,
@@ -124,6 +127,8 @@ pub enum Command {
         user: String,
         /// Whether it is granted.
         accept: bool,
+        /// What the caller is held to: only the relay knows which role is requested.
+        bounds: Bounds,
     },
     /// Admits waiting members, as many as one request may. Answered with [`Answer::Admitted`].
     Admit {
@@ -173,6 +178,11 @@ pub enum Answer {
     AskUnknown,
     /// The app has no such role, or the member cannot have it.
     RoleRefused,
+    /// The role that the member requests exceeds this bound of the caller.
+    BoundsExceeded {
+        /// The bound.
+        bound: Bound,
+    },
     /// What must be stored cannot be stored now; nothing was done.
     StoreUnavailable,
 }

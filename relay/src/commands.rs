@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use stagedoor_bus::{Actor, Answer, Asked, By, Command, Event, Revocation, Target, Then};
+use stagedoor_bus::{Actor, Answer, Asked, Bounds, By, Command, Event, Revocation, Target, Then};
 use stagedoor_token::{AppId, Kinds, RoleName};
 use stagedoor_wire::close::Close;
 
@@ -51,8 +51,11 @@ fn kick(
 fn carry_out(shared: &Shared, command: Command) -> Answer {
     let find = |app, room: &str| shared.rooms.get(app, room);
     match command {
-        Command::Rooms { app, after, limit } => {
-            let mut page = shared.rooms.page(app, after, limit);
+        Command::Rooms { app, after, limit, within } => {
+            let mut page = match within {
+                Some(names) => shared.rooms.page_within(app, after.as_deref(), limit, &names),
+                None => shared.rooms.page(app, after, limit),
+            };
             let more = page.len() > limit;
             page.truncate(limit);
             Answer::Rooms { rooms: page.iter().map(|room| room.summary()).collect(), more }
@@ -91,8 +94,8 @@ fn carry_out(shared: &Shared, command: Command) -> Answer {
             }
             None => Answer::RoomUnknown,
         },
-        Command::Settle { app, room, user, accept } => match find(app, &room) {
-            Some(room) => settle(shared, &room, &user, accept),
+        Command::Settle { app, room, user, accept, bounds } => match find(app, &room) {
+            Some(room) => settle(shared, &room, &user, accept, &bounds),
             None => Answer::RoomUnknown,
         },
         Command::Admit { app, room, users } => match find(app, &room) {
@@ -140,12 +143,16 @@ fn change_grants(shared: &Shared, room: &Arc<Room>, user: &str, change: &GrantCh
     changed.unwrap_or_else(|refused| refused)
 }
 
-/// Grants or denies a user's request.
-fn settle(shared: &Shared, room: &Arc<Room>, user: &str, accept: bool) -> Answer {
+/// Grants or denies a user's request. A role that the caller's bounds do not let it give is not granted.
+fn settle(shared: &Shared, room: &Arc<Room>, user: &str, accept: bool, bounds: &Bounds) -> Answer {
     let Some(member) = room.occupant(user) else { return Answer::UserUnknown };
     match (room.request_of(user), accept) {
         (None, _) => Answer::AskUnknown,
         (Some(Some(wants)), true) => {
+            let rank = shared.roles(room.app).get(&wants.role).map_or(0, |role| role.grants().rank);
+            if let Err(bound) = bounds.check_role(&wants.role, rank) {
+                return Answer::BoundsExceeded { bound };
+            }
             change_grants(shared, room, user, &GrantChange::Give(wants.role))
         }
         (Some(None), true) => change_grants(shared, room, user, &GrantChange::Admit),

@@ -11,9 +11,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use stagedoor_bus::{Directory, Text};
-use stagedoor_token::AppId;
+use stagedoor_token::{AppId, RoleName};
 
-use crate::{caller::Caller, error::ApiError, record::Record, state::AppState};
+use crate::{caller::Caller, error::ApiError, record::Record, rights::Apps, state::AppState};
 
 /// A request's id, the caller's or ours.
 #[derive(Clone, Debug)]
@@ -48,6 +48,14 @@ impl Audited {
         Some(Self { state, caller, request_id, peer: peer.and_then(Text::peer) })
     }
 
+    /// Checks that the caller's bounds let it give a role of an app. A role that the app does not have is left to
+    /// those that know it.
+    pub(crate) fn gives_role(&self, app: AppId, role: &RoleName) -> Result<(), ApiError> {
+        let directory = self.state.bus.directory();
+        let known = directory.app(app).and_then(|app| app.roles.get(role));
+        self.caller.gives_role(role, known.map_or(0, |role| role.grants().rank))
+    }
+
     /// A record of the request, in no app's trail.
     pub(crate) fn record_of_none(&self, kind: &str) -> Record {
         let (peer, request_id) = (self.peer.clone(), self.request_id.clone());
@@ -57,6 +65,15 @@ impl Audited {
     /// A record of a finished act in an app, in the trail it belongs to.
     pub(crate) fn record(&self, app: AppId, kind: &str) -> Record {
         self.file(self.record_of_none(kind), app)
+    }
+
+    /// A record of the request, in the trail of the one app whose credential it came with.
+    pub(crate) fn record_of_own(&self, kind: &str) -> Record {
+        let record = self.record_of_none(kind);
+        match self.caller.rights().apps {
+            Apps::All => record,
+            Apps::One(app) => self.file(record, app),
+        }
     }
 
     /// Writes a record to the trail it belongs to.
@@ -121,8 +138,8 @@ mod tests {
             let app = App { id, since_ms: 7, keys, roles: Roles::built_in(), second_login: None };
             bus.put_app(app).await.expect("told");
         }
-        let key = Caller::ApiKey { id: "a".into(), app: AppId(1), scopes: Vec::new() };
-        let root = Caller::Root;
+        let key = Caller::backend(AppId(1), &[], "{}");
+        let root = Caller::root();
         for (caller, app, in_trail_of) in [
             (&key, 1, Some(1)),
             (&key, 2, None),

@@ -1,143 +1,172 @@
-//! Decides what a caller may do.
+//! Decides what a caller may do: every operation asks here, and nowhere else.
 
-use serde::{Deserialize, Serialize};
-use stagedoor_bus::Actor;
-use stagedoor_token::AppId;
-use utoipa::ToSchema;
+use std::{net::IpAddr, sync::Arc};
 
-use crate::{error::ApiError, store::credentials::ApiKeyRow};
+use stagedoor_bus::{Actor, Bounds, bounds::Bound};
+use stagedoor_token::{AppId, RoleName};
 
-/// A permission of an API key in its app.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema,
-)]
-pub enum Scope {
-    /// Mint and verify tokens.
-    #[serde(rename = "tokens:mint")]
-    TokensMint,
-    /// Revoke tokens, ban, and lift either.
-    #[serde(rename = "tokens:revoke")]
-    TokensRevoke,
-    /// Read rooms, members and streams.
-    #[serde(rename = "rooms:read")]
-    RoomsRead,
-    /// Kick, ban, mute, set roles, close rooms, send messages.
-    #[serde(rename = "rooms:moderate")]
-    RoomsModerate,
-    /// Change the app: its keys and API keys; read its audit trail.
-    #[serde(rename = "apps:admin")]
-    AppsAdmin,
-}
-
-impl Scope {
-    /// Every scope.
-    pub const ALL: [Self; 5] = [
-        Self::TokensMint,
-        Self::TokensRevoke,
-        Self::RoomsRead,
-        Self::RoomsModerate,
-        Self::AppsAdmin,
-    ];
-
-    /// What the scope allows.
-    pub(crate) fn words(self) -> &'static str {
-        match self {
-            Self::TokensMint => "mint and verify tokens",
-            Self::TokensRevoke => "revoke tokens, ban, and lift either",
-            Self::RoomsRead => "read rooms, members and streams",
-            Self::RoomsModerate => "kick, ban, mute, set roles, close rooms, send messages",
-            Self::AppsAdmin => "change the app, its keys, API keys and roles; read its audit trail",
-        }
-    }
-
-    /// The scope's name.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::TokensMint => "tokens:mint",
-            Self::TokensRevoke => "tokens:revoke",
-            Self::RoomsRead => "rooms:read",
-            Self::RoomsModerate => "rooms:moderate",
-            Self::AppsAdmin => "apps:admin",
-        }
-    }
-}
+use crate::{
+    error::ApiError,
+    rights::{Apps, Principal, Reach, Rights, Wider},
+    scope::{Scope, Scopes},
+    store::credentials::ApiKeyRow,
+};
 
 /// The authenticated caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Caller {
-    /// The operator, with every scope in every app.
-    Root,
-    /// A backend, with its scopes in its app.
-    ApiKey { id: String, app: AppId, scopes: Vec<Scope> },
+pub(crate) struct Caller {
+    principal: Principal,
+    rights: Rights,
+    expires_ms: Option<u64>,
 }
 
 impl Caller {
-    /// The credential's id, for the audit trail and for rate limits.
+    /// The operator, by the root credential.
+    pub(crate) fn root() -> Self {
+        Self { principal: Principal::Root, rights: Rights::everything(), expires_ms: None }
+    }
+
+    /// A backend, by its API key.
+    pub(crate) fn api_key(row: ApiKeyRow) -> Self {
+        let ApiKeyRow { id, app, name, scopes, bounds, expires_ms, .. } = row;
+        let scopes = Scopes::of_text(&scopes);
+        let principal = Principal::ApiKey { id: id.into(), name: name.into() };
+        let rights = Rights { apps: Apps::One(app), scopes, bounds: Arc::new(bounds) };
+        Self { principal, rights, expires_ms }
+    }
+
+    /// Who asks.
+    pub(crate) fn principal(&self) -> &Principal {
+        &self.principal
+    }
+
+    /// What it may do. To show; decisions are made by the functions below.
+    pub(crate) fn rights(&self) -> &Rights {
+        &self.rights
+    }
+
+    /// When the credential expires, Unix milliseconds; `None`: never.
+    pub(crate) fn expires_ms(&self) -> Option<u64> {
+        self.expires_ms
+    }
+
+    /// The credential's id, for rates and idempotency keys.
     pub(crate) fn id(&self) -> &str {
-        match self {
-            Self::Root => "root",
-            Self::ApiKey { id, .. } => id,
-        }
+        self.principal.id()
     }
 
     /// The actor that records of its acts name.
     pub(crate) fn actor(&self) -> Actor {
-        match self {
-            Self::Root => Actor::Root,
-            Self::ApiKey { id, .. } => Actor::ApiKey(id.as_str().into()),
-        }
+        self.principal.actor()
     }
 
     /// Whether the credential is valid for an app at all.
     pub(crate) fn is_of(&self, app: AppId) -> bool {
-        match self {
-            Self::Root => true,
-            Self::ApiKey { app: own, .. } => *own == app,
-        }
+        self.rights.are_in(app)
+    }
+
+    /// What is written into the record of each mint.
+    pub(crate) fn label(&self) -> Option<&str> {
+        self.rights.bounds.label.as_deref()
+    }
+
+    /// The bounds of what it mints and gives.
+    pub(crate) fn bounds(&self) -> &Bounds {
+        &self.rights.bounds
+    }
+
+    /// Checks that the credential may be used from this address; where it is unknown, only without that bound.
+    pub(crate) fn may_ask_from(&self, address: Option<IpAddr>) -> Result<(), ApiError> {
+        let bounds = &self.rights.bounds;
+        let may = address.map_or(bounds.addresses.is_none(), |address| bounds.has_address(address));
+        if may { Ok(()) } else { Err(ApiError::AddressRefused) }
     }
 
     /// Checks a scope in an app. An app of somebody else and an app that does not exist give the same answer.
     pub(crate) fn may(&self, app: AppId, scope: Scope) -> Result<(), ApiError> {
-        match self {
-            Self::Root => Ok(()),
-            Self::ApiKey { app: own, scopes, .. } if *own == app && scopes.contains(&scope) => {
-                Ok(())
-            }
-            Self::ApiKey { .. } => Err(ApiError::Forbidden { scope: scope.as_str() }),
-        }
+        if self.rights.open(app, scope) { Ok(()) } else { Err(ApiError::ScopeMissing { scope }) }
     }
 
-    /// Checks that the caller is the operator.
-    pub(crate) fn is_root(&self) -> Result<(), ApiError> {
-        match self {
-            Self::Root => Ok(()),
-            Self::ApiKey { .. } => Err(ApiError::Forbidden { scope: "root" }),
-        }
+    /// The apps in which it has a scope.
+    pub(crate) fn apps(&self, scope: Scope) -> Result<Apps, ApiError> {
+        let Rights { apps, scopes, .. } = &self.rights;
+        if scopes.opens(scope) { Ok(*apps) } else { Err(ApiError::ScopeMissing { scope }) }
+    }
+
+    /// Checks a scope for what belongs to no app, or to all.
+    pub(crate) fn may_everywhere(&self, scope: Scope) -> Result<(), ApiError> {
+        let may = self.rights.open_everywhere(scope);
+        if may { Ok(()) } else { Err(ApiError::ScopeMissing { scope }) }
+    }
+
+    /// Checks a scope for an act on an app as a whole, which bounds can forbid.
+    pub(crate) fn may_whole(&self, app: AppId, scope: Scope, reach: Reach) -> Result<(), ApiError> {
+        self.may(app, scope)?;
+        self.rights.bound_of(reach).map_or(Ok(()), |bound| Err(exceeds(bound)))
+    }
+
+    /// Checks a scope in one room of an app.
+    pub(crate) fn may_in(&self, app: AppId, scope: Scope, room: &str) -> Result<(), ApiError> {
+        self.may(app, scope)?;
+        self.reaches(Some(room))
+    }
+
+    /// Checks that something about this room, or about none, lies within the bounds.
+    pub(crate) fn reaches(&self, room: Option<&str>) -> Result<(), ApiError> {
+        let bounds = &self.rights.bounds;
+        let reaches = room.map_or(bounds.rooms.is_none(), |room| bounds.has_room(room));
+        if reaches { Ok(()) } else { Err(exceeds(Bound::Rooms)) }
+    }
+
+    /// Checks that the bounds let it give a role of this rank.
+    pub(crate) fn gives_role(&self, role: &RoleName, rank: u16) -> Result<(), ApiError> {
+        self.rights.bounds.check_role(role, rank).map_err(exceeds)
+    }
+
+    /// Checks that it gives nobody more than it has: scopes and bounds of a credential in an app in which its own
+    /// rights hold.
+    pub(crate) fn gives(&self, scopes: Scopes, bounds: &Bounds) -> Result<(), ApiError> {
+        self.rights.hold(scopes, bounds).map_err(|wider| match wider {
+            Wider::Scope(scope) => ApiError::ScopeMissing { scope },
+            Wider::Bound(bound) => too_wide(bound),
+        })
+    }
+
+    /// Checks that something with these bounds lies within its own.
+    pub(crate) fn encloses(&self, bounds: &Bounds) -> Result<(), ApiError> {
+        bounds.within(&self.rights.bounds).map_err(exceeds)
     }
 }
 
-/// The scopes of a row.
-pub(crate) fn scopes_of(row: &ApiKeyRow) -> Vec<Scope> {
-    Scope::ALL
-        .into_iter()
-        .filter(|scope| row.scopes.split(' ').any(|text| text == scope.as_str()))
-        .collect()
+/// A request beyond the caller's bounds.
+fn exceeds(bound: Bound) -> ApiError {
+    ApiError::BoundsExceeded { bound, is_recorded: false }
+}
+
+/// Bounds wider than the caller's.
+fn too_wide(bound: Bound) -> ApiError {
+    let field = bound.as_str();
+    let detail = format!(
+        "`bounds.{field}` is wider than this credential's own; nobody gives more than it has"
+    );
+    let error = ApiError::Invalid { code: "bounds_too_wide", detail: detail.into() };
+    error.at(stagedoor_token::Field::of("bounds").member(field))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_api_key_may_only_use_its_scopes_in_its_own_app() {
-        let caller =
-            Caller::ApiKey { id: "a".into(), app: AppId(1), scopes: vec![Scope::RoomsRead] };
-        assert!(caller.may(AppId(1), Scope::RoomsRead).is_ok());
-        assert!(caller.may(AppId(2), Scope::RoomsRead).is_err());
-        for scope in Scope::ALL.into_iter().filter(|scope| *scope != Scope::RoomsRead) {
-            assert!(caller.may(AppId(1), scope).is_err());
-        }
-        assert!(caller.is_root().is_err());
-        assert!(Caller::Root.may(AppId(9), Scope::AppsAdmin).is_ok());
+impl Caller {
+    /// A backend with an API key of an app.
+    pub(crate) fn backend(app: AppId, scopes: &[Scope], bounds: &str) -> Self {
+        Self::api_key(ApiKeyRow {
+            id: "a".into(),
+            app,
+            name: "a".into(),
+            hash: Vec::new(),
+            scopes: scopes.iter().copied().collect::<Scopes>().text(),
+            bounds: serde_json::from_str(bounds).expect("bounds"),
+            created_ms: 0,
+            expires_ms: None,
+            last_used_ms: None,
+        })
     }
 }

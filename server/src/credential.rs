@@ -5,7 +5,7 @@ use axum::http::{HeaderMap, header};
 use stagedoor_token::{Credential, CredentialKind};
 
 use crate::{
-    caller::{Caller, scopes_of},
+    caller::Caller,
     error::ApiError,
     secret::{self, NoRandomness},
     state::AppState,
@@ -24,7 +24,12 @@ const USED_INTERVAL_MS: u64 = 60_000;
 
 const INVALID: ApiError = ApiError::Unauthenticated {
     code: "credential_invalid",
-    detail: "the credential is unknown or has expired; use another API key",
+    detail: "the credential is unknown, or its secret is wrong; use another API key",
+};
+/// The secret was right, so its holder may know.
+const EXPIRED: ApiError = ApiError::Unauthenticated {
+    code: "credential_expired",
+    detail: "the credential has expired; use another API key",
 };
 
 /// Makes a credential of an id, and what is stored of it: its hash.
@@ -129,7 +134,7 @@ impl<'a> Presented<'a> {
         let row = row.filter(|_| good).ok_or(INVALID)?;
         let now_ms = state.unix_ms();
         if row.expires_ms.is_some_and(|expires| expires <= now_ms) {
-            return Err(INVALID);
+            return Err(EXPIRED);
         }
         if row.last_used_ms.is_none_or(|used| now_ms.saturating_sub(used) >= USED_INTERVAL_MS) {
             // Only informative, so a failed write must not block reads.
@@ -137,15 +142,14 @@ impl<'a> Presented<'a> {
                 tracing::debug!(%error, "could not record the use of an API key");
             }
         }
-        let scopes = scopes_of(&row);
-        Ok(Caller::ApiKey { id: row.id, app: row.app, scopes })
+        Ok(Caller::api_key(row))
     }
 }
 
 /// The operator, if the hash is that of the root credential.
 async fn root(state: &AppState, hash: &[u8]) -> Result<Caller, ApiError> {
     let root = state.store.root().await?.ok_or(INVALID)?;
-    if secret::same(&root, hash) { Ok(Caller::Root) } else { Err(INVALID) }
+    if secret::same(&root, hash) { Ok(Caller::root()) } else { Err(INVALID) }
 }
 
 fn is_old_secret(secret: &str) -> bool {

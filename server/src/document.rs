@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 use stagedoor_token::Refusal;
 
-use crate::{caller::Scope, config::Config, error::STATUSES, idempotency::CREATIONS};
+use crate::{config::Config, error::STATUSES, idempotency::CREATIONS, scope::Scope};
 use form::Form;
 use operations::{Needs, OPERATIONS, Operation, SHAPE, Tag};
 
@@ -28,11 +28,7 @@ pub(crate) fn document(handlers: &utoipa::openapi::OpenApi, config: &Config) -> 
     document["tags"] = operations::TAGS
         .map(|(name, description)| json!({ "name": name, "description": description }))
         .into();
-    document["components"]["securitySchemes"] = json!({ "bearer": {
-        "type": "http",
-        "scheme": "bearer",
-        "description": scopes_text(),
-    } });
+    document["components"]["securitySchemes"] = security_schemes();
     document["components"]["headers"] = headers();
     let codes: Vec<&str> = codes().map(|(code, _)| code).collect();
     document["components"]["schemas"]["Problem"]["properties"]["code"]["x-extensible-enum"] =
@@ -58,14 +54,35 @@ pub(crate) fn codes() -> impl Iterator<Item = (&'static str, u16)> {
     own.chain(claims.filter(move |code| !is_own(code)).map(|code| (code, 422)))
 }
 
-fn scopes_text() -> String {
-    let scopes: Vec<String> =
-        Scope::ALL.iter().map(|scope| format!("`{}`: {}", scope.as_str(), scope.words())).collect();
-    format!(
-        "An API key (`sdkey_…`), which may in its app what its scopes say, or the operator's root credential \
-         (`sdroot_…`), which may everything everywhere. Scopes: {}.",
-        scopes.join("; ")
-    )
+/// The ways to present a credential. `oauth2` has the scopes with their words; a bearer credential has the same.
+fn security_schemes() -> Value {
+    let scopes = Scope::EVERY.iter().map(|scope| (scope.as_str().to_owned(), scope.words().into()));
+    json!({
+        "bearer": {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "An API key (`sdkey_…`), which opens in its app what its scopes say, or the operator's root \
+                            credential (`sdroot_…`), which opens everything everywhere. The scope that an operation \
+                            needs is named beside `oauth2`.",
+        },
+        "oauth2": {
+            "type": "oauth2",
+            "description": "An access token that a client, which is an API key, obtains for itself.",
+            "flows": { "clientCredentials": {
+                "tokenUrl": "/oauth/token",
+                "scopes": scopes.collect::<Map<String, Value>>(),
+            } },
+        },
+    })
+}
+
+/// How an operation is opened: by either scheme, or by none.
+fn security(needs: Needs) -> Value {
+    match needs {
+        Needs::Nothing => json!([]),
+        Needs::Any => json!([{ "bearer": [] }, { "oauth2": [] }]),
+        Needs::Scope(scope) => json!([{ "bearer": [] }, { "oauth2": [scope.as_str()] }]),
+    }
 }
 
 fn headers() -> Value {
@@ -88,8 +105,8 @@ fn finish(path: &str, method: &str, operation: &mut Map<String, Value>) {
     let row = OPERATIONS.iter().find(|row| row.id == id).unwrap_or(&operations::UNLISTED);
     operation.insert("operationId".into(), id.into());
     let (scope, words) = match row.needs {
+        Needs::Nothing => (None, "Needs no credential.".to_owned()),
         Needs::Any => (None, "Any credential may ask.".to_owned()),
-        Needs::Root => (Some("root"), "Needs the operator's root credential.".to_owned()),
         Needs::Scope(scope) => {
             (Some(scope.as_str()), format!("Needs the scope `{}`.", scope.as_str()))
         }
@@ -101,7 +118,7 @@ fn finish(path: &str, method: &str, operation: &mut Map<String, Value>) {
     let (summary, told) = (said("summary").join(" "), said("description").join("\n\n"));
     operation.insert("summary".into(), summary.into());
     operation.insert("description".into(), format!("{told}\n\n{words}").trim().into());
-    operation.insert("security".into(), json!([{ "bearer": [] }]));
+    operation.insert("security".into(), security(row.needs));
     operation.insert("x-required-scope".into(), scope.into());
     let is_creation = method == "post" && CREATIONS.contains(&path);
     let is_tagged = row.tag != Tag::None;

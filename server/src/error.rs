@@ -11,11 +11,11 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
-use stagedoor_bus::{BusError, Text};
+use stagedoor_bus::{BusError, Text, bounds::Bound};
 use stagedoor_token::{Fault, Field, MintError, Refusal};
 use utoipa::ToSchema;
 
-use crate::{doors::NotDone, secret::NoRandomness, store::StoreError};
+use crate::{doors::NotDone, scope::Scope, secret::NoRandomness, store::StoreError};
 
 pub(crate) use statuses::STATUSES;
 
@@ -36,12 +36,21 @@ pub(crate) struct Problem {
     /// The field of the body that is wrong, as a path: `grants.publish.streams[0]`.
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<String>,
+    /// With `scope_missing`: the scope that is missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<Cow<'static, str>>,
+    /// With `bounds_exceeded`: the bound of the credential that the request exceeds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bound: Option<Cow<'static, str>>,
     /// The request's id, as in `X-Request-Id`; absent if the input was not an HTTP request.
     #[schema(required = false)]
     request_id: String,
     /// For the log: the room concerned, if the path does not name it.
     #[serde(skip)]
     pub(crate) room: Option<Text>,
+    /// For the audit trail: whether a right is missing and nobody has recorded it yet.
+    #[serde(skip)]
+    pub(crate) is_unrecorded: bool,
 }
 
 /// Why a request was refused.
@@ -50,7 +59,15 @@ pub(crate) enum ApiError {
     /// The credential is missing, or is not one of ours.
     Unauthenticated { code: &'static str, detail: &'static str },
     /// The credential lacks this scope.
-    Forbidden { scope: &'static str },
+    ScopeMissing { scope: Scope },
+    /// The credential has the scope, but not this far.
+    BoundsExceeded {
+        bound: Bound,
+        /// Whether the act has its own record of it.
+        is_recorded: bool,
+    },
+    /// The credential may not be used from this address.
+    AddressRefused,
     /// A ban covers the token until then, Unix seconds; `None`: without an end.
     Banned { ends_s: Option<u64> },
     /// It does not exist, or this caller may not see it.
@@ -177,6 +194,24 @@ impl ApiError {
         }
     }
 
+    /// The scope that is missing.
+    fn scope(&self) -> Option<Scope> {
+        match self {
+            Self::At { error, .. } => error.scope(),
+            Self::ScopeMissing { scope } => Some(*scope),
+            _ => None,
+        }
+    }
+
+    /// The bound that the request exceeds.
+    fn bound(&self) -> Option<Bound> {
+        match self {
+            Self::At { error, .. } => error.bound(),
+            Self::BoundsExceeded { bound, .. } => Some(*bound),
+            _ => None,
+        }
+    }
+
     /// The stable code.
     pub(crate) fn code(&self) -> &'static str {
         match self {
@@ -187,7 +222,9 @@ impl ApiError {
             | Self::Malformed { code, .. }
             | Self::Invalid { code, .. } => code,
             Self::At { error, .. } => error.code(),
-            Self::Forbidden { .. } => "scope_missing",
+            Self::ScopeMissing { .. } => "scope_missing",
+            Self::BoundsExceeded { .. } => "bounds_exceeded",
+            Self::AddressRefused => "address_refused",
             Self::Banned { .. } => "banned",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::Refused(fault) => fault.code(),
@@ -204,7 +241,10 @@ impl ApiError {
     fn status(&self) -> StatusCode {
         match self {
             Self::Unauthenticated { .. } => StatusCode::UNAUTHORIZED,
-            Self::Forbidden { .. } | Self::Banned { .. } => StatusCode::FORBIDDEN,
+            Self::ScopeMissing { .. }
+            | Self::BoundsExceeded { .. }
+            | Self::AddressRefused
+            | Self::Banned { .. } => StatusCode::FORBIDDEN,
             Self::At { error, .. } => error.status(),
             Self::NotFound { .. } => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -229,9 +269,16 @@ impl ApiError {
             | Self::Conflict { detail, .. } => Cow::Borrowed(detail),
             Self::Malformed { detail, .. } | Self::Invalid { detail, .. } => detail.clone(),
             Self::At { error, .. } => error.detail(),
-            Self::Forbidden { scope } => {
-                format!("the credential lacks the scope `{scope}` for this app").into()
+            Self::ScopeMissing { scope: Scope::DeploymentAdmin } => {
+                "the credential lacks the scope `deployment:admin`, which no API key has".into()
             }
+            Self::ScopeMissing { scope } => {
+                format!("the credential lacks the scope `{}` for this app", scope.as_str()).into()
+            }
+            Self::BoundsExceeded { bound, .. } => {
+                format!("the request exceeds the credential's bound `{}`", bound.as_str()).into()
+            }
+            Self::AddressRefused => "the credential may not be used from this address".into(),
             Self::Banned { ends_s: None } => {
                 "a ban without an end covers this token; lift the ban to mint again".into()
             }
@@ -265,10 +312,11 @@ impl ApiError {
                 header::WWW_AUTHENTICATE,
                 "Bearer realm=\"stagedoor\", error=\"invalid_token\"".into(),
             )),
-            Self::Forbidden { scope } => Some((
+            Self::ScopeMissing { scope } => Some((
                 header::WWW_AUTHENTICATE,
                 format!(
-                    "Bearer realm=\"stagedoor\", error=\"insufficient_scope\", scope=\"{scope}\""
+                    "Bearer realm=\"stagedoor\", error=\"insufficient_scope\", scope=\"{}\"",
+                    scope.as_str()
                 ),
             )),
             Self::At { error, .. } => error.header(),
@@ -294,8 +342,14 @@ impl IntoResponse for ApiError {
             code: self.code().into(),
             detail: self.detail(),
             field: self.field().map(|field| field.to_string()),
+            scope: self.scope().map(|scope| scope.as_str().into()),
+            bound: self.bound().map(|bound| bound.as_str().into()),
             request_id: String::new(),
             room: None,
+            is_unrecorded: matches!(
+                self,
+                Self::ScopeMissing { .. } | Self::BoundsExceeded { is_recorded: false, .. }
+            ),
         };
         let mut response = status.into_response();
         if let Some((name, value)) = self.header()

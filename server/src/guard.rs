@@ -1,5 +1,5 @@
 //! Checks that apply to every operation of the API: an act is refused while it could not be recorded, and an
-//! idempotency key is refused where it would be ignored. A missing scope is recorded, in the app's trail if the
+//! idempotency key is refused where it would be ignored. A missing right is recorded, in the app's trail if the
 //! credential belongs to that app.
 
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::{
     state::AppState,
 };
 
-/// Passes a request on, and records a missing scope.
+/// Passes a request on, and records a missing right: of a scope, or within bounds.
 pub(crate) async fn guard(
     State(state): State<Arc<AppState>>,
     request: Request,
@@ -37,10 +37,10 @@ pub(crate) async fn guard(
     let attempt = Attempt::of(&request, &state);
     let response = next.run(request).await;
     let problem = response.extensions().get::<Problem>();
-    if problem.is_some_and(|problem| problem.code == "scope_missing")
+    if let Some(problem) = problem.filter(|problem| problem.is_unrecorded)
         && let Some(Attempt { audited, operation, app }) = attempt
     {
-        let record = audited.record_of_none("caller").with_code("scope_missing").detail(&operation);
+        let record = audited.record_of_none("caller").with_code(&problem.code).detail(&operation);
         state.recorder.refused(match app {
             Some(app) => audited.file(record, app),
             None => record,

@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use stagedoor_bus::{Actor, Bearer, Guest, Invite, InviteRequest, Inviter, NotInvited, Text};
+use stagedoor_bus::{
+    Actor, Bearer, Bounds, Guest, Invite, InviteRequest, Inviter, NotInvited, Text,
+};
 use stagedoor_token::{MintError, Refusal};
 use tokio::{
     sync::{mpsc, oneshot},
@@ -99,7 +101,9 @@ async fn decide(
         meta: None,
         stay: Stay { once: invite.once, ..Stay::default() },
     };
-    let issued = issue(wanted, minting.terms(), now_s, jti).map_err(not_issued)?;
+    // A member has the room and ranks of its role, and no bounds of a credential.
+    let issued =
+        issue(wanted, minting.terms(&Bounds::default()), now_s, jti).map_err(not_issued)?;
     // A key that may leak lends no more to a guest than it may sign itself.
     if let Some(key) = state.bus.directory().key(&by.kid) {
         let within = key.check(&issued.claims, &minting.roles);
@@ -168,7 +172,7 @@ fn not_issued(why: NotIssued) -> NotInvited {
                 field: fault.field().map(|field| field.to_string()),
             },
         },
-        NotIssued::Mint(_) => unable(),
+        NotIssued::Mint(_) | NotIssued::Exceeds(_) => unable(),
         NotIssued::Banned { .. } => denied("a ban covers such a guest"),
     }
 }

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use stagedoor_bus::{Bearer, Revocations};
+use stagedoor_bus::{Bearer, Bound, Bounds, Revocations, bounds::Asked};
 use stagedoor_token::{
-    AtExp, Claims, Confirmation, Fault, Field, Grants, Key, MintError, Narrowing, Refusal, Roles,
-    Until, mint, seat,
+    AtExp, Claims, Confirmation, Fault, Field, Grants, Key, MintError, Narrowing, Refusal,
+    RoleName, Roles, Until, mint, seat,
 };
 
 /// A backend's request for a token.
@@ -45,6 +45,8 @@ pub(crate) struct Terms<'a> {
     pub(crate) roles: &'a Roles,
     pub(crate) key: &'a Key,
     pub(crate) revocations: &'a Revocations,
+    /// Those of the credential that asks.
+    pub(crate) bounds: &'a Bounds,
 }
 
 /// Why no token is minted.
@@ -54,6 +56,8 @@ pub(crate) enum NotIssued {
     Mint(MintError),
     /// A ban covers it until then, Unix seconds; `None`: without an end.
     Banned { ends_s: Option<u64> },
+    /// It exceeds this bound of the credential that asks.
+    Exceeds(Bound),
 }
 
 impl<T: Into<MintError>> From<T> for NotIssued {
@@ -73,7 +77,7 @@ pub(crate) struct Issued {
 /// only later revocations hit it.
 pub(crate) fn issue(
     wanted: Wanted,
-    Terms { lives, roles, key, revocations }: Terms<'_>,
+    Terms { lives, roles, key, revocations, bounds }: Terms<'_>,
     now_s: u64,
     jti: &str,
 ) -> Result<Issued, NotIssued> {
@@ -105,6 +109,7 @@ pub(crate) fn issue(
             .build()
     };
     let grants = seat(&claims, roles)?;
+    check_bounds(&claims, roles, bounds).map_err(NotIssued::Exceeds)?;
     if let Some(hit) =
         revocations.find(&Bearer::of(&claims, key.kid()), now_s).filter(|hit| hit.ban)
     {
@@ -112,6 +117,23 @@ pub(crate) fn issue(
     }
     let token = mint(&claims, key)?;
     Ok(Issued { token, claims, grants })
+}
+
+/// Checks all that a token gives: its role, and the one that the seat gets when it expires.
+fn check_bounds(claims: &Claims, roles: &Roles, bounds: &Bounds) -> Result<(), Bound> {
+    let rank = |role: &RoleName| roles.get(role).map_or(0, |role| role.grants().rank);
+    bounds.check(&Asked {
+        room: &claims.room,
+        role: &claims.role,
+        rank: rank(&claims.role),
+        ttl_s: claims.exp.saturating_sub(claims.iat),
+        once: claims.once,
+        bound: claims.cnf.is_some(),
+    })?;
+    match &claims.at_exp {
+        AtExp::Demote(role) => bounds.check_role(role, rank(role)),
+        AtExp::Close | AtExp::Grace { .. } => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -128,6 +150,14 @@ mod tests {
         revocations: &Revocations,
         change: impl FnOnce(&mut Wanted),
     ) -> Result<Issued, NotIssued> {
+        issue_within(revocations, &Bounds::default(), change)
+    }
+
+    fn issue_within(
+        revocations: &Revocations,
+        bounds: &Bounds,
+        change: impl FnOnce(&mut Wanted),
+    ) -> Result<Issued, NotIssued> {
         let key = Key::hs256(AppId(7), "k", &[1; 32], KeyState::Current).expect("a key");
         let mut wanted = Wanted {
             room: "lobby".into(),
@@ -142,7 +172,7 @@ mod tests {
         change(&mut wanted);
         let lives = Lives { ttl_s_default: 60, ttl_s_max: 600 };
         let roles = Roles::built_in();
-        issue(wanted, Terms { lives, roles: &roles, key: &key, revocations }, 1_000, "j")
+        issue(wanted, Terms { lives, roles: &roles, key: &key, revocations, bounds }, 1_000, "j")
     }
 
     fn refused(change: impl FnOnce(&mut Wanted)) -> Refusal {

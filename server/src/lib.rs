@@ -21,74 +21,77 @@
 //! 16. `routes::audit::export`: exports of the trail.
 //! 17. `routes::audit::proof`: its newest checkpoint, and the keys that sign checkpoints.
 //! 18. `routes::keys`: keys of an app.
-//! 19. `routes::web`: the built pages: the classroom of `dev`.
-//! 20. `routes::pages`: the pages in the binary: a front page and the reference.
-//! 21. `routes::pages::files`: the files that pages load.
-//! 22. `routes::roles`: roles of an app, a new version for each change.
-//! 23. `routes::rooms`: rooms, as the app's backend sees them.
-//! 24. `routes::revocations`: revocations of an app: made, listed, lifted.
-//! 25. `routes::tokens`: mints and explains tokens.
-//! 26. `routes::roles::change`: the newest roles of an app, and how they change.
-//! 27. `routes::etag`: `ETag` and `If-Match` (RFC 9110 §13.1.1): refuses to change what the caller has not seen.
-//! 28. [`routes`]: one file for each resource.
-//! 29. `routes::roles::views`: bodies of requests and answers about roles.
-//! 30. `routes::body`: JSON bodies; errors become problems that name the field.
-//! 31. [`act`]: finishes each act that has begun.
-//! 32. [`idempotency`]: a creation requested twice happens once.
-//! 33. [`credential`]: authenticates callers.
-//! 34. [`caller`]: decides what a caller may do.
-//! 35. [`inviter`]: mints tokens for the guests of members.
-//! 36. [`minting`]: what minting needs of an app, as its doors enforce it.
-//! 37. [`issue`]: decides whether a token is minted, and with which claims. Pure.
-//! 38. [`role_set`]: reads and changes an app's roles. Pure.
-//! 39. [`opening`]: opens the store of a data folder.
-//! 40. [`state`]: what all requests share.
-//! 41. [`storer`]: stores the relay's revocations before it answers.
-//! 42. [`resealer`]: follows what `stagedoor master-key` does to the running server's database.
-//! 43. `recorder::keeper`: keeps the trail within its bounds: age, bytes, and free space on the disk.
-//! 44. `recorder::listener`: records the relay's events and the API's refusals.
-//! 45. [`recorder`]: the only writer of the audit trail.
-//! 46. `recorder::events`: converts the relay's events to records. Pure.
-//! 47. `recorder::repeats`: counts one source's repeats instead of writing each. Pure.
-//! 48. `recorder::writer`: the task that writes.
-//! 49. `recorder::gate`: decides whether the trail may grow.
-//! 50. [`revoker`]: loads revocations at the start, and deletes expired ones.
-//! 51. [`error`]: every refusal, and the only file with status codes.
-//! 52. `error::statuses`: the API's own codes, each with its status.
-//! 53. [`doors`]: keeps the doors in step with the store.
-//! 54. `store::audit`: the audit trail.
-//! 55. `store::audit::list`: reads records.
-//! 56. `store::audit::witness`: checkpoints, and the keys that sign them.
-//! 57. `store::audit::walk`: walks through the whole trail.
-//! 58. `routes::forms`: schemas of other crates' types, for the document only.
-//! 59. `store::audit::prune`: deletes the oldest records, few at a time so that writes never wait for long.
-//! 60. `store::clock`: the last saved settled time.
-//! 61. `store::credentials`: API keys and the root credential.
-//! 62. `store::ledger`: writes awaited revocations, all in one transaction of few statements.
-//! 63. `store::replies`: saved answers to creations, so that a repeated request creates nothing.
-//! 64. `store::revocations`: revocations of apps.
-//! 65. `store::roles`: role sets of apps, one row per version.
-//! 66. `store::reseal`: seals stored secrets, or seals them again under another data key.
-//! 67. `store::keys`: signing keys of apps.
-//! 68. `store::apps`: apps.
-//! 69. [`store`]: the database.
-//! 70. `store::author`: the author of a row.
-//! 71. `store::write`: writes to the database: one transaction of this process at a time.
-//! 72. `store::sealed`: the columns with secrets, and the keys that seal them.
-//! 73. `store::audit::chain`: links of transactions.
-//! 74. `store::deployment`: identifies a database file before it is opened.
-//! 75. `store::health`: whether the database can be written, and why not.
-//! 76. `store::error`: why a database operation failed. Pure.
-//! 77. [`master_key`]: where the master key comes from.
-//! 78. [`envelope`]: seals secrets under the data key, and that under the master key. Pure.
-//! 79. [`record`]: audit records.
-//! 80. [`folder`]: the data folder, which one process uses.
-//! 81. [`deployment`]: checks that the folder still contains its own database.
-//! 82. [`under_way`]: acts and creations in progress.
-//! 83. [`secret`]: makes, hashes and compares secrets.
-//! 84. [`rates`]: rates by name.
-//! 85. [`metrics`]: the server's counters.
-//! 86. [`config`]: the server's configuration: every limit, by name.
+//! 19. `routes::me`: the caller itself.
+//! 20. `routes::web`: the built pages: the classroom of `dev`.
+//! 21. `routes::pages`: the pages in the binary: a front page and the reference.
+//! 22. `routes::pages::files`: the files that pages load.
+//! 23. `routes::roles`: roles of an app, a new version for each change.
+//! 24. `routes::rooms`: rooms, as the app's backend sees them.
+//! 25. `routes::revocations`: revocations of an app: made, listed, lifted.
+//! 26. `routes::tokens`: mints and explains tokens.
+//! 27. `routes::roles::change`: the newest roles of an app, and how they change.
+//! 28. `routes::etag`: `ETag` and `If-Match` (RFC 9110 §13.1.1): refuses to change what the caller has not seen.
+//! 29. [`routes`]: one file for each resource.
+//! 30. `routes::roles::views`: bodies of requests and answers about roles.
+//! 31. `routes::body`: JSON bodies; errors become problems that name the field.
+//! 32. [`act`]: finishes each act that has begun.
+//! 33. [`idempotency`]: a creation requested twice happens once.
+//! 34. [`credential`]: authenticates callers.
+//! 35. [`caller`]: decides what a caller may do.
+//! 36. [`inviter`]: mints tokens for the guests of members.
+//! 37. [`minting`]: what minting needs of an app, as its doors enforce it.
+//! 38. [`rights`]: principals and their rights. Pure.
+//! 39. [`issue`]: decides whether a token is minted, and with which claims. Pure.
+//! 40. [`role_set`]: reads and changes an app's roles. Pure.
+//! 41. [`opening`]: opens the store of a data folder.
+//! 42. [`state`]: what all requests share.
+//! 43. [`storer`]: stores the relay's revocations before it answers.
+//! 44. [`resealer`]: follows what `stagedoor master-key` does to the running server's database.
+//! 45. `recorder::keeper`: keeps the trail within its bounds: age, bytes, and free space on the disk.
+//! 46. `recorder::listener`: records the relay's events and the API's refusals.
+//! 47. [`recorder`]: the only writer of the audit trail.
+//! 48. `recorder::events`: converts the relay's events to records. Pure.
+//! 49. `recorder::repeats`: counts one source's repeats instead of writing each. Pure.
+//! 50. `recorder::writer`: the task that writes.
+//! 51. `recorder::gate`: decides whether the trail may grow.
+//! 52. [`revoker`]: loads revocations at the start, and deletes expired ones.
+//! 53. [`error`]: every refusal, and the only file with status codes.
+//! 54. `error::statuses`: the API's own codes, each with its status.
+//! 55. [`scope`]: what a credential opens. Pure.
+//! 56. [`doors`]: keeps the doors in step with the store.
+//! 57. `store::audit`: the audit trail.
+//! 58. `store::audit::list`: reads records.
+//! 59. `store::audit::witness`: checkpoints, and the keys that sign them.
+//! 60. `store::audit::walk`: walks through the whole trail.
+//! 61. `routes::forms`: schemas of other crates' types, for the document only.
+//! 62. `store::audit::prune`: deletes the oldest records, few at a time so that writes never wait for long.
+//! 63. `store::clock`: the last saved settled time.
+//! 64. `store::credentials`: API keys and the root credential.
+//! 65. `store::ledger`: writes awaited revocations, all in one transaction of few statements.
+//! 66. `store::replies`: saved answers to creations, so that a repeated request creates nothing.
+//! 67. `store::revocations`: revocations of apps.
+//! 68. `store::roles`: role sets of apps, one row per version.
+//! 69. `store::reseal`: seals stored secrets, or seals them again under another data key.
+//! 70. `store::keys`: signing keys of apps.
+//! 71. `store::apps`: apps.
+//! 72. [`store`]: the database.
+//! 73. `store::author`: the author of a row.
+//! 74. `store::write`: writes to the database: one transaction of this process at a time.
+//! 75. `store::sealed`: the columns with secrets, and the keys that seal them.
+//! 76. `store::audit::chain`: links of transactions.
+//! 77. `store::deployment`: identifies a database file before it is opened.
+//! 78. `store::health`: whether the database can be written, and why not.
+//! 79. `store::error`: why a database operation failed. Pure.
+//! 80. [`master_key`]: where the master key comes from.
+//! 81. [`envelope`]: seals secrets under the data key, and that under the master key. Pure.
+//! 82. [`record`]: audit records.
+//! 83. [`folder`]: the data folder, which one process uses.
+//! 84. [`deployment`]: checks that the folder still contains its own database.
+//! 85. [`under_way`]: acts and creations in progress.
+//! 86. [`secret`]: makes, hashes and compares secrets.
+//! 87. [`rates`]: rates by name.
+//! 88. [`metrics`]: the server's counters.
+//! 89. [`config`]: the server's configuration: every limit, by name.
 
 mod act;
 mod backup;
@@ -115,9 +118,11 @@ mod record;
 mod recorder;
 mod resealer;
 mod revoker;
+mod rights;
 mod role_set;
 mod router;
 mod routes;
+mod scope;
 pub mod sealing;
 mod secret;
 mod server;
@@ -127,7 +132,6 @@ mod storer;
 mod under_way;
 
 pub use backup::{BackupError, BackupMade, Restored, backup, restore};
-pub use caller::Scope;
 pub use config::{Config, MasterKeySource};
 pub use deployment::NotTheDatabase;
 pub use envelope::{KeyId, MasterKey, NotAnId};
@@ -138,4 +142,5 @@ pub use opening::OpenError;
 pub use proof::{ProofError, verify_trail};
 pub use router::openapi;
 pub use routes::{api_keys::ApiKeyCreated, apps::AppCreated};
+pub use scope::Scope;
 pub use server::{NotReady, Server, Usable};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use stagedoor_bus::Revocations;
+use stagedoor_bus::{Bounds, Revocations};
 use stagedoor_token::{AppId, Key, KeyState, Roles};
 
 use crate::{
@@ -35,10 +35,10 @@ impl Minting {
         Ok(Self { lives, key, roles, revocations })
     }
 
-    /// The same for the decision.
-    pub(crate) fn terms(&self) -> Terms<'_> {
+    /// The same for the decision, within the bounds of the caller.
+    pub(crate) fn terms<'a>(&'a self, bounds: &'a Bounds) -> Terms<'a> {
         let Self { lives, key, roles, revocations } = self;
-        Terms { lives: *lives, roles, key, revocations }
+        Terms { lives: *lives, roles, key, revocations, bounds }
     }
 }
 

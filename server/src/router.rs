@@ -6,7 +6,7 @@ use std::{
 };
 
 use axum::{
-    Router,
+    Extension, Router,
     body::Bytes,
     extract::{
         DefaultBodyLimit, MatchedPath, RawPathParams, Request, State,
@@ -23,7 +23,7 @@ use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    act::{RequestId, carry_through},
+    act::{Audited, RequestId, carry_through},
     config::Config,
     credential::Presented,
     document::document,
@@ -31,7 +31,7 @@ use crate::{
     guard::guard,
     record::Record,
     routes::{
-        admission, api_keys, apps, audit, keys, pages, revocations, roles, rooms, tokens, web,
+        admission, api_keys, apps, audit, keys, me, pages, revocations, roles, rooms, tokens, web,
     },
     secret,
     state::AppState,
@@ -92,24 +92,43 @@ fn api() -> OpenApiRouter<Arc<AppState>> {
         .routes(routes!(audit::export::export_all))
         .routes(routes!(audit::proof::checkpoint))
         .routes(routes!(audit::proof::rotate))
+        .routes(routes!(me::show))
+}
+
+/// Operations that need no credential.
+fn open() -> OpenApiRouter<Arc<AppState>> {
+    OpenApiRouter::new().routes(routes!(show))
+}
+
+/// The document as it is served; serialized once, so that a hundred slow clients share one piece of memory.
+#[derive(Clone)]
+struct Served(Bytes);
+
+/// Shows this document.
+///
+/// OpenAPI 3.1, with the limits of this server's configuration. The same document of the defaults is
+/// `spec/openapi.json`.
+#[utoipa::path(get, path = "/v1/openapi.json", tag = "document", responses((status = 200, body = Object)))]
+async fn show(Extension(Served(document)): Extension<Served>) -> impl IntoResponse {
+    ([JSON], document)
 }
 
 /// The OpenAPI document of this version, as pretty JSON with a newline at its end.
 pub fn openapi() -> String {
-    let document = document(&api().into_openapi(), &Config::default());
+    let document = document(&api().merge(open()).into_openapi(), &Config::default());
     serde_json::to_string_pretty(&document).unwrap_or_default() + "\n"
 }
 
 /// All paths of the server.
 pub(crate) fn router(state: Arc<AppState>) -> Router {
-    let (api, handlers) = api().split_for_parts();
-    // Serialized once: a hundred slow clients share one piece of memory.
-    let document = Bytes::from(document(&handlers, &state.config).to_string());
+    let handlers = api().merge(open()).into_openapi();
+    let served = Served(Bytes::from(document(&handlers, &state.config).to_string()));
+    let ((api, _), (open, _)) = (api().split_for_parts(), open().split_for_parts());
     api.route_layer(from_fn_with_state(state.clone(), guard))
         .route_layer(from_fn_with_state(state.clone(), carry_through))
         .route_layer(from_fn_with_state(state.clone(), authenticate))
         .route("/v1/audit/jwks.json", get(audit::proof::jwks))
-        .route("/v1/openapi.json", get(move || async move { ([JSON], document) }))
+        .merge(open.layer(Extension(served)))
         .route("/", get(web::home))
         .route("/start", get(pages::front))
         .route("/room/{*path}", get(web::room))
@@ -213,9 +232,14 @@ async fn authenticate(
         Err(ours) => return ours.into_response(),
     };
     let taken = state.requests.take(caller.id());
+    let address = request.extensions().get::<SocketAddr>().map(SocketAddr::ip);
+    let may = caller.may_ask_from(address);
     request.extensions_mut().insert(caller);
     let (mut response, left) = match taken {
-        Ok(left) => (next.run(request).await, left),
+        Ok(left) => match may {
+            Ok(()) => (next.run(request).await, left),
+            Err(error) => (refused(&state, error, &request), left),
+        },
         Err(wait) => {
             let retry_s = wait.as_secs() + 1;
             (ApiError::RateLimited { retry_s }.into_response(), 0)
@@ -228,6 +252,14 @@ async fn authenticate(
         }
     }
     response
+}
+
+/// Refuses a known caller before anything of its request is read, and records it in its app's trail.
+fn refused(state: &Arc<AppState>, error: ApiError, request: &Request) -> Response {
+    if let Some(audited) = Audited::of(request.extensions(), state) {
+        state.recorder.refused(audited.record_of_own("caller").with_code(error.code()));
+    }
+    error.into_response()
 }
 
 /// Counts a failed authentication of an address and of a credential's id; within their rates it is recorded.

@@ -8,6 +8,7 @@ mod body;
 mod etag;
 pub(crate) mod forms;
 pub(crate) mod keys;
+pub(crate) mod me;
 pub(crate) mod pages;
 pub(crate) mod revocations;
 pub(crate) mod roles;
@@ -15,7 +16,10 @@ pub(crate) mod rooms;
 pub(crate) mod tokens;
 pub(crate) mod web;
 
-use std::sync::Arc;
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use axum::{
     extract::{
@@ -30,7 +34,7 @@ use stagedoor_token::AppId;
 use utoipa::{IntoParams, ToSchema};
 
 use body::plain;
-pub(crate) use body::{Body, MaybeBody};
+pub(crate) use body::{Body, MaybeBody, read_bounds};
 
 use crate::{
     caller::Caller,
@@ -61,6 +65,8 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
 pub(crate) struct Reader {
     pub(crate) state: Arc<AppState>,
     pub(crate) caller: Caller,
+    /// The address that the request came from.
+    pub(crate) address: Option<IpAddr>,
 }
 
 impl FromRequestParts<Arc<AppState>> for Reader {
@@ -72,7 +78,8 @@ impl FromRequestParts<Arc<AppState>> for Reader {
     ) -> Result<Self, ApiError> {
         // The router authenticates before it routes.
         let caller = parts.extensions.get::<Caller>().cloned().ok_or(ApiError::Internal)?;
-        Ok(Self { state: state.clone(), caller })
+        let address = parts.extensions.get::<SocketAddr>().map(|peer| peer.ip().to_canonical());
+        Ok(Self { state: state.clone(), caller, address })
     }
 }
 
@@ -191,6 +198,12 @@ impl<T> Page<T> {
         items.truncate(limit as usize);
         let next = items.last().filter(|_| more).map(name);
         Self { items, next }
+    }
+
+    /// The page without what the caller may not see; the next one begins where it would have.
+    fn only(mut self, sees: impl Fn(&T) -> bool) -> Self {
+        self.items.retain(sees);
+        self
     }
 }
 

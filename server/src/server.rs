@@ -15,7 +15,6 @@ use tokio::{
 };
 
 use crate::{
-    caller::Scope,
     config::Config,
     credential::{self, Presented},
     doors::{Doors, News},
@@ -40,6 +39,7 @@ use crate::{
         api_keys::{self, ApiKeyCreated, NewApiKey},
         apps::{self, AppCreated, NewApp},
     },
+    scope::Scope,
     secret,
     state::{AppState, Classroom},
     store::{Store, StoreError},
@@ -199,7 +199,12 @@ impl Server {
         name: &str,
         scopes: &[Scope],
     ) -> Result<ApiKeyCreated, OpenError> {
-        let new = NewApiKey { name: name.into(), scopes: scopes.to_vec(), expires_in_s: None };
+        let new = NewApiKey {
+            name: name.into(),
+            scopes: scopes.to_vec(),
+            bounds: None,
+            expires_in_s: None,
+        };
         let mut tx = self.state.store.begin().await.map_err(ApiError::from)?;
         let created = api_keys::make(&self.state.config, &mut tx, AppId(app), &new).await?;
         let row = tx.app(AppId(app)).await.map_err(ApiError::from)?.ok_or(ApiError::Internal)?;

@@ -211,6 +211,7 @@ fn migrations() -> Vec<Migration> {
         migration(9, "audit_whole", include_str!("../migrations/0009_audit_whole.sql")),
         migration(10, "deployment", include_str!("../migrations/0010_deployment.sql")),
         migration(11, "role_versions", include_str!("../migrations/0011_role_versions.sql")),
+        migration(12, "bounds", include_str!("../migrations/0012_bounds.sql")),
         migration(13, "credentials", include_str!("../migrations/0013_credentials.sql")),
         migration(15, "sealed", include_str!("../migrations/0015_sealed.sql")),
         migration(16, "chain", include_str!("../migrations/0016_chain.sql")),

@@ -19,6 +19,7 @@ mod stay;
 mod sure;
 mod time;
 mod token;
+mod whoami;
 
 use std::{collections::BTreeMap, io::Write, path::PathBuf, process::ExitCode};
 
@@ -64,6 +65,8 @@ enum Command {
     Revoke(revoke::Revoke),
     /// Show and moderate open rooms, over the HTTP API.
     Room(room::Room),
+    /// Show whose credential this is: its app, scopes, bounds and end, and the address that the server sees.
+    Whoami(whoami::Whoami),
     /// Manage the operator's root credential, on the server's own machine.
     #[command(subcommand)]
     Root(root::Root),
@@ -120,6 +123,7 @@ fn dispatch(cli: Cli) -> Done {
         Command::Role(command) => role::run(&command, json),
         Command::Revoke(command) => revoke::run(&command, json),
         Command::Room(command) => room::run(command, json),
+        Command::Whoami(command) => whoami::run(&command, json),
         Command::Root(command) => root::run(command, &config(&BTreeMap::new())?.unlooked(), json),
         Command::MasterKey(command) => {
             master_key::run(command, &config(&BTreeMap::new())?.unlooked(), json)

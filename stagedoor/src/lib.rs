@@ -19,29 +19,30 @@
 //! 14. `cli::settings`: `config check|print`.
 //! 15. `cli::sure`: asks before an act that cannot be undone.
 //! 16. `cli::token`: `token mint|verify|inspect`.
-//! 17. `cli::http`: a small client of the HTTP API.
-//! 18. `cli::print`: prints answers for people: tables with the most important columns first, and readable times.
-//! 19. `cli::secret`: secrets that the command line takes.
-//! 20. `cli::stay`: the options of `token mint` for the stay in the seat, and their claims.
-//! 21. `cli::failure`: how a command failed: its exit code, and its message for people or for programs.
-//! 22. `cli::time`: times and durations as people write them.
-//! 23. [`dev`]: what `stagedoor dev` creates for a developer and remembers.
-//! 24. [`classroom`]: the app of the classroom that `stagedoor dev` serves.
-//! 25. [`assemble`]: assembles server, relay and bus into one running process.
-//! 26. [`serving`]: one connection of HTTP requests.
-//! 27. [`pace`]: the phase of a connection, and how long it may last.
-//! 28. [`operations`]: `/healthz`, `/readyz` and `/metrics` on their own socket.
-//! 29. [`refusals`]: refuses requests that reach no path.
-//! 30. [`log`]: the log, with a bound on lines about refusals.
-//! 31. `config::load`: loads a configuration from its file, the environment and flags.
-//! 32. `config::check`: finds settings that have the right type but make no sense, alone or together. Pure.
-//! 33. `config::warnings`: warns of settings that are allowed but may be unintended.
-//! 34. [`config`]: combines file, environment and flags into one configuration.
-//! 35. `config::sources`: combines the sources, and remembers where each setting is written.
-//! 36. `config::fault`: what is wrong with a configuration, where it is written, and what to write instead.
-//! 37. `config::bounds`: the minimum and maximum of every number in the configuration.
-//! 38. [`sockets`]: the listening sockets.
-//! 39. [`descriptors`]: how many connections the process can have.
+//! 17. `cli::whoami`: `whoami`: whose credential this is, and what it may do.
+//! 18. `cli::http`: a small client of the HTTP API.
+//! 19. `cli::print`: prints answers for people: tables with the most important columns first, and readable times.
+//! 20. `cli::secret`: secrets that the command line takes.
+//! 21. `cli::stay`: the options of `token mint` for the stay in the seat, and their claims.
+//! 22. `cli::failure`: how a command failed: its exit code, and its message for people or for programs.
+//! 23. `cli::time`: times and durations as people write them.
+//! 24. [`dev`]: what `stagedoor dev` creates for a developer and remembers.
+//! 25. [`classroom`]: the app of the classroom that `stagedoor dev` serves.
+//! 26. [`assemble`]: assembles server, relay and bus into one running process.
+//! 27. [`serving`]: one connection of HTTP requests.
+//! 28. [`pace`]: the phase of a connection, and how long it may last.
+//! 29. [`operations`]: `/healthz`, `/readyz` and `/metrics` on their own socket.
+//! 30. [`refusals`]: refuses requests that reach no path.
+//! 31. [`log`]: the log, with a bound on lines about refusals.
+//! 32. `config::load`: loads a configuration from its file, the environment and flags.
+//! 33. `config::check`: finds settings that have the right type but make no sense, alone or together. Pure.
+//! 34. `config::warnings`: warns of settings that are allowed but may be unintended.
+//! 35. [`config`]: combines file, environment and flags into one configuration.
+//! 36. `config::sources`: combines the sources, and remembers where each setting is written.
+//! 37. `config::fault`: what is wrong with a configuration, where it is written, and what to write instead.
+//! 38. `config::bounds`: the minimum and maximum of every number in the configuration.
+//! 39. [`sockets`]: the listening sockets.
+//! 40. [`descriptors`]: how many connections the process can have.
 
 mod assemble;
 mod classroom;

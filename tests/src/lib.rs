@@ -10,13 +10,15 @@
 //! 5. `contract`: checks every answer in every test against the OpenAPI document.
 //! 6. `answer`: a complete answer of the HTTP API.
 //! 7. `member`: a member that speaks the wire by hand.
-//! 8. `trust`: a TLS client's configuration that trusts only one certificate.
+//! 8. `operations`: the operations of the OpenAPI document, each with a request that the server understands.
+//! 9. `trust`: a TLS client's configuration that trusts only one certificate.
 
 mod answer;
 pub mod binary;
 mod contract;
 mod http;
 pub mod member;
+mod operations;
 mod raw;
 pub mod stage;
 mod trust;
@@ -24,6 +26,7 @@ mod trust;
 pub use answer::Answer;
 pub use http::Caller;
 pub use member::{Closed, Heard, Member};
+pub use operations::{Operation, operations};
 pub use raw::raw_to;
 pub use stage::Stage;
 pub use trust::trusting;

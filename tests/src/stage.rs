@@ -8,7 +8,7 @@ use std::{
 use anyhow::Context;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::hmac;
-use serde_json::Value;
+use serde_json::{Value, json};
 use stagedoor::{Config, Running, assemble};
 use stagedoor_bus::{App, AppKey, Bus as _};
 use stagedoor_token::{AppId, Claims, Key, KeyState, mint};
@@ -124,6 +124,18 @@ impl Stage {
     pub async fn backend(&self, scopes: &[Scope]) -> anyhow::Result<Caller> {
         let created = self.running.server.create_api_key(self.app.0, "test", scopes).await?;
         Ok(Caller { to: self.running.http, credential: created.api_key })
+    }
+
+    /// A backend whose API key has these scopes, and further fields of a new API key.
+    pub async fn limited(&self, scopes: &[Scope], how: &Value) -> anyhow::Result<Caller> {
+        let mut new = json!({"name": "limited", "scopes": scopes});
+        if let (Some(new), Some(how)) = (new.as_object_mut(), how.as_object()) {
+            new.extend(how.clone());
+        }
+        let path = format!("/v1/apps/{}/api-keys", self.app.0);
+        let made = self.operator().get(201, "POST", &path, Some(&new)).await?;
+        let credential = made["api_key"].as_str().context("a credential")?.into();
+        Ok(Caller { to: self.running.http, credential })
     }
 
     /// The operator.

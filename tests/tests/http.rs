@@ -2,6 +2,8 @@
 
 #[path = "http/apps.rs"]
 mod apps;
+#[path = "http/bounds.rs"]
+mod bounds;
 #[path = "http/callers.rs"]
 mod callers;
 #[path = "http/codes.rs"]
@@ -10,6 +12,8 @@ mod codes;
 mod contract;
 #[path = "http/revocations.rs"]
 mod revocations;
+#[path = "http/rights.rs"]
+mod rights;
 #[path = "http/roles.rs"]
 mod roles;
 #[path = "http/rooms.rs"]

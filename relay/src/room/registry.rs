@@ -10,7 +10,7 @@ use std::{
     },
 };
 
-use stagedoor_token::AppId;
+use stagedoor_token::{AppId, Patterns};
 
 use super::{core::Room, overrides::OverridesByUser};
 
@@ -151,6 +151,32 @@ impl Rooms {
         let rooms = self.lock();
         let page = rooms.range((from, Bound::Unbounded)).take_while(|((of, _), _)| *of == app);
         page.take(limit.saturating_add(1)).map(|(_, room)| room.clone()).collect()
+    }
+
+    /// The same, of rooms that one of these patterns stands for. Looks at no more than a page for each pattern.
+    pub(crate) fn page_within(
+        &self,
+        app: AppId,
+        after: Option<&str>,
+        limit: usize,
+        names: &Patterns,
+    ) -> Vec<Arc<Room>> {
+        let rooms = self.lock();
+        let mut found = BTreeMap::new();
+        for pattern in names.iter() {
+            let prefix = pattern.as_str().trim_end_matches('*');
+            let from = match after.filter(|after| *after >= prefix) {
+                Some(after) => Bound::Excluded((app, after.into())),
+                None => Bound::Included((app, prefix.into())),
+            };
+            let near = rooms.range((from, Bound::Unbounded));
+            let near = near.take_while(|((of, name), _)| *of == app && name.starts_with(prefix));
+            // Of the names that begin with a pattern without `*`, only the first can be the one.
+            let near = near.take(if pattern.is_exact() { 1 } else { limit.saturating_add(1) });
+            let fitting = near.filter(|((_, name), _)| pattern.matches(name));
+            found.extend(fitting.map(|((_, name), room)| (name.clone(), room.clone())));
+        }
+        found.into_values().take(limit.saturating_add(1)).collect()
     }
 
     /// The number of rooms, and of seats in them.

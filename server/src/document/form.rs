@@ -5,6 +5,8 @@ use serde_json::{Map, Value};
 /// What of an operation's form can be wrong.
 pub(super) struct Form {
     pub(super) is_read: bool,
+    pub(super) has_caller: bool,
+    pub(super) has_scope: bool,
     pub(super) has_path: bool,
     pub(super) has_query: bool,
     pub(super) has_body: bool,
@@ -21,6 +23,10 @@ impl Form {
         let takes_key = has("Idempotency-Key");
         Self {
             is_read: method == "get",
+            has_caller: operation
+                .get("security")
+                .is_some_and(|ways| ways != &Value::Array(Vec::new())),
+            has_scope: operation.get("x-required-scope").is_some_and(Value::is_string),
             has_path: path.contains('{'),
             has_query: parameters.iter().any(|parameter| parameter["in"] == "query"),
             has_body: operation.contains_key("requestBody"),

@@ -1,10 +1,10 @@
 //! The one table of the API's operations: what each needs and which refusals are its own.
 
 use super::form::Form;
-use crate::caller::Scope;
+use crate::scope::Scope;
 
 /// Tags, in the order in which they are read.
-pub(super) const TAGS: [(&str, &str); 8] = [
+pub(super) const TAGS: [(&str, &str); 10] = [
     ("apps", "Apps: each has its keys, roles and rooms."),
     ("keys", "Keys that sign an app's tokens."),
     ("api keys", "Credentials of backends."),
@@ -13,13 +13,18 @@ pub(super) const TAGS: [(&str, &str); 8] = [
     ("revocations", "Tokens that open nothing any more, and bans."),
     ("rooms", "What happens in rooms now, and acts on members."),
     ("audit", "Who did what."),
+    ("me", "Who asks."),
+    ("document", "This document."),
 ];
 
 /// What a caller needs.
 #[derive(Clone, Copy)]
 pub(super) enum Needs {
+    /// No credential.
+    Nothing,
+    /// Any credential.
     Any,
-    Root,
+    /// A credential that opens this scope.
     Scope(Scope),
 }
 
@@ -59,8 +64,15 @@ const fn tagged(id: &'static str, needs: Needs, refusals: &'static [&'static str
     Operation { tag: Tag::Shown, ..row(id, needs, refusals) }
 }
 
+const DEPLOYMENT: Needs = Needs::Scope(Scope::DeploymentAdmin);
 const ADMIN: Needs = Needs::Scope(Scope::AppsAdmin);
+const APPS: Needs = Needs::Scope(Scope::AppsRead);
+const KEYS: Needs = Needs::Scope(Scope::KeysManage);
+const CREDENTIALS: Needs = Needs::Scope(Scope::CredentialsManage);
+const ROLES: Needs = Needs::Scope(Scope::RolesWrite);
+const AUDIT: Needs = Needs::Scope(Scope::AuditRead);
 const MINT: Needs = Needs::Scope(Scope::TokensMint);
+const VERIFY: Needs = Needs::Scope(Scope::TokensVerify);
 const REVOKE: Needs = Needs::Scope(Scope::TokensRevoke);
 const READ: Needs = Needs::Scope(Scope::RoomsRead);
 const MODERATE: Needs = Needs::Scope(Scope::RoomsModerate);
@@ -72,61 +84,103 @@ pub(super) const UNLISTED: Operation = row("", Needs::Any, &[]);
 pub(super) const OPERATIONS: &[Operation] = &[
     row(
         "apps_create",
-        Needs::Root,
+        DEPLOYMENT,
         &["app_exists", "app_id_invalid", "name_invalid", "ttl_invalid"],
     ),
-    row("apps_list", Needs::Any, &["app_unknown"]),
-    tagged("apps_show", ADMIN, &["app_unknown"]),
-    tagged("apps_change", ADMIN, &["app_unknown", "name_invalid", "ttl_invalid"]),
-    Operation { tag: Tag::Taken, ..row("apps_delete", Needs::Root, &["app_unknown"]) },
-    row("keys_create", ADMIN, &["app_unknown", "next_key_exists", "keys_exceeded"]),
-    row("keys_list", ADMIN, &["app_unknown"]),
-    row("keys_rotate", ADMIN, &["app_unknown", "keys_exceeded"]),
-    row("keys_retire", ADMIN, &["key_unknown", "key_current"]),
+    row("apps_list", APPS, &["app_unknown"]),
+    tagged("apps_show", APPS, &["app_unknown"]),
+    tagged(
+        "apps_change",
+        ADMIN,
+        &["bounds_exceeded", "app_unknown", "name_invalid", "ttl_invalid"],
+    ),
+    Operation { tag: Tag::Taken, ..row("apps_delete", DEPLOYMENT, &["app_unknown"]) },
+    row(
+        "keys_create",
+        KEYS,
+        &["bounds_exceeded", "app_unknown", "next_key_exists", "keys_exceeded"],
+    ),
+    row("keys_list", KEYS, &["app_unknown"]),
+    row("keys_rotate", KEYS, &["bounds_exceeded", "app_unknown", "keys_exceeded"]),
+    row("keys_retire", KEYS, &["bounds_exceeded", "key_unknown", "key_current"]),
     row(
         "api_keys_create",
-        ADMIN,
-        &["app_unknown", "api_keys_exceeded", "name_invalid", "scopes_invalid", "expires_invalid"],
+        CREDENTIALS,
+        &[
+            "bounds_too_wide",
+            "app_unknown",
+            "api_keys_exceeded",
+            "bounds_invalid",
+            "name_invalid",
+            "scopes_invalid",
+            "expires_invalid",
+        ],
     ),
-    row("api_keys_list", ADMIN, &[]),
-    row("api_keys_rotate", ADMIN, &["api_key_unknown"]),
-    row("api_keys_delete", ADMIN, &["api_key_unknown"]),
-    tagged("roles_show", ADMIN, &["app_unknown"]),
+    row("api_keys_list", CREDENTIALS, &[]),
+    row("api_keys_rotate", CREDENTIALS, &["bounds_too_wide", "api_key_unknown"]),
+    row("api_keys_delete", CREDENTIALS, &["bounds_exceeded", "api_key_unknown"]),
+    tagged("roles_show", APPS, &["app_unknown"]),
     tagged(
         "roles_replace",
-        ADMIN,
-        &["app_unknown", "version_conflict", "roles_invalid", "relay_unavailable"],
+        ROLES,
+        &[
+            "bounds_exceeded",
+            "app_unknown",
+            "version_conflict",
+            "roles_invalid",
+            "relay_unavailable",
+        ],
     ),
-    tagged("roles_show_one", ADMIN, &["app_unknown", "role_unknown"]),
+    tagged("roles_show_one", APPS, &["app_unknown", "role_unknown"]),
     tagged(
         "roles_put_one",
-        ADMIN,
-        &["app_unknown", "version_conflict", "roles_invalid", "relay_unavailable"],
+        ROLES,
+        &[
+            "bounds_exceeded",
+            "app_unknown",
+            "version_conflict",
+            "roles_invalid",
+            "relay_unavailable",
+        ],
     ),
     tagged(
         "roles_delete_one",
-        ADMIN,
-        &["app_unknown", "role_unknown", "version_conflict", "roles_invalid", "relay_unavailable"],
+        ROLES,
+        &[
+            "bounds_exceeded",
+            "app_unknown",
+            "role_unknown",
+            "version_conflict",
+            "roles_invalid",
+            "relay_unavailable",
+        ],
     ),
-    row("roles_versions", ADMIN, &["app_unknown"]),
-    row("roles_show_version", ADMIN, &["app_unknown", "version_unknown"]),
+    row("roles_versions", APPS, &["app_unknown"]),
+    row("roles_show_version", APPS, &["app_unknown", "version_unknown"]),
     tagged(
         "roles_restore",
-        ADMIN,
-        &["app_unknown", "version_unknown", "version_conflict", "relay_unavailable"],
+        ROLES,
+        &[
+            "bounds_exceeded",
+            "app_unknown",
+            "version_unknown",
+            "version_conflict",
+            "relay_unavailable",
+        ],
     ),
     Operation {
         id: "tokens_create",
         needs: MINT,
-        refusals: &["app_unknown", "no_current_key", "banned"],
+        refusals: &["app_unknown", "no_current_key", "banned", "bounds_exceeded"],
         mints: true,
         tag: Tag::None,
     },
-    row("tokens_explain", MINT, &["app_unknown"]),
+    row("tokens_explain", VERIFY, &["bounds_exceeded", "app_unknown"]),
     row(
         "revocations_create",
         REVOKE,
         &[
+            "bounds_exceeded",
             "app_unknown",
             "revocations_exceeded",
             "revocation_invalid",
@@ -136,14 +190,15 @@ pub(super) const OPERATIONS: &[Operation] = &[
         ],
     ),
     row("revocations_list", REVOKE, &["app_unknown"]),
-    row("revocations_lift", REVOKE, &["app_unknown", "revocation_unknown"]),
+    row("revocations_lift", REVOKE, &["bounds_exceeded", "app_unknown", "revocation_unknown"]),
     row("rooms_list", READ, &["relay_unavailable"]),
-    row("rooms_show", READ, &["room_unknown", "relay_unavailable"]),
-    row("rooms_close", MODERATE, &["room_unknown", "relay_unavailable"]),
+    row("rooms_show", READ, &["bounds_exceeded", "room_unknown", "relay_unavailable"]),
+    row("rooms_close", MODERATE, &["bounds_exceeded", "room_unknown", "relay_unavailable"]),
     row(
         "rooms_kick",
         MODERATE,
         &[
+            "bounds_exceeded",
             "app_unknown",
             "room_unknown",
             "user_unknown",
@@ -155,28 +210,56 @@ pub(super) const OPERATIONS: &[Operation] = &[
     row(
         "rooms_assign",
         MODERATE,
-        &["room_unknown", "user_unknown", "role_invalid", "role_refused", "relay_unavailable"],
+        &[
+            "bounds_exceeded",
+            "room_unknown",
+            "user_unknown",
+            "role_invalid",
+            "role_refused",
+            "relay_unavailable",
+        ],
     ),
-    row("rooms_mute", MODERATE, &["room_unknown", "user_unknown", "relay_unavailable"]),
-    row("rooms_unmute", MODERATE, &["room_unknown", "user_unknown", "relay_unavailable"]),
+    row(
+        "rooms_mute",
+        MODERATE,
+        &["bounds_exceeded", "room_unknown", "user_unknown", "relay_unavailable"],
+    ),
+    row(
+        "rooms_unmute",
+        MODERATE,
+        &["bounds_exceeded", "room_unknown", "user_unknown", "relay_unavailable"],
+    ),
     row(
         "rooms_admit",
         MODERATE,
-        &["room_unknown", "user_unknown", "ask_unknown", "role_refused", "relay_unavailable"],
+        &[
+            "bounds_exceeded",
+            "room_unknown",
+            "user_unknown",
+            "ask_unknown",
+            "role_refused",
+            "relay_unavailable",
+        ],
     ),
     row(
         "rooms_decline",
         MODERATE,
-        &["room_unknown", "user_unknown", "ask_unknown", "relay_unavailable"],
+        &["bounds_exceeded", "room_unknown", "user_unknown", "ask_unknown", "relay_unavailable"],
     ),
-    row("rooms_admit_many", MODERATE, &["room_unknown", "relay_unavailable"]),
-    row("rooms_message", MODERATE, &["room_unknown", "user_unknown", "relay_unavailable"]),
-    row("audit_list", ADMIN, &["app_unknown"]),
-    row("audit_list_all", Needs::Root, &[]),
-    row("audit_export", ADMIN, &["app_unknown"]),
-    row("audit_export_all", Needs::Root, &[]),
-    row("audit_checkpoint", Needs::Root, &[]),
-    row("audit_rotate", Needs::Root, &["audit_keys_exceeded"]),
+    row("rooms_admit_many", MODERATE, &["bounds_exceeded", "room_unknown", "relay_unavailable"]),
+    row(
+        "rooms_message",
+        MODERATE,
+        &["bounds_exceeded", "room_unknown", "user_unknown", "relay_unavailable"],
+    ),
+    row("audit_list", AUDIT, &["app_unknown"]),
+    row("audit_list_all", DEPLOYMENT, &[]),
+    row("audit_export", AUDIT, &["bounds_exceeded", "app_unknown"]),
+    row("audit_export_all", DEPLOYMENT, &[]),
+    row("audit_checkpoint", DEPLOYMENT, &[]),
+    row("audit_rotate", DEPLOYMENT, &["audit_keys_exceeded"]),
+    row("me_show", Needs::Any, &[]),
+    row("document_show", Needs::Nothing, &[]),
 ];
 
 /// Whether a form can be wrong in this way.
@@ -184,17 +267,19 @@ type When = fn(&Form) -> bool;
 
 /// Codes that an operation's form tells.
 pub(super) const SHAPE: &[(When, &[&str])] = &[
+    (|_| true, &["internal"]),
     (
-        |_| true,
+        |form| form.has_caller,
         &[
             "credential_missing",
             "credential_invalid",
-            "scope_missing",
+            "credential_expired",
+            "address_refused",
             "rate_limited",
-            "internal",
             "store_unavailable",
         ],
     ),
+    (|form| form.has_scope, &["scope_missing"]),
     (|form| form.has_path, &["path_invalid"]),
     (|form| form.has_query, &["query_invalid"]),
     (|form| !form.is_read, &["body_malformed", "body_timeout", "body_too_large"]),

@@ -13,8 +13,8 @@ pub(crate) const STATUSES: &[(u16, &[&str])] = &[
             "query_invalid",
         ],
     ),
-    (401, &["credential_invalid", "credential_missing"]),
-    (403, &["banned", "scope_missing"]),
+    (401, &["credential_expired", "credential_invalid", "credential_missing"]),
+    (403, &["address_refused", "banned", "bounds_exceeded", "scope_missing"]),
     (
         404,
         &[
@@ -55,6 +55,8 @@ pub(crate) const STATUSES: &[(u16, &[&str])] = &[
         &[
             "app_id_invalid",
             "body_invalid",
+            "bounds_invalid",
+            "bounds_too_wide",
             "expires_invalid",
             "idempotency_mismatch",
             "name_invalid",

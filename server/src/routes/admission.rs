@@ -6,8 +6,11 @@ use stagedoor_bus::{Answer, Command};
 use stagedoor_wire::request::LIST_ITEMS_MAX;
 use utoipa::ToSchema;
 
-use super::{Body, RoomPath, rooms::room_unknown};
-use crate::{act::Audited, caller::Scope, error::ApiError, state::AppState};
+use super::{
+    Body, RoomPath,
+    rooms::{in_room, room_unknown},
+};
+use crate::{act::Audited, error::ApiError, state::AppState};
 
 /// Whom to admit: either `users` or `all`.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -61,9 +64,8 @@ pub(crate) async fn admit_many(
     RoomPath { app, room }: RoomPath,
     Body(admission): Body<Admission>,
 ) -> Result<Json<Admitted>, ApiError> {
-    audited.caller.may(app, Scope::RoomsModerate)?;
+    let record = in_room(&audited, "room.admit", app, &room)?;
     let users = admission.whom()?;
-    let record = audited.record(app, "room.admit").room(&room);
     // While nothing can be recorded, the relay is not asked.
     audited.state.store.writable().await?;
     let done = ask(&audited.state, Command::Admit { app, room, users }).await;

@@ -6,19 +6,24 @@ use axum::{
     response::Response,
 };
 use serde::{Deserialize, Serialize};
-use stagedoor_token::{AppId, CredentialKind};
+use serde_json::value::RawValue;
+use stagedoor_bus::Bounds;
+use stagedoor_token::{AppId, CredentialKind, Field};
 use utoipa::ToSchema;
 
-use super::{Body, Page, Paging, Path, Query, Reader, app_in, check_name, page_limit};
+use super::{
+    Body, Page, Paging, Path, Query, Reader, app_in, check_name, forms, page_limit, read_bounds,
+};
 use crate::{
     act::Audited,
-    caller::{Scope, scopes_of},
+    caller::Caller,
     config::Config,
     credential,
     doors::News,
     error::ApiError,
     idempotency::{Created, Once},
     record::{Record, unix_ms},
+    scope::{Scope, Scopes},
     store::{credentials::ApiKeyRow, write::Tx},
 };
 
@@ -28,9 +33,13 @@ use crate::{
 pub(crate) struct NewApiKey {
     /// A name for people.
     pub(crate) name: String,
-    /// Its scopes.
+    /// Its scopes, each but `deployment:admin`.
     #[schema(min_items = 1)]
     pub(crate) scopes: Vec<Scope>,
+    /// How far they reach, in the form of `spec/bounds.md`; by default as far as the app.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<forms::Bounds>)]
+    pub(crate) bounds: Option<Box<RawValue>>,
     /// Its lifetime in seconds, at most the server's `api_key_expires_s_max`; without one it does not expire.
     pub(crate) expires_in_s: Option<u64>,
 }
@@ -44,6 +53,9 @@ pub(crate) struct ApiKeyView {
     name: String,
     /// Its scopes.
     scopes: Vec<Scope>,
+    /// How far they reach; a field that is absent bounds nothing.
+    #[schema(value_type = forms::Bounds)]
+    bounds: Bounds,
     /// When it was created, Unix milliseconds.
     created_ms: u64,
     /// When it expires, Unix milliseconds; `null`: never.
@@ -59,6 +71,9 @@ pub struct ApiKeyCreated {
     pub id: String,
     /// Its scopes.
     pub scopes: Vec<Scope>,
+    /// How far they reach; a field that is absent bounds nothing.
+    #[schema(value_type = forms::Bounds)]
+    pub bounds: Bounds,
     /// The credential, for `Authorization: Bearer`. Shown only once: `null` in a replay.
     #[schema(value_type = Option<String>, required = true)]
     pub api_key: String,
@@ -71,20 +86,39 @@ impl std::fmt::Debug for ApiKeyCreated {
         f.debug_struct("ApiKeyCreated")
             .field("id", &self.id)
             .field("scopes", &self.scopes)
+            .field("bounds", &self.bounds)
             .finish_non_exhaustive()
     }
 }
 
 impl From<ApiKeyRow> for ApiKeyView {
     fn from(row: ApiKeyRow) -> Self {
-        let scopes = scopes_of(&row);
-        let ApiKeyRow { id, name, created_ms, expires_ms, last_used_ms, .. } = row;
-        Self { id, name, scopes, created_ms, expires_ms, last_used_ms }
+        let ApiKeyRow { id, name, scopes, bounds, created_ms, expires_ms, last_used_ms, .. } = row;
+        let scopes = Scopes::of_text(&scopes).iter().collect();
+        Self { id, name, scopes, bounds, created_ms, expires_ms, last_used_ms }
     }
 }
 
 fn unknown() -> ApiError {
     ApiError::NotFound { code: "api_key_unknown", detail: "the app has no such API key" }
+}
+
+impl NewApiKey {
+    /// The scopes and bounds that it is to have.
+    fn rights(&self) -> Result<(Scopes, Bounds), ApiError> {
+        let invalid = |detail: &'static str, field| {
+            ApiError::Invalid { code: "scopes_invalid", detail: detail.into() }.at(field)
+        };
+        let field = Field::of("scopes");
+        if self.scopes.is_empty() {
+            return Err(invalid("an API key needs at least one scope", field));
+        }
+        if let Some(at) = self.scopes.iter().position(|scope| !scope.is_of_an_app()) {
+            return Err(invalid("no API key can have this scope", field.element(at)));
+        }
+        let bounds = self.bounds.as_deref().map(read_bounds).transpose()?;
+        Ok((self.scopes.iter().copied().collect(), bounds.unwrap_or_default()))
+    }
 }
 
 /// Creates an API key.
@@ -95,10 +129,7 @@ pub(crate) async fn make(
     new: &NewApiKey,
 ) -> Result<ApiKeyCreated, ApiError> {
     check_name(config, &new.name)?;
-    if new.scopes.is_empty() {
-        let detail = "an API key needs at least one scope".into();
-        return Err(ApiError::Invalid { code: "scopes_invalid", detail }.at("scopes"));
-    }
+    let (scopes, bounds) = new.rights()?;
     let expires_s_max = config.api_key_expires_s_max;
     if new.expires_in_s.is_some_and(|s| s > expires_s_max) {
         let detail = format!("`expires_in_s` must be 0 to {expires_s_max}, or left out");
@@ -114,22 +145,26 @@ pub(crate) async fn make(
     }
     let id = credential::make_id()?;
     let (api_key, hash) = credential::make(CredentialKind::ApiKey, &id)?;
-    let mut scopes = new.scopes.clone();
-    scopes.sort_unstable();
-    scopes.dedup();
     let created_ms = unix_ms();
     let row = ApiKeyRow {
         id: id.clone(),
         app,
         name: new.name.clone(),
         hash: hash.to_vec(),
-        scopes: scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(" "),
+        scopes: scopes.text(),
+        bounds,
         created_ms,
         expires_ms: new.expires_in_s.map(|s| created_ms.saturating_add(s.saturating_mul(1_000))),
         last_used_ms: None,
     };
     tx.add_api_key(&row).await?;
-    Ok(ApiKeyCreated { id, scopes, api_key, expires_ms: row.expires_ms })
+    let scopes = scopes.iter().collect();
+    Ok(ApiKeyCreated { id, scopes, bounds: row.bounds, api_key, expires_ms: row.expires_ms })
+}
+
+/// Checks that the caller has all that an API key has.
+fn has_all(caller: &Caller, row: &ApiKeyRow) -> Result<(), ApiError> {
+    caller.gives(Scopes::of_text(&row.scopes), &row.bounds)
 }
 
 fn record(audited: &Audited, app: AppId, kind: &str, id: &str) -> Record {
@@ -138,7 +173,8 @@ fn record(audited: &Audited, app: AppId, kind: &str, id: &str) -> Record {
 
 /// Makes an API key.
 ///
-/// The answer is the only one that has its secret. A caller can give no scope that it does not have itself.
+/// The answer is the only one that has its secret. A caller gives no scope that it does not have itself
+/// (`scope_missing`), and no bounds wider than its own (`bounds_too_wide`).
 #[utoipa::path(post, path = "/v1/apps/{app}/api-keys", tag = "api keys", request_body = NewApiKey,
     params(("app" = u32, Path)),
     responses((status = 201, body = Created<ApiKeyCreated>)))]
@@ -148,8 +184,9 @@ pub(crate) async fn create(
     headers: HeaderMap,
     Body(new): Body<NewApiKey>,
 ) -> Result<Response, ApiError> {
-    audited.caller.may(app, Scope::AppsAdmin)?;
-    new.scopes.iter().try_for_each(|scope| audited.caller.may(app, *scope))?;
+    audited.caller.may(app, Scope::CredentialsManage)?;
+    let (scopes, bounds) = new.rights()?;
+    audited.caller.gives(scopes, &bounds)?;
     let once = Once::begin(&audited.state, &audited.caller, &headers, &("api-keys", app, &new))?;
     let mut tx = audited.state.store.begin().await?;
     app_in(&mut tx, app).await?;
@@ -165,25 +202,30 @@ pub(crate) async fn create(
 
 /// Lists API keys by id.
 ///
-/// With their scopes, their end and when they were last used. Secrets are not in it.
+/// With their scopes and bounds, their end and when they were last used. Secrets are not in it. A credential with
+/// bounds sees those within them.
 #[utoipa::path(get, path = "/v1/apps/{app}/api-keys", tag = "api keys", params(("app" = u32, Path), Paging),
     responses((status = 200, body = Page<ApiKeyView>)))]
 pub(crate) async fn list(
-    Reader { state, caller }: Reader,
+    Reader { state, caller, .. }: Reader,
     Path(app): Path<AppId>,
     Query(paging): Query<Paging>,
 ) -> Result<Json<Page<ApiKeyView>>, ApiError> {
-    caller.may(app, Scope::AppsAdmin)?;
+    caller.may(app, Scope::CredentialsManage)?;
     let limit = page_limit(&state.config, paging.limit)?;
     let _look = state.doors.look(app).await;
-    let rows = state.store.api_keys(app, paging.after.as_deref().unwrap_or(""), limit + 1).await?;
-    let items = rows.into_iter().map(ApiKeyView::from).collect();
+    // `api_keys_per_app_max` bounds how many there are.
+    let read = if caller.bounds().is_empty() { limit + 1 } else { u32::MAX };
+    let rows = state.store.api_keys(app, paging.after.as_deref().unwrap_or(""), read).await?;
+    let seen = rows.into_iter().filter(|row| caller.encloses(&row.bounds).is_ok());
+    let items = seen.map(ApiKeyView::from).collect();
     Ok(Json(Page::cut(items, limit, |key: &ApiKeyView| key.id.clone())))
 }
 
 /// Gives an API key another secret.
 ///
-/// The old secret is void at once. The answer is the only one that has the new one; id, scopes and end stay.
+/// The old secret is void at once. The answer is the only one that has the new one; id, scopes, bounds and end stay.
+/// A caller rotates no API key that has more than it has itself.
 #[utoipa::path(post, path = "/v1/apps/{app}/api-keys/{id}/rotate", tag = "api keys",
     params(("app" = u32, Path), ("id" = String, Path)),
     responses((status = 200, body = ApiKeyCreated)))]
@@ -191,21 +233,23 @@ pub(crate) async fn rotate(
     audited: Audited,
     Path((app, id)): Path<(AppId, String)>,
 ) -> Result<Json<ApiKeyCreated>, ApiError> {
-    audited.caller.may(app, Scope::AppsAdmin)?;
+    audited.caller.may(app, Scope::CredentialsManage)?;
     let mut tx = audited.state.store.begin().await?;
     let row = tx.api_key(&id).await?.filter(|row| row.app == app).ok_or_else(unknown)?;
-    let scopes = scopes_of(&row);
-    scopes.iter().try_for_each(|scope| audited.caller.may(app, *scope))?;
+    has_all(&audited.caller, &row)?;
     let (api_key, hash) = credential::make(CredentialKind::ApiKey, &id)?;
     tx.rotate_api_key(&id, &hash).await?;
     tx.add_record(record(&audited, app, "api_key.rotate", &id)).await?;
     audited.state.doors.commit(tx, app, News::Nothing).await?;
-    Ok(Json(ApiKeyCreated { id, scopes, api_key, expires_ms: row.expires_ms }))
+    let ApiKeyRow { scopes, bounds, expires_ms, .. } = row;
+    let scopes = Scopes::of_text(&scopes).iter().collect();
+    Ok(Json(ApiKeyCreated { id, scopes, bounds, api_key, expires_ms }))
 }
 
 /// Deletes an API key.
 ///
-/// It is void at once: the next request with it is refused with `credential_invalid`. What it did stays done.
+/// It is void at once: the next request with it is refused with `credential_invalid`. What it did stays done. A
+/// credential with bounds deletes only those within them.
 #[utoipa::path(delete, path = "/v1/apps/{app}/api-keys/{id}", tag = "api keys",
     params(("app" = u32, Path), ("id" = String, Path)),
     responses((status = 204)))]
@@ -213,8 +257,10 @@ pub(crate) async fn delete(
     audited: Audited,
     Path((app, id)): Path<(AppId, String)>,
 ) -> Result<StatusCode, ApiError> {
-    audited.caller.may(app, Scope::AppsAdmin)?;
+    audited.caller.may(app, Scope::CredentialsManage)?;
     let mut tx = audited.state.store.begin().await?;
+    let row = tx.api_key(&id).await?.filter(|row| row.app == app).ok_or_else(unknown)?;
+    audited.caller.encloses(&row.bounds)?;
     if !tx.delete_api_key(app, &id).await? {
         return Err(unknown());
     }

@@ -15,12 +15,13 @@ use super::{
 };
 use crate::{
     act::Audited,
-    caller::{Caller, Scope},
     config::Config,
     doors::News,
     error::ApiError,
     idempotency::{Created, Once},
     record::unix_ms,
+    rights::{Apps, Reach},
+    scope::Scope,
     secret,
     store::{apps::AppRow, write::Tx},
 };
@@ -194,7 +195,7 @@ pub(crate) async fn create(
     headers: HeaderMap,
     Body(new): Body<NewApp>,
 ) -> Result<Response, ApiError> {
-    audited.caller.is_root()?;
+    audited.caller.may_everywhere(Scope::DeploymentAdmin)?;
     let once = Once::begin(&audited.state, &audited.caller, &headers, &("apps", &new))?;
     let mut tx = audited.state.store.begin().await?;
     if let Some(kept) = once.kept(&mut tx).await? {
@@ -216,16 +217,17 @@ pub(crate) async fn create(
 #[utoipa::path(get, path = "/v1/apps", tag = "apps", params(Paging),
     responses((status = 200, body = Page<AppView>)))]
 pub(crate) async fn list(
-    Reader { state, caller }: Reader,
+    Reader { state, caller, .. }: Reader,
     Query(paging): Query<Paging>,
 ) -> Result<Json<Page<AppView>>, ApiError> {
+    let apps = caller.apps(Scope::AppsRead)?;
     let limit = page_limit(&state.config, paging.limit)?;
     let after = number_after(paging.after.as_deref())?.unwrap_or(0);
     let after = u32::try_from(after).unwrap_or(u32::MAX);
     let _looks = state.doors.look_at_all().await;
-    let rows = match &caller {
-        Caller::Root => state.store.apps(after, limit + 1).await?,
-        Caller::ApiKey { app, .. } => vec![app_row(&state, *app).await?],
+    let rows = match apps {
+        Apps::All => state.store.apps(after, limit + 1).await?,
+        Apps::One(app) => vec![app_row(&state, app).await?],
     };
     let items = rows.into_iter().map(AppView::from).collect();
     Ok(Json(Page::cut(items, limit, |app: &AppView| app.app.to_string())))
@@ -238,10 +240,10 @@ pub(crate) async fn list(
 #[utoipa::path(get, path = "/v1/apps/{app}", tag = "apps", params(("app" = u32, Path)),
     responses((status = 200, body = AppView)))]
 pub(crate) async fn show(
-    Reader { state, caller }: Reader,
+    Reader { state, caller, .. }: Reader,
     Path(app): Path<AppId>,
 ) -> Result<Tagged, ApiError> {
-    caller.may(app, Scope::AppsAdmin)?;
+    caller.may(app, Scope::AppsRead)?;
     let _look = state.doors.look(app).await;
     Ok(tagged(app_row(&state, app).await?))
 }
@@ -259,7 +261,7 @@ pub(crate) async fn change(
     seen: IfMatch,
     Body(change): Body<AppChange>,
 ) -> Result<Tagged, ApiError> {
-    audited.caller.may(app, Scope::AppsAdmin)?;
+    audited.caller.may_whole(app, Scope::AppsAdmin, Reach::Rooms)?;
     let mut tx = audited.state.store.begin().await?;
     let mut row = app_in(&mut tx, app).await?;
     seen.check(&tag(&row))?;
@@ -290,7 +292,7 @@ pub(crate) async fn delete(
     Path(app): Path<AppId>,
     seen: IfMatch,
 ) -> Result<StatusCode, ApiError> {
-    audited.caller.is_root()?;
+    audited.caller.may_everywhere(Scope::DeploymentAdmin)?;
     let mut tx = audited.state.store.begin().await?;
     seen.check(&tag(&app_in(&mut tx, app).await?))?;
     if !tx.delete_app(app).await? {

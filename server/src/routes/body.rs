@@ -9,7 +9,9 @@ use axum::{
     http::header,
 };
 use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 use serde_path_to_error::{Path, Segment};
+use stagedoor_bus::Bounds;
 use stagedoor_token::Field;
 use stagedoor_wire::depth::is_within;
 
@@ -64,12 +66,23 @@ fn malformed(detail: &'static str) -> ApiError {
     ApiError::Malformed { code: "body_malformed", detail: detail.into() }
 }
 
+/// Reads bounds, which have their own code.
+pub(crate) fn read_bounds(bounds: &RawValue) -> Result<Bounds, ApiError> {
+    let reader = &mut serde_json::Deserializer::from_str(bounds.get());
+    serde_path_to_error::deserialize(reader).map_err(|error| {
+        let field = field_of(Field::of("bounds"), error.path());
+        let (field, detail) = explained(field, &error.inner().to_string());
+        ApiError::Invalid { code: "bounds_invalid", detail: detail.into() }.at(field)
+    })
+}
+
 /// Valid JSON that does not have the expected form.
 fn unfit(error: &(dyn Error + 'static)) -> ApiError {
     let mut cause = Some(error);
     while let Some(error) = cause {
         if let Some(at) = error.downcast_ref::<serde_path_to_error::Error<serde_json::Error>>() {
-            let (field, detail) = explained(field_of(at.path()), &at.inner().to_string());
+            let (field, detail) =
+                explained(field_of(Field::WHOLE, at.path()), &at.inner().to_string());
             return ApiError::Invalid { code: "body_invalid", detail: detail.into() }.at(field);
         }
         cause = error.source();
@@ -80,8 +93,8 @@ fn unfit(error: &(dyn Error + 'static)) -> ApiError {
     }
 }
 
-fn field_of(path: &Path) -> Field {
-    path.iter().fold(Field::WHOLE, |field, segment| match segment {
+fn field_of(base: Field, path: &Path) -> Field {
+    path.iter().fold(base, |field, segment| match segment {
         Segment::Map { key } => field.member(key),
         Segment::Seq { index } => field.element(*index),
         Segment::Enum { variant } => field.member(variant),
@@ -133,7 +146,6 @@ pub(super) fn plain(what: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use serde::Deserialize;
-    use serde_json::value::RawValue;
 
     use super::*;
 
@@ -160,7 +172,8 @@ mod tests {
     fn told(json: &str) -> (String, String) {
         let deserializer = &mut serde_json::Deserializer::from_str(json);
         let error = serde_path_to_error::deserialize::<_, Whole>(deserializer).expect_err(json);
-        let (field, text) = explained(field_of(error.path()), &error.inner().to_string());
+        let (field, text) =
+            explained(field_of(Field::WHOLE, error.path()), &error.inner().to_string());
         (field.to_string(), text)
     }
 

@@ -130,6 +130,36 @@ pub(crate) struct Grants(BTreeMap<String, Value>);
 #[schema(example = json!({"role": "guest", "subscribe": {"streams": ["*"], "from": ["*"]}}))]
 pub(crate) struct Template(BTreeMap<String, Value>);
 
+/// How far the rights of a credential reach, in the form of `spec/bounds.md`.
+#[derive(ToSchema)]
+#[schema(example = json!({"rooms": ["team-a-*"], "rank_max": 50}))]
+pub(crate) struct Bounds {
+    /// Names of rooms, or prefixes with one `*` at the end.
+    #[schema(required = false, max_items = 64)]
+    rooms: Vec<String>,
+    /// Names of roles.
+    #[schema(required = false, max_items = 64)]
+    roles: Vec<String>,
+    /// The highest rank of a role.
+    #[schema(required = false, maximum = 65_535)]
+    rank_max: u16,
+    /// The longest lifetime of a token, in seconds.
+    #[schema(required = false)]
+    ttl_s_max: u64,
+    /// Whether tokens must be for one login.
+    #[schema(required = false)]
+    once: bool,
+    /// Whether tokens must be bound to a client's key.
+    #[schema(required = false)]
+    bound: bool,
+    /// What is written into the record of each mint.
+    #[schema(required = false, pattern = "^[0-9A-Za-z_.:-]{1,64}$")]
+    label: String,
+    /// Addresses, or ranges of them, from which the credential may be used.
+    #[schema(required = false, max_items = 64)]
+    addresses: Vec<String>,
+}
+
 /// A kind of stream.
 #[derive(ToSchema)]
 #[schema(rename_all = "lowercase")]

@@ -10,11 +10,12 @@ use zeroize::Zeroizing;
 use super::{Page, Path, Reader, app_in, app_row};
 use crate::{
     act::Audited,
-    caller::Scope,
     config::Config,
     error::ApiError,
     idempotency::{Created, Once},
     record::{Record, unix_ms},
+    rights::Reach,
+    scope::Scope,
     secret,
     store::keys::{KeyRow, state_text},
 };
@@ -99,10 +100,10 @@ pub(crate) fn make(app: AppId, state: KeyState) -> Result<(KeyRow, KeyCreated), 
 #[utoipa::path(get, path = "/v1/apps/{app}/keys", tag = "keys", params(("app" = u32, Path)),
     responses((status = 200, body = Page<KeyView>)))]
 pub(crate) async fn list(
-    Reader { state, caller }: Reader,
+    Reader { state, caller, .. }: Reader,
     Path(app): Path<AppId>,
 ) -> Result<Json<Page<KeyView>>, ApiError> {
-    caller.may(app, Scope::AppsAdmin)?;
+    caller.may(app, Scope::KeysManage)?;
     let _look = state.doors.look(app).await;
     app_row(&state, app).await?;
     let items: Vec<KeyView> = state.store.keys(app).await?.into_iter().map(KeyView::from).collect();
@@ -140,7 +141,7 @@ pub(crate) async fn create(
     Path(app): Path<AppId>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    audited.caller.may(app, Scope::AppsAdmin)?;
+    audited.caller.may_whole(app, Scope::KeysManage, Reach::Tokens)?;
     let once = Once::begin(&audited.state, &audited.caller, &headers, &("keys", app))?;
     let mut tx = audited.state.store.begin().await?;
     app_in(&mut tx, app).await?;
@@ -185,7 +186,7 @@ pub(crate) async fn rotate(
     audited: Audited,
     Path(app): Path<AppId>,
 ) -> Result<Json<Rotated>, ApiError> {
-    audited.caller.may(app, Scope::AppsAdmin)?;
+    audited.caller.may_whole(app, Scope::KeysManage, Reach::Tokens)?;
     let mut tx = audited.state.store.begin().await?;
     app_in(&mut tx, app).await?;
     let keys = tx.keys(app).await?;
@@ -222,7 +223,7 @@ pub(crate) async fn retire(
     audited: Audited,
     Path((app, kid)): Path<(AppId, String)>,
 ) -> Result<Json<KeyRetired>, ApiError> {
-    audited.caller.may(app, Scope::AppsAdmin)?;
+    audited.caller.may_whole(app, Scope::KeysManage, Reach::Tokens)?;
     let mut tx = audited.state.store.begin().await?;
     let key = tx.keys(app).await?.into_iter().find(|key| key.kid == kid);
     let key =

@@ -16,12 +16,12 @@ use super::{
 };
 use crate::{
     act::Audited,
-    caller::Scope,
     doors::News,
     error::ApiError,
     idempotency::{Created, NO_SECRET, Once},
     record::Record,
     recorder::events::of_revocation,
+    scope::Scope,
     state::AppState,
     store::{revocations::RevocationRow, write::Tx},
 };
@@ -140,6 +140,16 @@ fn check_target(target: &Target) -> Result<(), ApiError> {
             check_text("target.key", kid, stagedoor_token::verifying_key::KID_BYTES_MAX)
         }
         Target::App => Ok(()),
+    }
+}
+
+/// The one room that a target is about, if it is about one.
+fn room_of(target: &Target) -> Option<&str> {
+    match target {
+        Target::RoomUser { room, .. } | Target::Room(room) | Target::RoomRole { room, .. } => {
+            Some(room)
+        }
+        Target::Jti(_) | Target::User(_) | Target::Role(_) | Target::Key(_) | Target::App => None,
     }
 }
 
@@ -313,7 +323,8 @@ async fn keep(
 /// By token, user, room, role, key or the whole app. Every relay refuses what it hits before the answer comes, and
 /// live seats are closed or, with `then`, get another role. A revocation hits the tokens minted until now; with
 /// `margin_s` live seats have that long to renew with another one. A `ban` hits later tokens too, until `ends_at`
-/// or until it is lifted.
+/// or until it is lifted. A credential with bounds on rooms revokes in those rooms only: by room, room and user, or
+/// room and role.
 #[utoipa::path(post, path = "/v1/apps/{app}/revocations", tag = "revocations", request_body = NewRevocation,
     params(("app" = u32, Path)),
     responses((status = 201, body = Created<RevocationCreated>)))]
@@ -324,6 +335,10 @@ pub(crate) async fn create(
     Body(new): Body<NewRevocation>,
 ) -> Result<Response, ApiError> {
     audited.caller.may(app, Scope::TokensRevoke)?;
+    audited.caller.reaches(room_of(&new.target))?;
+    if let Some(Then::Demote(role)) = &new.then {
+        audited.gives_role(app, role)?;
+    }
     let once = Once::begin(&audited.state, &audited.caller, &headers, &("revocations", app, &new))?;
     let mut tx = audited.state.store.begin().await?;
     app_in(&mut tx, app).await?;
@@ -344,11 +359,12 @@ pub(crate) async fn create(
 
 /// Lists revocations that are not over, newest first.
 ///
-/// One is over when every token that it can hit has expired, or its ban has ended.
+/// One is over when every token that it can hit has expired, or its ban has ended. A credential with bounds sees
+/// those of rooms within them, so a page may hold few entries, or none, while `next` says that more follow.
 #[utoipa::path(get, path = "/v1/apps/{app}/revocations", tag = "revocations", params(("app" = u32, Path), Paging),
     responses((status = 200, body = Page<RevocationView>)))]
 pub(crate) async fn list(
-    Reader { state, caller }: Reader,
+    Reader { state, caller, .. }: Reader,
     Path(app): Path<AppId>,
     Query(paging): Query<Paging>,
 ) -> Result<Json<Page<RevocationView>>, ApiError> {
@@ -359,7 +375,8 @@ pub(crate) async fn list(
     let before = number_after(paging.after.as_deref())?.unwrap_or(u64::MAX);
     let rows = state.store.revocations(app, before, state.unix_s(), limit + 1).await?;
     let items = rows.into_iter().map(RevocationView::from).collect();
-    Ok(Json(Page::cut(items, limit, |entry: &RevocationView| entry.generation.to_string())))
+    let page = Page::cut(items, limit, |entry: &RevocationView| entry.generation.to_string());
+    Ok(Json(page.only(|entry| caller.reaches(room_of(&entry.target)).is_ok())))
 }
 
 /// Lifts a revocation.
@@ -381,6 +398,8 @@ pub(crate) async fn lift(
         code: "revocation_unknown",
         detail: "the app has no such revocation, or it has expired",
     })?;
+    // What is refused here is not committed.
+    audited.caller.reaches(room_of(&row.entry.target))?;
     tx.add_record(of_row(&audited, "revocation.lift", &row)).await?;
     let target = row.entry.target;
     audited.state.doors.commit(tx, app, News::Lifted { target, left }).await?;

@@ -10,7 +10,7 @@ use super::{
     Body, Page, Paging, Path, Query, Reader, app_row, etag::IfMatch, number_after, page_limit,
 };
 use crate::{
-    act::Audited, caller::Scope, doors::roles_of, error::ApiError, role_set,
+    act::Audited, doors::roles_of, error::ApiError, role_set, scope::Scope,
     store::roles::RoleSetRow,
 };
 
@@ -26,10 +26,10 @@ use self::{
 #[utoipa::path(get, path = "/v1/apps/{app}/roles", tag = "roles", params(("app" = u32, Path)),
     responses((status = 200, body = RolesView)))]
 pub(crate) async fn show(
-    Reader { state, caller }: Reader,
+    Reader { state, caller, .. }: Reader,
     Path(app): Path<AppId>,
 ) -> Result<Tagged<RolesView>, ApiError> {
-    caller.may(app, Scope::AppsAdmin)?;
+    caller.may(app, Scope::AppsRead)?;
     let _look = state.doors.look(app).await;
     let (tag, set) = newest(&state, app).await?;
     Ok(tagged(&tag, set.view()))
@@ -60,10 +60,10 @@ pub(crate) async fn replace(
     params(("app" = u32, Path), ("role" = String, Path)),
     responses((status = 200, body = RoleView)))]
 pub(crate) async fn show_one(
-    Reader { state, caller }: Reader,
+    Reader { state, caller, .. }: Reader,
     Path((app, role)): Path<(AppId, String)>,
 ) -> Result<Tagged<RoleView>, ApiError> {
-    caller.may(app, Scope::AppsAdmin)?;
+    caller.may(app, Scope::AppsRead)?;
     let _look = state.doors.look(app).await;
     let (tag, set) = newest(&state, app).await?;
     let template = set.roles.get(&role).cloned().ok_or_else(role_unknown)?;
@@ -118,11 +118,11 @@ pub(crate) async fn delete_one(
 #[utoipa::path(get, path = "/v1/apps/{app}/roles/versions", tag = "roles", params(("app" = u32, Path), Paging),
     responses((status = 200, body = Page<VersionView>)))]
 pub(crate) async fn versions(
-    Reader { state, caller }: Reader,
+    Reader { state, caller, .. }: Reader,
     Path(app): Path<AppId>,
     Query(paging): Query<Paging>,
 ) -> Result<Json<Page<VersionView>>, ApiError> {
-    caller.may(app, Scope::AppsAdmin)?;
+    caller.may(app, Scope::AppsRead)?;
     let _look = state.doors.look(app).await;
     app_row(&state, app).await?;
     let limit = page_limit(&state.config, paging.limit)?;
@@ -150,10 +150,10 @@ pub(crate) async fn versions(
     params(("app" = u32, Path), ("version" = u64, Path)),
     responses((status = 200, body = RolesView)))]
 pub(crate) async fn show_version(
-    Reader { state, caller }: Reader,
+    Reader { state, caller, .. }: Reader,
     Path((app, version)): Path<(AppId, u64)>,
 ) -> Result<Json<RolesView>, ApiError> {
-    caller.may(app, Scope::AppsAdmin)?;
+    caller.may(app, Scope::AppsRead)?;
     let _look = state.doors.look(app).await;
     app_row(&state, app).await?;
     let set = match version {

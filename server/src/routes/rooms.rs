@@ -15,7 +15,7 @@ use super::{
     Body, MaybeBody, MemberPath, Page, Paging, Path, Query, Reader, RoomPath, forms, page_limit,
     revocations::{self, NewRevocation},
 };
-use crate::{act::Audited, caller::Scope, error::ApiError, record::Record};
+use crate::{act::Audited, error::ApiError, record::Record, scope::Scope};
 
 /// A room.
 #[derive(Debug, Serialize, ToSchema)]
@@ -110,6 +110,9 @@ fn touched(answer: &Answer) -> Result<Touched, ApiError> {
             code: "ask_unknown",
             detail: "that user has no pending request",
         }),
+        Answer::BoundsExceeded { bound } => {
+            Err(ApiError::BoundsExceeded { bound: *bound, is_recorded: true })
+        }
         Answer::StoreUnavailable => Err(ApiError::StoreUnavailable),
         Answer::RoleRefused => Err(ApiError::Invalid {
             code: "role_refused",
@@ -122,17 +125,19 @@ fn touched(answer: &Answer) -> Result<Touched, ApiError> {
 
 /// Lists the app's rooms by name.
 ///
-/// A room is there while somebody sits in it.
+/// A room is there while somebody sits in it. A credential with bounds sees the rooms within them.
 #[utoipa::path(get, path = "/v1/apps/{app}/rooms", tag = "rooms", params(("app" = u32, Path), Paging),
     responses((status = 200, body = Page<RoomView>)))]
 pub(crate) async fn list(
-    Reader { state, caller }: Reader,
+    Reader { state, caller, .. }: Reader,
     Path(app): Path<AppId>,
     Query(paging): Query<Paging>,
 ) -> Result<Json<Page<RoomView>>, ApiError> {
     caller.may(app, Scope::RoomsRead)?;
     let limit = page_limit(&state.config, paging.limit)? as usize;
-    match state.bus.command(Command::Rooms { app, after: paging.after, limit }).await? {
+    let within = caller.bounds().rooms.clone();
+    let command = Command::Rooms { app, after: paging.after, limit, within };
+    match state.bus.command(command).await? {
         Answer::Rooms { rooms, more } => {
             let next = rooms.last().filter(|_| more).map(|room| room.room.clone());
             let items = rooms.into_iter().map(|summary| RoomView { summary }).collect();
@@ -150,11 +155,11 @@ pub(crate) async fn list(
     params(("app" = u32, Path), ("room" = String, Path), Paging),
     responses((status = 200, body = RoomDetailView)))]
 pub(crate) async fn show(
-    Reader { state, caller }: Reader,
+    Reader { state, caller, .. }: Reader,
     RoomPath { app, room }: RoomPath,
     Query(paging): Query<Paging>,
 ) -> Result<Json<RoomDetailView>, ApiError> {
-    caller.may(app, Scope::RoomsRead)?;
+    caller.may_in(app, Scope::RoomsRead, &room)?;
     let limit = page_limit(&state.config, paging.limit)? as usize;
     match state.bus.command(Command::Room { app, room, after: paging.after, limit }).await? {
         Answer::Room(detail) => {
@@ -170,14 +175,8 @@ pub(crate) async fn show(
     }
 }
 
-/// Has the relay act, and records the result. While nothing can be recorded, the relay is not asked.
-async fn act(
-    audited: &Audited,
-    app: AppId,
-    record: Record,
-    command: Command,
-) -> Result<Touched, ApiError> {
-    audited.caller.may(app, Scope::RoomsModerate)?;
+/// Has the relay act for a caller that may, and records the result. While nothing can be recorded, the relay is not asked.
+async fn act(audited: &Audited, record: Record, command: Command) -> Result<Touched, ApiError> {
     audited.state.store.writable().await?;
     let done = match audited.state.bus.command(command).await {
         Ok(answer) => touched(&answer),
@@ -190,12 +189,24 @@ async fn act(
     done
 }
 
-fn of_member(audited: &Audited, kind: &str, app: AppId, room: &str, user: &str) -> Record {
-    of_room(audited, kind, app, room).user(user)
+/// The record of an act on a member, if the caller may do it.
+fn on_member(
+    audited: &Audited,
+    kind: &str,
+    MemberPath { app, room, user }: &MemberPath,
+) -> Result<Record, ApiError> {
+    Ok(in_room(audited, kind, *app, room)?.user(user))
 }
 
-fn of_room(audited: &Audited, kind: &str, app: AppId, room: &str) -> Record {
-    audited.record(app, kind).room(room)
+/// The record of an act in a room, if the caller may do it.
+pub(super) fn in_room(
+    audited: &Audited,
+    kind: &str,
+    app: AppId,
+    room: &str,
+) -> Result<Record, ApiError> {
+    audited.caller.may_in(app, Scope::RoomsModerate, room)?;
+    Ok(audited.record(app, kind).room(room))
 }
 
 /// Removes a user from a room.
@@ -207,10 +218,11 @@ fn of_room(audited: &Audited, kind: &str, app: AppId, room: &str) -> Record {
     responses((status = 200, body = Touched)))]
 pub(crate) async fn kick(
     audited: Audited,
-    MemberPath { app, room, user }: MemberPath,
+    member: MemberPath,
     MaybeBody(removal): MaybeBody<Removal>,
 ) -> Result<Json<Touched>, ApiError> {
-    let record = of_member(&audited, "room.kick", app, &room, &user);
+    let record = on_member(&audited, "room.kick", &member)?;
+    let MemberPath { app, room, user } = member;
     let Removal { ban, ends_at, reason } = removal;
     if !ban.unwrap_or(ends_at.is_some()) {
         if ends_at.is_some() || reason.is_some() {
@@ -220,9 +232,8 @@ pub(crate) async fn kick(
             return Err(ApiError::Invalid { code: "revocation_invalid", detail }.at(field));
         }
         let command = Command::Kick { app, room, user, by: audited.caller.actor() };
-        return act(&audited, app, record, command).await.map(Json);
+        return act(&audited, record, command).await.map(Json);
     }
-    audited.caller.may(app, Scope::RoomsModerate)?;
     let ban = NewRevocation::ban_in_room(&room, &user, ends_at, reason);
     let (generation, seats) = revocations::ban(&audited, app, ban, record).await?;
     Ok(Json(Touched { seats, generation: Some(generation) }))
@@ -236,34 +247,36 @@ pub(crate) async fn kick(
     responses((status = 200, body = Touched)))]
 pub(crate) async fn assign(
     audited: Audited,
-    MemberPath { app, room, user }: MemberPath,
+    member: MemberPath,
     Body(NewMemberRole { role }): Body<NewMemberRole>,
 ) -> Result<Json<Touched>, ApiError> {
+    let record = on_member(&audited, "room.role", &member)?;
+    let MemberPath { app, room, user } = member;
     let role: RoleName = role.parse().map_err(Refusal::from)?;
-    let record = of_member(&audited, "room.role", app, &room, &user);
     let record = record.role(&role);
+    audited.gives_role(app, &role)?;
     let asked_by = audited.caller.actor();
     let command = Command::Assign { app, room, user, role, by: asked_by };
-    act(&audited, app, record, command).await.map(Json)
+    act(&audited, record, command).await.map(Json)
 }
 
 async fn set_muted(
     audited: &Audited,
-    MemberPath { app, room, user }: MemberPath,
+    member: MemberPath,
     kinds: Option<Vec<Kind>>,
     muted: bool,
 ) -> Result<Touched, ApiError> {
+    let record = on_member(audited, if muted { "room.mute" } else { "room.unmute" }, &member)?;
+    let MemberPath { app, room, user } = member;
     let kinds = kinds.unwrap_or_else(|| Kind::ALL.to_vec());
     if kinds.is_empty() {
         let detail = "`kinds` must name at least one kind, or be left out".into();
         return Err(ApiError::Invalid { code: "body_invalid", detail }.at("kinds"));
     }
-    let record =
-        of_member(audited, if muted { "room.mute" } else { "room.unmute" }, app, &room, &user);
     let names: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
     let record = record.detail(&format!("kinds={}", names.join(",")));
     let command = Command::Mute { app, room, user, kinds, muted };
-    act(audited, app, record, command).await
+    act(audited, record, command).await
 }
 
 /// Mutes a member.
@@ -295,15 +308,12 @@ pub(crate) async fn unmute(
     set_muted(&audited, member, kinds, false).await.map(Json)
 }
 
-async fn settle(
-    audited: &Audited,
-    MemberPath { app, room, user }: MemberPath,
-    accept: bool,
-) -> Result<Touched, ApiError> {
-    let record =
-        of_member(audited, if accept { "room.admit" } else { "room.decline" }, app, &room, &user);
-    let command = Command::Settle { app, room, user, accept };
-    act(audited, app, record, command).await
+async fn settle(audited: &Audited, member: MemberPath, accept: bool) -> Result<Touched, ApiError> {
+    let record = on_member(audited, if accept { "room.admit" } else { "room.decline" }, &member)?;
+    let MemberPath { app, room, user } = member;
+    let bounds = audited.caller.bounds().clone();
+    let command = Command::Settle { app, room, user, accept, bounds };
+    act(audited, record, command).await
 }
 
 /// Gives a member what it asks for.
@@ -339,8 +349,8 @@ pub(crate) async fn close(
     audited: Audited,
     RoomPath { app, room }: RoomPath,
 ) -> Result<Json<Touched>, ApiError> {
-    let record = of_room(&audited, "room.close", app, &room);
-    act(&audited, app, record, Command::CloseRoom { app, room }).await.map(Json)
+    let record = in_room(&audited, "room.close", app, &room)?;
+    act(&audited, record, Command::CloseRoom { app, room }).await.map(Json)
 }
 
 /// Messages members of a room in the app's own name.
@@ -355,8 +365,8 @@ pub(crate) async fn message(
     RoomPath { app, room }: RoomPath,
     Body(NewMessage { to, topic, data }): Body<NewMessage>,
 ) -> Result<(StatusCode, Json<Touched>), ApiError> {
-    let record = of_room(&audited, "room.message", app, &room);
+    let record = in_room(&audited, "room.message", app, &room)?;
     let command = Command::Message { app, room, to, topic, data };
-    let touched = act(&audited, app, record, command).await?;
+    let touched = act(&audited, record, command).await?;
     Ok((StatusCode::ACCEPTED, Json(touched)))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{Json, http::StatusCode};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
-use stagedoor_bus::{Bearer, Hit};
+use stagedoor_bus::{Bearer, Bounds, Hit};
 use stagedoor_token::{
     AppId, Claims, Fault, Field, Grants, KeySet, MintError, Refusal, explain_signature,
     form::malformed_claim, kid_of_token, seat, verify_with_key,
@@ -15,10 +15,10 @@ use utoipa::ToSchema;
 use super::{Body, Path, app_row, forms};
 use crate::{
     act::Audited,
-    caller::Scope,
     error::{ApiError, InRoom},
     issue::{Issued, NotIssued, Stay, Wanted, issue},
     minting::Minting,
+    scope::Scope,
     secret,
     state::AppState,
 };
@@ -157,24 +157,31 @@ pub(crate) struct TokenAnswer {
     now: u64,
 }
 
-async fn mint(state: &AppState, app: AppId, new: NewToken) -> Result<Issued, ApiError> {
+async fn mint(
+    state: &AppState,
+    app: AppId,
+    new: NewToken,
+    bounds: &Bounds,
+) -> Result<Issued, ApiError> {
     // Released before the record is written.
     let _look = state.doors.look(app).await;
     let row = app_row(state, app).await?;
     let wanted = new.wanted()?;
     let minting = Minting::of(state, &row).await?;
-    let terms = minting.terms();
+    let terms = minting.terms(bounds);
     issue(wanted, terms, state.unix_s(), &secret::random_id("t_")?).map_err(|error| match error {
         NotIssued::Mint(MintError::Refused(fault)) => of_body(fault).into(),
         NotIssued::Mint(error) => error.into(),
         NotIssued::Banned { ends_s } => ApiError::Banned { ends_s },
+        NotIssued::Exceeds(bound) => ApiError::BoundsExceeded { bound, is_recorded: true },
     })
 }
 
 /// Mints a token.
 ///
 /// For one room, one user and one role, signed with the app's current key. Give it to the user's client, which logs
-/// in with it at `/v1/connect`. `grants` narrows the role, never widens it. The answer comes once the record is in
+/// in with it at `/v1/connect`. `grants` narrows the role, never widens it. A credential with bounds mints only
+/// within them (`bounds_exceeded`). The answer comes once the record is in
 /// the audit trail; the token itself is not kept.
 #[utoipa::path(post, path = "/v1/apps/{app}/tokens", tag = "tokens", params(("app" = u32, Path)), request_body = NewToken,
     responses((status = 201, body = TokenCreated)))]
@@ -187,7 +194,11 @@ pub(crate) async fn create(
     allowed.inspect_err(|error| audited.state.metrics.mint(error.code()))?;
     let record = audited.record(app, "token.mint");
     let record = record.room(&new.room).user(&new.user).role(&new.role);
-    let issued = mint(&audited.state, app, new).await;
+    let record = match audited.caller.label() {
+        Some(label) => record.detail(&format!("label={label}")),
+        None => record,
+    };
+    let issued = mint(&audited.state, app, new, audited.caller.bounds()).await;
     audited.state.metrics.mint(issued.as_ref().map_or_else(ApiError::code, |_| "ok"));
     let Issued { token, claims, grants } = match issued {
         Ok(issued) => issued,
@@ -209,7 +220,7 @@ pub(crate) async fn create(
 ///
 /// Whether the door would take it now, why not (`code` is the exact reason, `public_code` what a client sees), what
 /// it allows, and how long it lives. A refused token is a good answer here: the status is 200. The token is not
-/// used up by it.
+/// used up by it. A credential with bounds sees only tokens for rooms within them.
 #[utoipa::path(post, path = "/v1/apps/{app}/tokens/verify", tag = "tokens", params(("app" = u32, Path)),
     request_body = TokenQuestion, responses((status = 200, body = TokenAnswer)))]
 pub(crate) async fn explain(
@@ -217,7 +228,7 @@ pub(crate) async fn explain(
     Path(app): Path<AppId>,
     Body(question): Body<TokenQuestion>,
 ) -> Result<Json<TokenAnswer>, ApiError> {
-    audited.caller.may(app, Scope::TokensMint)?;
+    audited.caller.may(app, Scope::TokensVerify)?;
     let answer = {
         let _look = audited.state.doors.look(app).await;
         app_row(&audited.state, app).await?;
@@ -227,6 +238,9 @@ pub(crate) async fn explain(
         }
         answer
     };
+    if let Some(claims) = &answer.claims {
+        audited.caller.reaches(Some(&claims.room))?;
+    }
     let record = audited.record(app, "token.verify").with_code(answer.code);
     let record = match &answer.claims {
         Some(Claims { room, user, jti, .. }) => record.room(room).user(user).jti(jti),

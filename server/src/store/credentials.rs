@@ -1,6 +1,7 @@
 //! API keys and the root credential. Only hashes of their secrets are stored.
 
 use sqlx::{Row, sqlite::SqliteRow};
+use stagedoor_bus::Bounds;
 use stagedoor_token::AppId;
 
 use super::{
@@ -19,6 +20,7 @@ pub(crate) struct ApiKeyRow {
     pub(crate) hash: Vec<u8>,
     /// Scopes, separated by spaces.
     pub(crate) scopes: String,
+    pub(crate) bounds: Bounds,
     pub(crate) created_ms: u64,
     pub(crate) expires_ms: Option<u64>,
     pub(crate) last_used_ms: Option<u64>,
@@ -29,7 +31,11 @@ fn api_key_row(row: &SqliteRow) -> Result<ApiKeyRow, StoreError> {
         let value: Option<i64> = row.try_get(column)?;
         value.map(|value| u64::try_from(value).map_err(|_| StoreError::Row("api_keys"))).transpose()
     };
+    // Bounds that cannot be read must not become none.
+    let bounds: Option<&str> = row.try_get("bounds")?;
+    let bounds = bounds.map(serde_json::from_str).transpose();
     Ok(ApiKeyRow {
+        bounds: bounds.map_err(|_| StoreError::Row("api_keys"))?.unwrap_or_default(),
         id: row.try_get("id")?,
         app: app_id(row, "app")?,
         name: row.try_get("name")?,
@@ -39,6 +45,12 @@ fn api_key_row(row: &SqliteRow) -> Result<ApiKeyRow, StoreError> {
         expires_ms: optional("expires_ms")?,
         last_used_ms: optional("last_used_ms")?,
     })
+}
+
+/// `NULL` where nothing is bounded, as in rows from before there were bounds.
+fn bounds_text(bounds: &Bounds) -> Result<Option<String>, StoreError> {
+    let text = (!bounds.is_empty()).then(|| serde_json::to_string(bounds));
+    text.transpose().map_err(|_| StoreError::Row("api_keys"))
 }
 
 fn select_api_key(id: &str) -> Statement<'static> {
@@ -110,8 +122,8 @@ impl Tx {
     /// Adds an API key.
     pub(crate) async fn add_api_key(&mut self, key: &ApiKeyRow) -> Result<(), StoreError> {
         let query = sqlx::query(
-            "INSERT INTO api_keys (id, app, name, hash, scopes, created_ms, expires_ms)
-             VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO api_keys (id, app, name, hash, scopes, created_ms, expires_ms, bounds)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         );
         let query = query
             .bind(&key.id)
@@ -120,7 +132,8 @@ impl Tx {
             .bind(&key.hash)
             .bind(&key.scopes)
             .bind(signed(key.created_ms, "api_keys")?)
-            .bind(key.expires_ms.map(|ms| signed(ms, "api_keys")).transpose()?);
+            .bind(key.expires_ms.map(|ms| signed(ms, "api_keys")).transpose()?)
+            .bind(bounds_text(&key.bounds)?);
         self.execute(query).await.map(drop)
     }
 

@@ -136,6 +136,10 @@ enum ApiKeys {
         /// A scope; repeat for more.
         #[arg(long = "scope", required = true, value_parser = scopes())]
         scopes: Vec<String>,
+        /// How far they reach, as JSON in the form of spec/bounds.md: {"rooms":["team-a-*"],"rank_max":50}; by default
+        /// as far as the app.
+        #[arg(long, value_name = "JSON", value_parser = bounds)]
+        bounds: Option<Value>,
         /// Its lifetime; by default it does not expire.
         #[arg(long, value_name = "DURATION")]
         expires_in: Option<Span>,
@@ -166,6 +170,11 @@ fn second_login(text: &str) -> Result<Value, std::convert::Infallible> {
         Ok(seats) => json!({"allow": seats}),
         Err(_) => json!(text),
     })
+}
+
+/// Bounds in the API's form; the API checks them.
+fn bounds(text: &str) -> Result<Value, serde_json::Error> {
+    serde_json::from_str(text)
 }
 
 /// The scopes that an API key can have.
@@ -241,8 +250,10 @@ pub(super) fn run(app: App, json: bool) -> Done {
         AppCommand::ApiKeys(ApiKeys::List { app, paging }) => {
             (Method::GET, format!("/v1/apps/{app}/api-keys{}", paging.query()), None)
         }
-        AppCommand::ApiKeys(ApiKeys::Create { app, name, scopes, expires_in }) => {
-            let body = json!({"name": name, "scopes": scopes, "expires_in_s": seconds(expires_in)});
+        AppCommand::ApiKeys(ApiKeys::Create { app, name, scopes, bounds, expires_in }) => {
+            let body = json!({
+                "name": name, "scopes": scopes, "bounds": bounds, "expires_in_s": seconds(expires_in),
+            });
             (Method::POST, format!("/v1/apps/{app}/api-keys"), Some(body))
         }
         AppCommand::ApiKeys(ApiKeys::Rotate { app, id, sure }) => {

@@ -114,7 +114,7 @@ async fn apps_are_changed_within_their_bounds_and_listed_in_pages() -> Result<()
 #[tokio::test]
 async fn api_keys_rotate_at_once_and_grant_only_own_scopes() -> Result<()> {
     let stage = Stage::start().await?;
-    let admin = stage.backend(&[Scope::AppsAdmin, Scope::RoomsRead]).await?;
+    let admin = stage.backend(&[Scope::CredentialsManage, Scope::RoomsRead]).await?;
     let path = format!("/v1/apps/{}/api-keys", stage.app);
     let wide = json!({"name": "w", "scopes": ["tokens:mint"]});
     assert_eq!(admin.ask("POST", &path, Some(&wide)).await?.problem(), (403, "scope_missing"));
@@ -149,7 +149,7 @@ async fn api_keys_rotate_at_once_and_grant_only_own_scopes() -> Result<()> {
     );
     let short = json!({"name": "s", "scopes": ["rooms:read"], "expires_in_s": 0});
     let short = admin.get(201, "POST", &path, Some(&short)).await?;
-    assert_eq!(with(&short).ask("GET", &rooms, None).await?.problem(), (401, "credential_invalid"));
+    assert_eq!(with(&short).ask("GET", &rooms, None).await?.problem(), (401, "credential_expired"));
     Ok(())
 }
 

@@ -225,8 +225,9 @@ async fn revoking_needs_its_scope_and_affects_only_its_app() -> Result<()> {
     let stage = Stage::start().await?;
     let app = App::of(&stage).await?;
     let all = json!({"target": "app", "ban": true});
+    let opens = [Scope::TokensRevoke, Scope::AppsAdmin];
     let others: Vec<Scope> =
-        Scope::ALL.into_iter().filter(|scope| *scope != Scope::TokensRevoke).collect();
+        Scope::ALL.into_iter().filter(|scope| !opens.contains(scope)).collect();
     let stranger = stage.backend(&others).await?;
     let one = format!("{}/1", app.revocations);
     for (method, path, body) in [

@@ -16,6 +16,7 @@ use super::super::{Reader, pages::is_known};
 use crate::{
     act::Audited,
     error::ApiError,
+    scope::Scope,
     secret,
     state::AppState,
     store::audit::witness::{RotatedAuditKey, log_checkpoint},
@@ -56,9 +57,9 @@ impl From<Checkpoint> for CheckpointView {
 #[utoipa::path(get, path = "/v1/audit/checkpoint", tag = "audit",
     responses((status = 200, body = CheckpointView)))]
 pub(crate) async fn checkpoint(
-    Reader { state, caller }: Reader,
+    Reader { state, caller, .. }: Reader,
 ) -> Result<Json<CheckpointView>, ApiError> {
-    caller.is_root()?;
+    caller.may_everywhere(Scope::DeploymentAdmin)?;
     let newest = match state.store.newest_checkpoint().await? {
         Some(newest) => Some(newest),
         // Only in the first moments of a deployment.
@@ -82,7 +83,7 @@ pub(crate) struct AuditKeyRotated {
 #[utoipa::path(post, path = "/v1/audit/keys/rotate", tag = "audit",
     responses((status = 200, body = AuditKeyRotated)))]
 pub(crate) async fn rotate(audited: Audited) -> Result<Json<AuditKeyRotated>, ApiError> {
-    audited.caller.is_root()?;
+    audited.caller.may_everywhere(Scope::DeploymentAdmin)?;
     let state = &audited.state;
     let mut tx = state.store.begin().await?;
     let RotatedAuditKey::Done { old, new, checkpoint } = tx.rotate_audit_key().await? else {

@@ -10,11 +10,12 @@ use stagedoor_token::{AppId, Roles};
 use crate::routes::{app_in, app_row, etag::IfMatch};
 use crate::{
     act::Audited,
-    caller::Scope,
     doors::roles_of,
     error::ApiError,
     record::unix_ms,
+    rights::Reach,
     role_set,
+    scope::Scope,
     state::AppState,
     store::{author::Author, roles::RoleSetRow, write::Tx},
 };
@@ -95,7 +96,7 @@ impl Change {
         seen: &IfMatch,
         Base { version, reapply }: Base,
     ) -> Result<Self, ApiError> {
-        audited.caller.may(app, Scope::AppsAdmin)?;
+        audited.caller.may_whole(app, Scope::RolesWrite, Reach::Roles)?;
         let mut tx = audited.state.store.begin().await?;
         let since_ms = app_in(&mut tx, app).await?.created_ms;
         let newest = tx.role_set(app).await?.map_or_else(|| Ok(Set::built_in()), Set::of)?;

@@ -3,51 +3,16 @@
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use stagedoor_server::Scope;
-use stagedoor_tests::{Caller, Stage};
+use stagedoor_tests::{Caller, Operation, Stage};
 
 use super::{all, counted, in_time, trail_of};
 
 const SPEC: &str = include_str!("../../../../spec/audit.md");
-const OPENAPI: &str = include_str!("../../../../spec/openapi.json");
 
-/// A body that each operation accepts; `None` for the others.
-fn body_of(operation: &str) -> Option<Value> {
-    Some(match operation {
-        "post /v1/apps" => json!({"name": "x"}),
-        "patch /v1/apps/{app}" => json!({"name": "x"}),
-        "post /v1/apps/{app}/api-keys" => json!({"name": "x", "scopes": ["rooms:read"]}),
-        "put /v1/apps/{app}/roles" => json!({"roles": [{"role": "x", "rank": 1}]}),
-        "put /v1/apps/{app}/roles/{role}" => json!({"template": {"role": "role", "rank": 1}}),
-        "post /v1/apps/{app}/tokens" => json!({"room": "r", "user": "u", "role": "host"}),
-        "post /v1/apps/{app}/tokens/verify" => json!({"token": "x"}),
-        "post /v1/apps/{app}/revocations" => json!({"target": {"user": "u"}}),
-        "post /v1/apps/{app}/rooms/{room}/admit" => json!({"all": true}),
-        "post /v1/apps/{app}/rooms/{room}/members/{user}/role" => json!({"role": "host"}),
-        "post /v1/apps/{app}/rooms/{room}/messages" => json!({"to": "room", "data": 1}),
-        _ => return None,
-    })
-}
-
-/// Every operation of the API that needs a scope: its name, method and path in an app.
-fn operations(app: u32) -> Result<Vec<(String, String, String)>> {
-    let document: Value = serde_json::from_str(OPENAPI)?;
-    let mut found = Vec::new();
-    for (template, operations) in document["paths"].as_object().context("paths")? {
-        let named = [("{app}", &*app.to_string()), ("{room}", "lobby"), ("{user}", "anna")];
-        let numbers = [("{generation}", "1"), ("{version}", "1")];
-        let path = named
-            .into_iter()
-            .chain(numbers)
-            .fold(template.clone(), |path, (name, value)| path.replace(name, value));
-        let path = path.replace(['{', '}'], "");
-        for method in operations.as_object().context("methods")?.keys() {
-            // An API key's own app is all that it lists.
-            if (method.as_str(), template.as_str()) != ("get", "/v1/apps") {
-                found.push((format!("{method} {template}"), method.to_uppercase(), path.clone()));
-            }
-        }
-    }
-    Ok(found)
+/// Every operation of the API that needs a scope.
+fn operations(app: u32) -> Result<Vec<Operation>> {
+    let all = stagedoor_tests::operations(app)?;
+    Ok(all.into_iter().filter(|operation| operation.scope.is_some()).collect())
 }
 
 #[tokio::test]
@@ -59,15 +24,15 @@ async fn every_missing_scope_is_recorded() -> Result<()> {
             (stage.backend(&[Scope::RoomsRead]).await?, stage.backend(&[Scope::TokensMint]).await?);
         let operations = operations(stage.app.0)?;
         assert!(operations.len() > 30, "{}", operations.len());
-        for (operation, method, path) in &operations {
+        for Operation { name, method, path, body, .. } in &operations {
             let reads = method == "GET" && path.contains("/rooms");
             let caller = if reads { &minter } else { &reader };
-            let answer = caller.ask(method, path, body_of(operation).as_ref()).await?;
-            assert_eq!(answer.problem(), (403, "scope_missing"), "{operation}: {}", answer.body);
+            let answer = caller.ask(method, path, body.as_ref()).await?;
+            assert_eq!(answer.problem(), (403, "scope_missing"), "{name}: {}", answer.body);
         }
         let count = operations.len() as u64;
         let records = counted(&operator, "/v1/audit?code=scope_missing", count).await?;
-        for (operation, _, path) in &operations {
+        for Operation { name: operation, path, .. } in &operations {
             let found = records.iter().find(|record| {
                 let detail = record["detail"].as_str().unwrap_or_default();
                 detail.to_lowercase() == operation.to_lowercase()
@@ -91,14 +56,14 @@ async fn each_act_records_actor_address_and_request() -> Result<()> {
         let (backend, operator) = (stage.backend(&Scope::ALL).await?, stage.operator());
         let _anna = stage.join("lobby", "anna", "host").await?;
         let mut made = Vec::new();
-        for (operation, method, path) in operations(stage.app.0)? {
+        for Operation { name: operation, method, path, body, .. } in operations(stage.app.0)? {
             let is_end = operation == "delete /v1/apps/{app}";
             if method == "GET" || is_end {
                 continue;
             }
             let caller = if operation == "post /v1/apps" { &operator } else { &backend };
             let fields = format!("X-Request-Id: act-{}\r\n", made.len());
-            let body = body_of(&operation).map(|body| body.to_string());
+            let body = body.map(|body| body.to_string());
             let answer = caller.ask_with(&method, &path, &fields, body.as_deref()).await?;
             if answer.status < 300 {
                 made.push((operation, format!("act-{}", made.len())));

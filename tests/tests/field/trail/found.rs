@@ -290,6 +290,17 @@ async fn refused_calls_are_found_in_a_second() -> Result<()> {
             ensure!(answer.problem() == (401, code), "{}", answer.body);
             search.finds(code, false).await?;
         }
+        let limited = [
+            (json!({"expires_in_s": 0}), 401, "credential_expired"),
+            (json!({"bounds": {"addresses": ["192.0.2.7"]}}), 403, "address_refused"),
+            (json!({"bounds": {"rooms": ["team-*"]}}), 403, "bounds_exceeded"),
+        ];
+        for (how, status, code) in limited {
+            let caller = stage.limited(&[Scope::RoomsRead], &how).await?;
+            let answer = caller.ask("GET", &format!("{app}/rooms/lobby"), None).await?;
+            ensure!(answer.problem() == (status, code), "{}", answer.body);
+            search.finds(code, status == 403).await?;
+        }
         let reader = stage.backend(&[Scope::RoomsRead]).await?;
         let kick = |user: &str| format!("{app}/rooms/lobby/members/{user}/kick");
         let moderator = stage.backend(&[Scope::RoomsModerate]).await?;

@@ -54,9 +54,12 @@ pub(super) const AT_THE_DOOR: [&str; 13] = [
     "token_revoked",
 ];
 /// Refused by the API, or to a member that moderates.
-pub(super) const BY_CALL: [&str; 9] = [
+pub(super) const BY_CALL: [&str; 12] = [
+    "address_refused",
     "app_unknown",
     "ask_unknown",
+    "bounds_exceeded",
+    "credential_expired",
     "credential_invalid",
     "credential_missing",
     "moderate_denied",
@@ -107,6 +110,8 @@ pub(super) const NOT_FOUND: &[(&str, &[&str])] = &[
             "app_exists",
             "app_id_invalid",
             "audit_keys_exceeded",
+            "bounds_invalid",
+            "bounds_too_wide",
             "etag_mismatch",
             "expires_invalid",
             "key_current",
