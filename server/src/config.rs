@@ -60,8 +60,12 @@ config! {
     refusals_burst: u32 = 50;
     /// Addresses, and credentials, whose failed authentications are counted separately; all others share one count.
     rates_kept_max: usize = 10_000;
-    /// Keys of one app that are not retired.
-    keys_per_app_max: u32 = 8;
+    /// Keys of one app, of all its lines, that are not retired.
+    keys_per_app_max: u32 = 64;
+    /// Lines of keys of one app.
+    lines_per_app_max: u32 = 16;
+    /// Retired keys of one app that are still listed; older ones are deleted.
+    retired_keys_per_app_max: u32 = 100;
     /// API keys of one app.
     api_keys_per_app_max: u32 = 100;
     /// Longest lifetime of an API key that expires, in seconds. To go beyond it, make a key without an end.

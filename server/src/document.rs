@@ -339,7 +339,8 @@ mod tests {
                     continue;
                 }
                 // Claims are as RFC 7519 has them.
-                let is_claim = matches!(field.as_str(), "exp" | "max_stay") || name == "Until";
+                let is_claim =
+                    matches!(field.as_str(), "exp" | "last_iat" | "max_stay") || name == "Until";
                 let is_moment_s = field.ends_with("_at") || matches!(field.as_str(), "at" | "now");
                 let good = if words.contains("Unix milliseconds") {
                     field.ends_with("_ms")

@@ -4,8 +4,8 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use stagedoor_bus::{App, AppKey, Bus, BusError, Revocation, Target};
-use stagedoor_token::{AppId, Key, Roles};
-use tokio::sync::{RwLock, RwLockReadGuard};
+use stagedoor_token::{Algorithm, AppId, Key, KeyError, Roles, VerifyingKey};
+use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::{
     metrics::Metrics,
@@ -44,6 +44,9 @@ pub(crate) enum NotDone {
 /// Proves that no act is between store and doors.
 pub(crate) type Look<'a> = RwLockReadGuard<'a, ()>;
 
+/// Proves that no read of these apps is in progress, and that none begins.
+pub(crate) struct Hold<'a>(Vec<RwLockWriteGuard<'a, ()>>);
+
 /// The doors of all relays.
 pub(crate) struct Doors {
     bus: Arc<dyn Bus>,
@@ -77,12 +80,29 @@ impl Doors {
 
     /// The same for a change to several apps.
     pub(crate) async fn commit_all(&self, tx: Tx, news: Vec<(AppId, News)>) -> Result<(), NotDone> {
+        let hold = self.hold(&tx, news.iter().map(|(app, _)| *app)).await;
+        self.commit_held(hold, tx, news).await
+    }
+
+    /// Waits for the reads of these apps. Taken before a transaction's last changes where their moment matters: until
+    /// the commit nothing is minted.
+    pub(crate) async fn hold(&self, _tx: &Tx, apps: impl Iterator<Item = AppId>) -> Hold<'_> {
         // Gates are locked in order, and only one transaction runs at a time.
-        let apart: BTreeSet<usize> = news.iter().map(|(app, _)| gate_of(*app)).collect();
+        let apart: BTreeSet<usize> = apps.map(gate_of).collect();
         let mut gates = Vec::with_capacity(apart.len());
         for gate in apart {
             gates.push(self.gates[gate].write().await);
         }
+        Hold(gates)
+    }
+
+    /// Commits a change to apps that are held, and updates the doors.
+    pub(crate) async fn commit_held(
+        &self,
+        Hold(gates): Hold<'_>,
+        tx: Tx,
+        news: Vec<(AppId, News)>,
+    ) -> Result<(), NotDone> {
         let committed = tx.commit().await?;
         for kind in &committed.kinds {
             self.metrics.audit(kind, 1);
@@ -96,6 +116,7 @@ impl Doors {
                 News::Lifted { target, left } => self.bus.lift(app, &target, &left),
             }
         }
+        drop(gates);
         Ok(())
     }
 }
@@ -111,8 +132,8 @@ pub(crate) fn app_of(
     roles: Option<&RoleSetRow>,
 ) -> Result<App, StoreError> {
     let roles = roles.map_or_else(|| Ok(Roles::built_in()), |set| roles_of(set).map(Arc::new))?;
-    // Only what of them verifies.
-    let keys = keys.iter().filter_map(key_of).map(AppKey::from).collect();
+    let door_key = |row: &KeyRow| Some(AppKey::new(verifying_of(row)?, row.bounds.clone()));
+    let keys = keys.iter().filter_map(door_key).collect();
     let since_ms = row.created_ms;
     Ok(App { id: row.id, since_ms, keys, roles, second_login: row.second_login })
 }
@@ -122,9 +143,30 @@ pub(crate) fn roles_of(row: &RoleSetRow) -> Result<Roles, StoreError> {
     Roles::from_json(&row.roles).map_err(|_| StoreError::Row("role_sets"))
 }
 
-/// The key of a row. A row that is not a valid key is logged and skipped.
+/// What of a row's key verifies: of a key pair its public part, wherever it was made. A row that is not a valid key is
+/// logged and skipped.
+fn verifying_of(row: &KeyRow) -> Option<VerifyingKey> {
+    let Some(public) = &row.public else {
+        return key_of(row).map(|key| key.verifying().clone());
+    };
+    VerifyingKey::from_jwk(row.app, &row.kid, row.state, public)
+        .inspect_err(
+            |error| tracing::warn!(%error, kid = row.kid, "a stored key is invalid; skipped"),
+        )
+        .ok()
+}
+
+/// The key of a row, to sign with. `None` if it was made elsewhere. A row that is not a valid key is logged and skipped.
 pub(crate) fn key_of(row: &KeyRow) -> Option<Key> {
-    let key = Key::hs256(row.app, &row.kid, &row.secret, row.state);
+    let secret = row.secret.as_ref()?.as_slice();
+    let key = match row.alg {
+        Algorithm::HS256 => Key::hs256(row.app, &row.kid, secret, row.state),
+        // Keys of ES256 are made elsewhere.
+        Algorithm::EdDSA | Algorithm::ES256 => {
+            let seed = secret.try_into().map_err(|_| KeyError::SecretShort);
+            seed.and_then(|seed| Key::ed25519(row.app, &row.kid, seed, row.state))
+        }
+    };
     key.inspect_err(
         |error| tracing::warn!(%error, kid = row.kid, "a stored key is invalid; skipped"),
     )

@@ -22,76 +22,84 @@
 //! 17. `routes::audit::proof`: its newest checkpoint, and the keys that sign checkpoints.
 //! 18. `routes::keys`: keys of an app.
 //! 19. `routes::me`: the caller itself.
-//! 20. `routes::web`: the built pages: the classroom of `dev`.
-//! 21. `routes::pages`: the pages in the binary: a front page and the reference.
-//! 22. `routes::pages::files`: the files that pages load.
-//! 23. `routes::roles`: roles of an app, a new version for each change.
-//! 24. `routes::rooms`: rooms, as the app's backend sees them.
-//! 25. `routes::revocations`: revocations of an app: made, listed, lifted.
-//! 26. `routes::tokens`: mints and explains tokens.
-//! 27. `routes::roles::change`: the newest roles of an app, and how they change.
-//! 28. `routes::etag`: `ETag` and `If-Match` (RFC 9110 §13.1.1): refuses to change what the caller has not seen.
-//! 29. [`routes`]: one file for each resource.
-//! 30. `routes::roles::views`: bodies of requests and answers about roles.
-//! 31. `routes::body`: JSON bodies; errors become problems that name the field.
-//! 32. [`act`]: finishes each act that has begun.
-//! 33. [`idempotency`]: a creation requested twice happens once.
-//! 34. [`credential`]: authenticates callers.
-//! 35. [`caller`]: decides what a caller may do.
-//! 36. [`inviter`]: mints tokens for the guests of members.
-//! 37. [`minting`]: what minting needs of an app, as its doors enforce it.
-//! 38. [`rights`]: principals and their rights. Pure.
-//! 39. [`issue`]: decides whether a token is minted, and with which claims. Pure.
-//! 40. [`role_set`]: reads and changes an app's roles. Pure.
-//! 41. [`opening`]: opens the store of a data folder.
-//! 42. [`state`]: what all requests share.
-//! 43. [`storer`]: stores the relay's revocations before it answers.
-//! 44. [`resealer`]: follows what `stagedoor master-key` does to the running server's database.
-//! 45. `recorder::keeper`: keeps the trail within its bounds: age, bytes, and free space on the disk.
-//! 46. `recorder::listener`: records the relay's events and the API's refusals.
-//! 47. [`recorder`]: the only writer of the audit trail.
-//! 48. `recorder::events`: converts the relay's events to records. Pure.
-//! 49. `recorder::repeats`: counts one source's repeats instead of writing each. Pure.
-//! 50. `recorder::writer`: the task that writes.
-//! 51. `recorder::gate`: decides whether the trail may grow.
-//! 52. [`revoker`]: loads revocations at the start, and deletes expired ones.
-//! 53. [`error`]: every refusal, and the only file with status codes.
-//! 54. `error::statuses`: the API's own codes, each with its status.
-//! 55. [`scope`]: what a credential opens. Pure.
-//! 56. [`doors`]: keeps the doors in step with the store.
-//! 57. `store::audit`: the audit trail.
-//! 58. `store::audit::list`: reads records.
-//! 59. `store::audit::witness`: checkpoints, and the keys that sign them.
-//! 60. `store::audit::walk`: walks through the whole trail.
-//! 61. `routes::forms`: schemas of other crates' types, for the document only.
-//! 62. `store::audit::prune`: deletes the oldest records, few at a time so that writes never wait for long.
-//! 63. `store::clock`: the last saved settled time.
-//! 64. `store::credentials`: API keys and the root credential.
-//! 65. `store::ledger`: writes awaited revocations, all in one transaction of few statements.
-//! 66. `store::replies`: saved answers to creations, so that a repeated request creates nothing.
-//! 67. `store::revocations`: revocations of apps.
-//! 68. `store::roles`: role sets of apps, one row per version.
-//! 69. `store::reseal`: seals stored secrets, or seals them again under another data key.
-//! 70. `store::keys`: signing keys of apps.
-//! 71. `store::apps`: apps.
-//! 72. [`store`]: the database.
-//! 73. `store::author`: the author of a row.
-//! 74. `store::write`: writes to the database: one transaction of this process at a time.
-//! 75. `store::sealed`: the columns with secrets, and the keys that seal them.
-//! 76. `store::audit::chain`: links of transactions.
-//! 77. `store::deployment`: identifies a database file before it is opened.
-//! 78. `store::health`: whether the database can be written, and why not.
-//! 79. `store::error`: why a database operation failed. Pure.
-//! 80. [`master_key`]: where the master key comes from.
-//! 81. [`envelope`]: seals secrets under the data key, and that under the master key. Pure.
-//! 82. [`record`]: audit records.
-//! 83. [`folder`]: the data folder, which one process uses.
-//! 84. [`deployment`]: checks that the folder still contains its own database.
-//! 85. [`under_way`]: acts and creations in progress.
-//! 86. [`secret`]: makes, hashes and compares secrets.
-//! 87. [`rates`]: rates by name.
-//! 88. [`metrics`]: the server's counters.
-//! 89. [`config`]: the server's configuration: every limit, by name.
+//! 20. `routes::keys::lines`: lines of keys: rotated, bounded, ended.
+//! 21. `routes::keys::views`: bodies of requests and answers about keys.
+//! 22. `routes::jwks`: an app's public keys, for everybody.
+//! 23. `routes::web`: the built pages: the classroom of `dev`.
+//! 24. `routes::pages`: the pages in the binary: a front page and the reference.
+//! 25. `routes::pages::files`: the files that pages load.
+//! 26. `routes::roles`: roles of an app, a new version for each change.
+//! 27. `routes::rooms`: rooms, as the app's backend sees them.
+//! 28. `routes::revocations`: revocations of an app: made, listed, lifted.
+//! 29. `routes::tokens`: mints and explains tokens.
+//! 30. `routes::roles::change`: the newest roles of an app, and how they change.
+//! 31. `routes::etag`: `ETag` and `If-Match` (RFC 9110 §13.1.1): refuses to change what the caller has not seen.
+//! 32. [`routes`]: one file for each resource.
+//! 33. `routes::roles::views`: bodies of requests and answers about roles.
+//! 34. `routes::body`: JSON bodies; errors become problems that name the field.
+//! 35. [`act`]: finishes each act that has begun.
+//! 36. [`idempotency`]: a creation requested twice happens once.
+//! 37. [`credential`]: authenticates callers.
+//! 38. [`caller`]: decides what a caller may do.
+//! 39. [`inviter`]: mints tokens for the guests of members.
+//! 40. [`minting`]: what minting needs of an app, as its doors enforce it.
+//! 41. [`rights`]: principals and their rights. Pure.
+//! 42. [`issue`]: decides whether a token is minted, and with which claims. Pure.
+//! 43. [`role_set`]: reads and changes an app's roles. Pure.
+//! 44. [`opening`]: opens the store of a data folder.
+//! 45. [`lines`]: decides how the keys of a line follow each other. Pure.
+//! 46. [`retirer`]: retires keys when their time has come.
+//! 47. `uses::writer`: writes the uses of keys.
+//! 48. [`state`]: what all requests share.
+//! 49. [`storer`]: stores the relay's revocations before it answers.
+//! 50. [`resealer`]: follows what `stagedoor master-key` does to the running server's database.
+//! 51. `recorder::keeper`: keeps the trail within its bounds: age, bytes, and free space on the disk.
+//! 52. `recorder::listener`: records the relay's events and the API's refusals.
+//! 53. [`recorder`]: the only writer of the audit trail.
+//! 54. `recorder::events`: converts the relay's events to records. Pure.
+//! 55. `recorder::repeats`: counts one source's repeats instead of writing each. Pure.
+//! 56. `recorder::writer`: the task that writes.
+//! 57. `recorder::gate`: decides whether the trail may grow.
+//! 58. [`revoker`]: loads revocations at the start, and deletes expired ones.
+//! 59. [`uses`]: uses of keys, as relays report them, until they are written.
+//! 60. [`error`]: every refusal, and the only file with status codes.
+//! 61. `error::statuses`: the API's own codes, each with its status.
+//! 62. [`scope`]: what a credential opens. Pure.
+//! 63. [`doors`]: keeps the doors in step with the store.
+//! 64. `store::audit`: the audit trail.
+//! 65. `store::audit::list`: reads records.
+//! 66. `store::audit::witness`: checkpoints, and the keys that sign them.
+//! 67. `store::audit::walk`: walks through the whole trail.
+//! 68. `routes::forms`: schemas of other crates' types, for the document only.
+//! 69. `store::audit::prune`: deletes the oldest records, few at a time so that writes never wait for long.
+//! 70. `store::clock`: the last saved settled time.
+//! 71. `store::credentials`: API keys and the root credential.
+//! 72. `store::ledger`: writes awaited revocations, all in one transaction of few statements.
+//! 73. `store::replies`: saved answers to creations, so that a repeated request creates nothing.
+//! 74. `store::revocations`: revocations of apps.
+//! 75. `store::roles`: role sets of apps, one row per version.
+//! 76. `store::reseal`: seals stored secrets, or seals them again under another data key.
+//! 77. `store::keys`: signing keys of apps.
+//! 78. `store::key_uses`: how often keys verified tokens, and when last.
+//! 79. `store::apps`: apps.
+//! 80. [`store`]: the database.
+//! 81. `store::author`: the author of a row.
+//! 82. `store::write`: writes to the database: one transaction of this process at a time.
+//! 83. `store::sealed`: the columns with secrets, and the keys that seal them.
+//! 84. `store::audit::chain`: links of transactions.
+//! 85. `store::deployment`: identifies a database file before it is opened.
+//! 86. `store::health`: whether the database can be written, and why not.
+//! 87. `store::error`: why a database operation failed. Pure.
+//! 88. [`master_key`]: where the master key comes from.
+//! 89. [`envelope`]: seals secrets under the data key, and that under the master key. Pure.
+//! 90. [`record`]: audit records.
+//! 91. [`folder`]: the data folder, which one process uses.
+//! 92. [`deployment`]: checks that the folder still contains its own database.
+//! 93. [`under_way`]: acts and creations in progress.
+//! 94. [`secret`]: makes, hashes and compares secrets.
+//! 95. [`rates`]: rates by name.
+//! 96. [`metrics`]: the server's counters.
+//! 97. [`config`]: the server's configuration: every limit, by name.
 
 mod act;
 mod backup;
@@ -108,6 +116,7 @@ mod guard;
 mod idempotency;
 mod inviter;
 mod issue;
+mod lines;
 mod master_key;
 mod metrics;
 mod minting;
@@ -117,6 +126,7 @@ mod rates;
 mod record;
 mod recorder;
 mod resealer;
+mod retirer;
 mod revoker;
 mod rights;
 mod role_set;
@@ -130,6 +140,7 @@ mod state;
 mod store;
 mod storer;
 mod under_way;
+mod uses;
 
 pub use backup::{BackupError, BackupMade, Restored, backup, restore};
 pub use config::{Config, MasterKeySource};

@@ -9,6 +9,7 @@ use crate::{
     doors::key_of,
     error::ApiError,
     issue::{Lives, Terms},
+    lines::{MAIN, of_state, private_absent},
     state::AppState,
     store::apps::AppRow,
 };
@@ -25,11 +26,12 @@ impl Minting {
     /// Reads it; hold a look at the app's doors meanwhile, and until the token is issued.
     pub(crate) async fn of(state: &AppState, app: &AppRow) -> Result<Self, ApiError> {
         let keys = state.store.keys(app.id).await?;
-        let key = keys.iter().find(|key| key.state == KeyState::Current).and_then(key_of);
-        let key = key.ok_or(ApiError::Conflict {
+        let current = of_state(&keys, MAIN, KeyState::Current).ok_or(ApiError::Conflict {
             code: "no_current_key",
             detail: "the app has no current key",
         })?;
+        let absent = "the current key of `main` was registered by its public part; sign where its private part is";
+        let key = key_of(current).ok_or_else(|| private_absent(absent))?;
         let lives = Lives { ttl_s_default: app.ttl_s_default, ttl_s_max: app.ttl_s_max };
         let (roles, revocations) = (roles_at_the_door(state, app.id), state.bus.revocations());
         Ok(Self { lives, key, roles, revocations })

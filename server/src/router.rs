@@ -31,7 +31,8 @@ use crate::{
     guard::guard,
     record::Record,
     routes::{
-        admission, api_keys, apps, audit, keys, me, pages, revocations, roles, rooms, tokens, web,
+        admission, api_keys, apps, audit, jwks, keys, me, pages, revocations, roles, rooms, tokens,
+        web,
     },
     secret,
     state::AppState,
@@ -62,7 +63,8 @@ fn api() -> OpenApiRouter<Arc<AppState>> {
         .routes(routes!(apps::create, apps::list))
         .routes(routes!(apps::show, apps::change, apps::delete))
         .routes(routes!(keys::create, keys::list))
-        .routes(routes!(keys::rotate))
+        .routes(routes!(keys::lines::rotate))
+        .routes(routes!(keys::lines::bound, keys::lines::end))
         .routes(routes!(keys::retire))
         .routes(routes!(api_keys::create, api_keys::list))
         .routes(routes!(api_keys::rotate))
@@ -127,6 +129,7 @@ pub(crate) fn router(state: Arc<AppState>) -> Router {
     api.route_layer(from_fn_with_state(state.clone(), guard))
         .route_layer(from_fn_with_state(state.clone(), carry_through))
         .route_layer(from_fn_with_state(state.clone(), authenticate))
+        .route("/v1/apps/{app}/jwks.json", get(jwks::show))
         .route("/v1/audit/jwks.json", get(audit::proof::jwks))
         .merge(open.layer(Extension(served)))
         .route("/", get(web::home))

@@ -7,6 +7,7 @@ pub(crate) mod audit;
 mod body;
 mod etag;
 pub(crate) mod forms;
+pub(crate) mod jwks;
 pub(crate) mod keys;
 pub(crate) mod me;
 pub(crate) mod pages;

@@ -10,7 +10,7 @@ use stagedoor_token::{AppId, CredentialKind, KeyState};
 use stagedoor_wire::rate::Rate;
 use thiserror::Error;
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{Notify, mpsc, oneshot},
     task::JoinHandle,
 };
 
@@ -21,6 +21,7 @@ use crate::{
     error::ApiError,
     folder::DataFolder,
     inviter,
+    lines::{MAIN, of_state},
     metrics::Metrics,
     opening::{OpenError, note, open_store},
     rates::Buckets,
@@ -33,18 +34,20 @@ use crate::{
         repeats::Repeats,
     },
     resealer::follow,
+    retirer::retire_when_due,
     revoker::Revoker,
     router,
     routes::{
         api_keys::{self, ApiKeyCreated, NewApiKey},
         apps::{self, AppCreated, NewApp},
+        keys::KeyCreated,
     },
     scope::Scope,
-    secret,
     state::{AppState, Classroom},
     store::{Store, StoreError},
     storer::Storer,
     under_way::Acts,
+    uses::writer::{self, write_uses},
 };
 
 /// How long each step of closing may take.
@@ -72,7 +75,7 @@ pub enum NotReady {
 pub struct Usable {
     /// The id of the current key.
     pub kid: String,
-    /// Its secret, base64url without padding.
+    /// Its secret, base64url without padding; of EdDSA the private JWK.
     pub secret: String,
     /// The app's roles, the lowest rank first.
     pub roles: Vec<String>,
@@ -123,6 +126,9 @@ impl Server {
             refusals: Buckets::bounded(failures, config.rates_kept_max),
             acts: Acts::new(config.acts_under_way_max),
             marks: Arc::default(),
+            rotations: Arc::default(),
+            retirements: Notify::new(),
+            uses: Arc::default(),
             dev_app: OnceLock::new(),
             classroom: Classroom::default(),
             doors,
@@ -142,15 +148,21 @@ impl Server {
         let inviting = tokio::spawn(inviter::serve(state.clone(), invites, closing));
         let (close_listener, closing) = oneshot::channel();
         let (bus, repeats) = (state.bus.clone(), Repeats::new(&state.config));
-        let listener = Listener { events, refusals, recorder, metrics, bus, repeats };
+        let uses = state.uses.clone();
+        let listener = Listener { events, refusals, recorder, metrics, bus, repeats, uses };
         let listening = tokio::spawn(listener.listen(closing));
         let ending =
             vec![(close_storer, storing), (close_inviter, inviting), (close_listener, listening)];
         let clock = state.bus.clock().clone();
         let keeping = keep(state.store.clone(), gate, Bounds::of(&state.config), clock);
         let sealing = follow(state.store.clone(), state.config.clone());
-        let tasks =
-            vec![tokio::spawn(keeping), tokio::spawn(forget(state.clone())), tokio::spawn(sealing)];
+        let tasks = vec![
+            tokio::spawn(keeping),
+            tokio::spawn(forget(state.clone())),
+            tokio::spawn(sealing),
+            tokio::spawn(retire_when_due(state.clone())),
+            tokio::spawn(write_uses(state.clone())),
+        ];
         Ok(Self { state, tasks, ending, writer })
     }
 
@@ -216,17 +228,20 @@ impl Server {
         Ok(created)
     }
 
-    /// The current key of an app and the roles that its tokens can name; `None` if the app does not exist.
+    /// The current key of an app and the roles that its tokens can name; `None` if the app does not exist, or nothing
+    /// here can sign with its key.
     pub async fn usable(&self, app: u32) -> Result<Option<Usable>, OpenError> {
         let keys = self.state.store.keys(AppId(app)).await.map_err(ApiError::from)?;
-        let current = keys.into_iter().find(|key| key.state == KeyState::Current);
+        let current = of_state(&keys, MAIN, KeyState::Current);
         let directory = self.state.bus.directory();
         let (Some(key), Some(app)) = (current, directory.app(AppId(app))) else { return Ok(None) };
         let mut roles: Vec<_> =
             app.roles.iter().map(|role| (role.grants().rank, role.name().to_string())).collect();
         roles.sort();
         let roles = roles.into_iter().map(|(_, role)| role).collect();
-        Ok(Some(Usable { kid: key.kid, secret: secret::encode(&key.secret), roles }))
+        let KeyCreated { kid, secret, private_jwk, .. } = KeyCreated::of(key);
+        let secret = secret.or_else(|| private_jwk.map(|jwk| jwk.to_string()));
+        Ok(secret.map(|secret| Usable { kid, secret, roles }))
     }
 
     /// Makes the front page the one of `dev`, whose next steps name this app. Only the first call counts.
@@ -277,6 +292,9 @@ impl Server {
         for task in self.tasks {
             // An aborted task ends with an error, as intended.
             let _ = task.await;
+        }
+        if let Err(error) = writer::write(&self.state).await {
+            tracing::warn!(code = error.code(), "could not write the last uses of keys");
         }
         let store = self.state.store.clone();
         self.state.classroom.set(None);
@@ -338,6 +356,9 @@ async fn forget(state: Arc<AppState>) {
         match state.revoker.forget(settled_ms / 1_000).await {
             Ok(revocations) => tracing::debug!(revocations, "deleted expired revocations"),
             Err(error) => tracing::warn!(%error, "could not delete expired revocations"),
+        }
+        if let Err(error) = state.store.prune_key_uses(settled_ms).await {
+            tracing::warn!(%error, "could not delete old uses of keys");
         }
         if settled_ms.abs_diff(noted_ms) >= SETTLED_NOTED_MS {
             note(&state.store).await;

@@ -3,8 +3,9 @@
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use axum::Router;
-use stagedoor_bus::Bus;
+use stagedoor_bus::{App, Bus};
 use stagedoor_token::AppId;
+use tokio::sync::Notify;
 
 use crate::{
     config::Config,
@@ -16,6 +17,7 @@ use crate::{
     revoker::Revoker,
     store::{Store, apps::AppRow, write::Tx},
     under_way::{Acts, Marks},
+    uses::KeyUses,
 };
 
 /// The shared state.
@@ -31,6 +33,11 @@ pub(crate) struct AppState {
     pub(crate) doors: Arc<Doors>,
     pub(crate) acts: Acts,
     pub(crate) marks: Arc<Marks>,
+    /// Rotations in progress, by app and line.
+    pub(crate) rotations: Arc<Marks>,
+    /// Notified when a key begins to retire.
+    pub(crate) retirements: Notify,
+    pub(crate) uses: Arc<KeyUses>,
     /// The app that `dev` made, if this is `dev`.
     pub(crate) dev_app: OnceLock<AppId>,
     /// The backend of the classroom, if it is served.
@@ -66,10 +73,15 @@ impl AppState {
 
     /// Commits a change to an app, and updates the doors.
     pub(crate) async fn commit_app(&self, mut tx: Tx, id: AppId) -> Result<(), ApiError> {
+        let news = News::App(self.app_in(&mut tx, id).await?);
+        Ok(self.doors.commit(tx, id, news).await?)
+    }
+
+    /// An app as the doors will see it after this transaction.
+    pub(crate) async fn app_in(&self, tx: &mut Tx, id: AppId) -> Result<App, ApiError> {
         let row = tx.app(id).await?.ok_or(ApiError::Internal)?;
         let (keys, roles) = (tx.keys(id).await?, tx.role_set(id).await?);
-        let news = News::App(app_of(&row, &keys, roles.as_ref())?);
-        Ok(self.doors.commit(tx, id, news).await?)
+        Ok(app_of(&row, &keys, roles.as_ref())?)
     }
 
     /// Registers a stored app with the doors. Only at the start, before any act.

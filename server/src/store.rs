@@ -9,6 +9,7 @@ pub(crate) mod credentials;
 pub(crate) mod deployment;
 mod error;
 mod health;
+pub(crate) mod key_uses;
 pub(crate) mod keys;
 pub(crate) mod ledger;
 pub(crate) mod replies;
@@ -213,6 +214,7 @@ fn migrations() -> Vec<Migration> {
         migration(11, "role_versions", include_str!("../migrations/0011_role_versions.sql")),
         migration(12, "bounds", include_str!("../migrations/0012_bounds.sql")),
         migration(13, "credentials", include_str!("../migrations/0013_credentials.sql")),
+        migration(14, "lines", include_str!("../migrations/0014_lines.sql")),
         migration(15, "sealed", include_str!("../migrations/0015_sealed.sql")),
         migration(16, "chain", include_str!("../migrations/0016_chain.sql")),
     ]

@@ -13,7 +13,7 @@ use std::{
 use anyhow::Context;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 use stagedoor_server::{
     DataFolder, MASTER_KEY_FILE, MasterKey, Scope, Server, Usable,
     sealing::{self, SealingError},
@@ -102,7 +102,7 @@ pub(crate) async fn keep(server: &Server, data_dir: &Path) -> anyhow::Result<Sho
                 earlier.map(|kept| (kept.root, kept.classroom)).unwrap_or_default();
             let app = server.create_app("dev").await?;
             let api_key = server.create_api_key(app.app, "dev", &Scope::ALL).await?.api_key;
-            let (kid, secret) = (app.key.kid, app.key.secret);
+            let (kid, secret) = (app.key.kid, app.key.secret.context("the key has no secret")?);
             let kept = Kept { app: app.app, kid, secret, api_key, root, classroom };
             write(data_dir, &kept)?;
             let usable = server.usable(kept.app).await?.context("the app was deleted")?;
@@ -222,9 +222,21 @@ fn write(data_dir: &Path, kept: &Kept) -> std::io::Result<()> {
     File::open(data_dir)?.sync_all()
 }
 
+/// The key whose secret, or private JWK, is kept.
+fn key(kept: &Kept) -> anyhow::Result<Key> {
+    let (app, current) = (AppId(kept.app), KeyState::Current);
+    let Some(jwk) = serde_json::from_str::<Value>(&kept.secret).ok().filter(Value::is_object)
+    else {
+        let secret = URL_SAFE_NO_PAD.decode(&kept.secret)?;
+        return Ok(Key::hs256(app, &kept.kid, &secret, current)?);
+    };
+    let seed = URL_SAFE_NO_PAD.decode(jwk["d"].as_str().context("the JWK has no `d`")?)?;
+    let seed = seed.as_slice().try_into().context("`d` is not 32 bytes")?;
+    Ok(Key::ed25519(app, &kept.kid, seed, current)?)
+}
+
 fn token(kept: &Kept, user: &str, role: &str) -> anyhow::Result<String> {
-    let secret = secret_of_text(&kept.secret)?;
-    let key = Key::hs256(AppId(kept.app), &kept.kid, &secret, KeyState::Current)?;
+    let key = key(kept)?;
     let now_s = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
     let mut id = [0; 9];
     getrandom::fill(&mut id).ok().context("the system provides no random bytes")?;

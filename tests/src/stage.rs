@@ -77,13 +77,9 @@ impl Stage {
         let running = assemble(&config).await?;
         let created = running.server.create_app("test").await?;
         let app = AppId(created.app);
-        let key = Key::hs256(
-            app,
-            &created.key.kid,
-            &decode_secret(&created.key.secret),
-            KeyState::Current,
-        )?;
-        Ok(Self { running, app, key, secret: created.key.secret, _data: data })
+        let secret = created.key.secret.context("a secret")?;
+        let key = Key::hs256(app, &created.key.kid, &decode_secret(&secret), KeyState::Current)?;
+        Ok(Self { running, app, key, secret, _data: data })
     }
 
     /// Claims for ten minutes from now.

@@ -11,6 +11,8 @@ mod credentials;
 mod edge;
 #[path = "field/forms.rs"]
 mod forms;
+#[path = "field/lines.rs"]
+mod lines;
 #[path = "field/media.rs"]
 mod media;
 #[path = "field/trail.rs"]

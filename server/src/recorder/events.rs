@@ -51,7 +51,7 @@ impl Words {
         }
     }
 
-    /// An event as a record, and the rule by which it counts as a repeat. `None`: nothing happened that is recorded.
+    /// An event as a record, and the rule by which it counts as a repeat; `None` if it is not for the trail.
     pub(super) fn of_event(&mut self, event: Event) -> Option<(Record, Class)> {
         Some(match event {
             Event::Seated { app, room, user, role, jti, peer } => {

@@ -16,6 +16,8 @@ use super::{
 use crate::{
     metrics::Metrics,
     record::{Record, unix_ms},
+    store::key_uses::KeyUse,
+    uses::KeyUses,
 };
 
 /// Events that are converted to records at once.
@@ -31,6 +33,7 @@ pub(crate) struct Listener {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) bus: Arc<dyn Bus>,
     pub(crate) repeats: Repeats,
+    pub(crate) uses: Arc<KeyUses>,
 }
 
 /// What was received at once.
@@ -111,12 +114,20 @@ impl Listener {
         }
     }
 
+    /// The record of an event, and the rule by which it counts as a repeat; `None` if it is not for the trail.
     fn record_of(&self, event: Event, words: &mut Words) -> Option<(Record, Class)> {
-        if let Event::Dropped { events } = event {
-            self.metrics.dropped(events);
-            return Some((Record::gap(events), Class::Single));
+        match event {
+            Event::Dropped { events } => {
+                self.metrics.dropped(events);
+                Some((Record::gap(events), Class::Single))
+            }
+            Event::KeyUsed { app, kid, tokens, iat_max } => {
+                let at_ms = self.bus.clock().unix_ms();
+                self.uses.add(app, kid, KeyUse { tokens, iat_max, at_ms });
+                None
+            }
+            event => words.of_event(event),
         }
-        words.of_event(event)
     }
 }
 

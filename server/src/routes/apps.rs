@@ -6,12 +6,15 @@ use axum::{
     response::Response,
 };
 use serde::{Deserialize, Serialize};
-use stagedoor_token::{AppId, KeyState, SecondLogin};
+use stagedoor_token::{Algorithm, AppId, SecondLogin};
 use utoipa::ToSchema;
 
 use super::{
     Body, Page, Paging, Path, Query, Reader, app_in, app_row, app_unknown, check_name,
-    etag::IfMatch, forms, given, keys, number_after, page_limit,
+    etag::IfMatch,
+    forms, given,
+    keys::{self, KeyCreated, Place},
+    number_after, page_limit,
 };
 use crate::{
     act::Audited,
@@ -108,7 +111,7 @@ pub struct AppCreated {
     /// Its name, for people.
     pub name: String,
     /// The first key, which is current at once; its secret is shown only once.
-    pub key: keys::KeyCreated,
+    pub key: KeyCreated,
 }
 
 impl From<AppRow> for AppView {
@@ -171,9 +174,10 @@ pub(crate) async fn make(
         version: 1,
         generation: 0,
         second_login: new.second_login,
+        tokens_until_ms: 0,
     };
     check_lives(config, &app)?;
-    let (row, key) = keys::make(app.id, KeyState::Current)?;
+    let row = keys::make(Place::first(app.id, app.created_ms), Algorithm::HS256)?;
     if !tx.add_app(&app).await? {
         return Err(ApiError::Conflict {
             code: "app_exists",
@@ -181,7 +185,7 @@ pub(crate) async fn make(
         });
     }
     tx.add_key(&row).await?;
-    Ok(AppCreated { app: id, name: app.name, key })
+    Ok(AppCreated { app: id, name: app.name, key: KeyCreated::of(&row) })
 }
 
 /// Makes an app with its first key.
@@ -270,7 +274,14 @@ pub(crate) async fn change(
         row.name = name;
     }
     row.ttl_s_default = change.ttl_s_default.unwrap_or(row.ttl_s_default);
-    row.ttl_s_max = change.ttl_s_max.unwrap_or(row.ttl_s_max);
+    if let Some(ttl_s_max) = change.ttl_s_max {
+        if ttl_s_max < row.ttl_s_max {
+            let longest_ms = row.ttl_s_max.saturating_mul(1_000);
+            let until_ms = audited.state.unix_ms().saturating_add(longest_ms);
+            row.tokens_until_ms = row.tokens_until_ms.max(until_ms);
+        }
+        row.ttl_s_max = ttl_s_max;
+    }
     row.second_login = change.second_login.or(row.second_login);
     row.version += 1;
     check_lives(&audited.state.config, &row)?;

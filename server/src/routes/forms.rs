@@ -47,6 +47,17 @@ pub(crate) struct RoleInRoom {
     role: String,
 }
 
+/// How a key signs.
+#[derive(ToSchema)]
+pub(crate) enum Algorithm {
+    /// HMAC with SHA-256.
+    HS256,
+    /// Ed25519.
+    EdDSA,
+    /// ECDSA on P-256 with SHA-256.
+    ES256,
+}
+
 /// What happens to a live seat that a revocation hits.
 #[derive(ToSchema)]
 #[schema(rename_all = "snake_case")]

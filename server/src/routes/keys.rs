@@ -1,102 +1,89 @@
-//! Keys of an app.
+//! Keys of an app: listed, made, registered, retired. The rules are in `spec/token.md` §Keys.
+
+pub(crate) mod lines;
+pub(crate) mod views;
+
+use std::sync::Arc;
 
 use axum::{Json, http::HeaderMap, response::Response};
-use serde::Serialize;
-use stagedoor_bus::{Answer, Command};
-use stagedoor_token::{AppId, KeyState, checked_secret};
-use utoipa::ToSchema;
+use stagedoor_bus::{Answer, Bounds, Command};
+use stagedoor_token::{Algorithm, AppId, Jwk, JwkError, Key, KeyState};
 use zeroize::Zeroizing;
 
-use super::{Page, Path, Reader, app_in, app_row};
+use super::{MaybeBody, Page, Path, Reader, app_in, app_row};
 use crate::{
     act::Audited,
     config::Config,
     error::ApiError,
     idempotency::{Created, Once},
-    record::{Record, unix_ms},
-    rights::Reach,
-    scope::Scope,
+    lines::{LineLimits, MAIN, check_made, live, state_of_added},
+    record::Record,
+    scope::{Scope, Scopes},
     secret,
-    store::keys::{KeyRow, state_text},
+    state::AppState,
+    store::keys::{KeyRow, KeyTimes},
+};
+pub(crate) use views::KeyCreated;
+use views::{
+    KeyRetired, KeyView, NewKey, SECRETS, alg_of, alg_unsupported, bounds_invalid, bounds_of,
+    jwk_invalid, line_of,
 };
 
-/// A key, without its secret.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct KeyView {
-    /// The key id, the `kid` in the header of its tokens.
-    kid: String,
-    /// `next`, `current`, `retiring` or `retired`.
-    state: &'static str,
-    /// When it was created, Unix milliseconds.
-    created_ms: u64,
+/// Where a new key belongs.
+pub(crate) struct Place {
+    pub(crate) app: AppId,
+    pub(crate) line: String,
+    pub(crate) bounds: Arc<Bounds>,
+    pub(crate) state: KeyState,
+    pub(crate) now_ms: u64,
 }
 
-/// A retired key.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct KeyRetired {
-    /// The key.
-    #[serde(flatten)]
-    key: KeyView,
-    /// Live seats with tokens that this key signed. They continue until their tokens expire; a revocation of the key
-    /// closes them. `null` if no relay answered.
-    seats: Option<usize>,
-}
-
-/// A new key.
-#[derive(Serialize, ToSchema)]
-pub struct KeyCreated {
-    /// The key id.
-    pub kid: String,
-    /// `current` or `next`.
-    pub state: &'static str,
-    /// 32 bytes as base64url without padding; decode it to get the HMAC key. Shown only once: `null` in a replay.
-    #[schema(value_type = Option<String>, required = true)]
-    pub secret: String,
-    /// The same secret once more, with check digits: `sdsec_` and 49 letters and digits. Shown only once, too.
-    #[schema(value_type = Option<String>, required = true)]
-    pub checked_secret: String,
-}
-
-impl std::fmt::Debug for KeyCreated {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("KeyCreated")
-            .field("kid", &self.kid)
-            .field("state", &self.state)
-            .finish_non_exhaustive()
+impl Place {
+    /// The first key of a new app.
+    pub(crate) fn first(app: AppId, now_ms: u64) -> Self {
+        let (line, bounds) = (MAIN.into(), Arc::default());
+        Self { app, line, bounds, state: KeyState::Current, now_ms }
     }
-}
 
-impl From<KeyRow> for KeyView {
-    fn from(row: KeyRow) -> Self {
-        Self { kid: row.kid, state: state_text(row.state), created_ms: row.created_ms }
+    fn row(
+        self,
+        alg: Algorithm,
+        secret: Option<Zeroizing<Vec<u8>>>,
+        public: Option<Jwk>,
+    ) -> Result<KeyRow, ApiError> {
+        let Self { app, line, bounds, state, now_ms } = self;
+        let current_ms = (state == KeyState::Current).then_some(now_ms);
+        let times = KeyTimes { made_ms: now_ms, current_ms, ..KeyTimes::default() };
+        let kid = secret::random_id("k_")?;
+        // Under the id that it has here.
+        let public = public.map(|jwk| jwk.with_kid(&kid));
+        Ok(KeyRow { kid, app, line, alg, secret, public, bounds, state, times })
     }
 }
 
 /// Makes a key without storing it.
-pub(crate) fn make(app: AppId, state: KeyState) -> Result<(KeyRow, KeyCreated), ApiError> {
+pub(crate) fn make(place: Place, alg: Algorithm) -> Result<KeyRow, ApiError> {
+    check_made(alg)?;
     let bytes = Zeroizing::new(secret::random::<32>()?);
-    let kid = secret::random_id("k_")?;
-    let row = KeyRow {
-        kid: kid.clone(),
-        app,
-        secret: Zeroizing::new(bytes.to_vec()),
-        state,
-        created_ms: unix_ms(),
+    let public = match alg {
+        Algorithm::HS256 => None,
+        Algorithm::EdDSA | Algorithm::ES256 => {
+            let key = Key::ed25519(place.app, "k", &bytes, place.state);
+            key.ok().and_then(|key| key.verifying().to_jwk())
+        }
     };
-    Ok((
-        row,
-        KeyCreated {
-            kid,
-            state: state_text(state),
-            secret: secret::encode(bytes.as_slice()),
-            checked_secret: checked_secret(&bytes),
-        },
-    ))
+    place.row(alg, Some(Zeroizing::new(bytes.to_vec())), public)
+}
+
+/// The limits of an app's lines.
+pub(crate) fn limits_of(config: &Config) -> LineLimits {
+    LineLimits { keys_max: config.keys_per_app_max, lines_max: config.lines_per_app_max }
 }
 
 /// Lists an app's keys, oldest first.
 ///
-/// Each with its state: `next`, `current`, `retiring` (still verifies) or `retired`. Secrets are not in it.
+/// Each with its line, its algorithm, its state (`next`, `current`, `retiring`, which still verifies, or `retired`),
+/// when it came into its states, and when it was last used. Secrets are not in it.
 #[utoipa::path(get, path = "/v1/apps/{app}/keys", tag = "keys", params(("app" = u32, Path)),
     responses((status = 200, body = Page<KeyView>)))]
 pub(crate) async fn list(
@@ -106,110 +93,78 @@ pub(crate) async fn list(
     caller.may(app, Scope::KeysManage)?;
     let _look = state.doors.look(app).await;
     app_row(&state, app).await?;
-    let items: Vec<KeyView> = state.store.keys(app).await?.into_iter().map(KeyView::from).collect();
-    Ok(Json(Page { items, next: None }))
+    let verified = state.store.tokens_verified(app, state.unix_ms()).await?.into_iter().collect();
+    let rows = state.store.keys(app).await?.into_iter();
+    Ok(Json(Page { items: rows.map(|row| KeyView::of(row, &verified)).collect(), next: None }))
 }
 
-fn of_state(keys: &[KeyRow], state: KeyState) -> Option<&KeyRow> {
-    keys.iter().find(|key| key.state == state)
+pub(super) fn record(audited: &Audited, kind: &str, key: &KeyRow) -> Record {
+    let record = audited.record(key.app, kind).detail(&format!("kid={}", key.kid));
+    if key.line == MAIN { record } else { record.detail(&format!("line={}", key.line)) }
 }
 
-fn check_room(config: &Config, keys: &[KeyRow]) -> Result<(), ApiError> {
-    let live = keys.iter().filter(|key| key.state != KeyState::Retired).count();
-    if live >= config.keys_per_app_max as usize {
-        return Err(ApiError::Conflict {
-            code: "keys_exceeded",
-            detail: "the app already has `keys_per_app_max` keys that are not retired; retire one first",
-        });
+/// The key that a request asks for, in its place.
+fn key_asked(
+    state: &AppState,
+    app: AppId,
+    keys: &[KeyRow],
+    new: NewKey,
+) -> Result<KeyRow, ApiError> {
+    let (line, alg) = (line_of(new.line)?, alg_of(new.alg.as_deref())?);
+    let jwk = new.jwk.map(|jwk| jwk.get().parse()).transpose();
+    let jwk: Option<Jwk> = jwk.map_err(|error: JwkError| jwk_invalid(error.to_string()))?;
+    let given = new.bounds.as_deref().map(bounds_of).transpose()?.map(Arc::new);
+    let known = live(keys, &line).map(|key| key.bounds.clone());
+    let bounds = match (known, given) {
+        (Some(known), Some(given)) if known != given => {
+            let detail = "the line has other bounds; change them for all its keys with PATCH";
+            return Err(bounds_invalid(detail.into()));
+        }
+        (known, given) => known.or(given).unwrap_or_default(),
+    };
+    let alg = alg.or(jwk.as_ref().map(Jwk::algorithm)).unwrap_or(Algorithm::HS256);
+    if jwk.as_ref().is_some_and(|jwk| jwk.algorithm() != alg) {
+        return Err(alg_unsupported(format!("the JWK is not of a key for {alg}")));
     }
-    Ok(())
+    let place_state = state_of_added(keys, &line, limits_of(&state.config))?;
+    let place = Place { app, line, bounds, state: place_state, now_ms: state.unix_ms() };
+    let Some(jwk) = jwk else { return make(place, alg) };
+    let same = |key: &KeyRow| key.public.as_ref().map(Jwk::thumbprint) == Some(jwk.thumbprint());
+    if keys.iter().any(same) {
+        // A key that leaked would go on under its other id.
+        return Err(jwk_invalid("the app has this key already, under another id".into()));
+    }
+    place.row(alg, None, Some(jwk))
 }
 
-fn record(audited: &Audited, app: AppId, kind: &str, kid: &str) -> Record {
-    audited.record(app, kind).detail(&format!("kid={kid}"))
-}
-
-/// Makes the next key.
+/// Makes or registers a key.
 ///
-/// Every relay verifies with it at once, and nobody signs with it yet: distribute its secret, then rotate. There is
-/// one `next` key at a time.
-#[utoipa::path(post, path = "/v1/apps/{app}/keys", tag = "keys",
+/// The first key of a line is current at once. Every other is the line's next one, of which there is one at a time:
+/// every relay verifies with it at once, and nobody signs with it yet. Distribute its secret, then rotate. With `jwk` a
+/// public key is registered whose private part is elsewhere, so that nothing here can sign for it.
+#[utoipa::path(post, path = "/v1/apps/{app}/keys", tag = "keys", request_body = Option<NewKey>,
     params(("app" = u32, Path)),
     responses((status = 201, body = Created<KeyCreated>)))]
 pub(crate) async fn create(
     audited: Audited,
     Path(app): Path<AppId>,
     headers: HeaderMap,
+    MaybeBody(new): MaybeBody<NewKey>,
 ) -> Result<Response, ApiError> {
-    audited.caller.may_whole(app, Scope::KeysManage, Reach::Tokens)?;
-    let once = Once::begin(&audited.state, &audited.caller, &headers, &("keys", app))?;
+    audited.caller.may(app, Scope::KeysManage)?;
+    let once = Once::begin(&audited.state, &audited.caller, &headers, &("keys", app, &new))?;
     let mut tx = audited.state.store.begin().await?;
     app_in(&mut tx, app).await?;
     if let Some(kept) = once.kept(&mut tx).await? {
         return Ok(kept);
     }
-    let keys = tx.keys(app).await?;
-    if of_state(&keys, KeyState::Next).is_some() {
-        return Err(ApiError::Conflict {
-            code: "next_key_exists",
-            detail: "the app already has a next key; rotate first",
-        });
-    }
-    check_room(&audited.state.config, &keys)?;
-    let (row, created) = make(app, KeyState::Next)?;
+    let row = key_asked(&audited.state, app, &tx.keys(app).await?, new)?;
+    audited.caller.gives(Scopes::default(), &row.bounds)?;
     tx.add_key(&row).await?;
-    tx.add_record(record(&audited, app, "key.create", &created.kid)).await?;
-    let answer = once.keep(&mut tx, &created, &["/secret", "/checked_secret"]).await?;
+    tx.add_record(record(&audited, "key.create", &row).detail(&format!("alg={}", row.alg))).await?;
+    let answer = once.keep(&mut tx, &KeyCreated::of(&row), &SECRETS).await?;
     audited.state.commit_app(tx, app).await?;
     Ok(answer)
-}
-
-/// The result of a rotation.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Rotated {
-    /// Signs from now on.
-    current: String,
-    /// No longer signs, but still verifies.
-    retiring: Option<String>,
-    /// Only if there was no next key: the new current key, with its secret.
-    #[schema(nullable)]
-    created: Option<KeyCreated>,
-}
-
-/// Rotates the keys.
-///
-/// The next key becomes current (one is made if there is none) and signs from now on. The one that was current
-/// retires: it still verifies the tokens that it signed.
-#[utoipa::path(post, path = "/v1/apps/{app}/keys/rotate", tag = "keys", params(("app" = u32, Path)),
-    responses((status = 200, body = Rotated)))]
-pub(crate) async fn rotate(
-    audited: Audited,
-    Path(app): Path<AppId>,
-) -> Result<Json<Rotated>, ApiError> {
-    audited.caller.may_whole(app, Scope::KeysManage, Reach::Tokens)?;
-    let mut tx = audited.state.store.begin().await?;
-    app_in(&mut tx, app).await?;
-    let keys = tx.keys(app).await?;
-    let retiring = of_state(&keys, KeyState::Current).map(|key| key.kid.clone());
-    // Retire first: there is never more than one current key.
-    if let Some(kid) = &retiring {
-        tx.change_key(kid, KeyState::Retiring).await?;
-    }
-    let (current, created) = match of_state(&keys, KeyState::Next) {
-        Some(next) => {
-            tx.change_key(&next.kid, KeyState::Current).await?;
-            (next.kid.clone(), None)
-        }
-        None => {
-            check_room(&audited.state.config, &keys)?;
-            let (row, created) = make(app, KeyState::Current)?;
-            tx.add_key(&row).await?;
-            (row.kid, Some(created))
-        }
-    };
-    tx.add_record(record(&audited, app, "key.rotate", &current)).await?;
-    audited.state.commit_app(tx, app).await?;
-    Ok(Json(Rotated { current, retiring, created }))
 }
 
 /// Retires a key for good.
@@ -223,24 +178,32 @@ pub(crate) async fn retire(
     audited: Audited,
     Path((app, kid)): Path<(AppId, String)>,
 ) -> Result<Json<KeyRetired>, ApiError> {
-    audited.caller.may_whole(app, Scope::KeysManage, Reach::Tokens)?;
+    audited.caller.may(app, Scope::KeysManage)?;
     let mut tx = audited.state.store.begin().await?;
     let key = tx.keys(app).await?.into_iter().find(|key| key.kid == kid);
-    let key =
+    let mut key =
         key.ok_or(ApiError::NotFound { code: "key_unknown", detail: "the app has no such key" })?;
+    audited.caller.encloses(&key.bounds)?;
     if key.state == KeyState::Current {
         return Err(ApiError::Conflict {
             code: "key_current",
             detail: "the current key still signs; rotate first",
         });
     }
-    tx.change_key(&key.kid, KeyState::Retired).await?;
-    tx.add_record(record(&audited, app, "key.retire", &key.kid)).await?;
+    if key.state != KeyState::Retired {
+        key.state = KeyState::Retired;
+        key.times.retires_ms = Some(audited.state.unix_ms());
+    }
+    tx.change_key(&key).await?;
+    tx.prune_retired(app, audited.state.config.retired_keys_per_app_max).await?;
+    tx.add_record(record(&audited, "key.retire", &key)).await?;
     audited.state.commit_app(tx, app).await?;
     let held = audited.state.bus.command(Command::Held { app, kid: key.kid.clone() }).await;
     let seats = match held {
         Ok(Answer::Done { seats }) => Some(seats),
         _ => None,
     };
-    Ok(Json(KeyRetired { key: KeyRow { state: KeyState::Retired, ..key }.into(), seats }))
+    let verified = audited.state.store.tokens_verified(app, audited.state.unix_ms()).await?;
+    let verified = verified.into_iter().collect();
+    Ok(Json(KeyRetired { key: KeyView::of(key, &verified), seats }))
 }

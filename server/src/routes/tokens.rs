@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 use stagedoor_bus::{Bearer, Bounds, Hit};
 use stagedoor_token::{
-    AppId, Claims, Fault, Field, Grants, KeySet, MintError, Refusal, explain_signature,
+    Algorithm, AppId, Claims, Fault, Field, Grants, KeySet, MintError, Refusal, explain_signature,
     form::malformed_claim, kid_of_token, seat, verify_with_key,
 };
 use utoipa::ToSchema;
@@ -256,7 +256,9 @@ async fn why_not_signed(state: &AppState, app: AppId, token: &str) -> Result<Str
     let kid = kid_of_token(token);
     let named = keys.iter().find(|key| Some(&key.kid) == kid.as_ref());
     let fault = Fault::from(Refusal::SignatureInvalid);
-    let fault = named.map_or(fault, |key| explain_signature(fault, token, &key.secret));
+    let secret =
+        named.filter(|key| key.alg == Algorithm::HS256).and_then(|key| key.secret.as_deref());
+    let fault = secret.map_or(fault, |secret| explain_signature(fault, token, secret));
     Ok(fault.to_string())
 }
 

@@ -23,6 +23,8 @@ pub(crate) struct AppRow {
     pub(crate) generation: u64,
     /// What happens at second logins, if the role does not say.
     pub(crate) second_login: Option<SecondLogin>,
+    /// Until when tokens live that were minted before `ttl_s_max` was lowered, Unix milliseconds.
+    pub(crate) tokens_until_ms: u64,
 }
 
 impl AppRow {
@@ -43,6 +45,7 @@ impl AppRow {
             version: 1,
             generation: 0,
             second_login: None,
+            tokens_until_ms: 0,
         }
     }
 
@@ -69,6 +72,7 @@ fn app_row(row: &SqliteRow) -> Result<AppRow, StoreError> {
         version: unsigned(row, "version")?,
         generation: unsigned(row, "generation")?,
         second_login: second_login(row.try_get("second_login")?)?,
+        tokens_until_ms: unsigned(row, "tokens_until_ms")?,
     })
 }
 
@@ -120,13 +124,14 @@ impl Tx {
     /// Changes an app's settings.
     pub(crate) async fn change_app(&mut self, app: &AppRow) -> Result<(), StoreError> {
         let query = sqlx::query(
-            "UPDATE apps SET name = ?, ttl_s_default = ?, ttl_s_max = ?, second_login = ?, version = ?
-             WHERE id = ?",
+            "UPDATE apps SET name = ?, ttl_s_default = ?, ttl_s_max = ?, tokens_until_ms = ?, second_login = ?,
+             version = ? WHERE id = ?",
         );
         let query = query
             .bind(&app.name)
             .bind(signed(app.ttl_s_default, "apps")?)
             .bind(signed(app.ttl_s_max, "apps")?)
+            .bind(signed(app.tokens_until_ms, "apps")?)
             .bind(app.second_login_json())
             .bind(signed(app.version, "apps")?)
             .bind(i64::from(app.id.0));

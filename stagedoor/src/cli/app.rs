@@ -1,7 +1,5 @@
 //! `app create|change|list|show|delete|audit|keys|api-keys`.
 
-use std::io::Write;
-
 use clap::{Args, Subcommand, builder::PossibleValuesParser};
 use hyper::Method;
 use serde_json::{Value, json};
@@ -11,6 +9,7 @@ use super::{
     audit::{self, Which},
     failure::Done,
     http::{Api, Paging, segment},
+    keys,
     print::print,
     sure::Sure,
     time::Span,
@@ -80,41 +79,10 @@ enum AppCommand {
     },
     /// Manage an app's keys.
     #[command(subcommand)]
-    Keys(Keys),
+    Keys(keys::Keys),
     /// Manage an app's API keys.
     #[command(subcommand)]
     ApiKeys(ApiKeys),
-}
-
-#[derive(Debug, Subcommand)]
-enum Keys {
-    /// List keys.
-    List {
-        /// The AppID.
-        app: u32,
-    },
-    /// Create the next key.
-    Create {
-        /// The AppID.
-        app: u32,
-    },
-    /// Make the next key current; the current one retires.
-    Rotate {
-        /// The AppID.
-        app: u32,
-    },
-    /// Retire a key, so that its tokens are refused; prints how many live seats they hold, which continue.
-    Retire {
-        /// The AppID.
-        app: u32,
-        /// The key id.
-        kid: String,
-        /// Also close those seats.
-        #[arg(long)]
-        close: bool,
-        #[command(flatten)]
-        sure: Sure,
-    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -186,25 +154,6 @@ fn seconds(span: Option<Span>) -> Option<u64> {
     span.map(|span| span.s)
 }
 
-/// Retires a key, and then, when its tokens are refused, closes their seats by a revocation.
-fn retire(api: &Api, app: u32, kid: &str, close: bool, json: bool) -> Done {
-    let path = format!("/v1/apps/{app}");
-    let retire = format!("{path}/keys/{}/retire", segment(kid));
-    let mut answer = api.ask(&Method::POST, &retire, None)?;
-    if close {
-        let revocation = json!({"target": {"key": kid}, "reason": "the key is retired"});
-        let revoked = api.ask(&Method::POST, &format!("{path}/revocations"), Some(&revocation))?;
-        answer["closed"] = revoked["seats"].clone();
-    }
-    print(&answer, json)?;
-    let seats = answer["seats"].as_u64().unwrap_or(0);
-    if seats > 0 && !close && !json {
-        let hint = "live seats continue until their tokens expire; use --close to close them";
-        writeln!(std::io::stderr(), "{seats} {hint}")?;
-    }
-    Ok(())
-}
-
 /// Runs a command.
 pub(super) fn run(app: App, json: bool) -> Done {
     let (method, path, body) = match app.command {
@@ -235,18 +184,7 @@ pub(super) fn run(app: App, json: bool) -> Done {
             let path = audit::path(&format!("/v1/apps/{app}/audit"), &which, &paging);
             (Method::GET, path, None)
         }
-        AppCommand::Keys(Keys::List { app }) => (Method::GET, format!("/v1/apps/{app}/keys"), None),
-        AppCommand::Keys(Keys::Create { app }) => {
-            (Method::POST, format!("/v1/apps/{app}/keys"), None)
-        }
-        AppCommand::Keys(Keys::Rotate { app }) => {
-            (Method::POST, format!("/v1/apps/{app}/keys/rotate"), None)
-        }
-        AppCommand::Keys(Keys::Retire { app: of, kid, close, sure }) => {
-            let and = if close { ", and closes their live seats" } else { "" };
-            sure.confirm(&format!("this ends the use of all tokens that key {kid} signed{and}"))?;
-            return retire(&app.api, of, &kid, close, json);
-        }
+        AppCommand::Keys(command) => return keys::run(&app.api, command, json),
         AppCommand::ApiKeys(ApiKeys::List { app, paging }) => {
             (Method::GET, format!("/v1/apps/{app}/api-keys{}", paging.query()), None)
         }

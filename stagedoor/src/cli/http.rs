@@ -119,11 +119,26 @@ impl Api {
         body: Option<String>,
     ) -> Result<Value, Failure> {
         let api_key = secret(self.api_key_file.as_ref(), "STAGEDOOR_API_KEY", "an API key")?;
+        self.ask_as(&api_key, method, path, body)
+    }
+
+    /// Reads what everybody may read.
+    pub(super) fn ask_openly(&self, path: &str) -> Result<Value, Failure> {
+        self.ask_as("", &Method::GET, path, None)
+    }
+
+    fn ask_as(
+        &self,
+        api_key: &str,
+        method: &Method,
+        path: &str,
+        body: Option<String>,
+    ) -> Result<Value, Failure> {
         let uri: Uri = self.url.parse().context("--url").map_err(Failure::Usage)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (status, answer) = runtime.block_on(async {
             let link = self.link(&uri).await?;
-            send(link, &uri, &api_key, method, path, body).await
+            send(link, &uri, api_key, method, path, body).await
         })?;
         if status.is_success() {
             return Ok(if answer.is_empty() {
@@ -239,7 +254,9 @@ async fn begin(
         .method(method)
         .uri(path)
         .header(header::HOST, uri.authority().map_or("", |authority| authority.as_str()));
-    request = request.header(header::AUTHORIZATION, format!("Bearer {api_key}"));
+    if !api_key.is_empty() {
+        request = request.header(header::AUTHORIZATION, format!("Bearer {api_key}"));
+    }
     if body.is_some() {
         request = request.header(header::CONTENT_TYPE, "application/json");
     }

@@ -23,6 +23,8 @@ pub(super) const BOUNDS: &[(&str, u64, u64)] = &[
     ("server.refusals_burst", 1, MILLION),
     ("server.rates_kept_max", 1, 10 * MILLION),
     ("server.keys_per_app_max", 2, MILLION),
+    ("server.lines_per_app_max", 1, MILLION),
+    ("server.retired_keys_per_app_max", 1, MILLION),
     ("server.api_keys_per_app_max", 1, MILLION),
     ("server.api_key_expires_s_max", 1, CENTURY_S),
     ("server.roles_max", 1, 1_024),

@@ -61,7 +61,7 @@ impl<'a> Episode<'a> {
     ) -> Result<Self> {
         let created = stage.running.server.create_app("oracle").await?;
         let app = AppId(created.app);
-        let secret = decode_secret(&created.key.secret);
+        let secret = decode_secret(created.key.secret.as_deref().unwrap_or_default());
         let first = Key::hs256(app, &created.key.kid, &secret, KeyState::Current)?;
         let second = Key::hs256(app, &format!("second-{}", app.0), &[2; 32], KeyState::Current)?;
         let foreign = Key::hs256(app, &format!("foreign-{}", app.0), &[3; 32], KeyState::Current)?;

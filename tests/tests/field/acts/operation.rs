@@ -21,7 +21,7 @@ pub(crate) enum Leaves {
 }
 
 /// Every mutating operation, its kind of audit record, and its traces.
-pub(crate) const OPERATIONS: [(&str, &str, Leaves); 26] = [
+pub(crate) const OPERATIONS: [(&str, &str, Leaves); 28] = [
     ("POST /v1/apps", "app.create", Leaves::Change),
     ("PATCH /v1/apps/{app}", "app.change", Leaves::Change),
     ("DELETE /v1/apps/{app}", "app.delete", Leaves::Change),
@@ -29,6 +29,8 @@ pub(crate) const OPERATIONS: [(&str, &str, Leaves); 26] = [
     ("DELETE /v1/apps/{app}/api-keys/{id}", "api_key.delete", Leaves::Change),
     ("POST /v1/apps/{app}/api-keys/{id}/rotate", "api_key.rotate", Leaves::Change),
     ("POST /v1/apps/{app}/keys", "key.create", Leaves::Change),
+    ("PATCH /v1/apps/{app}/keys/lines/{line}", "key.bound", Leaves::Change),
+    ("DELETE /v1/apps/{app}/keys/lines/{line}", "key.line_end", Leaves::Change),
     ("POST /v1/apps/{app}/keys/rotate", "key.rotate", Leaves::Change),
     ("POST /v1/apps/{app}/keys/{kid}/retire", "key.retire", Leaves::Change),
     ("POST /v1/apps/{app}/revocations", "revocation.add", Leaves::Change),
@@ -121,6 +123,12 @@ impl Case {
             "DELETE /v1/apps/{app}/api-keys/{id}" | "POST /v1/apps/{app}/api-keys/{id}/rotate" => {
                 self.about = self.ask(201, "POST", "/api-keys", Some(keys())).await?;
                 self.path = self.path.replace("{id}", text(&self.about["id"])?);
+            }
+            "PATCH /v1/apps/{app}/keys/lines/{line}"
+            | "DELETE /v1/apps/{app}/keys/lines/{line}" => {
+                self.ask(201, "POST", "/keys", Some(json!({"line": "a"}))).await?;
+                self.path = self.path.replace("{line}", "a");
+                self.body = (self.method == "PATCH").then(|| json!({"bounds": {"rank_max": 9}}));
             }
             "POST /v1/apps/{app}/keys/{kid}/retire" => {
                 self.ask(200, "POST", "/keys/rotate", None).await?;
@@ -244,6 +252,8 @@ impl Case {
             "DELETE /v1/apps/{app}/api-keys/{id}" => {
                 self.see("/api-keys").await?.1["items"] == json!([])
             }
+            "PATCH /v1/apps/{app}/keys/lines/{line}" => keys["items"][1]["bounds"] != json!({}),
+            "DELETE /v1/apps/{app}/keys/lines/{line}" => keys["items"][1]["state"] == "retired",
             "POST /v1/apps/{app}/keys" => keys["items"][1]["state"] == "next",
             "POST /v1/apps/{app}/keys/rotate" => keys["items"][1]["state"] == "current",
             "POST /v1/apps/{app}/keys/{kid}/retire" => {
@@ -277,7 +287,9 @@ impl Case {
                 let seated = seated.await?.get("ok").is_some();
                 seated && self.login(&self.token("u", "host", "b")?).await? != "ok"
             }
-            "POST /v1/apps/{app}/api-keys" => self.is_recorded().await?,
+            "POST /v1/apps/{app}/api-keys"
+            | "PATCH /v1/apps/{app}/keys/lines/{line}"
+            | "DELETE /v1/apps/{app}/keys/lines/{line}" => self.is_recorded().await?,
             "DELETE /v1/apps/{app}/api-keys/{id}" | "POST /v1/apps/{app}/api-keys/{id}/rotate" => {
                 let credential = text(&self.about["api_key"])?.to_owned();
                 let backend = Caller { credential, ..self.root.clone() };

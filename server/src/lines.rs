@@ -1,0 +1,256 @@
+//! Decides how the keys of a line follow each other (`spec/token.md` §Lines). Pure: keys, limits and time are arguments.
+
+use stagedoor_token::{Algorithm, KeyState, Limits};
+
+use crate::{
+    error::ApiError,
+    store::{apps::AppRow, keys::KeyRow},
+};
+
+/// The line with which the server mints.
+pub(crate) const MAIN: &str = "main";
+/// The longest name of a line, in bytes.
+pub(crate) const LINE_BYTES_MAX: usize = 32;
+
+/// How many keys and lines an app may have.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LineLimits {
+    /// Keys that are not retired, of all lines.
+    pub(crate) keys_max: u32,
+    /// Lines with such a key.
+    pub(crate) lines_max: u32,
+}
+
+/// What a rotation does.
+#[derive(Clone, Copy)]
+pub(crate) struct Succession<'a> {
+    /// The key that is current until then.
+    pub(crate) old: &'a KeyRow,
+    pub(crate) new: Successor<'a>,
+}
+
+/// The key that becomes current.
+#[derive(Clone, Copy)]
+pub(crate) enum Successor<'a> {
+    /// The line's next key.
+    Next(&'a KeyRow),
+    /// One that is to be made.
+    Made(Algorithm),
+}
+
+/// Whether a text can name a line.
+pub(crate) fn check_line(line: &str) -> Result<(), ApiError> {
+    let clean =
+        line.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-".contains(&b));
+    if clean && (1..=LINE_BYTES_MAX).contains(&line.len()) {
+        return Ok(());
+    }
+    let detail = "`line` must be 1 to 32 bytes of [a-z0-9_-]".into();
+    Err(ApiError::Invalid { code: "line_invalid", detail }.at("line"))
+}
+
+/// The key of this state in a line.
+pub(crate) fn of_state<'a>(keys: &'a [KeyRow], line: &str, state: KeyState) -> Option<&'a KeyRow> {
+    keys.iter().find(|key| key.line == line && key.state == state)
+}
+
+/// A key of the line that is not retired.
+pub(crate) fn live<'a>(keys: &'a [KeyRow], line: &str) -> Option<&'a KeyRow> {
+    keys.iter().find(|key| key.line == line && key.state != KeyState::Retired)
+}
+
+/// The state of a key that is added to a line: current if it is the first, as nobody waits for another.
+pub(crate) fn state_of_added(
+    keys: &[KeyRow],
+    line: &str,
+    limits: LineLimits,
+) -> Result<KeyState, ApiError> {
+    if of_state(keys, line, KeyState::Next).is_some() {
+        return Err(ApiError::Conflict {
+            code: "next_key_exists",
+            detail: "the line already has a next key; rotate first",
+        });
+    }
+    check_room(keys, limits.keys_max)?;
+    if of_state(keys, line, KeyState::Current).is_some() {
+        return Ok(KeyState::Next);
+    }
+    let mut lines: Vec<&str> = not_retired(keys).map(|key| &*key.line).collect();
+    lines.sort_unstable();
+    lines.dedup();
+    if !lines.contains(&line) && lines.len() >= limits.lines_max as usize {
+        return Err(ApiError::Conflict {
+            code: "keys_exceeded",
+            detail: "the app already has `lines_per_app_max` lines; end one first",
+        });
+    }
+    Ok(KeyState::Current)
+}
+
+/// What the rotation of a line does. `alg` is that of the new key; by default that of the next or else of the current.
+pub(crate) fn succession<'a>(
+    keys: &'a [KeyRow],
+    line: &str,
+    alg: Option<Algorithm>,
+    compromised: bool,
+    limits: LineLimits,
+) -> Result<Succession<'a>, ApiError> {
+    let old = of_state(keys, line, KeyState::Current);
+    let old = old.ok_or(ApiError::NotFound {
+        code: "key_unknown",
+        detail: "the line has no key; create its first",
+    })?;
+    if let Some(next) = of_state(keys, line, KeyState::Next) {
+        if alg.is_some_and(|alg| alg != next.alg) {
+            return Err(ApiError::Conflict {
+                code: "next_key_exists",
+                detail: "the line's next key has another algorithm; rotate without `alg`, or retire the next key first",
+            });
+        }
+        return Ok(Succession { old, new: Successor::Next(next) });
+    }
+    if alg.is_none() && old.secret.is_none() {
+        return Err(private_absent(
+            "the line's key was made elsewhere: register the next one first, or say with `alg` which to make",
+        ));
+    }
+    let alg = alg.unwrap_or(old.alg);
+    check_made(alg)?;
+    // Where the old one is retired at once, there is room: a leak can always be ended.
+    if !compromised {
+        check_room(keys, limits.keys_max)?;
+    }
+    Ok(Succession { old, new: Successor::Made(alg) })
+}
+
+/// Whether keys of this algorithm are made here.
+pub(crate) fn check_made(alg: Algorithm) -> Result<(), ApiError> {
+    match alg {
+        Algorithm::HS256 | Algorithm::EdDSA => Ok(()),
+        Algorithm::ES256 => {
+            let detail =
+                "keys of ES256 are made elsewhere; register the public one with `jwk`".into();
+            Err(ApiError::Invalid { code: "alg_unsupported", detail }.at("alg"))
+        }
+    }
+}
+
+/// Nothing here can sign with the key.
+pub(crate) fn private_absent(detail: &'static str) -> ApiError {
+    ApiError::Conflict { code: "key_private_absent", detail }
+}
+
+/// When a key retires that is rotated now, Unix seconds: when no token that it signed can be alive.
+pub(crate) fn retires_s(app: &AppRow, now_s: u64) -> u64 {
+    let last_end_s = now_s.saturating_add(app.ttl_s_max);
+    last_end_s.max(app.tokens_until_ms.div_ceil(1_000)).saturating_add(Limits::DEFAULT.leeway_s)
+}
+
+fn not_retired(keys: &[KeyRow]) -> impl Iterator<Item = &KeyRow> {
+    keys.iter().filter(|key| key.state != KeyState::Retired)
+}
+
+fn check_room(keys: &[KeyRow], keys_max: u32) -> Result<(), ApiError> {
+    if not_retired(keys).count() < keys_max as usize {
+        return Ok(());
+    }
+    Err(ApiError::Conflict {
+        code: "keys_exceeded",
+        detail: "the app already has `keys_per_app_max` keys that are not retired; retire one first",
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::keys::KeyTimes;
+    use KeyState::{Current, Next, Retired, Retiring};
+    use stagedoor_token::AppId;
+
+    const LIMITS: LineLimits = LineLimits { keys_max: 4, lines_max: 2 };
+
+    fn keys(of: &[(&str, KeyState)]) -> Vec<KeyRow> {
+        let row = |(nth, (line, state)): (usize, &(&str, KeyState))| KeyRow {
+            kid: format!("k{nth}"),
+            app: AppId(1),
+            line: (*line).into(),
+            alg: Algorithm::HS256,
+            secret: Some(zeroize::Zeroizing::new(vec![1; 32])),
+            public: None,
+            bounds: std::sync::Arc::default(),
+            state: *state,
+            times: KeyTimes::default(),
+        };
+        of.iter().enumerate().map(row).collect()
+    }
+
+    fn code<T>(result: Result<T, ApiError>) -> &'static str {
+        result.err().map_or("ok", |error| error.code())
+    }
+
+    #[test]
+    fn a_line_has_a_short_plain_name() {
+        for good in ["main", "a", "0_-z", &"a".repeat(32)] {
+            assert!(check_line(good).is_ok(), "{good}");
+        }
+        for bad in ["", "A", "a b", "é", "a/b", &"a".repeat(33)] {
+            assert_eq!(code(check_line(bad)), "line_invalid", "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_first_key_of_a_line_is_current_and_the_second_next() {
+        let state = |of: &[_], line| state_of_added(&keys(of), line, LIMITS);
+        assert_eq!(state(&[("main", Current)], "main").ok(), Some(Next));
+        assert_eq!(state(&[("main", Current)], "team").ok(), Some(Current));
+        assert_eq!(state(&[("main", Current), ("team", Retired)], "team").ok(), Some(Current));
+        assert_eq!(code(state(&[("main", Current), ("main", Next)], "main")), "next_key_exists");
+        assert_eq!(state(&[("main", Current), ("main", Next)], "team").ok(), Some(Current));
+    }
+
+    #[test]
+    fn keys_that_are_not_retired_and_lines_are_counted() {
+        let of = |states: [KeyState; 4]| keys(&states.map(|state| ("main", state)));
+        let full = of([Current, Retiring, Retiring, Retiring]);
+        assert_eq!(code(state_of_added(&full, "main", LIMITS)), "keys_exceeded");
+        assert_eq!(code(succession(&full, "main", None, false, LIMITS)), "keys_exceeded");
+        assert_eq!(code(succession(&full, "main", None, true, LIMITS)), "ok", "a leak is ended");
+        let room = of([Current, Retired, Retiring, Retiring]);
+        assert_eq!(code(state_of_added(&room, "main", LIMITS)), "ok");
+        let two = keys(&[("main", Current), ("a", Current), ("b", Retired)]);
+        assert_eq!(code(state_of_added(&two, "b", LIMITS)), "keys_exceeded");
+        assert_eq!(code(state_of_added(&two, "a", LIMITS)), "ok");
+    }
+
+    #[test]
+    fn a_rotation_takes_the_next_key_or_makes_one() {
+        let two = keys(&[("main", Current), ("main", Next), ("a", Current)]);
+        let of = |line, alg| succession(&two, line, alg, false, LIMITS);
+        let main = of("main", None).expect("a succession");
+        assert_eq!(main.old.kid, "k0");
+        assert!(matches!(main.new, Successor::Next(next) if next.kid == "k1"));
+        assert_eq!(code(of("main", Some(Algorithm::EdDSA))), "next_key_exists");
+        let other = of("a", Some(Algorithm::EdDSA)).expect("a succession");
+        assert!(matches!(other.new, Successor::Made(Algorithm::EdDSA)));
+        assert_eq!(code(of("a", Some(Algorithm::ES256))), "alg_unsupported");
+        assert_eq!(code(of("b", None)), "key_unknown");
+    }
+
+    #[test]
+    fn the_successor_of_a_key_from_elsewhere_is_not_guessed() {
+        let mut keys = keys(&[("main", Current)]);
+        keys[0].secret = None;
+        let of = |alg| succession(&keys, "main", alg, true, LIMITS);
+        assert_eq!(code(of(None)), "key_private_absent");
+        assert_eq!(code(of(Some(Algorithm::EdDSA))), "ok");
+    }
+
+    #[test]
+    fn a_key_retires_when_none_of_its_tokens_lives() {
+        let app = AppRow { ttl_s_max: 600, ..AppRow::sample(1) };
+        assert_eq!(retires_s(&app, 1_000), 1_610);
+        let shortened = AppRow { tokens_until_ms: 4_000_500, ..app };
+        assert_eq!(retires_s(&shortened, 1_000), 4_011);
+        assert_eq!(retires_s(&shortened, 5_000), 5_610);
+    }
+}

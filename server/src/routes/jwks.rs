@@ -1,0 +1,47 @@
+//! An app's public keys, for everybody (RFC 7517). Answered from memory, without a credential.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::State,
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+use stagedoor_token::{AppId, Jwk, KeyState};
+
+use super::{Path, pages::is_known};
+use crate::{error::ApiError, secret, state::AppState};
+
+const KIND: HeaderValue = HeaderValue::from_static("application/jwk-set+json");
+const CACHED: HeaderValue = HeaderValue::from_static("public, max-age=300");
+
+/// A set of public keys.
+#[derive(Serialize)]
+struct Jwks {
+    keys: Vec<Jwk>,
+}
+
+/// `/v1/apps/{app}/jwks.json`: the public keys that verify the app's tokens. An app that does not exist has none.
+pub(crate) async fn show(
+    State(state): State<Arc<AppState>>,
+    Path(app): Path<AppId>,
+    asked: HeaderMap,
+) -> Result<Response, ApiError> {
+    let directory = state.bus.directory();
+    let known = directory.app(app).map_or(&[][..], |app| &app.keys);
+    let verifies = known.iter().filter(|key| key.key.state() != KeyState::Retired);
+    let set = Jwks { keys: verifies.filter_map(|key| key.key.to_jwk()).collect() };
+    let body = serde_json::to_vec(&set).map_err(|_| ApiError::Internal)?;
+    let tag = format!("\"{}\"", secret::encode(&secret::hash(&body)[..12]));
+    let mut response = if is_known(&asked, &tag) {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        ([(header::CONTENT_TYPE, KIND)], body).into_response()
+    };
+    response.headers_mut().insert(header::CACHE_CONTROL, CACHED);
+    if let Ok(tag) = HeaderValue::from_str(&tag) {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+    Ok(response)
+}
