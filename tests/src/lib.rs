@@ -11,7 +11,8 @@
 //! 6. `answer`: a complete answer of the HTTP API.
 //! 7. `member`: a member that speaks the wire by hand.
 //! 8. `operations`: the operations of the OpenAPI document, each with a request that the server understands.
-//! 9. `trust`: a TLS client's configuration that trusts only one certificate.
+//! 9. `steady`: a client of the HTTP API on one connection that stays open.
+//! 10. `trust`: a TLS client's configuration that trusts only one certificate.
 
 mod answer;
 pub mod binary;
@@ -21,6 +22,7 @@ pub mod member;
 mod operations;
 mod raw;
 pub mod stage;
+mod steady;
 mod trust;
 
 pub use answer::Answer;
@@ -29,4 +31,5 @@ pub use member::{Closed, Heard, Member};
 pub use operations::{Operation, operations};
 pub use raw::raw_to;
 pub use stage::Stage;
+pub use steady::Steady;
 pub use trust::trusting;

@@ -11,6 +11,8 @@
 mod acts;
 #[path = "oracle/client.rs"]
 mod client;
+#[path = "oracle/credentials.rs"]
+mod credentials;
 #[path = "oracle/dice.rs"]
 mod dice;
 #[path = "oracle/draw.rs"]
@@ -23,6 +25,8 @@ mod law;
 mod moderate;
 #[path = "oracle/ops.rs"]
 mod ops;
+#[path = "oracle/reach.rs"]
+mod reach;
 #[path = "oracle/readers.rs"]
 mod readers;
 #[path = "oracle/regrant.rs"]
