@@ -6,6 +6,7 @@ mod backup;
 mod bench;
 mod failure;
 mod http;
+mod key_file;
 mod keys;
 mod master_key;
 mod print;

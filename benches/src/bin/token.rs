@@ -1,6 +1,7 @@
 //! How fast tokens are minted, verified and refused, relative to the bare HMAC-SHA256 of the same bytes with its key
 //! schedule kept, and to `jsonwebtoken` with the same claims. Rounds are interleaved, and each ratio is taken within
-//! its round, so that drift of the machine does not distort it. `--check` exits with 1 if a budget is missed.
+//! its round, so that drift of the machine does not distort it. Tokens of public keys are measured relative to the bare
+//! signature check of `ring`. `--check` exits with 1 if a budget is missed.
 
 use std::{
     hint::black_box,
@@ -9,7 +10,8 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use clap::Parser;
 use hmac::{Hmac, KeyInit, Mac};
 use jsonwebtoken::{
@@ -17,9 +19,18 @@ use jsonwebtoken::{
     crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils},
     errors::{ErrorKind, Result as JwtResult},
 };
+use ring::{
+    rand::SystemRandom,
+    signature::{
+        ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, ED25519, EcdsaKeyPair,
+        Ed25519KeyPair, KeyPair, UnparsedPublicKey, VerificationAlgorithm,
+    },
+};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
-use stagedoor_token::{AppId, Claims, Fault, Key, KeySet, KeyState, Refusal, mint, verify};
+use stagedoor_token::{
+    AppId, Claims, Fault, Jwk, Key, KeySet, KeyState, Refusal, VerifyingKey, mint, verify,
+};
 
 type HmacSha256 = Hmac<Sha256>;
 
@@ -241,8 +252,100 @@ fn main() -> Result<ExitCode> {
             op.round();
         }
     }
-    let met = report(&mut io::stdout().lock(), &ops, token.len(), args.rounds)?;
+    let out = &mut io::stdout().lock();
+    let met = report(out, &ops, token.len(), args.rounds)?;
+    let met = public_keys(out, &claims, now_s, args.rounds)? && met;
     Ok(if args.check && !met { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// A key of ES256 and a token by it, as both are made elsewhere.
+fn es256(claims: &Claims) -> Result<(Vec<u8>, String)> {
+    let (algorithm, random) = (&ECDSA_P256_SHA256_FIXED_SIGNING, SystemRandom::new());
+    let failed = |_| anyhow!("ring makes no key");
+    let pkcs8 = EcdsaKeyPair::generate_pkcs8(algorithm, &random).map_err(failed)?;
+    let pair = EcdsaKeyPair::from_pkcs8(algorithm, pkcs8.as_ref(), &random);
+    let pair = pair.map_err(|error| anyhow!("{error}"))?;
+    let header = format!(r#"{{"alg":"ES256","typ":"JWT","kid":"{KID}"}}"#);
+    let parts = [header.into_bytes(), serde_json::to_vec(claims)?];
+    let signed = parts.map(|part| URL_SAFE_NO_PAD.encode(part)).join(".");
+    let signature = pair.sign(&random, signed.as_bytes()).map_err(failed)?;
+    let token = format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature));
+    Ok((pair.public_key().as_ref().to_vec(), token))
+}
+
+/// Measures tokens of public keys and prints their table. Returns whether every budget is met.
+fn public_keys(out: &mut impl Write, claims: &Claims, now_s: u64, rounds: u16) -> Result<bool> {
+    let key = Key::ed25519(claims.app, KID, &SECRET, KeyState::Current)?;
+    let public = Ed25519KeyPair::from_seed_unchecked(&SECRET);
+    let (eddsa, public) = (key.verifying(), public.map_err(|error| anyhow!("{error}"))?);
+    let eddsa_token = mint(claims, &key)?;
+    let (point, es256_token) = es256(claims)?;
+    let jwk = Jwk::p256_point(&point)?;
+    let es256 = VerifyingKey::from_jwk(claims.app, KID, KeyState::Current, &jwk)?;
+    let pairs: [(_, _, &str, &dyn VerificationAlgorithm, &[u8], VerifyingKey); 2] = [
+        (
+            "floor: ring, Ed25519",
+            "verify EdDSA",
+            &eddsa_token,
+            &ED25519,
+            public.public_key().as_ref(),
+            eddsa,
+        ),
+        (
+            "floor: ring, P-256",
+            "verify ES256",
+            &es256_token,
+            &ECDSA_P256_SHA256_FIXED,
+            &point,
+            es256,
+        ),
+    ];
+    let mut met = true;
+    for (floor_name, name, token, algorithm, public, verifying) in pairs {
+        let (signed, signature) = token.rsplit_once('.').context("a token has points")?;
+        let signature = URL_SAFE_NO_PAD.decode(signature)?;
+        let keys = KeySet::from_iter([verifying]);
+        ensure!(verify(token, &keys, now_s).as_ref() == Ok(claims), "{name}: does not verify");
+        let bare = UnparsedPublicKey::new(algorithm, public);
+        ensure!(
+            bare.verify(signed.as_bytes(), &signature).is_ok(),
+            "{floor_name}: does not verify"
+        );
+        let mut ops = vec![
+            Op::new(floor_name, None, || {
+                black_box(bare.verify(black_box(signed).as_bytes(), &signature)).ok();
+            }),
+            Op::new(name, Some(1.15), || {
+                black_box(verify(black_box(token), &keys, now_s)).ok();
+            }),
+        ];
+        if name == "verify EdDSA" {
+            ops.push(Op::new("mint EdDSA", None, || {
+                black_box(mint(black_box(claims), &key)).ok();
+            }));
+        }
+        for _ in 0..rounds {
+            ops.iter_mut().for_each(Op::round);
+        }
+        writeln!(out)?;
+        let floor = ops.first().context("there is a floor")?;
+        met &= table(out, &ops, floor)?;
+    }
+    Ok(met)
+}
+
+/// Prints a line for each operation. Returns whether every budget is met.
+fn table(out: &mut impl Write, ops: &[Op<'_>], floor: &Op<'_>) -> Result<bool> {
+    let mut met = true;
+    for op in ops {
+        let (ns, ratio) = (median(op.rounds_ns.iter().copied()), op.ratio_to(floor));
+        write!(out, "{:<40} {ns:>9.0} {:>9.2} {ratio:>8.2}", op.name, 1e3 / ns)?;
+        match op.budget {
+            Some(budget) => writeln!(out, " {budget:>8.2} {}", verdict(ratio <= budget, &mut met))?,
+            None => writeln!(out)?,
+        }
+    }
+    Ok(met)
 }
 
 /// Prints the table. Returns whether every budget is met.
@@ -255,15 +358,7 @@ fn report(out: &mut impl Write, ops: &[Op<'_>], token_bytes: usize, rounds: u16)
         "a token of {token_bytes} bytes; medians of {rounds} interleaved rounds, one core\n"
     )?;
     writeln!(out, "{:<40} {:>9} {:>9} {:>8} {:>8}", "operation", "ns", "M/s", "x floor", "budget")?;
-    let mut met = true;
-    for op in ops {
-        let (ns, ratio) = (median(op.rounds_ns.iter().copied()), op.ratio_to(floor));
-        write!(out, "{:<40} {ns:>9.0} {:>9.2} {ratio:>8.2}", op.name, 1e3 / ns)?;
-        match op.budget {
-            Some(budget) => writeln!(out, " {budget:>8.2} {}", verdict(ratio <= budget, &mut met))?,
-            None => writeln!(out)?,
-        }
-    }
+    let mut met = table(out, ops, floor)?;
     let faster = decode.ratio_to(verify);
     writeln!(
         out,

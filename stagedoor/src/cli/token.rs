@@ -7,8 +7,8 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use stagedoor_token::{
-    AppId, Claims, Fault, Field, Key, KeySet, KeyState, MintError, Narrowing, Refusal, Roles,
-    explain_signature,
+    Algorithm, AppId, Claims, Fault, Field, Key, KeySet, KeyState, MintError, Narrowing, Refusal,
+    Roles, VerifyingKey, explain_signature,
     form::{Flaw, narrowing_flaw, roles_flaw},
     mint, seat, secret_of_text, verify,
 };
@@ -16,6 +16,7 @@ use stagedoor_token::{
 use super::{
     failure::{Done, Failure, usage},
     http::glance,
+    key_file::KeyFile,
     print::print,
     secret::secret,
     stay::Stay,
@@ -24,13 +25,13 @@ use super::{
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Token {
-    /// Mint a token with a key's secret. If STAGEDOOR_URL and STAGEDOOR_API_KEY are set, asks that server whether the
+    /// Mint a token with a key. If STAGEDOOR_URL and STAGEDOOR_API_KEY are set, asks that server whether the
     /// app still signs with the key and has the role, and warns if not.
     #[command(
         after_help = "Example:\n  stagedoor token mint --app 7 --kid k_1 --secret-file key.txt --room lobby --user anna --role host"
     )]
     Mint(Box<Mint>),
-    /// Verify a token with a key's secret; exits with 0 if it is valid, 1 if it is refused.
+    /// Verify a token with a key; exits with 0 if it is valid, 1 if it is refused.
     #[command(
         after_help = "Example:\n  stagedoor token verify --app 7 --kid k_1 --secret-file key.txt < token.txt"
     )]
@@ -54,6 +55,10 @@ struct KeyArguments {
     /// The file with the key's secret, in base64url or as `sdsec_…`, `-` for standard input; by default STAGEDOOR_SECRET.
     #[arg(long, value_name = "FILE")]
     secret_file: Option<PathBuf>,
+    /// The file with the key itself, `-` for standard input, instead of a secret: a JWK, or PEM (a private key of
+    /// Ed25519 as PKCS#8 mints and verifies; a public key of Ed25519 or P-256 verifies).
+    #[arg(long, value_name = "FILE", conflicts_with = "secret_file")]
+    key: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -124,7 +129,21 @@ pub(super) struct Verify {
 }
 
 fn key(arguments: &KeyArguments) -> Result<Key, Failure> {
-    key_of(arguments.app, &arguments.kid, arguments.secret_file.as_ref())
+    let KeyArguments { app, kid, secret_file, key } = arguments;
+    match key {
+        Some(file) => KeyFile::read(file)?.signing(*app, kid),
+        None => key_of(*app, kid, secret_file.as_ref()),
+    }
+}
+
+/// What verifies, and the secret if there is one, which explains a signature by its text.
+fn verifying(arguments: &KeyArguments) -> Result<(VerifyingKey, Vec<u8>), Failure> {
+    let KeyArguments { app, kid, secret_file, key } = arguments;
+    if let Some(file) = key {
+        return Ok((KeyFile::read(file)?.verifying(*app, kid)?, Vec::new()));
+    }
+    let secret = secret_of(secret_file.as_ref())?;
+    Ok((key_with(*app, kid, &secret)?.verifying(), secret))
 }
 
 /// A key, with its secret from a file or from STAGEDOOR_SECRET.
@@ -239,9 +258,8 @@ fn minted(arguments: Mint, json: bool) -> Done {
 }
 
 fn verified(arguments: &Verify, json: bool) -> Done {
-    let KeyArguments { app, kid, secret_file } = &arguments.key;
-    let secret = secret_of(secret_file.as_ref())?;
-    let keys = KeySet::from_iter([key_with(*app, kid, &secret)?]);
+    let (key, secret) = verifying(&arguments.key)?;
+    let keys = KeySet::from_iter([key]);
     let token = token(arguments.token_file.as_ref())?;
     let roles = arguments.roles.read()?;
     let now_s = now_s();
@@ -297,8 +315,8 @@ fn inspected(token: &str, json: bool) -> Done {
             notes.push(format!("the claim `{name}` is missing"));
         }
     }
-    if header["alg"] != "HS256" {
-        notes.push("`alg` is not HS256".into());
+    if header["alg"].as_str().is_none_or(|alg| alg.parse::<Algorithm>().is_err()) {
+        notes.push("`alg` is none of HS256, EdDSA and ES256".into());
     }
     match left {
         Some(left) if left <= 0 => notes.push(format!("it expired {} s ago", -left)),
