@@ -13,10 +13,12 @@
 //! 8. `operations`: the operations of the OpenAPI document, each with a request that the server understands.
 //! 9. `steady`: a client of the HTTP API on one connection that stays open.
 //! 10. `trust`: a TLS client's configuration that trusts only one certificate.
+//! 11. `es256`: a key pair of P-256 as a key service has it, and the two spellings of its tokens.
 
 mod answer;
 pub mod binary;
 mod contract;
+pub mod es256;
 mod http;
 pub mod member;
 mod operations;

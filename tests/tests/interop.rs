@@ -13,13 +13,10 @@ use std::{
 };
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use ring::{
-    rand::SystemRandom,
-    signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair},
-};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use stagedoor_tests::binary::binary;
+use stagedoor_tests::es256::{Es256, twin_of};
 use stagedoor_token::{
     Algorithm, AppId, AtExp, Claims, Confirmation, Fault, Key, KeySet, KeyState, Refusal,
     Thumbprint, Until, VerifyingKey, mint, verify,
@@ -69,71 +66,39 @@ fn key() -> Key {
     Key::hs256(APP, KID, &SECRET, KeyState::Current).expect("a key")
 }
 
-/// A key pair of each algorithm that has one, made here, as a JWK with its private part.
-fn pair(alg: Algorithm, seed: &[u8; 32]) -> Value {
-    let b64 = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
-    match alg {
-        Algorithm::EdDSA => {
-            let jwk = ed25519(seed).verifying().to_jwk().expect("a public key");
-            let mut jwk = serde_json::to_value(jwk).expect("JSON");
-            jwk["d"] = b64(seed).into();
-            jwk
-        }
-        Algorithm::ES256 => {
-            let (algorithm, random) = (&ECDSA_P256_SHA256_FIXED_SIGNING, SystemRandom::new());
-            let pkcs8 = EcdsaKeyPair::generate_pkcs8(algorithm, &random).expect("a key");
-            let pair = EcdsaKeyPair::from_pkcs8(algorithm, pkcs8.as_ref(), &random).expect("a key");
-            let point = pair.public_key().as_ref();
-            // What `ring` writes begins with the private key, at this byte (RFC 5915 §3 in RFC 5208).
-            let d = &pkcs8.as_ref()[36..68];
-            let (x, y) = (b64(&point[1..33]), b64(&point[33..]));
-            json!({ "kty": "EC", "crv": "P-256", "x": x, "y": y, "d": b64(d) })
-        }
-        Algorithm::HS256 => panic!("a secret"),
-    }
-}
-
 fn ed25519(seed: &[u8; 32]) -> Key {
     Key::ed25519(APP, KID, seed, KeyState::Current).expect("a key")
 }
 
-/// What verifies a pair's tokens.
-fn verifying(pair: &Value) -> VerifyingKey {
-    let mut public = pair.clone();
-    public.as_object_mut().expect("an object").remove("d");
-    let jwk = serde_json::from_value(public).expect("a public key");
-    VerifyingKey::from_jwk(APP, KID, KeyState::Current, &jwk).expect("a key")
+/// A key pair that scripts may have, and what it signs here.
+struct Pair {
+    /// With its private part.
+    jwk: Value,
+    public: Value,
+    token: String,
 }
 
-/// A token of ES256 as it is made elsewhere.
-fn signed_es256(pair: &Value, claims: &Claims) -> String {
-    let [x, y, d] = ["x", "y", "d"]
-        .map(|part| URL_SAFE_NO_PAD.decode(pair[part].as_str().expect("text")).expect("base64url"));
-    let (algorithm, random) = (&ECDSA_P256_SHA256_FIXED_SIGNING, SystemRandom::new());
-    let point = [&[4], &x[..], &y].concat();
-    let key = EcdsaKeyPair::from_private_key_and_public_key(algorithm, &d, &point, &random);
-    let header = json!({ "alg": "ES256", "typ": "JWT", "kid": KID }).to_string();
-    let payload = serde_json::to_vec(claims).expect("JSON");
-    let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload));
-    let signature = key.expect("a key").sign(&random, signed.as_bytes()).expect("a signature");
-    format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
-}
-
-/// The twin of a token of ES256: (r, n - s), which needs no key.
-fn twin_of(token: &str) -> String {
-    const N: [u8; 32] = [
-        0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xbc,
-        0xe6, 0xfa, 0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51,
-    ];
-    let (signed, signature) = token.rsplit_once('.').expect("three parts");
-    let mut pair = URL_SAFE_NO_PAD.decode(signature).expect("base64url");
-    let mut borrow = 0;
-    for at in (0..32).rev() {
-        let left = i16::from(N[at]) - i16::from(pair[32 + at]) - borrow;
-        borrow = i16::from(left < 0);
-        pair[32 + at] = left.rem_euclid(256).to_le_bytes()[0];
+impl Pair {
+    fn eddsa(claims: &Claims, seed: &[u8; 32]) -> Self {
+        let key = ed25519(seed);
+        let jwk = key.verifying().to_jwk().expect("a public key");
+        let public = serde_json::to_value(jwk).expect("JSON");
+        let mut jwk = public.clone();
+        jwk["d"] = URL_SAFE_NO_PAD.encode(seed).into();
+        Self { jwk, public, token: mint(claims, &key).expect("a token") }
     }
-    format!("{signed}.{}", URL_SAFE_NO_PAD.encode(pair))
+
+    fn es256(claims: &Claims) -> Self {
+        let key = Es256::new().expect("a key");
+        let token = key.token(KID, claims).expect("a token");
+        Self { jwk: key.private_jwk(), public: key.jwk(), token }
+    }
+
+    /// What verifies its tokens.
+    fn verifying(&self) -> VerifyingKey {
+        let jwk = serde_json::from_value(self.public.clone()).expect("a public key");
+        VerifyingKey::from_jwk(APP, KID, KeyState::Current, &jwk).expect("a key")
+    }
 }
 
 /// Claims that use every field, with letters that each library escapes differently.
@@ -196,28 +161,23 @@ fn ask(command: &mut Command, script: &str, asked: &Asked<'_>) -> Answer {
 fn travels_both_ways(mut command: impl FnMut() -> Command, script: &str) {
     hs256_travels(&mut command(), script);
     let claims = claims();
-    for alg in [Algorithm::EdDSA, Algorithm::ES256] {
-        let (pair, other) = (pair(alg, &SECRET), pair(alg, &[1; 32]));
-        let signed = |pair: &Value, seed: &[u8; 32]| match alg {
-            Algorithm::ES256 => signed_es256(pair, &claims),
-            _ => mint(&claims, &ed25519(seed)).expect("a token"),
-        };
-        let (token, forged) = (signed(&pair, &SECRET), signed(&other, &[1; 32]));
-        let keys = KeySet::from_iter([verifying(&pair)]);
-        let twins = (alg == Algorithm::ES256).then(|| twin_of(&token));
-        for token in [token].into_iter().chain(twins) {
-            let json = serde_json::to_value(&claims).expect("JSON");
-            let (kid, jwk) = (KID, Some(pair.clone()));
-            let (token, forged) = (token.as_str(), forged.as_str());
-            let asked = Asked { kid, alg, secret: "", jwk, claims: &json, token, forged };
+    let json = serde_json::to_value(&claims).expect("JSON");
+    for (alg, pair, other) in [
+        (Algorithm::EdDSA, Pair::eddsa(&claims, &SECRET), Pair::eddsa(&claims, &[1; 32])),
+        (Algorithm::ES256, Pair::es256(&claims), Pair::es256(&claims)),
+    ] {
+        let keys = KeySet::from_iter([pair.verifying()]);
+        let twin = |token: &str| (alg == Algorithm::ES256).then(|| twin_of(token).expect("a twin"));
+        for token in [Some(pair.token.clone()), twin(&pair.token)].into_iter().flatten() {
+            let (jwk, token, forged) = (Some(pair.jwk.clone()), &token, &other.token);
+            let asked = Asked { kid: KID, alg, secret: "", jwk, claims: &json, token, forged };
             let answer = ask(&mut command(), script, &asked);
             assert_eq!(answer.header, json!({ "alg": alg, "typ": "JWT", "kid": KID }));
             assert_eq!(answer.claims, json, "ours says there what it says here");
             assert_eq!(answer.forged_refused_for.as_deref(), Some("signature"));
-            let theirs = verify(&answer.token, &keys, now_s());
-            assert_eq!(theirs, Ok(claims.clone()), "theirs says here what it says there");
-            if alg == Algorithm::ES256 {
-                assert_eq!(verify(&twin_of(&answer.token), &keys, now_s()), Ok(claims.clone()));
+            for theirs in [Some(answer.token.clone()), twin(&answer.token)].into_iter().flatten() {
+                let theirs = verify(&theirs, &keys, now_s());
+                assert_eq!(theirs, Ok(claims.clone()), "theirs says here what it says there");
             }
         }
     }

@@ -20,5 +20,7 @@ mod seat;
 mod stolen;
 #[path = "relay/streams.rs"]
 mod streams;
+#[path = "relay/twins.rs"]
+mod twins;
 #[path = "relay/waiting.rs"]
 mod waiting;

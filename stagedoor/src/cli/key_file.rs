@@ -187,8 +187,7 @@ mod tests {
 
     #[test]
     fn what_is_no_key_here_is_told() {
-        let rsa =
-            "-----BEGIN PUBLIC KEY-----\nMA0GCSqGSIb3DQEBAQUAAwA=\n-----END PUBLIC KEY-----\n";
+        let rsa = "-----BEGIN PUBLIC KEY-----\nMBQwDQYJKoZIhvcNAQEBBQADAwAwAA==\n-----END PUBLIC KEY-----\n";
         for (text, words) in [
             ("", "neither a JWK nor PEM"),
             ("a secret", "neither a JWK nor PEM"),

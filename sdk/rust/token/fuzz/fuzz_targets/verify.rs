@@ -7,8 +7,9 @@ use libfuzzer_sys::fuzz_target;
 use stagedoor_token::{AppId, Key, KeySet, KeyState, verify};
 
 static KEYS: LazyLock<KeySet> = LazyLock::new(|| {
-    let key = Key::hs256(AppId(7), "k-1", &[9; 32], KeyState::Current).expect("a key");
-    KeySet::from_iter([key])
+    let hs256 = Key::hs256(AppId(7), "k-1", &[9; 32], KeyState::Current).expect("a key");
+    let eddsa = Key::ed25519(AppId(7), "e-1", &[9; 32], KeyState::Current).expect("a key");
+    KeySet::from_iter([hs256, eddsa])
 });
 
 fuzz_target!(|text: &str| {
