@@ -145,7 +145,10 @@ impl Store {
                 return Ok(false);
             }
         }
-        let delete = sqlx::query("DELETE FROM data_keys WHERE id <> ?");
+        // Not a newer one, which seals nothing yet.
+        let delete = sqlx::query(
+            "DELETE FROM data_keys WHERE number < (SELECT MAX(number) FROM data_keys WHERE id = ?)",
+        );
         tx.execute(delete.bind(newest.id().as_bytes().to_vec())).await?;
         let detail = format!("data_key={} secrets={sealed}", newest.id());
         tx.add_record(Act::Resealed.record().detail(&detail)).await?;
