@@ -5,7 +5,7 @@
 
 use proptest::prelude::*;
 use stagedoor_trail::{
-    AuditKey, ChainId, Checkpoint, Export, Line, Link, Record,
+    AuditKey, ChainId, Checkpoint, Export, Hash, Line, Link, Record,
     line::{TrailEnd, TrailHead},
 };
 
@@ -52,7 +52,32 @@ fn is_whole(lines: &[String]) -> bool {
     export.finish().is_whole()
 }
 
+/// `cargo test --release -p stagedoor-trail --test changes million -- --ignored --nocapture`
+#[test]
+#[ignore = "a measurement, for a release build"]
+fn a_million_records_of_an_export_are_verified_within_10_s() {
+    let lines = trail(&[4_000; 250]);
+    let begun = std::time::Instant::now();
+    assert!(is_whole(&lines));
+    let verified = begun.elapsed();
+    let records: Vec<_> = lines.iter().filter_map(|line| Line::read(line)).collect();
+    let begun = std::time::Instant::now();
+    let mut forms = Vec::new();
+    for line in &records {
+        if let Line::Record(record) = line {
+            record.canonical(&mut forms);
+        }
+    }
+    let link = Link::new(Hash([0; 32]), (1, 1), 0, &forms);
+    let (chained, bytes) = (begun.elapsed(), forms.len());
+    eprintln!("verified in {verified:?}; {bytes} bytes hashed in {chained:?}: {}", link.link);
+    assert!(verified.as_secs() < 10, "{verified:?}");
+}
+
 proptest! {
+    // Signatures are slow in tests.
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn every_change_of_a_line_is_found(
         sizes in prop::collection::vec(1..9i64, 1..6),

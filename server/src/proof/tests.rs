@@ -1,10 +1,10 @@
 //! Faults of a data folder's trail, made by hand in its database: each is found and named.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use stagedoor_bus::{Actor, AppLife, Text};
 use stagedoor_token::AppId;
-use stagedoor_trail::{Checkpoint, Fault};
+use stagedoor_trail::{Checkpoint, Fault, Hash, Link};
 
 use super::*;
 use crate::{
@@ -238,4 +238,35 @@ async fn a_key_that_was_replaced_still_proves_its_checkpoints() {
         let report = verify_trail(folder.path(), Some(trusted), &[]).await.expect("verified");
         assert_eq!((report.checkpoints, report.faults.len()), (good, 3 - good as usize));
     }
+}
+
+/// `cargo test --release -p stagedoor-server --lib a_million_records -- --ignored --nocapture`
+#[tokio::test]
+#[ignore = "a measurement, for a release build"]
+async fn a_million_records_are_verified_within_10_s() {
+    let (store, folder) = opened().await;
+    let mut trail = store.trail();
+    let begun = Instant::now();
+    for transaction in 0..250 {
+        let records = (0..4_000).map(|n| full(transaction * 4_000 + n)).collect();
+        trail.add(vec![records]).await.expect("kept");
+    }
+    let written = begun.elapsed();
+    let record = full(1);
+    let begun = Instant::now();
+    let mut forms = Vec::new();
+    for _ in 0..1_000_000 {
+        if forms.len() > 1_000_000 {
+            std::hint::black_box(Link::new(Hash([0; 32]), (1, 4_000), 5, &forms));
+            forms.clear();
+        }
+        crate::store::audit::chain::canonical(&record, &mut forms);
+    }
+    let chained = begun.elapsed();
+    let begun = Instant::now();
+    let report = verify_trail(folder.path(), None, &[]).await.expect("verified");
+    let verified = begun.elapsed();
+    assert_eq!((report.faults, report.records), (vec![], 1_000_000));
+    eprintln!("written {written:?}, of it the chain {chained:?}; verified {verified:?}");
+    assert!(verified < Duration::from_secs(10), "{verified:?}");
 }

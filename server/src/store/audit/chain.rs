@@ -61,7 +61,7 @@ fn form(record: &Record) -> Form<'_> {
 }
 
 /// Appends the canonical form of a record.
-pub(super) fn canonical(record: &Record, out: &mut Vec<u8>) {
+pub(crate) fn canonical(record: &Record, out: &mut Vec<u8>) {
     form(record).canonical(out);
 }
 
