@@ -88,7 +88,7 @@ pub(crate) async fn rotate(audited: Audited) -> Result<Json<AuditKeyRotated>, Ap
     let mut tx = state.store.begin().await?;
     let RotatedAuditKey::Done { old, new, checkpoint } = tx.rotate_audit_key().await? else {
         let detail = "there are as many audit keys as a verifier reads; none can be made";
-        return Err(ApiError::Conflict { code: "audit_keys_exceeded", detail: detail.into() });
+        return Err(ApiError::Conflict { code: "audit_keys_exceeded", detail });
     };
     let record = audited.record_of_none("audit.key_rotate");
     tx.add_record(record.detail(&format!("old={old} new={new}"))).await?;
