@@ -25,12 +25,15 @@ struct Batch {
     sealed: u64,
 }
 
-/// Changes the secrets of the rows after this one, as `again` says; `None` leaves one as it is.
+/// What becomes of a row's secret, by the row's id and what is stored; `None` leaves it as it is.
+type Again<'a> = dyn Fn(&str, &[u8]) -> Result<Option<Vec<u8>>, StoreError> + Sync + 'a;
+
+/// Changes the secrets of the rows after this one, as `again` says.
 async fn batch(
     connection: &mut SqliteConnection,
     column: &Column,
     after: i64,
-    again: &(dyn Fn(&str, &[u8]) -> Result<Option<Vec<u8>>, StoreError> + Sync),
+    again: &Again<'_>,
 ) -> Result<Batch, StoreError> {
     let Column { table, column, id } = column;
     let select = format!(

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 HERE = pathlib.Path(__file__).resolve().parent
 # Table, column, and the column of the row's id.
-COLUMNS = [("keys", "secret", "kid")]
+COLUMNS = [("keys", "secret", "kid"), ("audit_keys", "secret", "kid")]
 HEAD = b"sealed\x01"
 
 

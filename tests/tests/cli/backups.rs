@@ -443,6 +443,7 @@ async fn versions_seen_before_a_restore_are_outdated_after_it() -> Result<()> {
         drop(dev);
         let elsewhere = folder.path().join("elsewhere");
         assert_eq!(restore(&file, &elsewhere)?.code, 0);
+        fs::copy(data.join("master.key"), elsewhere.join("master.key"))?;
         let serve = Serve::start(&elsewhere)?;
         let caller = serve.caller(&caller.credential)?;
         caller.get(200, "PUT", &path, Some(&put(3))).await?;

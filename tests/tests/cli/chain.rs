@@ -100,6 +100,7 @@ fn a_fork_after_a_restore_is_found_by_a_kept_checkpoint() -> Result<()> {
     let cut = verify(&["--data", text(&other)?, "--checkpoint", text(&kept)?])?;
     assert_eq!(cut.code, 1);
     assert!(cut.out.contains("cut: records") || cut.out.contains("forked: "), "{}", cut.out);
+    std::fs::copy(data.join("master.key"), other.join("master.key"))?;
     let dev = Dev::start_in(&other, &[])?;
     for name in ["another", "and another", "and one more"] {
         dev.ok("root", &["app", "create", name])?;
