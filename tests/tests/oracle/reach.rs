@@ -138,7 +138,8 @@ impl Reach {
         let all_in = |own: &Vec<String>, outer: &Vec<String>| {
             own.iter().all(|one| outer.iter().any(|outer| lies_within(one, outer)))
         };
-        let is_one_of = |own: &Vec<String>, outer: &Vec<String>| own.iter().all(|one| outer.contains(one));
+        let is_one_of =
+            |own: &Vec<String>, outer: &Vec<String>| own.iter().all(|one| outer.contains(one));
         let not_greater = |own: &u64, outer: &u64| own <= outer;
         let parts = |own: &Vec<([u8; 4], u32)>, outer: &Vec<([u8; 4], u32)>| {
             own.iter().all(|net| outer.iter().any(|outer| is_part(*net, *outer)))
