@@ -2,17 +2,17 @@
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
+use stagedoor_bus::Bus as _;
 use stagedoor_tests::{
     Stage,
     es256::{Es256, twin_of},
 };
-use stagedoor_token::Claims;
+use stagedoor_token::{Claims, KeyState, VerifyingKey};
 
 /// An app with a key that was made elsewhere.
 struct Twins {
     stage: Stage,
     key: Es256,
-    kid: String,
 }
 
 impl Twins {
@@ -21,19 +21,21 @@ impl Twins {
     }
 
     async fn of(stage: Stage) -> Result<Self> {
-        let key = Es256::new()?;
-        let path = format!("/v1/apps/{}/keys", stage.app);
-        let made = stage.operator().ask("POST", &path, Some(&json!({ "jwk": key.jwk() }))).await?;
-        ensure!(made.status == 201, "{}", made.body);
-        let kid = made.body["kid"].as_str().context("a kid")?.to_owned();
-        Ok(Self { stage, key, kid })
+        let (key, kid) = (Es256::new()?, "made-elsewhere");
+        let jwk = serde_json::from_value(key.jwk())?;
+        let verifying = VerifyingKey::from_jwk(stage.app, kid, KeyState::Retiring, &jwk)?;
+        let directory = stage.running.bus.directory();
+        let mut app = directory.app(stage.app).context("the app")?.clone();
+        app.keys.push(verifying.into());
+        stage.running.bus.put_app(app).await?;
+        Ok(Self { stage, key })
     }
 
     /// A token of bob's and its twin.
     fn tokens(&self, change: impl FnOnce(&mut Claims)) -> Result<[String; 2]> {
         let mut claims = self.stage.claims("lobby", "bob", "speaker")?;
         change(&mut claims);
-        let token = self.key.token(&self.kid, &claims)?;
+        let token = self.key.token("made-elsewhere", &claims)?;
         let twin = twin_of(&token)?;
         ensure!(twin != token);
         Ok([token, twin])
