@@ -29,7 +29,7 @@ pub(super) struct Audit {
 #[derive(Debug, Subcommand)]
 enum AuditCommand {
     /// List records, newest first; the same as `audit` alone.
-    List(List),
+    List(Box<List>),
     /// Export the whole trail with its chain, or an app's records, signed, as JSON lines.
     Export(export::Export),
     /// Print the newest checkpoint. Keep it elsewhere, with `--json`: `verify` compares the trail with it.

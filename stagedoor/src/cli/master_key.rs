@@ -93,9 +93,9 @@ pub(super) fn run(command: MasterKeyCommand, config: &Config, json: bool) -> Don
     let (words, value) = told?;
     let mut out = std::io::stdout();
     if json {
-        writeln!(out, "{value}")?
+        writeln!(out, "{value}")?;
     } else {
-        writeln!(out, "{words}")?
+        writeln!(out, "{words}")?;
     }
     Ok(())
 }
