@@ -139,8 +139,9 @@ fn check_bounds(claims: &Claims, roles: &Roles, bounds: &Bounds) -> Result<(), B
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use stagedoor_bus::{Revocation, Target};
-    use stagedoor_token::{AppId, KeySet, KeyState, verify};
+    use stagedoor_token::{AppId, KeySet, KeyState, Patterns, verify};
 
     fn try_issue(change: impl FnOnce(&mut Wanted)) -> Result<Issued, NotIssued> {
         issue_among(&Revocations::default(), change)
@@ -224,6 +225,79 @@ mod tests {
             list.add(&entry(5, true, None));
             let refused = issue_among(&list, |_| {}).err();
             assert_eq!(refused, Some(NotIssued::Banned { ends_s: None }));
+        }
+    }
+
+    fn bounds(rooms: Option<&[&str]>, roles: Option<&[&str]>, numbers: [Option<u16>; 2]) -> Bounds {
+        Bounds {
+            rooms: rooms.map(|rooms| Patterns::of(rooms).expect("patterns")),
+            roles: roles.map(|r| r.iter().map(|role| role.parse().expect("a role")).collect()),
+            rank_max: numbers[0],
+            ttl_s_max: numbers[1].map(u64::from),
+            ..Bounds::default()
+        }
+    }
+
+    #[test]
+    fn a_ban_beyond_the_bounds_stays_untold() {
+        let list = Revocations::default();
+        let target = Target::User("anna".into());
+        let (generation, at_s, reason) = (1, 1_000, None);
+        let app = AppId(7);
+        list.add(&Revocation { app, target, generation, at_s, ends_s: None, ban: true, reason });
+        let none = bounds(Some(&[]), None, [None; 2]);
+        let refused = issue_within(&list, &none, |_| {}).err();
+        assert_eq!(refused, Some(NotIssued::Exceeds(Bound::Rooms)));
+    }
+
+    fn any_bounds() -> impl Strategy<Value = Bounds> {
+        let some = |names: &[&'static str]| {
+            let all = names.to_vec();
+            proptest::option::of(proptest::sample::subsequence(all.clone(), 0..=all.len()))
+        };
+        let rooms = some(&["lobby", "l*", "hall", "*"]);
+        let roles = some(&["host", "speaker", "audience"]);
+        let rank = proptest::option::of(proptest::sample::select(vec![10, 50, 100]));
+        let ttl = proptest::option::of(proptest::sample::select(vec![30, 60, 600]));
+        let flags = (any::<bool>(), any::<bool>());
+        (rooms, roles, rank, ttl, flags).prop_map(|(rooms, roles, rank, ttl, (once, bound))| {
+            let bounds = bounds(rooms.as_deref(), roles.as_deref(), [rank, ttl]);
+            Bounds { once, bound, ..bounds }
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_inner_bounds_let_mint_outer_ones_do(
+            inner in any_bounds(), outer in any_bounds(), ttl_s in proptest::option::of(1..700_u64),
+            role in proptest::sample::select(vec!["host", "speaker", "audience"]),
+            room in proptest::sample::select(vec!["lobby", "hall", "loft"]),
+            demote in proptest::option::of(proptest::sample::select(vec!["speaker", "audience"])),
+            once: bool, bound: bool,
+        ) {
+            let issue = |bounds: &Bounds| {
+                let issued = issue_within(&Revocations::default(), bounds, |wanted| {
+                    wanted.room = room.into();
+                    wanted.role = role.into();
+                    wanted.ttl_s = ttl_s;
+                    wanted.stay.once = once;
+                    wanted.stay.at_exp = demote.map_or(AtExp::Close, |role| {
+                        AtExp::Demote(role.parse().expect("a role"))
+                    });
+                    let jkt = serde_json::json!({ "jkt": "A".repeat(43) });
+                    wanted.stay.cnf = bound.then(|| serde_json::from_value(jkt).expect("a key"));
+                });
+                issued.map(|issued| issued.claims)
+            };
+            let unbounded = issue(&Bounds::default());
+            let (of_inner, of_outer) = (issue(&inner), issue(&outer));
+            if inner.within(&outer).is_ok() && of_inner.is_ok() {
+                prop_assert_eq!(&of_outer, &of_inner);
+            }
+            for bounded in [of_inner, of_outer] {
+                let same = bounded == unbounded;
+                prop_assert!(same || matches!(bounded, Err(NotIssued::Exceeds(_))), "{:?}", bounded);
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 use std::{
     net::{IpAddr, SocketAddr},
     sync::Arc,
+    time::Duration,
 };
 
 use axum::{
@@ -234,15 +235,15 @@ async fn authenticate(
         }
         Err(ours) => return ours.into_response(),
     };
-    let taken = state.requests.take(caller.id());
     let address = request.extensions().get::<SocketAddr>().map(SocketAddr::ip);
-    let may = caller.may_ask_from(address);
+    if let Err(error) = caller.may_ask_from(address) {
+        request.extensions_mut().insert(caller);
+        return refused(&state, error, request.extensions()).into_response();
+    }
+    let taken = state.requests.take(caller.id());
     request.extensions_mut().insert(caller);
     let (mut response, left) = match taken {
-        Ok(left) => match may {
-            Ok(()) => (next.run(request).await, left),
-            Err(error) => (refused(&state, error, &request), left),
-        },
+        Ok(left) => (next.run(request).await, left),
         Err(wait) => {
             let retry_s = wait.as_secs() + 1;
             (ApiError::RateLimited { retry_s }.into_response(), 0)
@@ -257,28 +258,38 @@ async fn authenticate(
     response
 }
 
-/// Refuses a known caller before anything of its request is read, and records it in its app's trail.
-fn refused(state: &Arc<AppState>, error: ApiError, request: &Request) -> Response {
-    if let Some(audited) = Audited::of(request.extensions(), state) {
-        state.recorder.refused(audited.record_of_own("caller").with_code(error.code()));
+/// Refuses a good credential before anything of its request is read, and records it in its app's trail. It counts as a
+/// failure, so that a thief does not use up the rate of the credential's owner.
+fn refused(state: &Arc<AppState>, error: ApiError, extensions: &Extensions) -> ApiError {
+    let Some(audited) = Audited::of(extensions, state) else { return ApiError::Internal };
+    if let Err(limited) = count(state, Some(audited.caller.id()), extensions) {
+        return limited;
     }
-    error.into_response()
+    state.recorder.refused(audited.record_of_own("caller").with_code(error.code()));
+    error
 }
 
-/// Counts a failed authentication of an address and of a credential's id; within their rates it is recorded.
+/// Counts a failure of an address and of a credential's id.
+fn count(state: &AppState, id: Option<&str>, extensions: &Extensions) -> Result<(), ApiError> {
+    let peer = extensions.get::<SocketAddr>().map(|peer| peer.ip().to_canonical());
+    let address = peer.map_or_else(|| "unknown".into(), |peer| rate::source(peer).to_string());
+    let of_address = state.refusals.take(&address);
+    let of_id = id.map_or(Ok(0), |id| state.refusals.take(&format!("id {id}")));
+    let limited = |wait: Duration| ApiError::RateLimited { retry_s: wait.as_secs() + 1 };
+    of_address.and(of_id).map(drop).map_err(limited)
+}
+
+/// Counts a failed authentication; within its rates it is recorded.
 fn failed(
     state: &AppState,
     error: ApiError,
     id: Option<&str>,
     extensions: &Extensions,
 ) -> ApiError {
-    let peer = extensions.get::<SocketAddr>().map(|peer| peer.ip().to_canonical());
-    let address = peer.map_or_else(|| "unknown".into(), |peer| rate::source(peer).to_string());
-    let of_address = state.refusals.take(&address);
-    let of_id = id.map_or(Ok(0), |id| state.refusals.take(&format!("id {id}")));
-    if let Err(wait) = of_address.and(of_id) {
-        return ApiError::RateLimited { retry_s: wait.as_secs() + 1 };
+    if let Err(limited) = count(state, id, extensions) {
+        return limited;
     }
+    let peer = extensions.get::<SocketAddr>().map(|peer| peer.ip().to_canonical());
     let peer = peer.and_then(|peer| Text::peer(peer.to_string()));
     let request_id = extensions.get::<RequestId>().and_then(|RequestId(id)| Text::id(id.as_str()));
     state.recorder.refused(Record { peer, request_id, ..Record::now("caller", error.code()) });

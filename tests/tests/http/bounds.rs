@@ -118,6 +118,30 @@ async fn a_key_asks_from_its_addresses_only() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_stolen_key_does_not_use_up_its_owners_rate() -> Result<()> {
+    let stage = Stage::configured(|config| {
+        config.listen.trusted_proxies = vec!["127.0.0.1".parse().expect("an address")];
+        config.listen.client_address = ClientAddress::XForwardedFor;
+        config.server.rate_per_s = 1;
+        config.server.rate_burst = 2;
+        config.server.refusals_per_s = 1;
+        config.server.refusals_burst = 3;
+    })
+    .await?;
+    let how = json!({"bounds": {"addresses": ["192.0.2.7"]}});
+    let key = stage.limited(&[Scope::RoomsRead], &how).await?;
+    let ask = async |from: &str| {
+        let field = format!("X-Forwarded-For: {from}\r\n");
+        anyhow::Ok(key.ask_with("GET", "/v1/me", &field, None).await?.status)
+    };
+    for status in [403, 403, 403, 429, 429] {
+        assert_eq!(ask("198.51.100.9").await?, status);
+    }
+    assert_eq!((ask("192.0.2.7").await?, ask("192.0.2.7").await?), (200, 200));
+    Ok(())
+}
+
+#[tokio::test]
 async fn bounds_of_the_wrong_form_name_their_field() -> Result<()> {
     let stage = Stage::start().await?;
     let path = format!("/v1/apps/{}/api-keys", stage.app);
