@@ -137,13 +137,13 @@ fn key(arguments: &KeyArguments) -> Result<Key, Failure> {
 }
 
 /// What verifies, and the secret if there is one, which explains a signature by its text.
-fn verifying(arguments: &KeyArguments) -> Result<(VerifyingKey, Vec<u8>), Failure> {
+fn verifying(arguments: &KeyArguments) -> Result<(VerifyingKey, Option<Vec<u8>>), Failure> {
     let KeyArguments { app, kid, secret_file, key } = arguments;
     if let Some(file) = key {
-        return Ok((KeyFile::read(file)?.verifying(*app, kid)?, Vec::new()));
+        return Ok((KeyFile::read(file)?.verifying(*app, kid)?, None));
     }
     let secret = secret_of(secret_file.as_ref())?;
-    Ok((key_with(*app, kid, &secret)?.verifying(), secret))
+    Ok((key_with(*app, kid, &secret)?.verifying(), Some(secret)))
 }
 
 /// A key, with its secret from a file or from STAGEDOOR_SECRET.
@@ -277,7 +277,8 @@ fn verified(arguments: &Verify, json: bool) -> Done {
         }
         Ok(_) => ("room_mismatch", "the token is for another room".to_owned(), None),
         Err(fault) => {
-            let fault = explain_signature(fault, &token, &secret);
+            let explained = |secret: &Vec<u8>| explain_signature(fault, &token, secret);
+            let fault = secret.as_ref().map_or(fault, explained);
             (fault.code(), fault.to_string(), fault.field())
         }
     };
