@@ -44,6 +44,8 @@ pub(crate) struct Terms<'a> {
     pub(crate) lives: Lives,
     pub(crate) roles: &'a Roles,
     pub(crate) key: &'a Key,
+    /// Those of the key's line.
+    pub(crate) line: &'a Bounds,
     pub(crate) revocations: &'a Revocations,
     /// Those of the credential that asks.
     pub(crate) bounds: &'a Bounds,
@@ -56,7 +58,7 @@ pub(crate) enum NotIssued {
     Mint(MintError),
     /// A ban covers it until then, Unix seconds; `None`: without an end.
     Banned { ends_s: Option<u64> },
-    /// It exceeds this bound of the credential that asks.
+    /// It exceeds this bound of the credential that asks, or of the line that signs.
     Exceeds(Bound),
 }
 
@@ -77,7 +79,7 @@ pub(crate) struct Issued {
 /// only later revocations hit it.
 pub(crate) fn issue(
     wanted: Wanted,
-    Terms { lives, roles, key, revocations, bounds }: Terms<'_>,
+    Terms { lives, roles, key, line, revocations, bounds }: Terms<'_>,
     now_s: u64,
     jti: &str,
 ) -> Result<Issued, NotIssued> {
@@ -109,7 +111,9 @@ pub(crate) fn issue(
             .build()
     };
     let grants = seat(&claims, roles)?;
-    check_bounds(&claims, roles, bounds).map_err(NotIssued::Exceeds)?;
+    for bounds in [bounds, line] {
+        check_bounds(&claims, roles, bounds).map_err(NotIssued::Exceeds)?;
+    }
     if let Some(hit) =
         revocations.find(&Bearer::of(&claims, key.kid()), now_s).filter(|hit| hit.ban)
     {
@@ -173,7 +177,9 @@ mod tests {
         change(&mut wanted);
         let lives = Lives { ttl_s_default: 60, ttl_s_max: 600 };
         let roles = Roles::built_in();
-        issue(wanted, Terms { lives, roles: &roles, key: &key, revocations, bounds }, 1_000, "j")
+        let line = &Bounds::default();
+        let terms = Terms { lives, roles: &roles, key: &key, line, revocations, bounds };
+        issue(wanted, terms, 1_000, "j")
     }
 
     fn refused(change: impl FnOnce(&mut Wanted)) -> Refusal {

@@ -18,6 +18,8 @@ use crate::{
 pub(crate) struct Minting {
     lives: Lives,
     key: Key,
+    /// Those of the key's line, to which the door holds the token.
+    line: Arc<Bounds>,
     pub(crate) roles: Arc<Roles>,
     pub(crate) revocations: Arc<Revocations>,
 }
@@ -34,13 +36,13 @@ impl Minting {
         let key = key_of(current).ok_or_else(|| private_absent(absent))?;
         let lives = Lives { ttl_s_default: app.ttl_s_default, ttl_s_max: app.ttl_s_max };
         let (roles, revocations) = (roles_at_the_door(state, app.id), state.bus.revocations());
-        Ok(Self { lives, key, roles, revocations })
+        Ok(Self { lives, key, line: current.bounds.clone(), roles, revocations })
     }
 
     /// The same for the decision, within the bounds of the caller.
     pub(crate) fn terms<'a>(&'a self, bounds: &'a Bounds) -> Terms<'a> {
-        let Self { lives, key, roles, revocations } = self;
-        Terms { lives: *lives, roles, key, revocations, bounds }
+        let Self { lives, key, line, roles, revocations } = self;
+        Terms { lives: *lives, roles, key, line, revocations, bounds }
     }
 }
 

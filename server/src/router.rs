@@ -100,7 +100,7 @@ fn api() -> OpenApiRouter<Arc<AppState>> {
 
 /// Operations that need no credential.
 fn open() -> OpenApiRouter<Arc<AppState>> {
-    OpenApiRouter::new().routes(routes!(show))
+    OpenApiRouter::new().routes(routes!(show)).routes(routes!(jwks::jwks))
 }
 
 /// The document as it is served; serialized once, so that a hundred slow clients share one piece of memory.
@@ -130,7 +130,6 @@ pub(crate) fn router(state: Arc<AppState>) -> Router {
     api.route_layer(from_fn_with_state(state.clone(), guard))
         .route_layer(from_fn_with_state(state.clone(), carry_through))
         .route_layer(from_fn_with_state(state.clone(), authenticate))
-        .route("/v1/apps/{app}/jwks.json", get(jwks::show))
         .route("/v1/audit/jwks.json", get(audit::proof::jwks))
         .merge(open.layer(Extension(served)))
         .route("/", get(web::home))

@@ -267,6 +267,48 @@ pub(crate) mod tests {
         let store = Store::open(data, Duration::from_secs(5), None).await.expect("a store");
         (store, folder)
     }
+
+    #[tokio::test]
+    async fn keys_from_before_lines_belong_to_main() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file =
+            SqliteConnectOptions::new().filename(folder.path().join("a")).create_if_missing(true);
+        let mut connection = file.connect().await.expect("a database");
+        let before = migrations().into_iter().filter(|migration| migration.version <= 11);
+        let migrator = Migrator::with_migrations(before.collect());
+        migrator.run_direct(None, &mut connection, false).await.expect("an old database");
+        let old = "INSERT INTO apps (id, name, ttl_s_default, ttl_s_max, created_ms) VALUES (1, 'a', 60, 600, 5);
+             INSERT INTO keys (kid, app, secret, state, created_ms) VALUES
+             ('k1', 1, x'01', 'retired', 5), ('k2', 1, x'02', 'retiring', 6), ('k3', 1, x'03', 'current', 7),
+             ('k4', 1, x'04', 'next', 8);";
+        sqlx::raw_sql(old).execute(&mut connection).await.expect("old rows");
+        let before_ms = crate::record::unix_ms();
+        migrate(&mut connection).await.expect("migrated");
+        let select =
+            "SELECT kid, line, alg, bounds, made_ms, retires_ms, secret FROM keys ORDER BY kid";
+        let rows: Vec<(String, String, String, String, i64, Option<i64>, Vec<u8>)> =
+            sqlx::query_as(select).fetch_all(&mut connection).await.expect("rows");
+        for (nth, row) in (1_u8..).zip(&rows) {
+            let (kid, line, alg, bounds, made_ms, retires_ms, secret) = row;
+            assert_eq!(
+                (kid, made_ms, secret),
+                (&format!("k{nth}"), &i64::from(4 + nth), &vec![nth])
+            );
+            assert_eq!((line.as_str(), alg.as_str(), bounds.as_str()), ("main", "HS256", "{}"));
+            let after_s = retires_ms.map(|at_ms| (at_ms - before_ms as i64).div_euclid(1_000));
+            let is_right = after_s.is_none_or(|s| (608..=620).contains(&s));
+            assert!(is_right && after_s.is_some() == (nth == 2), "{kid}: {after_s:?}");
+        }
+        assert_eq!(rows.len(), 4);
+        let line = |line: &str| {
+            sqlx::query(sqlx::AssertSqlSafe(format!(
+                "INSERT INTO keys (kid, app, secret, state, made_ms, line) VALUES ('{line}', 1, x'', 'current', 1, '{line}')"
+            )))
+        };
+        line("team").execute(&mut connection).await.expect("a current key of another line");
+        line("main").execute(&mut connection).await.expect_err("main has one");
+    }
+
     #[tokio::test]
     async fn after_a_busy_time_one_reader_is_left() {
         let folder = tempfile::tempdir().expect("a folder");

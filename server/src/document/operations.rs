@@ -99,6 +99,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         "keys_create",
         KEYS,
         &[
+            "bounds_exceeded",
             "bounds_too_wide",
             "app_unknown",
             "next_key_exists",
@@ -144,6 +145,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         &["bounds_exceeded", "app_unknown", "key_unknown", "key_current", "line_invalid"],
     ),
     row("keys_retire", KEYS, &["bounds_exceeded", "key_unknown", "key_current"]),
+    row("keys_jwks", Needs::Nothing, &[]),
     row(
         "api_keys_create",
         CREDENTIALS,

@@ -9,6 +9,7 @@ use axum::{
 };
 use serde::Serialize;
 use stagedoor_token::{AppId, Jwk, KeyState};
+use utoipa::ToSchema;
 
 use super::{Path, pages::is_known};
 use crate::{error::ApiError, secret, state::AppState};
@@ -17,21 +18,28 @@ const KIND: HeaderValue = HeaderValue::from_static("application/jwk-set+json");
 const CACHED: HeaderValue = HeaderValue::from_static("public, max-age=300");
 
 /// A set of public keys.
-#[derive(Serialize)]
-struct Jwks {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Jwks {
+    /// The keys, as JWKs.
+    #[schema(value_type = Vec<Object>)]
     keys: Vec<Jwk>,
 }
 
-/// `/v1/apps/{app}/jwks.json`: the public keys that verify the app's tokens. An app that does not exist has none.
-pub(crate) async fn show(
+/// Shows an app's public keys.
+///
+/// A JWK set (RFC 7517) of the next, current and retiring keys that have a public part, with an `ETag`; it may be cached
+/// for five minutes. An app that does not exist has an empty set.
+#[utoipa::path(get, path = "/v1/apps/{app}/jwks.json", tag = "keys", params(("app" = u32, Path)),
+    responses((status = 200, body = Jwks)))]
+pub(crate) async fn jwks(
     State(state): State<Arc<AppState>>,
     Path(app): Path<AppId>,
     asked: HeaderMap,
 ) -> Result<Response, ApiError> {
     let directory = state.bus.directory();
     let known = directory.app(app).map_or(&[][..], |app| &app.keys);
-    let verifies = known.iter().filter(|key| key.key.state() != KeyState::Retired);
-    let set = Jwks { keys: verifies.filter_map(|key| key.key.to_jwk()).collect() };
+    let verifies = known.iter().filter(|of| of.key.state() != KeyState::Retired);
+    let set = Jwks { keys: verifies.filter_map(|of| of.key.to_jwk()).collect() };
     let body = serde_json::to_vec(&set).map_err(|_| ApiError::Internal)?;
     let tag = format!("\"{}\"", secret::encode(&secret::hash(&body)[..12]));
     let mut response = if is_known(&asked, &tag) {

@@ -13,11 +13,13 @@ use zeroize::Zeroizing;
 use super::{MaybeBody, Page, Path, Reader, app_in, app_row};
 use crate::{
     act::Audited,
+    caller::Caller,
     config::Config,
     error::ApiError,
     idempotency::{Created, Once},
     lines::{LineLimits, MAIN, check_made, live, state_of_added},
     record::Record,
+    rights::Reach,
     scope::{Scope, Scopes},
     secret,
     state::AppState,
@@ -103,9 +105,25 @@ pub(super) fn record(audited: &Audited, kind: &str, key: &KeyRow) -> Record {
     if key.line == MAIN { record } else { record.detail(&format!("line={}", key.line)) }
 }
 
+/// Checks that a caller may handle the keys of a line: whoever has one signs within its bounds. `is_given`: they are
+/// bounds that the caller gives.
+pub(super) fn may_bounds(
+    caller: &Caller,
+    app: AppId,
+    bounds: &Bounds,
+    is_given: bool,
+) -> Result<(), ApiError> {
+    if caller.may_whole(app, Scope::KeysManage, Reach::Tokens).is_ok() {
+        return Ok(());
+    }
+    caller.may(app, Scope::KeysManage)?;
+    if is_given { caller.gives(Scopes::default(), bounds) } else { caller.encloses(bounds) }
+}
+
 /// The key that a request asks for, in its place.
 fn key_asked(
     state: &AppState,
+    caller: &Caller,
     app: AppId,
     keys: &[KeyRow],
     new: NewKey,
@@ -115,6 +133,7 @@ fn key_asked(
     let jwk: Option<Jwk> = jwk.map_err(|error: JwkError| jwk_invalid(error.to_string()))?;
     let given = new.bounds.as_deref().map(bounds_of).transpose()?.map(Arc::new);
     let known = live(keys, &line).map(|key| key.bounds.clone());
+    let is_given = known.is_none();
     let bounds = match (known, given) {
         (Some(known), Some(given)) if known != given => {
             let detail = "the line has other bounds; change them for all its keys with PATCH";
@@ -122,6 +141,7 @@ fn key_asked(
         }
         (known, given) => known.or(given).unwrap_or_default(),
     };
+    may_bounds(caller, app, &bounds, is_given)?;
     let alg = alg.or(jwk.as_ref().map(Jwk::algorithm)).unwrap_or(Algorithm::HS256);
     if jwk.as_ref().is_some_and(|jwk| jwk.algorithm() != alg) {
         return Err(alg_unsupported(format!("the JWK is not of a key for {alg}")));
@@ -158,8 +178,7 @@ pub(crate) async fn create(
     if let Some(kept) = once.kept(&mut tx).await? {
         return Ok(kept);
     }
-    let row = key_asked(&audited.state, app, &tx.keys(app).await?, new)?;
-    audited.caller.gives(Scopes::default(), &row.bounds)?;
+    let row = key_asked(&audited.state, &audited.caller, app, &tx.keys(app).await?, new)?;
     tx.add_key(&row).await?;
     tx.add_record(record(&audited, "key.create", &row).detail(&format!("alg={}", row.alg))).await?;
     let answer = once.keep(&mut tx, &KeyCreated::of(&row), &SECRETS).await?;
@@ -183,7 +202,7 @@ pub(crate) async fn retire(
     let key = tx.keys(app).await?.into_iter().find(|key| key.kid == kid);
     let mut key =
         key.ok_or(ApiError::NotFound { code: "key_unknown", detail: "the app has no such key" })?;
-    audited.caller.encloses(&key.bounds)?;
+    may_bounds(&audited.caller, app, &key.bounds, false)?;
     if key.state == KeyState::Current {
         return Err(ApiError::Conflict {
             code: "key_current",

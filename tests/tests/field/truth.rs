@@ -8,6 +8,8 @@ mod child;
 mod costs;
 #[path = "truth/invites.rs"]
 mod invites;
+#[path = "truth/lines.rs"]
+mod lines;
 #[path = "truth/pings.rs"]
 mod pings;
 #[path = "truth/proofs.rs"]

@@ -6,7 +6,7 @@ use stagedoor_token::{AppId, KeyState};
 
 use super::{
     super::{Body, MaybeBody, Path, app_in},
-    KeyCreated, Place, limits_of, make, record,
+    KeyCreated, Place, limits_of, make, may_bounds, record,
     views::{LineChange, LineView, Rotated, Rotation, alg_of, bounds_of, line_of},
 };
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
     doors::News,
     error::ApiError,
     lines::{MAIN, Successor, check_line, live, retires_s, succession},
-    scope::{Scope, Scopes},
+    scope::Scope,
     state::AppState,
     store::{keys::KeyRow, revocations::RevocationRow, write::Tx},
     under_way::UnderWay,
@@ -84,7 +84,7 @@ async fn turn(
     let app_row = app_in(&mut tx, app).await?;
     let keys = tx.keys(app).await?;
     let succession = succession(&keys, line, alg, compromised, limits_of(&state.config))?;
-    audited.caller.encloses(&succession.old.bounds)?;
+    may_bounds(&audited.caller, app, &succession.old.bounds, false)?;
     // From here on nothing is minted with the old key, so that no token of it is from after the rotation.
     let hold = state.doors.hold(&tx, std::iter::once(app)).await;
     let now_ms = state.unix_ms();
@@ -185,9 +185,10 @@ pub(crate) async fn bound(
     let bounds = bounds_of(&change.bounds)?;
     let mut tx = audited.state.store.begin().await?;
     app_in(&mut tx, app).await?;
-    let old = live(&tx.keys(app).await?, &line).ok_or_else(line_unknown)?.bounds.clone();
-    audited.caller.encloses(&old)?;
-    audited.caller.gives(Scopes::default(), &bounds)?;
+    let keys = tx.keys(app).await?;
+    let key = live(&keys, &line).ok_or_else(line_unknown)?;
+    may_bounds(&audited.caller, app, &key.bounds, false)?;
+    may_bounds(&audited.caller, app, &bounds, true)?;
     tx.bound_line(app, &line, &bounds).await?;
     let text = serde_json::to_string(&bounds).map_err(|_| ApiError::Internal)?;
     let record = audited.record(app, "key.bound").detail(&format!("line={line}"));
@@ -218,7 +219,8 @@ pub(crate) async fn end(
     let mut tx = audited.state.store.begin().await?;
     app_in(&mut tx, app).await?;
     let keys = tx.keys(app).await?;
-    audited.caller.encloses(&live(&keys, &line).ok_or_else(line_unknown)?.bounds)?;
+    let key = live(&keys, &line).ok_or_else(line_unknown)?;
+    may_bounds(&audited.caller, app, &key.bounds, false)?;
     let now_ms = audited.state.unix_ms();
     for mut key in keys.into_iter().filter(|key| key.line == line && key.state != KeyState::Retired)
     {

@@ -8,7 +8,7 @@ use stagedoor_bus::Bounds;
 use stagedoor_token::{Algorithm, Jwk, KeyState, checked_secret};
 use utoipa::ToSchema;
 
-use super::super::forms;
+use super::super::{forms, read_bounds};
 use crate::{
     error::ApiError,
     lines::{MAIN, check_line},
@@ -29,7 +29,7 @@ pub(crate) struct NewKey {
     #[schema(value_type = Option<Object>)]
     pub(super) jwk: Option<Box<RawValue>>,
     /// The bounds of a new line.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<forms::Bounds>)]
     pub(super) bounds: Option<Box<RawValue>>,
 }
 
@@ -52,7 +52,7 @@ pub(crate) struct Rotation {
 #[serde(deny_unknown_fields)]
 pub(crate) struct LineChange {
     /// What tokens of the line's keys are held to; `{}` bounds nothing.
-    #[schema(value_type = Object)]
+    #[schema(value_type = forms::Bounds)]
     pub(super) bounds: Box<RawValue>,
 }
 
@@ -62,7 +62,7 @@ pub(crate) struct LineView {
     /// The line.
     pub(super) line: String,
     /// What tokens of its keys are held to.
-    #[schema(value_type = Object)]
+    #[schema(value_type = forms::Bounds)]
     pub(super) bounds: Bounds,
 }
 
@@ -81,7 +81,7 @@ pub(crate) struct KeyView {
     /// Whether the server can sign with it; otherwise it was registered by its public key.
     signs_here: bool,
     /// What tokens of its line are held to.
-    #[schema(value_type = Object)]
+    #[schema(value_type = forms::Bounds)]
     bounds: Arc<Bounds>,
     /// When it was created, Unix milliseconds.
     created_ms: u64,
@@ -252,8 +252,7 @@ pub(super) fn bounds_invalid(detail: String) -> ApiError {
 
 /// The bounds that a request names for a line.
 pub(super) fn bounds_of(bounds: &RawValue) -> Result<Bounds, ApiError> {
-    let bounds: Bounds = serde_json::from_str(bounds.get())
-        .map_err(|error| bounds_invalid(format!("`bounds`: {error}")))?;
+    let bounds = read_bounds(bounds)?;
     if bounds.addresses.is_some() {
         let detail = "`addresses` bounds no line: nobody here sees who signs";
         return Err(bounds_invalid(detail.into()));

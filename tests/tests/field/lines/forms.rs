@@ -1,6 +1,7 @@
 //! What a key, a line and a set of public keys may look like, and what is refused.
 
 use anyhow::{Context, Result};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use stagedoor_tests::{Stage, member::http_get};
 
@@ -229,7 +230,7 @@ async fn the_public_keys_are_there_for_everybody() -> Result<()> {
         assert_eq!(empty, json!({"keys": []}), "nothing of HS256");
         assert_eq!(set("/v1/apps/99/jwks.json").await?, (empty_tag.clone(), empty), "unknown app");
         let made = keys.make(json!({"alg": "EdDSA"})).await?;
-        let team = keys.make(json!({"line": "b", "alg": "EdDSA"})).await?;
+        let team = keys.make(json!({"line": "b", "jwk": ed25519()})).await?;
         let (tag, both) = set(&path).await?;
         assert_ne!(tag, empty_tag);
         let mut public = both["keys"].as_array().context("keys")?.clone();
@@ -247,6 +248,95 @@ async fn the_public_keys_are_there_for_everybody() -> Result<()> {
         assert_eq!(set(&path).await?.1["keys"].as_array().map(Vec::len), Some(3), "retiring too");
         keys.ask("POST", &format!("/{}/retire", text(&made, "kid")?), Value::Null).await?;
         assert_eq!(set(&path).await?.1["keys"].as_array().map(Vec::len), Some(2));
+        Ok(())
+    })
+    .await
+}
+
+/// A key of P-256 that a key service made, with its public JWK.
+fn made_elsewhere() -> Result<(ring::signature::EcdsaKeyPair, Value)> {
+    use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING as ES256, EcdsaKeyPair, KeyPair};
+    let random = ring::rand::SystemRandom::new();
+    let pkcs8 =
+        EcdsaKeyPair::generate_pkcs8(&ES256, &random).map_err(|_| anyhow::anyhow!("no key"))?;
+    let pair = EcdsaKeyPair::from_pkcs8(&ES256, pkcs8.as_ref(), &random)
+        .map_err(|_| anyhow::anyhow!("no key"))?;
+    let point = pair.public_key().as_ref();
+    let (x, y) = (URL_SAFE_NO_PAD.encode(&point[1..33]), URL_SAFE_NO_PAD.encode(&point[33..]));
+    Ok((pair, json!({"kty": "EC", "crv": "P-256", "x": x, "y": y})))
+}
+
+#[tokio::test]
+async fn a_key_service_signs_within_the_bounds_of_its_line() -> Result<()> {
+    within(async {
+        let keys = Keys::start().await?;
+        let (pair, jwk) = made_elsewhere()?;
+        let bounds = json!({"rooms": ["team-*"], "roles": ["audience"], "ttl_s_max": 600});
+        let made = keys.make(json!({"line": "partner", "jwk": jwk, "bounds": bounds})).await?;
+        let sign = |room: &str, role: &str| -> Result<String> {
+            let header = json!({"alg": "ES256", "typ": "JWT", "kid": made["kid"]}).to_string();
+            let claims = serde_json::to_string(&keys.stage.claims(room, "anna", role)?)?;
+            let signed =
+                format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
+            let random = ring::rand::SystemRandom::new();
+            let signature = pair.sign(&random, signed.as_bytes());
+            let signature = signature.map_err(|_| anyhow::anyhow!("not signed"))?;
+            Ok(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))
+        };
+        assert_eq!(keys.log_in(&sign("team-a", "audience")?).await?, "ok");
+        for (room, role) in [("lobby", "audience"), ("team-a", "host")] {
+            assert_eq!(
+                keys.log_in(&sign(room, role)?).await?,
+                "key_bounds_exceeded",
+                "{room} {role}"
+            );
+        }
+        let wider = json!({"bounds": {"rooms": ["team-*", "lobby"]}});
+        assert_eq!(keys.ask("PATCH", "/lines/partner", wider).await?.status, 200);
+        assert_eq!(keys.log_in(&sign("lobby", "host")?).await?, "ok", "from the answer on");
+        let narrow = json!({"bounds": {"rank_max": 0}});
+        assert_eq!(keys.ask("PATCH", "/lines/main", narrow).await?.status, 200);
+        let path = format!("/v1/apps/{}/tokens", keys.stage.app);
+        let asked = json!({"room": "r", "user": "u", "role": "host"});
+        let mint = keys.operator.ask("POST", &path, Some(&asked)).await?;
+        assert_eq!(mint.problem(), (403, "bounds_exceeded"), "what the door would refuse");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn nobody_makes_a_line_wider_than_itself() -> Result<()> {
+    within(async {
+        let keys = Keys::start().await?;
+        keys.make(json!({"line": "inner", "bounds": {"rooms": ["a-1"]}})).await?;
+        let path = format!("/v1/apps/{}/api-keys", keys.stage.app);
+        let bounds = json!({"rooms": ["a-*"]});
+        let new = json!({"name": "n", "scopes": ["keys:manage"], "bounds": bounds});
+        let made = keys.operator.get(201, "POST", &path, Some(&new)).await?;
+        let credential = text(&made, "api_key")?.to_owned();
+        let bounded = stagedoor_tests::Caller { credential, ..keys.operator.clone() };
+        for (method, rest, body, problem) in [
+            ("POST", "", json!({}), (403, "bounds_exceeded")),
+            ("POST", "", json!({"line": "b"}), (422, "bounds_too_wide")),
+            (
+                "POST",
+                "",
+                json!({"line": "b", "bounds": {"rooms": ["b"]}}),
+                (422, "bounds_too_wide"),
+            ),
+            ("POST", "/rotate", json!({}), (403, "bounds_exceeded")),
+            ("PATCH", "/lines/main", json!({"bounds": bounds}), (403, "bounds_exceeded")),
+            ("PATCH", "/lines/inner", json!({"bounds": {}}), (422, "bounds_too_wide")),
+            ("POST", "", json!({"line": "c", "bounds": {"rooms": ["a-2"]}}), (201, "none")),
+            ("POST", "/rotate", json!({"line": "inner"}), (200, "none")),
+            ("PATCH", "/lines/inner", json!({"bounds": bounds}), (200, "none")),
+            ("DELETE", "/lines/inner", Value::Null, (204, "none")),
+        ] {
+            let body_sent = Some(&body).filter(|body| !body.is_null());
+            let answer = bounded.ask(method, &format!("{}{rest}", keys.path), body_sent).await?;
+            assert_eq!(answer.problem(), problem, "{method} {rest} {body}");
+        }
         Ok(())
     })
     .await
