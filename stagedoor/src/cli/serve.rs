@@ -100,7 +100,7 @@ pub(super) fn serve(config: &Config) -> Done {
         let signals = Signals::hear()?;
         if MasterKey::lies_beside(&config.server.master_key, &config.server.data_dir) {
             tracing::warn!(
-                "the master key lies beside what it seals: whoever copies the data folder has both; keep it elsewhere, \
+                "the master key lies beside what it seals: a copy of the data folder contains both; keep it elsewhere, \
                  and name it in [server.master_key]"
             );
         }

@@ -67,6 +67,15 @@ impl Secrets {
         Ok(())
     }
 
+    /// Everything secret in a made key; returns whether there was anything.
+    fn learn(&mut self, name: &str, made: &Value) -> Result<bool> {
+        let parts = [&made["secret"], &made["checked_secret"], &made["private_jwk"]["d"]];
+        for part in parts.into_iter().filter(|part| part.is_string()) {
+            self.add(name, part)?;
+        }
+        Ok(parts.iter().any(|part| part.is_string()))
+    }
+
     /// Those that are in some bytes.
     fn found(&self, bytes: &[u8]) -> HashSet<&str> {
         let parts = bytes.windows(PART).filter_map(|part| self.forms.get(part));
@@ -135,8 +144,7 @@ impl Actor {
         if self.apps.len() < 3 || dice == 0 {
             let name = json!({"name": format!("a{}", self.acts)});
             let made = self.ask("POST", "/v1/apps", &name).await?;
-            self.secrets.add("an app's first key", &made["key"]["secret"])?;
-            self.secrets.add("the same, checked", &made["key"]["checked_secret"])?;
+            ensure!(self.secrets.learn("an app's first key", &made["key"])?, "{made}");
             self.apps.push(made["app"].as_u64().context("an app")?);
             return Ok(());
         }
@@ -149,16 +157,11 @@ impl Actor {
             }
             2 | 3 => {
                 let made = self.ask("POST", &format!("{path}/keys"), &json!({})).await?;
-                if made.get("secret").is_some() {
-                    self.secrets.add("a next key", &made["secret"])?;
-                    self.secrets.add("the same, checked", &made["checked_secret"])?;
-                }
+                self.secrets.learn("a next key", &made)?;
             }
             4 | 5 => {
                 let done = self.ask("POST", &format!("{path}/keys/rotate"), &json!({})).await?;
-                if done["created"]["secret"].is_string() {
-                    self.secrets.add("a current key", &done["created"]["secret"])?;
-                }
+                self.secrets.learn("a current key", &done["created"])?;
                 if let Some(kid) = done["retiring"].as_str() {
                     let retire = format!("{path}/keys/{kid}/retire");
                     self.ask("POST", &retire, &Value::Null).await?;
