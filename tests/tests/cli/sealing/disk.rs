@@ -139,6 +139,12 @@ impl Actor {
         Ok(answer.body)
     }
 
+    /// A key's algorithm.
+    fn alg(&mut self) -> Value {
+        let alg = if self.dice.below(2) == 0 { "HS256" } else { "EdDSA" };
+        json!({ "alg": alg })
+    }
+
     async fn act(&mut self) -> Result<()> {
         let dice = self.dice.below(10);
         if self.apps.len() < 3 || dice == 0 {
@@ -156,11 +162,13 @@ impl Actor {
                 self.apps.swap_remove(at);
             }
             2 | 3 => {
-                let made = self.ask("POST", &format!("{path}/keys"), &json!({})).await?;
+                let alg = self.alg();
+                let made = self.ask("POST", &format!("{path}/keys"), &alg).await?;
                 self.secrets.learn("a next key", &made)?;
             }
             4 | 5 => {
-                let done = self.ask("POST", &format!("{path}/keys/rotate"), &json!({})).await?;
+                let alg = self.alg();
+                let done = self.ask("POST", &format!("{path}/keys/rotate"), &alg).await?;
                 self.secrets.learn("a current key", &done["created"])?;
                 if let Some(kid) = done["retiring"].as_str() {
                     let retire = format!("{path}/keys/{kid}/retire");
