@@ -102,6 +102,10 @@ impl Server {
     ) -> Result<Self, OpenError> {
         let store = open_store(DataFolder::open(&config.data_dir)?, &config).await?;
         store.keep_of_peers(config.audit_peer);
+        // At once, so that each backup has the key of every checkpoint that is kept elsewhere.
+        if let Err(error) = store.audit_key().await {
+            tracing::warn!(%error, "could not make the audit key");
+        }
         let clock = bus.clock();
         clock.settle_after(Duration::from_secs(config.clock_settle_s));
         if let Some(settled_ms) = store.settled_ms().await.map_err(ApiError::from)? {

@@ -158,6 +158,8 @@ struct OfApp {
 
 impl OfApp {
     async fn begin(store: Store, life: AppLife) -> Result<Self, ApiError> {
+        // Made if there is none yet, so that it is among the keys.
+        store.audit_key().await?;
         let until = store.newest_record().await?;
         let (start, keys) = (store.chain_start().await?, store.audit_jwks().await?.keys);
         let app_since_ms = i64::try_from(life.since_ms).unwrap_or(i64::MAX);
