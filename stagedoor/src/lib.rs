@@ -23,27 +23,28 @@
 //! 18. `cli::whoami`: `whoami`: whose credential this is, and what it may do.
 //! 19. `cli::http`: a small client of the HTTP API.
 //! 20. `cli::print`: prints answers for people: tables with the most important columns first, and readable times.
-//! 21. `cli::secret`: secrets that the command line takes.
-//! 22. `cli::stay`: the options of `token mint` for the stay in the seat, and their claims.
-//! 23. `cli::failure`: how a command failed: its exit code, and its message for people or for programs.
-//! 24. `cli::time`: times and durations as people write them.
-//! 25. [`dev`]: what `stagedoor dev` creates for a developer and remembers.
-//! 26. [`classroom`]: the app of the classroom that `stagedoor dev` serves.
-//! 27. [`assemble`]: assembles server, relay and bus into one running process.
-//! 28. [`serving`]: one connection of HTTP requests.
-//! 29. [`pace`]: the phase of a connection, and how long it may last.
-//! 30. [`operations`]: `/healthz`, `/readyz` and `/metrics` on their own socket.
-//! 31. [`refusals`]: refuses requests that reach no path.
-//! 32. [`log`]: the log, with a bound on lines about refusals.
-//! 33. `config::load`: loads a configuration from its file, the environment and flags.
-//! 34. `config::check`: finds settings that have the right type but make no sense, alone or together. Pure.
-//! 35. `config::warnings`: warns of settings that are allowed but may be unintended.
-//! 36. [`config`]: combines file, environment and flags into one configuration.
-//! 37. `config::sources`: combines the sources, and remembers where each setting is written.
-//! 38. `config::fault`: what is wrong with a configuration, where it is written, and what to write instead.
-//! 39. `config::bounds`: the minimum and maximum of every number in the configuration.
-//! 40. [`sockets`]: the listening sockets.
-//! 41. [`descriptors`]: how many connections the process can have.
+//! 21. `cli::key_file`: keys from files, as JWK or PEM.
+//! 22. `cli::secret`: secrets that the command line takes.
+//! 23. `cli::stay`: the options of `token mint` for the stay in the seat, and their claims.
+//! 24. `cli::failure`: how a command failed: its exit code, and its message for people or for programs.
+//! 25. `cli::time`: times and durations as people write them.
+//! 26. [`dev`]: what `stagedoor dev` creates for a developer and remembers.
+//! 27. [`classroom`]: the app of the classroom that `stagedoor dev` serves.
+//! 28. [`assemble`]: assembles server, relay and bus into one running process.
+//! 29. [`serving`]: one connection of HTTP requests.
+//! 30. [`pace`]: the phase of a connection, and how long it may last.
+//! 31. [`operations`]: `/healthz`, `/readyz` and `/metrics` on their own socket.
+//! 32. [`refusals`]: refuses requests that reach no path.
+//! 33. [`log`]: the log, with a bound on lines about refusals.
+//! 34. `config::load`: loads a configuration from its file, the environment and flags.
+//! 35. `config::check`: finds settings that have the right type but make no sense, alone or together. Pure.
+//! 36. `config::warnings`: warns of settings that are allowed but may be unintended.
+//! 37. [`config`]: combines file, environment and flags into one configuration.
+//! 38. `config::sources`: combines the sources, and remembers where each setting is written.
+//! 39. `config::fault`: what is wrong with a configuration, where it is written, and what to write instead.
+//! 40. `config::bounds`: the minimum and maximum of every number in the configuration.
+//! 41. [`sockets`]: the listening sockets.
+//! 42. [`descriptors`]: how many connections the process can have.
 
 mod assemble;
 mod classroom;

@@ -63,6 +63,14 @@ impl KeyFile {
             Self::Seed(_) | Self::Secret(_) => Ok(self.signing(app, kid)?.verifying()),
         }
     }
+
+    /// The public key alone. A file with a private one is refused, so that it is not passed on by mistake.
+    pub(super) fn public(self) -> Result<Jwk, Failure> {
+        match self {
+            Self::Public(jwk) => Ok(jwk),
+            Self::Seed(_) | Self::Secret(_) => Err(Failure::Usage(JwkError::Private.into())),
+        }
+    }
 }
 
 /// The members of a JWK with what must not be shown. Borrowed, so that there is no copy of it to wipe.
@@ -157,12 +165,13 @@ mod tests {
 
     fn jwk_of(text: &str) -> Jwk {
         let file = parsed(text).expect("a key");
-        let key = file.verifying(AppId(7), "k").expect("a key");
+        let Ok(key) = file.verifying(AppId(7), "k") else { panic!("no key of that id") };
         key.to_jwk().expect("a public key")
     }
 
     fn why(text: &str) -> String {
-        format!("{:#}", parsed(text).err().expect("no key"))
+        let Err(error) = parsed(text) else { panic!("a key: {text}") };
+        format!("{error:#}")
     }
 
     #[test]

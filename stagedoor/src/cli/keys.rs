@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::{
     failure::{Done, Failure},
     http::{Api, segment},
+    key_file::KeyFile,
     print::{self, print},
     sure::Sure,
     time::{Span, now_s},
@@ -32,7 +33,7 @@ pub(super) enum Keys {
         /// The algorithm of a key that is made here.
         #[arg(long, value_parser = algorithms())]
         alg: Option<String>,
-        /// The file with the public JWK of a key that is made elsewhere.
+        /// The file with the public key of a key that is made elsewhere: a JWK or PEM, `-` for standard input.
         #[arg(long, value_name = "FILE")]
         public_key: Option<PathBuf>,
         /// The bounds of a new line, such as `{"rooms":["team-a-*"]}`.
@@ -139,11 +140,8 @@ fn new_key(
     public_key: Option<PathBuf>,
     bounds: Option<Value>,
 ) -> Result<Value, Failure> {
-    let read = |file: PathBuf| {
-        let text = std::fs::read_to_string(&file).with_context(|| file.display().to_string())?;
-        serde_json::from_str::<Value>(&text).with_context(|| format!("{}: no JWK", file.display()))
-    };
-    let jwk = public_key.map(read).transpose().map_err(Failure::Usage)?;
+    let jwk = public_key.map(|file| KeyFile::read(&file)?.public()).transpose()?;
+    let jwk = jwk.map(serde_json::to_value).transpose().context("a JWK").map_err(Failure::Usage)?;
     Ok(given([
         ("line", line.map(Value::from)),
         ("alg", alg.map(Value::from)),
