@@ -68,8 +68,12 @@ config! {
     retired_keys_per_app_max: u32 = 100;
     /// API keys of one app.
     api_keys_per_app_max: u32 = 100;
-    /// Longest lifetime of an API key that expires, in seconds. To go beyond it, make a key without an end.
-    api_key_expires_s_max: u64 = 3_153_600_000;
+    /// Lifetime of an API key whose request does not say one, in seconds; 0: it has no end.
+    credential_ttl_s_default: u64 = 31_536_000;
+    /// Longest lifetime of an API key, in seconds; 0: any, and keys may be without an end.
+    credential_ttl_s_max: u64 = 0;
+    /// How long the old secret of an API key may live on after a rotation, in seconds.
+    credential_overlap_s_max: u64 = 604_800;
     /// Roles of one app.
     roles_max: usize = 64;
     /// Versions of an app's roles that are kept; older ones are deleted.

@@ -1,14 +1,11 @@
-//! Authenticates callers. A credential is looked up by its id and compared by its hash in constant time; it never
-//! leaves this file.
+//! The form of credentials: what a request presents, and how new ones are made. Pure, but for chance.
 
 use axum::http::{HeaderMap, header};
 use stagedoor_token::{Credential, CredentialKind};
 
 use crate::{
-    caller::Caller,
     error::ApiError,
     secret::{self, NoRandomness},
-    state::AppState,
 };
 
 /// Prefix of an operator's credential from before there were check digits: `sdroot_<secret>`.
@@ -19,15 +16,14 @@ const OLD_API_KEY_PREFIX: &str = "sd_";
 const OLD_SECRET_CHARS: usize = 43;
 /// The id of such an API key.
 const OLD_ID_CHARS: usize = 16;
-/// The use of an API key is recorded at most this often.
-const USED_INTERVAL_MS: u64 = 60_000;
 
-const INVALID: ApiError = ApiError::Unauthenticated {
+/// What a caller hears whose credential is unknown or wrong: always the same.
+pub(crate) const INVALID: ApiError = ApiError::Unauthenticated {
     code: "credential_invalid",
     detail: "the credential is unknown, or its secret is wrong; use another API key",
 };
 /// The secret was right, so its holder may know.
-const EXPIRED: ApiError = ApiError::Unauthenticated {
+pub(crate) const EXPIRED: ApiError = ApiError::Unauthenticated {
     code: "credential_expired",
     detail: "the credential has expired; use another API key",
 };
@@ -105,51 +101,13 @@ impl<'a> Presented<'a> {
     }
 
     /// The hash that is stored of such a credential.
-    fn hash(&self) -> [u8; 32] {
+    pub(crate) fn hash(&self) -> [u8; 32] {
         let text = match self {
             Self::Checked(credential) => credential.expose(),
             Self::OldRoot { secret } | Self::OldApiKey { secret, .. } => secret,
         };
         secret::hash(text.as_bytes())
     }
-
-    /// Looks up the caller.
-    pub(crate) async fn caller(self, state: &AppState) -> Result<Caller, ApiError> {
-        let hash = self.hash();
-        let id = match self {
-            Self::OldRoot { .. } => return root(state, &hash).await,
-            Self::OldApiKey { id, .. } => id,
-            Self::Checked(credential) => match credential.kind() {
-                CredentialKind::Root => return root(state, &hash).await,
-                CredentialKind::ApiKey => credential.id(),
-                // There are none yet.
-                CredentialKind::Personal | CredentialKind::AccessToken | CredentialKind::Link => {
-                    return Err(INVALID);
-                }
-            },
-        };
-        let row = state.store.api_key(id).await?;
-        // An unknown id costs the same comparison.
-        let good = secret::same(row.as_ref().map_or(&[0; 32][..], |row| &row.hash), &hash);
-        let row = row.filter(|_| good).ok_or(INVALID)?;
-        let now_ms = state.unix_ms();
-        if row.expires_ms.is_some_and(|expires| expires <= now_ms) {
-            return Err(EXPIRED);
-        }
-        if row.last_used_ms.is_none_or(|used| now_ms.saturating_sub(used) >= USED_INTERVAL_MS) {
-            // Only informative, so a failed write must not block reads.
-            if let Err(error) = state.store.used_api_key(&row.id, now_ms).await {
-                tracing::debug!(%error, "could not record the use of an API key");
-            }
-        }
-        Ok(Caller::api_key(row))
-    }
-}
-
-/// The operator, if the hash is that of the root credential.
-async fn root(state: &AppState, hash: &[u8]) -> Result<Caller, ApiError> {
-    let root = state.store.root().await?.ok_or(INVALID)?;
-    if secret::same(&root, hash) { Ok(Caller::root()) } else { Err(INVALID) }
 }
 
 fn is_old_secret(secret: &str) -> bool {

@@ -20,92 +20,99 @@
 //! 15. `routes::audit`: the audit trail, of one app or, for the operator, of all.
 //! 16. `routes::audit::export`: exports of the trail.
 //! 17. `routes::audit::proof`: its newest checkpoint, and the keys that sign checkpoints.
-//! 18. `routes::keys`: keys of an app.
-//! 19. `routes::me`: the caller itself.
-//! 20. `routes::keys::lines`: lines of keys: rotated, bounded, ended.
-//! 21. `routes::keys::views`: bodies of requests and answers about keys.
-//! 22. `routes::jwks`: an app's public keys, for everybody.
-//! 23. `routes::web`: the built pages: the classroom of `dev`.
-//! 24. `routes::pages`: the pages in the binary: a front page and the reference.
-//! 25. `routes::pages::files`: the files that pages load.
-//! 26. `routes::roles`: roles of an app, a new version for each change.
-//! 27. `routes::rooms`: rooms, as the app's backend sees them.
-//! 28. `routes::revocations`: revocations of an app: made, listed, lifted.
-//! 29. `routes::tokens`: mints and explains tokens.
-//! 30. `routes::roles::change`: the newest roles of an app, and how they change.
-//! 31. `routes::etag`: `ETag` and `If-Match` (RFC 9110 §13.1.1): refuses to change what the caller has not seen.
-//! 32. [`routes`]: one file for each resource.
-//! 33. `routes::roles::views`: bodies of requests and answers about roles.
-//! 34. `routes::body`: JSON bodies; errors become problems that name the field.
-//! 35. [`act`]: finishes each act that has begun.
-//! 36. [`idempotency`]: a creation requested twice happens once.
-//! 37. [`credential`]: authenticates callers.
-//! 38. [`caller`]: decides what a caller may do.
-//! 39. [`inviter`]: mints tokens for the guests of members.
-//! 40. [`minting`]: what minting needs of an app, as its doors enforce it.
-//! 41. [`rights`]: principals and their rights. Pure.
-//! 42. [`issue`]: decides whether a token is minted, and with which claims. Pure.
-//! 43. [`role_set`]: reads and changes an app's roles. Pure.
-//! 44. [`opening`]: opens the store of a data folder.
-//! 45. [`lines`]: decides how the keys of a line follow each other. Pure.
-//! 46. [`retirer`]: retires keys when their time has come.
-//! 47. `uses::writer`: writes the uses of keys.
-//! 48. [`state`]: what all requests share.
-//! 49. [`storer`]: stores the relay's revocations before it answers.
-//! 50. [`resealer`]: follows what `stagedoor master-key` does to the running server's database.
-//! 51. `recorder::keeper`: keeps the trail within its bounds: age, bytes, and free space on the disk.
-//! 52. `recorder::listener`: records the relay's events and the API's refusals.
-//! 53. [`recorder`]: the only writer of the audit trail.
-//! 54. `recorder::events`: converts the relay's events to records. Pure.
-//! 55. `recorder::repeats`: counts one source's repeats instead of writing each. Pure.
-//! 56. `recorder::writer`: the task that writes.
-//! 57. `recorder::gate`: decides whether the trail may grow.
-//! 58. [`revoker`]: loads revocations at the start, and deletes expired ones.
-//! 59. [`uses`]: uses of keys, as relays report them, until they are written.
-//! 60. [`error`]: every refusal, and the only file with status codes.
-//! 61. `error::statuses`: the API's own codes, each with its status.
-//! 62. [`scope`]: what a credential opens. Pure.
-//! 63. [`doors`]: keeps the doors in step with the store.
-//! 64. `store::audit`: the audit trail.
-//! 65. `store::audit::list`: reads records.
-//! 66. `store::audit::witness`: checkpoints, and the keys that sign them.
-//! 67. `store::audit::walk`: walks through the whole trail.
-//! 68. `routes::forms`: schemas of other crates' types, for the document only.
-//! 69. `store::audit::prune`: deletes the oldest records, few at a time so that writes never wait for long.
-//! 70. `store::clock`: the last saved settled time.
-//! 71. `store::credentials`: API keys and the root credential.
-//! 72. `store::ledger`: writes awaited revocations, all in one transaction of few statements.
-//! 73. `store::replies`: saved answers to creations, so that a repeated request creates nothing.
-//! 74. `store::revocations`: revocations of apps.
-//! 75. `store::roles`: role sets of apps, one row per version.
-//! 76. `store::reseal`: seals stored secrets, or seals them again under another data key.
-//! 77. `store::keys`: signing keys of apps.
-//! 78. `store::key_uses`: how often keys verified tokens, and when last.
-//! 79. `store::apps`: apps.
-//! 80. [`store`]: the database.
-//! 81. `store::author`: the author of a row.
-//! 82. `store::write`: writes to the database: one transaction of this process at a time.
-//! 83. `store::sealed`: the columns with secrets, and the keys that seal them.
-//! 84. `store::audit::chain`: links of transactions.
-//! 85. `store::deployment`: identifies a database file before it is opened.
-//! 86. `store::health`: whether the database can be written, and why not.
-//! 87. `store::error`: why a database operation failed. Pure.
-//! 88. [`master_key`]: where the master key comes from.
-//! 89. [`envelope`]: seals secrets under the data key, and that under the master key. Pure.
-//! 90. [`record`]: audit records.
-//! 91. [`folder`]: the data folder, which one process uses.
-//! 92. [`deployment`]: checks that the folder still contains its own database.
-//! 93. [`under_way`]: acts and creations in progress.
-//! 94. [`secret`]: makes, hashes and compares secrets.
-//! 95. [`rates`]: rates by name.
-//! 96. [`metrics`]: the server's counters.
-//! 97. [`config`]: the server's configuration: every limit, by name.
+//! 18. `routes::leaks`: reports of what leaked.
+//! 19. `routes::leaks::ending`: ends what leaked.
+//! 20. `routes::keys`: keys of an app.
+//! 21. `routes::me`: the caller itself.
+//! 22. `routes::keys::lines`: lines of keys: rotated, bounded, ended.
+//! 23. `routes::keys::views`: bodies of requests and answers about keys.
+//! 24. `routes::jwks`: an app's public keys, for everybody.
+//! 25. `routes::web`: the built pages: the classroom of `dev`.
+//! 26. `routes::pages`: the pages in the binary: a front page and the reference.
+//! 27. `routes::pages::files`: the files that pages load.
+//! 28. `routes::roles`: roles of an app, a new version for each change.
+//! 29. `routes::rooms`: rooms, as the app's backend sees them.
+//! 30. `routes::revocations`: revocations of an app: made, listed, lifted.
+//! 31. `routes::tokens`: mints and explains tokens.
+//! 32. `routes::roles::change`: the newest roles of an app, and how they change.
+//! 33. `routes::etag`: `ETag` and `If-Match` (RFC 9110 §13.1.1): refuses to change what the caller has not seen.
+//! 34. [`routes`]: one file for each resource.
+//! 35. `routes::roles::views`: bodies of requests and answers about roles.
+//! 36. `routes::body`: JSON bodies; errors become problems that name the field.
+//! 37. [`act`]: finishes each act that has begun.
+//! 38. [`idempotency`]: a creation requested twice happens once.
+//! 39. [`lookup`]: authenticates callers.
+//! 40. [`lives`]: what ends by itself among credentials.
+//! 41. [`suspect`]: what a text that was found may be. Pure.
+//! 42. [`credential`]: the form of credentials.
+//! 43. [`caller`]: decides what a caller may do.
+//! 44. [`inviter`]: mints tokens for the guests of members.
+//! 45. [`minting`]: what minting needs of an app, as its doors enforce it.
+//! 46. [`rights`]: principals and their rights. Pure.
+//! 47. [`issue`]: decides whether a token is minted, and with which claims. Pure.
+//! 48. [`role_set`]: reads and changes an app's roles. Pure.
+//! 49. [`opening`]: opens the store of a data folder.
+//! 50. [`lines`]: decides how the keys of a line follow each other. Pure.
+//! 51. [`retirer`]: retires keys when their time has come.
+//! 52. `uses::writer`: writes the uses of keys.
+//! 53. [`state`]: what all requests share.
+//! 54. [`storer`]: stores the relay's revocations before it answers.
+//! 55. [`resealer`]: follows what `stagedoor master-key` does to the running server's database.
+//! 56. `recorder::keeper`: keeps the trail within its bounds: age, bytes, and free space on the disk.
+//! 57. `recorder::listener`: records the relay's events and the API's refusals.
+//! 58. [`recorder`]: the only writer of the audit trail.
+//! 59. `recorder::events`: converts the relay's events to records. Pure.
+//! 60. `recorder::repeats`: counts one source's repeats instead of writing each. Pure.
+//! 61. `recorder::writer`: the task that writes.
+//! 62. `recorder::gate`: decides whether the trail may grow.
+//! 63. [`revoker`]: loads revocations at the start, and deletes expired ones.
+//! 64. [`uses`]: uses of keys, as relays report them, until they are written.
+//! 65. [`error`]: every refusal, and the only file with status codes.
+//! 66. `error::statuses`: the API's own codes, each with its status.
+//! 67. [`scope`]: what a credential opens. Pure.
+//! 68. [`doors`]: keeps the doors in step with the store.
+//! 69. `store::audit`: the audit trail.
+//! 70. `store::audit::list`: reads records.
+//! 71. `store::audit::witness`: checkpoints, and the keys that sign them.
+//! 72. `store::audit::walk`: walks through the whole trail.
+//! 73. `routes::forms`: schemas of other crates' types, for the document only.
+//! 74. `store::audit::prune`: deletes the oldest records, few at a time so that writes never wait for long.
+//! 75. `store::clock`: the last saved settled time.
+//! 76. `store::credentials`: API keys and the root credential.
+//! 77. `store::ledger`: writes awaited revocations, all in one transaction of few statements.
+//! 78. `store::replies`: saved answers to creations, so that a repeated request creates nothing.
+//! 79. `store::revocations`: revocations of apps.
+//! 80. `store::roles`: role sets of apps, one row per version.
+//! 81. `store::reseal`: seals stored secrets, or seals them again under another data key.
+//! 82. `store::keys`: signing keys of apps.
+//! 83. `store::key_uses`: how often keys verified tokens, and when last.
+//! 84. `store::apps`: apps.
+//! 85. [`store`]: the database.
+//! 86. `store::author`: the author of a row.
+//! 87. `store::write`: writes to the database: one transaction of this process at a time.
+//! 88. `store::sealed`: the columns with secrets, and the keys that seal them.
+//! 89. `store::audit::chain`: links of transactions.
+//! 90. `store::deployment`: identifies a database file before it is opened.
+//! 91. `store::health`: whether the database can be written, and why not.
+//! 92. `store::error`: why a database operation failed. Pure.
+//! 93. [`master_key`]: where the master key comes from.
+//! 94. [`envelope`]: seals secrets under the data key, and that under the master key. Pure.
+//! 95. [`record`]: audit records.
+//! 96. [`folder`]: the data folder, which one process uses.
+//! 97. [`deployment`]: checks that the folder still contains its own database.
+//! 98. [`under_way`]: acts and creations in progress.
+//! 99. [`credential_uses`]: what is kept of a credential's uses. Pure.
+//! 100. [`secret`]: makes, hashes and compares secrets.
+//! 101. [`rates`]: rates by name.
+//! 102. [`metrics`]: the server's counters.
+//! 103. [`config`]: the server's configuration: every limit, by name.
 
 mod act;
 mod backup;
 mod caller;
 pub mod config;
 mod credential;
+mod credential_uses;
 mod deployment;
 mod document;
 mod doors;
@@ -117,6 +124,8 @@ mod idempotency;
 mod inviter;
 mod issue;
 mod lines;
+mod lives;
+mod lookup;
 mod master_key;
 mod metrics;
 mod minting;
@@ -139,6 +148,7 @@ mod server;
 mod state;
 mod store;
 mod storer;
+mod suspect;
 mod under_way;
 mod uses;
 

@@ -30,15 +30,19 @@ use crate::{
     document::document,
     error::{ApiError, Problem, with_request_id},
     guard::guard,
+    lives::WARNED_MS,
+    lookup::{Known, Origin},
     record::Record,
     routes::{
-        admission, api_keys, apps, audit, jwks, keys, me, pages, revocations, roles, rooms, tokens,
-        web,
+        admission, api_keys, apps, audit, jwks, keys, leaks, me, pages, revocations, roles, rooms,
+        tokens, web,
     },
     secret,
     state::AppState,
 };
 
+/// When the caller's secret ends, Unix seconds; only in the last 14 days before.
+const CREDENTIAL_EXPIRES: HeaderName = HeaderName::from_static("stagedoor-credential-expires");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const JSON: (HeaderName, &str) = (header::CONTENT_TYPE, "application/json");
 const REQUEST_ID_BYTES_MAX: usize = 64;
@@ -95,6 +99,7 @@ fn api() -> OpenApiRouter<Arc<AppState>> {
         .routes(routes!(audit::export::export_all))
         .routes(routes!(audit::proof::checkpoint))
         .routes(routes!(audit::proof::rotate))
+        .routes(routes!(leaks::report))
         .routes(routes!(me::show))
 }
 
@@ -223,12 +228,12 @@ async fn authenticate(
 ) -> Response {
     let presented = Presented::of(request.headers());
     let id = presented.as_ref().ok().map(Presented::id);
-    let caller = match presented {
-        Ok(presented) => presented.caller(&state).await,
+    let known = match presented {
+        Ok(presented) => presented.known(&state, &origin(request.extensions())).await,
         Err(error) => Err(error),
     };
-    let caller = match caller {
-        Ok(caller) => caller,
+    let Known { caller, ends_ms } = match known {
+        Ok(known) => known,
         Err(error @ ApiError::Unauthenticated { .. }) => {
             return failed(&state, error, id, request.extensions()).into_response();
         }
@@ -249,6 +254,10 @@ async fn authenticate(
         }
     };
     let limit = format!("\"default\";r={left}");
+    let now_ms = state.unix_ms();
+    if let Some(ends_ms) = ends_ms.filter(|ends| ends.saturating_sub(now_ms) <= WARNED_MS) {
+        response.headers_mut().insert(CREDENTIAL_EXPIRES, (ends_ms / 1_000).into());
+    }
     for (name, value) in [("ratelimit-policy", state.requests.policy()), ("ratelimit", limit)] {
         if let Ok(value) = HeaderValue::from_str(&value) {
             response.headers_mut().insert(HeaderName::from_static(name), value);
@@ -276,6 +285,12 @@ fn count(state: &AppState, id: Option<&str>, extensions: &Extensions) -> Result<
     let of_id = id.map_or(Ok(0), |id| state.refusals.take(&format!("id {id}")));
     let limited = |wait: Duration| ApiError::RateLimited { retry_s: wait.as_secs() + 1 };
     of_address.and(of_id).map(drop).map_err(limited)
+}
+
+fn origin(extensions: &Extensions) -> Origin {
+    let address = extensions.get::<SocketAddr>().map(SocketAddr::ip);
+    let request_id = extensions.get::<RequestId>().and_then(|RequestId(id)| Text::id(id.as_str()));
+    Origin { address, request_id }
 }
 
 /// Counts a failed authentication; within its rates it is recorded.

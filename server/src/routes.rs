@@ -9,6 +9,7 @@ mod etag;
 pub(crate) mod forms;
 pub(crate) mod jwks;
 pub(crate) mod keys;
+pub(crate) mod leaks;
 pub(crate) mod me;
 pub(crate) mod pages;
 pub(crate) mod revocations;

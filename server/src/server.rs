@@ -22,6 +22,8 @@ use crate::{
     folder::DataFolder,
     inviter,
     lines::{MAIN, of_state},
+    lives::tend,
+    lookup::Origin,
     metrics::Metrics,
     opening::{OpenError, note, open_store},
     rates::Buckets,
@@ -215,12 +217,8 @@ impl Server {
         name: &str,
         scopes: &[Scope],
     ) -> Result<ApiKeyCreated, OpenError> {
-        let new = NewApiKey {
-            name: name.into(),
-            scopes: scopes.to_vec(),
-            bounds: None,
-            expires_in_s: None,
-        };
+        let new =
+            NewApiKey { name: name.into(), scopes: scopes.to_vec(), bounds: None, ttl_s: None };
         let mut tx = self.state.store.begin().await.map_err(ApiError::from)?;
         let created = api_keys::make(&self.state.config, &mut tx, AppId(app), &new).await?;
         let row = tx.app(AppId(app)).await.map_err(ApiError::from)?.ok_or(ApiError::Internal)?;
@@ -261,7 +259,7 @@ impl Server {
     /// Whether a credential is valid for the API now.
     pub async fn knows(&self, credential: &str) -> bool {
         match Presented::parse(credential) {
-            Ok(presented) => presented.caller(&self.state).await.is_ok(),
+            Ok(presented) => presented.known(&self.state, &Origin::default()).await.is_ok(),
             Err(_) => false,
         }
     }
@@ -363,6 +361,9 @@ async fn forget(state: Arc<AppState>) {
         }
         if let Err(error) = state.store.prune_key_uses(settled_ms).await {
             tracing::warn!(%error, "could not delete old uses of keys");
+        }
+        if let Err(error) = tend(&state, settled_ms).await {
+            tracing::warn!(%error, "could not tend the credentials that end");
         }
         if settled_ms.abs_diff(noted_ms) >= SETTLED_NOTED_MS {
             note(&state.store).await;

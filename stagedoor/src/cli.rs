@@ -8,6 +8,7 @@ mod failure;
 mod http;
 mod key_file;
 mod keys;
+mod leak;
 mod master_key;
 mod print;
 mod revoke;
@@ -61,6 +62,8 @@ enum Command {
     App(app::App),
     /// List, export and verify the whole audit trail (root credential).
     Audit(Box<audit::Audit>),
+    /// Report leaked credentials and revoke them, over the HTTP API.
+    Leak(leak::Leak),
     /// Manage an app's roles and their versions, over the HTTP API.
     Role(role::Role),
     /// Revoke tokens and ban users, over the HTTP API.
@@ -122,6 +125,7 @@ fn dispatch(cli: Cli) -> Done {
         Command::Audit(command) => {
             audit::run(*command, || Ok(config(&BTreeMap::new())?.unlooked()), json)
         }
+        Command::Leak(command) => leak::run(&command, json),
         Command::Role(command) => role::run(&command, json),
         Command::Revoke(command) => revoke::run(&command, json),
         Command::Room(command) => room::run(command, json),

@@ -11,40 +11,41 @@
 //! 7. `cli::bench::own`: the load tester's own server: this same program, with a temporary data folder, on its own core
 //!    if possible.
 //! 8. `cli::bench::show`: the load tester's output: a line while it runs, and the result.
-//! 9. `cli::revoke`: `revoke list|add|lift`.
-//! 10. `cli::role`: `role list|show|set|delete|import|export|versions|restore`.
-//! 11. `cli::room`: `room list|show|kick|ban|role|mute|unmute|admit|decline|close|message`.
-//! 12. `cli::master_key`: `master-key make|init|rotate|retire|reseal|status`.
-//! 13. `cli::root`: `root reset`.
-//! 14. `cli::serve`: `dev` and `serve`.
-//! 15. `cli::settings`: `config check|print`.
-//! 16. `cli::sure`: asks before an act that cannot be undone.
-//! 17. `cli::token`: `token mint|verify|inspect`.
-//! 18. `cli::whoami`: `whoami`: whose credential this is, and what it may do.
-//! 19. `cli::http`: a small client of the HTTP API.
-//! 20. `cli::print`: prints answers for people: tables with the most important columns first, and readable times.
-//! 21. `cli::key_file`: keys from files, as JWK or PEM.
-//! 22. `cli::secret`: secrets that the command line takes.
-//! 23. `cli::stay`: the options of `token mint` for the stay in the seat, and their claims.
-//! 24. `cli::failure`: how a command failed: its exit code, and its message for people or for programs.
-//! 25. `cli::time`: times and durations as people write them.
-//! 26. [`dev`]: what `stagedoor dev` creates for a developer and remembers.
-//! 27. [`classroom`]: the app of the classroom that `stagedoor dev` serves.
-//! 28. [`assemble`]: assembles server, relay and bus into one running process.
-//! 29. [`serving`]: one connection of HTTP requests.
-//! 30. [`pace`]: the phase of a connection, and how long it may last.
-//! 31. [`operations`]: `/healthz`, `/readyz` and `/metrics` on their own socket.
-//! 32. [`refusals`]: refuses requests that reach no path.
-//! 33. [`log`]: the log, with a bound on lines about refusals.
-//! 34. `config::load`: loads a configuration from its file, the environment and flags.
-//! 35. `config::check`: finds settings that have the right type but make no sense, alone or together. Pure.
-//! 36. `config::warnings`: warns of settings that are allowed but may be unintended.
-//! 37. [`config`]: combines file, environment and flags into one configuration.
-//! 38. `config::sources`: combines the sources, and remembers where each setting is written.
-//! 39. `config::fault`: what is wrong with a configuration, where it is written, and what to write instead.
-//! 40. `config::bounds`: the minimum and maximum of every number in the configuration.
-//! 41. [`sockets`]: the listening sockets.
-//! 42. [`descriptors`]: how many connections the process can have.
+//! 9. `cli::leak`: `leak report`.
+//! 10. `cli::revoke`: `revoke list|add|lift`.
+//! 11. `cli::role`: `role list|show|set|delete|import|export|versions|restore`.
+//! 12. `cli::room`: `room list|show|kick|ban|role|mute|unmute|admit|decline|close|message`.
+//! 13. `cli::master_key`: `master-key make|init|rotate|retire|reseal|status`.
+//! 14. `cli::root`: `root reset`.
+//! 15. `cli::serve`: `dev` and `serve`.
+//! 16. `cli::settings`: `config check|print`.
+//! 17. `cli::sure`: asks before an act that cannot be undone.
+//! 18. `cli::token`: `token mint|verify|inspect`.
+//! 19. `cli::whoami`: `whoami`: whose credential this is, and what it may do.
+//! 20. `cli::http`: a small client of the HTTP API.
+//! 21. `cli::print`: prints answers for people: tables with the most important columns first, and readable times.
+//! 22. `cli::key_file`: keys from files, as JWK or PEM.
+//! 23. `cli::secret`: secrets that the command line takes.
+//! 24. `cli::stay`: the options of `token mint` for the stay in the seat, and their claims.
+//! 25. `cli::failure`: how a command failed: its exit code, and its message for people or for programs.
+//! 26. `cli::time`: times and durations as people write them.
+//! 27. [`dev`]: what `stagedoor dev` creates for a developer and remembers.
+//! 28. [`classroom`]: the app of the classroom that `stagedoor dev` serves.
+//! 29. [`assemble`]: assembles server, relay and bus into one running process.
+//! 30. [`serving`]: one connection of HTTP requests.
+//! 31. [`pace`]: the phase of a connection, and how long it may last.
+//! 32. [`operations`]: `/healthz`, `/readyz` and `/metrics` on their own socket.
+//! 33. [`refusals`]: refuses requests that reach no path.
+//! 34. [`log`]: the log, with a bound on lines about refusals.
+//! 35. `config::load`: loads a configuration from its file, the environment and flags.
+//! 36. `config::check`: finds settings that have the right type but make no sense, alone or together. Pure.
+//! 37. `config::warnings`: warns of settings that are allowed but may be unintended.
+//! 38. [`config`]: combines file, environment and flags into one configuration.
+//! 39. `config::sources`: combines the sources, and remembers where each setting is written.
+//! 40. `config::fault`: what is wrong with a configuration, where it is written, and what to write instead.
+//! 41. `config::bounds`: the minimum and maximum of every number in the configuration.
+//! 42. [`sockets`]: the listening sockets.
+//! 43. [`descriptors`]: how many connections the process can have.
 
 mod assemble;
 mod classroom;

@@ -4,6 +4,9 @@
 // Helpers may panic, like tests.
 #![allow(clippy::expect_used, clippy::panic)]
 
+#[path = "interop/scanning.rs"]
+mod scanning;
+
 use std::{
     env,
     io::{BufRead, BufReader, Write},

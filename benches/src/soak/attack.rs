@@ -254,7 +254,7 @@ fn hostile(known: &Known, n: u64) -> Vec<u8> {
             known,
             "POST",
             "/api-keys",
-            r#"{"name":"n","scopes":[],"expires_in_s":9223372036854775808}"#,
+            r#"{"name":"n","scopes":[],"ttl_s":9223372036854775808}"#,
         )
         .into(),
         5 => api(known, "POST", "/tokens", &"[".repeat(20_000)).into(),

@@ -4,7 +4,7 @@ use super::form::Form;
 use crate::scope::Scope;
 
 /// Tags, in the order in which they are read.
-pub(super) const TAGS: [(&str, &str); 10] = [
+pub(super) const TAGS: [(&str, &str); 11] = [
     ("apps", "Apps: each has its keys, roles and rooms."),
     ("keys", "Keys that sign an app's tokens."),
     ("api keys", "Credentials of backends."),
@@ -13,6 +13,7 @@ pub(super) const TAGS: [(&str, &str); 10] = [
     ("revocations", "Tokens that open nothing any more, and bans."),
     ("rooms", "What happens in rooms now, and acts on members."),
     ("audit", "Who did what."),
+    ("leaks", "Secrets that were found where they do not belong."),
     ("me", "Who asks."),
     ("document", "This document."),
 ];
@@ -160,7 +161,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         ],
     ),
     row("api_keys_list", CREDENTIALS, &[]),
-    row("api_keys_rotate", CREDENTIALS, &["bounds_too_wide", "api_key_unknown"]),
+    row("api_keys_rotate", CREDENTIALS, &["bounds_too_wide", "api_key_unknown", "overlap_invalid"]),
     row("api_keys_delete", CREDENTIALS, &["bounds_exceeded", "api_key_unknown"]),
     tagged("roles_show", APPS, &["app_unknown"]),
     tagged(
@@ -307,6 +308,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     row("audit_export_all", DEPLOYMENT, &[]),
     row("audit_checkpoint", DEPLOYMENT, &[]),
     row("audit_rotate", DEPLOYMENT, &["audit_keys_exceeded"]),
+    row("leaks_report", DEPLOYMENT, &["leak_invalid"]),
     row("me_show", Needs::Any, &[]),
     row("document_show", Needs::Nothing, &[]),
 ];

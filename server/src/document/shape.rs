@@ -100,7 +100,7 @@ pub(super) fn limits(document: &mut Value, config: &Config) {
         ("NewApp", "ttl_s_default", config.ttl_s_max),
         ("AppChange", "ttl_s_max", config.ttl_s_max),
         ("AppChange", "ttl_s_default", config.ttl_s_max),
-        ("NewApiKey", "expires_in_s", config.api_key_expires_s_max),
+        ("ApiKeyRotation", "overlap_s", config.credential_overlap_s_max),
         ("NewRevocation", "margin_s", config.revocation_margin_s_max.into()),
     ] {
         schemas[schema]["properties"][field]["maximum"] = max.into();

@@ -12,13 +12,15 @@ use stagedoor_token::{AppId, CredentialKind, Field};
 use utoipa::ToSchema;
 
 use super::{
-    Body, Page, Paging, Path, Query, Reader, app_in, check_name, forms, page_limit, read_bounds,
+    Body, MaybeBody, Page, Paging, Path, Query, Reader, app_in, check_name, forms, page_limit,
+    read_bounds,
 };
 use crate::{
     act::Audited,
     caller::Caller,
     config::Config,
     credential,
+    credential_uses::Uses,
     doors::News,
     error::ApiError,
     idempotency::{Created, Once},
@@ -40,8 +42,9 @@ pub(crate) struct NewApiKey {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<forms::Bounds>)]
     pub(crate) bounds: Option<Box<RawValue>>,
-    /// Its lifetime in seconds, at most the server's `api_key_expires_s_max`; without one it does not expire.
-    pub(crate) expires_in_s: Option<u64>,
+    /// Its lifetime in seconds, at most the server's `credential_ttl_s_max`; 0: it does not expire. Left out, it is
+    /// the server's `credential_ttl_s_default`.
+    pub(crate) ttl_s: Option<u64>,
 }
 
 /// An API key, without its secret.
@@ -60,8 +63,32 @@ pub(crate) struct ApiKeyView {
     created_ms: u64,
     /// When it expires, Unix milliseconds; `null`: never.
     expires_ms: Option<u64>,
-    /// When it was last used, rounded to the minute, Unix milliseconds.
+    /// When it was last used, to the minute, Unix milliseconds.
     last_used_ms: Option<u64>,
+    /// From which network it was last used: /24 of IPv4, /56 of IPv6.
+    last_used_from: Option<String>,
+    /// The secret before the last rotation, if that left one.
+    #[schema(nullable)]
+    old_secret: Option<OldSecret>,
+    /// When it was reported as leaked, Unix milliseconds: it opens nothing since, until it is rotated.
+    leaked_ms: Option<u64>,
+}
+
+/// The secret that an API key had before its last rotation.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct OldSecret {
+    /// When it ends, or ended, Unix milliseconds.
+    ends_ms: u64,
+    /// When it was last used after the rotation, to the minute, Unix milliseconds; `null`: not since.
+    last_used_ms: Option<u64>,
+}
+
+/// How an API key is rotated.
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ApiKeyRotation {
+    /// How long the old secret lives on, in seconds, at most the server's `credential_overlap_s_max`; 0 by default.
+    overlap_s: Option<u64>,
 }
 
 /// A new API key with its secret.
@@ -93,9 +120,31 @@ impl std::fmt::Debug for ApiKeyCreated {
 
 impl From<ApiKeyRow> for ApiKeyView {
     fn from(row: ApiKeyRow) -> Self {
-        let ApiKeyRow { id, name, scopes, bounds, created_ms, expires_ms, last_used_ms, .. } = row;
-        let scopes = Scopes::of_text(&scopes).iter().collect();
-        Self { id, name, scopes, bounds, created_ms, expires_ms, last_used_ms }
+        let ApiKeyRow {
+            id,
+            name,
+            scopes,
+            bounds,
+            created_ms,
+            expires_ms,
+            old_ends_ms,
+            uses,
+            leaked_ms,
+            ..
+        } = row;
+        let old = |ends_ms| OldSecret { ends_ms, last_used_ms: uses.old_last_ms };
+        Self {
+            id,
+            name,
+            scopes: Scopes::of_text(&scopes).iter().collect(),
+            bounds,
+            created_ms,
+            expires_ms,
+            last_used_ms: uses.last_ms,
+            last_used_from: uses.last_network().map(Into::into),
+            old_secret: old_ends_ms.map(old),
+            leaked_ms,
+        }
     }
 }
 
@@ -121,6 +170,25 @@ impl NewApiKey {
     }
 }
 
+/// The longest lifetime that is not without an end, in seconds.
+const TTL_S_MAX: u64 = 3_153_600_000;
+
+/// The lifetime of a new credential in milliseconds; `None`: it does not expire.
+fn ttl_ms(config: &Config, asked: Option<u64>) -> Result<Option<u64>, ApiError> {
+    let (default, max) = (config.credential_ttl_s_default, config.credential_ttl_s_max);
+    let (min, max, default) = match max {
+        0 => (0, TTL_S_MAX, default),
+        max => (1, max, if default == 0 { max } else { default.min(max) }),
+    };
+    let ttl_s = asked.unwrap_or(default);
+    if !(min..=max).contains(&ttl_s) {
+        let detail = format!("`ttl_s` must be {min} to {max}, or left out");
+        let error = ApiError::Invalid { code: "expires_invalid", detail: detail.into() };
+        return Err(error.at("ttl_s"));
+    }
+    Ok((ttl_s > 0).then(|| ttl_s.saturating_mul(1_000)))
+}
+
 /// Creates an API key.
 pub(crate) async fn make(
     config: &Config,
@@ -130,12 +198,7 @@ pub(crate) async fn make(
 ) -> Result<ApiKeyCreated, ApiError> {
     check_name(config, &new.name)?;
     let (scopes, bounds) = new.rights()?;
-    let expires_s_max = config.api_key_expires_s_max;
-    if new.expires_in_s.is_some_and(|s| s > expires_s_max) {
-        let detail = format!("`expires_in_s` must be 0 to {expires_s_max}, or left out");
-        let error = ApiError::Invalid { code: "expires_invalid", detail: detail.into() };
-        return Err(error.at("expires_in_s"));
-    }
+    let ttl_ms = ttl_ms(config, new.ttl_s)?;
     app_in(tx, app).await?;
     if tx.count_api_keys(app).await? >= u64::from(config.api_keys_per_app_max) {
         return Err(ApiError::Conflict {
@@ -154,8 +217,11 @@ pub(crate) async fn make(
         scopes: scopes.text(),
         bounds,
         created_ms,
-        expires_ms: new.expires_in_s.map(|s| created_ms.saturating_add(s.saturating_mul(1_000))),
-        last_used_ms: None,
+        expires_ms: ttl_ms.map(|ttl| created_ms.saturating_add(ttl)),
+        old_hash: None,
+        old_ends_ms: None,
+        uses: Uses::default(),
+        leaked_ms: None,
     };
     tx.add_api_key(&row).await?;
     let scopes = scopes.iter().collect();
@@ -224,26 +290,42 @@ pub(crate) async fn list(
 
 /// Gives an API key another secret.
 ///
-/// The old secret is void at once. The answer is the only one that has the new one; id, scopes, bounds and end stay.
-/// A caller rotates no API key that has more than it has itself.
+/// The old secret is void at once, or lives on for `overlap_s`; of two rotations within that time the second ends what
+/// the first left. The answer is the only one that has the new secret; id, scopes, bounds and end stay. A key that
+/// leaked is good again, by the new secret alone. A caller rotates no API key that has more than it has itself.
 #[utoipa::path(post, path = "/v1/apps/{app}/api-keys/{id}/rotate", tag = "api keys",
-    params(("app" = u32, Path), ("id" = String, Path)),
+    params(("app" = u32, Path), ("id" = String, Path)), request_body = Option<ApiKeyRotation>,
     responses((status = 200, body = ApiKeyCreated)))]
 pub(crate) async fn rotate(
     audited: Audited,
     Path((app, id)): Path<(AppId, String)>,
+    MaybeBody(ApiKeyRotation { overlap_s }): MaybeBody<ApiKeyRotation>,
 ) -> Result<Json<ApiKeyCreated>, ApiError> {
     audited.caller.may(app, Scope::CredentialsManage)?;
+    let overlap_s = overlap(&audited.state.config, overlap_s)?;
     let mut tx = audited.state.store.begin().await?;
     let row = tx.api_key(&id).await?.filter(|row| row.app == app).ok_or_else(unknown)?;
     has_all(&audited.caller, &row)?;
     let (api_key, hash) = credential::make(CredentialKind::ApiKey, &id)?;
-    tx.rotate_api_key(&id, &hash).await?;
-    tx.add_record(record(&audited, app, "api_key.rotate", &id)).await?;
+    let ends_ms = audited.state.unix_ms().saturating_add(overlap_s.saturating_mul(1_000));
+    tx.rotate_api_key(&id, &hash, (overlap_s > 0).then_some(ends_ms)).await?;
+    let record = record(&audited, app, "api_key.rotate", &id);
+    tx.add_record(record.detail(&format!("overlap_s={overlap_s}"))).await?;
     audited.state.doors.commit(tx, app, News::Nothing).await?;
     let ApiKeyRow { scopes, bounds, expires_ms, .. } = row;
     let scopes = Scopes::of_text(&scopes).iter().collect();
     Ok(Json(ApiKeyCreated { id, scopes, bounds, api_key, expires_ms }))
+}
+
+/// How long an old secret lives on, in seconds.
+fn overlap(config: &Config, asked: Option<u64>) -> Result<u64, ApiError> {
+    let (overlap_s, max) = (asked.unwrap_or(0), config.credential_overlap_s_max);
+    if overlap_s > max {
+        let detail = format!("`overlap_s` must be 0 to {max}");
+        let error = ApiError::Invalid { code: "overlap_invalid", detail: detail.into() };
+        return Err(error.at("overlap_s"));
+    }
+    Ok(overlap_s)
 }
 
 /// Deletes an API key.

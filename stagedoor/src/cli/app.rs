@@ -108,16 +108,19 @@ enum ApiKeys {
         /// as far as the app.
         #[arg(long, value_name = "JSON", value_parser = bounds)]
         bounds: Option<Value>,
-        /// Its lifetime; by default it does not expire.
+        /// Its lifetime; 0: it does not expire. By default the server's `credential_ttl_s_default`.
         #[arg(long, value_name = "DURATION")]
         expires_in: Option<Span>,
     },
-    /// Give an API key a new secret; the old one stops working.
+    /// Give an API key a new secret; the old one stops working, at once or after an overlap.
     Rotate {
         /// The AppID.
         app: u32,
         /// The API key's id.
         id: String,
+        /// How long the old secret lives on; at most 7 days.
+        #[arg(long, value_name = "DURATION")]
+        overlap: Option<Span>,
         #[command(flatten)]
         sure: Sure,
     },
@@ -190,13 +193,17 @@ pub(super) fn run(app: App, json: bool) -> Done {
         }
         AppCommand::ApiKeys(ApiKeys::Create { app, name, scopes, bounds, expires_in }) => {
             let body = json!({
-                "name": name, "scopes": scopes, "bounds": bounds, "expires_in_s": seconds(expires_in),
+                "name": name, "scopes": scopes, "bounds": bounds, "ttl_s": seconds(expires_in),
             });
             (Method::POST, format!("/v1/apps/{app}/api-keys"), Some(body))
         }
-        AppCommand::ApiKeys(ApiKeys::Rotate { app, id, sure }) => {
-            sure.confirm(&format!("this makes the present secret of API key {id} useless"))?;
-            (Method::POST, format!("/v1/apps/{app}/api-keys/{}/rotate", segment(&id)), None)
+        AppCommand::ApiKeys(ApiKeys::Rotate { app, id, overlap, sure }) => {
+            let overlap = seconds(overlap);
+            if overlap.is_none_or(|s| s == 0) {
+                sure.confirm(&format!("this makes the present secret of API key {id} useless"))?;
+            }
+            let body = overlap.map(|s| json!({"overlap_s": s}));
+            (Method::POST, format!("/v1/apps/{app}/api-keys/{}/rotate", segment(&id)), body)
         }
         AppCommand::ApiKeys(ApiKeys::Delete { app, id, sure }) => {
             sure.confirm(&format!("this deletes API key {id}, which then stops working"))?;

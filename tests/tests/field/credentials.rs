@@ -2,6 +2,10 @@
 
 #[path = "credentials/form.rs"]
 mod form;
+#[path = "credentials/leaks.rs"]
+mod leaks;
+#[path = "credentials/life.rs"]
+mod life;
 
 use std::{path::Path, time::Duration};
 

@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
+use stagedoor_bus::Bus as _;
 use stagedoor_server::Scope;
 use stagedoor_tests::{Caller, Stage};
 use stagedoor_token::{AppId, Claims, Key, KeyState, mint};
@@ -147,8 +148,9 @@ async fn api_keys_rotate_at_once_and_grant_only_own_scopes() -> Result<()> {
         admin.ask("DELETE", &format!("{path}/{id}"), None).await?.problem(),
         (404, "api_key_unknown")
     );
-    let short = json!({"name": "s", "scopes": ["rooms:read"], "expires_in_s": 0});
+    let short = json!({"name": "s", "scopes": ["rooms:read"], "ttl_s": 60});
     let short = admin.get(201, "POST", &path, Some(&short)).await?;
+    stage.running.bus.clock().put(61_000);
     assert_eq!(with(&short).ask("GET", &rooms, None).await?.problem(), (401, "credential_expired"));
     Ok(())
 }

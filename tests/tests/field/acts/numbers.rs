@@ -197,9 +197,9 @@ async fn lifetimes_beyond_their_limits_are_refused() -> Result<()> {
         let (root, app) = (served.operator()?, &served.told["app"]);
         let max = stagedoor_server::Config::default();
         let keys = format!("/v1/apps/{app}/api-keys");
-        let key = |s: u64| json!({"name": "n", "scopes": ["rooms:read"], "expires_in_s": s});
-        root.get(201, "POST", &keys, Some(&key(max.api_key_expires_s_max))).await?;
-        let beyond = root.ask("POST", &keys, Some(&key(max.api_key_expires_s_max + 1))).await?;
+        let key = |s: u64| json!({"name": "n", "scopes": ["rooms:read"], "ttl_s": s});
+        root.get(201, "POST", &keys, Some(&key(3_153_600_000))).await?;
+        let beyond = root.ask("POST", &keys, Some(&key(3_153_600_001))).await?;
         assert_eq!(beyond.problem(), (422, "expires_invalid"));
         let bans = format!("/v1/apps/{app}/revocations");
         let now_s = stagedoor_tests::stage::now_s();

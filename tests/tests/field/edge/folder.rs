@@ -238,3 +238,38 @@ async fn a_truncated_dev_file_is_renamed_and_reported() -> Result<()> {
     })
     .await
 }
+
+#[tokio::test]
+async fn a_rotation_and_a_leak_survive_a_kill() -> Result<()> {
+    within(async {
+        let folder = tempfile::tempdir()?;
+        let dev = Dev::start(folder.path(), &[]).await?;
+        let root = dev.caller("root")?;
+        let keys = format!("/v1/apps/{}/api-keys", dev.told["app"]);
+        let new = serde_json::json!({"name": "n", "scopes": ["apps:admin"]});
+        let mut secrets = Vec::new();
+        for _ in 0..2 {
+            let made = root.get(201, "POST", &keys, Some(&new)).await?;
+            let path = format!("{keys}/{}/rotate", made["id"].as_str().context("an id")?);
+            let overlap = serde_json::json!({"overlap_s": 600});
+            let rotated = root.get(200, "POST", &path, Some(&overlap)).await?;
+            for answer in [&made, &rotated] {
+                secrets.push(answer["api_key"].as_str().context("a key")?.to_owned());
+            }
+        }
+        let leak = serde_json::json!({"credentials": [secrets[3]]});
+        root.get(200, "POST", "/v1/leaks", Some(&leak)).await?;
+        dev.signal("KILL")?;
+        dev.ended().await?;
+        let again = Dev::start(folder.path(), &[]).await?;
+        let to = again.caller("root")?.to;
+        let mut statuses = Vec::new();
+        for secret in &secrets {
+            let caller = Caller { to, credential: secret.clone() };
+            statuses.push(caller.ask("GET", &keys, None).await?.status);
+        }
+        assert_eq!(statuses, [200, 200, 401, 401], "a leaked key takes its old secret along");
+        Ok(())
+    })
+    .await
+}

@@ -14,6 +14,7 @@ use anyhow::{Context, Result, ensure};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use stagedoor_bus::Bus as _;
 use stagedoor_server::Scope;
 use stagedoor_tests::{Caller, Stage, binary::binary, stage::now_s};
 use stagedoor_token::{Confirmation, Thumbprint, mint};
@@ -291,13 +292,15 @@ async fn refused_calls_are_found_in_a_second() -> Result<()> {
             search.finds(code, false).await?;
         }
         let limited = [
-            (json!({"expires_in_s": 0}), 401, "credential_expired"),
+            (json!({"ttl_s": 1}), 401, "credential_expired"),
             (json!({"bounds": {"addresses": ["192.0.2.7"]}}), 403, "address_refused"),
             (json!({"bounds": {"rooms": ["team-*"]}}), 403, "bounds_exceeded"),
         ];
         for (how, status, code) in limited {
             let caller = stage.limited(&[Scope::RoomsRead], &how).await?;
+            stage.running.bus.clock().put(1_500);
             let answer = caller.ask("GET", &format!("{app}/rooms/lobby"), None).await?;
+            stage.running.bus.clock().put(-1_500);
             ensure!(answer.problem() == (status, code), "{}", answer.body);
             search.finds(code, status == 403).await?;
         }

@@ -1,0 +1,363 @@
+//! Ends what leaked, in one transaction.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::Serialize;
+use stagedoor_bus::{Bearer, Revocation, Target};
+use stagedoor_token::{AppId, Claims, CredentialKind, KeyState, verify_with_key};
+use utoipa::ToSchema;
+use zeroize::Zeroizing;
+
+use super::super::keys;
+use crate::{
+    act::Audited,
+    credential::Presented,
+    doors::News,
+    error::ApiError,
+    lines::{Successor, succession},
+    record::Record,
+    secret,
+    state::AppState,
+    store::{keys::KeyRow, revocations::RevocationRow, write::Tx},
+    suspect::Suspect,
+};
+
+/// Apps whose keys are read at a time.
+const APPS_AT_A_TIME: u32 = 500;
+
+/// A signing key, with its secret.
+pub(super) type Secret = (AppId, String, Zeroizing<Vec<u8>>);
+
+/// What a text was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum LeakKind {
+    /// The root credential.
+    Root,
+    /// An API key.
+    ApiKey,
+    /// A room token.
+    Token,
+    /// The secret of a signing key.
+    SigningKey,
+    /// Nothing of ours.
+    Unknown,
+}
+
+/// What became of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum LeakState {
+    /// It was good until now, and is no longer.
+    Revoked,
+    /// It had ended before.
+    Ended,
+    /// It is nothing of ours.
+    Unknown,
+}
+
+/// What is said of one text.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct LeakView {
+    /// What it was.
+    kind: LeakKind,
+    /// Its id: an API key's, a token's `jti`, a key's `kid`; `null` for what is unknown, and for a root credential of
+    /// before credentials had ids.
+    id: Option<String>,
+    /// The app it belongs to; `null`: none.
+    app: Option<u32>,
+    /// What became of it.
+    state: LeakState,
+    /// Live seats that were closed; `null`: none of that kind, or no relay answered.
+    pub(super) seats: Option<usize>,
+    /// What to do next.
+    next: Option<String>,
+}
+
+impl LeakView {
+    fn unknown() -> Self {
+        Self {
+            kind: LeakKind::Unknown,
+            id: None,
+            app: None,
+            state: LeakState::Unknown,
+            seats: None,
+            next: None,
+        }
+    }
+
+    fn of(kind: LeakKind, id: Option<String>, app: Option<AppId>, was_good: bool) -> Self {
+        let state = if was_good { LeakState::Revoked } else { LeakState::Ended };
+        Self { kind, id, app: app.map(|app| app.0), state, seats: None, next: None }
+    }
+
+    fn record(&self, audited: &Audited, found_at: Option<&str>) -> Option<Record> {
+        let (kind, state) = match (self.kind, self.state) {
+            (LeakKind::Unknown, _) | (_, LeakState::Unknown) => return None,
+            (kind, state) => (kind, state),
+        };
+        let kind = match kind {
+            LeakKind::Root => "root",
+            LeakKind::ApiKey => "api_key",
+            LeakKind::Token => "token",
+            LeakKind::SigningKey => "signing_key",
+            LeakKind::Unknown => return None,
+        };
+        let state = if state == LeakState::Revoked { "revoked" } else { "ended" };
+        let record = match self.app {
+            Some(app) => audited.record(AppId(app), "credential.leaked"),
+            None => audited.record_of_none("credential.leaked"),
+        };
+        let id = self.id.as_deref().unwrap_or("none");
+        let record = record.detail(&format!("kind={kind} id={id} state={state}"));
+        Some(match found_at {
+            Some(found_at) => record.detail(&format!("found_at={found_at}")),
+            None => record,
+        })
+    }
+}
+
+/// What a report ends, until its transaction is committed.
+pub(super) struct Ending<'a> {
+    audited: &'a Audited,
+    tx: Tx,
+    now_ms: u64,
+    /// Apps whose keys changed.
+    changed: Vec<AppId>,
+    /// Revocations, and which text they are for.
+    revoked: Vec<(usize, RevocationRow)>,
+}
+
+impl<'a> Ending<'a> {
+    /// Begins with an open transaction.
+    pub(super) fn begin(audited: &'a Audited, tx: Tx) -> Self {
+        let now_ms = audited.state.unix_ms();
+        Self { audited, tx, now_ms, changed: Vec::new(), revoked: Vec::new() }
+    }
+
+    /// Records what became of a text, if it was ours.
+    pub(super) async fn record(
+        &mut self,
+        view: &LeakView,
+        found_at: Option<&str>,
+    ) -> Result<(), ApiError> {
+        if let Some(record) = view.record(self.audited, found_at) {
+            self.tx.add_record(record).await?;
+        }
+        Ok(())
+    }
+
+    fn state(&self) -> &AppState {
+        &self.audited.state
+    }
+
+    /// Ends what a text is; `at` is its place in the report.
+    pub(super) async fn end(
+        &mut self,
+        at: usize,
+        suspect: &Suspect<'_>,
+        keys: &[Secret],
+    ) -> Result<LeakView, ApiError> {
+        match suspect {
+            Suspect::Credential(presented) => self.credential(presented).await,
+            Suspect::Secret(bytes) => {
+                let found = keys.iter().filter(|(_, _, secret)| secret::same(secret, bytes));
+                match found.last() {
+                    Some((app, kid, _)) => self.signing_key(at, *app, kid).await,
+                    None => Ok(LeakView::unknown()),
+                }
+            }
+            Suspect::Token(token) => self.token(at, token).await,
+            Suspect::Nothing => Ok(LeakView::unknown()),
+        }
+    }
+
+    async fn credential(&mut self, presented: &Presented<'_>) -> Result<LeakView, ApiError> {
+        let hash = presented.hash();
+        match presented {
+            Presented::OldRoot { .. } => self.root(&hash).await,
+            Presented::OldApiKey { id, .. } => self.api_key(id, &hash).await,
+            Presented::Checked(credential) => match credential.kind() {
+                CredentialKind::Root => self.root(&hash).await,
+                CredentialKind::ApiKey => self.api_key(credential.id(), &hash).await,
+                // There are none yet.
+                CredentialKind::Personal | CredentialKind::AccessToken | CredentialKind::Link => {
+                    Ok(LeakView::unknown())
+                }
+            },
+        }
+    }
+
+    async fn root(&mut self, hash: &[u8]) -> Result<LeakView, ApiError> {
+        let row = self.tx.root().await?.filter(|row| secret::same(&row.hash, hash));
+        let Some(row) = row else { return Ok(LeakView::unknown()) };
+        let was_good = row.leaked_ms.is_none();
+        if was_good {
+            self.tx.root_leaked(self.now_ms).await?;
+        }
+        let next = "stop the server and make another with `stagedoor root reset`".to_owned();
+        Ok(LeakView { next: Some(next), ..LeakView::of(LeakKind::Root, row.id, None, was_good) })
+    }
+
+    async fn api_key(&mut self, id: &str, hash: &[u8]) -> Result<LeakView, ApiError> {
+        let Some(row) = self.tx.api_key(id).await? else { return Ok(LeakView::unknown()) };
+        let is_current = secret::same(&row.hash, hash);
+        let is_old = row.old_hash.as_ref().is_some_and(|old| secret::same(old, hash));
+        let lives = |ends_ms: Option<u64>| ends_ms.is_none_or(|ends| ends > self.now_ms);
+        let was_good = lives(row.expires_ms) && row.leaked_ms.is_none();
+        let next = format!("rotate the API key {id}: its holder needs another secret");
+        if is_current {
+            if row.leaked_ms.is_none() {
+                self.tx.api_key_leaked(id, self.now_ms).await?;
+            }
+            let view = LeakView::of(LeakKind::ApiKey, Some(row.id), Some(row.app), was_good);
+            return Ok(LeakView { next: Some(next), ..view });
+        }
+        if is_old {
+            // Whoever has the old secret does not have the new one.
+            let was_good = was_good && lives(row.old_ends_ms);
+            if was_good {
+                self.tx.end_old_secret(id, self.now_ms).await?;
+            }
+            return Ok(LeakView::of(LeakKind::ApiKey, Some(row.id), Some(row.app), was_good));
+        }
+        Ok(LeakView::unknown())
+    }
+
+    /// The key is retired at once, and whatever it signed is refused, even what claims to be of the future.
+    async fn signing_key(
+        &mut self,
+        at: usize,
+        app: AppId,
+        kid: &str,
+    ) -> Result<LeakView, ApiError> {
+        let rows = self.tx.keys(app).await?;
+        let Some(row) = rows.iter().find(|row| row.kid == kid) else {
+            return Ok(LeakView::unknown());
+        };
+        let was_good = row.state != KeyState::Retired;
+        let mut view = LeakView::of(LeakKind::SigningKey, Some(kid.into()), Some(app), was_good);
+        if was_good {
+            let mut old = row.clone();
+            old.state = KeyState::Retired;
+            old.times.retires_ms = Some(self.now_ms);
+            self.tx.change_key(&old).await?;
+            if row.state == KeyState::Current {
+                view.next = Some(match self.succeed(&rows, row).await? {
+                    Some(current) => format!(
+                        "the line {} signs with {current} now; rotate it once more for a secret to sign with elsewhere",
+                        row.line
+                    ),
+                    None => format!("the line {} has no current key; create one", row.line),
+                });
+            }
+            self.changed.push(app);
+        }
+        self.revoke(at, app, Target::Key(kid.into()), true).await?;
+        Ok(view)
+    }
+
+    /// Makes the line's next key current, or a new one; returns its id. `None` where none can be made here.
+    async fn succeed(&mut self, rows: &[KeyRow], old: &KeyRow) -> Result<Option<String>, ApiError> {
+        let limits = keys::limits_of(&self.state().config);
+        match succession(rows, &old.line, None, true, limits).map(|succession| succession.new) {
+            Ok(Successor::Next(next)) => {
+                let mut next = next.clone();
+                next.state = KeyState::Current;
+                next.times.current_ms = Some(self.now_ms);
+                self.tx.change_key(&next).await?;
+                Ok(Some(next.kid))
+            }
+            Ok(Successor::Made(alg)) => {
+                let (line, bounds) = (old.line.clone(), old.bounds.clone());
+                let (state, now_ms) = (KeyState::Current, self.now_ms);
+                let place = keys::Place { app: old.app, line, bounds, state, now_ms };
+                let new = keys::make(place, alg)?;
+                self.tx.add_key(&new).await?;
+                Ok(Some(new.kid))
+            }
+            Err(_) => Ok(None),
+        }
+    }
+
+    async fn token(&mut self, at: usize, token: &str) -> Result<LeakView, ApiError> {
+        let Some((claims, kid)) = signed(self.state(), token) else {
+            return Ok(LeakView::unknown());
+        };
+        let now_s = self.now_ms / 1_000;
+        let hit = self.state().bus.revocations().find(&Bearer::of(&claims, &kid), now_s);
+        let was_good = claims.exp > now_s && hit.is_none();
+        if hit.is_none() {
+            // A seat may outlive its token.
+            self.revoke(at, claims.app, Target::Jti(claims.jti.clone()), false).await?;
+        }
+        Ok(LeakView::of(LeakKind::Token, Some(claims.jti), Some(claims.app), was_good))
+    }
+
+    async fn revoke(
+        &mut self,
+        at: usize,
+        app: AppId,
+        target: Target,
+        ban: bool,
+    ) -> Result<(), ApiError> {
+        let at_s = self.now_ms / 1_000;
+        let entry = Revocation {
+            app,
+            target,
+            generation: 0,
+            at_s,
+            ends_s: None,
+            ban,
+            reason: Some("leaked".into()),
+        };
+        let mut row = RevocationRow::new(entry, &self.audited.caller.actor());
+        // Without an app there is nothing left to revoke.
+        let Some(generation) = self.tx.add_revocation(&row).await? else { return Ok(()) };
+        row.entry.generation = generation;
+        self.revoked.push((at, row));
+        Ok(())
+    }
+
+    /// Commits, tells the doors, and returns the revocations.
+    pub(super) async fn commit(mut self) -> Result<Vec<(usize, RevocationRow)>, ApiError> {
+        let state = &self.audited.state;
+        let mut news = Vec::new();
+        self.changed.sort_unstable();
+        self.changed.dedup();
+        for app in &self.changed {
+            news.push((*app, News::App(state.app_in(&mut self.tx, *app).await?)));
+        }
+        for (_, row) in &self.revoked {
+            news.push((row.entry.app, News::Revoked(row.entry.clone())));
+        }
+        state.doors.commit_all(self.tx, news).await?;
+        state.retirements.notify_one();
+        Ok(self.revoked)
+    }
+}
+
+/// The claims of a token that one of our keys signed, whether or not it is good now, and the id of the key.
+fn signed(state: &AppState, token: &str) -> Option<(Claims, String)> {
+    let directory = state.bus.directory();
+    // Its own time: an expired token may still hold a seat.
+    let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
+    let payload: serde_json::Value = serde_json::from_slice(&payload).ok()?;
+    let time = |claim: &str| payload[claim].as_u64().unwrap_or(0);
+    let at_s = time("iat").max(time("nbf"));
+    let (claims, key) = verify_with_key(token, directory.keys(), at_s).ok()?;
+    Some((claims, key.kid().to_owned()))
+}
+
+/// Every signing key, with its secret. Read before the transaction, which reads again what it finds.
+pub(super) async fn signing_keys(state: &AppState) -> Result<Vec<Secret>, ApiError> {
+    let (mut after, mut all) = (0, Vec::new());
+    loop {
+        let apps = state.store.apps(after, APPS_AT_A_TIME).await?;
+        let Some(last) = apps.last() else { return Ok(all) };
+        after = last.id.0;
+        for app in &apps {
+            let keys = state.store.keys(app.id).await?;
+            all.extend(keys.into_iter().filter_map(|key| Some((key.app, key.kid, key.secret?))));
+        }
+    }
+}
