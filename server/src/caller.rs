@@ -166,7 +166,10 @@ impl Caller {
             bounds: serde_json::from_str(bounds).expect("bounds"),
             created_ms: 0,
             expires_ms: None,
-            last_used_ms: None,
+            old_hash: None,
+            old_ends_ms: None,
+            uses: crate::credential_uses::Uses::default(),
+            leaked_ms: None,
         })
     }
 }

@@ -1,6 +1,6 @@
 //! What ends by itself among credentials: said beforehand, and forgotten afterwards.
 
-use stagedoor_bus::Actor;
+use stagedoor_bus::{Actor, App};
 
 use crate::{doors::NotDone, record::Record, state::AppState};
 
@@ -24,7 +24,7 @@ pub(crate) async fn tend(state: &AppState, settled_ms: u64) -> Result<(), NotDon
             let detail = format!("api_key={} days={}", row.id, left_ms / DAY_MS);
             let record = Record::now("credential.expiring", "ok").detail(&detail);
             let record = Record { actor: Some(Actor::System), ..record };
-            let life = state.bus.directory().app(row.app).map(|app| app.life());
+            let life = state.bus.directory().app(row.app).map(App::life);
             let record = match life {
                 Some(life) => record.of_app(life),
                 None => record,

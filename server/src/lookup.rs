@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use stagedoor_bus::Text;
+use stagedoor_bus::{App, Text};
 use stagedoor_token::{AppId, CredentialKind};
 
 use crate::{
@@ -148,7 +148,7 @@ fn record(state: &AppState, caller: &Caller, remark: &Remark, origin: &Origin) -
         ..Record::now(kind, "ok")
     };
     let record = record.detail(&detail);
-    let of = |app: AppId| state.bus.directory().app(app).map(|app| app.life());
+    let of = |app: AppId| state.bus.directory().app(app).map(App::life);
     match caller.rights().apps {
         Apps::All => record,
         Apps::One(app) => match of(app) {

@@ -286,8 +286,8 @@ pub(crate) mod tests {
         migrate(&mut connection).await.expect("migrated");
         let select =
             "SELECT kid, line, alg, bounds, made_ms, retires_ms, secret FROM keys ORDER BY kid";
-        let rows: Vec<(String, String, String, String, i64, Option<i64>, Vec<u8>)> =
-            sqlx::query_as(select).fetch_all(&mut connection).await.expect("rows");
+        type Row = (String, String, String, String, i64, Option<i64>, Vec<u8>);
+        let rows: Vec<Row> = sqlx::query_as(select).fetch_all(&mut connection).await.expect("rows");
         for (nth, row) in (1_u8..).zip(&rows) {
             let (kid, line, alg, bounds, made_ms, retires_ms, secret) = row;
             assert_eq!(

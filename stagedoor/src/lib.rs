@@ -6,46 +6,48 @@
 //! 2. `cli::app`: `app create|change|list|show|delete|audit|keys|api-keys`.
 //! 3. `cli::keys`: `app keys list|create|rotate|bound|retire|end|jwks`.
 //! 4. `cli::audit`: `audit`: the whole trail, for the operator; and the filters that `app audit` shares.
-//! 5. `cli::backup`: `backup` and `restore`.
-//! 6. `cli::bench`: `bench`: the load tester.
-//! 7. `cli::bench::own`: the load tester's own server: this same program, with a temporary data folder, on its own core
+//! 5. `cli::audit::export`: `audit export`.
+//! 6. `cli::audit::verify`: `audit verify`: the trail of a data folder, or an export.
+//! 7. `cli::backup`: `backup` and `restore`.
+//! 8. `cli::bench`: `bench`: the load tester.
+//! 9. `cli::bench::own`: the load tester's own server: this same program, with a temporary data folder, on its own core
 //!    if possible.
-//! 8. `cli::bench::show`: the load tester's output: a line while it runs, and the result.
-//! 9. `cli::leak`: `leak report`.
-//! 10. `cli::revoke`: `revoke list|add|lift`.
-//! 11. `cli::role`: `role list|show|set|delete|import|export|versions|restore`.
-//! 12. `cli::room`: `room list|show|kick|ban|role|mute|unmute|admit|decline|close|message`.
-//! 13. `cli::master_key`: `master-key make|init|rotate|retire|reseal|status`.
-//! 14. `cli::root`: `root reset`.
-//! 15. `cli::serve`: `dev` and `serve`.
-//! 16. `cli::settings`: `config check|print`.
-//! 17. `cli::sure`: asks before an act that cannot be undone.
-//! 18. `cli::token`: `token mint|verify|inspect`.
-//! 19. `cli::whoami`: `whoami`: whose credential this is, and what it may do.
-//! 20. `cli::http`: a small client of the HTTP API.
-//! 21. `cli::print`: prints answers for people: tables with the most important columns first, and readable times.
-//! 22. `cli::key_file`: keys from files, as JWK or PEM.
-//! 23. `cli::secret`: secrets that the command line takes.
-//! 24. `cli::stay`: the options of `token mint` for the stay in the seat, and their claims.
-//! 25. `cli::failure`: how a command failed: its exit code, and its message for people or for programs.
-//! 26. `cli::time`: times and durations as people write them.
-//! 27. [`dev`]: what `stagedoor dev` creates for a developer and remembers.
-//! 28. [`classroom`]: the app of the classroom that `stagedoor dev` serves.
-//! 29. [`assemble`]: assembles server, relay and bus into one running process.
-//! 30. [`serving`]: one connection of HTTP requests.
-//! 31. [`pace`]: the phase of a connection, and how long it may last.
-//! 32. [`operations`]: `/healthz`, `/readyz` and `/metrics` on their own socket.
-//! 33. [`refusals`]: refuses requests that reach no path.
-//! 34. [`log`]: the log, with a bound on lines about refusals.
-//! 35. `config::load`: loads a configuration from its file, the environment and flags.
-//! 36. `config::check`: finds settings that have the right type but make no sense, alone or together. Pure.
-//! 37. `config::warnings`: warns of settings that are allowed but may be unintended.
-//! 38. [`config`]: combines file, environment and flags into one configuration.
-//! 39. `config::sources`: combines the sources, and remembers where each setting is written.
-//! 40. `config::fault`: what is wrong with a configuration, where it is written, and what to write instead.
-//! 41. `config::bounds`: the minimum and maximum of every number in the configuration.
-//! 42. [`sockets`]: the listening sockets.
-//! 43. [`descriptors`]: how many connections the process can have.
+//! 10. `cli::bench::show`: the load tester's output: a line while it runs, and the result.
+//! 11. `cli::leak`: `leak report`.
+//! 12. `cli::revoke`: `revoke list|add|lift`.
+//! 13. `cli::role`: `role list|show|set|delete|import|export|versions|restore`.
+//! 14. `cli::room`: `room list|show|kick|ban|role|mute|unmute|admit|decline|close|message`.
+//! 15. `cli::master_key`: `master-key make|init|rotate|retire|reseal|status`.
+//! 16. `cli::root`: `root reset`.
+//! 17. `cli::serve`: `dev` and `serve`.
+//! 18. `cli::settings`: `config check|print`.
+//! 19. `cli::sure`: asks before an act that cannot be undone.
+//! 20. `cli::token`: `token mint|verify|inspect`.
+//! 21. `cli::whoami`: `whoami`: whose credential this is, and what it may do.
+//! 22. `cli::http`: a small client of the HTTP API.
+//! 23. `cli::print`: prints answers for people: tables with the most important columns first, and readable times.
+//! 24. `cli::key_file`: keys from files, as JWK or PEM.
+//! 25. `cli::secret`: secrets that the command line takes.
+//! 26. `cli::stay`: the options of `token mint` for the stay in the seat, and their claims.
+//! 27. `cli::failure`: how a command failed: its exit code, and its message for people or for programs.
+//! 28. `cli::time`: times and durations as people write them.
+//! 29. [`dev`]: what `stagedoor dev` creates for a developer and remembers.
+//! 30. [`classroom`]: the app of the classroom that `stagedoor dev` serves.
+//! 31. [`assemble`]: assembles server, relay and bus into one running process.
+//! 32. [`serving`]: one connection of HTTP requests.
+//! 33. [`pace`]: the phase of a connection, and how long it may last.
+//! 34. [`operations`]: `/healthz`, `/readyz` and `/metrics` on their own socket.
+//! 35. [`refusals`]: refuses requests that reach no path.
+//! 36. [`log`]: the log, with a bound on lines about refusals.
+//! 37. `config::load`: loads a configuration from its file, the environment and flags.
+//! 38. `config::check`: finds settings that have the right type but make no sense, alone or together. Pure.
+//! 39. `config::warnings`: warns of settings that are allowed but may be unintended.
+//! 40. [`config`]: combines file, environment and flags into one configuration.
+//! 41. `config::sources`: combines the sources, and remembers where each setting is written.
+//! 42. `config::fault`: what is wrong with a configuration, where it is written, and what to write instead.
+//! 43. `config::bounds`: the minimum and maximum of every number in the configuration.
+//! 44. [`sockets`]: the listening sockets.
+//! 45. [`descriptors`]: how many connections the process can have.
 
 mod assemble;
 mod classroom;

@@ -9,9 +9,9 @@
 //! 4. `http`: a client of the HTTP API that returns the complete answer.
 //! 5. `contract`: checks every answer in every test against the OpenAPI document.
 //! 6. `answer`: a complete answer of the HTTP API.
-//! 7. `member`: a member that speaks the wire by hand.
-//! 8. `operations`: the operations of the OpenAPI document, each with a request that the server understands.
-//! 9. `steady`: a client of the HTTP API on one connection that stays open.
+//! 7. `steady`: a client of the HTTP API on one connection that stays open.
+//! 8. `member`: a member that speaks the wire by hand.
+//! 9. `operations`: the operations of the OpenAPI document, each with a request that the server understands.
 //! 10. `trust`: a TLS client's configuration that trusts only one certificate.
 //! 11. `es256`: a key pair of P-256 as a key service has it, and the two spellings of its tokens.
 

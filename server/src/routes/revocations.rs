@@ -1,5 +1,7 @@
 //! Revocations of an app: made, listed, lifted. The rule is in `spec/revocation.md`.
 
+mod target;
+
 use axum::{
     Json,
     http::{HeaderMap, StatusCode},
@@ -7,9 +9,10 @@ use axum::{
 };
 use serde::{Deserialize, Serialize};
 use stagedoor_bus::{ActorKind, Answer, Command, Revocation, Target, Then};
-use stagedoor_token::{AppId, Fault, Limits, Refusal, RoleName};
+use stagedoor_token::{AppId, Fault, Refusal};
 use utoipa::ToSchema;
 
+use self::target::{check_target, check_text, invalid, room_of};
 use super::{
     Body, Page, Paging, Path, Query, Reader, app_in, app_row, app_unknown, forms, number_after,
     page_limit,
@@ -102,54 +105,6 @@ impl From<RevocationRow> for RevocationView {
             actor: actor.id,
             actor_kind: actor.kind,
         }
-    }
-}
-
-fn invalid(field: &str, detail: String) -> ApiError {
-    ApiError::Invalid { code: "revocation_invalid", detail: detail.into() }.at(field)
-}
-
-fn check_text(field: &str, text: &str, bytes_max: usize) -> Result<(), ApiError> {
-    if text.is_empty() || text.len() > bytes_max || text.chars().any(char::is_control) {
-        let detail = format!("`{field}` must be 1 to {bytes_max} bytes without control characters");
-        return Err(invalid(field, detail));
-    }
-    Ok(())
-}
-
-fn check_target(target: &Target) -> Result<(), ApiError> {
-    const TOKEN: Limits = Limits::DEFAULT;
-    let user = |field, user: &str| check_text(field, user, TOKEN.user_bytes_max);
-    let room = |field, room: &str| check_text(field, room, TOKEN.room_bytes_max);
-    let role = |field: &str, role: &str| {
-        let fault = |error| Fault::from(error).at(field.into());
-        role.parse::<RoleName>().map(drop).map_err(|error| fault(error).into())
-    };
-    match target {
-        Target::Jti(jti) => check_text("target.jti", jti, TOKEN.jti_bytes_max),
-        Target::User(of) => user("target.user", of),
-        Target::RoomUser { room: at, user: of } => {
-            room("target.room_user.room", at).and_then(|()| user("target.room_user.user", of))
-        }
-        Target::Room(at) => room("target.room", at),
-        Target::RoomRole { room: at, role: of } => {
-            room("target.room_role.room", at).and_then(|()| role("target.room_role.role", of))
-        }
-        Target::Role(of) => role("target.role", of),
-        Target::Key(kid) => {
-            check_text("target.key", kid, stagedoor_token::verifying_key::KID_BYTES_MAX)
-        }
-        Target::App => Ok(()),
-    }
-}
-
-/// The one room that a target is about, if it is about one.
-fn room_of(target: &Target) -> Option<&str> {
-    match target {
-        Target::RoomUser { room, .. } | Target::Room(room) | Target::RoomRole { room, .. } => {
-            Some(room)
-        }
-        Target::Jti(_) | Target::User(_) | Target::Role(_) | Target::Key(_) | Target::App => None,
     }
 }
 

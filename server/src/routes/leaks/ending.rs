@@ -160,8 +160,8 @@ impl<'a> Ending<'a> {
         match suspect {
             Suspect::Credential(presented) => self.credential(presented).await,
             Suspect::Secret(bytes) => {
-                let found = keys.iter().filter(|(_, _, secret)| secret::same(secret, bytes));
-                match found.last() {
+                let mut found = keys.iter().filter(|(_, _, secret)| secret::same(secret, bytes));
+                match found.next_back() {
                     Some((app, kid, _)) => self.signing_key(at, *app, kid).await,
                     None => Ok(LeakView::unknown()),
                 }
