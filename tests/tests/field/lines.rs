@@ -6,6 +6,8 @@ mod forms;
 mod leaked;
 #[path = "lines/rotate.rs"]
 mod rotate;
+#[path = "lines/turning.rs"]
+mod turning;
 #[path = "lines/uses.rs"]
 mod uses;
 

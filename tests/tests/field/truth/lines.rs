@@ -71,6 +71,8 @@ async fn of_a_hundred_rotations_at_once_one_wins() -> Result<()> {
         let setting = Setting::default().with("STAGEDOOR_SERVER__STORE_WAIT_MS", 60_000);
         let process = setting.start(folder.path()).await?;
         for round in 1..=3 {
+            // The use of the credential is noted before the store is locked.
+            keys(&process).await?;
             // The first waits for the store, so that all are under way together.
             let lock = Lock::on(folder.path()).await?;
             let mut tasks = JoinSet::new();
