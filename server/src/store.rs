@@ -222,6 +222,8 @@ fn migrations() -> Vec<Migration> {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use sqlx::Row;
+
     use super::*;
 
     impl Store {
@@ -284,20 +286,18 @@ pub(crate) mod tests {
         sqlx::raw_sql(old).execute(&mut connection).await.expect("old rows");
         let before_ms = crate::record::unix_ms();
         migrate(&mut connection).await.expect("migrated");
-        let select =
-            "SELECT kid, line, alg, bounds, made_ms, retires_ms, secret FROM keys ORDER BY kid";
-        type Row = (String, String, String, String, i64, Option<i64>, Vec<u8>);
-        let rows: Vec<Row> = sqlx::query_as(select).fetch_all(&mut connection).await.expect("rows");
+        let rows = sqlx::query("SELECT * FROM keys ORDER BY kid").fetch_all(&mut connection);
+        let rows = rows.await.expect("rows");
         for (nth, row) in (1_u8..).zip(&rows) {
-            let (kid, line, alg, bounds, made_ms, retires_ms, secret) = row;
-            assert_eq!(
-                (kid, made_ms, secret),
-                (&format!("k{nth}"), &i64::from(4 + nth), &vec![nth])
-            );
-            assert_eq!((line.as_str(), alg.as_str(), bounds.as_str()), ("main", "HS256", "{}"));
+            let text = |column: &str| row.get::<String, _>(column);
+            let of_main = ["main", "HS256", "{}"].map(str::to_owned);
+            assert_eq!([text("line"), text("alg"), text("bounds")], of_main);
+            assert_eq!((text("kid"), row.get("secret")), (format!("k{nth}"), vec![nth]));
+            assert_eq!(row.get::<i64, _>("made_ms"), i64::from(4 + nth));
+            let retires_ms: Option<i64> = row.get("retires_ms");
             let after_s = retires_ms.map(|at_ms| (at_ms - before_ms as i64).div_euclid(1_000));
             let is_right = after_s.is_none_or(|s| (608..=620).contains(&s));
-            assert!(is_right && after_s.is_some() == (nth == 2), "{kid}: {after_s:?}");
+            assert!(is_right && after_s.is_some() == (nth == 2), "{nth}: {after_s:?}");
         }
         assert_eq!(rows.len(), 4);
         let line = |line: &str| {
