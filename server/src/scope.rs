@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 macro_rules! scopes {
-    ($($scope:ident $name:literal $words:literal;)*) => {
+    ($($scope:ident $name:tt $words:tt;)*) => {
         /// What a credential opens in its app, or in the whole deployment.
         #[derive(
             Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema,

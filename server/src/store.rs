@@ -292,7 +292,10 @@ pub(crate) mod tests {
             let text = |column: &str| row.get::<String, _>(column);
             let of_main = ["main", "HS256", "{}"].map(str::to_owned);
             assert_eq!([text("line"), text("alg"), text("bounds")], of_main);
-            assert_eq!((text("kid"), row.get("secret")), (format!("k{nth}"), vec![nth]));
+            assert_eq!(
+                (text("kid"), row.get::<Vec<u8>, _>("secret")),
+                (format!("k{nth}"), vec![nth])
+            );
             assert_eq!(row.get::<i64, _>("made_ms"), i64::from(4 + nth));
             let retires_ms: Option<i64> = row.get("retires_ms");
             let after_s = retires_ms.map(|at_ms| (at_ms - before_ms as i64).div_euclid(1_000));

@@ -28,7 +28,8 @@ impl<'a> Suspect<'a> {
         if let Ok(presented) = Presented::parse(text) {
             return Self::Credential(presented);
         }
-        let secret = secret_of_text(text).ok().or_else(|| hex(text)).or_else(|| {
+        // Hex first: it is base64url as well, of other bytes.
+        let secret = hex(text).or_else(|| secret_of_text(text).ok()).or_else(|| {
             [URL_SAFE_NO_PAD, URL_SAFE, STANDARD_NO_PAD, STANDARD]
                 .iter()
                 .find_map(|form| form.decode(text).ok())

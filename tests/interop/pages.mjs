@@ -80,12 +80,12 @@ async function reference() {
 
   // The credential, as a reader gives it.
   await page.locator(".auth-wrapper .authorize").click();
-  const input = page.locator(".modal-ux input");
+  const input = page.locator("#auth-bearer-value");
   const autocomplete = await input.getAttribute("autocomplete");
   await input.fill(asked.api_key);
-  await page.locator(".modal-ux button[type=submit]").click();
+  await page.locator(".modal-ux .auth-container:has(#auth-bearer-value) button[type=submit]").click();
   const shown_in_dialog = (await page.locator(".modal-ux").innerText()).includes(asked.api_key);
-  await page.locator(".modal-ux .btn-done").click();
+  await page.locator(".modal-ux .auth-container:has(#auth-bearer-value) .btn-done").click();
 
   // One operation: its words, its examples, and a call.
   const block = page.locator("#operations-apps-apps_show");

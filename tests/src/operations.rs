@@ -26,6 +26,8 @@ fn body_of(operation: &str) -> Option<Value> {
         "post /v1/apps" => json!({"name": "x"}),
         "patch /v1/apps/{app}" => json!({"name": "x"}),
         "post /v1/apps/{app}/api-keys" => json!({"name": "x", "scopes": ["credentials:manage"]}),
+        "patch /v1/apps/{app}/keys/lines/{line}" => json!({"bounds": {}}),
+        "post /v1/leaks" => json!({"credentials": ["x"], "found_at": "https://example.com/"}),
         "put /v1/apps/{app}/roles" => json!({"roles": [{"role": "x", "rank": 1}]}),
         "put /v1/apps/{app}/roles/{role}" => json!({"template": {"role": "role", "rank": 1}}),
         "post /v1/apps/{app}/tokens" => json!({"room": "r", "user": "u", "role": "host"}),

@@ -118,6 +118,7 @@ fn every_test_named_in_a_document_exists() -> Result<()> {
         "sdk",
         "bus",
         "server",
+        "trail",
         "relay",
         "load",
         "stagedoor",

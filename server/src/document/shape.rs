@@ -204,9 +204,10 @@ pub(super) fn parameter(parameter: &mut Value, has_numbers: bool) {
 }
 
 /// What stands in paths.
-const PATH_PARTS: [(&str, &str); 8] = [
+const PATH_PARTS: [(&str, &str); 9] = [
     ("app", "The AppID."),
     ("kid", "The key's id."),
+    ("line", "The line of keys."),
     ("id", "The API key's id."),
     ("role", "The role's name."),
     ("room", "The room's name."),

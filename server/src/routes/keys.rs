@@ -120,6 +120,12 @@ pub(super) fn may_bounds(
     if is_given { caller.gives(Scopes::default(), bounds) } else { caller.encloses(bounds) }
 }
 
+/// Nothing has that name. A caller whose bounds matter does not learn even that.
+pub(super) fn unknown(caller: &Caller, app: AppId, detail: &'static str) -> ApiError {
+    let beyond = caller.may_whole(app, Scope::KeysManage, Reach::Tokens).err();
+    beyond.unwrap_or(ApiError::NotFound { code: "key_unknown", detail })
+}
+
 /// The key that a request asks for, in its place.
 fn key_asked(
     state: &AppState,
@@ -200,8 +206,7 @@ pub(crate) async fn retire(
     audited.caller.may(app, Scope::KeysManage)?;
     let mut tx = audited.state.store.begin().await?;
     let key = tx.keys(app).await?.into_iter().find(|key| key.kid == kid);
-    let mut key =
-        key.ok_or(ApiError::NotFound { code: "key_unknown", detail: "the app has no such key" })?;
+    let mut key = key.ok_or_else(|| unknown(&audited.caller, app, "the app has no such key"))?;
     may_bounds(&audited.caller, app, &key.bounds, false)?;
     if key.state == KeyState::Current {
         return Err(ApiError::Conflict {

@@ -88,6 +88,7 @@ fn a_fork_after_a_restore_is_found_by_a_kept_checkpoint() -> Result<()> {
     assert_eq!(made.code, 0, "{}", made.err);
     dev.ok("root", &["app", "create", "after the backup"])?;
     witness(&dev, &kept)?;
+    let root = dev.text("root").to_owned();
     let known = ["--data", text(&data)?, "--checkpoint", text(&kept)?];
     let running = verify(&known)?;
     assert_eq!(running.code, 0, "while it runs: {}{}", running.out, running.err);
@@ -103,7 +104,8 @@ fn a_fork_after_a_restore_is_found_by_a_kept_checkpoint() -> Result<()> {
     std::fs::copy(data.join("master.key"), other.join("master.key"))?;
     let dev = Dev::start_in(&other, &[])?;
     for name in ["another", "and another", "and one more"] {
-        dev.ok("root", &["app", "create", name])?;
+        let made = dev.run_as(&root, &["app", "create", name])?;
+        assert_eq!(made.code, 0, "{}", made.err);
     }
     dev.stop()?;
     let forked = verify(&["--data", text(&other)?, "--checkpoint", text(&kept)?])?;

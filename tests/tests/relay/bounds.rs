@@ -115,7 +115,7 @@ async fn a_host_promotes_beyond_bounds_that_hold_for_a_renewal() -> Result<()> {
     anna.log_in(&signed("audience", "t1")?).await?;
     host.ok(json!({"op": "moderate", "verb": "promote", "user": "anna", "role": "speaker"}))
         .await?;
-    anna.event("role_changed").await?;
+    anna.event("grants_changed").await?;
     anna.ok(json!({"op": "publish", "stream": "a", "kind": "audio", "delivery": "media"})).await?;
     let renew = |token: String| json!({"op": "renew", "token": token});
     let refused = anna.ask(renew(signed("speaker", "t2")?)).await?;

@@ -6,7 +6,7 @@ use stagedoor_token::{AppId, KeyState};
 
 use super::{
     super::{Body, MaybeBody, Path, app_in},
-    KeyCreated, Place, limits_of, make, may_bounds, record,
+    KeyCreated, Place, limits_of, make, may_bounds, record, unknown,
     views::{LineChange, LineView, Rotated, Rotation, alg_of, bounds_of, line_of},
 };
 use crate::{
@@ -83,8 +83,8 @@ async fn turn(
     let mut tx = state.store.begin().await?;
     let app_row = app_in(&mut tx, app).await?;
     let keys = tx.keys(app).await?;
+    key_in(audited, app, &keys, line)?;
     let succession = succession(&keys, line, alg, compromised, limits_of(&state.config))?;
-    may_bounds(&audited.caller, app, &succession.old.bounds, false)?;
     // From here on nothing is minted with the old key, so that no token of it is from after the rotation.
     let hold = state.doors.hold(&tx, std::iter::once(app)).await;
     let now_ms = state.unix_ms();
@@ -164,8 +164,17 @@ pub(crate) async fn rotate(
     Ok(Json(Rotated { line, current: new.kid, retiring, retires_at, retired, seats, created }))
 }
 
-fn line_unknown() -> ApiError {
-    ApiError::NotFound { code: "key_unknown", detail: "the line has no key that is not retired" }
+/// A key of the line that is not retired, if the caller may handle it.
+fn key_in<'a>(
+    audited: &Audited,
+    app: AppId,
+    keys: &'a [KeyRow],
+    line: &str,
+) -> Result<&'a KeyRow, ApiError> {
+    let caller = &audited.caller;
+    let none = "the line has no key that is not retired; create its first";
+    let key = live(keys, line).ok_or_else(|| unknown(caller, app, none))?;
+    may_bounds(caller, app, &key.bounds, false).map(|()| key)
 }
 
 /// Changes the bounds of a line.
@@ -186,8 +195,7 @@ pub(crate) async fn bound(
     let mut tx = audited.state.store.begin().await?;
     app_in(&mut tx, app).await?;
     let keys = tx.keys(app).await?;
-    let key = live(&keys, &line).ok_or_else(line_unknown)?;
-    may_bounds(&audited.caller, app, &key.bounds, false)?;
+    key_in(&audited, app, &keys, &line)?;
     may_bounds(&audited.caller, app, &bounds, true)?;
     tx.bound_line(app, &line, &bounds).await?;
     let text = serde_json::to_string(&bounds).map_err(|_| ApiError::Internal)?;
@@ -219,8 +227,7 @@ pub(crate) async fn end(
     let mut tx = audited.state.store.begin().await?;
     app_in(&mut tx, app).await?;
     let keys = tx.keys(app).await?;
-    let key = live(&keys, &line).ok_or_else(line_unknown)?;
-    may_bounds(&audited.caller, app, &key.bounds, false)?;
+    key_in(&audited, app, &keys, &line)?;
     let now_ms = audited.state.unix_ms();
     for mut key in keys.into_iter().filter(|key| key.line == line && key.state != KeyState::Retired)
     {

@@ -25,6 +25,9 @@ fn first_id(place: usize) -> u32 {
     (place as u32 + 1) * 1_000_000
 }
 
+/// Operations of no app, which have tests of their own: `a_rotation_and_a_leak_survive_a_kill`, and those of the chain.
+const OF_NO_APP: [&str; 2] = ["POST /v1/audit/keys/rotate", "POST /v1/leaks"];
+
 #[test]
 fn every_mutating_operation_in_the_document_is_tested() -> Result<()> {
     let document: Value = serde_json::from_str(&stagedoor_server::openapi())?;
@@ -37,8 +40,8 @@ fn every_mutating_operation_in_the_document_is_tested() -> Result<()> {
         })
         .filter(|operation| !operation.starts_with("GET "))
         .collect();
-    let tried: BTreeSet<String> = OPERATIONS.iter().map(|(name, ..)| (*name).to_owned()).collect();
-    assert_eq!(mutating, tried);
+    let tried = OPERATIONS.iter().map(|(name, ..)| *name).chain(OF_NO_APP);
+    assert_eq!(mutating, tried.map(str::to_owned).collect());
     Ok(())
 }
 

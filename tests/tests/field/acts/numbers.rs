@@ -75,7 +75,7 @@ fn is_number(schema: &Value) -> bool {
 fn base(schema: &str) -> Result<Value> {
     Ok(match schema {
         "NewApp" => json!({"name": "n"}),
-        "AppChange" | "Removal" => json!({}),
+        "ApiKeyRotation" | "AppChange" | "Removal" => json!({}),
         "NewApiKey" => json!({"name": "n", "scopes": ["rooms:read"]}),
         "NewRevocation" => json!({"target": {"user": "v"}}),
         "NewRoles" => json!({"roles": [{"role": "host"}, {"role": "guest"}]}),

@@ -12,6 +12,7 @@ async fn stage() -> Result<Stage> {
     Stage::configured(|config| {
         config.server.audit_repeat_window_s = 1;
         config.server.refusals_burst = 10_000;
+        config.relay.limits.login_refusals_burst = 10_000;
     })
     .await
 }
