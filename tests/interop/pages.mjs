@@ -85,7 +85,7 @@ async function reference() {
   await input.fill(asked.api_key);
   await page.locator(".modal-ux .auth-container:has(#auth-bearer-value) button[type=submit]").click();
   const shown_in_dialog = (await page.locator(".modal-ux").innerText()).includes(asked.api_key);
-  await page.locator(".modal-ux .auth-container:has(#auth-bearer-value) .btn-done").click();
+  await page.locator(".modal-ux .btn-done").first().click();
 
   // One operation: its words, its examples, and a call.
   const block = page.locator("#operations-apps-apps_show");

@@ -18,7 +18,8 @@ pub(super) fn add(operation: &mut Map<String, Value>, examples: &mut Map<String,
 }
 
 fn put(body: Option<&mut Value>, example: Value) {
-    let content = body.and_then(|body| body.pointer_mut("/content/application~1json"));
+    let content = body.and_then(|body| body.pointer_mut("/content")?.as_object_mut());
+    let content = content.and_then(|kinds| kinds.values_mut().next());
     if let Some(content) = content.filter(|_| !example.is_null()) {
         content["example"] = example;
     }

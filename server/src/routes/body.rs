@@ -35,6 +35,11 @@ impl<T: DeserializeOwned> FromRequest<Arc<AppState>> for Body<T> {
             _ if !is_within(&bytes, depth_max) => {
                 Err(malformed("the body is nested deeper than `json_depth_max`"))
             }
+            // A list of a form's fields would be read as the form.
+            Ok(_) if bytes.trim_ascii_start().first() != Some(&b'{') => {
+                let detail = "the body must be an object".into();
+                Err(ApiError::Invalid { code: "body_invalid", detail })
+            }
             Ok(Json(value)) => Ok(Self(value)),
             Err(JsonRejection::JsonDataError(error)) => Err(unfit(&error)),
             Err(_) => Err(malformed("the body is not JSON")),

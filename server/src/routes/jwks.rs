@@ -30,7 +30,7 @@ pub(crate) struct Jwks {
 /// A JWK set (RFC 7517) of the next, current and retiring keys that have a public part, with an `ETag`; it may be cached
 /// for five minutes. An app that does not exist has an empty set.
 #[utoipa::path(get, path = "/v1/apps/{app}/jwks.json", tag = "keys", params(("app" = u32, Path)),
-    responses((status = 200, body = Jwks)))]
+    responses((status = 200, content_type = "application/jwk-set+json", body = Jwks)))]
 pub(crate) async fn jwks(
     State(state): State<Arc<AppState>>,
     Path(app): Path<AppId>,

@@ -58,7 +58,7 @@ fn met() -> Result<BTreeMap<String, String>> {
     let login = WIRE.split("A refused login or `renew` answers").nth(1).context("the paragraph")?;
     let login = login.split("Other requests").next().unwrap_or_default();
     for code in login.split('`').skip(1).step_by(2) {
-        if !matches!(code, "token.md" | "nonce") {
+        if !matches!(code, "token.md" | "nonce" | "bound" | "field" | "retry_ms") {
             add(code, "login".into());
         }
     }

@@ -24,7 +24,8 @@ async fn a_null_in_a_change_is_refused_by_field() -> Result<()> {
         for (field, schema) in fields.context("fields")? {
             assert!(!schema.to_string().contains("\"null\""), "{field}: {schema}");
             let answer = operator.ask("PATCH", &path, Some(&json!({ field: null }))).await?;
-            assert_eq!(answer.problem(), (422, "body_invalid"), "{field}");
+            let code = if field == "bounds" { "bounds_invalid" } else { "body_invalid" };
+            assert_eq!(answer.problem(), (422, code), "{field}");
             assert_eq!(answer.body["field"], **field);
             tried += 1;
         }

@@ -448,6 +448,7 @@ async fn minting_follows_the_model_over_random_operations() -> Result<()> {
     let stage = Stage::configured(|config| {
         config.server.rate_per_s = 1_000_000;
         config.server.rate_burst = 1_000_000;
+        config.server.refusals_burst = 1_000_000;
         config.server.api_keys_per_app_max = 1_000;
     })
     .await?;
