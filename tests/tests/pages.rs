@@ -149,7 +149,7 @@ async fn pages_work_in_a_real_browser_under_their_policy() -> Result<()> {
         reference.listed.iter().map(|of| (of.method.clone(), of.path.clone(), of.summary.clone()));
     let listed: BTreeSet<_> = listed.collect();
     assert_eq!(listed, operations()?, "the reference lists every operation");
-    for word in ["apps:admin", "app_unknown", "credential_invalid", "ttl_s_default", "webinars"] {
+    for word in ["apps:read", "app_unknown", "credential_invalid", "ttl_s_default", "webinars"] {
         assert!(reference.words.contains(word), "{word}: {}", reference.words);
     }
 

@@ -9,7 +9,7 @@
 //! 4. `verify::strays`: what stands where it does not belong, and what is missing.
 //! 5. `verify::open`: the link whose records are being read.
 //! 6. [`fault`]: what can be wrong, and where.
-//! 7. [`line`]: the lines of an export.
+//! 7. [`line`](mod@line): the lines of an export.
 //! 8. [`checkpoint`]: a signed statement of where the chain stood.
 //! 9. [`keys`]: audit keys, and the set that a verifier trusts.
 //! 10. [`link`]: the hash that ties a transaction's records to all records before.

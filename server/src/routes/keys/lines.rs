@@ -182,7 +182,7 @@ fn key_in<'a>(
 /// They hold for every key of the line, and from now on for tokens that it has signed already: the door refuses those
 /// that go beyond. Live seats go on.
 #[utoipa::path(patch, path = "/v1/apps/{app}/keys/lines/{line}", tag = "keys", request_body = LineChange,
-    params(("app" = u32, Path), ("line" = String, Path)),
+    params(("app" = u32, Path), ("line" = String, Path, max_length = 32, pattern = "^[a-z0-9_-]+$")),
     responses((status = 200, body = LineView)))]
 pub(crate) async fn bound(
     audited: Audited,
@@ -210,7 +210,7 @@ pub(crate) async fn bound(
 /// All its keys are retired at once, the current one too, so that none of its tokens opens anything any more. Live seats
 /// go on; a revocation of each key closes them. The line `main`, with which the server mints, does not end.
 #[utoipa::path(delete, path = "/v1/apps/{app}/keys/lines/{line}", tag = "keys",
-    params(("app" = u32, Path), ("line" = String, Path)),
+    params(("app" = u32, Path), ("line" = String, Path, max_length = 32, pattern = "^[a-z0-9_-]+$")),
     responses((status = 204)))]
 pub(crate) async fn end(
     audited: Audited,
