@@ -606,8 +606,6 @@ export type WireEvent = { [Ev in keyof Events]: { readonly ev: Ev } & Events[Ev]
 /** The codes of this version's refusals. */
 export type KnownCode =
   | "alg_unsupported"
-  | "alg_unsupported"
-  | "alg_unsupported"
   | "already_logged_in"
   | "app_mismatch"
   | "ask_denied"
