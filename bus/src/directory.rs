@@ -10,9 +10,9 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use stagedoor_token::{AppId, AtExp, Claims, KeySet, Roles, SecondLogin, VerifyingKey};
+use stagedoor_token::{AppId, KeySet, Roles, SecondLogin, VerifyingKey};
 
-use crate::bounds::{Asked, Bound, Bounds};
+use crate::bounds::Bounds;
 
 /// The identity of an app, from creation to deletion. An app created again with the same AppID is another one, and
 /// inherits nothing.
@@ -60,31 +60,6 @@ impl AppKey {
     /// A key with bounds.
     pub fn new(key: impl Into<VerifyingKey>, bounds: Arc<Bounds>) -> Self {
         Self { key: key.into(), bounds, uses: Arc::default() }
-    }
-
-    /// Whether a token of this key lies within its bounds, in an app with these roles. A role that the app does not
-    /// have lies within none.
-    ///
-    /// # Errors
-    ///
-    /// The first bound that it exceeds.
-    pub fn check(&self, claims: &Claims, roles: &Roles) -> Result<(), Bound> {
-        if self.bounds.is_empty() {
-            return Ok(());
-        }
-        let rank = |name: &str| roles.get(name).map_or(u16::MAX, |role| role.grants().rank);
-        self.bounds.check(&Asked {
-            room: &claims.room,
-            role: &claims.role,
-            rank: rank(&claims.role),
-            ttl_s: claims.exp.saturating_sub(claims.iat),
-            once: claims.once,
-            bound: claims.cnf.is_some(),
-        })?;
-        match &claims.at_exp {
-            AtExp::Demote(role) => self.bounds.check_role(role, rank(role)),
-            _ => Ok(()),
-        }
     }
 
     /// Counts a token of this key that opened a seat or renewed one.

@@ -218,7 +218,7 @@ fn admit(
     let app = directory.app(claims.app).ok_or(Refusal::KeyUnknown)?;
     let grants = seat(&claims, &app.roles).map_err(Denied::Token)?;
     let key = directory.key(&kid).ok_or(Refusal::KeyUnknown)?;
-    key.check(&claims, &app.roles).map_err(Denied::KeyBounds)?;
+    key.bounds.check_claims(&claims, &app.roles).map_err(Denied::KeyBounds)?;
     let (roles, since_ms) = (app.roles.clone(), app.since_ms);
     Ok(Admission { kid, claims, roles, grants, second_login: app.second_login, since_ms })
 }

@@ -25,7 +25,7 @@ use crate::{
 /// Invitations that are decided and recorded at once, so that many share one transaction.
 const AT_ONCE_MAX: usize = 64;
 
-/// Answers invitations until it is told to close and nothing waits.
+/// Answers invitations. After the signal to close it ends once nothing waits.
 pub(crate) async fn serve(
     state: Arc<AppState>,
     mut requests: mpsc::Receiver<InviteRequest>,
@@ -106,7 +106,7 @@ async fn decide(
         issue(wanted, minting.terms(&Bounds::default()), now_s, jti).map_err(not_issued)?;
     // A key that may leak lends no more to a guest than it may sign itself.
     if let Some(key) = state.bus.directory().key(&by.kid) {
-        let within = key.check(&issued.claims, &minting.roles);
+        let within = key.bounds.check_claims(&issued.claims, &minting.roles);
         within.map_err(|bound| {
             NotInvited::Denied(format!(
                 "the guest would exceed the bound `{}` of the key of the member's own token",

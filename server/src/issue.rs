@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use stagedoor_bus::{Bearer, Bound, Bounds, Revocations, bounds::Asked};
+use stagedoor_bus::{Bearer, Bound, Bounds, Revocations};
 use stagedoor_token::{
-    AtExp, Claims, Confirmation, Fault, Field, Grants, Key, MintError, Narrowing, Refusal,
-    RoleName, Roles, Until, mint, seat,
+    AtExp, Claims, Confirmation, Fault, Field, Grants, Key, MintError, Narrowing, Refusal, Roles,
+    Until, mint, seat,
 };
 
 /// A backend's request for a token.
@@ -112,7 +112,7 @@ pub(crate) fn issue(
     };
     let grants = seat(&claims, roles)?;
     for bounds in [bounds, line] {
-        check_bounds(&claims, roles, bounds).map_err(NotIssued::Exceeds)?;
+        bounds.check_claims(&claims, roles).map_err(NotIssued::Exceeds)?;
     }
     if let Some(hit) =
         revocations.find(&Bearer::of(&claims, key.kid()), now_s).filter(|hit| hit.ban)
@@ -121,23 +121,6 @@ pub(crate) fn issue(
     }
     let token = mint(&claims, key)?;
     Ok(Issued { token, claims, grants })
-}
-
-/// Checks all that a token gives: its role, and the one that the seat gets when it expires.
-fn check_bounds(claims: &Claims, roles: &Roles, bounds: &Bounds) -> Result<(), Bound> {
-    let rank = |role: &RoleName| roles.get(role).map_or(0, |role| role.grants().rank);
-    bounds.check(&Asked {
-        room: &claims.room,
-        role: &claims.role,
-        rank: rank(&claims.role),
-        ttl_s: claims.exp.saturating_sub(claims.iat),
-        once: claims.once,
-        bound: claims.cnf.is_some(),
-    })?;
-    match &claims.at_exp {
-        AtExp::Demote(role) => bounds.check_role(role, rank(role)),
-        AtExp::Close | AtExp::Grace { .. } => Ok(()),
-    }
 }
 
 #[cfg(test)]

@@ -299,7 +299,10 @@ fn answer(state: &AppState, app: AppId, question: &TokenQuestion, now: u64) -> T
         let message = if ban { "a ban covers the token" } else { "the token is revoked" };
         not(code, code, message.to_owned() + &until.unwrap_or_default())
     } else {
-        let within = |grants| match directory.key(key.kid()).map(|key| key.check(&claims, &roles)) {
+        let within = |grants| match directory
+            .key(key.kid())
+            .map(|key| key.bounds.check_claims(&claims, &roles))
+        {
             Some(Err(bound)) => Err(bound),
             _ => Ok(grants),
         };
