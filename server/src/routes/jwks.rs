@@ -40,9 +40,14 @@ pub(crate) async fn jwks(
     let known = directory.app(app).map_or(&[][..], |app| &app.keys);
     let verifies = known.iter().filter(|of| of.key.state() != KeyState::Retired);
     let set = Jwks { keys: verifies.filter_map(|of| of.key.to_jwk()).collect() };
-    let body = serde_json::to_vec(&set).map_err(|_| ApiError::Internal)?;
+    answer(&set, &asked)
+}
+
+/// A set of keys with its `ETag`, or that the caller has it already.
+pub(super) fn answer(set: &impl Serialize, asked: &HeaderMap) -> Result<Response, ApiError> {
+    let body = serde_json::to_vec(set).map_err(|_| ApiError::Internal)?;
     let tag = format!("\"{}\"", secret::encode(&secret::hash(&body)[..12]));
-    let mut response = if is_known(&asked, &tag) {
+    let mut response = if is_known(asked, &tag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         ([(header::CONTENT_TYPE, KIND)], body).into_response()

@@ -2,28 +2,19 @@
 
 use std::sync::Arc;
 
-use axum::{
-    Json,
-    extract::State,
-    http::{HeaderMap, HeaderValue, StatusCode, header},
-    response::{IntoResponse, Response},
-};
+use axum::{Json, extract::State, http::HeaderMap, response::Response};
 use serde::Serialize;
 use stagedoor_trail::Checkpoint;
 use utoipa::ToSchema;
 
-use super::super::{Reader, pages::is_known};
+use super::super::{Reader, jwks::answer};
 use crate::{
     act::Audited,
     error::ApiError,
     scope::Scope,
-    secret,
     state::AppState,
     store::audit::witness::{RotatedAuditKey, log_checkpoint},
 };
-
-const KIND: HeaderValue = HeaderValue::from_static("application/jwk-set+json");
-const CACHED: HeaderValue = HeaderValue::from_static("public, max-age=300");
 
 /// Where the audit trail's chain stood, signed.
 #[derive(Debug, Serialize, ToSchema)]
@@ -106,17 +97,5 @@ pub(crate) async fn jwks(
     State(state): State<Arc<AppState>>,
     asked: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let body = serde_json::to_vec(&state.store.audit_jwks().await?);
-    let body = body.map_err(|_| ApiError::Internal)?;
-    let tag = format!("\"{}\"", secret::encode(&secret::hash(&body)[..12]));
-    let mut response = if is_known(&asked, &tag) {
-        StatusCode::NOT_MODIFIED.into_response()
-    } else {
-        ([(header::CONTENT_TYPE, KIND)], body).into_response()
-    };
-    response.headers_mut().insert(header::CACHE_CONTROL, CACHED);
-    if let Ok(tag) = HeaderValue::from_str(&tag) {
-        response.headers_mut().insert(header::ETAG, tag);
-    }
-    Ok(response)
+    answer(&state.store.audit_jwks().await?, &asked)
 }
