@@ -105,8 +105,8 @@ pub(super) fn record(audited: &Audited, kind: &str, key: &KeyRow) -> Record {
     if key.line == MAIN { record } else { record.detail(&format!("line={}", key.line)) }
 }
 
-/// Checks that a caller may handle the keys of a line: whoever has one signs within its bounds. `is_given`: they are
-/// bounds that the caller gives.
+/// Checks that a caller may handle the keys of a line with these bounds, since such a key signs everything within them.
+/// `is_given`: the caller itself gives the bounds.
 pub(super) fn may_bounds(
     caller: &Caller,
     app: AppId,
@@ -215,8 +215,7 @@ pub(crate) async fn retire(
         });
     }
     if key.state != KeyState::Retired {
-        key.state = KeyState::Retired;
-        key.times.retires_ms = Some(audited.state.unix_ms());
+        key.retire(audited.state.unix_ms());
     }
     tx.change_key(&key).await?;
     tx.prune_retired(app, audited.state.config.retired_keys_per_app_max).await?;

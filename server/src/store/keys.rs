@@ -33,6 +33,14 @@ pub(crate) struct KeyRow {
     pub(crate) times: KeyTimes,
 }
 
+impl KeyRow {
+    /// Retires it at this time, before its own.
+    pub(crate) fn retire(&mut self, now_ms: u64) {
+        self.state = KeyState::Retired;
+        self.times.retires_ms = Some(now_ms);
+    }
+}
+
 /// When a key came into its states, and its uses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct KeyTimes {

@@ -33,8 +33,7 @@ pub(crate) async fn compromise(
     by: &Actor,
     now_ms: u64,
 ) -> Result<Revocation, ApiError> {
-    key.state = KeyState::Retired;
-    key.times.retires_ms = Some(now_ms);
+    key.retire(now_ms);
     tx.change_key(key).await?;
     let entry = Revocation {
         app: key.app,
@@ -231,8 +230,7 @@ pub(crate) async fn end(
     let now_ms = audited.state.unix_ms();
     for mut key in keys.into_iter().filter(|key| key.line == line && key.state != KeyState::Retired)
     {
-        key.state = KeyState::Retired;
-        key.times.retires_ms = Some(now_ms);
+        key.retire(now_ms);
         tx.change_key(&key).await?;
     }
     tx.prune_retired(app, audited.state.config.retired_keys_per_app_max).await?;

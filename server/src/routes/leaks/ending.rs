@@ -238,8 +238,7 @@ impl<'a> Ending<'a> {
         let mut view = LeakView::of(LeakKind::SigningKey, Some(kid.into()), Some(app), was_good);
         if was_good {
             let mut old = row.clone();
-            old.state = KeyState::Retired;
-            old.times.retires_ms = Some(self.now_ms);
+            old.retire(self.now_ms);
             self.tx.change_key(&old).await?;
             if row.state == KeyState::Current {
                 view.next = Some(match self.succeed(&rows, row).await? {
