@@ -1,6 +1,6 @@
 //! What ends by itself among credentials: said beforehand, and forgotten afterwards.
 
-use stagedoor_bus::{Actor, App};
+use stagedoor_bus::Actor;
 
 use crate::{doors::NotDone, record::Record, state::AppState};
 
@@ -24,12 +24,7 @@ pub(crate) async fn tend(state: &AppState, settled_ms: u64) -> Result<(), NotDon
             let detail = format!("api_key={} days={}", row.id, left_ms / DAY_MS);
             let record = Record::now("credential.expiring", "ok").detail(&detail);
             let record = Record { actor: Some(Actor::System), ..record };
-            let life = state.bus.directory().app(row.app).map(App::life);
-            let record = match life {
-                Some(life) => record.of_app(life),
-                None => record,
-            };
-            tx.add_record(record).await?;
+            tx.add_record(state.filed(record, row.app)).await?;
             tx.said_expiring(&row.id, settled_ms).await?;
         }
         state.doors.commit_all(tx, Vec::new()).await?;

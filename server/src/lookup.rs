@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use stagedoor_bus::{App, Text};
-use stagedoor_token::{AppId, CredentialKind};
+use stagedoor_bus::Text;
+use stagedoor_token::CredentialKind;
 
 use crate::{
     caller::Caller,
@@ -107,7 +107,7 @@ async fn note(
     of: Use,
     origin: &Origin,
 ) {
-    // Whoever has no business here must not fill the list of networks.
+    // An address that the bounds refuse must not fill the list of networks.
     if uses.is_due(&of)
         && holder.1.may_ask_from(origin.address).is_ok()
         && state.recorder.may_record().is_ok()
@@ -148,12 +148,8 @@ fn record(state: &AppState, caller: &Caller, remark: &Remark, origin: &Origin) -
         ..Record::now(kind, "ok")
     };
     let record = record.detail(&detail);
-    let of = |app: AppId| state.bus.directory().app(app).map(App::life);
     match caller.rights().apps {
         Apps::All => record,
-        Apps::One(app) => match of(app) {
-            Some(life) => record.of_app(life),
-            None => record,
-        },
+        Apps::One(app) => state.filed(record, app),
     }
 }

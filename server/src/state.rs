@@ -13,6 +13,7 @@ use crate::{
     error::ApiError,
     metrics::Metrics,
     rates::Buckets,
+    record::Record,
     recorder::Recorder,
     revoker::Revoker,
     store::{Store, apps::AppRow, write::Tx},
@@ -69,6 +70,14 @@ impl AppState {
     /// Seconds since the Unix epoch, by the clock of the bus.
     pub(crate) fn unix_s(&self) -> u64 {
         self.bus.clock().unix_s()
+    }
+
+    /// The record in the trail of an app; in none if the app is gone.
+    pub(crate) fn filed(&self, record: Record, app: AppId) -> Record {
+        match self.bus.directory().app(app).map(App::life) {
+            Some(life) => record.of_app(life),
+            None => record,
+        }
     }
 
     /// Commits a change to an app, and updates the doors.
