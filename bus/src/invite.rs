@@ -34,7 +34,7 @@ pub struct Invite {
     pub once: bool,
     /// The lifetime that is asked for, in seconds.
     pub ttl_s: u64,
-    /// Who invites.
+    /// The member that invites.
     pub by: Inviter,
 }
 

@@ -35,7 +35,7 @@ impl Caller {
         Self { principal, rights, expires_ms }
     }
 
-    /// Who asks.
+    /// Root, or a credential by its id.
     pub(crate) fn principal(&self) -> &Principal {
         &self.principal
     }

@@ -1,5 +1,5 @@
-//! Principals and their rights: in which apps, which scopes, within which bounds. Pure: what is asked and whether it
-//! is allowed, without a word about how a refusal is told.
+//! Principals and their rights: in which apps, which scopes, within which bounds. Pure: it decides whether
+//! something is allowed, and knows no answers of HTTP.
 //!
 //! No `match` here has an arm for the rest: a new kind of principal must be thought through where the compiler asks.
 
@@ -10,7 +10,7 @@ use stagedoor_token::AppId;
 
 use crate::scope::{Scope, Scopes};
 
-/// Who asks.
+/// The caller, without its rights.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Principal {
     /// The operator's root credential.

@@ -42,7 +42,7 @@ impl Bounds {
     }
 
     /// How much older than the bound the oldest record is when deletion begins. Each deletion begins with a checkpoint,
-    /// and these are kept for ever, so there must not be one every few seconds.
+    /// and no checkpoint is ever deleted, so there must not be one every few seconds.
     fn late_ms(&self) -> u64 {
         let interval_ms = u64::try_from(self.checkpoint_interval.as_millis()).unwrap_or(u64::MAX);
         interval_ms.min(self.keep_ms / 64)

@@ -129,8 +129,10 @@ fn place(
 fn read_by_operator(audited: &Audited, app: Option<&str>) {
     if audited.caller.may_everywhere(Scope::DeploymentAdmin).is_ok() {
         let record = audited.record_of_none("audit.read");
-        let record = app.map_or(record.clone(), |app| record.detail(&format!("app={app}")));
-        audited.state.recorder.refused(record);
+        audited.state.recorder.refused(match app {
+            Some(app) => record.detail(&format!("app={app}")),
+            None => record,
+        });
     }
 }
 

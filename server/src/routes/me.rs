@@ -12,7 +12,7 @@ use crate::{
     scope::Scope,
 };
 
-/// Who asks, and what it may do.
+/// The caller, and what it may do.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct MeView {
     /// What asks: `root`, the operator's credential, or `api_key`.

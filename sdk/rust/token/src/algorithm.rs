@@ -10,7 +10,7 @@ use thiserror::Error;
 /// Not `#[non_exhaustive]`: signing and verifying must fail to compile when there is another one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Algorithm {
-    /// HMAC with SHA-256: whoever verifies could sign as well.
+    /// HMAC with SHA-256. The secret that verifies can sign as well.
     #[default]
     HS256,
     /// Ed25519.

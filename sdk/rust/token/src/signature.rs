@@ -30,7 +30,7 @@ pub(crate) fn split_signature(token: &str) -> Option<(&str, Signature)> {
     Some((signed, Signature::Pair(base64url::decode_64(pair)?)))
 }
 
-/// What stands before a dot and so many characters, and the characters.
+/// Splits off the last `chars` characters and the dot before them.
 fn split(token: &str, chars: usize) -> Option<(&str, &str)> {
     let (signed, signature) = token.split_at_checked(token.len().checked_sub(chars)?)?;
     Some((signed.strip_suffix('.')?, signature))

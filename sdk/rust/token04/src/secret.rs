@@ -70,7 +70,7 @@ impl Token04Secret {
         Ok(Self(Zeroizing::new(*bytes)))
     }
 
-    /// The characters, for sealing and for showing once to whoever made the key.
+    /// The characters: to seal them, and to show them once when the key is made.
     pub fn expose(&self) -> &[u8; SECRET_BYTES] {
         &self.0
     }

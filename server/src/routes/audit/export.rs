@@ -204,7 +204,7 @@ mod tests {
 
     const LIFE: AppLife = AppLife { id: AppId(7), since_ms: 5 };
 
-    /// So many transactions of 50 records, every other one of the app.
+    /// Adds this number of transactions. Each has 50 records, and every second record is of the app.
     async fn fill(store: &Store, transactions: usize) {
         let mut trail = store.trail();
         for _ in 0..transactions {
