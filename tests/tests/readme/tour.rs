@@ -1,4 +1,4 @@
-//! The tour is walked twice, and then in any order.
+//! The tour is walked in order, and then in another order.
 
 use anyhow::{Context, Result, ensure};
 
@@ -55,7 +55,7 @@ fn says_what_it_should(walked: &Walked) -> Result<()> {
 }
 
 #[test]
-fn the_tour_runs_twice_and_then_in_any_order() -> Result<()> {
+fn the_tour_runs_in_order_and_then_in_another_order() -> Result<()> {
     let command = "cargo xtask dev";
     ensure!(bodies(&document("README.md")?, "text").iter().any(|block| block == command));
     let data = tempfile::tempdir()?;
@@ -65,13 +65,10 @@ fn the_tour_runs_twice_and_then_in_any_order() -> Result<()> {
     let sections = bodies(&document(TOUR)?, "sh");
     let look = [r#"stagedoor role export "$APP"; stagedoor revoke list "$APP" --json | grep -c '"ban":true' || true"#.to_owned()];
     let found = walk(&place, look.iter())?.sections;
-    for time in ["first", "second"] {
-        let walked = walk(&place, sections.iter());
-        says_what_it_should(&walked.with_context(|| format!("the {time} time"))?)?;
-    }
+    says_what_it_should(&walk(&place, sections.iter()).context("in order")?)?;
     let page = std::fs::read_to_string(data.path().join("latency.html"))?;
     ensure!(page.contains("<svg"), "no chart in the page");
-    // One order, because each walk takes half a minute. Try other seeds by hand: STAGEDOOR_TOUR_SEED.
+    // Every section for the second time, in one order, because each walk takes half a minute. Try other seeds by hand: STAGEDOOR_TOUR_SEED.
     let seed = std::env::var("STAGEDOOR_TOUR_SEED").map_or(Ok(1), |seed| seed.parse())?;
     let order = shuffled(sections.len(), seed);
     let walked = walk(&place, order.iter().filter_map(|at| sections.get(*at)));
