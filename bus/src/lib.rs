@@ -11,17 +11,19 @@
 //! 7. [`directory`]: what the relay must know about each app to decide at the door.
 //! 8. [`actor`]: who performed an act.
 //! 9. [`bounds`]: how far the rights of a credential or of a line of keys reach. Pure.
-//! 10. [`text`]: a bounded text in an event or a record.
-//! 11. [`revocations`]: the list of revocations, as the door reads it.
-//! 12. `revocations::held`: entries that are being stored: the doors enforce each while it is held.
-//! 13. `revocations::table`: one table of the list, and a filter in front of it.
-//! 14. `revocations::mark`: the combined effect of all entries of one target. Pure.
-//! 15. [`revocation`]: a revocation, and the tokens it covers.
-//! 16. [`clock`]: the clock that server and relay share.
-//! 17. `siphash`: the hash that stands for a text in a list that does not keep texts.
-//! 18. `error`: why a request on the bus got no answer.
+//! 10. [`attempt`]: the number of a refused attempt.
+//! 11. [`text`]: a bounded text in an event or a record.
+//! 12. [`revocations`]: the list of revocations, as the door reads it.
+//! 13. `revocations::held`: entries that are being stored: the doors enforce each while it is held.
+//! 14. `revocations::table`: one table of the list, and a filter in front of it.
+//! 15. `revocations::mark`: the combined effect of all entries of one target. Pure.
+//! 16. [`revocation`]: a revocation, and the tokens it covers.
+//! 17. [`clock`]: the clock that server and relay share.
+//! 18. `siphash`: the hash that stands for a text in a list that does not keep texts.
+//! 19. `error`: why a request on the bus got no answer.
 
 pub mod actor;
+pub mod attempt;
 pub mod bounds;
 pub mod bus;
 pub mod clock;
@@ -38,6 +40,7 @@ pub mod store;
 pub mod text;
 
 pub use actor::{Actor, ActorKind, By};
+pub use attempt::{Attempt, NotAnAttempt};
 pub use bounds::{Bound, Bounds};
 pub use bus::{Bus, BusFuture};
 pub use clock::Clock;
