@@ -125,15 +125,26 @@ impl Directory {
     /// The directory with this app added or replaced.
     pub fn with(&self, app: App) -> Self {
         let mut next = self.without(app.id);
-        for key in &app.keys {
-            let uses =
-                self.key(key.key.kid()).map_or_else(|| key.uses.clone(), |old| old.uses.clone());
-            let key = AppKey { uses, ..key.clone() };
-            next.keys.insert(key.key.clone());
-            next.by_kid.insert(key.key.shared_kid(), key);
-        }
-        next.apps.insert(app.id, app);
+        next.put(app, self);
         next
+    }
+
+    /// A directory of these apps alone. Keys that were known keep their uses.
+    pub fn replaced_by(&self, apps: impl IntoIterator<Item = App>) -> Self {
+        let mut next = Self::default();
+        apps.into_iter().for_each(|app| next.put(app, self));
+        next
+    }
+
+    fn put(&mut self, app: App, before: &Self) {
+        for key in &app.keys {
+            let known = before.key(key.key.kid()).filter(|old| old.key.app() == app.id);
+            let uses = known.unwrap_or(key).uses.clone();
+            let key = AppKey { uses, ..key.clone() };
+            self.keys.insert(key.key.clone());
+            self.by_kid.insert(key.key.shared_kid(), key);
+        }
+        self.apps.insert(app.id, app);
     }
 
     /// The directory without this app.

@@ -2,25 +2,27 @@
 //!
 //! In reading order; a file uses only files further down:
 //!
-//! 1. [`local`]: the implementation for one process: the directory in memory, commands over a channel.
-//! 2. [`bus`]: the trait that every implementation implements.
-//! 3. [`command`]: what the server asks of the relay for a caller.
-//! 4. [`event`]: what the relay reports to the server.
-//! 5. [`store`]: what the relay asks the server to store before it answers.
-//! 6. [`invite`]: what the relay asks the server to mint for a guest.
-//! 7. [`directory`]: what the relay must know about each app to decide at the door.
-//! 8. [`actor`]: who performed an act.
-//! 9. [`bounds`]: how far the rights of a credential or of a line of keys reach. Pure.
-//! 10. [`attempt`]: the number of a refused attempt.
-//! 11. [`text`]: a bounded text in an event or a record.
-//! 12. [`revocations`]: the list of revocations, as the door reads it.
-//! 13. `revocations::held`: entries that are being stored: the doors enforce each while it is held.
-//! 14. `revocations::table`: one table of the list, and a filter in front of it.
-//! 15. `revocations::mark`: the combined effect of all entries of one target. Pure.
-//! 16. [`revocation`]: a revocation, and the tokens it covers.
-//! 17. [`clock`]: the clock that server and relay share.
-//! 18. `siphash`: the hash that stands for a text in a list that does not keep texts.
-//! 19. `error`: why a request on the bus got no answer.
+//! 1. [`file_bus`]: the implementation for a relay that reaches no server: the directory from a file.
+//! 2. [`local`]: the implementation for one process: the directory in memory, commands over a channel.
+//! 3. [`bus`]: the trait that every implementation implements.
+//! 4. [`command`]: what the server asks of the relay for a caller.
+//! 5. [`event`]: what the relay reports to the server.
+//! 6. [`store`]: what the relay asks the server to store before it answers.
+//! 7. [`invite`]: what the relay asks the server to mint for a guest.
+//! 8. [`directory_file`]: the directory as a file. Pure.
+//! 9. [`directory`]: what the relay must know about each app to decide at the door.
+//! 10. [`actor`]: who performed an act.
+//! 11. [`bounds`]: how far the rights of a credential or of a line of keys reach. Pure.
+//! 12. [`attempt`]: the number of a refused attempt.
+//! 13. [`text`]: a bounded text in an event or a record.
+//! 14. [`revocations`]: the list of revocations, as the door reads it.
+//! 15. `revocations::held`: entries that are being stored: the doors enforce each while it is held.
+//! 16. `revocations::table`: one table of the list, and a filter in front of it.
+//! 17. `revocations::mark`: the combined effect of all entries of one target. Pure.
+//! 18. [`revocation`]: a revocation, and the tokens it covers.
+//! 19. [`clock`]: the clock that server and relay share.
+//! 20. `siphash`: the hash that stands for a text in a list that does not keep texts.
+//! 21. `error`: why a request on the bus got no answer.
 
 pub mod actor;
 pub mod attempt;
@@ -29,8 +31,10 @@ pub mod bus;
 pub mod clock;
 pub mod command;
 pub mod directory;
+pub mod directory_file;
 pub mod error;
 pub mod event;
+pub mod file_bus;
 pub mod invite;
 pub mod local;
 pub mod revocation;
@@ -46,8 +50,10 @@ pub use bus::{Bus, BusFuture};
 pub use clock::Clock;
 pub use command::{Answer, Command};
 pub use directory::{App, AppKey, AppLife, Directory};
+pub use directory_file::{DIRECTORY_VERSION, DirectoryError, DirectoryFile, Loaded};
 pub use error::BusError;
 pub use event::Event;
+pub use file_bus::FileBus;
 pub use invite::{Guest, Invite, InviteRequest, Inviter, Inviting, NotInvited};
 pub use local::{Asked, LocalBus, Receivers};
 pub use revocation::{Bearer, Hit, Revocation, Target, Then};

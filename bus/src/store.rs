@@ -103,6 +103,13 @@ impl Drop for Stored {
 #[must_use = "a future"]
 pub struct Storing(Option<oneshot::Receiver<Result<Stored, BusError>>>);
 
+impl Storing {
+    /// Nothing is stored here.
+    pub(crate) fn refused() -> Self {
+        Self(None)
+    }
+}
+
 impl Future for Storing {
     type Output = Result<Stored, BusError>;
 

@@ -8,6 +8,7 @@ pub(crate) mod clock;
 pub(crate) mod credentials;
 pub(crate) mod deployment;
 mod error;
+pub(crate) mod export;
 mod health;
 pub(crate) mod key_uses;
 pub(crate) mod keys;

@@ -19,13 +19,13 @@ use tracing::Instrument;
 use crate::{
     config::Config,
     descriptors,
-    operations::{Looked, router},
+    operations::{Looked, Source, router},
     serving::{Port, Site, serve},
     sockets::{At, SocketFile, bind, mode},
 };
 
 /// How long requests on the operations socket may continue after everything else has ended.
-const OPERATIONS_STOP_TIMEOUT: Duration = Duration::from_millis(200);
+pub(crate) const OPERATIONS_STOP_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// A running Stagedoor.
 pub struct Running {
@@ -89,7 +89,8 @@ pub(crate) async fn start(config: &Config) -> anyhow::Result<Running> {
     descriptors::fit(&mut of_relay.limits, config.listen.operations_connections_max)?;
     let relay = Relay::new(of_relay, proxies, bus.clone())?;
     let server = Arc::new(server);
-    let looked = Looked { server: server.clone(), relay: relay.clone(), started: Instant::now() };
+    let source = Source::Server(server.clone());
+    let looked = Looked { source, relay: relay.clone(), started: Instant::now() };
     let http = Arc::new(config.http.clone());
     let site = Site { router: server.router(), http: http.clone(), stopped: stopped.clone() };
     let other = other_http(site, relay.clone());
@@ -128,7 +129,7 @@ pub(crate) async fn start(config: &Config) -> anyhow::Result<Running> {
 }
 
 /// Passes connections that are not for the relay to the HTTP API.
-fn other_http(site: Site, relay: Arc<Relay>) -> OtherHttp {
+pub(crate) fn other_http(site: Site, relay: Arc<Relay>) -> OtherHttp {
     Arc::new(move |io, source| {
         let port = Port::Shared(relay.clone(), source);
         tokio::spawn(serve(io, site.clone(), port).in_current_span());
@@ -137,7 +138,12 @@ fn other_http(site: Site, relay: Arc<Relay>) -> OtherHttp {
 
 /// Serves the operations socket. Its connections are counted separately, so that a full public port cannot block health
 /// checks.
-async fn operate(listening: Listening, relay: Arc<Relay>, site: Site, connections_max: usize) {
+pub(crate) async fn operate(
+    listening: Listening,
+    relay: Arc<Relay>,
+    site: Site,
+    connections_max: usize,
+) {
     let places = Arc::new(Semaphore::new(connections_max.min(Semaphore::MAX_PERMITS)));
     loop {
         let (socket, peer) = listening.accept().await;

@@ -4,6 +4,7 @@ mod app;
 mod audit;
 mod backup;
 mod bench;
+mod directory;
 mod failure;
 mod http;
 mod key_file;
@@ -54,7 +55,7 @@ enum Command {
     /// Run server and relay for development, with an app, its key, an API key and two tokens.
     Dev(serve::DevArguments),
     /// Run server and relay in one process.
-    Serve(serve::ServeArguments),
+    Serve(serve::ServeAlone),
     /// Mint, verify and inspect tokens, without a server.
     #[command(subcommand)]
     Token(token::Token),
@@ -78,6 +79,9 @@ enum Command {
     /// Seal the database's secrets, and change the keys that seal them, on the server's own machine.
     #[command(subcommand)]
     MasterKey(master_key::MasterKeyCommand),
+    /// Export the directory of a relay that runs alone: apps, roles, public keys, revocations.
+    #[command(subcommand)]
+    Directory(directory::Directory),
     /// Back up the whole database to one file, even while a server runs.
     Backup(backup::BackupArguments),
     /// Restore a data folder from a backup.
@@ -119,7 +123,17 @@ fn dispatch(cli: Cli) -> Done {
             let config = config(&arguments.flags())?.on_this_machine()?;
             serve::dev(&config, arguments.is_fresh(), json)
         }
-        Command::Serve(arguments) => serve::serve(&config(&arguments.flags())?.on_this_machine()?),
+        Command::Serve(arguments) => {
+            let loaded = config(&arguments.flags())?;
+            let in_vain = loaded.of_the_server();
+            match arguments.directory() {
+                None => serve::serve(&loaded.on_this_machine()?),
+                Some(file) => serve::serve_relay(&loaded.on_this_machine()?, file, &in_vain),
+            }
+        }
+        Command::Directory(command) => {
+            directory::run(command, &config(&BTreeMap::new())?.unlooked(), json)
+        }
         Command::Token(command) => token::run(command, json),
         Command::App(command) => app::run(command, json),
         Command::Audit(command) => {

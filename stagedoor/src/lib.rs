@@ -14,40 +14,43 @@
 //!    if possible.
 //! 10. `cli::bench::show`: the load tester's output: a line while it runs, and the result.
 //! 11. `cli::leak`: `leak report`.
-//! 12. `cli::revoke`: `revoke list|add|lift`.
-//! 13. `cli::role`: `role list|show|set|delete|import|export|versions|restore`.
-//! 14. `cli::room`: `room list|show|kick|ban|role|mute|unmute|admit|decline|close|message`.
-//! 15. `cli::master_key`: `master-key make|init|rotate|retire|reseal|status`.
-//! 16. `cli::root`: `root reset`.
-//! 17. `cli::serve`: `dev` and `serve`.
-//! 18. `cli::settings`: `config check|print`.
-//! 19. `cli::sure`: asks before an act that cannot be undone.
-//! 20. `cli::token`: `token mint|verify|inspect`.
-//! 21. `cli::whoami`: `whoami`: whose credential this is, and what it may do.
-//! 22. `cli::http`: a small client of the HTTP API.
-//! 23. `cli::print`: prints answers for people: tables with the most important columns first, and readable times.
-//! 24. `cli::key_file`: keys from files, as JWK or PEM.
-//! 25. `cli::secret`: secrets that the command line takes.
-//! 26. `cli::stay`: the options of `token mint` for the stay in the seat, and their claims.
-//! 27. `cli::failure`: how a command failed: its exit code, and its message for people or for programs.
-//! 28. `cli::time`: times and durations as people write them.
-//! 29. [`dev`]: what `stagedoor dev` creates for a developer and remembers.
-//! 30. [`classroom`]: the app of the classroom that `stagedoor dev` serves.
-//! 31. [`assemble`]: assembles server, relay and bus into one running process.
-//! 32. [`serving`]: one connection of HTTP requests.
-//! 33. [`pace`]: the phase of a connection, and how long it may last.
-//! 34. [`operations`]: `/healthz`, `/readyz` and `/metrics` on their own socket.
-//! 35. [`refusals`]: refuses requests that reach no path.
-//! 36. [`log`]: the log, with a bound on lines about refusals.
-//! 37. `config::load`: loads a configuration from its file, the environment and flags.
-//! 38. `config::check`: finds settings that have the right type but make no sense, alone or together. Pure.
-//! 39. `config::warnings`: warns of settings that are allowed but may be unintended.
-//! 40. [`config`]: combines file, environment and flags into one configuration.
-//! 41. `config::sources`: combines the sources, and remembers where each setting is written.
-//! 42. `config::fault`: what is wrong with a configuration, where it is written, and what to write instead.
-//! 43. `config::bounds`: the minimum and maximum of every number in the configuration.
-//! 44. [`sockets`]: the listening sockets.
-//! 45. [`descriptors`]: how many connections the process can have.
+//! 12. `cli::directory`: `directory export`.
+//! 13. `cli::revoke`: `revoke list|add|lift`.
+//! 14. `cli::role`: `role list|show|set|delete|import|export|versions|restore`.
+//! 15. `cli::room`: `room list|show|kick|ban|role|mute|unmute|admit|decline|close|message`.
+//! 16. `cli::master_key`: `master-key make|init|rotate|retire|reseal|status`.
+//! 17. `cli::root`: `root reset`.
+//! 18. `cli::serve`: `dev` and `serve`.
+//! 19. `cli::settings`: `config check|print`.
+//! 20. `cli::sure`: asks before an act that cannot be undone.
+//! 21. `cli::token`: `token mint|verify|inspect`.
+//! 22. `cli::whoami`: `whoami`: whose credential this is, and what it may do.
+//! 23. `cli::http`: a small client of the HTTP API.
+//! 24. `cli::print`: prints answers for people: tables with the most important columns first, and readable times.
+//! 25. `cli::key_file`: keys from files, as JWK or PEM.
+//! 26. `cli::secret`: secrets that the command line takes.
+//! 27. `cli::stay`: the options of `token mint` for the stay in the seat, and their claims.
+//! 28. `cli::failure`: how a command failed: its exit code, and its message for people or for programs.
+//! 29. `cli::time`: times and durations as people write them.
+//! 30. [`dev`]: what `stagedoor dev` creates for a developer and remembers.
+//! 31. [`classroom`]: the app of the classroom that `stagedoor dev` serves.
+//! 32. `edge`: a relay alone, whose directory is a file.
+//! 33. [`assemble`]: assembles server, relay and bus into one running process.
+//! 34. [`serving`]: one connection of HTTP requests.
+//! 35. [`pace`]: the phase of a connection, and how long it may last.
+//! 36. [`operations`]: `/healthz`, `/readyz` and `/metrics` on their own socket.
+//! 37. `watched`: the directory file of a relay alone: loaded when it changes.
+//! 38. [`refusals`]: refuses requests that reach no path.
+//! 39. [`log`]: the log, with a bound on lines about refusals.
+//! 40. `config::load`: loads a configuration from its file, the environment and flags.
+//! 41. `config::check`: finds settings that have the right type but make no sense, alone or together. Pure.
+//! 42. `config::warnings`: warns of settings that are allowed but may be unintended.
+//! 43. [`config`]: combines file, environment and flags into one configuration.
+//! 44. `config::sources`: combines the sources, and remembers where each setting is written.
+//! 45. `config::fault`: what is wrong with a configuration, where it is written, and what to write instead.
+//! 46. `config::bounds`: the minimum and maximum of every number in the configuration.
+//! 47. [`sockets`]: the listening sockets.
+//! 48. [`descriptors`]: how many connections the process can have.
 
 mod assemble;
 mod classroom;
@@ -55,12 +58,14 @@ pub mod cli;
 pub mod config;
 mod descriptors;
 mod dev;
+mod edge;
 mod log;
 mod operations;
 mod pace;
 mod refusals;
 mod serving;
 mod sockets;
+mod watched;
 
 pub use assemble::{Running, assemble};
 pub use config::Config;

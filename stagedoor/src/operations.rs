@@ -12,11 +12,19 @@ use axum::{
 use stagedoor_relay::Relay;
 use stagedoor_server::Server;
 
-use crate::refusals;
+use crate::{refusals, watched::Watched};
+
+/// Where the relay's directory comes from.
+pub(crate) enum Source {
+    /// From the server in this process.
+    Server(Arc<Server>),
+    /// From a file.
+    Directory(Arc<Watched>),
+}
 
 /// What the operations endpoints report on.
 pub(crate) struct Looked {
-    pub(crate) server: Arc<Server>,
+    pub(crate) source: Source,
     pub(crate) relay: Arc<Relay>,
     pub(crate) started: Instant,
 }
@@ -36,7 +44,12 @@ async fn ready(State(looked): State<Arc<Looked>>) -> impl IntoResponse {
     if looked.relay.is_draining() {
         return (StatusCode::SERVICE_UNAVAILABLE, "draining\n".to_owned());
     }
-    match looked.server.ready().await {
+    let ready = match &looked.source {
+        Source::Server(server) => server.ready().await,
+        // It serves what it loaded, however old.
+        Source::Directory(_) => Ok(()),
+    };
+    match ready {
         Ok(()) => (StatusCode::OK, "ok\n".to_owned()),
         Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")),
     }
@@ -44,7 +57,10 @@ async fn ready(State(looked): State<Arc<Looked>>) -> impl IntoResponse {
 
 async fn metrics(State(looked): State<Arc<Looked>>) -> impl IntoResponse {
     let mut out = looked.relay.metrics();
-    out += &looked.server.metrics();
+    match &looked.source {
+        Source::Server(server) => out += &server.metrics(),
+        Source::Directory(watched) => directory_metrics(&mut out, watched),
+    }
     let uptime_s = looked.started.elapsed().as_secs();
     let gauges = [
         ("stagedoor_uptime_seconds", "Seconds since the start.", Some(uptime_s)),
@@ -63,6 +79,20 @@ async fn metrics(State(looked): State<Arc<Looked>>) -> impl IntoResponse {
          stagedoor_build_info{{version=\"{version}\"}} 1"
     );
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], out)
+}
+
+fn directory_metrics(out: &mut String, watched: &Watched) {
+    let (made_ms, loads, refused) = watched.counts();
+    let made_s = made_ms / 1_000;
+    let _ = write!(
+        out,
+        "# HELP stagedoor_directory_made_seconds When the directory in use was exported, Unix seconds.\n\
+         # TYPE stagedoor_directory_made_seconds gauge\nstagedoor_directory_made_seconds {made_s}\n\
+         # HELP stagedoor_directory_loads_total Readings of a changed directory file, by outcome.\n\
+         # TYPE stagedoor_directory_loads_total counter\n\
+         stagedoor_directory_loads_total{{outcome=\"loaded\"}} {loads}\n\
+         stagedoor_directory_loads_total{{outcome=\"refused\"}} {refused}\n"
+    );
 }
 
 /// From `/proc`; absent on systems without it.

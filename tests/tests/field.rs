@@ -3,6 +3,8 @@
 
 #[path = "field/acts.rs"]
 mod acts;
+#[path = "field/alone.rs"]
+mod alone;
 #[path = "field/bounds.rs"]
 mod bounds;
 #[path = "field/credentials.rs"]

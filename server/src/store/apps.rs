@@ -62,7 +62,7 @@ pub(super) fn app_id(row: &SqliteRow, column: &str) -> Result<AppId, StoreError>
     u32::try_from(row.try_get::<i64, _>(column)?).map(AppId).map_err(|_| StoreError::Row("apps"))
 }
 
-fn app_row(row: &SqliteRow) -> Result<AppRow, StoreError> {
+pub(super) fn app_row(row: &SqliteRow) -> Result<AppRow, StoreError> {
     Ok(AppRow {
         id: app_id(row, "id")?,
         name: row.try_get("name")?,

@@ -66,7 +66,7 @@ pub(crate) fn state_text(state: KeyState) -> &'static str {
     }
 }
 
-fn state_of(text: &str) -> Result<KeyState, StoreError> {
+pub(super) fn state_of(text: &str) -> Result<KeyState, StoreError> {
     match text {
         "next" => Ok(KeyState::Next),
         "current" => Ok(KeyState::Current),

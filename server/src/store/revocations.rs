@@ -41,7 +41,7 @@ pub(super) fn text_of(target: &Target) -> Result<String, StoreError> {
     serde_json::to_string(target).map_err(|_| StoreError::Row("revocations"))
 }
 
-fn revocation_row(row: &SqliteRow) -> Result<RevocationRow, StoreError> {
+pub(super) fn revocation_row(row: &SqliteRow) -> Result<RevocationRow, StoreError> {
     let target = serde_json::from_str(row.try_get("target")?);
     let entry = Revocation {
         app: app_id(row, "app")?,

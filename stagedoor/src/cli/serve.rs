@@ -1,17 +1,23 @@
 //! `dev` and `serve`.
 
-use std::{collections::BTreeMap, io::Write, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    io::Write,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use anyhow::Context;
 use clap::Args;
-use stagedoor_server::MasterKey;
+use stagedoor_relay::Relay;
+use stagedoor_server::{MASTER_KEY_VARIABLE, MasterKey};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::failure::{Done, Failure, usage};
 use crate::{
-    assemble::{Running, start},
+    assemble::start,
     config::{Config, warnings::unknown_variables},
-    dev, log,
+    dev, edge, log,
 };
 
 #[derive(Debug, Args)]
@@ -28,6 +34,39 @@ pub(super) struct ServeArguments {
     /// Worker threads; 0 means one per core.
     #[arg(long)]
     workers: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ServeAlone {
+    #[command(flatten)]
+    serve: ServeArguments,
+    /// Run this part alone. A relay alone holds no secret and reaches no server: members cannot be
+    /// invited, kicked or banned, and tokens for one login are refused.
+    #[arg(long, value_name = "PART", requires = "directory")]
+    only: Option<Part>,
+    /// The directory of a relay alone, as `stagedoor directory export` writes it. It is read again
+    /// when it changes.
+    #[arg(long, value_name = "FILE", requires = "only")]
+    directory: Option<PathBuf>,
+}
+
+/// A part that runs alone.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(super) enum Part {
+    /// The relay.
+    Relay,
+}
+
+impl ServeAlone {
+    /// The flags, under the names of the configuration.
+    pub(super) fn flags(&self) -> BTreeMap<String, String> {
+        self.serve.flags()
+    }
+
+    /// The directory of a relay alone.
+    pub(super) fn directory(&self) -> Option<&Path> {
+        self.directory.as_deref().filter(|_| self.only.is_some())
+    }
 }
 
 #[derive(Debug, Args)]
@@ -113,7 +152,25 @@ pub(super) fn serve(config: &Config) -> Done {
         };
         running.server.first_root(show).await.map_err(anyhow::Error::from)?;
         tracing::info!(http = %running.http_at, operations = %running.operations_at, "listening");
-        until_stopped(running, signals).await
+        until_stopped(running.relay.clone(), running.stop(), signals).await
+    })
+}
+
+/// `serve --only relay`. `in_vain` are settings that do nothing here.
+pub(super) fn serve_relay(config: &Config, directory: &Path, in_vain: &[String]) -> Done {
+    run(config, async |config| {
+        for name in in_vain {
+            tracing::warn!("{name}: does nothing with --only relay");
+        }
+        if std::env::var_os(MASTER_KEY_VARIABLE).is_some() {
+            tracing::warn!(
+                "{MASTER_KEY_VARIABLE} is set: a relay alone needs no secret; take it out of its environment"
+            );
+        }
+        let signals = Signals::hear()?;
+        let edge = edge::start(config, directory).await?;
+        tracing::info!(http = %edge.http_at, operations = %edge.operations_at, "listening");
+        until_stopped(edge.relay.clone(), edge.stop(), signals).await
     })
 }
 
@@ -148,7 +205,7 @@ pub(super) fn dev(config: &Config, fresh: bool, json: bool) -> Done {
         let mut out = std::io::stdout();
         write!(out, "{shown}")?;
         out.flush()?;
-        until_stopped(running, signals).await
+        until_stopped(running.relay.clone(), running.stop(), signals).await
     })
 }
 
@@ -174,21 +231,26 @@ impl Signals {
 
 /// Serves until SIGTERM or SIGINT, then stops in order; a second signal stops at once. SIGHUP reloads the certificate
 /// files.
-async fn until_stopped(running: Running, signals: Signals) -> Done {
+async fn until_stopped(
+    relay: Arc<Relay>,
+    stop: impl Future<Output = bool>,
+    signals: Signals,
+) -> Done {
     let Signals { mut terminate, mut interrupt, mut hang_up } = signals;
     loop {
         tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
-            _ = hang_up.recv() => match running.relay.reload_tls() {
+            _ = hang_up.recv() => match relay.reload_tls() {
                 Ok(()) => tracing::info!("certificate files loaded"),
                 Err(error) => tracing::warn!(%error, "could not load the new certificate files; keeping the old ones"),
             },
         }
     }
+    drop(relay);
     tracing::info!("stopping");
     tokio::select! {
-        is_whole = running.stop() => {
+        is_whole = stop => {
             if is_whole {
                 tracing::info!("stopped");
             } else {

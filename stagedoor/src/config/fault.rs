@@ -66,6 +66,11 @@ impl Origins {
         self.0.contains_key(name)
     }
 
+    /// The names of the settings that are set, and begin so.
+    pub(super) fn below(&self, section: &str) -> Vec<String> {
+        self.0.keys().filter(|name| name.starts_with(section)).cloned().collect()
+    }
+
     /// Where a setting is written, or the section that it belongs to.
     fn of(&self, name: &str) -> String {
         let mut name = name;

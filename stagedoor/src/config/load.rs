@@ -21,6 +21,11 @@ impl Loaded {
         self.config
     }
 
+    /// The names of settings of the server that are set, and that a relay alone does not have.
+    pub fn of_the_server(&self) -> Vec<String> {
+        self.origins.below("server.")
+    }
+
     /// The configuration, if the files that it names exist and are valid.
     pub fn on_this_machine(self) -> Result<Config, ConfigError> {
         let faults = check::files(&self.config, &self.origins);
