@@ -66,7 +66,7 @@ impl Alone {
         while let Some(line) = lines.next_line().await? {
             if line.contains("\"listening\"") {
                 let (http, operations) = (address(&line, "http")?, address(&line, "operations")?);
-                // Whoever writes to a pipe that nobody reads is stopped.
+                // A process whose pipe nobody reads would stop at its next line.
                 tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
                 return Ok(Self { child, http, operations, folder });
             }

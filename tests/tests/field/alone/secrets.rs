@@ -1,106 +1,183 @@
 //! A relay alone has none of its deployment's secrets, by a search that finds them in the server.
 
-use std::process::Stdio;
+use std::{collections::BTreeSet, ffi::OsStr, net::SocketAddr, path::Path, process::Stdio};
 
 use anyhow::{Context, Result, ensure};
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD},
+};
 use serde_json::{Value, json};
-use stagedoor_tests::{Caller, binary::binary, stage::decode_secret};
-use stagedoor_token::{AppId, Claims, Key, KeyState, mint};
+use stagedoor_tests::{
+    Caller,
+    binary::binary,
+    stage::{decode_secret, now_s},
+};
+use stagedoor_token::{AppId, Claims, Key, KeyState, checked_secret, mint};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::{Child, Command},
 };
 
-use super::{Alone, memory::found, webinar, within};
+use super::{Alone, address, memory::Search, webinar, within};
 
-/// A server whose app signs with Ed25519, and what must stay in it.
+/// A running `stagedoor serve`, and the root credential if it showed one.
 struct Server {
     child: Child,
-    folder: tempfile::TempDir,
-    key: Key,
-    /// Raw, as text, and in hex.
-    secrets: Vec<Vec<u8>>,
-}
-
-fn forms(secret: &[u8]) -> [Vec<u8>; 3] {
-    let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
-    [secret.to_vec(), URL_SAFE_NO_PAD.encode(secret).into(), hex.into()]
+    http: SocketAddr,
+    root: Option<String>,
 }
 
 impl Server {
-    async fn start() -> Result<Self> {
-        let folder = tempfile::tempdir()?;
-        let here = "127.0.0.1:0";
+    async fn start(data: &Path, master_key: Option<&str>) -> Result<Self> {
         let mut command = Command::new(binary()?);
-        command.args(["dev", "--json", "--listen", here, "--operations", here, "--data"]);
-        command.arg(folder.path()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
+        let here = "127.0.0.1:0";
+        command.args(["serve", "--listen", here, "--operations", here, "--data"]).arg(data);
+        command.env("STAGEDOOR_LOG__FORMAT", "json").stderr(Stdio::piped()).kill_on_drop(true);
+        command.envs(master_key.map(|key| ("STAGEDOOR_MASTER_KEY", key)));
         let mut child = command.spawn()?;
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().context("its output")?).read_line(&mut line).await?;
-        let told: Value = serde_json::from_str(&line)?;
-        let text = |name: &str| told[name].as_str().with_context(|| format!("{name} in {told}"));
-        let api_key = text("api_key")?.to_owned();
-        let to = text("url")?.trim_start_matches("http://").parse()?;
-        let caller = Caller { to, credential: api_key.clone() };
-        let keys = format!("/v1/apps/{}/keys", told["app"]);
-        let made = caller.get(201, "POST", &keys, Some(&json!({"alg": "EdDSA"}))).await?;
-        let seed = made["private_jwk"]["d"].as_str().context("a private key")?.to_owned();
-        caller.get(200, "POST", &format!("{keys}/rotate"), None).await?;
-        let seed = decode_secret(&seed);
-        let app = AppId(u32::try_from(told["app"].as_u64().context("an app")?)?);
-        let kid = made["kid"].as_str().context("a key id")?;
-        let key = Key::ed25519(app, kid, seed.as_slice().try_into()?, KeyState::Current)?;
-        let hmac = decode_secret(text("secret")?);
-        let mut secrets = vec![api_key.into_bytes()];
-        secrets.extend(forms(&seed));
-        secrets.extend(forms(&hmac));
-        Ok(Self { child, folder, key, secrets })
+        let mut lines = BufReader::new(child.stderr.take().context("its log")?).lines();
+        let mut root = None;
+        loop {
+            let line = lines.next_line().await?.context("it ended")?;
+            let shown = line.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+            root = root.or(shown.map(str::to_owned).find(|word| word.starts_with("sdroot_")));
+            if line.contains("\"listening\"") {
+                let http = address(&line, "http")?;
+                // A process whose pipe nobody reads would stop at its next line.
+                tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+                return Ok(Self { child, http, root });
+            }
+        }
     }
 
-    fn export(&self, file: &std::path::Path) -> Result<()> {
-        let mut command = std::process::Command::new(binary()?);
-        command.args(["directory", "export"]).arg(file).arg("--data").arg(self.folder.path());
-        let ran = command.output()?;
-        ensure!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    fn pid(&self) -> Result<u32> {
+        self.child.id().context("it runs")
+    }
+
+    async fn stop(mut self) -> Result<()> {
+        run("kill", &["-TERM", &self.pid()?.to_string()], None)?;
+        ensure!(self.child.wait().await?.success());
+        Ok(())
+    }
+}
+
+fn run(program: impl AsRef<OsStr>, arguments: &[&str], master_key: Option<&str>) -> Result<()> {
+    let mut command = std::process::Command::new(program);
+    command.args(arguments).envs(master_key.map(|key| ("STAGEDOOR_MASTER_KEY", key)));
+    let ran = command.output()?;
+    ensure!(ran.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&ran.stderr));
+    Ok(())
+}
+
+/// The secrets of a deployment in every form, each form with the secret's name.
+#[derive(Default)]
+struct Secrets {
+    names: Vec<&'static str>,
+    forms: Vec<Vec<u8>>,
+}
+
+impl Secrets {
+    fn add(&mut self, name: &'static str, form: impl Into<Vec<u8>>) {
+        self.names.push(name);
+        self.forms.push(form.into());
+    }
+
+    fn add_bytes(&mut self, name: &'static str, secret: &[u8]) -> Result<()> {
+        let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+        self.add(name, secret);
+        self.add(name, hex.to_uppercase());
+        self.add(name, hex);
+        self.add(name, URL_SAFE_NO_PAD.encode(secret));
+        self.add(name, STANDARD_NO_PAD.encode(secret));
+        self.add(name, checked_secret(secret.try_into()?));
         Ok(())
     }
 
-    fn token(&self, user: &str, role: &str) -> Result<String> {
-        let claims = Claims::builder(self.key.app(), role.parse()?)
-            .room("stage")
-            .user(user)
-            .jti(format!("t-{user}"))
-            .lifetime(stagedoor_tests::stage::now_s(), 600)
-            .build();
-        Ok(mint(&claims, &self.key)?)
+    /// The names of those that a process has, each with its places.
+    fn found(&self, pid: u32, folder: &Path) -> Result<BTreeSet<(&'static str, &'static str)>> {
+        let found = Search::of(&self.forms)?.process(pid, folder)?;
+        Ok(found.into_iter().map(|(nth, place)| (self.names[nth], place)).collect())
     }
+}
+
+/// An app that signs with Ed25519 and has a key of HS256 too, both made by the server, which has signed with both.
+async fn app(root: &Caller, secrets: &mut Secrets) -> Result<Key> {
+    let text = |value: &Value| value.as_str().map(str::to_owned).context("a text");
+    let made = root.get(201, "POST", "/v1/apps", Some(&json!({"name": "acme"}))).await?;
+    let path = format!("/v1/apps/{}", made["app"]);
+    let wanted = json!({"room": "stage", "user": "ben", "role": "audience"});
+    root.get(201, "POST", &format!("{path}/tokens"), Some(&wanted)).await?;
+    secrets.add_bytes("the secret", &decode_secret(&text(&made["key"]["secret"])?))?;
+    let (eddsa, keys) = (json!({"alg": "EdDSA"}), format!("{path}/keys"));
+    let key = root.get(201, "POST", &keys, Some(&eddsa)).await?;
+    root.get(200, "POST", &format!("{keys}/rotate"), None).await?;
+    root.get(201, "POST", &format!("{path}/tokens"), Some(&wanted)).await?;
+    let seed = decode_secret(&text(&key["private_jwk"]["d"])?);
+    secrets.add_bytes("the seed", &seed)?;
+    let new = json!({"name": "backend", "scopes": ["tokens:mint"]});
+    let backend = root.get(201, "POST", &format!("{path}/api-keys"), Some(&new)).await?;
+    secrets.add("the API key", text(&backend["api_key"])?);
+    let app = AppId(u32::try_from(made["app"].as_u64().context("an app")?)?);
+    let seed = seed.as_slice().try_into()?;
+    Ok(Key::ed25519(app, &text(&key["kid"])?, seed, KeyState::Current)?)
+}
+
+fn token(key: &Key, user: &str, role: &str) -> Result<String> {
+    let claims = Claims::builder(key.app(), role.parse()?)
+        .room("stage")
+        .user(user)
+        .jti(format!("t-{user}"))
+        .lifetime(now_s(), 600)
+        .build();
+    Ok(mint(&claims, key)?)
 }
 
 #[tokio::test]
 async fn a_relay_alone_has_no_secret_of_its_deployment() -> Result<()> {
     within(async {
-        let server = Server::start().await?;
-        let folder = tempfile::tempdir()?;
-        server.export(&folder.path().join("directory.json"))?;
-        let alone = Alone::on(folder).await?;
-        let mut host = alone.log_in(&server.token("hans", "host")?).await?;
-        let mut guest = alone.log_in(&server.token("ada", "audience")?).await?;
-        webinar(&mut host, &mut guest).await?;
+        let (folder, of_relay, mut secrets) =
+            (tempfile::tempdir()?, tempfile::tempdir()?, Secrets::default());
+        let data = folder.path().join("data");
+        let data_text = data.display().to_string();
+        let server = Server::start(&data, None).await?;
+        let credential = server.root.clone().context("the root credential")?;
+        secrets.add("the root credential", credential.clone());
+        let key = app(&Caller { to: server.http, credential }, &mut secrets).await?;
 
-        let relay = alone.child.id().context("it runs")?;
-        let here = found(relay, &server.secrets)?;
-        assert!(here.is_empty(), "found in the relay: {here:?}");
-        let known = server.key.kid().as_bytes().to_vec();
-        assert!(!found(relay, &[known])?.is_empty(), "the search finds what is there");
-
-        let process = server.child.id().context("it runs")?;
-        let there = found(process, &server.secrets)?;
-        for (nth, name) in [(0, "the API key"), (1, "the seed"), (4, "the secret")] {
-            let forms = if nth == 0 { 0..1 } else { nth..nth + 3 };
-            let is_found = there.iter().any(|(secret, _)| forms.contains(secret));
-            assert!(is_found, "{name} is not found in the server: {there:?}");
+        // A database in clear is the sharpest test: what its server reads of it is in memory.
+        let there = secrets.found(server.pid()?, &data)?;
+        for name in ["the seed", "the secret"] {
+            for place in ["files", "memory"] {
+                assert!(there.contains(&(name, place)), "not {name} in the {place}: {there:?}");
+            }
         }
+        let file = of_relay.path().join("directory.json").display().to_string();
+        run(binary()?, &["directory", "export", &file, "--data", &data_text], None)?;
+        server.stop().await?;
+
+        let master = folder.path().join("master.key").display().to_string();
+        run(binary()?, &["master-key", "make", &master], None)?;
+        let bytes = std::fs::read(&master)?;
+        secrets.add_bytes("the master key", &bytes)?;
+        let master = URL_SAFE_NO_PAD.encode(&bytes);
+        run(binary()?, &["master-key", "init", "--data", &data_text], Some(&master))?;
+        let server = Server::start(&data, Some(&master)).await?;
+        let there = secrets.found(server.pid()?, &data)?;
+        assert!(there.contains(&("the master key", "environment")), "{there:?}");
+        assert!(!there.contains(&("the seed", "files")), "it is sealed: {there:?}");
+
+        let alone = Alone::on(of_relay).await?;
+        let mut host = alone.log_in(&token(&key, "hans", "host")?).await?;
+        let mut guest = alone.log_in(&token(&key, "ada", "audience")?).await?;
+        webinar(&mut host, &mut guest).await?;
+        let relay = alone.child.id().context("it runs")?;
+        let here = secrets.found(relay, alone.folder.path())?;
+        assert!(here.is_empty(), "found in the relay: {here:?}");
+        let mut known = Secrets::default();
+        known.add("the key's id", key.kid());
+        let here = known.found(relay, alone.folder.path())?;
+        assert!(here.contains(&("the key's id", "memory")), "the search finds what is there");
         Ok(())
     })
     .await
