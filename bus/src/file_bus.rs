@@ -213,9 +213,10 @@ mod tests {
         (App { id: AppId(id), since_ms, keys, roles, second_login: None }, 0)
     }
 
+    /// An entry that never grows old, since an old one is forgotten.
     fn entry(user: &str, generation: u64) -> Revocation {
-        let target = Target::User(user.into());
-        Revocation { app: AppId(1), target, generation, ban: false, ..all_of(AppId(1), 5) }
+        let (target, at_s) = (Target::User(user.into()), u64::from(u32::MAX));
+        Revocation { app: AppId(1), target, generation, ban: false, ..all_of(AppId(1), at_s) }
     }
 
     /// Loads, and returns what the relay is asked to close.
