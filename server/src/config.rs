@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 /// What the audit trail keeps of peers' addresses.
@@ -120,6 +121,27 @@ config! {
     audit_waiting_max: usize = 8_192;
     /// Where the master key comes from, under which secrets are sealed; without one they lie in clear.
     master_key: MasterKeySource = MasterKeySource::default();
+    /// Issuers of ID tokens of one app.
+    issuers_per_app_max: u32 = 8;
+    /// Rules of one issuer.
+    issuer_rules_max: usize = 64;
+    /// How long an issuer is not asked again for a key that it did not have, or after a failure, in seconds.
+    issuer_retry_s: u64 = 30;
+    /// How long an issuer's keys are used after their time while the issuer cannot be reached, in seconds.
+    issuer_outage_s: u64 = 86_400;
+    /// Connections that the server opens itself, such as those to issuers of ID tokens.
+    outbound: OutboundConfig = OutboundConfig::default();
+}
+
+/// Connections that the server opens itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OutboundConfig {
+    /// Networks that are not public and may be connected to. Loopback, link-local, multicast and reserved addresses
+    /// are opened only by an entry that lies in that network, such as `127.0.0.0/8`.
+    pub allow: Vec<IpNet>,
+    /// The PEM file with the certificates to trust; by default the system's.
+    pub ca_file: Option<PathBuf>,
 }
 
 /// Where the master key comes from: at most one of these, or the variable `STAGEDOOR_MASTER_KEY`.

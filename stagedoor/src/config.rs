@@ -138,6 +138,7 @@ impl Config {
             Some(TlsFiles { cert: PathBuf::from("cert.pem"), key: PathBuf::from("key.pem") });
         config.relay.cookie = Some("seat".into());
         config.server.master_key.file = Some(PathBuf::from("/etc/stagedoor/master.key"));
+        config.server.outbound.ca_file = Some(PathBuf::from("/etc/stagedoor/issuers.pem"));
         config
     }
 }

@@ -48,6 +48,10 @@ pub(super) const BOUNDS: &[(&str, u64, u64)] = &[
     ("server.audit_repeats_written", 0, MILLION),
     ("server.audit_sources_max", 1, MILLION),
     ("server.disk_free_bytes_min", 0, 1_024 * GIB),
+    ("server.issuers_per_app_max", 1, 1_024),
+    ("server.issuer_rules_max", 1, 1_024),
+    ("server.issuer_retry_s", 1, HOUR_S),
+    ("server.issuer_outage_s", 0, 30 * DAY_S),
     ("server.master_key.command_timeout_ms", 100, HOUR_MS),
     ("relay.limits.login_timeout_ms", 100, HOUR_MS),
     ("relay.limits.handshake_bytes_max", 256, MIB),
@@ -124,6 +128,7 @@ const MIB: u64 = 1_048_576;
 const GIB: u64 = 1_024 * MIB;
 const DAY_S: u64 = 86_400;
 const CENTURY_S: u64 = 3_153_600_000;
+const HOUR_S: u64 = 3_600;
 const HOUR_MS: u64 = 3_600_000;
 const DAY_MS: u64 = 24 * HOUR_MS;
 
