@@ -59,7 +59,12 @@ impl Audited {
     /// A record of the request, in no app's trail.
     pub(crate) fn record_of_none(&self, kind: &str) -> Record {
         let (peer, request_id) = (self.peer.clone(), self.request_id.clone());
-        Record { actor: Some(self.caller.actor()), peer, request_id, ..Record::now(kind, "ok") }
+        let actor = Some(self.caller.actor());
+        let record = Record { actor, peer, request_id, ..Record::now(kind, "ok") };
+        match self.caller.access_token() {
+            Some(id) => record.detail(&format!("access_token={id}")),
+            None => record,
+        }
     }
 
     /// A record of a finished act in an app, in the trail it belongs to.

@@ -9,7 +9,7 @@ use crate::{
     error::ApiError,
     rights::{Apps, Principal, Reach, Rights, Wider},
     scope::{Scope, Scopes},
-    store::credentials::ApiKeyRow,
+    store::{access_tokens::AccessTokenRow, credentials::ApiKeyRow},
 };
 
 /// The authenticated caller.
@@ -18,12 +18,15 @@ pub(crate) struct Caller {
     principal: Principal,
     rights: Rights,
     expires_ms: Option<u64>,
+    /// The id of the access token by which it asks, if it asks by one.
+    access_token: Option<Arc<str>>,
 }
 
 impl Caller {
     /// The operator, by the root credential.
     pub(crate) fn root() -> Self {
-        Self { principal: Principal::Root, rights: Rights::everything(), expires_ms: None }
+        let (principal, rights) = (Principal::Root, Rights::everything());
+        Self { principal, rights, expires_ms: None, access_token: None }
     }
 
     /// A backend, by its API key.
@@ -32,7 +35,14 @@ impl Caller {
         let scopes = Scopes::of_text(&scopes);
         let principal = Principal::ApiKey { id: id.into(), name: name.into() };
         let rights = Rights { apps: Apps::One(app), scopes, bounds: Arc::new(bounds) };
-        Self { principal, rights, expires_ms }
+        Self { principal, rights, expires_ms, access_token: None }
+    }
+
+    /// The same caller by an access token of its own: what both may do, until the first of both ends.
+    pub(crate) fn by_access_token(mut self, row: &AccessTokenRow) -> Self {
+        self.rights = self.rights.narrowed(row.app, Scopes::of_text(&row.scopes));
+        let ends_ms = self.expires_ms.map_or(row.expires_ms, |ends| ends.min(row.expires_ms));
+        Self { expires_ms: Some(ends_ms), access_token: Some(row.id.as_str().into()), ..self }
     }
 
     /// Root, or a credential by its id.
@@ -43,6 +53,11 @@ impl Caller {
     /// What it may do. To show; decisions are made by the functions below.
     pub(crate) fn rights(&self) -> &Rights {
         &self.rights
+    }
+
+    /// The id of the access token by which it asks, if it asks by one.
+    pub(crate) fn access_token(&self) -> Option<&str> {
+        self.access_token.as_deref()
     }
 
     /// When the credential expires, Unix milliseconds; `None`: never.

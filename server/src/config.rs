@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use crate::public_url::PublicUrl;
+
 /// What the audit trail keeps of peers' addresses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -38,6 +40,9 @@ macro_rules! config {
 config! {
     /// The folder of the database; created if it does not exist.
     data_dir: PathBuf = PathBuf::from("data");
+    /// The origin at which clients reach this server, such as `https://stagedoor.example`; without one there is no
+    /// discovery, because the `Host` of a request proves nothing.
+    public_url: Option<PublicUrl> = None;
     /// Default lifetime of a new app's tokens, in seconds.
     ttl_s_default: u64 = 3_600;
     /// Longest lifetime of a new app's tokens, in seconds.
@@ -75,6 +80,10 @@ config! {
     credential_ttl_s_max: u64 = 0;
     /// How long the old secret of an API key may live on after a rotation, in seconds.
     credential_overlap_s_max: u64 = 604_800;
+    /// Lifetime of an access token, in seconds.
+    access_token_ttl_s: u64 = 900;
+    /// Access tokens of one client that have not expired.
+    access_tokens_per_client_max: u32 = 1_000;
     /// Roles of one app.
     roles_max: usize = 64;
     /// Versions of an app's roles that are kept; older ones are deleted.

@@ -4,6 +4,7 @@
 mod examples;
 mod form;
 mod operations;
+mod security;
 mod shape;
 
 use std::collections::BTreeMap;
@@ -11,9 +12,14 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 use stagedoor_token::Refusal;
 
-use crate::{config::Config, error::STATUSES, idempotency::CREATIONS, scope::Scope};
+use crate::{
+    config::Config,
+    error::{STATUSES, oauth::status_of},
+    idempotency::CREATIONS,
+};
 use form::Form;
 use operations::{Needs, OPERATIONS, Operation, SHAPE, Tag};
+use security::{headers, security, security_schemes};
 
 const METHODS: [&str; 5] = ["get", "put", "post", "delete", "patch"];
 
@@ -31,8 +37,10 @@ pub(crate) fn document(handlers: &utoipa::openapi::OpenApi, config: &Config) -> 
     document["components"]["securitySchemes"] = security_schemes();
     document["components"]["headers"] = headers();
     let codes: Vec<&str> = codes().map(|(code, _)| code).collect();
-    document["components"]["schemas"]["Problem"]["properties"]["code"]["x-extensible-enum"] =
-        codes.into();
+    for body in ["Problem", "OauthProblem"] {
+        document["components"]["schemas"][body]["properties"]["code"]["x-extensible-enum"] =
+            codes.clone().into();
+    }
     let mut examples = examples::all();
     let paths = document["paths"].as_object_mut().into_iter().flatten();
     for (path, item) in paths {
@@ -54,49 +62,6 @@ pub(crate) fn codes() -> impl Iterator<Item = (&'static str, u16)> {
     own.chain(claims.filter(move |code| !is_own(code)).map(|code| (code, 422)))
 }
 
-/// The ways to present a credential. `oauth2` has the scopes with their words; a bearer credential has the same.
-fn security_schemes() -> Value {
-    let scopes = Scope::EVERY.iter().map(|scope| (scope.as_str().to_owned(), scope.words().into()));
-    json!({
-        "bearer": {
-            "type": "http",
-            "scheme": "bearer",
-            "description": "An API key (`sdkey_…`), which opens in its app what its scopes say, or the operator's root \
-                            credential (`sdroot_…`), which opens everything everywhere. The scope that an operation \
-                            needs is named beside `oauth2`.",
-        },
-        "oauth2": {
-            "type": "oauth2",
-            "description": "An access token that a client, which is an API key, obtains for itself.",
-            "flows": { "clientCredentials": {
-                "tokenUrl": "/oauth/token",
-                "scopes": scopes.collect::<Map<String, Value>>(),
-            } },
-        },
-    })
-}
-
-/// How an operation is opened: by either scheme, or by none.
-fn security(needs: Needs) -> Value {
-    match needs {
-        Needs::Nothing => json!([]),
-        Needs::Any => json!([{ "bearer": [] }, { "oauth2": [] }]),
-        Needs::Scope(scope) => json!([{ "bearer": [] }, { "oauth2": [scope.as_str()] }]),
-    }
-}
-
-fn headers() -> Value {
-    let text =
-        |description: &str| json!({ "description": description, "schema": { "type": "string" } });
-    json!({
-        "X-Request-Id": text("The request's id: the caller's own, if it is 1 to 64 letters, digits, `-`, `_` or `.`, else a new one."),
-        "WWW-Authenticate": text("Which credential is needed (RFC 6750)."),
-        "Retry-After": { "description": "When to try again, in seconds.", "schema": { "type": "integer", "minimum": 1 } },
-        "Idempotency-Replayed": { "description": "`true` on the answer to a request that was made before with this key; absent on the first.", "schema": { "type": "string", "enum": ["true"] } },
-        "ETag": text("For `If-Match` of a change."),
-    })
-}
-
 fn finish(path: &str, method: &str, operation: &mut Map<String, Value>) {
     let tag =
         operation.get("tags").and_then(|tags| tags[0].as_str()).unwrap_or_default().to_owned();
@@ -107,7 +72,9 @@ fn finish(path: &str, method: &str, operation: &mut Map<String, Value>) {
     let (scope, words) = match row.needs {
         Needs::Nothing => (None, "Needs no credential.".to_owned()),
         Needs::Any => (None, "Any credential may ask.".to_owned()),
-        Needs::Scope(scope) => {
+        Needs::Client => (None, "Needs a client, by Basic or in the form.".to_owned()),
+        Needs::ClientOrAny => (None, "Any client or credential may ask.".to_owned()),
+        Needs::Scope(scope) | Needs::ClientWith(scope) => {
             (Some(scope.as_str()), format!("Needs the scope `{}`.", scope.as_str()))
         }
     };
@@ -130,7 +97,8 @@ fn finish(path: &str, method: &str, operation: &mut Map<String, Value>) {
         let has_numbers = !matches!(tag.as_str(), "rooms" | "api keys");
         parameters.iter_mut().for_each(|parameter| shape::parameter(parameter, has_numbers));
     }
-    let refusals = refusals(row, &Form::of(path, method, operation));
+    let form = Form::of(path, method, operation);
+    let refusals = refusals(row, &form);
     let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else {
         return;
     };
@@ -145,7 +113,7 @@ fn finish(path: &str, method: &str, operation: &mut Map<String, Value>) {
         }
     }
     for (status, codes) in refusals {
-        responses.insert(status.to_string(), refused(status, &codes));
+        responses.insert(status.to_string(), refused(status, &codes, form.is_oauth));
     }
 }
 
@@ -163,7 +131,11 @@ fn refusals(row: &Operation, form: &Form) -> BTreeMap<u16, Vec<&'static str>> {
         let status = row
             .status_of(code)
             .or_else(|| codes().find(|(of, _)| *of == code).map(|(_, status)| status));
-        let listed = by_status.entry(status.unwrap_or(500)).or_default();
+        let status = match status.unwrap_or(500) {
+            status if form.is_oauth => status_of(status),
+            status => status,
+        };
+        let listed = by_status.entry(status).or_default();
         if !listed.contains(&code) {
             listed.push(code);
         }
@@ -206,7 +178,7 @@ fn header(name: &str) -> Value {
     json!({ "$ref": format!("#/components/headers/{name}") })
 }
 
-fn refused(status: u16, codes: &[&str]) -> Value {
+fn refused(status: u16, codes: &[&str], is_oauth: bool) -> Value {
     let listed = codes.iter().map(|code| format!("`{code}`")).collect::<Vec<_>>().join(", ");
     let words = match status {
         500 => {
@@ -220,10 +192,14 @@ fn refused(status: u16, codes: &[&str]) -> Value {
         }
         _ => "",
     };
+    let (kind, schema) = match is_oauth {
+        true => ("application/json", "OauthProblem"),
+        false => ("application/problem+json", "Problem"),
+    };
     let mut response = json!({
         "description": format!("{words}Codes: {listed}."),
         "headers": { "X-Request-Id": header("X-Request-Id") },
-        "content": { "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" } } },
+        "content": { kind: { "schema": { "$ref": format!("#/components/schemas/{schema}") } } },
         "x-codes": codes,
     });
     match status {
@@ -295,7 +271,8 @@ mod tests {
             for content in bodies.filter(|content| !content.is_null()) {
                 // Lines of JSON, whose form the specification shows.
                 let is_export = content["application/jsonl"].is_object();
-                let shown = ["application/json", "application/jwk-set+json"]
+                let form = "application/x-www-form-urlencoded";
+                let shown = ["application/json", "application/jwk-set+json", form]
                     .iter()
                     .any(|kind| content[kind]["example"].is_object());
                 assert!(shown != is_export, "{id}: {content}");

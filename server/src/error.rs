@@ -1,57 +1,23 @@
 //! Every refusal of the HTTP API; the only file with status codes. A body is a problem (RFC 9457) with a stable
 //! `code`. An internal fault discloses only the request id.
 
+pub(crate) mod oauth;
+mod problem;
 mod statuses;
 
 use std::borrow::Cow;
 
 use axum::{
-    Json,
     http::{HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use serde::Serialize;
 use stagedoor_bus::{BusError, Text, bounds::Bound};
 use stagedoor_token::{Fault, Field, MintError, Refusal};
-use utoipa::ToSchema;
 
 use crate::{doors::NotDone, scope::Scope, secret::NoRandomness, store::StoreError};
 
+pub(crate) use problem::{OauthKind, OauthProblem, Problem, with_request_id};
 pub(crate) use statuses::STATUSES;
-
-/// A problem body (RFC 9457).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub(crate) struct Problem {
-    /// Always `about:blank`; `code` identifies the problem.
-    #[serde(rename = "type")]
-    kind: Cow<'static, str>,
-    /// The status's name.
-    title: Cow<'static, str>,
-    /// The HTTP status.
-    pub(crate) status: u16,
-    /// A stable code for programs.
-    pub(crate) code: Cow<'static, str>,
-    /// An explanation for people.
-    detail: Cow<'static, str>,
-    /// The field of the body that is wrong, as a path: `grants.publish.streams[0]`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    field: Option<String>,
-    /// With `scope_missing`: the scope that is missing.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    scope: Option<Cow<'static, str>>,
-    /// With `bounds_exceeded`: the bound of the credential that the request exceeds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    bound: Option<Cow<'static, str>>,
-    /// The request's id, as in `X-Request-Id`; absent if the input was not an HTTP request.
-    #[schema(required = false)]
-    request_id: String,
-    /// For the log: the room concerned, if the path does not name it.
-    #[serde(skip)]
-    pub(crate) room: Option<Text>,
-    /// For the audit trail: whether a right is missing and nobody has recorded it yet.
-    #[serde(skip)]
-    pub(crate) is_unrecorded: bool,
-}
 
 /// Why a request was refused.
 #[derive(Debug)]
@@ -88,8 +54,14 @@ pub(crate) enum ApiError {
     BodyTimeout,
     /// The body is not declared as JSON.
     MediaType,
+    /// A form is too large.
+    FormTooLarge,
+    /// The body is not declared as a form.
+    FormMediaType,
     /// Too many requests.
     RateLimited { retry_s: u64 },
+    /// The client has as many access tokens as it may; one ends after this time.
+    AccessTokensExceeded { retry_s: u64 },
     /// No relay answered.
     Unavailable(BusError),
     /// The store cannot be written or read.
@@ -228,10 +200,11 @@ impl ApiError {
             Self::Banned { .. } => "banned",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::Refused(fault) => fault.code(),
-            Self::TooLarge => "body_too_large",
+            Self::TooLarge | Self::FormTooLarge => "body_too_large",
             Self::BodyTimeout => "body_timeout",
-            Self::MediaType => "media_type_unsupported",
+            Self::MediaType | Self::FormMediaType => "media_type_unsupported",
             Self::RateLimited { .. } => "rate_limited",
+            Self::AccessTokensExceeded { .. } => "access_tokens_exceeded",
             Self::Unavailable(_) => "relay_unavailable",
             Self::StoreUnavailable => "store_unavailable",
             Self::Internal => "internal",
@@ -251,10 +224,12 @@ impl ApiError {
             Self::Conflict { .. } => StatusCode::CONFLICT,
             Self::Malformed { .. } => StatusCode::BAD_REQUEST,
             Self::Invalid { .. } | Self::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooLarge | Self::FormTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
-            Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::MediaType | Self::FormMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::RateLimited { .. } | Self::AccessTokensExceeded { .. } => {
+                StatusCode::TOO_MANY_REQUESTS
+            }
             Self::Unavailable(_) | Self::StoreUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Precondition { .. } => StatusCode::PRECONDITION_FAILED,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
@@ -292,9 +267,18 @@ impl ApiError {
             Self::MediaType => {
                 "send the body as JSON, with `Content-Type: application/json`".into()
             }
+            Self::FormTooLarge => "the form is longer than 16384 bytes".into(),
+            Self::FormMediaType => {
+                "send a form, with `Content-Type: application/x-www-form-urlencoded`".into()
+            }
             Self::RateLimited { retry_s } => {
                 format!("too many requests; try again in {retry_s} s").into()
             }
+            Self::AccessTokensExceeded { retry_s } => format!(
+                "the client has `access_tokens_per_client_max` access tokens; use one until it \
+                 ends, or try again in {retry_s} s"
+            )
+            .into(),
             Self::Unavailable(error) => error.to_string().into(),
             Self::StoreUnavailable => "the store is temporarily unavailable; try again".into(),
             Self::Internal => {
@@ -320,7 +304,9 @@ impl ApiError {
                 ),
             )),
             Self::At { error, .. } => error.header(),
-            Self::RateLimited { retry_s } => Some((header::RETRY_AFTER, retry_s.to_string())),
+            Self::RateLimited { retry_s } | Self::AccessTokensExceeded { retry_s } => {
+                Some((header::RETRY_AFTER, retry_s.to_string()))
+            }
             // The rest of this body must not be parsed as the next request.
             Self::BodyTimeout => Some((header::CONNECTION, "close".into())),
             Self::Unavailable(_) | Self::StoreUnavailable => {
@@ -336,20 +322,16 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let status = self.status();
         let problem = Problem {
-            kind: "about:blank".into(),
-            title: status.canonical_reason().unwrap_or("Refused").into(),
-            status: status.as_u16(),
             code: self.code().into(),
             detail: self.detail(),
             field: self.field().map(|field| field.to_string()),
             scope: self.scope().map(|scope| scope.as_str().into()),
             bound: self.bound().map(|bound| bound.as_str().into()),
-            request_id: String::new(),
-            room: None,
             is_unrecorded: matches!(
                 self,
                 Self::ScopeMissing { .. } | Self::BoundsExceeded { is_recorded: false, .. }
             ),
+            ..Problem::of(status)
         };
         let mut response = status.into_response();
         if let Some((name, value)) = self.header()
@@ -383,17 +365,4 @@ impl IntoResponse for InRoom {
         }
         response
     }
-}
-
-/// Writes the problem body, now that the request's id is known.
-pub(crate) fn with_request_id(mut response: Response, request_id: &str) -> Response {
-    let Some(mut problem) = response.extensions_mut().remove::<Problem>() else { return response };
-    request_id.clone_into(&mut problem.request_id);
-    let (parts, _) = response.into_parts();
-    let mut written = (parts.status, Json(&problem)).into_response();
-    written.headers_mut().extend(parts.headers);
-    let kind = HeaderValue::from_static("application/problem+json");
-    written.headers_mut().insert(header::CONTENT_TYPE, kind);
-    written.extensions_mut().insert(problem);
-    written
 }

@@ -1,5 +1,7 @@
 //! Looks up a presented credential, and writes its use down.
 
+mod access_token;
+
 use std::net::IpAddr;
 
 use stagedoor_bus::Text;
@@ -13,13 +15,13 @@ use crate::{
     error::ApiError,
     record::Record,
     rights::Apps,
-    secret,
+    secret::{self, NO_HASH},
     state::AppState,
-    store::credentials::{ApiKeyRow, Holder},
+    store::{
+        access_tokens::ClientKind,
+        credentials::{ApiKeyRow, Holder},
+    },
 };
-
-/// No secret has this hash.
-const NO_HASH: [u8; 32] = [0; 32];
 
 /// Where a request comes from.
 #[derive(Debug, Default)]
@@ -46,10 +48,11 @@ impl Presented<'_> {
             Self::Checked(credential) => match credential.kind() {
                 CredentialKind::Root => root(state, &hash, origin).await,
                 CredentialKind::ApiKey => api_key(state, credential.id(), &hash, origin).await,
-                // There are none yet.
-                CredentialKind::Personal | CredentialKind::AccessToken | CredentialKind::Link => {
-                    Err(INVALID)
+                CredentialKind::AccessToken => {
+                    access_token(state, credential.id(), &hash, origin).await
                 }
+                // There are none yet.
+                CredentialKind::Personal | CredentialKind::Link => Err(INVALID),
             },
         }
     }
@@ -93,6 +96,22 @@ async fn api_key(
     let caller = Caller::api_key(row);
     note(state, (Holder::ApiKey(id), &caller), &uses, of, origin).await;
     Ok(Known { caller, ends_ms })
+}
+
+/// The client of an access token, with the rights that the token leaves of its own.
+async fn access_token(
+    state: &AppState,
+    id: &str,
+    hash: &[u8],
+    origin: &Origin,
+) -> Result<Known, ApiError> {
+    let row = access_token::found(state, id, hash).await?;
+    // It ends with the secret by which the client asked for it.
+    let client = match row.client.kind {
+        ClientKind::ApiKey => api_key(state, &row.client.id, &row.client.hash, origin).await?,
+    };
+    // Access tokens are short-lived: their end is no news.
+    Ok(Known { caller: client.caller.by_access_token(&row), ends_ms: None })
 }
 
 fn network(origin: &Origin) -> Option<String> {

@@ -85,6 +85,14 @@ impl Rights {
         Self { apps: Apps::All, scopes: Scopes::every(), bounds: Arc::default() }
     }
 
+    /// These as far as they lie in one app, if one is given, and in these scopes.
+    pub(crate) fn narrowed(self, to: Option<AppId>, scopes: Scopes) -> Self {
+        let is_in = to.is_none_or(|app| self.are_in(app));
+        let scopes = if is_in { self.scopes.both(scopes) } else { Scopes::default() };
+        let apps = to.filter(|_| is_in).map_or(self.apps, Apps::One);
+        Self { apps, scopes, bounds: self.bounds }
+    }
+
     /// Whether they hold in an app at all.
     pub(crate) fn are_in(&self, app: AppId) -> bool {
         match self.apps {
@@ -215,7 +223,34 @@ mod tests {
         proptest::sample::subsequence(Scope::ALL.to_vec(), 0..=Scope::ALL.len())
     }
 
+    #[test]
+    fn narrowed_rights_are_those_of_both() {
+        use Scope::{AppsAdmin, TokensMint, TokensVerify};
+        let (all, one) = (Rights::everything(), rights(&[AppsAdmin], r#"{"label":"a"}"#));
+        let scopes: Scopes = [TokensVerify].into_iter().collect();
+        for (own, app, apps, opens) in [
+            (&all, None, Apps::All, true),
+            (&all, Some(2), Apps::One(AppId(2)), true),
+            (&one, None, Apps::One(AppId(1)), true),
+            (&one, Some(1), Apps::One(AppId(1)), true),
+            (&one, Some(2), Apps::One(AppId(1)), false),
+        ] {
+            let narrowed = own.clone().narrowed(app.map(AppId), scopes);
+            assert_eq!((narrowed.apps, &narrowed.bounds), (apps, &own.bounds));
+            assert_eq!(narrowed.scopes.opens(TokensVerify), opens, "{app:?}");
+            assert!(!narrowed.scopes.opens(TokensMint) && !narrowed.scopes.opens(AppsAdmin));
+        }
+    }
+
     proptest! {
+        #[test]
+        fn what_both_open_is_what_each_opens(a in any_scopes(), b in any_scopes()) {
+            let (a, b): (Scopes, Scopes) = (a.into_iter().collect(), b.into_iter().collect());
+            for scope in Scope::EVERY.iter().copied() {
+                prop_assert_eq!(a.both(b).opens(scope), a.opens(scope) && b.opens(scope));
+            }
+        }
+
         #[test]
         fn what_is_given_on_opens_nothing_more(
             outer in any_scopes(), middle in any_scopes(), inner in any_scopes(),

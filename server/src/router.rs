@@ -3,7 +3,6 @@
 use std::{
     net::{IpAddr, SocketAddr},
     sync::Arc,
-    time::Duration,
 };
 
 use axum::{
@@ -13,36 +12,30 @@ use axum::{
         DefaultBodyLimit, MatchedPath, RawPathParams, Request, State,
         rejection::RawPathParamsRejection,
     },
-    http::{Extensions, HeaderName, HeaderValue, Method, header},
+    http::{HeaderName, HeaderValue, Method, header},
     middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response},
     routing::{any, get},
 };
 use stagedoor_bus::Text;
-use stagedoor_wire::rate;
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    act::{Audited, RequestId, carry_through},
+    act::{RequestId, carry_through},
+    authentication::authenticate,
     config::Config,
-    credential::Presented,
     document::document,
-    error::{ApiError, Problem, with_request_id},
+    error::{ApiError, OauthProblem, Problem, oauth::as_oauth, with_request_id},
     guard::guard,
-    lives::WARNED_MS,
-    lookup::{Known, Origin},
-    record::Record,
     routes::{
-        admission, api_keys, apps, audit, jwks, keys, leaks, me, pages, revocations, roles, rooms,
-        tokens, web,
+        admission, api_keys, apps, audit, jwks, keys, leaks, me, oauth, pages, revocations, roles,
+        rooms, tokens, web,
     },
     secret,
     state::AppState,
 };
 
-/// When the caller's secret ends, Unix seconds; only in the last 14 days before.
-const CREDENTIAL_EXPIRES: HeaderName = HeaderName::from_static("stagedoor-credential-expires");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const JSON: (HeaderName, &str) = (header::CONTENT_TYPE, "application/json");
 const REQUEST_ID_BYTES_MAX: usize = 64;
@@ -59,7 +52,7 @@ const REQUEST_ID_BYTES_MAX: usize = 64;
                        Operations that list `Idempotency-Key` honour it; every other `POST` and `PATCH` refuses it with 400 `idempotency_unsupported`.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
     ),
-    components(schemas(Problem))
+    components(schemas(Problem, OauthProblem))
 )]
 struct Document;
 
@@ -103,6 +96,11 @@ fn api() -> OpenApiRouter<Arc<AppState>> {
         .routes(routes!(me::show))
 }
 
+/// Operations of OAuth, whose clients authenticate in their own ways.
+fn oauth() -> OpenApiRouter<Arc<AppState>> {
+    OpenApiRouter::new().routes(routes!(oauth::token::token))
+}
+
 /// Operations that need no credential.
 fn open() -> OpenApiRouter<Arc<AppState>> {
     OpenApiRouter::new().routes(routes!(show)).routes(routes!(jwks::jwks))
@@ -123,19 +121,26 @@ async fn show(Extension(Served(document)): Extension<Served>) -> impl IntoRespon
 
 /// The OpenAPI document of this version, as pretty JSON with a newline at its end.
 pub fn openapi() -> String {
-    let document = document(&api().merge(open()).into_openapi(), &Config::default());
+    let handlers = api().merge(oauth()).merge(open()).into_openapi();
+    let document = document(&handlers, &Config::default());
     serde_json::to_string_pretty(&document).unwrap_or_default() + "\n"
 }
 
 /// All paths of the server.
 pub(crate) fn router(state: Arc<AppState>) -> Router {
-    let handlers = api().merge(open()).into_openapi();
+    let handlers = api().merge(oauth()).merge(open()).into_openapi();
     let served = Served(Bytes::from(document(&handlers, &state.config).to_string()));
     let ((api, _), (open, _)) = (api().split_for_parts(), open().split_for_parts());
+    let (oauth, _) = oauth().split_for_parts();
+    let oauth = oauth
+        .route_layer(from_fn_with_state(state.clone(), guard))
+        .route_layer(from_fn_with_state(state.clone(), carry_through))
+        .route_layer(from_fn_with_state(state.clone(), oauth::enter));
     api.route_layer(from_fn_with_state(state.clone(), guard))
         .route_layer(from_fn_with_state(state.clone(), carry_through))
         .route_layer(from_fn_with_state(state.clone(), authenticate))
         .route("/v1/audit/jwks.json", get(audit::proof::jwks))
+        .merge(oauth)
         .merge(open.layer(Extension(served)))
         .route("/", get(web::home))
         .route("/start", get(pages::front))
@@ -173,7 +178,10 @@ async fn identify(
     let method = label(request.method());
     let peer = request.extensions().get::<SocketAddr>().map(SocketAddr::ip);
     request.extensions_mut().insert(RequestId(id.clone()));
-    let mut response = with_request_id(next.run(request).await, &id);
+    let is_oauth = request.uri().path().starts_with("/oauth/");
+    let response = next.run(request).await;
+    let response = if is_oauth { as_oauth(response) } else { response };
+    let mut response = with_request_id(response, &id);
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
@@ -217,95 +225,4 @@ fn label(method: &Method) -> &'static str {
         "OPTIONS" => "OPTIONS",
         _ => "other",
     }
-}
-
-/// Authenticates the caller and checks its rate. The credential is checked first, so that other callers' failures, from
-/// the same address or with the same id, never block a valid one.
-async fn authenticate(
-    State(state): State<Arc<AppState>>,
-    mut request: Request,
-    next: Next,
-) -> Response {
-    let presented = Presented::of(request.headers());
-    let id = presented.as_ref().ok().map(Presented::id);
-    let known = match presented {
-        Ok(presented) => presented.known(&state, &origin(request.extensions())).await,
-        Err(error) => Err(error),
-    };
-    let Known { caller, ends_ms } = match known {
-        Ok(known) => known,
-        Err(error @ ApiError::Unauthenticated { .. }) => {
-            return failed(&state, error, id, request.extensions()).into_response();
-        }
-        Err(ours) => return ours.into_response(),
-    };
-    let address = request.extensions().get::<SocketAddr>().map(SocketAddr::ip);
-    if let Err(error) = caller.may_ask_from(address) {
-        request.extensions_mut().insert(caller);
-        return refused(&state, error, request.extensions()).into_response();
-    }
-    let taken = state.requests.take(caller.id());
-    request.extensions_mut().insert(caller);
-    let (mut response, left) = match taken {
-        Ok(left) => (next.run(request).await, left),
-        Err(wait) => {
-            let retry_s = wait.as_secs() + 1;
-            (ApiError::RateLimited { retry_s }.into_response(), 0)
-        }
-    };
-    let limit = format!("\"default\";r={left}");
-    let now_ms = state.unix_ms();
-    if let Some(ends_ms) = ends_ms.filter(|ends| ends.saturating_sub(now_ms) <= WARNED_MS) {
-        response.headers_mut().insert(CREDENTIAL_EXPIRES, (ends_ms / 1_000).into());
-    }
-    for (name, value) in [("ratelimit-policy", state.requests.policy()), ("ratelimit", limit)] {
-        if let Ok(value) = HeaderValue::from_str(&value) {
-            response.headers_mut().insert(HeaderName::from_static(name), value);
-        }
-    }
-    response
-}
-
-/// Refuses a good credential before anything of its request is read, and records it in its app's trail. It counts as a
-/// failure, so that a thief does not use up the rate of the credential's owner.
-fn refused(state: &Arc<AppState>, error: ApiError, extensions: &Extensions) -> ApiError {
-    let Some(audited) = Audited::of(extensions, state) else { return ApiError::Internal };
-    if let Err(limited) = count(state, Some(audited.caller.id()), extensions) {
-        return limited;
-    }
-    state.recorder.refused(audited.record_of_own("caller").with_code(error.code()));
-    error
-}
-
-/// Counts a failure of an address and of a credential's id.
-fn count(state: &AppState, id: Option<&str>, extensions: &Extensions) -> Result<(), ApiError> {
-    let peer = extensions.get::<SocketAddr>().map(|peer| peer.ip().to_canonical());
-    let address = peer.map_or_else(|| "unknown".into(), |peer| rate::source(peer).to_string());
-    let of_address = state.refusals.take(&address);
-    let of_id = id.map_or(Ok(0), |id| state.refusals.take(&format!("id {id}")));
-    let limited = |wait: Duration| ApiError::RateLimited { retry_s: wait.as_secs() + 1 };
-    of_address.and(of_id).map(drop).map_err(limited)
-}
-
-fn origin(extensions: &Extensions) -> Origin {
-    let address = extensions.get::<SocketAddr>().map(SocketAddr::ip);
-    let request_id = extensions.get::<RequestId>().and_then(|RequestId(id)| Text::id(id.as_str()));
-    Origin { address, request_id }
-}
-
-/// Counts a failed authentication; within its rates it is recorded.
-fn failed(
-    state: &AppState,
-    error: ApiError,
-    id: Option<&str>,
-    extensions: &Extensions,
-) -> ApiError {
-    if let Err(limited) = count(state, id, extensions) {
-        return limited;
-    }
-    let peer = extensions.get::<SocketAddr>().map(|peer| peer.ip().to_canonical());
-    let peer = peer.and_then(|peer| Text::peer(peer.to_string()));
-    let request_id = extensions.get::<RequestId>().and_then(|RequestId(id)| Text::id(id.as_str()));
-    state.recorder.refused(Record { peer, request_id, ..Record::now("caller", error.code()) });
-    error
 }

@@ -11,6 +11,7 @@ pub(crate) mod jwks;
 pub(crate) mod keys;
 pub(crate) mod leaks;
 pub(crate) mod me;
+pub(crate) mod oauth;
 pub(crate) mod pages;
 pub(crate) mod revocations;
 pub(crate) mod roles;

@@ -121,6 +121,12 @@ impl Scopes {
         self.has(scope) || scope.wider().iter().any(|wider| self.has(*wider))
     }
 
+    /// What both open.
+    pub(crate) fn both(self, other: Self) -> Self {
+        let of = |a: Self, b: Self| a.iter().filter(move |scope| b.opens(*scope));
+        of(self, other).chain(of(other, self)).collect()
+    }
+
     /// The first scope of this set that the outer one does not open.
     pub(crate) fn beyond(self, outer: Self) -> Option<Scope> {
         self.iter().find(|scope| !outer.opens(*scope))

@@ -4,6 +4,9 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+/// No secret has this hash.
+pub(crate) const NO_HASH: [u8; 32] = [0; 32];
+
 /// The system could not provide random bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the system provides no random bytes")]

@@ -362,6 +362,9 @@ async fn forget(state: Arc<AppState>) {
         if let Err(error) = state.store.prune_key_uses(settled_ms).await {
             tracing::warn!(%error, "could not delete old uses of keys");
         }
+        if let Err(error) = state.store.prune_access_tokens(settled_ms).await {
+            tracing::warn!(%error, "could not delete expired access tokens");
+        }
         if let Err(error) = tend(&state, settled_ms).await {
             tracing::warn!(%error, "could not tend the credentials that end");
         }

@@ -1,6 +1,7 @@
 //! The database: SQLite, in a file that only its owner can read. It stores rows and decides nothing. Acknowledged
 //! changes last: a committed transaction survives a crash of the process or the machine (WAL, `synchronous=FULL`).
 
+pub(crate) mod access_tokens;
 pub(crate) mod apps;
 pub(crate) mod audit;
 pub(crate) mod author;
@@ -218,6 +219,7 @@ fn migrations() -> Vec<Migration> {
         migration(14, "lines", include_str!("../migrations/0014_lines.sql")),
         migration(15, "sealed", include_str!("../migrations/0015_sealed.sql")),
         migration(16, "chain", include_str!("../migrations/0016_chain.sql")),
+        migration(17, "access_tokens", include_str!("../migrations/0017_access_tokens.sql")),
     ]
 }
 

@@ -29,7 +29,11 @@ pub(crate) fn check(method: &str, path: &str, answer: &Answer) -> Result<()> {
         let is_listed = codes.iter().any(|listed| listed.as_str() == code);
         ensure!(is_listed, "the document lists no such code: {of}");
         let kind = answer.field("content-type");
-        ensure!(kind == Some("application/problem+json"), "no problem: {of}");
+        let expected = match path.starts_with("/oauth/") {
+            true => "application/json",
+            false => "application/problem+json",
+        };
+        ensure!(kind == Some(expected), "no problem: {of}");
     }
     Ok(())
 }

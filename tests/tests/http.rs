@@ -10,6 +10,8 @@ mod callers;
 mod codes;
 #[path = "http/contract.rs"]
 mod contract;
+#[path = "http/oauth.rs"]
+mod oauth;
 #[path = "http/revocations.rs"]
 mod revocations;
 #[path = "http/rights.rs"]

@@ -5,6 +5,8 @@ use serde_json::{Map, Value};
 /// What of an operation's form can be wrong.
 pub(super) struct Form {
     pub(super) is_read: bool,
+    /// Whether it is one of OAuth, whose bodies are forms.
+    pub(super) is_oauth: bool,
     pub(super) has_caller: bool,
     pub(super) has_scope: bool,
     pub(super) has_path: bool,
@@ -23,6 +25,7 @@ impl Form {
         let takes_key = has("Idempotency-Key");
         Self {
             is_read: method == "get",
+            is_oauth: path.starts_with("/oauth/"),
             has_caller: operation
                 .get("security")
                 .is_some_and(|ways| ways != &Value::Array(Vec::new())),

@@ -4,11 +4,12 @@ use super::form::Form;
 use crate::scope::Scope;
 
 /// Tags, in the order in which they are read.
-pub(super) const TAGS: [(&str, &str); 11] = [
+pub(super) const TAGS: [(&str, &str); 12] = [
     ("apps", "Apps: each has its keys, roles and rooms."),
     ("keys", "Keys that sign an app's tokens."),
     ("api keys", "Credentials of backends."),
     ("roles", "What members may do: versions of an app's roles."),
+    ("oauth", "OAuth 2.0 for backends: access tokens, introspection, revocation."),
     ("tokens", "Tokens for members: minted and explained."),
     ("revocations", "Tokens that open nothing any more, and bans."),
     ("rooms", "What happens in rooms now, and acts on members."),
@@ -25,6 +26,12 @@ pub(super) enum Needs {
     Nothing,
     /// Any credential.
     Any,
+    /// A client of OAuth, by its secret.
+    Client,
+    /// A client of OAuth or any credential, where it opens this scope.
+    ClientWith(Scope),
+    /// A client of OAuth or any credential.
+    ClientOrAny,
     /// A credential that opens this scope.
     Scope(Scope),
 }
@@ -308,6 +315,19 @@ pub(super) const OPERATIONS: &[Operation] = &[
     row("audit_export_all", DEPLOYMENT, &[]),
     row("audit_checkpoint", DEPLOYMENT, &[]),
     row("audit_rotate", DEPLOYMENT, &["audit_keys_exceeded"]),
+    row(
+        "oauth_token",
+        Needs::Client,
+        &[
+            "access_tokens_exceeded",
+            "app_unknown",
+            "bounds_exceeded",
+            "grant_type_unsupported",
+            "resource_invalid",
+            "scope_missing",
+            "scopes_invalid",
+        ],
+    ),
     row("leaks_report", DEPLOYMENT, &["leak_invalid"]),
     row("me_show", Needs::Any, &[]),
     row("document_show", Needs::Nothing, &[]),
@@ -334,7 +354,18 @@ pub(super) const SHAPE: &[(When, &[&str])] = &[
     (|form| form.has_path, &["path_invalid"]),
     (|form| form.has_query, &["query_invalid"]),
     (|form| !form.is_read, &["body_malformed", "body_timeout", "body_too_large"]),
-    (|form| form.has_body, &["media_type_unsupported", "body_invalid"]),
+    (|form| form.has_body, &["media_type_unsupported"]),
+    (|form| form.has_body && !form.is_oauth, &["body_invalid"]),
+    (
+        |form| form.is_oauth,
+        &[
+            "client_ambiguous",
+            "form_malformed",
+            "parameter_missing",
+            "parameter_repeated",
+            "query_invalid",
+        ],
+    ),
     (
         |form| form.takes_key,
         &["idempotency_key_invalid", "idempotency_under_way", "idempotency_mismatch"],

@@ -28,6 +28,8 @@ pub(crate) struct MeView {
     /// How far they reach; a field that is absent bounds nothing.
     #[schema(value_type = forms::Bounds)]
     bounds: Bounds,
+    /// The id of the access token by which it asks; `null`: it asks by its own credential.
+    access_token: Option<String>,
     /// When the credential expires, Unix milliseconds; `null`: never.
     expires_ms: Option<u64>,
     /// The address that the request came from, as the server sees it; `null`: none, because it came over a unix socket.
@@ -53,6 +55,7 @@ pub(crate) async fn show(Reader { caller, address, .. }: Reader) -> Result<Json<
         app,
         scopes: scopes.iter().collect(),
         bounds: Bounds::clone(bounds),
+        access_token: caller.access_token().map(Into::into),
         expires_ms: caller.expires_ms(),
         address: address.map(|address| address.to_string()),
     }))

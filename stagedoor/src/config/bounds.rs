@@ -29,6 +29,8 @@ pub(super) const BOUNDS: &[(&str, u64, u64)] = &[
     ("server.credential_ttl_s_default", 0, CENTURY_S),
     ("server.credential_ttl_s_max", 0, CENTURY_S),
     ("server.credential_overlap_s_max", 0, 7 * DAY_S),
+    ("server.access_token_ttl_s", 60, 3_600),
+    ("server.access_tokens_per_client_max", 1, MILLION),
     ("server.roles_max", 1, 1_024),
     ("server.role_versions_max", 1, MILLION),
     ("server.revocations_per_app_max", 1, 100 * MILLION),
