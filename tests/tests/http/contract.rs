@@ -42,7 +42,9 @@ async fn an_idempotency_key_is_honoured_or_refused() -> Result<()> {
     let operator = stage.operator();
     let document: Value = serde_json::from_str(&stagedoor_server::openapi())?;
     let (mut honoured, mut refused) = (0, 0);
-    for (template, item) in document["paths"].as_object().context("paths")? {
+    let paths = document["paths"].as_object().context("paths")?.iter();
+    // OAuth's bodies are forms; its own tests send a key.
+    for (template, item) in paths.filter(|(template, _)| !template.starts_with("/oauth/")) {
         let path = template.replace("{app}", &stage.app.to_string());
         let path = path.replace(['{', '}'], "");
         for (method, operation) in item.as_object().context("methods")? {
