@@ -1,26 +1,26 @@
 //! Looks up a presented credential, and writes its use down.
 
-mod access_token;
+pub(crate) mod access_token;
+mod api_key;
 
 use std::net::IpAddr;
 
 use stagedoor_bus::Text;
 use stagedoor_token::CredentialKind;
 
+use api_key::Found;
+
 use crate::{
     caller::Caller,
-    credential::{EXPIRED, INVALID, Presented},
+    credential::{INVALID, Presented},
     credential_uses::{Remark, Use, Uses, network_of},
     doors::NotDone,
     error::ApiError,
     record::Record,
     rights::Apps,
-    secret::{self, NO_HASH},
+    secret,
     state::AppState,
-    store::{
-        access_tokens::ClientKind,
-        credentials::{ApiKeyRow, Holder},
-    },
+    store::{access_tokens::ClientKind, credentials::Holder},
 };
 
 /// Where a request comes from.
@@ -77,21 +77,8 @@ async fn api_key(
     hash: &[u8],
     origin: &Origin,
 ) -> Result<Known, ApiError> {
-    let row = state.store.api_key(id).await?;
-    let now_ms = state.unix_ms();
-    // An unknown id costs the same comparisons.
-    let of_row = |hash: fn(&ApiKeyRow) -> Option<&[u8]>| row.as_ref().and_then(hash);
-    let current = of_row(|row| Some(&row.hash)).unwrap_or(&NO_HASH);
-    let old = of_row(|row| row.old_hash.as_deref()).unwrap_or(&NO_HASH);
-    let (is_current, is_old) = (secret::same(current, hash), secret::same(old, hash));
-    let row = row.filter(|row| (is_current || is_old) && row.leaked_ms.is_none());
-    let row = row.ok_or(INVALID)?;
-    let of_secret = if is_current { None } else { row.old_ends_ms };
-    let ends_ms = [row.expires_ms, of_secret].into_iter().flatten().min();
-    if ends_ms.is_some_and(|ends| ends <= now_ms) {
-        return Err(EXPIRED);
-    }
-    let of = Use { now_ms, network: network(origin), is_old: !is_current };
+    let Found { row, ends_ms, is_old } = api_key::found(state, id, hash).await?;
+    let of = Use { now_ms: state.unix_ms(), network: network(origin), is_old };
     let uses = row.uses.clone();
     let caller = Caller::api_key(row);
     note(state, (Holder::ApiKey(id), &caller), &uses, of, origin).await;
@@ -106,7 +93,7 @@ async fn access_token(
     origin: &Origin,
 ) -> Result<Known, ApiError> {
     let row = access_token::found(state, id, hash).await?;
-    // It ends with the secret by which the client asked for it.
+    // A use of the access token is one of its client.
     let client = match row.client.kind {
         ClientKind::ApiKey => api_key(state, &row.client.id, &row.client.hash, origin).await?,
     };

@@ -98,12 +98,18 @@ fn api() -> OpenApiRouter<Arc<AppState>> {
 
 /// Operations of OAuth, whose clients authenticate in their own ways.
 fn oauth() -> OpenApiRouter<Arc<AppState>> {
-    OpenApiRouter::new().routes(routes!(oauth::token::token))
+    OpenApiRouter::new()
+        .routes(routes!(oauth::token::token))
+        .routes(routes!(oauth::introspect::introspect))
+        .routes(routes!(oauth::revoke::revoke))
 }
 
 /// Operations that need no credential.
 fn open() -> OpenApiRouter<Arc<AppState>> {
-    OpenApiRouter::new().routes(routes!(show)).routes(routes!(jwks::jwks))
+    OpenApiRouter::new()
+        .routes(routes!(show))
+        .routes(routes!(jwks::jwks))
+        .routes(routes!(oauth::metadata::metadata))
 }
 
 /// The document as it is served; serialized once, so that a hundred slow clients share one piece of memory.

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 
 use super::Body;
 use crate::{act::Audited, error::ApiError, scope::Scope, suspect::Suspect};
+pub(super) use ending::signed;
 use ending::{Ending, LeakView, signing_keys};
 
 /// Texts in one report.

@@ -4,6 +4,9 @@
 mod client;
 mod exchange;
 pub(crate) mod form;
+pub(crate) mod introspect;
+pub(crate) mod metadata;
+pub(crate) mod revoke;
 pub(crate) mod token;
 
 use std::sync::Arc;

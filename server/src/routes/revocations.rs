@@ -260,6 +260,26 @@ pub(crate) async fn ban(
     Ok((row.entry.generation, seats))
 }
 
+/// Revokes one token, and closes its live seats.
+pub(crate) async fn revoke_token(audited: &Audited, app: AppId, jti: &str) -> Result<(), ApiError> {
+    let mut tx = audited.state.store.begin().await?;
+    // Without its app there is nothing left to revoke.
+    if tx.app(app).await?.is_none() {
+        return Ok(());
+    }
+    let entry = Revocation {
+        app,
+        target: Target::Jti(jti.into()),
+        generation: 0,
+        at_s: audited.state.unix_s(),
+        ends_s: None,
+        ban: false,
+        reason: None,
+    };
+    let row = store(audited, tx, entry, None, None).await?;
+    act_on_seats(audited, &row, 0, Then::Close).await.map(drop)
+}
+
 /// Saves the answer again, now that the seats are known.
 async fn keep(
     state: &AppState,

@@ -134,9 +134,9 @@ pub(crate) struct TokenQuestion {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct TokenAnswer {
     /// Whether the door would accept it now.
-    valid: bool,
+    pub(super) valid: bool,
     /// `ok`, or the exact code of the refusal.
-    code: &'static str,
+    pub(super) code: &'static str,
     /// The code that a client would see.
     public_code: &'static str,
     /// Why it is refused.
@@ -147,10 +147,10 @@ pub(crate) struct TokenAnswer {
     bound: Option<&'static str>,
     /// Its claims; only if its signature is valid.
     #[schema(value_type = Option<Object>)]
-    claims: Option<Claims>,
+    pub(super) claims: Option<Claims>,
     /// Its effective grants.
     #[schema(value_type = Option<forms::Grants>)]
-    grants: Option<Arc<Grants>>,
+    pub(super) grants: Option<Arc<Grants>>,
     /// Its remaining lifetime; negative if it has expired.
     seconds_left: Option<i64>,
     /// The server's time, Unix seconds.
@@ -260,6 +260,12 @@ async fn why_not_signed(state: &AppState, app: AppId, token: &str) -> Result<Str
         named.filter(|key| key.alg == Algorithm::HS256).and_then(|key| key.secret.as_deref());
     let fault = secret.map_or(fault, |secret| explain_signature(fault, token, secret));
     Ok(fault.to_string())
+}
+
+/// What is to be said of a token now, by the keys of one app.
+pub(super) fn answer_of(state: &AppState, app: AppId, token: &str) -> TokenAnswer {
+    let question = TokenQuestion { token: token.into(), room: None };
+    answer(state, app, &question, state.unix_s())
 }
 
 fn answer(state: &AppState, app: AppId, question: &TokenQuestion, now: u64) -> TokenAnswer {

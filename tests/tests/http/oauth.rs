@@ -232,3 +232,305 @@ async fn what_http_itself_refuses_is_in_oauths_form() -> Result<()> {
     assert_eq!(refusal(&keyed), (400, "invalid_request", "idempotency_unsupported"));
     Ok(())
 }
+
+async fn introspect(caller: &Caller, token: &str) -> Result<Value> {
+    let answer = caller.as_client("/oauth/introspect", &[("token", token)]).await?;
+    anyhow::ensure!(answer.status == 200, "{} {}", answer.head, answer.body);
+    assert_eq!(answer.field("cache-control"), Some("no-store"));
+    Ok(answer.body)
+}
+
+#[tokio::test]
+async fn introspection_tells_a_good_token_and_hides_others() -> Result<()> {
+    let stage = Stage::start().await?;
+    let client = stage.backend(&[Scope::TokensVerify, Scope::TokensRevoke]).await?;
+    let inactive = json!({"active": false});
+    let token = stage.token("lobby", "anna", "audience")?;
+    let told = introspect(&client, &token).await?;
+    for (field, value) in [
+        ("active", json!(true)),
+        ("aud", json!(stage.app.to_string())),
+        ("sub", json!("anna")),
+        ("client_id", json!(stage.key.kid())),
+        ("room", json!("lobby")),
+        ("role", json!("audience")),
+    ] {
+        assert_eq!(told[field], value, "{field}: {told}");
+    }
+    for field in ["exp", "iat", "nbf", "jti", "grants"] {
+        assert!(!told[field].is_null(), "{field}: {told}");
+    }
+    assert_eq!(told.get("scope"), None);
+    // Of an access token.
+    let other = stage.backend(&[Scope::RoomsRead]).await?;
+    let (access, _) = other.access_token(None).await?;
+    let told = introspect(&client, &access.credential).await?;
+    assert_eq!((&told["active"], &told["scope"]), (&json!(true), &json!("rooms:read")));
+    assert_eq!(told["client_id"].as_str(), Some(other.id()?));
+    assert_eq!((told["sub"].as_str(), &told["token_type"]), (Some(other.id()?), &json!("Bearer")));
+    assert!(told["exp"].is_u64());
+    // A bearer may ask as well.
+    let (verifier, _) = client.access_token(Some("tokens:verify")).await?;
+    let body = form(&[("token", &token)]);
+    let fields = format!("Authorization: Bearer {}\r\n", verifier.credential);
+    let answer = client.post_form("/oauth/introspect", &fields, &body).await?;
+    assert_eq!(answer.body["active"], true, "{}", answer.body);
+    // What is not shown.
+    let made = stage.running.server.create_app("other").await?;
+    let scopes = [Scope::TokensVerify];
+    let stranger = stage.running.server.create_api_key(made.app, "x", &scopes).await?;
+    let stranger = Caller { to: client.to, credential: stranger.api_key };
+    let narrow = json!({"bounds": {"rooms": ["team-*"]}});
+    let narrow = stage.limited(&[Scope::TokensVerify], &narrow).await?;
+    for (asker, text) in [
+        (&client, "x"),
+        (&client, "a.b.c"),
+        (&client, &*client.credential),
+        (&client, &token[..token.len() - 1]),
+        (&stranger, &token),
+        (&stranger, &access.credential),
+        (&narrow, &token),
+        (&narrow, &access.credential),
+    ] {
+        assert_eq!(introspect(asker, text).await?, inactive, "{text}");
+    }
+    // Revoked, banned, expired.
+    let revoked = client.as_client("/oauth/revoke", &[("token", &token)]).await?;
+    assert_eq!(revoked.status, 200, "{}", revoked.body);
+    assert_eq!(introspect(&client, &token).await?, inactive);
+    let path = format!("/v1/apps/{}/revocations", stage.app.0);
+    let ban = json!({"target": {"user": "ben"}, "ban": true});
+    client.get(201, "POST", &path, Some(&ban)).await?;
+    let banned = stage.token("lobby", "ben", "audience")?;
+    assert_eq!(introspect(&client, &banned).await?, inactive);
+    stage.running.bus.clock().put(901_000);
+    let old = stage.token("lobby", "carl", "audience")?;
+    for text in [&old, &access.credential] {
+        assert_eq!(introspect(&client, text).await?, inactive);
+    }
+    let refused = other.as_client("/oauth/introspect", &[("token", &token)]).await?;
+    assert_eq!(refusal(&refused), (400, "unauthorized_client", "scope_missing"));
+    let missing = client.as_client("/oauth/introspect", &[]).await?;
+    assert_eq!(refusal(&missing), (400, "invalid_request", "parameter_missing"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn revoking_a_room_token_closes_its_seats_first() -> Result<()> {
+    let stage = Stage::start().await?;
+    let client = stage.backend(&[Scope::TokensRevoke]).await?;
+    let token = stage.token("lobby", "anna", "audience")?;
+    let mut member = stage.connect().await?;
+    member.log_in(&token).await?;
+    let answer = client.as_client("/oauth/revoke", &[("token", &token)]).await?;
+    assert_eq!((answer.status, &answer.body), (200, &Value::Null), "{}", answer.head);
+    let reader = stage.backend(&[Scope::RoomsRead]).await?;
+    let path = format!("/v1/apps/{}/rooms/lobby", stage.app.0);
+    reader.get(404, "GET", &path, None).await?;
+    assert_eq!(member.closed().await?.reason, "token_revoked");
+    // Again, unknown ones, and those of another app: the same.
+    let made = stage.running.server.create_app("other").await?;
+    let scopes = [Scope::TokensRevoke];
+    let stranger = stage.running.server.create_api_key(made.app, "x", &scopes).await?;
+    let stranger = Caller { to: client.to, credential: stranger.api_key };
+    let kept = stage.token("lobby", "ben", "audience")?;
+    let _seat = stage.join("lobby", "ben", "audience").await?;
+    for (asker, text) in [(&client, &*token), (&client, "x"), (&stranger, &kept)] {
+        let hint = ("token_type_hint", "refresh_token");
+        let answer = asker.as_client("/oauth/revoke", &[("token", text), hint]).await?;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    }
+    reader.get(200, "GET", &path, None).await?;
+    for (asker, code) in [
+        (&stage.backend(&[Scope::RoomsRead]).await?, "scope_missing"),
+        (
+            &stage
+                .limited(&[Scope::TokensRevoke], &json!({"bounds": {"rooms": ["team-*"]}}))
+                .await?,
+            "bounds_exceeded",
+        ),
+    ] {
+        let refused = asker.as_client("/oauth/revoke", &[("token", &kept)]).await?;
+        assert_eq!(refusal(&refused), (400, "unauthorized_client", code));
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn credentials_are_revoked_by_their_holders() -> Result<()> {
+    let stage = Stage::start().await?;
+    let me = async |caller: &Caller| anyhow::Ok(caller.ask("GET", "/v1/me", None).await?.status);
+    let client = stage.backend(&[Scope::RoomsRead]).await?;
+    let revoke = async |asker: &Caller, text: &str| {
+        let answer = asker.as_client("/oauth/revoke", &[("token", text)]).await?;
+        anyhow::Ok((answer.status, answer.body["code"].as_str().unwrap_or("none").to_owned()))
+    };
+    let refused = |status, code: &str| (status, code.to_owned());
+    let done = || (200, "none".to_owned());
+    // By its client, by itself, by who may revoke; not by others.
+    let (first, _) = client.access_token(None).await?;
+    let (second, _) = client.access_token(None).await?;
+    let (third, _) = client.access_token(None).await?;
+    let other = stage.backend(&[Scope::RoomsRead]).await?;
+    let (fourth, _) = other.access_token(None).await?;
+    assert_eq!(revoke(&other, &first.credential).await?, refused(400, "scope_missing"));
+    let by = |caller: &Caller| format!("Authorization: Bearer {}\r\n", caller.credential);
+    let body = form(&[("token", &first.credential)]);
+    let answer = client.post_form("/oauth/revoke", &by(&fourth), &body).await?;
+    assert_eq!(refusal(&answer), (400, "unauthorized_client", "scope_missing"));
+    let answer = client.post_form("/oauth/revoke", &by(&second), &body).await?;
+    assert_eq!(refusal(&answer), (400, "unauthorized_client", "scope_missing"), "a sibling");
+    assert_eq!(me(&first).await?, 200);
+    assert_eq!(revoke(&client, &first.credential).await?, done());
+    let body = form(&[("token", &second.credential)]);
+    assert_eq!(client.post_form("/oauth/revoke", &by(&second), &body).await?.status, 200);
+    let revoker = stage.backend(&[Scope::TokensRevoke]).await?;
+    assert_eq!(revoke(&revoker, &third.credential).await?, done());
+    for token in [&first, &second, &third] {
+        assert_eq!(me(token).await?, 401);
+    }
+    // An API key by itself alone.
+    let unsupported = || refused(400, "token_type_unsupported");
+    let admin = stage.backend(&[Scope::AppsAdmin]).await?;
+    assert_eq!(revoke(&admin, &client.credential).await?, unsupported());
+    assert_eq!(revoke(&admin, &stage.operator().credential).await?, unsupported());
+    let (token, _) = client.access_token(None).await?;
+    let body = form(&[("token", &client.credential)]);
+    let answer = client.post_form("/oauth/revoke", &by(&token), &body).await?;
+    assert_eq!(refusal(&answer), (400, "unsupported_token_type", "token_type_unsupported"));
+    assert_eq!(revoke(&client, &client.credential).await?, done());
+    assert_eq!((me(&client).await?, me(&token).await?), (401, 401));
+    // An old secret ends alone.
+    let rotate = format!("/v1/apps/{}/api-keys/{}/rotate", stage.app.0, other.id()?);
+    let overlap = json!({"overlap_s": 60});
+    let made = stage.operator().get(200, "POST", &rotate, Some(&overlap)).await?;
+    let newer = made["api_key"].as_str().context("a secret")?.to_owned();
+    let newer = Caller { to: other.to, credential: newer };
+    assert_eq!(revoke(&newer, &other.credential).await?, done());
+    assert_eq!((me(&other).await?, me(&newer).await?, me(&fourth).await?), (401, 200, 401));
+    Ok(())
+}
+
+#[tokio::test]
+async fn metadata_is_of_the_public_url_alone() -> Result<()> {
+    let path = "/.well-known/oauth-authorization-server";
+    let stage = Stage::start().await?;
+    let stranger = Caller { to: stage.running.http, credential: String::new() };
+    let answer = stranger.ask("GET", path, None).await?;
+    assert_eq!(answer.problem(), (404, "public_url_missing"));
+    let stage = Stage::configured(|config| {
+        config.server.public_url = "https://stagedoor.example".parse().ok();
+    })
+    .await?;
+    let stranger = Caller { to: stage.running.http, credential: String::new() };
+    let fields = "X-Forwarded-Host: evil.example\r\n";
+    let answer = stranger.ask_with("GET", path, fields, None).await?;
+    let told = &answer.body;
+    assert_eq!(told["issuer"], "https://stagedoor.example");
+    for (field, value) in [
+        ("token_endpoint", json!("https://stagedoor.example/oauth/token")),
+        ("introspection_endpoint", json!("https://stagedoor.example/oauth/introspect")),
+        ("revocation_endpoint", json!("https://stagedoor.example/oauth/revoke")),
+        ("response_types_supported", json!([])),
+    ] {
+        assert_eq!(told[field], value, "{told}");
+    }
+    assert!(
+        told["grant_types_supported"]
+            .as_array()
+            .is_some_and(|all| { all.contains(&json!("client_credentials")) })
+    );
+    let client = stage.backend(&[Scope::TokensVerify]).await?;
+    let url = format!("https://stagedoor.example/v1/apps/{}", stage.app.0);
+    let answer = client.as_client(TOKEN, &[GRANT, ("resource", &url)]).await?;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let token = stage.token("lobby", "anna", "audience")?;
+    assert_eq!(introspect(&client, &token).await?["iss"], "https://stagedoor.example");
+    Ok(())
+}
+
+#[tokio::test]
+async fn access_tokens_of_one_client_are_bounded_and_pruned() -> Result<()> {
+    let stage = Stage::configured(|config| {
+        config.server.access_tokens_per_client_max = 3;
+        config.server.clock_settle_s = 0;
+    })
+    .await?;
+    let (client, other) =
+        (stage.backend(&[Scope::RoomsRead]).await?, stage.backend(&[Scope::RoomsRead]).await?);
+    for _ in 0..3 {
+        client.access_token(None).await?;
+    }
+    let refused = client.as_client(TOKEN, &[GRANT]).await?;
+    assert_eq!(refusal(&refused), (429, "temporarily_unavailable", "access_tokens_exceeded"));
+    let retry_s: u64 = refused.field("retry-after").context("Retry-After")?.parse()?;
+    assert!((800..=901).contains(&retry_s), "{retry_s}");
+    other.access_token(None).await?;
+    stage.running.bus.clock().put(901_000);
+    client.access_token(None).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_leaked_access_token_ends_and_its_client_stays() -> Result<()> {
+    let stage = Stage::start().await?;
+    let client = stage.backend(&[Scope::RoomsRead]).await?;
+    let (token, _) = client.access_token(None).await?;
+    let report = json!({"credentials": [token.credential]});
+    for state in ["revoked", "ended"] {
+        let told = stage.operator().get(200, "POST", "/v1/leaks", Some(&report)).await?;
+        let item = &told["items"][0];
+        assert_eq!((&item["kind"], &item["state"]), (&json!("access_token"), &json!(state)));
+        assert_eq!(item["id"].as_str(), Some(token.id()?));
+        assert_eq!(item["app"], stage.app.0);
+    }
+    assert_eq!(token.ask("GET", "/v1/me", None).await?.problem(), (401, "credential_invalid"));
+    client.get(200, "GET", "/v1/me", None).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_trail_names_the_access_token_and_never_its_secret() -> Result<()> {
+    let stage = Stage::start().await?;
+    let client = stage.backend(&[Scope::TokensMint, Scope::AuditRead]).await?;
+    let (token, _) = client.access_token(None).await?;
+    let path = format!("/v1/apps/{}/tokens", stage.app.0);
+    let new = json!({"room": "lobby", "user": "anna", "role": "audience"});
+    token.get(201, "POST", &path, Some(&new)).await?;
+    client.as_client("/oauth/revoke", &[("token", &token.credential)]).await?;
+    let trail = format!("/v1/apps/{}/audit?limit=50", stage.app.0);
+    let records = client.records(&trail, 3).await?;
+    let of = |kind: &str| records.iter().find(|record| record["kind"] == kind);
+    for (kind, says) in [
+        ("access_token.create", format!("access_token={} scopes=tokens:mint", token.id()?)),
+        ("token.mint", format!("access_token={}", token.id()?)),
+        ("access_token.revoke", format!("revoked={}", token.id()?)),
+    ] {
+        let record = of(kind).with_context(|| format!("no {kind}: {records:?}"))?;
+        let detail = record["detail"].as_str().unwrap_or_default();
+        assert!(detail.contains(&says), "{kind}: {detail}");
+        assert_eq!(record["actor"].as_str(), Some(client.id()?));
+    }
+    assert!(!format!("{records:?}").contains(&token.credential[22..]));
+    Ok(())
+}
+
+#[tokio::test]
+async fn guesses_at_clients_are_counted_and_owners_go_on() -> Result<()> {
+    let stage = Stage::configured(|config| {
+        config.server.refusals_per_s = 1;
+        config.server.refusals_burst = 5;
+    })
+    .await?;
+    let client = stage.backend(&[Scope::RoomsRead]).await?;
+    let other = stage.backend(&[Scope::RoomsRead]).await?;
+    let guess = basic(client.id()?, &other.credential);
+    let mut told = Vec::new();
+    for _ in 0..8 {
+        let answer = client.post_form(TOKEN, &guess, &form(&[GRANT])).await?;
+        told.push((answer.status, answer.field("retry-after").is_some()));
+    }
+    assert_eq!((told[0], told[7]), ((401, false), (429, true)), "{told:?}");
+    client.access_token(None).await?;
+    Ok(())
+}

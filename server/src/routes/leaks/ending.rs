@@ -35,6 +35,8 @@ pub(crate) enum LeakKind {
     Root,
     /// An API key.
     ApiKey,
+    /// An access token.
+    AccessToken,
     /// A room token.
     Token,
     /// The secret of a signing key.
@@ -60,7 +62,7 @@ pub(crate) enum LeakState {
 pub(crate) struct LeakView {
     /// What it was.
     kind: LeakKind,
-    /// Its id: an API key's, a token's `jti`, a key's `kid`; `null` for what is unknown, and for a root credential of
+    /// Its id: an API key's, an access token's, a token's `jti`, a key's `kid`; `null` for what is unknown, and for a root credential of
     /// before credentials had ids.
     id: Option<String>,
     /// The app it belongs to; `null`: none.
@@ -98,6 +100,7 @@ impl LeakView {
         let kind = match kind {
             LeakKind::Root => "root",
             LeakKind::ApiKey => "api_key",
+            LeakKind::AccessToken => "access_token",
             LeakKind::Token => "token",
             LeakKind::SigningKey => "signing_key",
             LeakKind::Unknown => return None,
@@ -179,10 +182,9 @@ impl<'a> Ending<'a> {
             Presented::Checked(credential) => match credential.kind() {
                 CredentialKind::Root => self.root(&hash).await,
                 CredentialKind::ApiKey => self.api_key(credential.id(), &hash).await,
+                CredentialKind::AccessToken => self.access_token(credential.id(), &hash).await,
                 // There are none yet.
-                CredentialKind::Personal | CredentialKind::AccessToken | CredentialKind::Link => {
-                    Ok(LeakView::unknown())
-                }
+                CredentialKind::Personal | CredentialKind::Link => Ok(LeakView::unknown()),
             },
         }
     }
@@ -221,6 +223,17 @@ impl<'a> Ending<'a> {
             return Ok(LeakView::of(LeakKind::ApiKey, Some(row.id), Some(row.app), was_good));
         }
         Ok(LeakView::unknown())
+    }
+
+    /// Its client stays good: an access token says nothing of its secret.
+    async fn access_token(&mut self, id: &str, hash: &[u8]) -> Result<LeakView, ApiError> {
+        let row = self.tx.access_token(id).await?.filter(|row| secret::same(&row.hash, hash));
+        let Some(row) = row else { return Ok(LeakView::unknown()) };
+        let was_good = row.leaked_ms.is_none() && row.expires_ms > self.now_ms;
+        if row.leaked_ms.is_none() {
+            self.tx.access_token_leaked(id, self.now_ms).await?;
+        }
+        Ok(LeakView::of(LeakKind::AccessToken, Some(row.id), row.app, was_good))
     }
 
     /// The key is retired at once, and whatever it signed is refused, even what claims to be of the future.
@@ -336,7 +349,7 @@ impl<'a> Ending<'a> {
 }
 
 /// The claims of a token that one of our keys signed, whether or not it is good now, and the id of the key.
-fn signed(state: &AppState, token: &str) -> Option<(Claims, String)> {
+pub(in crate::routes) fn signed(state: &AppState, token: &str) -> Option<(Claims, String)> {
     let directory = state.bus.directory();
     // Its own time: an expired token may still hold a seat.
     let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
