@@ -29,11 +29,11 @@ use crate::{
 
 /// How often certificate files are checked for changes.
 const TLS_CHECK_INTERVAL: Duration = Duration::from_secs(10);
-/// How often the uses of keys are reported.
-const KEYS_USED_INTERVAL: Duration = Duration::from_secs(60);
+/// How often the uses of keys are reported, if the configuration does not say, in milliseconds.
+const KEYS_USED_INTERVAL_MS: u64 = 60_000;
 
 /// The relay's configuration.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Every limit.
@@ -47,15 +47,31 @@ pub struct Config {
     /// Whether the relay refuses to be given a secret. Tokens of HS256 keys are then `key_unknown`; apps sign with EdDSA
     /// or ES256.
     pub public_keys_only: bool,
+    /// How often the relay reports the uses of keys.
+    pub keys_used_interval_ms: u64,
     /// The name of a cookie that may carry a token in the handshake; without it, cookies are ignored. Works only with
     /// `origins`, and only from pages of one of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cookie: Option<String>,
 }
 
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            tls: None,
+            origins: Vec::new(),
+            public_keys_only: false,
+            keys_used_interval_ms: KEYS_USED_INTERVAL_MS,
+            cookie: None,
+        }
+    }
+}
+
 /// The relay.
 pub struct Relay {
     shared: Arc<Shared>,
+    keys_used_interval: Duration,
     tls: Option<Arc<Tls>>,
     clients: Arc<Clients>,
 }
@@ -67,7 +83,8 @@ impl Relay {
         let tls = config.tls.map(Tls::open).transpose()?.map(Arc::new);
         let shared = Arc::new(Shared::new(config.limits, config.origins, config.cookie, bus));
         let clients = Arc::new(Clients::new(proxies, shared.limits.clone()));
-        Ok(Arc::new(Self { shared, tls, clients }))
+        let keys_used_interval = Duration::from_millis(config.keys_used_interval_ms);
+        Ok(Arc::new(Self { shared, keys_used_interval, tls, clients }))
     }
 
     /// Executes the server's commands until the server's end of the bus is dropped.
@@ -154,7 +171,7 @@ impl Relay {
 
     async fn report_keys_used(&self) {
         loop {
-            tokio::time::sleep(KEYS_USED_INTERVAL).await;
+            tokio::time::sleep(self.keys_used_interval).await;
             self.shared.report_keys_used();
         }
     }

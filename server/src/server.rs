@@ -230,6 +230,11 @@ impl Server {
         Ok(created)
     }
 
+    /// The number of apps with a current key of HS256, whose tokens a relay without secrets refuses.
+    pub async fn apps_with_secrets(&self) -> Result<u64, OpenError> {
+        Ok(self.state.store.apps_with_secrets().await.map_err(ApiError::from)?)
+    }
+
     /// The current key of an app and the roles that its tokens can name; `None` if the app does not exist, or nothing
     /// here can sign with its key.
     pub async fn usable(&self, app: u32) -> Result<Option<Usable>, OpenError> {

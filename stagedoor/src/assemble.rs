@@ -88,6 +88,9 @@ pub(crate) async fn start(config: &Config) -> anyhow::Result<Running> {
     let mut of_relay = config.relay.clone();
     descriptors::fit(&mut of_relay.limits, config.listen.operations_connections_max)?;
     let relay = Relay::new(of_relay, proxies, bus.clone())?;
+    if config.relay.public_keys_only {
+        warn_of_secret_keys(&server).await?;
+    }
     let server = Arc::new(server);
     let source = Source::Server(server.clone());
     let looked = Looked { source, relay: relay.clone(), started: Instant::now() };
@@ -126,6 +129,19 @@ pub(crate) async fn start(config: &Config) -> anyhow::Result<Running> {
         others,
         _files: [public.file, operations.file],
     })
+}
+
+/// Says how many apps still sign with secrets, although their tokens are refused.
+async fn warn_of_secret_keys(server: &Server) -> anyhow::Result<()> {
+    match server.apps_with_secrets().await? {
+        0 => {}
+        apps => tracing::warn!(
+            apps,
+            "relay.public_keys_only is set, and apps have a current key of HS256: tokens of these keys are refused as \
+             key_unknown; rotate them to EdDSA (`stagedoor app keys rotate --alg EdDSA`)"
+        ),
+    }
+    Ok(())
 }
 
 /// Passes connections that are not for the relay to the HTTP API.

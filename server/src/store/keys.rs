@@ -141,6 +141,14 @@ impl Store {
         self.optional(query).await?.map_or(Ok(None), |row| maybe(&row, "at_ms"))
     }
 
+    /// The number of apps with a current key of HS256.
+    pub(crate) async fn apps_with_secrets(&self) -> Result<u64, StoreError> {
+        let query = sqlx::query(
+            "SELECT COUNT(DISTINCT app) AS apps FROM keys WHERE state = 'current' AND alg = 'HS256'",
+        );
+        self.optional(query).await?.map_or(Ok(0), |row| unsigned(&row, "apps"))
+    }
+
     /// Apps with keys whose time to retire has come.
     pub(crate) async fn apps_to_retire_in(&self, now_ms: u64) -> Result<Vec<AppId>, StoreError> {
         let query = sqlx::query(

@@ -111,6 +111,7 @@ pub(super) const BOUNDS: &[(&str, u64, u64)] = &[
     ("relay.limits.watched_linger_ms", 0, HOUR_MS),
     ("relay.limits.media_behind_ms_max", 1, DAY_MS),
     ("relay.limits.socket_unsent_bytes", 0, GIB),
+    ("relay.keys_used_interval_ms", 100, HOUR_MS),
     ("log.refusals_per_min", 0, MILLION),
 ];
 

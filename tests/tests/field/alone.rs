@@ -3,8 +3,12 @@
 
 #[path = "alone/memory.rs"]
 mod memory;
+#[path = "alone/public.rs"]
+mod public;
 #[path = "alone/secrets.rs"]
 mod secrets;
+#[path = "alone/server.rs"]
+mod server;
 
 use std::{
     net::SocketAddr,

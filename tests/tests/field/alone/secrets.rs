@@ -1,6 +1,6 @@
 //! A relay alone has none of its deployment's secrets, by a search that finds them in the server.
 
-use std::{collections::BTreeSet, ffi::OsStr, net::SocketAddr, path::Path, process::Stdio};
+use std::{collections::BTreeSet, ffi::OsStr, path::Path};
 
 use anyhow::{Context, Result, ensure};
 use base64::{
@@ -14,53 +14,8 @@ use stagedoor_tests::{
     stage::{decode_secret, now_s},
 };
 use stagedoor_token::{AppId, Claims, Key, KeyState, checked_secret, mint};
-use tokio::{
-    io::{AsyncBufReadExt, BufReader},
-    process::{Child, Command},
-};
 
-use super::{Alone, address, memory::Search, webinar, within};
-
-/// A running `stagedoor serve`, and the root credential if it showed one.
-struct Server {
-    child: Child,
-    http: SocketAddr,
-    root: Option<String>,
-}
-
-impl Server {
-    async fn start(data: &Path, master_key: Option<&str>) -> Result<Self> {
-        let mut command = Command::new(binary()?);
-        let here = "127.0.0.1:0";
-        command.args(["serve", "--listen", here, "--operations", here, "--data"]).arg(data);
-        command.env("STAGEDOOR_LOG__FORMAT", "json").stderr(Stdio::piped()).kill_on_drop(true);
-        command.envs(master_key.map(|key| ("STAGEDOOR_MASTER_KEY", key)));
-        let mut child = command.spawn()?;
-        let mut lines = BufReader::new(child.stderr.take().context("its log")?).lines();
-        let mut root = None;
-        loop {
-            let line = lines.next_line().await?.context("it ended")?;
-            let shown = line.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-            root = root.or(shown.map(str::to_owned).find(|word| word.starts_with("sdroot_")));
-            if line.contains("\"listening\"") {
-                let http = address(&line, "http")?;
-                // A process whose pipe nobody reads would stop at its next line.
-                tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-                return Ok(Self { child, http, root });
-            }
-        }
-    }
-
-    fn pid(&self) -> Result<u32> {
-        self.child.id().context("it runs")
-    }
-
-    async fn stop(mut self) -> Result<()> {
-        run("kill", &["-TERM", &self.pid()?.to_string()], None)?;
-        ensure!(self.child.wait().await?.success());
-        Ok(())
-    }
-}
+use super::{Alone, memory::Search, server::Server, webinar, within};
 
 fn run(program: impl AsRef<OsStr>, arguments: &[&str], master_key: Option<&str>) -> Result<()> {
     let mut command = std::process::Command::new(program);
@@ -140,10 +95,10 @@ async fn a_relay_alone_has_no_secret_of_its_deployment() -> Result<()> {
             (tempfile::tempdir()?, tempfile::tempdir()?, Secrets::default());
         let data = folder.path().join("data");
         let data_text = data.display().to_string();
-        let server = Server::start(&data, None).await?;
-        let credential = server.root.clone().context("the root credential")?;
-        secrets.add("the root credential", credential.clone());
-        let key = app(&Caller { to: server.http, credential }, &mut secrets).await?;
+        let server = Server::start(&data, &[]).await?;
+        let root = server.operator(server.root()?);
+        secrets.add("the root credential", &*root.credential);
+        let key = app(&root, &mut secrets).await?;
 
         // A database in clear is the sharpest test: what its server reads of it is in memory.
         let there = secrets.found(server.pid()?, &data)?;
@@ -162,7 +117,7 @@ async fn a_relay_alone_has_no_secret_of_its_deployment() -> Result<()> {
         secrets.add_bytes("the master key", &bytes)?;
         let master = URL_SAFE_NO_PAD.encode(&bytes);
         run(binary()?, &["master-key", "init", "--data", &data_text], Some(&master))?;
-        let server = Server::start(&data, Some(&master)).await?;
+        let server = Server::start(&data, &[("STAGEDOOR_MASTER_KEY", &master)]).await?;
         let there = secrets.found(server.pid()?, &data)?;
         assert!(there.contains(&("the master key", "environment")), "{there:?}");
         assert!(!there.contains(&("the seed", "files")), "it is sealed: {there:?}");

@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use stagedoor_bus::{AppLife, Bus as _, Event};
+use stagedoor_tests::Stage;
+use stagedoor_token::{Claims, mint};
 
 use super::{Keys, text, within};
 
@@ -46,6 +49,36 @@ async fn the_list_says_when_a_key_was_last_used() -> Result<()> {
         assert_eq!(key["retiring_used_ms"], Value::Null);
         keys.put(31 * 86_400_000);
         assert_eq!(keys.listed(&kid).await?["tokens_verified"], 0, "of the last 30 days");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn the_relay_reports_by_itself_which_keys_it_took() -> Result<()> {
+    within(async {
+        let stage = Stage::configured(|config| config.relay.keys_used_interval_ms = 100).await?;
+        let keys = Keys::of(stage).await?;
+        let (old, claims) = (keys.stage.key.clone(), keys.stage.claims("lobby", "anna", "host")?);
+        let before_ms = keys.now_ms();
+        for iat in [claims.iat - 9, claims.iat, claims.iat - 5] {
+            let claims = Claims { iat, nbf: iat, exp: iat + 600, ..claims.clone() };
+            assert_eq!(keys.log_in(&mint(&claims, &old)?).await?, "ok");
+        }
+        let used = noted(&keys, old.kid(), 3).await?;
+        assert_eq!(used["last_iat"], claims.iat, "the newest");
+        assert!(used["last_used_ms"].as_u64().context("a time")? >= before_ms);
+
+        // Not one that was refused before its key was proven.
+        let forged = keys.stage.token("lobby", "anna", "host")?;
+        let (signed, _) = forged.rsplit_once('.').context("a token")?;
+        let forged = format!("{signed}.{}", URL_SAFE_NO_PAD.encode([7; 32]));
+        assert_eq!(keys.log_in(&forged).await?, "token_invalid");
+        let rotated = keys.rotate(json!({"alg": "EdDSA"})).await?;
+        let new = keys.key_of(&rotated["created"])?;
+        assert_eq!(keys.login(&new).await?, "ok");
+        noted(&keys, new.kid(), 1).await?;
+        assert_eq!(keys.listed(old.kid()).await?["tokens_verified"], 3);
         Ok(())
     })
     .await
