@@ -126,16 +126,15 @@
 //! 121. `oidc::id_token`: verifies ID tokens. Pure.
 //! 122. `oidc::provider`: the cryptography of `jsonwebtoken`, over ring.
 //! 123. `oidc::keys`: an issuer's public keys. Pure.
-//! 124. `oidc::strict`: JSON objects without repeated members. Pure.
-//! 125. [`outbound`]: the only place that opens connections outwards.
-//! 126. `outbound::exchange`: one request and its answer.
-//! 127. `outbound::url`: URLs that are asked. Pure.
-//! 128. `outbound::address`: decides which addresses may be connected to. Pure.
-//! 129. [`secret`]: makes, hashes and compares secrets.
-//! 130. [`rates`]: rates by name.
-//! 131. [`metrics`]: the server's counters.
-//! 132. [`config`]: the server's configuration: every limit, by name.
-//! 133. [`public_url`]: where clients reach this server. Pure.
+//! 124. [`outbound`]: the only place that opens connections outwards.
+//! 125. `outbound::exchange`: one request and its answer.
+//! 126. `outbound::url`: URLs that are asked. Pure.
+//! 127. `outbound::address`: decides which addresses may be connected to. Pure.
+//! 128. [`secret`]: makes, hashes and compares secrets.
+//! 129. [`rates`]: rates by name.
+//! 130. [`metrics`]: the server's counters.
+//! 131. [`config`]: the server's configuration: every limit, by name.
+//! 132. [`public_url`]: where clients reach this server. Pure.
 
 mod act;
 mod authentication;

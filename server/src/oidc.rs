@@ -6,7 +6,6 @@ mod held;
 pub(crate) mod id_token;
 pub(crate) mod keys;
 mod provider;
-mod strict;
 
 use std::{
     collections::HashMap,

@@ -4,11 +4,11 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::DecodingKey;
 use serde_json::{Map, Value};
+use stagedoor_rules::json;
 
 use super::{
     keys::{Alg, KID_BYTES_MAX},
     provider::verifies,
-    strict,
 };
 use crate::secret;
 
@@ -109,7 +109,7 @@ pub(crate) struct IdToken {
 }
 
 fn part(text: &str) -> Option<Map<String, Value>> {
-    strict::object(&URL_SAFE_NO_PAD.decode(text).ok()?)
+    json::object(&URL_SAFE_NO_PAD.decode(text).ok()?)
 }
 
 /// A time in seconds; a fraction is cut off.

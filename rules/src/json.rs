@@ -74,7 +74,7 @@ impl<'de> Deserialize<'de> for Strict {
 }
 
 /// A JSON object, nested at most 16 deep, none of whose members is given twice.
-pub(crate) fn object(json: &[u8]) -> Option<Map<String, Value>> {
+pub fn object(json: &[u8]) -> Option<Map<String, Value>> {
     if !is_within(json, DEPTH_MAX) {
         return None;
     }
