@@ -138,6 +138,10 @@ config! {
     issuer_retry_s: u64 = 30;
     /// How long an issuer's keys are used after their time while the issuer cannot be reached, in seconds.
     issuer_outage_s: u64 = 86_400;
+    /// Exchanges of ID tokens per second of one address.
+    exchange_per_s: u32 = 20;
+    /// Exchanges of ID tokens that one address may make at once above the rate.
+    exchange_burst: u32 = 200;
     /// Connections that the server opens itself, such as those to issuers of ID tokens.
     outbound: OutboundConfig = OutboundConfig::default();
 }

@@ -17,8 +17,8 @@ use crate::{
     error::{STATUSES, oauth::status_of},
     idempotency::CREATIONS,
 };
-use form::Form;
-use operations::{Needs, OPERATIONS, Operation, SHAPE, Tag};
+use form::{Form, SHAPE};
+use operations::{Needs, OPERATIONS, Operation, Tag};
 use security::{headers, security, security_schemes};
 
 const METHODS: [&str; 5] = ["get", "put", "post", "delete", "patch"];

@@ -64,6 +64,8 @@ pub(crate) enum ApiError {
     AccessTokensExceeded { retry_s: u64 },
     /// No relay answered.
     Unavailable(BusError),
+    /// The keys of an issuer of ID tokens cannot be had.
+    IssuerUnreachable,
     /// The store cannot be written or read.
     StoreUnavailable,
     /// It has changed since the caller read it.
@@ -206,6 +208,7 @@ impl ApiError {
             Self::RateLimited { .. } => "rate_limited",
             Self::AccessTokensExceeded { .. } => "access_tokens_exceeded",
             Self::Unavailable(_) => "relay_unavailable",
+            Self::IssuerUnreachable => "issuer_unreachable",
             Self::StoreUnavailable => "store_unavailable",
             Self::Internal => "internal",
         }
@@ -230,7 +233,9 @@ impl ApiError {
             Self::RateLimited { .. } | Self::AccessTokensExceeded { .. } => {
                 StatusCode::TOO_MANY_REQUESTS
             }
-            Self::Unavailable(_) | Self::StoreUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable(_) | Self::StoreUnavailable | Self::IssuerUnreachable => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Precondition { .. } => StatusCode::PRECONDITION_FAILED,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -280,6 +285,7 @@ impl ApiError {
             )
             .into(),
             Self::Unavailable(error) => error.to_string().into(),
+            Self::IssuerUnreachable => "the issuer's keys cannot be fetched now; try again".into(),
             Self::StoreUnavailable => "the store is temporarily unavailable; try again".into(),
             Self::Internal => {
                 "the server failed; its log has the reason under this request id".into()
@@ -309,6 +315,7 @@ impl ApiError {
             }
             // The rest of this body must not be parsed as the next request.
             Self::BodyTimeout => Some((header::CONNECTION, "close".into())),
+            Self::IssuerUnreachable => Some((header::RETRY_AFTER, "30".into())),
             Self::Unavailable(_) | Self::StoreUnavailable => {
                 Some((header::RETRY_AFTER, "1".into()))
             }

@@ -165,6 +165,7 @@ impl Oidc {
     }
 
     /// The endpoints of an issuer.
+    #[allow(dead_code, reason = "the login of operators needs it")]
     pub(crate) async fn discovery(&self, issuer: &str) -> Result<Arc<Discovery>, NotVerified> {
         let asked = self.issuer(issuer).discovery(&self.outbound).await;
         asked.map_err(|error| {

@@ -74,6 +74,7 @@ impl Outbound {
 
     /// Posts a form, with `Authorization: Basic` if there are a user and a password for it; the answer may have any
     /// status.
+    #[allow(dead_code, reason = "the login of operators needs it")]
     pub(crate) async fn post_form(
         &self,
         url: &Url,
@@ -179,6 +180,7 @@ fn roots(file: Option<&Path>) -> RootCertStore {
     roots
 }
 
+#[allow(dead_code, reason = "`post_form` needs it")]
 fn standard(bytes: &[u8]) -> String {
     use base64::{Engine, engine::general_purpose::STANDARD};
     STANDARD.encode(bytes)

@@ -29,8 +29,8 @@ use crate::{
     error::{ApiError, OauthProblem, Problem, oauth::as_oauth, with_request_id},
     guard::guard,
     routes::{
-        admission, api_keys, apps, audit, jwks, keys, leaks, me, oauth, pages, revocations, roles,
-        rooms, tokens, web,
+        admission, api_keys, apps, audit, issuers, jwks, keys, leaks, me, oauth, pages,
+        revocations, roles, rooms, tokens, web,
     },
     secret,
     state::AppState,
@@ -72,6 +72,9 @@ fn api() -> OpenApiRouter<Arc<AppState>> {
         .routes(routes!(roles::versions))
         .routes(routes!(roles::show_version))
         .routes(routes!(roles::restore))
+        .routes(routes!(issuers::list))
+        .routes(routes!(issuers::show, issuers::put, issuers::remove))
+        .routes(routes!(issuers::try_one))
         .routes(routes!(tokens::create))
         .routes(routes!(tokens::explain))
         .routes(routes!(revocations::create, revocations::list))

@@ -7,6 +7,7 @@ pub(crate) mod audit;
 mod body;
 mod etag;
 pub(crate) mod forms;
+pub(crate) mod issuers;
 pub(crate) mod jwks;
 pub(crate) mod keys;
 pub(crate) mod leaks;
@@ -242,7 +243,7 @@ fn check_name(config: &Config, name: &str) -> Result<(), ApiError> {
 }
 
 /// Reads an app.
-async fn app_row(state: &AppState, id: AppId) -> Result<AppRow, ApiError> {
+pub(crate) async fn app_row(state: &AppState, id: AppId) -> Result<AppRow, ApiError> {
     state.store.app(id).await?.ok_or_else(app_unknown)
 }
 

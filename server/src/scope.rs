@@ -40,7 +40,7 @@ scopes! {
     RolesWrite "roles:write" "Change the app's roles.";
     KeysManage "keys:manage" "Make, rotate, retire and list signing keys.";
     CredentialsManage "credentials:manage" "Make, rotate, delete and list API keys.";
-    IssuersManage "issuers:manage" "Manage issuers of single sign-on; it opens nothing yet.";
+    IssuersManage "issuers:manage" "Manage issuers of single sign-on, whose rules decide who gets which token.";
     TeamManage "team:manage" "Manage the app's team; it opens nothing yet.";
     AuditRead "audit:read" "Read the app's audit trail.";
     UsageRead "usage:read" "Read the app's usage; it opens nothing yet.";

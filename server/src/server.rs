@@ -25,7 +25,9 @@ use crate::{
     lives::tend,
     lookup::Origin,
     metrics::Metrics,
+    oidc::{Oidc, Patience},
     opening::{OpenError, note, open_store},
+    outbound::Outbound,
     rates::Buckets,
     record::{Record, unix_ms},
     recorder::{
@@ -130,6 +132,17 @@ impl Server {
                 burst: config.rate_burst,
             }),
             refusals: Buckets::bounded(failures, config.rates_kept_max),
+            exchanges: Buckets::bounded(
+                Rate { per_s: config.exchange_per_s, burst: config.exchange_burst },
+                config.rates_kept_max,
+            ),
+            oidc: Oidc::new(
+                Arc::new(Outbound::new(&config.outbound)),
+                Patience {
+                    retry: Duration::from_secs(config.issuer_retry_s),
+                    outage: Duration::from_secs(config.issuer_outage_s),
+                },
+            ),
             acts: Acts::new(config.acts_under_way_max),
             marks: Arc::default(),
             rotations: Arc::default(),

@@ -12,6 +12,7 @@ use crate::{
     doors::{Doors, News, app_of},
     error::ApiError,
     metrics::Metrics,
+    oidc::Oidc,
     rates::Buckets,
     record::Record,
     recorder::Recorder,
@@ -31,6 +32,10 @@ pub(crate) struct AppState {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) requests: Buckets,
     pub(crate) refusals: Buckets,
+    /// Exchanges of strangers, by address.
+    pub(crate) exchanges: Buckets,
+    /// Issuers of ID tokens.
+    pub(crate) oidc: Oidc,
     pub(crate) doors: Arc<Doors>,
     pub(crate) acts: Acts,
     pub(crate) marks: Arc<Marks>,

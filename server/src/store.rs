@@ -11,6 +11,7 @@ pub(crate) mod deployment;
 mod error;
 pub(crate) mod export;
 mod health;
+pub(crate) mod issuers;
 pub(crate) mod key_uses;
 pub(crate) mod keys;
 pub(crate) mod ledger;
@@ -220,6 +221,7 @@ fn migrations() -> Vec<Migration> {
         migration(15, "sealed", include_str!("../migrations/0015_sealed.sql")),
         migration(16, "chain", include_str!("../migrations/0016_chain.sql")),
         migration(17, "access_tokens", include_str!("../migrations/0017_access_tokens.sql")),
+        migration(18, "issuers", include_str!("../migrations/0018_issuers.sql")),
     ]
 }
 

@@ -7,6 +7,7 @@ mod bench;
 mod directory;
 mod failure;
 mod http;
+mod issuer;
 mod key_file;
 mod keys;
 mod leak;
@@ -67,6 +68,8 @@ enum Command {
     Leak(leak::Leak),
     /// Manage an app's roles and their versions, over the HTTP API.
     Role(role::Role),
+    /// Manage issuers of ID tokens, for single sign-on, over the HTTP API.
+    Issuer(issuer::Issuer),
     /// Revoke tokens and ban users, over the HTTP API.
     Revoke(revoke::Revoke),
     /// Show and moderate open rooms, over the HTTP API.
@@ -141,6 +144,7 @@ fn dispatch(cli: Cli) -> Done {
         }
         Command::Leak(command) => leak::run(&command, json),
         Command::Role(command) => role::run(&command, json),
+        Command::Issuer(command) => issuer::run(&command, json),
         Command::Revoke(command) => revoke::run(&command, json),
         Command::Room(command) => room::run(command, json),
         Command::Whoami(command) => whoami::run(&command, json),

@@ -13,44 +13,45 @@
 //! 9. `cli::bench::own`: the load tester's own server: this same program, with a temporary data folder, on its own core
 //!    if possible.
 //! 10. `cli::bench::show`: the load tester's output: a line while it runs, and the result.
-//! 11. `cli::leak`: `leak report`.
-//! 12. `cli::directory`: `directory export`.
-//! 13. `cli::revoke`: `revoke list|add|lift`.
-//! 14. `cli::role`: `role list|show|set|delete|import|export|versions|restore`.
-//! 15. `cli::room`: `room list|show|kick|ban|role|mute|unmute|admit|decline|close|message`.
-//! 16. `cli::master_key`: `master-key make|init|rotate|retire|reseal|status`.
-//! 17. `cli::root`: `root reset`.
-//! 18. `cli::serve`: `dev` and `serve`.
-//! 19. `cli::settings`: `config check|print`.
-//! 20. `cli::sure`: asks before an act that cannot be undone.
-//! 21. `cli::token`: `token mint|verify|inspect`.
-//! 22. `cli::whoami`: `whoami`: whose credential this is, and what it may do.
-//! 23. `cli::http`: a small client of the HTTP API.
-//! 24. `cli::print`: prints answers for people: tables with the most important columns first, and readable times.
-//! 25. `cli::key_file`: keys from files, as JWK or PEM.
-//! 26. `cli::secret`: secrets that the command line takes.
-//! 27. `cli::stay`: the options of `token mint` for the stay in the seat, and their claims.
-//! 28. `cli::failure`: how a command failed: its exit code, and its message for people or for programs.
-//! 29. `cli::time`: times and durations as people write them.
-//! 30. [`dev`]: what `stagedoor dev` creates for a developer and remembers.
-//! 31. [`classroom`]: the app of the classroom that `stagedoor dev` serves.
-//! 32. `edge`: a relay alone, whose directory is a file.
-//! 33. [`assemble`]: assembles server, relay and bus into one running process.
-//! 34. [`serving`]: one connection of HTTP requests.
-//! 35. [`pace`]: the phase of a connection, and how long it may last.
-//! 36. [`operations`]: `/healthz`, `/readyz` and `/metrics` on their own socket.
-//! 37. `watched`: the directory file of a relay alone: loaded when it changes.
-//! 38. [`refusals`]: refuses requests that reach no path.
-//! 39. [`log`]: the log, with a bound on lines about refusals.
-//! 40. `config::load`: loads a configuration from its file, the environment and flags.
-//! 41. `config::check`: finds settings that have the right type but make no sense, alone or together. Pure.
-//! 42. `config::warnings`: warns of settings that are allowed but may be unintended.
-//! 43. [`config`]: combines file, environment and flags into one configuration.
-//! 44. `config::sources`: combines the sources, and remembers where each setting is written.
-//! 45. `config::fault`: what is wrong with a configuration, where it is written, and what to write instead.
-//! 46. `config::bounds`: the minimum and maximum of every number in the configuration.
-//! 47. [`sockets`]: the listening sockets.
-//! 48. [`descriptors`]: how many connections the process can have.
+//! 11. `cli::issuer`: `issuer put|show|try|remove`.
+//! 12. `cli::leak`: `leak report`.
+//! 13. `cli::directory`: `directory export`.
+//! 14. `cli::revoke`: `revoke list|add|lift`.
+//! 15. `cli::role`: `role list|show|set|delete|import|export|versions|restore`.
+//! 16. `cli::room`: `room list|show|kick|ban|role|mute|unmute|admit|decline|close|message`.
+//! 17. `cli::master_key`: `master-key make|init|rotate|retire|reseal|status`.
+//! 18. `cli::root`: `root reset`.
+//! 19. `cli::serve`: `dev` and `serve`.
+//! 20. `cli::settings`: `config check|print`.
+//! 21. `cli::sure`: asks before an act that cannot be undone.
+//! 22. `cli::token`: `token mint|verify|inspect`.
+//! 23. `cli::whoami`: `whoami`: whose credential this is, and what it may do.
+//! 24. `cli::http`: a small client of the HTTP API.
+//! 25. `cli::print`: prints answers for people: tables with the most important columns first, and readable times.
+//! 26. `cli::key_file`: keys from files, as JWK or PEM.
+//! 27. `cli::secret`: secrets that the command line takes.
+//! 28. `cli::stay`: the options of `token mint` for the stay in the seat, and their claims.
+//! 29. `cli::failure`: how a command failed: its exit code, and its message for people or for programs.
+//! 30. `cli::time`: times and durations as people write them.
+//! 31. [`dev`]: what `stagedoor dev` creates for a developer and remembers.
+//! 32. [`classroom`]: the app of the classroom that `stagedoor dev` serves.
+//! 33. `edge`: a relay alone, whose directory is a file.
+//! 34. [`assemble`]: assembles server, relay and bus into one running process.
+//! 35. [`serving`]: one connection of HTTP requests.
+//! 36. [`pace`]: the phase of a connection, and how long it may last.
+//! 37. [`operations`]: `/healthz`, `/readyz` and `/metrics` on their own socket.
+//! 38. `watched`: the directory file of a relay alone: loaded when it changes.
+//! 39. [`refusals`]: refuses requests that reach no path.
+//! 40. [`log`]: the log, with a bound on lines about refusals.
+//! 41. `config::load`: loads a configuration from its file, the environment and flags.
+//! 42. `config::check`: finds settings that have the right type but make no sense, alone or together. Pure.
+//! 43. `config::warnings`: warns of settings that are allowed but may be unintended.
+//! 44. [`config`]: combines file, environment and flags into one configuration.
+//! 45. `config::sources`: combines the sources, and remembers where each setting is written.
+//! 46. `config::fault`: what is wrong with a configuration, where it is written, and what to write instead.
+//! 47. `config::bounds`: the minimum and maximum of every number in the configuration.
+//! 48. [`sockets`]: the listening sockets.
+//! 49. [`descriptors`]: how many connections the process can have.
 
 mod assemble;
 mod classroom;

@@ -30,6 +30,11 @@ fn body_of(operation: &str) -> Option<Value> {
         "post /v1/leaks" => json!({"credentials": ["x"], "found_at": "https://example.com/"}),
         "put /v1/apps/{app}/roles" => json!({"roles": [{"role": "x", "rank": 1}]}),
         "put /v1/apps/{app}/roles/{role}" => json!({"template": {"role": "role", "rank": 1}}),
+        "put /v1/apps/{app}/issuers/{id}" => json!({
+            "issuer": "https://id.example", "client_ids": ["x"], "user_prefix": "x:",
+            "rules": [{"when": {}, "rooms": ["r"], "role": "host"}],
+        }),
+        "post /v1/apps/{app}/issuers/{id}/try" => json!({"claims": {"sub": "u"}, "room": "r"}),
         "post /v1/apps/{app}/tokens" => json!({"room": "r", "user": "u", "role": "host"}),
         "post /v1/apps/{app}/tokens/verify" => json!({"token": "x"}),
         "post /v1/apps/{app}/revocations" => json!({"target": {"user": "u"}}),

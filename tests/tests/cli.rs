@@ -12,6 +12,8 @@ mod chain;
 mod configs;
 #[path = "cli/dev.rs"]
 mod dev;
+#[path = "cli/issuers.rs"]
+mod issuers;
 #[path = "cli/key_files.rs"]
 mod key_files;
 #[path = "cli/operators.rs"]

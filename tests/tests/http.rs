@@ -10,6 +10,8 @@ mod callers;
 mod codes;
 #[path = "http/contract.rs"]
 mod contract;
+#[path = "http/issuers.rs"]
+mod issuers;
 #[path = "http/oauth.rs"]
 mod oauth;
 #[path = "http/revocations.rs"]

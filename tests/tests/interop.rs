@@ -6,6 +6,8 @@
 
 #[path = "interop/scanning.rs"]
 mod scanning;
+#[path = "interop/sso.rs"]
+mod sso;
 
 use std::{
     env,
@@ -138,7 +140,7 @@ fn installed(variable: &str, default: &str) -> Result<PathBuf, String> {
     }
     Err(format!(
         "{variable}: there is no {}; `cargo xtask test` installs it, from tests/interop/requirements.txt \
-         (PyJWT) and tests/interop/package.json (jose)",
+         (PyJWT) and tests/interop/package.json (jose, oidc-provider)",
         path.display()
     ))
 }

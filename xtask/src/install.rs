@@ -1,5 +1,5 @@
 //! Installs what tests and benchmarks need that is not Rust: Python with PyJWT, websockets, openapi-python-client,
-//! schemathesis and typos, Node with jose, redocly and playwright-core, Chromium, ffmpeg, nginx, HAProxy, Caddy and
+//! schemathesis and typos, Node with jose, oidc-provider, redocly and playwright-core, Chromium, ffmpeg, nginx, HAProxy, Caddy and
 //! systemd-analyze, valgrind, cargo-deny; Bun and nats-server. Uses the ordinary registries; what cannot be installed
 //! is reported, and the tests that need it fail on their own.
 
@@ -53,7 +53,7 @@ pub(crate) fn everything(steps: &mut Steps) {
     let package = root().join("tests/interop/package.json");
     if std::fs::copy(package, interop().join("package.json")).is_ok() {
         let npm = npm(&interop(), &["--no-package-lock"]);
-        steps.prepare("install jose, redocly, playwright-core", npm);
+        steps.prepare("install jose, oidc-provider, redocly, playwright-core", npm);
     }
 }
 

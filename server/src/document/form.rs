@@ -7,6 +7,8 @@ pub(super) struct Form {
     pub(super) is_read: bool,
     /// Whether it is one of OAuth, whose bodies are forms.
     pub(super) is_oauth: bool,
+    /// Whether it exchanges ID tokens.
+    pub(super) exchanges: bool,
     pub(super) has_caller: bool,
     pub(super) has_scope: bool,
     pub(super) has_path: bool,
@@ -26,6 +28,7 @@ impl Form {
         Self {
             is_read: method == "get",
             is_oauth: path.starts_with("/oauth/"),
+            exchanges: path == "/oauth/token",
             has_caller: operation
                 .get("security")
                 .is_some_and(|ways| ways != &Value::Array(Vec::new())),
@@ -39,3 +42,67 @@ impl Form {
         }
     }
 }
+
+/// Whether a form can be wrong in this way.
+type When = fn(&Form) -> bool;
+
+/// Codes that an operation's form tells.
+pub(super) const SHAPE: &[(When, &[&str])] = &[
+    (|_| true, &["internal"]),
+    (
+        |form| form.has_caller,
+        &[
+            "credential_missing",
+            "credential_invalid",
+            "credential_expired",
+            "address_refused",
+            "rate_limited",
+            "store_unavailable",
+        ],
+    ),
+    (|form| form.has_scope, &["scope_missing"]),
+    (|form| form.has_path, &["path_invalid"]),
+    (|form| form.has_query, &["query_invalid"]),
+    (|form| !form.is_read, &["body_malformed", "body_timeout", "body_too_large"]),
+    (|form| form.has_body, &["media_type_unsupported"]),
+    (|form| form.has_body && !form.is_oauth, &["body_invalid"]),
+    (
+        |form| form.is_oauth,
+        &[
+            "client_ambiguous",
+            "form_malformed",
+            "parameter_missing",
+            "parameter_repeated",
+            "query_invalid",
+        ],
+    ),
+    (
+        |form| form.takes_key,
+        &["idempotency_key_invalid", "idempotency_under_way", "idempotency_mismatch"],
+    ),
+    (|form| form.refuses_key, &["idempotency_unsupported"]),
+    (|form| form.has_tag, &["if_match_invalid", "etag_mismatch"]),
+    (
+        |form| form.exchanges,
+        &[
+            "banned",
+            "claim_refused",
+            "id_token_alg",
+            "id_token_audience",
+            "id_token_expired",
+            "id_token_invalid",
+            "id_token_malformed",
+            "id_token_nonce",
+            "id_token_signature",
+            "id_token_too_old",
+            "id_token_type",
+            "issuer_unknown",
+            "issuer_unreachable",
+            "key_private_absent",
+            "no_current_key",
+            "room_refused",
+            "rules_matched_none",
+            "token_type_unsupported",
+        ],
+    ),
+];

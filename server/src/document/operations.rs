@@ -1,15 +1,15 @@
 //! The one table of the API's operations: what each needs and which refusals are its own.
 
-use super::form::Form;
 use crate::scope::Scope;
 
 /// Tags, in the order in which they are read.
-pub(super) const TAGS: [(&str, &str); 12] = [
+pub(super) const TAGS: [(&str, &str); 13] = [
     ("apps", "Apps: each has its keys, roles and rooms."),
     ("keys", "Keys that sign an app's tokens."),
     ("api keys", "Credentials of backends."),
     ("roles", "What members may do: versions of an app's roles."),
     ("oauth", "OAuth 2.0 for backends: access tokens, introspection, revocation."),
+    ("issuers", "Single sign-on: issuers whose ID tokens become tokens."),
     ("tokens", "Tokens for members: minted and explained."),
     ("revocations", "Tokens that open nothing any more, and bans."),
     ("rooms", "What happens in rooms now, and acts on members."),
@@ -77,6 +77,7 @@ const ADMIN: Needs = Needs::Scope(Scope::AppsAdmin);
 const APPS: Needs = Needs::Scope(Scope::AppsRead);
 const KEYS: Needs = Needs::Scope(Scope::KeysManage);
 const CREDENTIALS: Needs = Needs::Scope(Scope::CredentialsManage);
+const ISSUERS: Needs = Needs::Scope(Scope::IssuersManage);
 const ROLES: Needs = Needs::Scope(Scope::RolesWrite);
 const AUDIT: Needs = Needs::Scope(Scope::AuditRead);
 const MINT: Needs = Needs::Scope(Scope::TokensMint);
@@ -170,6 +171,22 @@ pub(super) const OPERATIONS: &[Operation] = &[
     row("api_keys_list", CREDENTIALS, &[]),
     row("api_keys_rotate", CREDENTIALS, &["bounds_too_wide", "api_key_unknown", "overlap_invalid"]),
     row("api_keys_delete", CREDENTIALS, &["bounds_exceeded", "api_key_unknown"]),
+    row("issuers_list", ISSUERS, &["app_unknown"]),
+    row("issuers_show", ISSUERS, &["app_unknown", "issuer_unknown"]),
+    row(
+        "issuers_put",
+        ISSUERS,
+        &[
+            "bounds_exceeded",
+            "app_unknown",
+            "issuer_invalid",
+            "issuers_exceeded",
+            "rules_invalid",
+            "user_prefix_missing",
+        ],
+    ),
+    row("issuers_remove", ISSUERS, &["bounds_exceeded", "app_unknown", "issuer_unknown"]),
+    row("issuers_try_one", ISSUERS, &["bounds_exceeded", "app_unknown", "issuer_unknown"]),
     tagged("roles_show", APPS, &["app_unknown"]),
     tagged(
         "roles_replace",
@@ -315,19 +332,22 @@ pub(super) const OPERATIONS: &[Operation] = &[
     row("audit_export_all", DEPLOYMENT, &[]),
     row("audit_checkpoint", DEPLOYMENT, &[]),
     row("audit_rotate", DEPLOYMENT, &["audit_keys_exceeded"]),
-    row(
-        "oauth_token",
-        Needs::Client,
-        &[
-            "access_tokens_exceeded",
-            "app_unknown",
-            "bounds_exceeded",
-            "grant_type_unsupported",
-            "resource_invalid",
-            "scope_missing",
-            "scopes_invalid",
-        ],
-    ),
+    Operation {
+        mints: true,
+        ..row(
+            "oauth_token",
+            Needs::Client,
+            &[
+                "access_tokens_exceeded",
+                "app_unknown",
+                "bounds_exceeded",
+                "grant_type_unsupported",
+                "resource_invalid",
+                "scope_missing",
+                "scopes_invalid",
+            ],
+        )
+    },
     row("oauth_introspect", Needs::ClientWith(Scope::TokensVerify), &[]),
     row(
         "oauth_revoke",
@@ -344,45 +364,4 @@ pub(super) const OPERATIONS: &[Operation] = &[
     row("leaks_report", DEPLOYMENT, &["leak_invalid"]),
     row("me_show", Needs::Any, &[]),
     row("document_show", Needs::Nothing, &[]),
-];
-
-/// Whether a form can be wrong in this way.
-type When = fn(&Form) -> bool;
-
-/// Codes that an operation's form tells.
-pub(super) const SHAPE: &[(When, &[&str])] = &[
-    (|_| true, &["internal"]),
-    (
-        |form| form.has_caller,
-        &[
-            "credential_missing",
-            "credential_invalid",
-            "credential_expired",
-            "address_refused",
-            "rate_limited",
-            "store_unavailable",
-        ],
-    ),
-    (|form| form.has_scope, &["scope_missing"]),
-    (|form| form.has_path, &["path_invalid"]),
-    (|form| form.has_query, &["query_invalid"]),
-    (|form| !form.is_read, &["body_malformed", "body_timeout", "body_too_large"]),
-    (|form| form.has_body, &["media_type_unsupported"]),
-    (|form| form.has_body && !form.is_oauth, &["body_invalid"]),
-    (
-        |form| form.is_oauth,
-        &[
-            "client_ambiguous",
-            "form_malformed",
-            "parameter_missing",
-            "parameter_repeated",
-            "query_invalid",
-        ],
-    ),
-    (
-        |form| form.takes_key,
-        &["idempotency_key_invalid", "idempotency_under_way", "idempotency_mismatch"],
-    ),
-    (|form| form.refuses_key, &["idempotency_unsupported"]),
-    (|form| form.has_tag, &["if_match_invalid", "etag_mismatch"]),
 ];

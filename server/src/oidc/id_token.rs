@@ -43,18 +43,6 @@ pub(crate) enum IdTokenFault {
 }
 
 impl IdTokenFault {
-    /// All of them, in the order of the checks.
-    pub(crate) const ALL: [Self; 8] = [
-        Self::Malformed,
-        Self::Type,
-        Self::Alg,
-        Self::Signature,
-        Self::Audience,
-        Self::Expired,
-        Self::TooOld,
-        Self::Nonce,
-    ];
-
     /// The stable code.
     pub(crate) fn code(self) -> &'static str {
         match self {

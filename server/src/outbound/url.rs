@@ -100,6 +100,7 @@ impl Url {
 }
 
 /// Percent-encodes all but unreserved characters (RFC 3986 §2.3).
+#[allow(dead_code, reason = "`post_form` needs it")]
 pub(crate) fn encoded(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {

@@ -141,6 +141,32 @@ pub(crate) struct Grants(BTreeMap<String, Value>);
 #[schema(example = json!({"role": "guest", "subscribe": {"streams": ["*"], "from": ["*"]}}))]
 pub(crate) struct Template(BTreeMap<String, Value>);
 
+/// A rule of single sign-on, in the form of `spec/sso.md`.
+#[derive(ToSchema)]
+#[schema(example = json!({"when": {"groups": {"any_of": ["teachers"]}}, "rooms": ["class-{org.id}-*"], "role": "host"}))]
+pub(crate) struct SsoRule {
+    /// Conditions by paths of claims: `equals`, `any_of`, `prefix` or `exists`.
+    #[schema(value_type = Object)]
+    when: Value,
+    /// Rooms, or prefixes of them with one `*` at the end, with claims in braces.
+    #[schema(min_items = 1, max_items = 16)]
+    rooms: Vec<String>,
+    /// The role.
+    role: String,
+    /// Restricts the role.
+    #[schema(required = false, value_type = Grants)]
+    grants: Value,
+    /// The lifetime of the token, in seconds; the app's `ttl_s_default` by default.
+    #[schema(required = false, minimum = 1, maximum = 86_400)]
+    ttl_s: u64,
+    /// The user's name, with claims in braces.
+    #[schema(required = false)]
+    name: String,
+    /// The longest stay in a seat, in seconds.
+    #[schema(required = false, minimum = 1, maximum = 4_294_967_295_u64)]
+    max_stay: u64,
+}
+
 /// How far the rights of a credential reach, in the form of `spec/bounds.md`.
 #[derive(ToSchema)]
 #[schema(example = json!({"rooms": ["team-a-*"], "rank_max": 50}))]

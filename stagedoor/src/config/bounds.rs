@@ -54,6 +54,8 @@ pub(super) const BOUNDS: &[(&str, u64, u64)] = &[
     ("server.issuer_rules_max", 1, 1_024),
     ("server.issuer_retry_s", 1, HOUR_S),
     ("server.issuer_outage_s", 0, 30 * DAY_S),
+    ("server.exchange_per_s", 1, MILLION),
+    ("server.exchange_burst", 1, MILLION),
     ("server.master_key.command_timeout_ms", 100, HOUR_MS),
     ("relay.limits.login_timeout_ms", 100, HOUR_MS),
     ("relay.limits.handshake_bytes_max", 256, MIB),

@@ -66,6 +66,12 @@ const NOT_RUN: &[(&str, &str, usize, &str)] = &[
         4,
         "root's folders; `the_master_key_rotates_while_requests_go_on` does the same",
     ),
+    (
+        "docs/single-sign-on.md",
+        r#"const answer = await fetch("https://rooms.example/oauth/token", {"#,
+        12,
+        "it needs a provider; `an_id_token_of_oidc_provider_becomes_a_seat` sends the same form",
+    ),
     ("docs/deploy.md", "[listen]", 6, "`the_configuration_shown_for_tls_is_the_shipped_one`"),
     (
         "docs/deploy.md",
@@ -104,6 +110,8 @@ const SAYS: &[(&str, usize, &str)] = &[
     ("docs/quickstart-rust.md", 1, r#"reason: "left""#),
     ("docs/troubleshooting.md", 0, "room_mismatch"),
     ("docs/troubleshooting.md", 4, "exit code 1"),
+    ("docs/single-sign-on.md", 0, "https://id.example"),
+    ("docs/single-sign-on.md", 1, "room_refused"),
     ("docs/deploy.md", 2, "sdkey_"),
     ("docs/deploy.md", 3, "ok"),
     ("docs/deploy.md", 5, "stagedoor-new"),

@@ -9,8 +9,10 @@ use stagedoor_token::{AppId, CredentialKind};
 use utoipa::ToSchema;
 
 use super::{
-    Asked, Client, Place, TOKEN_EXCHANGE, exchange::exchange, form::Form, required,
-    unsupported_grant_type,
+    Asked, Client, Place, TOKEN_EXCHANGE,
+    exchange::{Exchanged, exchange},
+    form::Form,
+    required, unsupported_grant_type,
 };
 use crate::{
     act::Audited,
@@ -43,6 +45,18 @@ pub(crate) struct TokenForm {
     /// The app that the access token is for (RFC 8707): `urn:stagedoor:app:` and its AppID, or its URL under
     /// `public_url`. Needed only where a client has several.
     resource: Option<String>,
+    /// With an exchange: the ID token.
+    subject_token: Option<String>,
+    /// With an exchange: `urn:ietf:params:oauth:token-type:id_token`.
+    subject_token_type: Option<String>,
+    /// With an exchange: the AppID.
+    audience: Option<String>,
+    /// With an exchange: the room.
+    room: Option<String>,
+    /// With an exchange: the role, where several rules fit.
+    role: Option<String>,
+    /// With an exchange: the nonce that the ID token must have.
+    nonce: Option<String>,
     /// The client's id, unless it authenticates by Basic.
     client_id: Option<String>,
     /// The client's secret, unless it authenticates by Basic.
@@ -62,14 +76,28 @@ pub(crate) struct TokenAnswer {
     scope: String,
 }
 
+/// What is given.
+#[derive(ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "for the document only")]
+pub(crate) enum Given {
+    /// With `client_credentials`.
+    Access(TokenAnswer),
+    /// With an exchange.
+    Room(Exchanged),
+}
+
 /// Gives a token.
 ///
 /// With `client_credentials` (RFC 6749 §4.4) an access token for the API, with the scopes asked for or all of the
 /// client's. An API key is a client as it stands: its id is the `client_id`, the whole credential the
 /// `client_secret`. The access token acts as its client, within the client's bounds, and ends with it.
+///
+/// With `urn:ietf:params:oauth:grant-type:token-exchange` (RFC 8693) a room token for an ID token of one of the app's
+/// issuers, to whoever holds it, with the user and role that the issuer's rules give (`spec/sso.md`).
 #[utoipa::path(post, path = "/oauth/token", tag = "oauth",
     request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"),
-    responses((status = 200, body = TokenAnswer)))]
+    responses((status = 200, body = Given)))]
 pub(crate) async fn token(asked: Asked, place: Place) -> Result<Response, OauthError> {
     let Asked { state, form, client } = asked;
     match required(&form, "grant_type")? {
@@ -79,7 +107,7 @@ pub(crate) async fn token(asked: Asked, place: Place) -> Result<Response, OauthE
             };
             Ok(Json(for_client(&audited, &client, &form).await?).into_response())
         }
-        TOKEN_EXCHANGE => exchange(&state, client, &form, place.origin, &place.headers).await,
+        TOKEN_EXCHANGE => exchange(&state, &form, &place).await,
         _ => Err(unsupported_grant_type()),
     }
 }
