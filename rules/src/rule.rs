@@ -1,7 +1,10 @@
 //! One rule, and whether it matches.
 
 use serde_json::Value;
-use stagedoor_token::{Field, Limits, Narrowing, Pattern, RoleName, form::narrowing_flaw};
+use stagedoor_token::{
+    Field, Limits, Narrowing, Pattern, RoleName,
+    form::{Flaw, narrowing_flaw},
+};
 
 use crate::{
     claims::{Claims, Path},
@@ -92,7 +95,7 @@ impl Rule {
             let here = field.member("grants");
             serde_json::from_value(value.clone()).map_err(|_| {
                 let flaw = narrowing_flaw(&value.to_string(), here);
-                let at = flaw.map_or(here, |flaw| flaw.field());
+                let at = flaw.map_or(here, Flaw::field);
                 RuleFault::new(at, "is not of the form of `grants`")
             })
         };

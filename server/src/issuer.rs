@@ -165,8 +165,8 @@ impl Issuer {
     /// Checks what the rules give against the app: its roles, and its longest life of a token.
     pub(crate) fn check_rules(&self, roles: &Roles, ttl_s_max: u64) -> Result<(), ApiError> {
         let whole = Field::of("rules");
-        let rules = self.rules.iter().enumerate();
-        rules.map(|(at, rule)| check_rule(rule, whole.element(at), roles, ttl_s_max)).collect()
+        let mut rules = self.rules.iter().enumerate();
+        rules.try_for_each(|(at, rule)| check_rule(rule, whole.element(at), roles, ttl_s_max))
     }
 }
 

@@ -17,10 +17,12 @@ use jsonwebtoken::DecodingKey;
 use serde_json::Value;
 use tokio::sync::Mutex as Turn;
 
-use crate::outbound::{Outbound, OutboundError};
+use crate::{
+    config::Config,
+    outbound::{Outbound, OutboundError},
+};
 use discovery::{Discovery, DiscoveryFault, document_of};
-pub(crate) use held::Patience;
-use held::{Held, Step, fresh_for};
+use held::{Held, Patience, Step, fresh_for};
 use id_token::{Expected, IdToken, IdTokenFault, Unproven};
 use keys::{Alg, IssuerKeys};
 
@@ -142,8 +144,17 @@ pub(crate) struct Oidc {
 }
 
 impl Oidc {
+    /// With the limits and the connections of a configuration.
+    pub(crate) fn of(config: &Config) -> Self {
+        let patience = Patience {
+            retry: Duration::from_secs(config.issuer_retry_s),
+            outage: Duration::from_secs(config.issuer_outage_s),
+        };
+        Self::new(Arc::new(Outbound::new(&config.outbound)), patience)
+    }
+
     /// Knows nothing yet, and asks nobody until it must.
-    pub(crate) fn new(outbound: Arc<Outbound>, patience: Patience) -> Self {
+    fn new(outbound: Arc<Outbound>, patience: Patience) -> Self {
         Self { outbound, patience, kept: Mutex::default() }
     }
 

@@ -25,9 +25,8 @@ use crate::{
     lives::tend,
     lookup::Origin,
     metrics::Metrics,
-    oidc::{Oidc, Patience},
+    oidc::Oidc,
     opening::{OpenError, note, open_store},
-    outbound::Outbound,
     rates::Buckets,
     record::{Record, unix_ms},
     recorder::{
@@ -125,24 +124,14 @@ impl Server {
         );
         let doors = Arc::new(Doors::new(bus.clone(), metrics.clone()));
         let revoker = Revoker::new(store.clone(), bus.clone());
-        let failures = Rate { per_s: config.refusals_per_s, burst: config.refusals_burst };
         let state = Arc::new(AppState {
             requests: Buckets::of_known(Rate {
                 per_s: config.rate_per_s,
                 burst: config.rate_burst,
             }),
-            refusals: Buckets::bounded(failures, config.rates_kept_max),
-            exchanges: Buckets::bounded(
-                Rate { per_s: config.exchange_per_s, burst: config.exchange_burst },
-                config.rates_kept_max,
-            ),
-            oidc: Oidc::new(
-                Arc::new(Outbound::new(&config.outbound)),
-                Patience {
-                    retry: Duration::from_secs(config.issuer_retry_s),
-                    outage: Duration::from_secs(config.issuer_outage_s),
-                },
-            ),
+            refusals: failures(&config),
+            exchanges: exchanges(&config),
+            oidc: Oidc::of(&config),
             acts: Acts::new(config.acts_under_way_max),
             marks: Arc::default(),
             rotations: Arc::default(),
@@ -324,6 +313,18 @@ impl Server {
         let _ = tokio::time::timeout(CLOSE_TIMEOUT, checkpoint(&store)).await;
         store.close().await;
     }
+}
+
+/// The rate of failed authentications.
+fn failures(config: &Config) -> Buckets {
+    let rate = Rate { per_s: config.refusals_per_s, burst: config.refusals_burst };
+    Buckets::bounded(rate, config.rates_kept_max)
+}
+
+/// The rate of exchanges of strangers.
+fn exchanges(config: &Config) -> Buckets {
+    let rate = Rate { per_s: config.exchange_per_s, burst: config.exchange_burst };
+    Buckets::bounded(rate, config.rates_kept_max)
 }
 
 /// A record of an act of the process itself in an app.
