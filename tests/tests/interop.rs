@@ -1,9 +1,11 @@
-//! Tokens travel between Stagedoor, PyJWT and jose, in both directions. Needs what `cargo xtask test` installs; without
+//! Tokens travel between Stagedoor, PyJWT and jose, in both directions, and clients of OAuth talk to it. Needs what `cargo xtask test` installs; without
 //! it these tests fail and say so.
 
 // Helpers may panic, like tests.
 #![allow(clippy::expect_used, clippy::panic)]
 
+#[path = "interop/oauth.rs"]
+mod oauth;
 #[path = "interop/scanning.rs"]
 mod scanning;
 #[path = "interop/sso.rs"]
@@ -140,7 +142,7 @@ fn installed(variable: &str, default: &str) -> Result<PathBuf, String> {
     }
     Err(format!(
         "{variable}: there is no {}; `cargo xtask test` installs it, from tests/interop/requirements.txt \
-         (PyJWT) and tests/interop/package.json (jose, oidc-provider)",
+         (PyJWT, Authlib) and tests/interop/package.json (jose, oidc-provider, openid-client)",
         path.display()
     ))
 }

@@ -49,11 +49,11 @@ pub(crate) fn everything(steps: &mut Steps) {
         steps.prepare("make a Python environment", environment(&venv));
     }
     let pip = pip(&venv, &["-r", &requirements]);
-    steps.prepare("install PyJWT, websockets, openapi-python-client, schemathesis", pip);
+    steps.prepare("install PyJWT, Authlib, websockets, openapi-python-client, schemathesis", pip);
     let package = root().join("tests/interop/package.json");
     if std::fs::copy(package, interop().join("package.json")).is_ok() {
         let npm = npm(&interop(), &["--no-package-lock"]);
-        steps.prepare("install jose, oidc-provider, redocly, playwright-core", npm);
+        steps.prepare("install jose, oidc-provider, openid-client, redocly, playwright-core", npm);
     }
 }
 

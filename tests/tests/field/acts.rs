@@ -12,6 +12,8 @@ mod idempotency;
 
 #[path = "acts/numbers.rs"]
 mod numbers;
+#[path = "acts/oauth.rs"]
+mod oauth;
 #[path = "acts/operation.rs"]
 mod operation;
 #[path = "acts/races.rs"]

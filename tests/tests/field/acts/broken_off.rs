@@ -25,8 +25,15 @@ fn first_id(place: usize) -> u32 {
     (place as u32 + 1) * 1_000_000
 }
 
-/// Operations of no app, which have tests of their own: `a_rotation_and_a_leak_survive_a_kill`, and those of the chain.
-const OF_NO_APP: [&str; 2] = ["POST /v1/audit/keys/rotate", "POST /v1/leaks"];
+/// Operations of no app, which have tests of their own: `a_rotation_and_a_leak_survive_a_kill`, those of the chain, and
+/// of `oauth`.
+const OF_NO_APP: [&str; 5] = [
+    "POST /v1/audit/keys/rotate",
+    "POST /v1/leaks",
+    "POST /oauth/introspect",
+    "POST /oauth/revoke",
+    "POST /oauth/token",
+];
 
 #[test]
 fn every_mutating_operation_in_the_document_is_tested() -> Result<()> {
