@@ -97,6 +97,7 @@ const SAYS: &[(&str, usize, &str)] = &[
     ("docs/quickstart-curl.md", 3, r#""code":"token_invalid""#),
     ("docs/quickstart-curl.md", 4, r#""kind":"token.mint""#),
     ("docs/quickstart-curl.md", 4, r#""kind":"door""#),
+    ("docs/quickstart-curl.md", 5, r#""token_type":"Bearer""#),
     ("docs/quickstart-node.md", 0, "valid          true"),
     ("docs/quickstart-node.md", 1, "good evening"),
     ("docs/quickstart-node.md", 1, "publish_denied"),
