@@ -9,6 +9,8 @@
 
 #[path = "oracle/acts.rs"]
 mod acts;
+#[path = "oracle/bounds.rs"]
+mod bounds;
 #[path = "oracle/client.rs"]
 mod client;
 #[path = "oracle/credentials.rs"]
@@ -21,6 +23,8 @@ mod draw;
 mod drive;
 #[path = "oracle/law.rs"]
 mod law;
+#[path = "oracle/lines.rs"]
+mod lines;
 #[path = "oracle/moderate.rs"]
 mod moderate;
 #[path = "oracle/ops.rs"]
