@@ -135,9 +135,15 @@ pub(crate) fn test() -> bool {
 
 /// Checks that the fuzz targets compile, so that they are there when somebody wants to run them.
 fn fuzz_targets(steps: &mut Steps) {
-    for folder in
-        ["sdk/rust/token", "sdk/rust/token04", "sdk/rust/wire", "sdk/rust/client", "server", "trail", "rules"]
-    {
+    for folder in [
+        "sdk/rust/token",
+        "sdk/rust/token04",
+        "sdk/rust/wire",
+        "sdk/rust/client",
+        "server",
+        "trail",
+        "rules",
+    ] {
         let manifest = format!("{folder}/fuzz/Cargo.toml");
         let build = [
             "check",
