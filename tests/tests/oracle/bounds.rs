@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, ensure};
-use stagedoor_bus::Bounds;
+use stagedoor_bus::{Bound, Bounds};
 use stagedoor_token::{AppId, AtExp, Claims, Confirmation, Roles};
 
 use super::{
@@ -79,12 +79,12 @@ fn bounds_follow_the_model_over_random_tokens() -> Result<()> {
         let model = reach(&mut dice);
         let bounds: Bounds = serde_json::from_value(model.json()).context(at.clone())?;
         let wish = wish(&mut dice, &roles)?;
-        let found = bounds.check_claims(&claims(&wish)?, &roles).err().map(|bound| bound.as_str());
+        let found = bounds.check_claims(&claims(&wish)?, &roles).err().map(Bound::as_str);
         let expected = model.exceeded_by(&wish);
         ensure!(found == expected, "{at}: {model:?} {wish:?}: {found:?}, not {expected:?}");
         let us = bounds.has_address([127, 0, 0, 1].into());
         ensure!(us == model.has_us(), "{at}: {model:?}: from here {us}");
-        let wider = bounds.within(&outer.1).err().map(|bound| bound.as_str());
+        let wider = bounds.within(&outer.1).err().map(Bound::as_str);
         let expected = model.wider_than(&outer.0);
         ensure!(wider == expected, "{at}: {model:?} in {:?}: {wider:?}, not {expected:?}", outer.0);
         for (what, answer) in [("token", found), ("bounds", wider)] {

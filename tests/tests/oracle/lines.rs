@@ -359,7 +359,7 @@ async fn lines_follow_the_model_over_random_operations() -> Result<()> {
         config.relay.limits.login_refusals_burst = 1_000_000;
     })
     .await?;
-    let mut dice = Dice(0x6c69_6e65_73);
+    let mut dice = Dice(0x006c_696e_6573);
     let mut seeds: Vec<u64> = match one {
         Some(seed) => vec![seed],
         None => (0..operations.div_ceil(EPISODE)).map(|_| dice.roll() >> 16).collect(),
