@@ -1,8 +1,8 @@
 //! What the relay must know about each app to decide at the door: keys that verify, their bounds, roles and policy. No
-//! key here signs. A snapshot never changes, apart from the counts of uses; a new one replaces it.
+//! key here signs; a secret of HS256 or of Token04 could. A snapshot never changes, apart from the counts of uses; a new one replaces it.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{
         Arc, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
@@ -10,9 +10,12 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use stagedoor_token::{AppId, KeySet, Roles, SecondLogin, VerifyingKey};
+use stagedoor_token::{AppId, Claims, KeySet, KeyState, Roles, SecondLogin, VerifyingKey};
 
-use crate::bounds::Bounds;
+use crate::{
+    bounds::Bounds,
+    token04::{NotOpened, SECRETS_TRIED_MAX, Token04, Token04Key, Trial, open_among, reveal_among},
+};
 
 /// The identity of an app, from creation to deletion. An app created again with the same AppID is another one, and
 /// inherits nothing.
@@ -37,6 +40,8 @@ pub struct App {
     pub roles: Arc<Roles>,
     /// What happens when a user who is in a room logs in to it again, if the role does not say.
     pub second_login: Option<SecondLogin>,
+    /// Which Token04 it takes; `None`: none.
+    pub token04: Option<Token04>,
 }
 
 impl App {
@@ -46,11 +51,75 @@ impl App {
     }
 }
 
+/// What of a key the door needs. One kind never serves as the other.
+#[derive(Clone, Debug)]
+pub enum DoorKey {
+    /// It verifies signatures.
+    Signature(VerifyingKey),
+    /// It opens Token04.
+    Token04(Token04Key),
+}
+
+impl DoorKey {
+    /// The key id.
+    pub fn kid(&self) -> &str {
+        match self {
+            Self::Signature(key) => key.kid(),
+            Self::Token04(key) => &key.kid,
+        }
+    }
+
+    /// The key id as shared text.
+    pub fn shared_kid(&self) -> Arc<str> {
+        match self {
+            Self::Signature(key) => key.shared_kid(),
+            Self::Token04(key) => key.kid.clone(),
+        }
+    }
+
+    /// The app that has it.
+    pub fn app(&self) -> AppId {
+        match self {
+            Self::Signature(key) => key.app(),
+            Self::Token04(key) => key.app,
+        }
+    }
+
+    /// What the key may do.
+    pub fn state(&self) -> KeyState {
+        match self {
+            Self::Signature(key) => key.state(),
+            Self::Token04(key) => key.state,
+        }
+    }
+
+    /// Whether it is public: nobody can make a token with it.
+    pub fn is_public(&self) -> bool {
+        self.verifying().is_some_and(VerifyingKey::is_public)
+    }
+
+    /// What verifies signatures.
+    pub fn verifying(&self) -> Option<&VerifyingKey> {
+        match self {
+            Self::Signature(key) => Some(key),
+            Self::Token04(_) => None,
+        }
+    }
+
+    /// What opens Token04, if it still does.
+    fn opening(&self) -> Option<&Token04Key> {
+        match self {
+            Self::Token04(key) if key.state != KeyState::Retired => Some(key),
+            Self::Token04(_) | Self::Signature(_) => None,
+        }
+    }
+}
+
 /// A key as the door sees it.
 #[derive(Clone, Debug)]
 pub struct AppKey {
-    /// What of it verifies.
-    pub key: VerifyingKey,
+    /// What of it the door needs.
+    pub key: DoorKey,
     /// How far its tokens reach: the bounds of its line.
     pub bounds: Arc<Bounds>,
     uses: Arc<KeyUses>,
@@ -59,7 +128,12 @@ pub struct AppKey {
 impl AppKey {
     /// A key with bounds.
     pub fn new(key: impl Into<VerifyingKey>, bounds: Arc<Bounds>) -> Self {
-        Self { key: key.into(), bounds, uses: Arc::default() }
+        Self { key: DoorKey::Signature(key.into()), bounds, uses: Arc::default() }
+    }
+
+    /// A secret of Token04, with bounds.
+    pub fn token04(key: Token04Key, bounds: Arc<Bounds>) -> Self {
+        Self { key: DoorKey::Token04(key), bounds, uses: Arc::default() }
     }
 
     /// Counts a token of this key that opened a seat or renewed one.
@@ -94,6 +168,8 @@ pub struct Directory {
     keys: KeySet,
     by_kid: HashMap<Arc<str>, AppKey>,
     apps: HashMap<AppId, App>,
+    /// The apps that take Token04 and have a secret, in order, so that the same token is always tried with the same secrets.
+    token04: BTreeSet<AppId>,
 }
 
 impl Directory {
@@ -141,8 +217,13 @@ impl Directory {
             let known = before.key(key.key.kid()).filter(|old| old.key.app() == app.id);
             let uses = known.unwrap_or(key).uses.clone();
             let key = AppKey { uses, ..key.clone() };
-            self.keys.insert(key.key.clone());
+            if let Some(verifying) = key.key.verifying() {
+                self.keys.insert(verifying.clone());
+            }
             self.by_kid.insert(key.key.shared_kid(), key);
+        }
+        if app.token04.is_some() && app.keys.iter().any(|key| key.key.opening().is_some()) {
+            self.token04.insert(app.id);
         }
         self.apps.insert(app.id, app);
     }
@@ -150,6 +231,7 @@ impl Directory {
     /// The directory without this app.
     pub fn without(&self, id: AppId) -> Self {
         let mut next = self.clone();
+        next.token04.remove(&id);
         if let Some(old) = next.apps.remove(&id) {
             for key in &old.keys {
                 next.keys.remove(key.key.kid());
@@ -157,6 +239,51 @@ impl Directory {
             }
         }
         next
+    }
+
+    /// Opens a Token04 for a login that names its app, or none, and its room, or none. Every secret that may have made
+    /// it is tried, always. Returns what it says, and the id of its key.
+    ///
+    /// # Errors
+    ///
+    /// The first check that fails.
+    pub fn open_token04(
+        &self,
+        text: &str,
+        app: Option<AppId>,
+        room: Option<&str>,
+        now_s: u64,
+    ) -> Result<(Claims, Arc<str>), NotOpened> {
+        open_among(text, &self.trial(app)?, room, now_s)
+    }
+
+    /// Which app a refused Token04 is counted to, and if it proved itself what it says.
+    pub fn reveal_token04(
+        &self,
+        text: &str,
+        app: Option<AppId>,
+        is_proven: bool,
+    ) -> (Option<&App>, Option<stagedoor_token04::Opened>) {
+        let trial = self.trial(app).unwrap_or_default();
+        let opened = is_proven.then(|| reveal_among(text, &trial)).flatten();
+        let mut apps = trial.iter().map(|(key, _)| key.app);
+        let only = apps.next().filter(|first| apps.all(|app| app == *first));
+        let app = opened.as_ref().map(|opened| AppId(opened.claims.app)).or(only);
+        (app.and_then(|app| self.app(app)), opened)
+    }
+
+    /// The secrets of one app, or of all.
+    fn trial(&self, app: Option<AppId>) -> Result<Trial<'_>, NotOpened> {
+        let (first, last) = app.map_or((AppId(0), AppId(u32::MAX)), |app| (app, app));
+        let apps = self.token04.range(first..=last);
+        let apps = apps.filter_map(|id| self.apps.get(id));
+        let terms = apps.filter_map(|app| Some((app, app.token04.as_ref()?)));
+        let all = terms.flat_map(|(app, terms)| {
+            let keys = app.keys.iter().filter_map(|key| key.key.opening());
+            keys.map(move |key| (key, terms))
+        });
+        let trial: Trial<'_> = all.take(SECRETS_TRIED_MAX + 1).collect();
+        if trial.len() > SECRETS_TRIED_MAX { Err(NotOpened::AppMissing) } else { Ok(trial) }
     }
 }
 

@@ -150,7 +150,7 @@ impl FileApp {
         let keys =
             self.keys.iter().map(|key| key.checked(self.app, kids)).collect::<Result<_, _>>()?;
         let (id, since_ms, second_login) = (self.app, self.since_ms, self.second_login);
-        Ok(App { id, since_ms, keys, roles, second_login })
+        Ok(App { id, since_ms, keys, roles, second_login, token04: None })
     }
 }
 

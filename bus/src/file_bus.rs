@@ -210,7 +210,7 @@ mod tests {
         let key = Key::ed25519(AppId(id), &format!("k{id}"), &[1; 32], KeyState::Current);
         let keys = vec![key.expect("a key").into()];
         let roles = Roles::built_in();
-        (App { id: AppId(id), since_ms, keys, roles, second_login: None }, 0)
+        (App { id: AppId(id), since_ms, keys, roles, second_login: None, token04: None }, 0)
     }
 
     /// An entry that never grows old, since an old one is forgotten.

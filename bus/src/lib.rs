@@ -11,18 +11,19 @@
 //! 7. [`invite`]: what the relay asks the server to mint for a guest.
 //! 8. [`directory_file`]: the directory as a file. Pure.
 //! 9. [`directory`]: what the relay must know about each app to decide at the door.
-//! 10. [`actor`]: who performed an act.
-//! 11. [`bounds`]: how far the rights of a credential or of a line of keys reach. Pure.
-//! 12. [`attempt`]: the number of a refused attempt.
-//! 13. [`text`]: a bounded text in an event or a record.
-//! 14. [`revocations`]: the list of revocations, as the door reads it.
-//! 15. `revocations::held`: entries that are being stored: the doors enforce each while it is held.
-//! 16. `revocations::table`: one table of the list, and a filter in front of it.
-//! 17. `revocations::mark`: the combined effect of all entries of one target. Pure.
-//! 18. [`revocation`]: a revocation, and the tokens it covers.
-//! 19. [`clock`]: the clock that server and relay share.
-//! 20. `siphash`: the hash that stands for a text in a list that does not keep texts.
-//! 21. `error`: why a request on the bus got no answer.
+//! 10. [`token04`]: which Token04 an app takes, and what one says.
+//! 11. [`actor`]: who performed an act.
+//! 12. [`bounds`]: how far the rights of a credential or of a line of keys reach. Pure.
+//! 13. [`attempt`]: the number of a refused attempt.
+//! 14. [`text`]: a bounded text in an event or a record.
+//! 15. [`revocations`]: the list of revocations, as the door reads it.
+//! 16. `revocations::held`: entries that are being stored: the doors enforce each while it is held.
+//! 17. `revocations::table`: one table of the list, and a filter in front of it.
+//! 18. `revocations::mark`: the combined effect of all entries of one target. Pure.
+//! 19. [`revocation`]: a revocation, and the tokens it covers.
+//! 20. [`clock`]: the clock that server and relay share.
+//! 21. `siphash`: the hash that stands for a text in a list that does not keep texts.
+//! 22. `error`: why a request on the bus got no answer.
 
 pub mod actor;
 pub mod attempt;
@@ -42,6 +43,7 @@ pub mod revocations;
 mod siphash;
 pub mod store;
 pub mod text;
+pub mod token04;
 
 pub use actor::{Actor, ActorKind, By};
 pub use attempt::{Attempt, NotAnAttempt};
@@ -49,7 +51,7 @@ pub use bounds::{Bound, Bounds};
 pub use bus::{Bus, BusFuture};
 pub use clock::Clock;
 pub use command::{Answer, Command};
-pub use directory::{App, AppKey, AppLife, Directory};
+pub use directory::{App, AppKey, AppLife, Directory, DoorKey};
 pub use directory_file::{DIRECTORY_VERSION, DirectoryError, DirectoryFile, Loaded};
 pub use error::BusError;
 pub use event::Event;
@@ -60,3 +62,4 @@ pub use revocation::{Bearer, Hit, Revocation, Target, Then};
 pub use revocations::{Held, REVOCATION_KEPT_S, Revocations};
 pub use store::{Change, StoreRequest, Stored, Storing};
 pub use text::Text;
+pub use token04::{Accept, NotOpened, Token04, Token04Key, Token04Secret, is_token04};

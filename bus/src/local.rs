@@ -229,6 +229,7 @@ mod tests {
             .to_vec(),
             roles: Roles::built_in(),
             second_login: None,
+            token04: None,
         };
         for (only, kids) in [(true, &["k_public"][..]), (false, &["k_hmac", "k_public"])] {
             let (bus, _ends) = LocalBus::with(only);
@@ -251,6 +252,7 @@ mod tests {
             keys: vec![key(state)],
             roles: Roles::built_in(),
             second_login: None,
+            token04: None,
         };
         bus.put_app(app(KeyState::Current)).await.expect("told");
         let before = bus.directory();

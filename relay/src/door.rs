@@ -9,9 +9,11 @@ use std::sync::Arc;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::Value;
-use stagedoor_bus::{App, AppLife, Bearer, Bound, Directory, Revocations, Text};
+use stagedoor_bus::{
+    App, AppLife, Bearer, Bound, Directory, NotOpened, Revocations, Text, is_token04,
+};
 use stagedoor_token::{
-    Claims, Fault, Field, Grants, Refusal, Roles, Rule, SecondLogin, kid_of_token, seat,
+    AppId, Claims, Fault, Field, Grants, Refusal, Roles, Rule, SecondLogin, kid_of_token, seat,
     verify_with_key,
 };
 use stagedoor_wire::{
@@ -31,6 +33,8 @@ pub(crate) use self::{
 pub struct Presented<'a> {
     /// The token.
     pub token: &'a str,
+    /// The app that it names, if it does. Only a Token04 needs that.
+    pub app: Option<AppId>,
     /// The room it wants to enter, if it says so.
     pub room: Option<&'a str>,
     /// The user it claims to be, if it says so.
@@ -71,7 +75,10 @@ pub enum Denied {
     /// The token, its role or its grants are invalid.
     #[error("{0}")]
     Token(Fault),
-    /// The token is for another room than the login names.
+    /// The Token04 was not opened, or what it says is refused.
+    #[error("{0}")]
+    Token04(NotOpened),
+    /// The token is for another room or app than the login names.
     #[error("the token is for another room")]
     RoomMismatch,
     /// The token is for another user than the login names.
@@ -145,7 +152,10 @@ pub struct Proven {
 
 impl Proven {
     /// What is known about a refused token.
-    pub fn of(token: &str, denied: Denied, directory: &Directory) -> Self {
+    pub fn of(token: &str, named: Option<AppId>, denied: Denied, directory: &Directory) -> Self {
+        if is_token04(token) {
+            return Self::of_token04(token, named, denied, directory);
+        }
         let key = kid_of_token(token).and_then(|kid| directory.keys().get(&kid));
         let app = key.and_then(|key| directory.app(key.app())).map(App::life);
         if denied.public_code() == "token_invalid" {
@@ -161,6 +171,21 @@ impl Proven {
             jti: text("jti").and_then(Text::jti),
         }
     }
+
+    fn of_token04(
+        token: &str,
+        named: Option<AppId>,
+        denied: Denied,
+        directory: &Directory,
+    ) -> Self {
+        let is_proven = denied.public_code() != "token_invalid";
+        let (app, opened) = directory.reveal_token04(token, named, is_proven);
+        let app = app.map(App::life);
+        let Some(opened) = opened else { return Self { app, ..Self::default() } };
+        let (room, user) = (opened.claims.room, opened.claims.user);
+        let room = room.and_then(Text::room);
+        Self { app, room, user: Text::user(user), jti: Text::jti(opened.id) }
+    }
 }
 
 /// Decides.
@@ -170,6 +195,12 @@ pub fn door(
     revocations: &Revocations,
     now_s: u64,
 ) -> Result<Admission, Denied> {
+    if is_token04(presented.token) {
+        let Presented { token, app, room, .. } = presented;
+        let opened = directory.open_token04(token, app, room, now_s);
+        let (claims, kid) = opened.map_err(Denied::Token04)?;
+        return admit(presented, claims, kid, directory, revocations, now_s);
+    }
     let verified = verify_with_key(presented.token, directory.keys(), now_s);
     let (claims, key) = verified.map_err(Denied::Token)?;
     let kid = key.shared_kid();
@@ -204,7 +235,9 @@ fn admit(
     revocations: &Revocations,
     now_s: u64,
 ) -> Result<Admission, Denied> {
-    if presented.room.is_some_and(|room| room != claims.room) {
+    if presented.app.is_some_and(|app| app != claims.app)
+        || presented.room.is_some_and(|room| room != claims.room)
+    {
         return Err(Denied::RoomMismatch);
     }
     if presented.user.is_some_and(|user| user != claims.user) {
@@ -241,6 +274,7 @@ impl Denied {
     pub fn code(self) -> &'static str {
         match self {
             Self::Token(fault) => fault.code(),
+            Self::Token04(why) => why.code(),
             Self::RoomMismatch => "room_mismatch",
             Self::UserMismatch => "user_mismatch",
             Self::Proof(ProofError::Required) => "proof_required",
@@ -266,6 +300,7 @@ impl Denied {
     pub fn public_code(self) -> &'static str {
         match self {
             Self::Token(fault) => fault.public_code(),
+            Self::Token04(why) => why.public_code(),
             _ => self.code(),
         }
     }
@@ -343,7 +378,7 @@ impl Denied {
     /// The close after a refused `login`.
     pub fn close(self) -> Close {
         match self {
-            Self::Token(fault) => match fault.public_code() {
+            Self::Token(_) | Self::Token04(_) => match self.public_code() {
                 "token_invalid" => Close::TokenInvalid,
                 "token_expired" => Close::TokenExpired,
                 "token_not_yet_valid" => Close::TokenNotYetValid,
@@ -371,7 +406,7 @@ impl Denied {
             (Self::RoomMismatch | Self::UserMismatch | Self::Banned | Self::KeyBounds(_), _) => {
                 http::StatusCode::FORBIDDEN
             }
-            (Self::Token(_), _) if self.close() == Close::TokenRefused => {
+            (Self::Token(_) | Self::Token04(_), _) if self.close() == Close::TokenRefused => {
                 http::StatusCode::FORBIDDEN
             }
             (Self::RateExceeded | Self::RateLimited { .. }, _) => {

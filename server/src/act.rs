@@ -140,7 +140,14 @@ mod tests {
         let (bus, _ends) = LocalBus::new();
         for id in [1, 2] {
             let (id, keys) = (AppId(id), Vec::new());
-            let app = App { id, since_ms: 7, keys, roles: Roles::built_in(), second_login: None };
+            let app = App {
+                id,
+                since_ms: 7,
+                keys,
+                roles: Roles::built_in(),
+                second_login: None,
+                token04: None,
+            };
             bus.put_app(app).await.expect("told");
         }
         let key = Caller::backend(AppId(1), &[], "{}");

@@ -3,11 +3,12 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use stagedoor_bus::{App, AppKey, Bus, BusError, Revocation, Target};
+use stagedoor_bus::{App, AppKey, Bus, BusError, Revocation, Target, Token04Key, Token04Secret};
 use stagedoor_token::{Algorithm, AppId, Key, KeyError, Roles, VerifyingKey};
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::{
+    key_alg::KeyAlg,
     metrics::Metrics,
     store::{StoreError, apps::AppRow, keys::KeyRow, roles::RoleSetRow, write::Tx},
 };
@@ -132,10 +133,16 @@ pub(crate) fn app_of(
     roles: Option<&RoleSetRow>,
 ) -> Result<App, StoreError> {
     let roles = roles.map_or_else(|| Ok(Roles::built_in()), |set| roles_of(set).map(Arc::new))?;
-    let door_key = |row: &KeyRow| Some(AppKey::new(verifying_of(row)?, row.bounds.clone()));
+    let door_key = |row: &KeyRow| {
+        Some(match row.alg {
+            KeyAlg::Token04 => AppKey::token04(token04_key(row)?, row.bounds.clone()),
+            KeyAlg::Signature(_) => AppKey::new(verifying_of(row)?, row.bounds.clone()),
+        })
+    };
     let keys = keys.iter().filter_map(door_key).collect();
     let since_ms = row.created_ms;
-    Ok(App { id: row.id, since_ms, keys, roles, second_login: row.second_login })
+    let token04 = row.token04.as_ref().and_then(|setting| setting.at_the_door(row.ttl_s_max));
+    Ok(App { id: row.id, since_ms, keys, roles, second_login: row.second_login, token04 })
 }
 
 /// The roles of a row.
@@ -156,10 +163,25 @@ fn verifying_of(row: &KeyRow) -> Option<VerifyingKey> {
         .ok()
 }
 
-/// The key of a row, to sign with. `None` if it was made elsewhere. A row that is not a valid key is logged and skipped.
+/// The secret of a row that opens and seals Token04. A row that is not one is logged and skipped.
+pub(crate) fn token04_key(row: &KeyRow) -> Option<Token04Key> {
+    let secret = row.secret.as_ref().filter(|_| row.alg == KeyAlg::Token04)?;
+    let secret = Token04Secret::import(secret).inspect_err(
+        |error| tracing::warn!(%error, kid = row.kid, "a stored key is invalid; skipped"),
+    );
+    Some(Token04Key {
+        app: row.app,
+        kid: row.kid.as_str().into(),
+        state: row.state,
+        secret: secret.ok()?,
+    })
+}
+
+/// The key of a row, to sign with. `None` if it was made elsewhere, or is none that signs. A row that is not a valid key is logged and skipped.
 pub(crate) fn key_of(row: &KeyRow) -> Option<Key> {
     let secret = row.secret.as_ref()?.as_slice();
-    let key = match row.alg {
+    let KeyAlg::Signature(alg) = row.alg else { return None };
+    let key = match alg {
         Algorithm::HS256 => Key::hs256(row.app, &row.kid, secret, row.state),
         // Keys of ES256 are made elsewhere.
         Algorithm::EdDSA | Algorithm::ES256 => {

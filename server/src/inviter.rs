@@ -172,7 +172,7 @@ fn not_issued(why: NotIssued) -> NotInvited {
                 field: fault.field().map(|field| field.to_string()),
             },
         },
-        NotIssued::Mint(_) | NotIssued::Exceeds(_) => unable(),
+        NotIssued::Mint(_) | NotIssued::Token04 { .. } | NotIssued::Exceeds(_) => unable(),
         NotIssued::Banned { .. } => denied("a ban covers such a guest"),
     }
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use stagedoor_bus::{Bearer, Bound, Bounds, Revocations};
 use stagedoor_token::{
-    AtExp, Claims, Confirmation, Fault, Field, Grants, Key, MintError, Narrowing, Refusal, Roles,
-    Until, mint, seat,
+    AppId, AtExp, Claims, Confirmation, Fault, Field, Grants, Key, MintError, Narrowing, Refusal,
+    Roles, Until, mint, seat,
 };
 
 /// A backend's request for a token.
@@ -51,13 +51,26 @@ pub(crate) struct Terms<'a> {
     pub(crate) bounds: &'a Bounds,
 }
 
+/// What a token may say in the app now.
+#[derive(Clone, Copy)]
+pub(crate) struct Rules<'a> {
+    pub(crate) roles: &'a Roles,
+    /// Those of the key's line.
+    pub(crate) line: &'a Bounds,
+    pub(crate) revocations: &'a Revocations,
+    /// Those of the credential that asks.
+    pub(crate) bounds: &'a Bounds,
+}
+
 /// Why no token is minted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum NotIssued {
     /// The door would refuse its claims, or there is no key to sign with.
     Mint(MintError),
     /// A ban covers it until then, Unix seconds; `None`: without an end.
     Banned { ends_s: Option<u64> },
+    /// The format of Token04 cannot say it, or the door would refuse it as such.
+    Token04 { code: &'static str, detail: Box<str>, field: Field },
     /// It exceeds this bound of the credential that asks, or of the line that signs.
     Exceeds(Bound),
 }
@@ -83,6 +96,22 @@ pub(crate) fn issue(
     now_s: u64,
     jti: &str,
 ) -> Result<Issued, NotIssued> {
+    let generation = Some(revocations.generation(key.app()));
+    let claims = claims_for(wanted, lives, key.app(), generation, now_s, jti)?;
+    let grants = judge(&claims, key.kid(), Rules { roles, line, revocations, bounds }, now_s)?;
+    let token = mint(&claims, key)?;
+    Ok(Issued { token, claims, grants })
+}
+
+/// What the token is to say.
+pub(crate) fn claims_for(
+    wanted: Wanted,
+    lives: Lives,
+    app: AppId,
+    generation: Option<u64>,
+    now_s: u64,
+    jti: &str,
+) -> Result<Claims, NotIssued> {
     let ttl_s = wanted.ttl_s.unwrap_or(lives.ttl_s_default.min(lives.ttl_s_max));
     if ttl_s > lives.ttl_s_max {
         let what = "at most the app's `ttl_s_max`";
@@ -93,34 +122,40 @@ pub(crate) fn issue(
     }
     let role = wanted.role.parse().map_err(Refusal::from)?;
     let Stay { once, at_exp, max_stay, until, cnf } = wanted.stay;
-    let claims = Claims {
+    Ok(Claims {
         grants: wanted.grants,
         name: wanted.name,
         meta: wanted.meta,
-        generation: Some(revocations.generation(key.app())),
+        generation,
         once,
         at_exp,
         max_stay,
         until,
         cnf,
-        ..Claims::builder(key.app(), role)
+        ..Claims::builder(app, role)
             .room(&wanted.room)
             .user(&wanted.user)
             .jti(jti)
             .lifetime(now_s, ttl_s)
             .build()
-    };
-    let grants = seat(&claims, roles)?;
+    })
+}
+
+/// Whether the app's rules allow it; its effective grants.
+pub(crate) fn judge(
+    claims: &Claims,
+    kid: &str,
+    Rules { roles, line, revocations, bounds }: Rules<'_>,
+    now_s: u64,
+) -> Result<Arc<Grants>, NotIssued> {
+    let grants = seat(claims, roles)?;
     for bounds in [bounds, line] {
-        bounds.check_claims(&claims, roles).map_err(NotIssued::Exceeds)?;
+        bounds.check_claims(claims, roles).map_err(NotIssued::Exceeds)?;
     }
-    if let Some(hit) =
-        revocations.find(&Bearer::of(&claims, key.kid()), now_s).filter(|hit| hit.ban)
-    {
+    if let Some(hit) = revocations.find(&Bearer::of(claims, kid), now_s).filter(|hit| hit.ban) {
         return Err(NotIssued::Banned { ends_s: hit.ends_s });
     }
-    let token = mint(&claims, key)?;
-    Ok(Issued { token, claims, grants })
+    Ok(grants)
 }
 
 #[cfg(test)]
@@ -128,7 +163,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use stagedoor_bus::{Revocation, Target};
-    use stagedoor_token::{AppId, KeySet, KeyState, Patterns, verify};
+    use stagedoor_token::{KeySet, KeyState, Patterns, verify};
 
     fn try_issue(change: impl FnOnce(&mut Wanted)) -> Result<Issued, NotIssued> {
         issue_among(&Revocations::default(), change)

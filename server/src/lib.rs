@@ -67,80 +67,83 @@
 //! 62. [`inviter`]: mints tokens for the guests of members.
 //! 63. [`minting`]: what minting needs of an app, as its doors enforce it.
 //! 64. [`rights`]: principals and their rights. Pure.
-//! 65. [`issue`]: decides whether a token is minted, and with which claims. Pure.
-//! 66. [`role_set`]: reads and changes an app's roles. Pure.
-//! 67. [`issuer`]: an issuer as an app names it. Pure.
-//! 68. [`opening`]: opens the store of a data folder.
-//! 69. [`lines`]: decides how the keys of a line follow each other. Pure.
-//! 70. [`retirer`]: retires keys when their time has come.
-//! 71. `uses::writer`: writes the uses of keys.
-//! 72. [`state`]: what all requests share.
-//! 73. [`storer`]: stores the relay's revocations before it answers.
-//! 74. [`resealer`]: follows what `stagedoor master-key` does to the running server's database.
-//! 75. `recorder::keeper`: keeps the trail within its bounds: age, bytes, and free space on the disk.
-//! 76. `recorder::listener`: records the relay's events and the API's refusals.
-//! 77. [`recorder`]: the only writer of the audit trail.
-//! 78. `recorder::events`: converts the relay's events to records. Pure.
-//! 79. `recorder::repeats`: counts one source's repeats instead of writing each. Pure.
-//! 80. `recorder::writer`: the task that writes.
-//! 81. `recorder::gate`: decides whether the trail may grow.
-//! 82. [`revoker`]: loads revocations at the start, and deletes expired ones.
-//! 83. [`uses`]: uses of keys, as relays report them, until they are written.
-//! 84. `error::oauth`: refusals of OAuth.
-//! 85. [`error`]: every refusal, and the only file with status codes.
-//! 86. `error::problem`: the bodies of refusals.
-//! 87. `error::statuses`: the API's own codes, each with its status.
-//! 88. [`scope`]: what a credential opens. Pure.
-//! 89. [`doors`]: keeps the doors in step with the store.
-//! 90. `store::audit`: the audit trail.
-//! 91. `store::audit::witness`: checkpoints, and the keys that sign them.
-//! 92. `store::audit::walk`: walks through the whole trail.
-//! 93. `store::audit::list`: reads records.
-//! 94. `routes::forms`: schemas of other crates' types, for the document only.
-//! 95. `store::audit::prune`: deletes the oldest records, few at a time so that writes never wait for long.
-//! 96. `store::clock`: the last saved settled time.
-//! 97. `store::access_tokens`: access tokens of OAuth clients.
-//! 98. `store::credentials`: API keys and the root credential.
-//! 99. `store::ledger`: writes awaited revocations, all in one transaction of few statements.
-//! 100. `store::replies`: saved answers to creations, so that a repeated request creates nothing.
-//! 101. `store::export`: what a relay alone needs, without a secret.
-//! 102. `store::revocations`: revocations of apps.
-//! 103. `store::roles`: role sets of apps, one row per version.
-//! 104. `store::reseal`: seals stored secrets, or seals them again under another data key.
-//! 105. `store::issuers`: issuers of ID tokens of apps.
-//! 106. `store::keys`: signing keys of apps.
-//! 107. `store::key_uses`: how often keys verified tokens, and when last.
-//! 108. `store::apps`: apps.
-//! 109. [`store`]: the database.
-//! 110. `store::author`: the author of a row.
-//! 111. `store::write`: writes to the database: one transaction of this process at a time.
-//! 112. `store::sealed`: the columns with secrets, and the keys that seal them.
-//! 113. `store::audit::chain`: links of transactions.
-//! 114. `store::deployment`: identifies a database file before it is opened.
-//! 115. `store::health`: whether the database can be written, and why not.
-//! 116. `store::error`: why a database operation failed. Pure.
-//! 117. [`master_key`]: where the master key comes from.
-//! 118. [`envelope`]: seals secrets under the data key, and that under the master key. Pure.
-//! 119. [`record`]: audit records.
-//! 120. [`folder`]: the data folder, which one process uses.
-//! 121. [`deployment`]: checks that the folder still contains its own database.
-//! 122. [`under_way`]: acts and creations in progress.
-//! 123. [`credential_uses`]: what is kept of a credential's uses. Pure.
-//! 124. [`oidc`]: ID tokens of OpenID Connect issuers, whose keys are fetched when they are first needed.
-//! 125. `oidc::held`: decides whether an issuer is asked for its keys. Pure.
-//! 126. `oidc::discovery`: what an issuer says about itself. Pure.
-//! 127. `oidc::id_token`: verifies ID tokens. Pure.
-//! 128. `oidc::provider`: the cryptography of `jsonwebtoken`, over ring.
-//! 129. `oidc::keys`: an issuer's public keys. Pure.
-//! 130. [`outbound`]: the only place that opens connections outwards.
-//! 131. `outbound::exchange`: one request and its answer.
-//! 132. `outbound::url`: URLs that are asked. Pure.
-//! 133. `outbound::address`: decides which addresses may be connected to. Pure.
-//! 134. [`secret`]: makes, hashes and compares secrets.
-//! 135. [`rates`]: rates by name.
-//! 136. [`metrics`]: the server's counters.
-//! 137. [`config`]: the server's configuration: every limit, by name.
-//! 138. [`public_url`]: where clients reach this server. Pure.
+//! 65. `token04_issue`: decides whether a Token04 is minted. Pure.
+//! 66. [`issue`]: decides whether a token is minted, and with which claims. Pure.
+//! 67. [`role_set`]: reads and changes an app's roles. Pure.
+//! 68. [`issuer`]: an issuer as an app names it. Pure.
+//! 69. [`opening`]: opens the store of a data folder.
+//! 70. [`lines`]: decides how the keys of a line follow each other. Pure.
+//! 71. [`retirer`]: retires keys when their time has come.
+//! 72. `uses::writer`: writes the uses of keys.
+//! 73. [`state`]: what all requests share.
+//! 74. [`storer`]: stores the relay's revocations before it answers.
+//! 75. [`resealer`]: follows what `stagedoor master-key` does to the running server's database.
+//! 76. `recorder::keeper`: keeps the trail within its bounds: age, bytes, and free space on the disk.
+//! 77. `recorder::listener`: records the relay's events and the API's refusals.
+//! 78. [`recorder`]: the only writer of the audit trail.
+//! 79. `recorder::events`: converts the relay's events to records. Pure.
+//! 80. `recorder::repeats`: counts one source's repeats instead of writing each. Pure.
+//! 81. `recorder::writer`: the task that writes.
+//! 82. `recorder::gate`: decides whether the trail may grow.
+//! 83. [`revoker`]: loads revocations at the start, and deletes expired ones.
+//! 84. [`uses`]: uses of keys, as relays report them, until they are written.
+//! 85. `error::oauth`: refusals of OAuth.
+//! 86. [`error`]: every refusal, and the only file with status codes.
+//! 87. `error::problem`: the bodies of refusals.
+//! 88. `error::statuses`: the API's own codes, each with its status.
+//! 89. [`scope`]: what a credential opens. Pure.
+//! 90. [`doors`]: keeps the doors in step with the store.
+//! 91. `store::audit`: the audit trail.
+//! 92. `store::audit::witness`: checkpoints, and the keys that sign them.
+//! 93. `store::audit::walk`: walks through the whole trail.
+//! 94. `store::audit::list`: reads records.
+//! 95. `routes::forms`: schemas of other crates' types, for the document only.
+//! 96. `store::audit::prune`: deletes the oldest records, few at a time so that writes never wait for long.
+//! 97. `store::clock`: the last saved settled time.
+//! 98. `store::access_tokens`: access tokens of OAuth clients.
+//! 99. `store::credentials`: API keys and the root credential.
+//! 100. `store::ledger`: writes awaited revocations, all in one transaction of few statements.
+//! 101. `store::replies`: saved answers to creations, so that a repeated request creates nothing.
+//! 102. `store::export`: what a relay alone needs, without a secret.
+//! 103. `store::revocations`: revocations of apps.
+//! 104. `store::roles`: role sets of apps, one row per version.
+//! 105. `store::reseal`: seals stored secrets, or seals them again under another data key.
+//! 106. `store::issuers`: issuers of ID tokens of apps.
+//! 107. `store::keys`: signing keys of apps.
+//! 108. `store::key_uses`: how often keys verified tokens, and when last.
+//! 109. `store::apps`: apps.
+//! 110. [`store`]: the database.
+//! 111. `store::author`: the author of a row.
+//! 112. `store::write`: writes to the database: one transaction of this process at a time.
+//! 113. `store::sealed`: the columns with secrets, and the keys that seal them.
+//! 114. `store::audit::chain`: links of transactions.
+//! 115. `store::deployment`: identifies a database file before it is opened.
+//! 116. `store::health`: whether the database can be written, and why not.
+//! 117. `store::error`: why a database operation failed. Pure.
+//! 118. `token04_setting`: which Token04 an app takes. Pure.
+//! 119. [`master_key`]: where the master key comes from.
+//! 120. [`envelope`]: seals secrets under the data key, and that under the master key. Pure.
+//! 121. [`record`]: audit records.
+//! 122. [`folder`]: the data folder, which one process uses.
+//! 123. [`deployment`]: checks that the folder still contains its own database.
+//! 124. [`under_way`]: acts and creations in progress.
+//! 125. [`credential_uses`]: what is kept of a credential's uses. Pure.
+//! 126. [`oidc`]: ID tokens of OpenID Connect issuers, whose keys are fetched when they are first needed.
+//! 127. `oidc::held`: decides whether an issuer is asked for its keys. Pure.
+//! 128. `oidc::discovery`: what an issuer says about itself. Pure.
+//! 129. `oidc::id_token`: verifies ID tokens. Pure.
+//! 130. `oidc::provider`: the cryptography of `jsonwebtoken`, over ring.
+//! 131. `oidc::keys`: an issuer's public keys. Pure.
+//! 132. [`outbound`]: the only place that opens connections outwards.
+//! 133. `outbound::exchange`: one request and its answer.
+//! 134. `outbound::url`: URLs that are asked. Pure.
+//! 135. `outbound::address`: decides which addresses may be connected to. Pure.
+//! 136. [`secret`]: makes, hashes and compares secrets.
+//! 137. [`rates`]: rates by name.
+//! 138. [`metrics`]: the server's counters.
+//! 139. `key_alg`: what a key is for. Pure.
+//! 140. [`config`]: the server's configuration: every limit, by name.
+//! 141. [`public_url`]: where clients reach this server. Pure.
 
 mod act;
 mod authentication;
@@ -161,6 +164,7 @@ mod idempotency;
 mod inviter;
 mod issue;
 mod issuer;
+mod key_alg;
 mod lines;
 mod lives;
 mod lookup;
@@ -191,6 +195,8 @@ mod state;
 mod store;
 mod storer;
 mod suspect;
+mod token04_issue;
+mod token04_setting;
 mod under_way;
 mod uses;
 

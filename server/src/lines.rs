@@ -1,14 +1,18 @@
 //! Decides how the keys of a line follow each other (`spec/token.md` §Lines). Pure: keys, limits and time are arguments.
 
+use stagedoor_bus::token04::SECRETS_PER_APP_MAX;
 use stagedoor_token::{Algorithm, KeyState, Limits};
 
 use crate::{
     error::ApiError,
+    key_alg::KeyAlg,
     store::{apps::AppRow, keys::KeyRow},
 };
 
 /// The line with which the server mints.
 pub(crate) const MAIN: &str = "main";
+/// The line of Token04 keys, which no other key is in.
+pub(crate) const TOKEN04: &str = "token04";
 /// The longest name of a line, in bytes.
 pub(crate) const LINE_BYTES_MAX: usize = 32;
 
@@ -35,7 +39,7 @@ pub(crate) enum Successor<'a> {
     /// The line's next key.
     Next(&'a KeyRow),
     /// One that is to be made.
-    Made(Algorithm),
+    Made(KeyAlg),
 }
 
 /// Whether a text can name a line.
@@ -71,7 +75,7 @@ pub(crate) fn state_of_added(
             detail: "the line already has a next key; rotate first",
         });
     }
-    check_room(keys, limits.keys_max)?;
+    check_room(keys, line, limits.keys_max)?;
     if of_state(keys, line, KeyState::Current).is_some() {
         return Ok(KeyState::Next);
     }
@@ -91,7 +95,7 @@ pub(crate) fn state_of_added(
 pub(crate) fn succession<'a>(
     keys: &'a [KeyRow],
     line: &str,
-    alg: Option<Algorithm>,
+    alg: Option<KeyAlg>,
     compromised: bool,
     limits: LineLimits,
 ) -> Result<Succession<'a>, ApiError> {
@@ -116,23 +120,33 @@ pub(crate) fn succession<'a>(
     }
     let alg = alg.unwrap_or(old.alg);
     check_made(alg)?;
+    check_kind(line, alg)?;
     // Where the old one is retired at once, there is room: a leak can always be ended.
     if !compromised {
-        check_room(keys, limits.keys_max)?;
+        check_room(keys, line, limits.keys_max)?;
     }
     Ok(Succession { old, new: Successor::Made(alg) })
 }
 
 /// Whether keys of this algorithm are made here.
-pub(crate) fn check_made(alg: Algorithm) -> Result<(), ApiError> {
+pub(crate) fn check_made(alg: KeyAlg) -> Result<(), ApiError> {
     match alg {
-        Algorithm::HS256 | Algorithm::EdDSA => Ok(()),
-        Algorithm::ES256 => {
+        KeyAlg::Token04 | KeyAlg::Signature(Algorithm::HS256 | Algorithm::EdDSA) => Ok(()),
+        KeyAlg::Signature(Algorithm::ES256) => {
             let detail =
                 "keys of ES256 are made elsewhere; register the public one with `jwk`".into();
             Err(ApiError::Invalid { code: "alg_unsupported", detail }.at("alg"))
         }
     }
+}
+
+/// Whether a line takes keys of this kind: Token04 keys have one to themselves.
+pub(crate) fn check_kind(line: &str, alg: KeyAlg) -> Result<(), ApiError> {
+    if (line == TOKEN04) == (alg == KeyAlg::Token04) {
+        return Ok(());
+    }
+    let detail = "keys of `token04` are in the line `token04`, and no others are".into();
+    Err(ApiError::Invalid { code: "line_invalid", detail }.at("line"))
 }
 
 /// Nothing here can sign with the key.
@@ -150,7 +164,15 @@ fn not_retired(keys: &[KeyRow]) -> impl Iterator<Item = &KeyRow> {
     keys.iter().filter(|key| key.state != KeyState::Retired)
 }
 
-fn check_room(keys: &[KeyRow], keys_max: u32) -> Result<(), ApiError> {
+fn check_room(keys: &[KeyRow], line: &str, keys_max: u32) -> Result<(), ApiError> {
+    if line == TOKEN04
+        && not_retired(keys).filter(|key| key.line == TOKEN04).count() >= SECRETS_PER_APP_MAX
+    {
+        return Err(ApiError::Conflict {
+            code: "keys_exceeded",
+            detail: "the app already has 4 keys of `token04` that are not retired, each of which is tried; retire one first",
+        });
+    }
     if not_retired(keys).count() < keys_max as usize {
         return Ok(());
     }

@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use stagedoor_bus::{Bounds, Revocations};
+use stagedoor_bus::{Bounds, Revocations, Token04, Token04Key};
 use stagedoor_token::{AppId, Key, KeyState, Roles};
 
 use crate::{
-    doors::key_of,
+    doors::{key_of, token04_key},
     error::ApiError,
-    issue::{Lives, Terms},
-    lines::{MAIN, of_state, private_absent},
+    issue::{Lives, Rules, Terms},
+    lines::{MAIN, TOKEN04, of_state, private_absent},
     state::AppState,
     store::apps::AppRow,
+    token04_issue::Terms04,
 };
 
 /// An app that can mint.
@@ -43,6 +44,43 @@ impl Minting {
     pub(crate) fn terms<'a>(&'a self, bounds: &'a Bounds) -> Terms<'a> {
         let Self { lives, key, line, roles, revocations } = self;
         Terms { lives: *lives, roles, key, line, revocations, bounds }
+    }
+}
+
+/// An app that can mint Token04.
+pub(crate) struct Minting04 {
+    lives: Lives,
+    key: Token04Key,
+    form: Token04,
+    line: Arc<Bounds>,
+    roles: Arc<Roles>,
+    revocations: Arc<Revocations>,
+}
+
+impl Minting04 {
+    /// Reads it, as [`Minting::of`] does.
+    pub(crate) async fn of(state: &AppState, app: &AppRow) -> Result<Self, ApiError> {
+        let form = app.token04.as_ref().and_then(|setting| setting.at_the_door(app.ttl_s_max));
+        let form = form.ok_or_else(|| {
+            let detail = "the app takes no Token04; set its `token04.accept` first".into();
+            ApiError::Invalid { code: "token04_cannot", detail }.at("form")
+        })?;
+        let keys = state.store.keys(app.id).await?;
+        let current = of_state(&keys, TOKEN04, KeyState::Current);
+        let known = current.and_then(|row| Some((token04_key(row)?, row.bounds.clone())));
+        let (key, line) = known.ok_or(ApiError::Conflict {
+            code: "no_current_key",
+            detail: "the app has no current key of `token04`; make or import one",
+        })?;
+        let lives = Lives { ttl_s_default: app.ttl_s_default, ttl_s_max: app.ttl_s_max };
+        let (roles, revocations) = (roles_at_the_door(state, app.id), state.bus.revocations());
+        Ok(Self { lives, key, form, line, roles, revocations })
+    }
+
+    /// The same for the decision, within the bounds of the caller.
+    pub(crate) fn terms<'a>(&'a self, bounds: &'a Bounds) -> Terms04<'a> {
+        let Self { lives, key, form, line, roles, revocations } = self;
+        Terms04 { lives: *lives, key, form, rules: Rules { roles, line, revocations, bounds } }
     }
 }
 

@@ -222,6 +222,7 @@ fn migrations() -> Vec<Migration> {
         migration(16, "chain", include_str!("../migrations/0016_chain.sql")),
         migration(17, "access_tokens", include_str!("../migrations/0017_access_tokens.sql")),
         migration(18, "issuers", include_str!("../migrations/0018_issuers.sql")),
+        migration(20, "token04", include_str!("../migrations/0020_token04.sql")),
     ]
 }
 

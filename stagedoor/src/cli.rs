@@ -24,6 +24,7 @@ mod stay;
 mod sure;
 mod time;
 mod token;
+mod token04;
 mod whoami;
 
 use std::{collections::BTreeMap, io::Write, path::PathBuf, process::ExitCode};

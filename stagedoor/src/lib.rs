@@ -3,7 +3,7 @@
 //! In reading order; a file uses only files further down:
 //!
 //! 1. [`cli`]: the command line, one file per group of commands.
-//! 2. `cli::app`: `app create|change|list|show|delete|audit|keys|api-keys`.
+//! 2. `cli::app`: `app create|change|token04|list|show|delete|audit|keys|api-keys`.
 //! 3. `cli::keys`: `app keys list|create|rotate|bound|retire|end|jwks`.
 //! 4. `cli::audit`: `audit`: the whole trail, for the operator; and the filters that `app audit` shares.
 //! 5. `cli::audit::export`: `audit export`.
@@ -25,33 +25,34 @@
 //! 20. `cli::settings`: `config check|print`.
 //! 21. `cli::sure`: asks before an act that cannot be undone.
 //! 22. `cli::token`: `token mint|verify|inspect`.
-//! 23. `cli::whoami`: `whoami`: whose credential this is, and what it may do.
-//! 24. `cli::http`: a small client of the HTTP API.
-//! 25. `cli::print`: prints answers for people: tables with the most important columns first, and readable times.
-//! 26. `cli::key_file`: keys from files, as JWK or PEM.
-//! 27. `cli::secret`: secrets that the command line takes.
-//! 28. `cli::stay`: the options of `token mint` for the stay in the seat, and their claims.
-//! 29. `cli::failure`: how a command failed: its exit code, and its message for people or for programs.
-//! 30. `cli::time`: times and durations as people write them.
-//! 31. [`dev`]: what `stagedoor dev` creates for a developer and remembers.
-//! 32. [`classroom`]: the app of the classroom that `stagedoor dev` serves.
-//! 33. `edge`: a relay alone, whose directory is a file.
-//! 34. [`assemble`]: assembles server, relay and bus into one running process.
-//! 35. [`serving`]: one connection of HTTP requests.
-//! 36. [`pace`]: the phase of a connection, and how long it may last.
-//! 37. [`operations`]: `/healthz`, `/readyz` and `/metrics` on their own socket.
-//! 38. `watched`: the directory file of a relay alone: loaded when it changes.
-//! 39. [`refusals`]: refuses requests that reach no path.
-//! 40. [`log`]: the log, with a bound on lines about refusals.
-//! 41. `config::load`: loads a configuration from its file, the environment and flags.
-//! 42. `config::check`: finds settings that have the right type but make no sense, alone or together. Pure.
-//! 43. `config::warnings`: warns of settings that are allowed but may be unintended.
-//! 44. [`config`]: combines file, environment and flags into one configuration.
-//! 45. `config::sources`: combines the sources, and remembers where each setting is written.
-//! 46. `config::fault`: what is wrong with a configuration, where it is written, and what to write instead.
-//! 47. `config::bounds`: the minimum and maximum of every number in the configuration.
-//! 48. [`sockets`]: the listening sockets.
-//! 49. [`descriptors`]: how many connections the process can have.
+//! 23. `cli::token04`: `app token04`, and what `token mint --token04` makes.
+//! 24. `cli::whoami`: `whoami`: whose credential this is, and what it may do.
+//! 25. `cli::http`: a small client of the HTTP API.
+//! 26. `cli::print`: prints answers for people: tables with the most important columns first, and readable times.
+//! 27. `cli::key_file`: keys from files, as JWK or PEM.
+//! 28. `cli::secret`: secrets that the command line takes.
+//! 29. `cli::stay`: the options of `token mint` for the stay in the seat, and their claims.
+//! 30. `cli::failure`: how a command failed: its exit code, and its message for people or for programs.
+//! 31. `cli::time`: times and durations as people write them.
+//! 32. [`dev`]: what `stagedoor dev` creates for a developer and remembers.
+//! 33. [`classroom`]: the app of the classroom that `stagedoor dev` serves.
+//! 34. `edge`: a relay alone, whose directory is a file.
+//! 35. [`assemble`]: assembles server, relay and bus into one running process.
+//! 36. [`serving`]: one connection of HTTP requests.
+//! 37. [`pace`]: the phase of a connection, and how long it may last.
+//! 38. [`operations`]: `/healthz`, `/readyz` and `/metrics` on their own socket.
+//! 39. `watched`: the directory file of a relay alone: loaded when it changes.
+//! 40. [`refusals`]: refuses requests that reach no path.
+//! 41. [`log`]: the log, with a bound on lines about refusals.
+//! 42. `config::load`: loads a configuration from its file, the environment and flags.
+//! 43. `config::check`: finds settings that have the right type but make no sense, alone or together. Pure.
+//! 44. `config::warnings`: warns of settings that are allowed but may be unintended.
+//! 45. [`config`]: combines file, environment and flags into one configuration.
+//! 46. `config::sources`: combines the sources, and remembers where each setting is written.
+//! 47. `config::fault`: what is wrong with a configuration, where it is written, and what to write instead.
+//! 48. `config::bounds`: the minimum and maximum of every number in the configuration.
+//! 49. [`sockets`]: the listening sockets.
+//! 50. [`descriptors`]: how many connections the process can have.
 
 mod assemble;
 mod classroom;

@@ -32,6 +32,8 @@ mod roles;
 mod sealing;
 #[path = "cli/secrets.rs"]
 mod secrets;
+#[path = "cli/token04.rs"]
+mod token04;
 #[path = "cli/tokens.rs"]
 mod tokens;
 #[path = "cli/words.rs"]

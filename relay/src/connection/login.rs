@@ -9,6 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use stagedoor_token::AppId;
 use stagedoor_wire::{
     close::Close,
     code::ErrorCode,
@@ -117,6 +118,7 @@ impl Stranger {
         let asked = self.nonce.take();
         let presented = Presented {
             token,
+            app: login.app.map(AppId),
             room: login.room.as_deref(),
             user: login.user.as_deref(),
             proof: login.proof.as_deref(),

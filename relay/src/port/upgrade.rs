@@ -204,7 +204,8 @@ pub(crate) fn decide(
         }
         (None, false) => {}
         (Some(token), false) => {
-            let presented = Presented { token, room: None, user: None, proof: None, nonce: None };
+            let presented =
+                Presented { token, app: None, room: None, user: None, proof: None, nonce: None };
             let arrival = Arrival { peer, presented, by_ticket: false, resume: None };
             let seated = match log_in(shared, &opening.mailbox, arrival) {
                 Ok(seated) => Ok(seated),

@@ -11,7 +11,7 @@ use std::{
 
 use serde_json::value::RawValue;
 use stagedoor_bus::{Actor, AppLife, Bearer, By, Event as BusEvent, Storing};
-use stagedoor_token::{Claims, Roles};
+use stagedoor_token::{AppId, Claims, Roles};
 use stagedoor_wire::{member::Cursor, reply::LoggedIn};
 
 use super::seat::Seat;
@@ -53,7 +53,7 @@ pub(crate) fn log_in(
     arrival: Arrival<'_>,
 ) -> Result<Seated, NotSeated> {
     let Arrival { peer, presented, by_ticket, resume } = arrival;
-    let token = (!by_ticket).then_some(presented.token);
+    let token = (!by_ticket).then_some((presented.token, presented.app));
     if !by_ticket && let Err(denied) = may_try(shared, peer) {
         return Err(NotSeated::Denied(refused(shared, peer, None, denied)));
     }
@@ -230,7 +230,7 @@ impl Waiting {
     }
 
     fn refuse(&self, denied: Denied) -> Poll<Result<Seated, Denied>> {
-        Poll::Ready(Err(refused(&self.shared, self.peer, Some(&self.token), denied)))
+        Poll::Ready(Err(refused(&self.shared, self.peer, Some((&self.token, None)), denied)))
     }
 }
 
@@ -273,8 +273,13 @@ fn seated(seat: &Seat) {
 }
 
 /// Reports a refused login, with or without a token; returns the client's refusal, another one if there were too many.
-fn refused(shared: &Shared, peer: Peer, token: Option<&str>, denied: Denied) -> Denied {
-    let proven = token.map(|token| Proven::of(token, denied, &shared.bus.directory()));
+fn refused(
+    shared: &Shared,
+    peer: Peer,
+    token: Option<(&str, Option<AppId>)>,
+    denied: Denied,
+) -> Denied {
+    let proven = token.map(|(token, app)| Proven::of(token, app, denied, &shared.bus.directory()));
     let Proven { app, room, user, jti } = proven.unwrap_or_default();
     let id = app.map(|app| app.id);
     let token = id.zip(jti.as_deref());

@@ -56,7 +56,8 @@ impl Requester {
         let (renewal, storing) = match self.admit(renew, asked.as_deref()) {
             Ok(admitted) => admitted,
             Err(denied) => {
-                let new_jti = Proven::of(&renew.token, denied, &self.shared.bus.directory()).jti;
+                let (app, directory) = (self.seat.room().app, self.shared.bus.directory());
+                let new_jti = Proven::of(&renew.token, Some(app), denied, &directory).jti;
                 refused(&self.shared, self.seat.room(), self.seat.me(), new_jti, denied);
                 if denied == Denied::Proof(ProofError::Required) {
                     self.nonce = nonce();
@@ -98,6 +99,7 @@ impl Requester {
         let (seat, shared) = (&self.seat, &self.shared);
         let presented = Presented {
             token: &renew.token,
+            app: Some(seat.room().app),
             room: Some(&seat.room().name),
             user: Some(&seat.me().member.user),
             proof: renew.proof.as_deref(),

@@ -101,7 +101,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     tagged(
         "apps_change",
         ADMIN,
-        &["bounds_exceeded", "app_unknown", "name_invalid", "ttl_invalid"],
+        &["bounds_exceeded", "app_unknown", "name_invalid", "role_unknown", "ttl_invalid"],
     ),
     Operation { tag: Tag::Taken, ..row("apps_delete", DEPLOYMENT, &["app_unknown"]) },
     row(
@@ -117,6 +117,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
             "bounds_invalid",
             "jwk_invalid",
             "line_invalid",
+            "token04_secret_invalid",
         ],
     ),
     row("keys_list", KEYS, &["app_unknown"]),
@@ -245,6 +246,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
             "key_private_absent",
             "banned",
             "bounds_exceeded",
+            "token04_cannot",
         ],
         mints: true,
         tag: Tag::None,

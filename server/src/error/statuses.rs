@@ -95,6 +95,8 @@ pub(crate) const STATUSES: &[(u16, &[&str])] = &[
             "roles_invalid",
             "rules_invalid",
             "scopes_invalid",
+            "token04_cannot",
+            "token04_secret_invalid",
             "ttl_invalid",
             "user_prefix_missing",
         ],

@@ -12,7 +12,7 @@ fn keys(of: &[(&str, KeyState)]) -> Vec<KeyRow> {
         kid: format!("k{nth}"),
         app: AppId(1),
         line: (*line).into(),
-        alg: Algorithm::HS256,
+        alg: KeyAlg::HS256,
         secret: Some(zeroize::Zeroizing::new(vec![1; 32])),
         public: None,
         bounds: std::sync::Arc::default(),
@@ -67,10 +67,10 @@ fn a_rotation_takes_the_next_key_or_makes_one() {
     let main = of("main", None).expect("a succession");
     assert_eq!(main.old.kid, "k0");
     assert!(matches!(main.new, Successor::Next(next) if next.kid == "k1"));
-    assert_eq!(code(of("main", Some(Algorithm::EdDSA))), "next_key_exists");
-    let other = of("a", Some(Algorithm::EdDSA)).expect("a succession");
-    assert!(matches!(other.new, Successor::Made(Algorithm::EdDSA)));
-    assert_eq!(code(of("a", Some(Algorithm::ES256))), "alg_unsupported");
+    assert_eq!(code(of("main", Some(KeyAlg::Signature(Algorithm::EdDSA)))), "next_key_exists");
+    let other = of("a", Some(KeyAlg::Signature(Algorithm::EdDSA))).expect("a succession");
+    assert!(matches!(other.new, Successor::Made(KeyAlg::Signature(Algorithm::EdDSA))));
+    assert_eq!(code(of("a", Some(KeyAlg::Signature(Algorithm::ES256)))), "alg_unsupported");
     assert_eq!(code(of("b", None)), "key_unknown");
 }
 
@@ -80,7 +80,7 @@ fn the_successor_of_a_key_from_elsewhere_is_not_guessed() {
     keys[0].secret = None;
     let of = |alg| succession(&keys, "main", alg, true, LIMITS);
     assert_eq!(code(of(None)), "key_private_absent");
-    assert_eq!(code(of(Some(Algorithm::EdDSA))), "ok");
+    assert_eq!(code(of(Some(KeyAlg::Signature(Algorithm::EdDSA)))), "ok");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use axum::{
     response::Response,
 };
 use serde::{Deserialize, Serialize};
-use stagedoor_token::{Algorithm, AppId, SecondLogin};
+use stagedoor_token::{AppId, SecondLogin};
 use utoipa::ToSchema;
 
 use super::{
@@ -22,11 +22,13 @@ use crate::{
     doors::News,
     error::ApiError,
     idempotency::{Created, Once},
+    key_alg::KeyAlg,
     record::unix_ms,
     rights::{Apps, Reach},
     scope::Scope,
     secret,
     store::{apps::AppRow, write::Tx},
+    token04_setting::Token04Setting,
 };
 
 /// A new app.
@@ -83,6 +85,10 @@ pub(crate) struct AppChange {
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = forms::SecondLogin, required = false)]
     second_login: Option<SecondLogin>,
+    /// Which Token04 it takes, and what they give; what is absent in it has its default.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Token04Setting, required = false)]
+    token04: Option<Token04Setting>,
 }
 
 /// An app.
@@ -101,6 +107,26 @@ pub(crate) struct AppView {
     /// What happens at second logins, if the role does not say.
     #[schema(value_type = forms::SecondLogin)]
     second_login: SecondLogin,
+    /// Which Token04 it takes, and what they give (`spec/token04.md`).
+    token04: Token04View,
+}
+
+/// An app's setting for Token04.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Token04View {
+    #[serde(flatten)]
+    setting: Token04Setting,
+    /// What the setting costs; only with `legacy`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
+    warning: Option<&'static str>,
+}
+
+impl From<Option<Token04Setting>> for Token04View {
+    fn from(setting: Option<Token04Setting>) -> Self {
+        let setting = setting.unwrap_or_default();
+        Self { warning: setting.warning(), setting }
+    }
 }
 
 /// A new app and its first key.
@@ -118,7 +144,8 @@ impl From<AppRow> for AppView {
     fn from(row: AppRow) -> Self {
         let AppRow { id, name, ttl_s_default, ttl_s_max, created_ms, .. } = row;
         let second_login = row.second_login.unwrap_or(SecondLogin::Replace);
-        Self { app: id.0, name, ttl_s_default, ttl_s_max, created_ms, second_login }
+        let token04 = row.token04.into();
+        Self { app: id.0, name, ttl_s_default, ttl_s_max, created_ms, second_login, token04 }
     }
 }
 
@@ -175,9 +202,10 @@ pub(crate) async fn make(
         generation: 0,
         second_login: new.second_login,
         tokens_until_ms: 0,
+        token04: None,
     };
     check_lives(config, &app)?;
-    let row = keys::make(Place::first(app.id, app.created_ms), Algorithm::HS256)?;
+    let row = keys::make(Place::first(app.id, app.created_ms), KeyAlg::HS256)?;
     if !tx.add_app(&app).await? {
         return Err(ApiError::Conflict {
             code: "app_exists",
@@ -283,10 +311,20 @@ pub(crate) async fn change(
         row.ttl_s_max = ttl_s_max;
     }
     row.second_login = change.second_login.or(row.second_login);
+    let mut record = audited.record(app, "app.change");
+    if let Some(setting) = change.token04 {
+        if let Some(field) = setting.beyond(&audited.state.app_in(&mut tx, app).await?.roles) {
+            let detail = format!("`{field}` names no role of the app").into();
+            return Err(ApiError::Invalid { code: "role_unknown", detail }.at(field));
+        }
+        let text = serde_json::to_string(&setting).map_err(|_| ApiError::Internal)?;
+        record = record.detail(&format!("token04={text}"));
+        row.token04 = Some(setting);
+    }
     row.version += 1;
     check_lives(&audited.state.config, &row)?;
     tx.change_app(&row).await?;
-    tx.add_record(audited.record(app, "app.change")).await?;
+    tx.add_record(record).await?;
     audited.state.commit_app(tx, app).await?;
     Ok(tagged(row))
 }

@@ -56,6 +56,9 @@ pub(crate) enum Algorithm {
     EdDSA,
     /// ECDSA on P-256 with SHA-256.
     ES256,
+    /// Token04 (`spec/token04.md`), in the line `token04`.
+    #[schema(rename = "token04")]
+    Token04,
 }
 
 /// What happens to a live seat that a revocation hits.

@@ -39,7 +39,7 @@ pub(crate) async fn jwks(
     let directory = state.bus.directory();
     let known = directory.app(app).map_or(&[][..], |app| &app.keys);
     let verifies = known.iter().filter(|of| of.key.state() != KeyState::Retired);
-    let set = Jwks { keys: verifies.filter_map(|of| of.key.to_jwk()).collect() };
+    let set = Jwks { keys: verifies.filter_map(|of| of.key.verifying()?.to_jwk()).collect() };
     answer(&set, &asked)
 }
 

@@ -6,6 +6,7 @@ pub(crate) mod views;
 use std::sync::Arc;
 
 use axum::{Json, http::HeaderMap, response::Response};
+use stagedoor_bus::Token04Secret;
 use stagedoor_bus::{Answer, Bounds, Command};
 use stagedoor_token::{Algorithm, AppId, Jwk, JwkError, Key, KeyState};
 use zeroize::Zeroizing;
@@ -17,7 +18,8 @@ use crate::{
     config::Config,
     error::ApiError,
     idempotency::{Created, Once},
-    lines::{LineLimits, MAIN, check_made, live, state_of_added},
+    key_alg::KeyAlg,
+    lines::{LineLimits, MAIN, TOKEN04, check_kind, check_made, live, state_of_added},
     record::Record,
     rights::Reach,
     scope::{Scope, Scopes},
@@ -27,8 +29,8 @@ use crate::{
 };
 pub(crate) use views::KeyCreated;
 use views::{
-    KeyRetired, KeyView, NewKey, SECRETS, alg_of, alg_unsupported, bounds_invalid, bounds_of,
-    jwk_invalid, line_of,
+    Imported, KeyRetired, KeyView, NewKey, SECRETS, alg_of, alg_unsupported, bounds_invalid,
+    bounds_of, jwk_invalid, line_of,
 };
 
 /// Where a new key belongs.
@@ -49,7 +51,7 @@ impl Place {
 
     fn row(
         self,
-        alg: Algorithm,
+        alg: KeyAlg,
         secret: Option<Zeroizing<Vec<u8>>>,
         public: Option<Jwk>,
     ) -> Result<KeyRow, ApiError> {
@@ -64,10 +66,14 @@ impl Place {
 }
 
 /// Makes a key without storing it.
-pub(crate) fn make(place: Place, alg: Algorithm) -> Result<KeyRow, ApiError> {
+pub(crate) fn make(place: Place, alg: KeyAlg) -> Result<KeyRow, ApiError> {
     check_made(alg)?;
+    let KeyAlg::Signature(kind) = alg else {
+        let secret = Token04Secret::random().map_err(|_| ApiError::Internal)?;
+        return place.row(alg, Some(Zeroizing::new(secret.expose().to_vec())), None);
+    };
     let bytes = Zeroizing::new(secret::random::<32>()?);
-    let public = match alg {
+    let public = match kind {
         Algorithm::HS256 => None,
         Algorithm::EdDSA | Algorithm::ES256 => {
             let key = Key::ed25519(place.app, "k", &bytes, place.state);
@@ -126,6 +132,29 @@ pub(super) fn unknown(caller: &Caller, app: AppId, detail: &'static str) -> ApiE
     beyond.unwrap_or(ApiError::NotFound { code: "key_unknown", detail })
 }
 
+/// A secret of Token04 that was made elsewhere.
+fn imported(
+    secret: &Imported,
+    alg: KeyAlg,
+    keys: &[KeyRow],
+) -> Result<Zeroizing<Vec<u8>>, ApiError> {
+    let invalid = |detail: &'static str| {
+        ApiError::Invalid { code: "token04_secret_invalid", detail: detail.into() }.at("secret")
+    };
+    if alg != KeyAlg::Token04 {
+        return Err(invalid("only a secret of `token04` is imported; others are made here"));
+    }
+    let secret = Token04Secret::import(secret.0.as_bytes());
+    let form = "a Token04 secret is exactly 32 visible ASCII characters";
+    let secret = secret.map_err(|_| invalid(form))?;
+    let bytes = Zeroizing::new(secret.expose().to_vec());
+    if keys.iter().any(|key| key.secret.as_ref() == Some(&bytes)) {
+        // A key that leaked would go on under its other id, and one that signs would open.
+        return Err(invalid("the app has a key with this secret already"));
+    }
+    Ok(bytes)
+}
+
 /// The key that a request asks for, in its place.
 fn key_asked(
     state: &AppState,
@@ -134,7 +163,9 @@ fn key_asked(
     keys: &[KeyRow],
     new: NewKey,
 ) -> Result<KeyRow, ApiError> {
-    let (line, alg) = (line_of(new.line)?, alg_of(new.alg.as_deref())?);
+    let alg = alg_of(new.alg.as_deref())?;
+    let of_token04 = alg == Some(KeyAlg::Token04) && new.line.is_none();
+    let line = if of_token04 { TOKEN04.into() } else { line_of(new.line)? };
     let jwk = new.jwk.map(|jwk| jwk.get().parse()).transpose();
     let jwk: Option<Jwk> = jwk.map_err(|error: JwkError| jwk_invalid(error.to_string()))?;
     let given = new.bounds.as_deref().map(bounds_of).transpose()?.map(Arc::new);
@@ -148,12 +179,18 @@ fn key_asked(
         (known, given) => known.or(given).unwrap_or_default(),
     };
     may_bounds(caller, app, &bounds, is_given)?;
-    let alg = alg.or(jwk.as_ref().map(Jwk::algorithm)).unwrap_or(Algorithm::HS256);
-    if jwk.as_ref().is_some_and(|jwk| jwk.algorithm() != alg) {
+    let of_jwk = |jwk: &Jwk| KeyAlg::Signature(jwk.algorithm());
+    let alg = alg.or(jwk.as_ref().map(of_jwk)).unwrap_or(KeyAlg::HS256);
+    if jwk.as_ref().is_some_and(|jwk| of_jwk(jwk) != alg) {
         return Err(alg_unsupported(format!("the JWK is not of a key for {alg}")));
     }
+    check_kind(&line, alg)?;
     let place_state = state_of_added(keys, &line, limits_of(&state.config))?;
     let place = Place { app, line, bounds, state: place_state, now_ms: state.unix_ms() };
+    if let Some(secret) = new.secret {
+        let secret = imported(&secret, alg, keys)?;
+        return place.row(alg, Some(secret), None);
+    }
     let Some(jwk) = jwk else { return make(place, alg) };
     let same = |key: &KeyRow| key.public.as_ref().map(Jwk::thumbprint) == Some(jwk.thumbprint());
     if keys.iter().any(same) {
@@ -163,11 +200,12 @@ fn key_asked(
     place.row(alg, None, Some(jwk))
 }
 
-/// Makes or registers a key.
+/// Makes, imports or registers a key.
 ///
 /// The first key of a line is current at once. Every other is the line's next one, of which there is one at a time:
 /// every relay verifies with it at once, and nobody signs with it yet. Distribute its secret, then rotate. With `jwk` a
-/// public key is registered whose private part is elsewhere, so that nothing here can sign for it.
+/// public key is registered whose private part is elsewhere, so that nothing here can sign for it. With `alg` `token04` and `secret` the secret of a
+/// backend that runs ZEGOCLOUD's generators is imported.
 #[utoipa::path(post, path = "/v1/apps/{app}/keys", tag = "keys", request_body = Option<NewKey>,
     params(("app" = u32, Path)),
     responses((status = 201, body = Created<KeyCreated>)))]
@@ -184,10 +222,13 @@ pub(crate) async fn create(
     if let Some(kept) = once.kept(&mut tx).await? {
         return Ok(kept);
     }
+    let is_imported = new.secret.is_some();
     let row = key_asked(&audited.state, &audited.caller, app, &tx.keys(app).await?, new)?;
     tx.add_key(&row).await?;
     tx.add_record(record(&audited, "key.create", &row).detail(&format!("alg={}", row.alg))).await?;
-    let answer = once.keep(&mut tx, &KeyCreated::of(&row), &SECRETS).await?;
+    let created = KeyCreated::of(&row);
+    let created = if is_imported { created.without_secret() } else { created };
+    let answer = once.keep(&mut tx, &created, &SECRETS).await?;
     audited.state.commit_app(tx, app).await?;
     Ok(answer)
 }

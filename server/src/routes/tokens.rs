@@ -5,9 +5,9 @@ use std::sync::Arc;
 use axum::{Json, http::StatusCode};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
-use stagedoor_bus::{Bearer, Bounds, Hit};
+use stagedoor_bus::{Bearer, Bounds, Hit, is_token04};
 use stagedoor_token::{
-    Algorithm, AppId, Claims, Fault, Field, Grants, KeySet, MintError, Refusal, explain_signature,
+    AppId, Claims, Fault, Field, Grants, KeySet, MintError, Refusal, explain_signature,
     form::malformed_claim, kid_of_token, seat, verify_with_key,
 };
 use utoipa::ToSchema;
@@ -17,10 +17,12 @@ use crate::{
     act::Audited,
     error::{ApiError, InRoom},
     issue::{Issued, NotIssued, Stay, Wanted, issue},
-    minting::Minting,
+    key_alg::KeyAlg,
+    minting::{Minting, Minting04},
     scope::Scope,
     secret,
     state::AppState,
+    token04_issue::issue_token04,
 };
 
 /// The claims of a token to mint.
@@ -30,6 +32,9 @@ pub(crate) struct NewToken {
     /// The room, 1 to 128 bytes.
     #[schema(example = "lobby")]
     room: String,
+    /// `jwt` (by default), or `token04`, the form of ZEGOCLOUD's generators, sealed with the current key of the line
+    /// `token04`; what that form cannot say is refused.
+    form: Option<Form>,
     /// The user id, 1 to 64 bytes.
     #[schema(example = "anna")]
     user: String,
@@ -59,6 +64,16 @@ pub(crate) struct NewToken {
     /// The key that a login must prove possession of: `{"jkt":thumbprint}`.
     #[schema(value_type = Option<forms::Confirmation>)]
     cnf: Option<Box<RawValue>>,
+}
+
+/// The form of a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Form {
+    /// That of `spec/token.md`.
+    Jwt,
+    /// That of `spec/token04.md`.
+    Token04,
 }
 
 impl NewToken {
@@ -166,10 +181,19 @@ async fn mint(
     // Released before the record is written.
     let _look = state.doors.look(app).await;
     let row = app_row(state, app).await?;
+    let form = new.form;
     let wanted = new.wanted()?;
-    let minting = Minting::of(state, &row).await?;
-    let terms = minting.terms(bounds);
-    issue(wanted, terms, state.unix_s(), &secret::random_id("t_")?).map_err(|error| match error {
+    let issued = if form == Some(Form::Token04) {
+        let minting = Minting04::of(state, &row).await?;
+        issue_token04(wanted, minting.terms(bounds), state.unix_s())
+    } else {
+        let minting = Minting::of(state, &row).await?;
+        issue(wanted, minting.terms(bounds), state.unix_s(), &secret::random_id("t_")?)
+    };
+    issued.map_err(|error| match error {
+        NotIssued::Token04 { code, detail, field } => {
+            ApiError::Invalid { code, detail: detail.into_string().into() }.at(field)
+        }
         NotIssued::Mint(MintError::Refused(fault)) => of_body(fault).into(),
         NotIssued::Mint(error) => error.into(),
         NotIssued::Banned { ends_s } => ApiError::Banned { ends_s },
@@ -256,8 +280,7 @@ async fn why_not_signed(state: &AppState, app: AppId, token: &str) -> Result<Str
     let kid = kid_of_token(token);
     let named = keys.iter().find(|key| Some(&key.kid) == kid.as_ref());
     let fault = Fault::from(Refusal::SignatureInvalid);
-    let secret =
-        named.filter(|key| key.alg == Algorithm::HS256).and_then(|key| key.secret.as_deref());
+    let secret = named.filter(|key| key.alg == KeyAlg::HS256).and_then(|key| key.secret.as_deref());
     let fault = secret.map_or(fault, |secret| explain_signature(fault, token, secret));
     Ok(fault.to_string())
 }
@@ -288,14 +311,22 @@ fn answer(state: &AppState, app: AppId, question: &TokenQuestion, now: u64) -> T
     };
     // Only the app's keys, so that an answer discloses nothing about another app's keys and tokens.
     let own = directory.app(app).map_or(&[][..], |app| &app.keys);
-    let own = own.iter().map(|key| key.key.clone()).collect::<KeySet>();
-    let (claims, key) = match verify_with_key(&question.token, &own, now) {
-        Ok(verified) => verified,
-        Err(fault) => return refused(fault),
+    let own = own.iter().filter_map(|key| key.key.verifying().cloned()).collect::<KeySet>();
+    let (claims, kid) = if is_token04(&question.token) {
+        let room = question.room.as_deref();
+        match directory.open_token04(&question.token, Some(app), room, now) {
+            Ok(opened) => opened,
+            Err(why) => return not(why.code(), why.public_code(), why.to_string()),
+        }
+    } else {
+        match verify_with_key(&question.token, &own, now) {
+            Ok((claims, key)) => (claims, key.shared_kid()),
+            Err(fault) => return refused(fault),
+        }
     };
     let seconds_left = i64::try_from(claims.exp).ok().map(|exp| exp - now as i64);
     let roles = directory.app(app).map(|app| app.roles.clone()).unwrap_or_default();
-    let hit = state.bus.revocations().find(&Bearer::of(&claims, key.kid()), now);
+    let hit = state.bus.revocations().find(&Bearer::of(&claims, &kid), now);
     // In the door's order.
     let told = if question.room.as_ref().is_some_and(|room| *room != claims.room) {
         not("room_mismatch", "room_mismatch", "the token is for another room".into())
@@ -306,7 +337,7 @@ fn answer(state: &AppState, app: AppId, question: &TokenQuestion, now: u64) -> T
         not(code, code, message.to_owned() + &until.unwrap_or_default())
     } else {
         let within = |grants| match directory
-            .key(key.kid())
+            .key(&kid)
             .map(|key| key.bounds.check_claims(&claims, &roles))
         {
             Some(Err(bound)) => Err(bound),

@@ -1,5 +1,6 @@
 //! Apps.
 
+use serde::de::DeserializeOwned;
 use sqlx::{Row, sqlite::SqliteRow};
 use stagedoor_bus::AppLife;
 use stagedoor_token::{AppId, SecondLogin};
@@ -8,6 +9,7 @@ use super::{
     Store, StoreError, signed,
     write::{Statement, Tx},
 };
+use crate::token04_setting::Token04Setting;
 
 /// An app's row.
 #[derive(Clone, Debug)]
@@ -25,6 +27,8 @@ pub(crate) struct AppRow {
     pub(crate) second_login: Option<SecondLogin>,
     /// Until when tokens live that were minted before `ttl_s_max` was lowered, Unix milliseconds.
     pub(crate) tokens_until_ms: u64,
+    /// Which Token04 it takes; `None`: none.
+    pub(crate) token04: Option<Token04Setting>,
 }
 
 impl AppRow {
@@ -46,11 +50,16 @@ impl AppRow {
             generation: 0,
             second_login: None,
             tokens_until_ms: 0,
+            token04: None,
         }
     }
 
     fn second_login_json(&self) -> Option<String> {
         self.second_login.and_then(|policy| serde_json::to_string(&policy).ok())
+    }
+
+    fn token04_json(&self) -> Option<String> {
+        self.token04.as_ref().and_then(|setting| serde_json::to_string(setting).ok())
     }
 }
 
@@ -71,12 +80,13 @@ pub(super) fn app_row(row: &SqliteRow) -> Result<AppRow, StoreError> {
         created_ms: unsigned(row, "created_ms")?,
         version: unsigned(row, "version")?,
         generation: unsigned(row, "generation")?,
-        second_login: second_login(row.try_get("second_login")?)?,
+        second_login: read(row.try_get("second_login")?)?,
+        token04: read(row.try_get("token04")?)?,
         tokens_until_ms: unsigned(row, "tokens_until_ms")?,
     })
 }
 
-fn second_login(json: Option<&str>) -> Result<Option<SecondLogin>, StoreError> {
+fn read<T: DeserializeOwned>(json: Option<&str>) -> Result<Option<T>, StoreError> {
     json.map(serde_json::from_str).transpose().map_err(|_| StoreError::Row("apps"))
 }
 
@@ -125,7 +135,7 @@ impl Tx {
     pub(crate) async fn change_app(&mut self, app: &AppRow) -> Result<(), StoreError> {
         let query = sqlx::query(
             "UPDATE apps SET name = ?, ttl_s_default = ?, ttl_s_max = ?, tokens_until_ms = ?, second_login = ?,
-             version = ? WHERE id = ?",
+             token04 = ?, version = ? WHERE id = ?",
         );
         let query = query
             .bind(&app.name)
@@ -133,6 +143,7 @@ impl Tx {
             .bind(signed(app.ttl_s_max, "apps")?)
             .bind(signed(app.tokens_until_ms, "apps")?)
             .bind(app.second_login_json())
+            .bind(app.token04_json())
             .bind(signed(app.version, "apps")?)
             .bind(i64::from(app.id.0));
         self.execute(query).await.map(drop)

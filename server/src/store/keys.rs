@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sqlx::{Row, sqlite::SqliteRow};
 use stagedoor_bus::Bounds;
-use stagedoor_token::{Algorithm, AppId, Jwk, KeyState};
+use stagedoor_token::{AppId, Jwk, KeyState};
 use zeroize::Zeroizing;
 
 use super::{
@@ -15,6 +15,7 @@ use super::{
     signed,
     write::{Statement, Tx},
 };
+use crate::key_alg::KeyAlg;
 
 /// A key's row.
 #[derive(Clone)]
@@ -22,8 +23,8 @@ pub(crate) struct KeyRow {
     pub(crate) kid: String,
     pub(crate) app: AppId,
     pub(crate) line: String,
-    pub(crate) alg: Algorithm,
-    /// What signs, as raw bytes: the secret of HS256, the seed of Ed25519. `None` if the key was made elsewhere.
+    pub(crate) alg: KeyAlg,
+    /// What signs, as raw bytes: the secret of HS256 or Token04, the seed of Ed25519. `None` if the key was made elsewhere.
     pub(crate) secret: Option<Zeroizing<Vec<u8>>>,
     /// The public key, if the algorithm has one.
     pub(crate) public: Option<Jwk>,

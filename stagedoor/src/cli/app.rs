@@ -1,4 +1,4 @@
-//! `app create|change|list|show|delete|audit|keys|api-keys`.
+//! `app create|change|token04|list|show|delete|audit|keys|api-keys`.
 
 use clap::{Args, Subcommand, builder::PossibleValuesParser};
 use hyper::Method;
@@ -13,6 +13,7 @@ use super::{
     print::print,
     sure::Sure,
     time::Span,
+    token04,
 };
 
 #[derive(Debug, Args)]
@@ -54,6 +55,8 @@ enum AppCommand {
         #[arg(long, value_name = "POLICY", value_parser = second_login)]
         second_login: Option<Value>,
     },
+    /// Set which tokens of ZEGOCLOUD's form the app takes.
+    Token04(token04::Setting),
     /// List apps.
     List(Paging),
     /// Show an app: its name, the lifetimes of its tokens, what a second login does.
@@ -174,6 +177,9 @@ pub(super) fn run(app: App, json: bool) -> Done {
                 .into_iter()
                 .for_each(|body| body.retain(|_, value| !value.is_null()));
             (Method::PATCH, format!("/v1/apps/{app}"), Some(body))
+        }
+        AppCommand::Token04(setting) => {
+            (Method::PATCH, format!("/v1/apps/{}", setting.app), Some(setting.body()))
         }
         AppCommand::List(paging) => (Method::GET, format!("/v1/apps{}", paging.query()), None),
         AppCommand::Show { app } => (Method::GET, format!("/v1/apps/{app}"), None),

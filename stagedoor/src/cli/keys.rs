@@ -12,6 +12,7 @@ use super::{
     http::{Api, segment},
     key_file::KeyFile,
     print::{self, print},
+    secret::secret,
     sure::Sure,
     time::{Span, now_s},
 };
@@ -36,6 +37,9 @@ pub(super) enum Keys {
         /// The file with the public key of a key that is made elsewhere: a JWK or PEM, `-` for standard input.
         #[arg(long, value_name = "FILE")]
         public_key: Option<PathBuf>,
+        /// The file with the secret of a `token04` key that exists elsewhere, 32 characters, `-` for standard input.
+        #[arg(long, value_name = "FILE")]
+        secret_file: Option<PathBuf>,
         /// The bounds of a new line, such as `{"rooms":["team-a-*"]}`.
         #[arg(long, value_name = "JSON", value_parser = object)]
         bounds: Option<Value>,
@@ -96,7 +100,7 @@ pub(super) enum Keys {
 
 /// The algorithms of keys that are made here.
 fn algorithms() -> PossibleValuesParser {
-    ["HS256", "EdDSA"].into()
+    ["HS256", "EdDSA", "token04"].into()
 }
 
 /// A JSON object.
@@ -138,11 +142,14 @@ fn new_key(
     line: Option<String>,
     alg: Option<String>,
     public_key: Option<PathBuf>,
+    secret_file: Option<PathBuf>,
     bounds: Option<Value>,
 ) -> Result<Value, Failure> {
     let jwk = public_key.map(|file| KeyFile::read(&file)?.public()).transpose()?;
     let jwk = jwk.map(serde_json::to_value).transpose().context("a JWK").map_err(Failure::Usage)?;
+    let secret = secret_file.map(|file| secret(Some(&file), "", "the secret")).transpose()?;
     Ok(given([
+        ("secret", secret.map(Value::from)),
         ("line", line.map(Value::from)),
         ("alg", alg.map(Value::from)),
         ("jwk", jwk),
@@ -202,8 +209,8 @@ pub(super) fn run(api: &Api, keys: Keys, json: bool) -> Done {
     let path = |app: u32, rest: &str| format!("/v1/apps/{app}/keys{rest}");
     let answer = match keys {
         Keys::List { app } => return list(&api.ask(&Method::GET, &path(app, ""), None)?, json),
-        Keys::Create { app, line, alg, public_key, bounds } => {
-            let body = new_key(line, alg, public_key, bounds)?;
+        Keys::Create { app, line, alg, public_key, secret_file, bounds } => {
+            let body = new_key(line, alg, public_key, secret_file, bounds)?;
             api.ask(&Method::POST, &path(app, ""), Some(&body))?
         }
         Keys::Rotate { app, line, alg, compromised, sure } => {

@@ -21,6 +21,7 @@ use super::{
     secret::secret,
     stay::Stay,
     time::{Span, now_s},
+    token04,
 };
 
 #[derive(Debug, Subcommand)]
@@ -74,6 +75,9 @@ pub(super) struct Mint {
     /// The role.
     #[arg(long)]
     role: String,
+    /// Mint a token of ZEGOCLOUD's form, with a secret of 32 characters; the role is then `publish` or `join`.
+    #[arg(long, conflicts_with = "key")]
+    token04: bool,
     /// Its lifetime.
     #[arg(long, value_name = "DURATION", default_value = "1h")]
     ttl: Span,
@@ -214,7 +218,7 @@ fn doubts(app: AppId, kid: &str, role: &str) -> Vec<String> {
 }
 
 fn minted(arguments: Mint, json: bool) -> Done {
-    let key = key(&arguments.key)?;
+    let key = (!arguments.token04).then(|| key(&arguments.key)).transpose()?;
     let narrowing = |json: &str| {
         serde_json::from_str::<Narrowing>(json)
             .map_err(|error| unfit(narrowing_flaw(json, Field::WHOLE), error))
@@ -231,7 +235,7 @@ fn minted(arguments: Mint, json: bool) -> Done {
         grants,
         name: arguments.name,
         meta: arguments.meta,
-        ..Claims::builder(key.app(), role)
+        ..Claims::builder(arguments.key.app, role)
             .room(&arguments.room)
             .user(&arguments.user)
             .jti(&jti)
@@ -239,6 +243,11 @@ fn minted(arguments: Mint, json: bool) -> Done {
             .build()
     };
     let claims = arguments.stay.of(claims, now_s)?;
+    let Some(key) = key else {
+        let file = arguments.key.secret_file.as_ref();
+        let secret = secret(file, "STAGEDOOR_SECRET", "the key's secret")?;
+        return token04::minted(&claims, &arguments.key.kid, &secret, json);
+    };
     // No server is involved, so what a door would refuse is refused here.
     let refused = |fault: Fault| anyhow::anyhow!("refused: {}: {fault}", fault.code());
     let roles = arguments.roles.read()?;

@@ -12,6 +12,7 @@ use stagedoor_token::Refusal;
 use stagedoor_wire::{close::Close, code::ErrorCode};
 
 const INDEX: &str = include_str!("../../../spec/codes.md");
+const TOKEN04: &str = include_str!("../../../spec/token04.md");
 const WIRE: &str = include_str!("../../../spec/wire.md");
 
 /// The cells of each row of a section's table.
@@ -58,11 +59,16 @@ fn met() -> Result<BTreeMap<String, String>> {
     let login = WIRE.split("A refused login or `renew` answers").nth(1).context("the paragraph")?;
     let login = login.split("Other requests").next().unwrap_or_default();
     for code in login.split('`').skip(1).step_by(2) {
-        if !matches!(code, "token.md" | "nonce" | "bound" | "field" | "retry_ms") {
+        if !matches!(code, "token.md" | "token04.md" | "nonce" | "bound" | "field" | "retry_ms") {
             add(code, "login".into());
         }
     }
     Refusal::ALL.iter().for_each(|refusal| add(refusal.code(), "token".into()));
+    let checks = TOKEN04.split("## Order of the checks").nth(1).context("the checks")?;
+    let checks = checks.split("\n## ").next().unwrap_or_default();
+    for line in checks.lines().filter(|line| line.starts_with("| `")) {
+        add(line.split('`').nth(1).context("a code")?, "token".into());
+    }
     ErrorCode::ALL.iter().for_each(|code| add(code.as_str(), "wire".into()));
     Close::ALL.iter().for_each(|close| add(close.reason(), format!("close {}", close.code())));
     Ok(met.into_iter().map(|(code, places)| (code, places.join(", "))).collect())

@@ -115,7 +115,8 @@ impl Episode<'_> {
                 let second_login = second_login.clone().map(serde_json::from_value).transpose()?;
                 let keys = self.keys[..2].iter().map(Into::into).collect();
                 let since_ms = self.stage.since_ms(app);
-                bus.put_app(App { id: app, since_ms, keys, roles, second_login }).await?;
+                bus.put_app(App { id: app, since_ms, keys, roles, second_login, token04: None })
+                    .await?;
                 if !reapply {
                     return Ok(json!({"ok": {}}));
                 }

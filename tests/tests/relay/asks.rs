@@ -25,6 +25,7 @@ async fn set_roles(stage: &Stage, roles: &[Value], second: Option<SecondLogin>) 
         keys,
         roles,
         second_login: second,
+        token04: None,
     };
     Ok(stage.running.bus.put_app(app).await?)
 }

@@ -26,7 +26,7 @@ async fn set_roles(stage: &Stage, roles: &[Value]) -> Result<()> {
     let roles = Roles::from_json(&serde_json::to_string(roles)?)?.into();
     let keys = vec![(&stage.key).into()];
     let (id, since_ms) = (stage.app, stage.since_ms(stage.app));
-    let app = App { id, since_ms, keys, roles, second_login: None };
+    let app = App { id, since_ms, keys, roles, second_login: None, token04: None };
     Ok(stage.running.bus.put_app(app).await?)
 }
 

@@ -60,7 +60,9 @@ impl Hall {
         let (bus, Receivers { commands, events, stores, .. }) = LocalBus::new();
         let key = Key::hs256(APP, "k1", &[7; 32], KeyState::Current).expect("a key");
         let (id, keys, roles) = (APP, vec![(&key).into()], Roles::built_in());
-        bus.put_app(App { id, since_ms: 1, keys, roles, second_login: None }).await.expect("a bus");
+        bus.put_app(App { id, since_ms: 1, keys, roles, second_login: None, token04: None })
+            .await
+            .expect("a bus");
         let config = Config { limits, ..Config::default() };
         let relay = Relay::new(config, Proxies::default(), bus).expect("a relay");
         let shared = relay.shared.clone();

@@ -33,6 +33,7 @@ impl Credential {
             token,
             ticket,
             proof: None,
+            app: None,
             room,
             user: None,
             resume,

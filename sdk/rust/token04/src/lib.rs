@@ -34,6 +34,6 @@ mod utf8;
 pub use claims::{Claims, id_of};
 pub use limits::Limits;
 pub use mint::{MintError, mint};
-pub use open::{Accept, Candidate, Mode, Opened, is_token04, open};
+pub use open::{Accept, Candidate, Mode, Opened, is_token04, open, reveal};
 pub use refusal::{Fault, Refusal};
 pub use secret::{SecretError, Token04Secret};

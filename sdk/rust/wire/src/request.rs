@@ -75,6 +75,10 @@ pub struct Login {
     /// The proof that the member holds the key to which the token is bound (`spec/wire.md` §Stolen tokens).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proof: Option<String>,
+    /// The app that the member expects; another one in the token is `room_mismatch`. Needed only for a Token04, which does
+    /// not name its app in clear, where many apps take such tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub app: Option<u32>,
     /// The room that the member expects; another one in the token is `room_mismatch`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub room: Option<String>,

@@ -8,7 +8,8 @@ use super::*;
 const OPERATIONS: u64 = 100_000;
 const LIMITS: LineLimits = LineLimits { keys_max: 6, lines_max: 3 };
 const NAMES: [&str; 4] = ["main", "a", "b-1", "c"];
-const ALGS: [Algorithm; 3] = [Algorithm::HS256, Algorithm::EdDSA, Algorithm::ES256];
+const ES256: KeyAlg = KeyAlg::Signature(Algorithm::ES256);
+const ALGS: [KeyAlg; 3] = [KeyAlg::HS256, KeyAlg::Signature(Algorithm::EdDSA), ES256];
 
 /// SplitMix64 (Steele, Lea and Flood, 2014).
 struct Dice(u64);
@@ -30,9 +31,9 @@ impl Dice {
 /// A line that has a current key: algorithms, and whether something here can sign with the current one.
 #[derive(Clone, Copy)]
 struct Line {
-    current: Algorithm,
+    current: KeyAlg,
     is_ours: bool,
-    next: Option<(Algorithm, bool)>,
+    next: Option<(KeyAlg, bool)>,
     retiring: usize,
 }
 
@@ -41,7 +42,7 @@ struct Line {
 enum Outcome {
     Added(&'static str),
     Next,
-    Made(Algorithm),
+    Made(KeyAlg),
     Refused(&'static str),
 }
 
@@ -57,7 +58,7 @@ impl Model {
         self.live() >= LIMITS.keys_max as usize
     }
 
-    fn add(&mut self, name: &'static str, alg: Algorithm, is_ours: bool) -> Outcome {
+    fn add(&mut self, name: &'static str, alg: KeyAlg, is_ours: bool) -> Outcome {
         let (is_full, lines) = (self.is_full(), self.0.len());
         match self.0.get_mut(name) {
             Some(Line { next: Some(_), .. }) => Outcome::Refused("next_key_exists"),
@@ -74,7 +75,7 @@ impl Model {
         }
     }
 
-    fn rotate(&mut self, name: &str, alg: Option<Algorithm>, compromised: bool) -> Outcome {
+    fn rotate(&mut self, name: &str, alg: Option<KeyAlg>, compromised: bool) -> Outcome {
         let is_full = self.is_full();
         let Some(line) = self.0.get_mut(name) else { return Outcome::Refused("key_unknown") };
         let outcome = match (line.next, alg) {
@@ -83,7 +84,7 @@ impl Model {
             }
             (Some(_), _) => Outcome::Next,
             (None, None) if !line.is_ours => return Outcome::Refused("key_private_absent"),
-            (None, Some(Algorithm::ES256)) => return Outcome::Refused("alg_unsupported"),
+            (None, Some(ES256)) => return Outcome::Refused("alg_unsupported"),
             (None, _) if is_full && !compromised => return Outcome::Refused("keys_exceeded"),
             (None, alg) => Outcome::Made(alg.unwrap_or(line.current)),
         };
@@ -103,7 +104,7 @@ struct Rows {
 }
 
 impl Rows {
-    fn make(&mut self, line: &str, state: KeyState, alg: Algorithm, is_ours: bool) {
+    fn make(&mut self, line: &str, state: KeyState, alg: KeyAlg, is_ours: bool) {
         let mut row = keys(&[(line, state)]).remove(0);
         row.kid = format!("k{}", self.made);
         row.alg = alg;
@@ -112,7 +113,7 @@ impl Rows {
         self.keys.push(row);
     }
 
-    fn add(&mut self, line: &str, alg: Algorithm, is_ours: bool) -> Outcome {
+    fn add(&mut self, line: &str, alg: KeyAlg, is_ours: bool) -> Outcome {
         match state_of_added(&self.keys, line, LIMITS) {
             Err(error) => Outcome::Refused(error.code()),
             Ok(state) => {
@@ -122,7 +123,7 @@ impl Rows {
         }
     }
 
-    fn rotate(&mut self, line: &str, alg: Option<Algorithm>, compromised: bool) -> Outcome {
+    fn rotate(&mut self, line: &str, alg: Option<KeyAlg>, compromised: bool) -> Outcome {
         let (old, new) = match succession(&self.keys, line, alg, compromised, LIMITS) {
             Err(error) => return Outcome::Refused(error.code()),
             Ok(Succession { old, new: Successor::Next(next) }) => {
@@ -170,7 +171,7 @@ fn act(dice: &mut Dice, model: &mut Model, rows: &mut Rows) -> (Outcome, Outcome
     match dice.below(10) {
         0..=3 => {
             let alg = dice.of(&ALGS);
-            let is_ours = alg != Algorithm::ES256 && dice.below(3) > 0;
+            let is_ours = alg != ES256 && dice.below(3) > 0;
             (model.add(name, alg, is_ours), rows.add(name, alg, is_ours))
         }
         4..=7 => {

@@ -5,12 +5,13 @@ use std::{collections::HashMap, sync::Arc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
 use stagedoor_bus::Bounds;
-use stagedoor_token::{Algorithm, Jwk, KeyState, checked_secret};
+use stagedoor_token::{Jwk, KeyState, checked_secret};
 use utoipa::ToSchema;
 
 use super::super::{forms, read_bounds};
 use crate::{
     error::ApiError,
+    key_alg::KeyAlg,
     lines::{MAIN, check_line},
     secret,
     store::keys::{KeyRow, KeyTimes, state_text},
@@ -20,9 +21,9 @@ use crate::{
 #[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct NewKey {
-    /// Its line, 1 to 32 of `[a-z0-9_-]`; `main` by default. The first key makes the line.
+    /// Its line, 1 to 32 of `[a-z0-9_-]`; `main` by default, and `token04` for `token04`. The first key makes the line.
     pub(super) line: Option<String>,
-    /// `HS256` (by default) or `EdDSA`; for a `jwk` its own algorithm, if given at all.
+    /// `HS256` (by default), `EdDSA` or `token04`; for a `jwk` its own algorithm, if given at all.
     #[schema(value_type = Option<forms::Algorithm>)]
     pub(super) alg: Option<String>,
     /// The public key of one that is made elsewhere: Ed25519 or P-256, without any private member.
@@ -31,6 +32,21 @@ pub(crate) struct NewKey {
     /// The bounds of a new line.
     #[schema(value_type = Option<forms::Bounds>)]
     pub(super) bounds: Option<Box<RawValue>>,
+    /// With `token04`: the secret of one that exists elsewhere, 32 visible ASCII characters as they stand. It is not
+    /// shown again.
+    #[schema(value_type = Option<String>)]
+    pub(super) secret: Option<Imported>,
+}
+
+/// A secret that a request brings. Never printed.
+#[derive(Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Imported(pub(super) String);
+
+impl std::fmt::Debug for Imported {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Imported")
+    }
 }
 
 /// Which line to rotate, and how.
@@ -75,7 +91,7 @@ pub(crate) struct KeyView {
     line: String,
     /// Its algorithm.
     #[schema(value_type = forms::Algorithm)]
-    alg: Algorithm,
+    alg: KeyAlg,
     /// `next`, `current`, `retiring` or `retired`.
     state: &'static str,
     /// Whether the server can sign with it; otherwise it was registered by its public key.
@@ -122,18 +138,18 @@ pub struct KeyCreated {
     pub line: String,
     /// Its algorithm.
     #[schema(value_type = forms::Algorithm)]
-    pub alg: Algorithm,
+    pub(crate) alg: KeyAlg,
     /// `current` or `next`.
     pub state: &'static str,
-    /// Of HS256: 32 bytes as base64url without padding; decode it to get the HMAC key. Shown only once: `null` in a
-    /// replay.
+    /// Of HS256: 32 bytes as base64url without padding; decode it to get the HMAC key. Of `token04` made here: 32
+    /// characters, used as they stand. Shown only once: `null` in a replay.
     pub secret: Option<String>,
     /// The same secret once more, with check digits: `sdsec_` and 49 letters and digits. Shown only once, too.
     pub checked_secret: Option<String>,
     /// Of EdDSA made here: the key with its private part `d`, as a JWK. Shown only once: `null` in a replay.
     #[schema(value_type = Option<Object>)]
     pub private_jwk: Option<Value>,
-    /// The public key as a JWK; `null` for HS256.
+    /// The public key as a JWK; `null` for HS256 and `token04`.
     #[schema(value_type = Option<Object>)]
     pub public_jwk: Option<Jwk>,
 }
@@ -176,13 +192,17 @@ impl KeyCreated {
     /// What is shown of a new key, once.
     pub(crate) fn of(row: &KeyRow) -> Self {
         let bytes = row.secret.as_ref().map(|secret| secret.as_slice());
-        let encoded = bytes.map(secret::encode);
+        let encoded = bytes.map(|bytes| match row.alg {
+            KeyAlg::Token04 => String::from_utf8_lossy(bytes).into_owned(),
+            KeyAlg::Signature(_) => secret::encode(bytes),
+        });
         let public_jwk = row.public.clone();
         let (secret, private_jwk) = match &public_jwk {
             None => (encoded, None),
             Some(public) => (None, encoded.and_then(|seed| private(public, seed))),
         };
-        let bytes = bytes.and_then(|bytes| bytes.try_into().ok()).filter(|_| secret.is_some());
+        let bytes =
+            bytes.and_then(|bytes| bytes.try_into().ok()).filter(|_| row.alg == KeyAlg::HS256);
         Self {
             kid: row.kid.clone(),
             line: row.line.clone(),
@@ -193,6 +213,13 @@ impl KeyCreated {
             private_jwk,
             public_jwk,
         }
+    }
+}
+
+impl KeyCreated {
+    /// The same without its secret, which the caller has.
+    pub(super) fn without_secret(self) -> Self {
+        Self { secret: None, ..self }
     }
 }
 
@@ -233,8 +260,8 @@ pub(super) fn line_of(line: Option<String>) -> Result<String, ApiError> {
 }
 
 /// The algorithm that a request names.
-pub(super) fn alg_of(alg: Option<&str>) -> Result<Option<Algorithm>, ApiError> {
-    let parsed = alg.map(str::parse::<Algorithm>).transpose();
+pub(super) fn alg_of(alg: Option<&str>) -> Result<Option<KeyAlg>, ApiError> {
+    let parsed = alg.map(str::parse::<KeyAlg>).transpose();
     parsed.map_err(|error| alg_unsupported(error.to_string()))
 }
 
