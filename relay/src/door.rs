@@ -3,18 +3,14 @@
 
 mod login_rates;
 mod proof;
+mod proven;
 mod tickets;
 
 use std::sync::Arc;
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use serde_json::Value;
-use stagedoor_bus::{
-    App, AppLife, Bearer, Bound, Directory, NotOpened, Revocations, Text, is_token04,
-};
+use stagedoor_bus::{AppLife, Bearer, Bound, Directory, NotOpened, Revocations, is_token04};
 use stagedoor_token::{
-    AppId, Claims, Fault, Field, Grants, Refusal, Roles, Rule, SecondLogin, kid_of_token, seat,
-    verify_with_key,
+    AppId, Claims, Fault, Field, Grants, Refusal, Roles, Rule, SecondLogin, seat, verify_with_key,
 };
 use stagedoor_wire::{
     close::{Close, Next},
@@ -22,11 +18,11 @@ use stagedoor_wire::{
 };
 use thiserror::Error;
 
-pub use self::proof::ProofError;
 pub(crate) use self::{
     login_rates::{LoginRates, TooOften},
     tickets::{Ticket, Tickets},
 };
+pub use self::{proof::ProofError, proven::Proven};
 
 /// What a client presents at the door.
 #[derive(Clone, Copy)]
@@ -134,57 +130,6 @@ pub enum Denied {
 impl From<Refusal> for Denied {
     fn from(refusal: Refusal) -> Self {
         Self::Token(refusal.into())
-    }
-}
-
-/// Which app, room and user a refused token names, for the log and the audit trail. Malformed parts are left out.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Proven {
-    /// The app of the key that the token names, whatever app its claims name.
-    pub app: Option<AppLife>,
-    /// The room; like user and id, only if the token's signature was verified.
-    pub room: Option<Text>,
-    /// The user.
-    pub user: Option<Text>,
-    /// The token's id.
-    pub jti: Option<Text>,
-}
-
-impl Proven {
-    /// What is known about a refused token.
-    pub fn of(token: &str, named: Option<AppId>, denied: Denied, directory: &Directory) -> Self {
-        if is_token04(token) {
-            return Self::of_token04(token, named, denied, directory);
-        }
-        let key = kid_of_token(token).and_then(|kid| directory.keys().get(&kid));
-        let app = key.and_then(|key| directory.app(key.app())).map(App::life);
-        if denied.public_code() == "token_invalid" {
-            return Self { app, ..Self::default() };
-        }
-        let payload = token.split('.').nth(1).and_then(|part| URL_SAFE_NO_PAD.decode(part).ok());
-        let claims = payload.and_then(|json| serde_json::from_slice::<Value>(&json).ok());
-        let text = |name: &str| claims.as_ref()?.get(name)?.as_str();
-        Self {
-            app,
-            room: text("room").and_then(Text::room),
-            user: text("sub").and_then(Text::user),
-            jti: text("jti").and_then(Text::jti),
-        }
-    }
-
-    fn of_token04(
-        token: &str,
-        named: Option<AppId>,
-        denied: Denied,
-        directory: &Directory,
-    ) -> Self {
-        let is_proven = denied.public_code() != "token_invalid";
-        let (app, opened) = directory.reveal_token04(token, named, is_proven);
-        let app = app.map(App::life);
-        let Some(opened) = opened else { return Self { app, ..Self::default() } };
-        let (room, user) = (opened.claims.room, opened.claims.user);
-        let room = room.and_then(Text::room);
-        Self { app, room, user: Text::user(user), jti: Text::jti(opened.id) }
     }
 }
 
@@ -303,6 +248,11 @@ impl Denied {
             Self::Token04(why) => why.public_code(),
             _ => self.code(),
         }
+    }
+
+    /// Whether the token proved what it says.
+    pub(crate) fn is_proven(self) -> bool {
+        self.public_code() != "token_invalid"
     }
 
     /// Whether this counts as a failure of the address and the token: not if there was no room for it, nor if a proof

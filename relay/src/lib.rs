@@ -54,51 +54,52 @@
 //! 48. [`shared`]: what all connections of the relay share.
 //! 49. [`door`]: decides whether a token opens a room.
 //! 50. `door::proof`: the proof that a client holds the key to which its token is bound. Pure.
-//! 51. `door::tickets`: replace a one-time token for later logins.
-//! 52. `door::login_rates`: limits how often one token and one address may log in.
-//! 53. [`room`]: members, events, streams and state of one room.
-//! 54. `room::registry`: every room by app and name.
-//! 55. `room::entry`: members enter and leave.
-//! 56. `room::change`: changes a member's grants.
-//! 57. `room::asking`: members request a role or wait for admission.
-//! 58. `room::publish`: streams begin, are found and end.
-//! 59. `room::messages`: messages between members, and the room's state.
-//! 60. `room::lists`: the room's lists, a page at a time.
-//! 61. `room::queries`: who and what is in a room.
-//! 62. `room::core`: the room itself: its registries under one lock.
-//! 63. `room::roster`: the members, by user and by visibility.
-//! 64. `room::interests`: which seats wait for which stream names.
-//! 65. `room::inbox`: what a room sends to one member alone.
-//! 66. `room::rest`: the parts of a room's lists not yet sent to one member.
-//! 67. `room::streams`: the live streams, by number and by name.
-//! 68. `room::events`: the room's events to its members.
-//! 69. `room::views`: the room's events as members with equal visibility see them.
-//! 70. `room::presence`: joins and leaves that are not announced yet. Pure.
-//! 71. `room::requests`: members' requests, and who may decide them. Pure.
-//! 72. `room::state`: the room's shared state. Pure.
-//! 73. `room::paging`: how much of a list fits into one message. Pure.
-//! 74. `room::trail`: what a room reports to the server, which records it.
-//! 75. `room::member`: a member as its room knows it. Pure.
-//! 76. `room::overrides`: what moderators and the app gave a user beside its token. Pure.
-//! 77. `room::seat_token`: the parts of a token that count in its seat. Pure.
-//! 78. [`log`]: a stream is a log, a subscriber is a cursor.
-//! 79. `log::stream`: one published stream.
-//! 80. `log::audience`: what a stream's publisher is told of its readers.
-//! 81. `log::cursor`: a reader's place in a feed.
-//! 82. `log::feed`: a log with many readers, some of which wait for more.
-//! 83. `log::segments`: frames in order, bounded by bytes and age. Pure.
-//! 84. `log::wakes`: readers to be woken, a few at a time.
-//! 85. `log::mailbox`: the wake-up handle by which feeds, rooms and timers reach a connection.
-//! 86. `log::encode`: the bytes of a server's WebSocket frame.
-//! 87. [`net`]: bytes in and out.
-//! 88. `net::outbox`: queued bytes for the socket, written with few system calls.
-//! 89. `net::tls`: certificates, and their renewal at run time.
-//! 90. `net::io`: a connection with or without TLS.
-//! 91. `net::addresses`: counts connections per address.
-//! 92. `net::origin`: web pages that may connect, as browsers name them. Pure.
-//! 93. [`memory`]: whether the process has too little memory left for new members.
-//! 94. [`metrics`]: the relay's counters.
-//! 95. `metrics::delays`: a histogram of delays, by delivery.
+//! 51. `door::proven`: what is known about a refused token. Pure.
+//! 52. `door::tickets`: replace a one-time token for later logins.
+//! 53. `door::login_rates`: limits how often one token and one address may log in.
+//! 54. [`room`]: members, events, streams and state of one room.
+//! 55. `room::registry`: every room by app and name.
+//! 56. `room::entry`: members enter and leave.
+//! 57. `room::change`: changes a member's grants.
+//! 58. `room::asking`: members request a role or wait for admission.
+//! 59. `room::publish`: streams begin, are found and end.
+//! 60. `room::messages`: messages between members, and the room's state.
+//! 61. `room::lists`: the room's lists, a page at a time.
+//! 62. `room::queries`: who and what is in a room.
+//! 63. `room::core`: the room itself: its registries under one lock.
+//! 64. `room::roster`: the members, by user and by visibility.
+//! 65. `room::interests`: which seats wait for which stream names.
+//! 66. `room::inbox`: what a room sends to one member alone.
+//! 67. `room::rest`: the parts of a room's lists not yet sent to one member.
+//! 68. `room::streams`: the live streams, by number and by name.
+//! 69. `room::events`: the room's events to its members.
+//! 70. `room::views`: the room's events as members with equal visibility see them.
+//! 71. `room::presence`: joins and leaves that are not announced yet. Pure.
+//! 72. `room::requests`: members' requests, and who may decide them. Pure.
+//! 73. `room::state`: the room's shared state. Pure.
+//! 74. `room::paging`: how much of a list fits into one message. Pure.
+//! 75. `room::trail`: what a room reports to the server, which records it.
+//! 76. `room::member`: a member as its room knows it. Pure.
+//! 77. `room::overrides`: what moderators and the app gave a user beside its token. Pure.
+//! 78. `room::seat_token`: the parts of a token that count in its seat. Pure.
+//! 79. [`log`]: a stream is a log, a subscriber is a cursor.
+//! 80. `log::stream`: one published stream.
+//! 81. `log::audience`: what a stream's publisher is told of its readers.
+//! 82. `log::cursor`: a reader's place in a feed.
+//! 83. `log::feed`: a log with many readers, some of which wait for more.
+//! 84. `log::segments`: frames in order, bounded by bytes and age. Pure.
+//! 85. `log::wakes`: readers to be woken, a few at a time.
+//! 86. `log::mailbox`: the wake-up handle by which feeds, rooms and timers reach a connection.
+//! 87. `log::encode`: the bytes of a server's WebSocket frame.
+//! 88. [`net`]: bytes in and out.
+//! 89. `net::outbox`: queued bytes for the socket, written with few system calls.
+//! 90. `net::tls`: certificates, and their renewal at run time.
+//! 91. `net::io`: a connection with or without TLS.
+//! 92. `net::addresses`: counts connections per address.
+//! 93. `net::origin`: web pages that may connect, as browsers name them. Pure.
+//! 94. [`memory`]: whether the process has too little memory left for new members.
+//! 95. [`metrics`]: the relay's counters.
+//! 96. `metrics::delays`: a histogram of delays, by delivery.
 //!
 //! Not on the list, and only with the feature `bench`: `bench`, the hot paths exposed to the instruction counter.
 

@@ -102,8 +102,8 @@ async fn decide(
         stay: Stay { once: invite.once, ..Stay::default() },
     };
     // A member has the room and ranks of its role, and no bounds of a credential.
-    let issued =
-        issue(wanted, minting.terms(&Bounds::default()), now_s, jti).map_err(not_issued)?;
+    let issued = issue(wanted, minting.terms(&Bounds::default()), now_s, jti)
+        .map_err(|why| not_issued(&why))?;
     // A key that may leak lends no more to a guest than it may sign itself.
     if let Some(key) = state.bus.directory().key(&by.kid) {
         let within = key.bounds.check_claims(&issued.claims, &minting.roles);
@@ -163,7 +163,7 @@ fn not_stored(error: &ApiError) -> NotInvited {
     }
 }
 
-fn not_issued(why: NotIssued) -> NotInvited {
+fn not_issued(why: &NotIssued) -> NotInvited {
     match why {
         NotIssued::Mint(MintError::Refused(fault)) => match fault.refusal() {
             Refusal::RoleUnknown => NotInvited::RoleUnknown,

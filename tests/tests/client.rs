@@ -322,6 +322,7 @@ async fn a_lost_connection_returns_by_ticket_or_else_by_token() -> Result<()> {
         keys: vec![(&stage.key).into()],
         roles: Roles::built_in(),
         second_login: Some(SecondLogin::Allow(16)),
+        token04: None,
     };
     stage.running.bus.put_app(app).await?;
     let (source, asked) = source(&stage, "speaker", |_, claims| claims.once = true)?;

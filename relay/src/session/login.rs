@@ -279,7 +279,8 @@ fn refused(
     token: Option<(&str, Option<AppId>)>,
     denied: Denied,
 ) -> Denied {
-    let proven = token.map(|(token, app)| Proven::of(token, app, denied, &shared.bus.directory()));
+    let proven = token
+        .map(|(token, app)| Proven::of(token, app, denied.is_proven(), &shared.bus.directory()));
     let Proven { app, room, user, jti } = proven.unwrap_or_default();
     let id = app.map(|app| app.id);
     let token = id.zip(jti.as_deref());

@@ -57,7 +57,8 @@ impl Requester {
             Ok(admitted) => admitted,
             Err(denied) => {
                 let (app, directory) = (self.seat.room().app, self.shared.bus.directory());
-                let new_jti = Proven::of(&renew.token, Some(app), denied, &directory).jti;
+                let new_jti =
+                    Proven::of(&renew.token, Some(app), denied.is_proven(), &directory).jti;
                 refused(&self.shared, self.seat.room(), self.seat.me(), new_jti, denied);
                 if denied == Denied::Proof(ProofError::Required) {
                     self.nonce = nonce();

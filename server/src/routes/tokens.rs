@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{Json, http::StatusCode};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
-use stagedoor_bus::{Bearer, Bounds, Hit, is_token04};
+use stagedoor_bus::{Bearer, Bounds, Directory, Hit, is_token04};
 use stagedoor_token::{
     AppId, Claims, Fault, Field, Grants, KeySet, MintError, Refusal, explain_signature,
     form::malformed_claim, kid_of_token, seat, verify_with_key,
@@ -291,6 +291,19 @@ pub(super) fn answer_of(state: &AppState, app: AppId, token: &str) -> TokenAnswe
     answer(state, app, &question, state.unix_s())
 }
 
+/// Claims of a token that a key of this app signed, and the key's id. No other app's keys, so that an answer discloses
+/// nothing about them and their tokens.
+fn verified(
+    directory: &Directory,
+    app: AppId,
+    token: &str,
+    now: u64,
+) -> Result<(Claims, Arc<str>), Fault> {
+    let own = directory.app(app).map_or(&[][..], |app| &app.keys);
+    let own = own.iter().filter_map(|key| key.key.verifying().cloned()).collect::<KeySet>();
+    verify_with_key(token, &own, now).map(|(claims, key)| (claims, key.shared_kid()))
+}
+
 fn answer(state: &AppState, app: AppId, question: &TokenQuestion, now: u64) -> TokenAnswer {
     let directory = state.bus.directory();
     let not = |code, public_code, message: String| TokenAnswer {
@@ -309,9 +322,6 @@ fn answer(state: &AppState, app: AppId, question: &TokenQuestion, now: u64) -> T
         field: fault.field().map(|field| field.to_string()),
         ..not(fault.code(), fault.public_code(), fault.to_string())
     };
-    // Only the app's keys, so that an answer discloses nothing about another app's keys and tokens.
-    let own = directory.app(app).map_or(&[][..], |app| &app.keys);
-    let own = own.iter().filter_map(|key| key.key.verifying().cloned()).collect::<KeySet>();
     let (claims, kid) = if is_token04(&question.token) {
         let room = question.room.as_deref();
         match directory.open_token04(&question.token, Some(app), room, now) {
@@ -319,8 +329,8 @@ fn answer(state: &AppState, app: AppId, question: &TokenQuestion, now: u64) -> T
             Err(why) => return not(why.code(), why.public_code(), why.to_string()),
         }
     } else {
-        match verify_with_key(&question.token, &own, now) {
-            Ok((claims, key)) => (claims, key.shared_kid()),
+        match verified(&directory, app, &question.token, now) {
+            Ok(verified) => verified,
             Err(fault) => return refused(fault),
         }
     };

@@ -126,6 +126,7 @@ async fn a_readmitted_member_regains_its_streams_and_patterns() -> Result<()> {
         keys: vec![(&stage.key).into()],
         roles,
         second_login: None,
+        token04: None,
     };
     stage.running.bus.put_app(app).await?;
     revoke_first(&stage).await?;
