@@ -105,6 +105,9 @@ pub(crate) async fn issued(
     let minting = Minting::of(state, &row).await?;
     let jti = secret::random_id("t_")?;
     issue(wanted, minting.terms(bounds), state.unix_s(), &jti).map_err(|error| match error {
+        NotIssued::Token04 { code, detail, field } => {
+            ApiError::Invalid { code, detail: detail.into_string().into() }.at(field)
+        }
         NotIssued::Mint(MintError::Refused(fault)) => fault.into(),
         NotIssued::Mint(error) => error.into(),
         NotIssued::Banned { ends_s } => ApiError::Banned { ends_s },
