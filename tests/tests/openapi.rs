@@ -11,7 +11,9 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
+use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::json;
+use stagedoor_server::Scope;
 use stagedoor_tests::Stage;
 
 /// How long a tool may take.
@@ -123,6 +125,9 @@ async fn try_all(stage: &Stage, more: &str) -> Result<String> {
         .env("SCHEMATHESIS_HOOKS", "hooks")
         .env("PYTHONPATH", root().join("tests/interop").canonicalize()?);
     schemathesis.env("STAGEDOOR_ROOT", stage.operator().credential);
+    let client = stage.backend(&Scope::ALL).await?;
+    let pair = STANDARD.encode(format!("{}:{}", client.id()?, client.credential));
+    schemathesis.env("STAGEDOOR_CLIENT", pair);
     well(schemathesis).await
 }
 

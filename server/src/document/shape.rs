@@ -4,7 +4,10 @@ use serde_json::{Map, Value, json};
 
 use stagedoor_token::{Limits, SECOND_LOGIN_ALLOW_MAX, verifying_key::KID_BYTES_MAX};
 
-use crate::config::Config;
+use crate::{
+    config::Config,
+    routes::oauth::form::{NAME_BYTES_MAX, PARAMETERS_MAX},
+};
 
 /// Gives every integer the bounds of its type: what does not fit is refused, so the document says so. An unsigned
 /// integer of 32 bits is no `int32`.
@@ -87,6 +90,9 @@ pub(super) fn limits(document: &mut Value, config: &Config) {
             (schema["minimum"], schema["maximum"]) = (min.into(), max.into());
         }
     }
+    for name in ["TokenForm", "IntrospectionForm", "RevocationForm"] {
+        form(&mut schemas[name]);
+    }
     for name in ["NewApp", "AppChange", "NewApiKey"] {
         let field = &mut schemas[name]["properties"]["name"];
         text(field, config.name_bytes_max);
@@ -121,6 +127,23 @@ fn text(schema: &mut Value, bytes_max: usize) {
     schema["minLength"] = 1.into();
     schema["maxLength"] = bytes_max.into();
     schema["pattern"] = NO_CONTROL.into();
+}
+
+/// A form: texts alone. One without a value counts as left out, and those that are not known are ignored.
+fn form(schema: &mut Value) {
+    let required = schema["required"].clone();
+    let is_required =
+        |name: &str| required.as_array().is_some_and(|all| all.contains(&name.into()));
+    let maybe_empty = NO_CONTROL.replace('+', "*");
+    for (name, field) in schema["properties"].as_object_mut().into_iter().flatten() {
+        // There is no `null` in a form.
+        field["type"] = "string".into();
+        let pattern = if is_required(name) { NO_CONTROL } else { &maybe_empty };
+        field["pattern"] = pattern.into();
+    }
+    schema["additionalProperties"] = json!({ "type": "string", "pattern": maybe_empty });
+    schema["propertyNames"] = json!({ "pattern": format!("^[!-~]{{1,{NAME_BYTES_MAX}}}$") });
+    schema["maxProperties"] = PARAMETERS_MAX.into();
 }
 
 /// An object without further fields.

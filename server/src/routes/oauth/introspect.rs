@@ -32,10 +32,6 @@ pub(crate) struct IntrospectionForm {
     token: String,
     /// Ignored: a token shows what it is.
     token_type_hint: Option<String>,
-    /// The client's id, unless it authenticates by Basic.
-    client_id: Option<String>,
-    /// The client's secret, unless it authenticates by Basic.
-    client_secret: Option<String>,
 }
 
 /// What a token is. Of one that is not active, nothing else is said.

@@ -15,7 +15,7 @@ const SECRETS: [&str; 2] = ["client_secret_basic", "client_secret_post"];
 
 /// The server's metadata.
 #[derive(Serialize, ToSchema)]
-pub(crate) struct Metadata {
+pub(crate) struct OauthMetadata {
     /// `public_url`.
     issuer: String,
     token_endpoint: String,
@@ -37,10 +37,10 @@ pub(crate) struct Metadata {
 /// RFC 8414: the endpoints, grant types, scopes, and ways to authenticate. It is there where the server has a
 /// `public_url`, and never made from the `Host` of a request.
 #[utoipa::path(get, path = "/.well-known/oauth-authorization-server", tag = "oauth",
-    responses((status = 200, body = Metadata)))]
+    responses((status = 200, body = OauthMetadata)))]
 pub(crate) async fn metadata(
     State(state): State<Arc<AppState>>,
-) -> Result<Json<Metadata>, ApiError> {
+) -> Result<Json<OauthMetadata>, ApiError> {
     let url = state.config.public_url.as_ref().ok_or(ApiError::NotFound {
         code: "public_url_missing",
         detail: "the server does not know its own URL; set `server.public_url`",
@@ -49,7 +49,7 @@ pub(crate) async fn metadata(
     let exchange = IS_SUPPORTED.then_some(TOKEN_EXCHANGE);
     // Who exchanges a token need not be a client.
     let public = IS_SUPPORTED.then_some("none");
-    Ok(Json(Metadata {
+    Ok(Json(OauthMetadata {
         issuer: url.as_str().to_owned(),
         token_endpoint: at("/oauth/token"),
         introspection_endpoint: at("/oauth/introspect"),

@@ -57,15 +57,11 @@ pub(crate) struct TokenForm {
     role: Option<String>,
     /// With an exchange: the nonce that the ID token must have.
     nonce: Option<String>,
-    /// The client's id, unless it authenticates by Basic.
-    client_id: Option<String>,
-    /// The client's secret, unless it authenticates by Basic.
-    client_secret: Option<String>,
 }
 
 /// An access token.
 #[derive(Serialize, ToSchema)]
-pub(crate) struct TokenAnswer {
+pub(crate) struct AccessTokenAnswer {
     /// The access token, for `Authorization: Bearer` at the API.
     access_token: String,
     /// Always `Bearer`.
@@ -82,7 +78,7 @@ pub(crate) struct TokenAnswer {
 #[expect(dead_code, reason = "for the document only")]
 pub(crate) enum Given {
     /// With `client_credentials`.
-    Access(TokenAnswer),
+    Access(AccessTokenAnswer),
     /// With an exchange.
     Room(Exchanged),
 }
@@ -117,7 +113,7 @@ async fn for_client(
     audited: &Audited,
     client: &Client,
     form: &Form,
-) -> Result<TokenAnswer, OauthError> {
+) -> Result<AccessTokenAnswer, OauthError> {
     let scopes = scopes(&audited.caller, form.get("scope"))?;
     let app = app(&audited.state, &audited.caller, form.get("resource"))?;
     let id = credential::make_id()?;
@@ -135,7 +131,7 @@ async fn for_client(
         leaked_ms: None,
     };
     add(audited, &row).await?;
-    Ok(TokenAnswer {
+    Ok(AccessTokenAnswer {
         access_token: text,
         token_type: "Bearer",
         expires_in: ttl_s,
