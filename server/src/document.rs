@@ -96,6 +96,9 @@ fn finish(path: &str, method: &str, operation: &mut Map<String, Value>) {
         parameters.extend(with_key.into_iter().chain(with_tag));
         let has_numbers = !matches!(tag.as_str(), "rooms" | "api keys");
         parameters.iter_mut().for_each(|parameter| shape::parameter(parameter, has_numbers));
+        if tag == "issuers" {
+            parameters.iter_mut().for_each(shape::issuer);
+        }
     }
     let form = Form::of(path, method, operation);
     let refusals = refusals(row, &form);

@@ -226,6 +226,14 @@ pub(super) fn parameter(parameter: &mut Value, has_numbers: bool) {
     }
 }
 
+/// An issuer's id, which its app chooses.
+pub(super) fn issuer(parameter: &mut Value) {
+    if parameter["name"] == "id" {
+        parameter["description"] = "The issuer's id.".into();
+        parameter["schema"]["pattern"] = "^[0-9A-Za-z_.-]{1,32}$".into();
+    }
+}
+
 /// What stands in paths.
 const PATH_PARTS: [(&str, &str); 9] = [
     ("app", "The AppID."),
