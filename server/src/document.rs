@@ -323,16 +323,17 @@ mod tests {
                 if !of["type"].to_string().contains("integer") {
                     continue;
                 }
-                // Claims are as RFC 7519 has them.
+                // Claims are as RFC 7519 has them, and answers to OAuth's clients as RFC 6749 has them.
                 let is_claim =
-                    matches!(field.as_str(), "exp" | "last_iat" | "max_stay") || name == "Until";
+                    matches!(field.as_str(), "exp" | "expires_in" | "last_iat" | "max_stay")
+                        || name == "Until";
                 let is_moment_s = field.ends_with("_at") || matches!(field.as_str(), "at" | "now");
                 let good = if words.contains("Unix milliseconds") {
                     field.ends_with("_ms")
                 } else if words.contains("Unix seconds") {
                     is_claim || is_moment_s
                 } else if words.contains("seconds") {
-                    is_claim || field.ends_with("_s") || field.starts_with("ttl_s_")
+                    is_claim || field.ends_with("_s") || field.contains("_s_")
                 } else {
                     continue;
                 };
