@@ -74,7 +74,7 @@ impl Stage {
         config.server.data_dir = data.path().to_owned();
         config.relay.limits.drain_grace_ms = 200;
         change(&mut config);
-        let running = assemble(&config).await?;
+        let running = Box::pin(assemble(&config)).await?;
         let created = running.server.create_app("test").await?;
         let app = AppId(created.app);
         let secret = created.key.secret.context("a secret")?;
