@@ -216,7 +216,9 @@ fn revoke_seat(
             }
             Then::Demote(role) if !revocation.ban => GrantChange::Revoked(role.clone()),
             _ => {
-                let close = if revocation.ban { Close::Banned } else { Close::TokenRevoked };
+                // A ban of a key leaves its members a way: a token of another key.
+                let is_final = revocation.ban && !matches!(revocation.target, Target::Key(_));
+                let close = if is_final { Close::Banned } else { Close::TokenRevoked };
                 return Ok(shared.evict(room, member, close).is_some());
             }
         };

@@ -84,7 +84,8 @@ pub(crate) async fn report(
         report.credentials.iter().map(|text| Suspect::of(text)).collect();
     let has_secrets = suspects.iter().any(|suspect| matches!(suspect, Suspect::Secret(_)));
     let keys = if has_secrets { signing_keys(&audited.state).await? } else { Vec::new() };
-    let mut ending = Ending::begin(&audited, audited.state.store.begin().await?);
+    let tx = audited.state.store.begin().await?;
+    let mut ending = Ending::begin(&audited, tx, &suspects, &keys).await;
     let mut items = Vec::with_capacity(suspects.len());
     for (at, suspect) in suspects.iter().enumerate() {
         let view = ending.end(at, suspect, &keys).await?;

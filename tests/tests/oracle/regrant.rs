@@ -248,7 +248,15 @@ impl World {
             };
             let done = act.is_some_and(|act| self.regrant(&room, id, &act, None).is_ok());
             if !done {
-                self.put_out(&room, id, if entry.ban { "banned" } else { "token_revoked" });
+                self.put_out(
+                    &room,
+                    id,
+                    if entry.ban && !matches!(entry.target, Target::Key(_)) {
+                        "banned"
+                    } else {
+                        "token_revoked"
+                    },
+                );
             }
         }
         seats

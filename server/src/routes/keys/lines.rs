@@ -1,7 +1,7 @@
 //! Lines of keys: rotated, bounded, ended.
 
 use axum::{Json, http::StatusCode};
-use stagedoor_bus::{Actor, Answer, Command, Revocation, Target, Then};
+use stagedoor_bus::{Actor, Answer, Command, REVOCATION_KEPT_S, Revocation, Target, Then};
 use stagedoor_token::{AppId, KeyState};
 
 use super::{
@@ -35,18 +35,24 @@ pub(crate) async fn compromise(
 ) -> Result<Revocation, ApiError> {
     key.retire(now_ms);
     tx.change_key(key).await?;
-    let entry = Revocation {
+    let mut row = RevocationRow::new(whatever_it_signed(key, COMPROMISED, now_ms), by);
+    row.entry.generation = tx.add_revocation(&row).await?.ok_or(ApiError::Internal)?;
+    Ok(row.entry)
+}
+
+/// The revocation of a key whose secret others have. A ban, because they also choose `gen` and `iat` of what they sign;
+/// until the last token that the key can have signed has ended. No door takes a retired key even then.
+pub(crate) fn whatever_it_signed(key: &KeyRow, reason: &str, now_ms: u64) -> Revocation {
+    let at_s = now_ms / 1_000;
+    Revocation {
         app: key.app,
         target: Target::Key(key.kid.clone()),
         generation: 0,
-        at_s: now_ms / 1_000,
-        ends_s: None,
-        ban: false,
-        reason: Some(COMPROMISED.into()),
-    };
-    let mut row = RevocationRow::new(entry, by);
-    row.entry.generation = tx.add_revocation(&row).await?.ok_or(ApiError::Internal)?;
-    Ok(row.entry)
+        at_s,
+        ends_s: Some(at_s + REVOCATION_KEPT_S),
+        ban: true,
+        reason: Some(reason.into()),
+    }
 }
 
 /// Has the relay close the seats that a revocation hits; returns how many.

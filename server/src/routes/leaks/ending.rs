@@ -11,7 +11,7 @@ use super::super::keys;
 use crate::{
     act::Audited,
     credential::Presented,
-    doors::News,
+    doors::{Hold, News},
     error::ApiError,
     lines::{Successor, succession},
     record::Record,
@@ -21,6 +21,8 @@ use crate::{
     suspect::Suspect,
 };
 
+/// The reason in the revocation of what leaked.
+const LEAKED: &str = "leaked";
 /// Apps whose keys are read at a time.
 const APPS_AT_A_TIME: u32 = 500;
 
@@ -123,6 +125,8 @@ impl LeakView {
 pub(super) struct Ending<'a> {
     audited: &'a Audited,
     tx: Tx,
+    /// As in a rotation: until the commit nothing is minted with a key that ends here.
+    hold: Hold<'a>,
     now_ms: u64,
     /// Apps whose keys changed.
     changed: Vec<AppId>,
@@ -131,10 +135,17 @@ pub(super) struct Ending<'a> {
 }
 
 impl<'a> Ending<'a> {
-    /// Begins with an open transaction.
-    pub(super) fn begin(audited: &'a Audited, tx: Tx) -> Self {
+    /// Begins with an open transaction, and waits for the reads of the apps in which something may end.
+    pub(super) async fn begin(
+        audited: &'a Audited,
+        tx: Tx,
+        suspects: &[Suspect<'_>],
+        keys: &[Secret],
+    ) -> Self {
+        let apps = suspects.iter().flat_map(|suspect| apps_of(&audited.state, suspect, keys));
+        let hold = audited.state.doors.hold(&tx, apps).await;
         let now_ms = audited.state.unix_ms();
-        Self { audited, tx, now_ms, changed: Vec::new(), revoked: Vec::new() }
+        Self { audited, tx, hold, now_ms, changed: Vec::new(), revoked: Vec::new() }
     }
 
     /// Records what became of a text, if it was ours.
@@ -264,7 +275,8 @@ impl<'a> Ending<'a> {
             }
             self.changed.push(app);
         }
-        self.revoke(at, app, Target::Key(kid.into()), true).await?;
+        let entry = keys::lines::whatever_it_signed(row, LEAKED, self.now_ms);
+        self.revoke(at, entry).await?;
         Ok(view)
     }
 
@@ -300,28 +312,21 @@ impl<'a> Ending<'a> {
         let was_good = claims.exp > now_s && hit.is_none();
         if hit.is_none() {
             // A seat may outlive its token.
-            self.revoke(at, claims.app, Target::Jti(claims.jti.clone()), false).await?;
+            let entry = Revocation {
+                app: claims.app,
+                target: Target::Jti(claims.jti.clone()),
+                generation: 0,
+                at_s: now_s,
+                ends_s: None,
+                ban: false,
+                reason: Some(LEAKED.into()),
+            };
+            self.revoke(at, entry).await?;
         }
         Ok(LeakView::of(LeakKind::Token, Some(claims.jti), Some(claims.app), was_good))
     }
 
-    async fn revoke(
-        &mut self,
-        at: usize,
-        app: AppId,
-        target: Target,
-        ban: bool,
-    ) -> Result<(), ApiError> {
-        let at_s = self.now_ms / 1_000;
-        let entry = Revocation {
-            app,
-            target,
-            generation: 0,
-            at_s,
-            ends_s: None,
-            ban,
-            reason: Some("leaked".into()),
-        };
+    async fn revoke(&mut self, at: usize, entry: Revocation) -> Result<(), ApiError> {
         let mut row = RevocationRow::new(entry, &self.audited.caller.actor());
         // Without an app there is nothing left to revoke.
         let Some(generation) = self.tx.add_revocation(&row).await? else { return Ok(()) };
@@ -342,9 +347,23 @@ impl<'a> Ending<'a> {
         for (_, row) in &self.revoked {
             news.push((row.entry.app, News::Revoked(row.entry.clone())));
         }
-        state.doors.commit_all(self.tx, news).await?;
+        state.doors.commit_held(self.hold, self.tx, news).await?;
         state.retirements.notify_one();
         Ok(self.revoked)
+    }
+}
+
+/// The apps whose keys or revocations may change for a text.
+fn apps_of(state: &AppState, suspect: &Suspect<'_>, keys: &[Secret]) -> Vec<AppId> {
+    match suspect {
+        Suspect::Secret(bytes) => {
+            let found = keys.iter().filter(|(_, _, secret)| secret::same(secret, bytes));
+            found.map(|(app, ..)| *app).collect()
+        }
+        Suspect::Token(token) => {
+            signed(state, token).into_iter().map(|(claims, _)| claims.app).collect()
+        }
+        Suspect::Credential(_) | Suspect::Nothing => Vec::new(),
     }
 }
 
