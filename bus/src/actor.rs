@@ -13,6 +13,8 @@ pub enum ActorKind {
     Root,
     /// A backend, by an API key.
     ApiKey,
+    /// A person or a service account of the team, by its id.
+    Operator,
     /// A member of a room, by its user id.
     User,
     /// The relay, by its own rules, such as the use of a one-time token.
@@ -23,13 +25,15 @@ pub enum ActorKind {
 
 impl ActorKind {
     /// Every kind.
-    pub const ALL: [Self; 5] = [Self::Root, Self::ApiKey, Self::User, Self::Relay, Self::System];
+    pub const ALL: [Self; 6] =
+        [Self::Root, Self::ApiKey, Self::Operator, Self::User, Self::Relay, Self::System];
 
     /// The kind's name.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Root => "root",
             Self::ApiKey => "api_key",
+            Self::Operator => "operator",
             Self::User => "user",
             Self::Relay => "relay",
             Self::System => "system",
@@ -50,6 +54,8 @@ pub enum Actor {
     Root,
     /// A backend: the id of its API key.
     ApiKey(Arc<str>),
+    /// An operator of the team: its id.
+    Operator(Arc<str>),
     /// A member: its user id.
     User(Arc<str>),
     /// The relay.
@@ -64,6 +70,7 @@ impl Actor {
         match self {
             Self::Root => ActorKind::Root,
             Self::ApiKey(_) => ActorKind::ApiKey,
+            Self::Operator(_) => ActorKind::Operator,
             Self::User(_) => ActorKind::User,
             Self::Relay => ActorKind::Relay,
             Self::System => ActorKind::System,
@@ -73,7 +80,7 @@ impl Actor {
     /// Its id; the only actor of a kind is named like the kind.
     pub fn id(&self) -> &str {
         match self {
-            Self::ApiKey(id) | Self::User(id) => id,
+            Self::ApiKey(id) | Self::Operator(id) | Self::User(id) => id,
             one => one.kind().as_str(),
         }
     }

@@ -13,7 +13,7 @@ use axum::{
 use stagedoor_bus::{Directory, Text};
 use stagedoor_token::{AppId, RoleName};
 
-use crate::{caller::Caller, error::ApiError, record::Record, rights::Apps, state::AppState};
+use crate::{caller::Caller, error::ApiError, record::Record, state::AppState};
 
 /// A request's id, the caller's or ours.
 #[derive(Clone, Debug)]
@@ -75,9 +75,9 @@ impl Audited {
     /// A record of the request, in the trail of the one app whose credential it came with.
     pub(crate) fn record_of_own(&self, kind: &str) -> Record {
         let record = self.record_of_none(kind);
-        match self.caller.rights().apps {
-            Apps::All => record,
-            Apps::One(app) => self.file(record, app),
+        match self.caller.rights().only_app() {
+            None => record,
+            Some(app) => self.file(record, app),
         }
     }
 

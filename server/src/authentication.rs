@@ -112,7 +112,7 @@ pub(crate) fn failed(
     id: Option<&str>,
     extensions: &Extensions,
 ) -> ApiError {
-    if !matches!(error, ApiError::Unauthenticated { .. }) {
+    if !matches!(error, ApiError::Unauthenticated { .. } | ApiError::Forbidden { .. }) {
         return error;
     }
     if let Err(limited) = count(state, id, extensions) {

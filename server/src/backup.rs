@@ -313,6 +313,9 @@ async fn put_right(copy: &mut SqliteConnection, is_backup: bool) -> Result<Resto
     sqlx::query(raised).bind(VERSIONS).bind(now_ms).execute(&mut *tx).await?;
     let raised = "UPDATE deployment SET role_versions_from = MAX(role_versions_from + ?1, ?2)";
     sqlx::query(raised).bind(VERSIONS).bind(now_ms).execute(&mut *tx).await?;
+    // What was ended after the backup must not log anybody in again.
+    tx.execute("DELETE FROM sessions").await?;
+    tx.execute("DELETE FROM links").await?;
     tx.execute("DROP TABLE IF EXISTS backup").await?;
     tx.execute("UPDATE deployment SET name = lower(hex(randomblob(16))), is_open = 0").await?;
     let record = Record { actor: Some(Actor::System), ..Record::now("store.restore", "ok") };

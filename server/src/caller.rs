@@ -7,10 +7,31 @@ use stagedoor_token::{AppId, RoleName};
 
 use crate::{
     error::ApiError,
+    level::Level,
     rights::{Apps, Principal, Reach, Rights, Wider},
     scope::{Scope, Scopes},
-    store::{access_tokens::AccessTokenRow, credentials::ApiKeyRow},
+    store::{access_tokens::AccessTokenRow, credentials::ApiKeyRow, operators::OperatorRow},
 };
+
+/// What an operator presented.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Shown {
+    /// A credential that is the principal's own.
+    Own,
+    /// A personal token, which opens at most what its scopes and bounds open.
+    Personal { id: String, scopes: Scopes, bounds: Bounds },
+    /// The cookie of a session that was confirmed at that time, Unix milliseconds.
+    Session { id: String, confirmed_ms: u64 },
+}
+
+/// An access token by which a caller asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Access {
+    id: Arc<str>,
+    /// What it leaves of its client's rights: in one app, or in all, these scopes.
+    app: Option<AppId>,
+    scopes: Scopes,
+}
 
 /// The authenticated caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,15 +39,16 @@ pub(crate) struct Caller {
     principal: Principal,
     rights: Rights,
     expires_ms: Option<u64>,
-    /// The id of the access token by which it asks, if it asks by one.
-    access_token: Option<Arc<str>>,
+    /// The access token by which it asks, if it asks by one.
+    access: Option<Access>,
+    shown: Shown,
 }
 
 impl Caller {
-    /// The operator, by the root credential.
+    /// The holder of the root credential.
     pub(crate) fn root() -> Self {
         let (principal, rights) = (Principal::Root, Rights::everything());
-        Self { principal, rights, expires_ms: None, access_token: None }
+        Self { principal, rights, expires_ms: None, access: None, shown: Shown::Own }
     }
 
     /// A backend, by its API key.
@@ -34,18 +56,49 @@ impl Caller {
         let ApiKeyRow { id, app, name, scopes, bounds, expires_ms, .. } = row;
         let scopes = Scopes::of_text(&scopes);
         let principal = Principal::ApiKey { id: id.into(), name: name.into() };
-        let rights = Rights { apps: Apps::One(app), scopes, bounds: Arc::new(bounds) };
-        Self { principal, rights, expires_ms, access_token: None }
+        let rights = Rights::in_app(app, scopes, bounds);
+        Self { principal, rights, expires_ms, access: None, shown: Shown::Own }
     }
 
     /// The same caller by an access token of its own: what both may do, until the first of both ends.
-    pub(crate) fn by_access_token(mut self, row: &AccessTokenRow) -> Self {
-        self.rights = self.rights.narrowed(row.app, Scopes::of_text(&row.scopes));
+    pub(crate) fn by_access_token(self, row: &AccessTokenRow) -> Self {
+        let (id, scopes) = (row.id.as_str().into(), Scopes::of_text(&row.scopes));
         let ends_ms = self.expires_ms.map_or(row.expires_ms, |ends| ends.min(row.expires_ms));
-        Self { expires_ms: Some(ends_ms), access_token: Some(row.id.as_str().into()), ..self }
+        let access = Access { id, app: row.app, scopes };
+        Self { expires_ms: Some(ends_ms), ..self }.accessed(access)
     }
 
-    /// Root, or a credential by its id.
+    fn accessed(self, access: Access) -> Self {
+        let rights = self.rights.narrowed(access.app, access.scopes);
+        Self { rights, access: Some(access), ..self }
+    }
+
+    /// The same caller with the levels that its operator has now.
+    pub(crate) fn again(&self, row: &OperatorRow) -> Self {
+        let now = Self::operator(row, self.shown.clone(), self.expires_ms);
+        match &self.access {
+            Some(access) => now.accessed(access.clone()),
+            None => now,
+        }
+    }
+
+    /// An operator, with its levels as they are now, by what it showed.
+    pub(crate) fn operator(row: &OperatorRow, shown: Shown, expires_ms: Option<u64>) -> Self {
+        let (id, name) = (row.id.as_str().into(), row.name.as_str().into());
+        let principal = Principal::Operator { id, name, kind: row.kind };
+        let rights = match &shown {
+            Shown::Personal { scopes, bounds, .. } => {
+                let mut narrowed = row.rights().narrowed(None, *scopes);
+                // An operator has no bounds of its own.
+                narrowed.bounds = Arc::new(bounds.clone());
+                narrowed
+            }
+            Shown::Own | Shown::Session { .. } => row.rights(),
+        };
+        Self { principal, rights, expires_ms, access: None, shown }
+    }
+
+    /// Root, a backend or an operator.
     pub(crate) fn principal(&self) -> &Principal {
         &self.principal
     }
@@ -57,7 +110,12 @@ impl Caller {
 
     /// The id of the access token by which it asks, if it asks by one.
     pub(crate) fn access_token(&self) -> Option<&str> {
-        self.access_token.as_deref()
+        self.access.as_ref().map(|access| &*access.id)
+    }
+
+    /// What it presented.
+    pub(crate) fn shown(&self) -> &Shown {
+        &self.shown
     }
 
     /// When the credential expires, Unix milliseconds; `None`: never.
@@ -68,6 +126,14 @@ impl Caller {
     /// The credential's id, for rates and idempotency keys.
     pub(crate) fn id(&self) -> &str {
         self.principal.id()
+    }
+
+    /// The id of the credential that it presented: of an operator its personal token's, or its session's.
+    pub(crate) fn credential_id(&self) -> &str {
+        match &self.shown {
+            Shown::Own => self.principal.id(),
+            Shown::Personal { id, .. } | Shown::Session { id, .. } => id,
+        }
     }
 
     /// The actor that records of its acts name.
@@ -104,14 +170,15 @@ impl Caller {
 
     /// The apps in which it has a scope.
     pub(crate) fn apps(&self, scope: Scope) -> Result<Apps, ApiError> {
-        let Rights { apps, scopes, .. } = &self.rights;
-        if scopes.opens(scope) { Ok(*apps) } else { Err(ApiError::ScopeMissing { scope }) }
+        self.rights.apps(scope).ok_or(ApiError::ScopeMissing { scope })
     }
 
-    /// Checks a scope for what belongs to no app, or to all.
+    /// Checks a scope for what belongs to no app, or to all: bounds forbid it.
     pub(crate) fn may_everywhere(&self, scope: Scope) -> Result<(), ApiError> {
-        let may = self.rights.open_everywhere(scope);
-        if may { Ok(()) } else { Err(ApiError::ScopeMissing { scope }) }
+        if !self.rights.open_everywhere(scope) {
+            return Err(ApiError::ScopeMissing { scope });
+        }
+        self.rights.bound_of(Reach::Tokens).map_or(Ok(()), |bound| Err(exceeds(bound)))
     }
 
     /// Checks a scope for an act on an app as a whole, which bounds can forbid.
@@ -138,13 +205,63 @@ impl Caller {
         self.rights.bounds.check_role(role, rank).map_err(exceeds)
     }
 
-    /// Checks that it gives nobody more than it has: scopes and bounds of a credential in an app in which its own
-    /// rights hold.
-    pub(crate) fn gives(&self, scopes: Scopes, bounds: &Bounds) -> Result<(), ApiError> {
-        self.rights.hold(scopes, bounds).map_err(|wider| match wider {
+    /// Checks that it gives nobody more than it has: scopes and bounds of a credential in an app.
+    pub(crate) fn gives(
+        &self,
+        app: AppId,
+        scopes: Scopes,
+        bounds: &Bounds,
+    ) -> Result<(), ApiError> {
+        self.rights.hold(app, scopes, bounds).map_err(|wider| match wider {
             Wider::Scope(scope) => ApiError::ScopeMissing { scope },
             Wider::Bound(bound) => too_wide(bound),
         })
+    }
+
+    /// Checks that it gives nobody a level that it does not have itself: in an app, or in every app.
+    pub(crate) fn gives_level(&self, app: Option<AppId>, level: Level) -> Result<(), ApiError> {
+        let scopes = level.scopes();
+        let has = match app {
+            Some(app) => self.rights.hold(app, scopes, &Bounds::default()),
+            None => self.rights.hold_everywhere(scopes, &Bounds::default()),
+        };
+        has.map_err(|wider| match wider {
+            Wider::Scope(_) => {
+                let detail = "nobody gives, changes or takes a level above their own".into();
+                ApiError::Invalid { code: "level_too_high", detail }.at("level")
+            }
+            Wider::Bound(bound) => exceeds(bound),
+        })
+    }
+
+    /// Checks that bounds that it gives are within its own.
+    pub(crate) fn bounded(&self, bounds: &Bounds) -> Result<(), ApiError> {
+        bounds.within(&self.rights.bounds).map_err(too_wide)
+    }
+
+    /// When the personal token ends by which it asks, if it is one.
+    pub(crate) fn ends_ms_of_token(&self) -> Option<u64> {
+        match self.shown {
+            Shown::Personal { .. } => self.expires_ms,
+            Shown::Own | Shown::Session { .. } => None,
+        }
+    }
+
+    /// Checks that it may end a personal token of its own: a token ends itself and what has no more than it has.
+    pub(crate) fn may_end(
+        &self,
+        token: &str,
+        scopes: Scopes,
+        bounds: &Bounds,
+    ) -> Result<(), ApiError> {
+        match &self.shown {
+            Shown::Own | Shown::Session { .. } => Ok(()),
+            Shown::Personal { id, .. } if id == token && self.access.is_none() => Ok(()),
+            Shown::Personal { .. } => match scopes.beyond(self.rights.anywhere()) {
+                Some(scope) => Err(ApiError::ScopeMissing { scope }),
+                None => self.encloses(bounds),
+            },
+        }
     }
 
     /// Checks that something with these bounds lies within its own.

@@ -20,6 +20,17 @@ pub enum AuditPeer {
     None,
 }
 
+/// Whether the root credential opens anything.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RootUse {
+    /// It does.
+    #[default]
+    On,
+    /// Only while there is no owner.
+    Off,
+}
+
 macro_rules! config {
     ($($(#[$doc:meta])* $name:ident: $type:ty = $default:expr;)*) => {
         /// The server's configuration. Unknown names are refused.
@@ -43,6 +54,8 @@ config! {
     /// The origin at which clients reach this server, such as `https://stagedoor.example`; without one there is no
     /// discovery, because the `Host` of a request proves nothing.
     public_url: Option<PublicUrl> = None;
+    /// Whether the root credential opens anything: `off` ends it once there is an owner.
+    root: RootUse = RootUse::On;
     /// Default lifetime of a new app's tokens, in seconds.
     ttl_s_default: u64 = 3_600;
     /// Longest lifetime of a new app's tokens, in seconds.
@@ -84,6 +97,28 @@ config! {
     access_token_ttl_s: u64 = 900;
     /// Access tokens of one client that have not expired.
     access_tokens_per_client_max: u32 = 1_000;
+    /// Operators of the deployment.
+    operators_max: u32 = 1_000;
+    /// Apps in which one operator has a level of its own.
+    operator_apps_max: u32 = 1_000;
+    /// Personal tokens of one operator.
+    personal_tokens_per_operator_max: u32 = 50;
+    /// Lifetime of a personal token whose request does not say one, in seconds.
+    personal_token_ttl_s_default: u64 = 7_776_000;
+    /// Longest lifetime of a personal token, in seconds.
+    personal_token_ttl_s_max: u64 = 31_536_000;
+    /// Sessions of one operator; a further one ends that which was used least recently.
+    sessions_per_operator_max: u32 = 20;
+    /// Longest life of a session, in seconds.
+    session_ttl_s: u64 = 43_200;
+    /// How long a session may be unused, in seconds.
+    session_idle_s: u64 = 3_600;
+    /// How long after it began a session may do what cannot be undone, in seconds.
+    confirmation_s: u64 = 600;
+    /// Links of one operator that have not been used and have not ended.
+    links_per_operator_max: u32 = 5;
+    /// Life of a link, in seconds.
+    link_ttl_s: u64 = 600;
     /// Roles of one app.
     roles_max: usize = 64;
     /// Versions of an app's roles that are kept; older ones are deleted.

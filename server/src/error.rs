@@ -1,6 +1,8 @@
 //! Every refusal of the HTTP API; the only file with status codes. A body is a problem (RFC 9457) with a stable
 //! `code`. An internal fault discloses only the request id.
 
+mod body_timeout;
+mod challenge;
 pub(crate) mod oauth;
 mod problem;
 mod statuses;
@@ -16,6 +18,8 @@ use stagedoor_token::{Fault, Field, MintError, Refusal};
 
 use crate::{doors::NotDone, scope::Scope, secret::NoRandomness, store::StoreError};
 
+pub use body_timeout::BodyTimeout;
+use challenge::challenge;
 pub(crate) use problem::{OauthKind, OauthProblem, Problem, with_request_id};
 pub(crate) use statuses::STATUSES;
 
@@ -34,6 +38,8 @@ pub(crate) enum ApiError {
     },
     /// The credential may not be used from this address.
     AddressRefused,
+    /// The caller may not, for a reason that is no scope.
+    Forbidden { code: &'static str, detail: &'static str },
     /// A ban covers the token until then, Unix seconds; `None`: without an end.
     Banned { ends_s: Option<u64> },
     /// It does not exist, or this caller may not see it.
@@ -135,11 +141,6 @@ impl From<MintError> for ApiError {
     }
 }
 
-/// The error of reading a body that did not arrive in time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the body did not arrive in time")]
-pub struct BodyTimeout;
-
 impl ApiError {
     /// Why a body could not be read, from the reader's own answer and error.
     pub(crate) fn of_body(status: StatusCode, error: &(dyn std::error::Error + 'static)) -> Self {
@@ -190,6 +191,7 @@ impl ApiError {
     pub(crate) fn code(&self) -> &'static str {
         match self {
             Self::Unauthenticated { code, .. }
+            | Self::Forbidden { code, .. }
             | Self::NotFound { code, .. }
             | Self::Conflict { code, .. }
             | Self::Precondition { code, .. }
@@ -220,6 +222,7 @@ impl ApiError {
             Self::ScopeMissing { .. }
             | Self::BoundsExceeded { .. }
             | Self::AddressRefused
+            | Self::Forbidden { .. }
             | Self::Banned { .. } => StatusCode::FORBIDDEN,
             Self::At { error, .. } => error.status(),
             Self::NotFound { .. } => StatusCode::NOT_FOUND,
@@ -244,6 +247,7 @@ impl ApiError {
     fn detail(&self) -> Cow<'static, str> {
         match self {
             Self::Unauthenticated { detail, .. }
+            | Self::Forbidden { detail, .. }
             | Self::NotFound { detail, .. }
             | Self::Precondition { detail, .. }
             | Self::Conflict { detail, .. } => Cow::Borrowed(detail),
@@ -269,9 +273,7 @@ impl ApiError {
             Self::Refused(fault) => fault.to_string().into(),
             Self::TooLarge => "the body is longer than `body_bytes_max`".into(),
             Self::BodyTimeout => "the body did not arrive within `body_timeout_ms`".into(),
-            Self::MediaType => {
-                "send the body as JSON, with `Content-Type: application/json`".into()
-            }
+            Self::MediaType => "send JSON, with `Content-Type: application/json`".into(),
             Self::FormTooLarge => "the form is longer than 16384 bytes".into(),
             Self::FormMediaType => {
                 "send a form, with `Content-Type: application/x-www-form-urlencoded`".into()
@@ -295,20 +297,12 @@ impl ApiError {
 
     fn header(&self) -> Option<(HeaderName, String)> {
         match self {
-            Self::Unauthenticated { code: "credential_missing", .. } => {
-                Some((header::WWW_AUTHENTICATE, "Bearer realm=\"stagedoor\"".into()))
+            Self::Unauthenticated { code, .. } => {
+                Some((header::WWW_AUTHENTICATE, challenge(code, None)))
             }
-            Self::Unauthenticated { .. } => Some((
-                header::WWW_AUTHENTICATE,
-                "Bearer realm=\"stagedoor\", error=\"invalid_token\"".into(),
-            )),
-            Self::ScopeMissing { scope } => Some((
-                header::WWW_AUTHENTICATE,
-                format!(
-                    "Bearer realm=\"stagedoor\", error=\"insufficient_scope\", scope=\"{}\"",
-                    scope.as_str()
-                ),
-            )),
+            Self::ScopeMissing { scope } => {
+                Some((header::WWW_AUTHENTICATE, challenge(self.code(), Some(scope.as_str()))))
+            }
             Self::At { error, .. } => error.header(),
             Self::RateLimited { retry_s } | Self::AccessTokensExceeded { retry_s } => {
                 Some((header::RETRY_AFTER, retry_s.to_string()))

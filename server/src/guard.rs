@@ -14,6 +14,8 @@ use stagedoor_token::AppId;
 
 use crate::{
     act::Audited,
+    caller::Caller,
+    console::confirmed,
     error::{ApiError, Problem},
     idempotency,
     state::AppState,
@@ -33,6 +35,11 @@ pub(crate) async fn guard(
     if idempotency::is_unsupported(request.method(), route, request.headers()) {
         let detail = "this operation does not support `Idempotency-Key`; leave it out".into();
         return ApiError::Malformed { code: "idempotency_unsupported", detail }.into_response();
+    }
+    if let Some(caller) = request.extensions().get::<Caller>()
+        && let Err(error) = confirmed(&state, caller.shown(), request.method(), route)
+    {
+        return error.into_response();
     }
     let attempt = Attempt::of(&request, &state);
     let response = next.run(request).await;

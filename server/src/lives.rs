@@ -10,6 +10,19 @@ const DAY_MS: u64 = 86_400_000;
 /// Records of one transaction.
 const AT_ONCE: u32 = 200;
 
+/// Forgets sessions and links that have ended.
+pub(crate) async fn forget_sessions(state: &AppState, settled_ms: u64) -> Result<(), NotDone> {
+    let before = |s: u64| settled_ms.saturating_sub(s.saturating_mul(1_000));
+    let (began_ms, used_ms) =
+        (before(state.config.session_ttl_s), before(state.config.session_idle_s));
+    if state.store.has_ended_sessions(began_ms, used_ms, settled_ms).await? {
+        let mut tx = state.store.begin().await?;
+        tx.forget_sessions(began_ms, used_ms, settled_ms).await?;
+        state.doors.commit_all(tx, Vec::new()).await?;
+    }
+    Ok(())
+}
+
 /// Records credentials that end soon, each once, and forgets the hashes of old secrets that have ended.
 pub(crate) async fn tend(state: &AppState, settled_ms: u64) -> Result<(), NotDone> {
     let until_ms = settled_ms.saturating_add(WARNED_MS);

@@ -5,18 +5,42 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use stagedoor_bus::{Actor, Bounds, bounds::Bound};
 use stagedoor_token::AppId;
+use utoipa::ToSchema;
 
 use crate::scope::{Scope, Scopes};
+
+/// What an operator is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum OperatorKind {
+    /// A person, who logs in.
+    Person,
+    /// A program, which never logs in.
+    Service,
+}
+
+impl OperatorKind {
+    /// The kind's name.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Person => "person",
+            Self::Service => "service",
+        }
+    }
+}
 
 /// The caller, without its rights.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Principal {
-    /// The operator's root credential.
+    /// The root credential's holder.
     Root,
     /// A backend, by its API key.
     ApiKey { id: Arc<str>, name: Arc<str> },
+    /// One of the team.
+    Operator { id: Arc<str>, name: Arc<str>, kind: OperatorKind },
 }
 
 impl Principal {
@@ -25,6 +49,7 @@ impl Principal {
         match self {
             Self::Root => "root",
             Self::ApiKey { .. } => "api_key",
+            Self::Operator { kind, .. } => kind.as_str(),
         }
     }
 
@@ -32,7 +57,7 @@ impl Principal {
     pub(crate) fn id(&self) -> &str {
         match self {
             Self::Root => "root",
-            Self::ApiKey { id, .. } => id,
+            Self::ApiKey { id, .. } | Self::Operator { id, .. } => id,
         }
     }
 
@@ -40,7 +65,7 @@ impl Principal {
     pub(crate) fn name(&self) -> Option<&str> {
         match self {
             Self::Root => None,
-            Self::ApiKey { name, .. } => Some(name),
+            Self::ApiKey { name, .. } | Self::Operator { name, .. } => Some(name),
         }
     }
 
@@ -49,24 +74,27 @@ impl Principal {
         match self {
             Self::Root => Actor::Root,
             Self::ApiKey { id, .. } => Actor::ApiKey(id.clone()),
+            Self::Operator { id, .. } => Actor::Operator(id.clone()),
         }
     }
 }
 
-/// The apps in which rights hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The apps in which rights open a scope.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Apps {
     /// Every app, those to come too, and what belongs to no app.
     All,
-    /// One app.
-    One(AppId),
+    /// These, in order.
+    These(Vec<AppId>),
 }
 
 /// What a principal may do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Rights {
-    pub(crate) apps: Apps,
-    pub(crate) scopes: Scopes,
+    /// In every app, those to come too, and in what belongs to no app.
+    everywhere: Scopes,
+    /// In these apps, beside that. Each app once, in order.
+    each: Arc<[(AppId, Scopes)]>,
     pub(crate) bounds: Arc<Bounds>,
 }
 
@@ -80,43 +108,108 @@ pub(crate) enum Wider {
 }
 
 impl Rights {
-    /// Those of the operator.
+    /// Those of the root credential.
     pub(crate) fn everything() -> Self {
-        Self { apps: Apps::All, scopes: Scopes::every(), bounds: Arc::default() }
+        Self::of(Scopes::every(), [])
+    }
+
+    /// Scopes in one app.
+    pub(crate) fn in_app(app: AppId, scopes: Scopes, bounds: Bounds) -> Self {
+        Self { bounds: Arc::new(bounds), ..Self::of(Scopes::default(), [(app, scopes)]) }
+    }
+
+    /// Scopes everywhere, and beside them in single apps.
+    pub(crate) fn of(everywhere: Scopes, each: impl IntoIterator<Item = (AppId, Scopes)>) -> Self {
+        let mut each: Vec<_> = each.into_iter().collect();
+        each.sort_unstable_by_key(|(app, _)| *app);
+        each.dedup_by_key(|(app, _)| *app);
+        Self { everywhere, each: each.into(), bounds: Arc::default() }
+    }
+
+    /// The scopes that hold in an app; `None`: no rights are valid for it at all.
+    pub(crate) fn scopes_in(&self, app: AppId) -> Option<Scopes> {
+        let own = self.each.binary_search_by_key(&app, |(app, _)| *app);
+        let own = own.ok().and_then(|at| self.each.get(at)).map(|(_, scopes)| *scopes);
+        match own {
+            None if self.everywhere.is_empty() => None,
+            own => Some(self.everywhere.and(own.unwrap_or_default())),
+        }
+    }
+
+    /// The scopes that hold in every app.
+    pub(crate) fn everywhere(&self) -> Scopes {
+        self.everywhere
+    }
+
+    /// The apps with scopes of their own, and those scopes.
+    pub(crate) fn each(&self) -> &[(AppId, Scopes)] {
+        &self.each
+    }
+
+    /// The scopes that hold anywhere.
+    pub(crate) fn anywhere(&self) -> Scopes {
+        self.each.iter().fold(self.everywhere, |all, (_, scopes)| all.and(*scopes))
+    }
+
+    /// The app, if they hold in one only.
+    pub(crate) fn only_app(&self) -> Option<AppId> {
+        match &*self.each {
+            [(app, _)] if self.everywhere.is_empty() => Some(*app),
+            _ => None,
+        }
     }
 
     /// These as far as they lie in one app, if one is given, and in these scopes.
     pub(crate) fn narrowed(self, to: Option<AppId>, scopes: Scopes) -> Self {
-        let is_in = to.is_none_or(|app| self.are_in(app));
-        let scopes = if is_in { self.scopes.both(scopes) } else { Scopes::default() };
-        let apps = to.filter(|_| is_in).map_or(self.apps, Apps::One);
-        Self { apps, scopes, bounds: self.bounds }
+        let narrowed = match to {
+            Some(app) => {
+                let own = self.scopes_in(app).map(|own| (app, own.both(scopes)));
+                Self::of(Scopes::default(), own)
+            }
+            None => {
+                let each = self.each.iter().map(|(app, own)| (*app, own.both(scopes)));
+                Self::of(self.everywhere.both(scopes), each)
+            }
+        };
+        Self { bounds: self.bounds, ..narrowed }
     }
 
     /// Whether they hold in an app at all.
     pub(crate) fn are_in(&self, app: AppId) -> bool {
-        match self.apps {
-            Apps::All => true,
-            Apps::One(own) => own == app,
-        }
+        self.scopes_in(app).is_some()
     }
 
     /// Whether they open a scope in an app.
     pub(crate) fn open(&self, app: AppId, scope: Scope) -> bool {
-        self.are_in(app) && self.scopes.opens(scope)
+        self.scopes_in(app).is_some_and(|scopes| scopes.opens(scope))
     }
 
     /// Whether they open a scope for the deployment as a whole.
     pub(crate) fn open_everywhere(&self, scope: Scope) -> bool {
-        match self.apps {
-            Apps::All => self.scopes.opens(scope),
-            Apps::One(_) => false,
-        }
+        self.everywhere.opens(scope)
     }
 
-    /// Whether rights of these scopes and bounds, in an app in which these hold, are at most as wide.
-    pub(crate) fn hold(&self, scopes: Scopes, bounds: &Bounds) -> Result<(), Wider> {
-        if let Some(scope) = scopes.beyond(self.scopes) {
+    /// The apps in which they open a scope; `None`: in none.
+    pub(crate) fn apps(&self, scope: Scope) -> Option<Apps> {
+        if self.open_everywhere(scope) {
+            return Some(Apps::All);
+        }
+        let opened = self.each.iter().filter(|(_, scopes)| scopes.opens(scope));
+        let opened: Vec<AppId> = opened.map(|(app, _)| *app).collect();
+        (!opened.is_empty()).then_some(Apps::These(opened))
+    }
+
+    /// Whether rights of these scopes and bounds in every app are at most as wide.
+    pub(crate) fn hold_everywhere(&self, scopes: Scopes, bounds: &Bounds) -> Result<(), Wider> {
+        if let Some(scope) = scopes.beyond(self.everywhere) {
+            return Err(Wider::Scope(scope));
+        }
+        bounds.within(&self.bounds).map_err(Wider::Bound)
+    }
+
+    /// Whether rights of these scopes and bounds in an app are at most as wide.
+    pub(crate) fn hold(&self, app: AppId, scopes: Scopes, bounds: &Bounds) -> Result<(), Wider> {
+        if let Some(scope) = scopes.beyond(self.scopes_in(app).unwrap_or_default()) {
             return Err(Wider::Scope(scope));
         }
         bounds.within(&self.bounds).map_err(Wider::Bound)
@@ -152,118 +245,4 @@ pub(crate) enum Reach {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn rights(scopes: &[Scope], bounds: &str) -> Rights {
-        let bounds = serde_json::from_str::<Bounds>(bounds).expect("bounds").into();
-        Rights { apps: Apps::One(AppId(1)), scopes: scopes.iter().copied().collect(), bounds }
-    }
-
-    #[test]
-    fn an_api_key_opens_its_scopes_in_its_own_app() {
-        for held in Scope::ALL {
-            let key = rights(&[held], "{}");
-            for scope in Scope::EVERY.iter().copied() {
-                assert_eq!(key.open(AppId(1), scope), key.scopes.opens(scope));
-                assert!(!key.open(AppId(2), scope) && !key.open_everywhere(scope));
-                assert!(Rights::everything().open(AppId(9), scope));
-                assert!(Rights::everything().open_everywhere(scope));
-            }
-        }
-    }
-
-    #[test]
-    fn nobody_gives_a_scope_or_a_bound_beyond_its_own() {
-        use Scope::{AppsAdmin, CredentialsManage, RoomsRead, TokensMint, TokensVerify};
-        let team = r#"{"rooms":["team-a-*"],"rank_max":50}"#;
-        let one = r#"{"rooms":["team-a-1"],"rank_max":5}"#;
-        for (outer, scopes, bounds, wider) in [
-            (rights(&[AppsAdmin], "{}"), &[TokensMint, AppsAdmin][..], "{}", None),
-            (rights(&[TokensMint], "{}"), &[TokensVerify], "{}", None),
-            (rights(&[TokensVerify], "{}"), &[TokensMint], "{}", Some(Wider::Scope(TokensMint))),
-            (rights(&[AppsAdmin], team), &[RoomsRead], one, None),
-            (rights(&[AppsAdmin], team), &[RoomsRead], "{}", Some(Wider::Bound(Bound::Rooms))),
-            (
-                rights(&[AppsAdmin], team),
-                &[RoomsRead],
-                r#"{"rooms":["team-a-1"]}"#,
-                Some(Wider::Bound(Bound::RankMax)),
-            ),
-            (rights(&[CredentialsManage], team), &[RoomsRead], "{}", Some(Wider::Scope(RoomsRead))),
-        ] {
-            let bounds: Bounds = serde_json::from_str(bounds).expect("bounds");
-            let scopes = scopes.iter().copied().collect();
-            assert_eq!(outer.hold(scopes, &bounds).err(), wider, "{outer:?} {scopes:?} {bounds:?}");
-        }
-    }
-
-    #[test]
-    fn an_act_on_the_app_is_refused_by_the_bounds_it_would_pass() {
-        for (bounds, rooms, roles, tokens) in [
-            ("{}", None, None, None),
-            (r#"{"addresses":["::/0"]}"#, None, None, None),
-            (r#"{"rooms":["*"]}"#, Some(Bound::Rooms), Some(Bound::Rooms), Some(Bound::Rooms)),
-            (r#"{"rank_max":1}"#, None, Some(Bound::RankMax), Some(Bound::RankMax)),
-            (r#"{"roles":[]}"#, None, Some(Bound::Roles), Some(Bound::Roles)),
-            (r#"{"ttl_s_max":1}"#, None, None, Some(Bound::TtlSMax)),
-            (r#"{"once":true,"label":"a"}"#, None, None, Some(Bound::Once)),
-            (r#"{"bound":true}"#, None, None, Some(Bound::Bound)),
-            (r#"{"label":"a"}"#, None, None, Some(Bound::Label)),
-        ] {
-            let rights = rights(&[], bounds);
-            let found = [Reach::Rooms, Reach::Roles, Reach::Tokens].map(|r| rights.bound_of(r));
-            assert_eq!(found, [rooms, roles, tokens], "{bounds}");
-        }
-    }
-
-    fn any_scopes() -> impl Strategy<Value = Vec<Scope>> {
-        proptest::sample::subsequence(Scope::ALL.to_vec(), 0..=Scope::ALL.len())
-    }
-
-    #[test]
-    fn narrowed_rights_are_those_of_both() {
-        use Scope::{AppsAdmin, TokensMint, TokensVerify};
-        let (all, one) = (Rights::everything(), rights(&[AppsAdmin], r#"{"label":"a"}"#));
-        let scopes: Scopes = [TokensVerify].into_iter().collect();
-        for (own, app, apps, opens) in [
-            (&all, None, Apps::All, true),
-            (&all, Some(2), Apps::One(AppId(2)), true),
-            (&one, None, Apps::One(AppId(1)), true),
-            (&one, Some(1), Apps::One(AppId(1)), true),
-            (&one, Some(2), Apps::One(AppId(1)), false),
-        ] {
-            let narrowed = own.clone().narrowed(app.map(AppId), scopes);
-            assert_eq!((narrowed.apps, &narrowed.bounds), (apps, &own.bounds));
-            assert_eq!(narrowed.scopes.opens(TokensVerify), opens, "{app:?}");
-            assert!(!narrowed.scopes.opens(TokensMint) && !narrowed.scopes.opens(AppsAdmin));
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn what_both_open_is_what_each_opens(a in any_scopes(), b in any_scopes()) {
-            let (a, b): (Scopes, Scopes) = (a.into_iter().collect(), b.into_iter().collect());
-            for scope in Scope::EVERY.iter().copied() {
-                prop_assert_eq!(a.both(b).opens(scope), a.opens(scope) && b.opens(scope));
-            }
-        }
-
-        #[test]
-        fn what_is_given_on_opens_nothing_more(
-            outer in any_scopes(), middle in any_scopes(), inner in any_scopes(),
-        ) {
-            let [outer, middle, inner] = [outer, middle, inner].map(|scopes| rights(&scopes, "{}"));
-            let gives = |a: &Rights, b: &Rights| a.hold(b.scopes, &b.bounds).is_ok();
-            prop_assert!(gives(&outer, &outer));
-            if gives(&outer, &middle) {
-                for scope in Scope::ALL {
-                    prop_assert!(!middle.scopes.opens(scope) || outer.scopes.opens(scope));
-                }
-                prop_assert!(!gives(&middle, &inner) || gives(&outer, &inner));
-            }
-        }
-    }
-}
+mod tests;

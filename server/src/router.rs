@@ -13,7 +13,7 @@ use axum::{
         rejection::RawPathParamsRejection,
     },
     http::{HeaderName, HeaderValue, Method, header},
-    middleware::{Next, from_fn_with_state},
+    middleware::{Next, from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
     routing::{any, get},
 };
@@ -23,14 +23,14 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     act::{RequestId, carry_through},
-    authentication::authenticate,
     config::Config,
+    console,
     document::document,
     error::{ApiError, OauthProblem, Problem, oauth::as_oauth, with_request_id},
     guard::guard,
     routes::{
-        admission, api_keys, apps, audit, issuers, jwks, keys, leaks, me, oauth, pages,
-        revocations, roles, rooms, tokens, web,
+        admission, api_keys, apps, audit, issuers, jwks, keys, leaks, me, oauth, operators, pages,
+        revocations, roles, rooms, session, team, tokens, web,
     },
     secret,
     state::AppState,
@@ -96,7 +96,25 @@ fn api() -> OpenApiRouter<Arc<AppState>> {
         .routes(routes!(audit::proof::checkpoint))
         .routes(routes!(audit::proof::rotate))
         .routes(routes!(leaks::report))
+        .routes(routes!(operators::create, operators::list))
+        .routes(routes!(operators::show, operators::change, operators::remove))
+        .routes(routes!(operators::tokens::list_tokens, operators::tokens::make_token))
+        .routes(routes!(operators::tokens::end_token))
+        .routes(routes!(operators::sessions::list_sessions))
+        .routes(routes!(operators::sessions::end_session))
+        .routes(routes!(operators::sessions::make_link))
+        .routes(routes!(team::list))
+        .routes(routes!(team::show, team::put, team::remove))
         .routes(routes!(me::show))
+        .routes(routes!(me::personal::list_tokens, me::personal::make_token))
+        .routes(routes!(me::personal::end_token))
+        .routes(routes!(me::sessions::list_sessions))
+        .routes(routes!(me::sessions::end_session))
+}
+
+/// Operations by which a browser logs in.
+fn doors() -> OpenApiRouter<Arc<AppState>> {
+    OpenApiRouter::new().routes(routes!(session::log_in))
 }
 
 /// Operations of OAuth, whose clients authenticate in their own ways.
@@ -128,28 +146,37 @@ async fn show(Extension(Served(document)): Extension<Served>) -> impl IntoRespon
     ([JSON], document)
 }
 
+/// What every handler says of itself.
+fn handlers() -> utoipa::openapi::OpenApi {
+    api().merge(oauth()).merge(doors()).merge(open()).into_openapi()
+}
+
 /// The OpenAPI document of this version, as pretty JSON with a newline at its end.
 pub fn openapi() -> String {
-    let handlers = api().merge(oauth()).merge(open()).into_openapi();
-    let document = document(&handlers, &Config::default());
+    let document = document(&handlers(), &Config::default());
     serde_json::to_string_pretty(&document).unwrap_or_default() + "\n"
 }
 
 /// All paths of the server.
 pub(crate) fn router(state: Arc<AppState>) -> Router {
-    let handlers = api().merge(oauth()).merge(open()).into_openapi();
-    let served = Served(Bytes::from(document(&handlers, &state.config).to_string()));
+    let served = Served(Bytes::from(document(&handlers(), &state.config).to_string()));
     let ((api, _), (open, _)) = (api().split_for_parts(), open().split_for_parts());
     let (oauth, _) = oauth().split_for_parts();
     let oauth = oauth
         .route_layer(from_fn_with_state(state.clone(), guard))
         .route_layer(from_fn_with_state(state.clone(), carry_through))
         .route_layer(from_fn_with_state(state.clone(), oauth::enter));
-    api.route_layer(from_fn_with_state(state.clone(), guard))
+    let (doors, _) = doors().split_for_parts();
+    let doors = doors
+        .route_layer(from_fn_with_state(state.clone(), guard))
+        .route_layer(from_fn_with_state(state.clone(), carry_through));
+    let paths = api
+        .route_layer(from_fn_with_state(state.clone(), guard))
         .route_layer(from_fn_with_state(state.clone(), carry_through))
-        .route_layer(from_fn_with_state(state.clone(), authenticate))
+        .route_layer(from_fn_with_state(state.clone(), console::authenticate))
         .route("/v1/audit/jwks.json", get(audit::proof::jwks))
         .merge(oauth)
+        .merge(doors)
         .merge(open.layer(Extension(served)))
         .route("/", get(web::home))
         .route("/start", get(pages::front))
@@ -157,6 +184,7 @@ pub(crate) fn router(state: Arc<AppState>) -> Router {
         .route("/web/{digest}/{*name}", get(web::file))
         .route("/classroom/{*path}", any(web::backend))
         .route("/reference", get(pages::reference))
+        .route("/login", get(pages::login))
         .route("/assets/{digest}/{*name}", get(pages::file))
         .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
         .fallback(|| async {
@@ -164,7 +192,9 @@ pub(crate) fn router(state: Arc<AppState>) -> Router {
         })
         .layer(DefaultBodyLimit::max(state.config.body_bytes_max))
         .layer(from_fn_with_state(state.clone(), identify))
-        .with_state(state)
+        .with_state(state);
+    // Outside of all paths, so that those below `/console` are looked up as those of the API that they are.
+    Router::new().fallback_service(paths).layer(from_fn(console::enter))
 }
 
 /// Gives every request an id, writes problem bodies, counts answers.

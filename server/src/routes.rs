@@ -13,10 +13,13 @@ pub(crate) mod keys;
 pub(crate) mod leaks;
 pub(crate) mod me;
 pub(crate) mod oauth;
+pub(crate) mod operators;
 pub(crate) mod pages;
 pub(crate) mod revocations;
 pub(crate) mod roles;
 pub(crate) mod rooms;
+pub(crate) mod session;
+pub(crate) mod team;
 pub(crate) mod tokens;
 pub(crate) mod web;
 

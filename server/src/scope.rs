@@ -41,13 +41,13 @@ scopes! {
     KeysManage "keys:manage" "Make, rotate, retire and list signing keys.";
     CredentialsManage "credentials:manage" "Make, rotate, delete and list API keys.";
     IssuersManage "issuers:manage" "Manage issuers of single sign-on, whose rules decide who gets which token.";
-    TeamManage "team:manage" "Manage the app's team; it opens nothing yet.";
+    TeamManage "team:manage" "Manage the app's team: who may do what in it.";
     AuditRead "audit:read" "Read the app's audit trail.";
     UsageRead "usage:read" "Read the app's usage; it opens nothing yet.";
     WebhooksManage "webhooks:manage" "Manage the app's webhooks; it opens nothing yet.";
     AppsRead "apps:read" "Read the app and its roles.";
     AppsAdmin "apps:admin" "Change the app, and everything that any other scope opens in it.";
-    DeploymentAdmin "deployment:admin" "Create and delete apps, read the whole audit trail. No API key has it.";
+    DeploymentAdmin "deployment:admin" "Create and delete apps, manage operators, read the whole audit trail. No API key has it.";
 }
 
 impl Scope {
@@ -111,6 +111,16 @@ impl Scopes {
         Scope::EVERY.iter().copied().filter(move |scope| self.has(*scope))
     }
 
+    /// All that two sets hold.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether it opens nothing.
+    pub(crate) fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
     /// Whether a scope is in the set.
     pub(crate) fn has(self, scope: Scope) -> bool {
         self.0 & (1 << scope as u32) != 0
@@ -172,6 +182,19 @@ mod tests {
             assert_eq!(Scopes::of_text(&set.text()), set);
         }
         assert_eq!(Scopes::of_text("root rooms:read  x"), only(Scope::RoomsRead));
+    }
+
+    #[test]
+    fn what_two_sets_have_in_common_is_what_both_open() {
+        for one in Scope::EVERY.iter().copied() {
+            for other in Scope::EVERY.iter().copied() {
+                let both_sets = only(one).both(only(other));
+                for scope in Scope::EVERY.iter().copied() {
+                    let both = only(one).opens(scope) && only(other).opens(scope);
+                    assert_eq!(both_sets.opens(scope), both, "{one:?} {other:?} {scope:?}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! The server as a whole: opens the store, registers apps with the relay, closes.
 
 use std::{
+    net::SocketAddr,
     sync::{Arc, OnceLock},
     time::Duration,
 };
 
 use stagedoor_bus::{Actor, AppLife, Bus, Event, InviteRequest, StoreRequest};
-use stagedoor_token::{AppId, CredentialKind, KeyState};
+use stagedoor_token::{AppId, KeyState};
 use stagedoor_wire::rate::Rate;
 use thiserror::Error;
 use tokio::{
@@ -15,18 +16,21 @@ use tokio::{
 };
 
 use crate::{
+    channel::Channel,
     config::Config,
-    credential::{self, Presented},
+    credential::Presented,
     doors::{Doors, News},
     error::ApiError,
+    first::{Making, link_in, set_root},
     folder::DataFolder,
+    forgetting::forget,
     inviter,
     lines::{MAIN, of_state},
-    lives::tend,
     lookup::Origin,
     metrics::Metrics,
     oidc::Oidc,
-    opening::{OpenError, note, open_store},
+    opening::{OpenError, open_store},
+    public_url::PublicUrl,
     rates::Buckets,
     record::{Record, unix_ms},
     recorder::{
@@ -47,7 +51,6 @@ use crate::{
     },
     scope::Scope,
     state::{AppState, Classroom},
-    store::{Store, StoreError},
     storer::Storer,
     under_way::Acts,
     uses::writer::{self, write_uses},
@@ -55,8 +58,6 @@ use crate::{
 
 /// How long each step of closing may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
-/// How far the settled time advances before it is saved again.
-const SETTLED_NOTED_MS: u64 = 10 * 60 * 1_000;
 /// Apps registered with the relay at a time.
 const APPS_AT_A_TIME: u32 = 500;
 
@@ -137,6 +138,7 @@ impl Server {
             rotations: Arc::default(),
             retirements: Notify::new(),
             uses: Arc::default(),
+            channel: OnceLock::new(),
             dev_app: OnceLock::new(),
             classroom: Classroom::default(),
             doors,
@@ -174,13 +176,27 @@ impl Server {
         Ok(Self { state, tasks, ending, writer })
     }
 
-    /// Makes the operator's root credential, unless it exists. Call it once everything else has succeeded: the
-    /// credential is passed to `show`, and becomes valid only if that succeeds.
+    /// Makes the root credential, unless it exists. Call it once everything else has succeeded: the credential is
+    /// passed to `show`, and becomes valid only if that succeeds.
     pub async fn first_root(
         &self,
         show: impl FnOnce(&str) -> std::io::Result<()>,
     ) -> Result<(), OpenError> {
-        set_root(&self.state.store, false, show).await
+        set_root(&self.state.store, Making::First(None), |root, _| show(root)).await
+    }
+
+    /// The same, and a first owner with a link that logs it in, which is passed to `show` too.
+    pub async fn first_owner(
+        &self,
+        show: impl FnOnce(&str, &str) -> std::io::Result<()>,
+    ) -> Result<(), OpenError> {
+        let of_owner = Making::First(Some((self.state.unix_ms(), self.state.config.link_ttl_s)));
+        let base = self.state.channel().base();
+        let show = |root: &str, path: Option<&str>| match path {
+            Some(path) => show(root, &format!("{base}{path}")),
+            None => Ok(()),
+        };
+        set_root(&self.state.store, of_owner, show).await
     }
 
     /// Replaces the root credential in a data folder that no process is using. The new one is passed to `show`, and
@@ -191,9 +207,31 @@ impl Server {
         show: impl FnOnce(&str) -> std::io::Result<()>,
     ) -> Result<(), OpenError> {
         let store = open_store(folder, config).await?;
-        set_root(&store, true, show).await?;
+        set_root(&store, Making::Another, |root, _| show(root)).await?;
         store.close().await;
         Ok(())
+    }
+
+    /// Says how browsers reach the listener: whether it speaks TLS, and its address if that is of the loopback. Only
+    /// the first call counts.
+    pub fn listens(&self, speaks_tls: bool, loopback: Option<SocketAddr>) {
+        let url = self.state.config.public_url.as_ref().map(PublicUrl::as_str);
+        let loopback = loopback.map(|address| format!("http://{address}"));
+        self.state.channel.get_or_init(|| Channel::of(url, speaks_tls, loopback));
+    }
+
+    /// Makes a link that logs an operator in, in a data folder that no process is using. Its path is passed to `show`,
+    /// and it becomes valid only if that succeeds.
+    pub async fn link(
+        folder: DataFolder,
+        config: &Config,
+        operator: &str,
+        show: impl FnOnce(&str) -> std::io::Result<()>,
+    ) -> Result<(), OpenError> {
+        let store = open_store(folder, config).await?;
+        let done = link_in(&store, operator, (unix_ms(), config.link_ttl_s), show).await;
+        store.close().await;
+        done
     }
 
     /// All paths of the HTTP API and its pages. A request's peer must be in its extension `std::net::SocketAddr`.
@@ -332,30 +370,6 @@ fn own_record(app: AppLife, kind: &str) -> Record {
     Record { actor: Some(Actor::System), ..Record::now(kind, "ok").of_app(app) }
 }
 
-async fn set_root(
-    store: &Store,
-    anew: bool,
-    show: impl FnOnce(&str) -> std::io::Result<()>,
-) -> Result<(), OpenError> {
-    let failed = |error: StoreError| OpenError::Root(error.to_string());
-    if !anew && store.root().await.map_err(failed)?.is_some() {
-        return Ok(());
-    }
-    let id = credential::make_id().map_err(ApiError::from)?;
-    let (root, hash) = credential::make(CredentialKind::Root, &id)?;
-    let mut tx = store.begin().await.map_err(failed)?;
-    tx.set_root(&id, &hash, unix_ms()).await.map_err(failed)?;
-    let kind = if anew { "root.reset" } else { "root.create" };
-    let record = Record { actor: Some(Actor::System), ..Record::now(kind, "ok") };
-    tx.add_record(record).await.map_err(failed)?;
-    // If it is shown but not committed, the next start makes another; if it were committed first, it could be lost
-    // unseen.
-    show(&root).map_err(|error| OpenError::Root(format!("it could not be shown: {error}")))?;
-    tx.commit().await.map(drop).map_err(failed)?;
-    note(store).await;
-    Ok(())
-}
-
 async fn register_apps(state: &AppState) -> Result<(), OpenError> {
     let mut after = 0;
     loop {
@@ -366,34 +380,5 @@ async fn register_apps(state: &AppState) -> Result<(), OpenError> {
             state.bus.revocations().raise(app.id, app.generation);
             state.register_app(app).await?;
         }
-    }
-}
-
-async fn forget(state: Arc<AppState>) {
-    let interval = Duration::from_secs(state.config.revocation_prune_interval_s.max(1));
-    let mut noted_ms = 0;
-    loop {
-        let settled_ms = state.bus.clock().settled_ms();
-        match state.revoker.forget(settled_ms / 1_000).await {
-            Ok(revocations) => tracing::debug!(revocations, "deleted expired revocations"),
-            Err(error) => tracing::warn!(%error, "could not delete expired revocations"),
-        }
-        if let Err(error) = state.store.prune_key_uses(settled_ms).await {
-            tracing::warn!(%error, "could not delete old uses of keys");
-        }
-        if let Err(error) = state.store.prune_access_tokens(settled_ms).await {
-            tracing::warn!(%error, "could not delete expired access tokens");
-        }
-        if let Err(error) = tend(&state, settled_ms).await {
-            tracing::warn!(%error, "could not tend the credentials that end");
-        }
-        if settled_ms.abs_diff(noted_ms) >= SETTLED_NOTED_MS {
-            note(&state.store).await;
-            match state.store.note_settled(settled_ms).await {
-                Ok(()) => noted_ms = settled_ms,
-                Err(error) => tracing::warn!(%error, "could not save the settled time"),
-            }
-        }
-        tokio::time::sleep(interval).await;
     }
 }

@@ -8,6 +8,7 @@ use stagedoor_token::AppId;
 use tokio::sync::Notify;
 
 use crate::{
+    channel::Channel,
     config::Config,
     doors::{Doors, News, app_of},
     error::ApiError,
@@ -44,6 +45,8 @@ pub(crate) struct AppState {
     /// Notified when a key begins to retire.
     pub(crate) retirements: Notify,
     pub(crate) uses: Arc<KeyUses>,
+    /// How browsers reach this server, once that is known.
+    pub(crate) channel: OnceLock<Channel>,
     /// The app that `dev` made, if this is `dev`.
     pub(crate) dev_app: OnceLock<AppId>,
     /// The backend of the classroom, if it is served.
@@ -67,6 +70,11 @@ impl Classroom {
 }
 
 impl AppState {
+    /// How browsers reach this server. Until that is known, nobody signs in.
+    pub(crate) fn channel(&self) -> &Channel {
+        self.channel.get().unwrap_or(&Channel::Clear)
+    }
+
     /// Milliseconds since the Unix epoch, by the clock of the bus.
     pub(crate) fn unix_ms(&self) -> u64 {
         self.bus.clock().unix_ms()

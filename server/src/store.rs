@@ -15,11 +15,14 @@ pub(crate) mod issuers;
 pub(crate) mod key_uses;
 pub(crate) mod keys;
 pub(crate) mod ledger;
+pub(crate) mod operators;
+pub(crate) mod personal;
 pub(crate) mod replies;
 pub(crate) mod reseal;
 pub(crate) mod revocations;
 pub(crate) mod roles;
 pub(crate) mod sealed;
+pub(crate) mod sessions;
 pub(crate) mod write;
 
 use std::{borrow::Cow, fs::OpenOptions, os::unix::fs::OpenOptionsExt, sync::Arc, time::Duration};
@@ -222,6 +225,7 @@ fn migrations() -> Vec<Migration> {
         migration(16, "chain", include_str!("../migrations/0016_chain.sql")),
         migration(17, "access_tokens", include_str!("../migrations/0017_access_tokens.sql")),
         migration(18, "issuers", include_str!("../migrations/0018_issuers.sql")),
+        migration(19, "team", include_str!("../migrations/0019_team.sql")),
         migration(20, "token04", include_str!("../migrations/0020_token04.sql")),
     ]
 }

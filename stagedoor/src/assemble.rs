@@ -91,6 +91,8 @@ pub(crate) async fn start(config: &Config) -> anyhow::Result<Running> {
     if config.relay.public_keys_only {
         warn_of_secret_keys(&server).await?;
     }
+    let loopback = Some(public.at.address()).filter(|address| address.ip().is_loopback());
+    server.listens(config.relay.tls.is_some(), loopback);
     let server = Arc::new(server);
     let source = Source::Server(server.clone());
     let looked = Looked { source, relay: relay.clone(), started: Instant::now() };

@@ -12,6 +12,8 @@ mod key_file;
 mod keys;
 mod leak;
 mod master_key;
+mod me;
+mod operator;
 mod print;
 mod revoke;
 mod role;
@@ -22,6 +24,7 @@ mod serve;
 mod settings;
 mod stay;
 mod sure;
+mod team;
 mod time;
 mod token;
 mod token04;
@@ -75,6 +78,10 @@ enum Command {
     Revoke(revoke::Revoke),
     /// Show and moderate open rooms, over the HTTP API.
     Room(room::Room),
+    /// Manage operators, who run the deployment: people and service accounts (owners).
+    Operator(Box<operator::Operator>),
+    /// Manage your own personal tokens and sessions.
+    Me(me::Me),
     /// Show whose credential this is: its app, scopes, bounds and end, and the address that the server sees.
     Whoami(whoami::Whoami),
     /// Manage the operator's root credential, on the server's own machine.
@@ -148,6 +155,10 @@ fn dispatch(cli: Cli) -> Done {
         Command::Issuer(command) => issuer::run(&command, json),
         Command::Revoke(command) => revoke::run(&command, json),
         Command::Room(command) => room::run(command, json),
+        Command::Operator(command) => {
+            operator::run(*command, || Ok(config(&BTreeMap::new())?.unlooked()), json)
+        }
+        Command::Me(command) => me::run(command, json),
         Command::Whoami(command) => whoami::run(&command, json),
         Command::Root(command) => root::run(command, &config(&BTreeMap::new())?.unlooked(), json),
         Command::MasterKey(command) => {

@@ -23,36 +23,39 @@
 //! 18. `cli::root`: `root reset`.
 //! 19. `cli::serve`: `dev` and `serve`.
 //! 20. `cli::settings`: `config check|print`.
-//! 21. `cli::sure`: asks before an act that cannot be undone.
-//! 22. `cli::token`: `token mint|verify|inspect`.
-//! 23. `cli::token04`: `app token04`, and what `token mint --token04` makes.
-//! 24. `cli::whoami`: `whoami`: whose credential this is, and what it may do.
-//! 25. `cli::http`: a small client of the HTTP API.
-//! 26. `cli::print`: prints answers for people: tables with the most important columns first, and readable times.
-//! 27. `cli::key_file`: keys from files, as JWK or PEM.
-//! 28. `cli::secret`: secrets that the command line takes.
-//! 29. `cli::stay`: the options of `token mint` for the stay in the seat, and their claims.
-//! 30. `cli::failure`: how a command failed: its exit code, and its message for people or for programs.
-//! 31. `cli::time`: times and durations as people write them.
-//! 32. [`dev`]: what `stagedoor dev` creates for a developer and remembers.
-//! 33. [`classroom`]: the app of the classroom that `stagedoor dev` serves.
-//! 34. `edge`: a relay alone, whose directory is a file.
-//! 35. [`assemble`]: assembles server, relay and bus into one running process.
-//! 36. [`serving`]: one connection of HTTP requests.
-//! 37. [`pace`]: the phase of a connection, and how long it may last.
-//! 38. [`operations`]: `/healthz`, `/readyz` and `/metrics` on their own socket.
-//! 39. `watched`: the directory file of a relay alone: loaded when it changes.
-//! 40. [`refusals`]: refuses requests that reach no path.
-//! 41. [`log`]: the log, with a bound on lines about refusals.
-//! 42. `config::load`: loads a configuration from its file, the environment and flags.
-//! 43. `config::check`: finds settings that have the right type but make no sense, alone or together. Pure.
-//! 44. `config::warnings`: warns of settings that are allowed but may be unintended.
-//! 45. [`config`]: combines file, environment and flags into one configuration.
-//! 46. `config::sources`: combines the sources, and remembers where each setting is written.
-//! 47. `config::fault`: what is wrong with a configuration, where it is written, and what to write instead.
-//! 48. `config::bounds`: the minimum and maximum of every number in the configuration.
-//! 49. [`sockets`]: the listening sockets.
-//! 50. [`descriptors`]: how many connections the process can have.
+//! 21. `cli::me`: `me tokens|sessions`.
+//! 22. `cli::team`: `app team put|list|show|remove`.
+//! 23. `cli::operator`: `operator add|list|show|change|link|disable|enable|remove|tokens|sessions`.
+//! 24. `cli::sure`: asks before an act that cannot be undone.
+//! 25. `cli::token`: `token mint|verify|inspect`.
+//! 26. `cli::token04`: `app token04`, and what `token mint --token04` makes.
+//! 27. `cli::whoami`: `whoami`: whose credential this is, and what it may do.
+//! 28. `cli::http`: a small client of the HTTP API.
+//! 29. `cli::print`: prints answers for people: tables with the most important columns first, and readable times.
+//! 30. `cli::key_file`: keys from files, as JWK or PEM.
+//! 31. `cli::secret`: secrets that the command line takes.
+//! 32. `cli::stay`: the options of `token mint` for the stay in the seat, and their claims.
+//! 33. `cli::failure`: how a command failed: its exit code, and its message for people or for programs.
+//! 34. `cli::time`: times and durations as people write them.
+//! 35. [`dev`]: what `stagedoor dev` creates for a developer and remembers.
+//! 36. [`classroom`]: the app of the classroom that `stagedoor dev` serves.
+//! 37. `edge`: a relay alone, whose directory is a file.
+//! 38. [`assemble`]: assembles server, relay and bus into one running process.
+//! 39. [`serving`]: one connection of HTTP requests.
+//! 40. [`pace`]: the phase of a connection, and how long it may last.
+//! 41. [`operations`]: `/healthz`, `/readyz` and `/metrics` on their own socket.
+//! 42. `watched`: the directory file of a relay alone: loaded when it changes.
+//! 43. [`refusals`]: refuses requests that reach no path.
+//! 44. [`log`]: the log, with a bound on lines about refusals.
+//! 45. `config::load`: loads a configuration from its file, the environment and flags.
+//! 46. `config::check`: finds settings that have the right type but make no sense, alone or together. Pure.
+//! 47. `config::warnings`: warns of settings that are allowed but may be unintended.
+//! 48. [`config`]: combines file, environment and flags into one configuration.
+//! 49. `config::sources`: combines the sources, and remembers where each setting is written.
+//! 50. `config::fault`: what is wrong with a configuration, where it is written, and what to write instead.
+//! 51. `config::bounds`: the minimum and maximum of every number in the configuration.
+//! 52. [`sockets`]: the listening sockets.
+//! 53. [`descriptors`]: how many connections the process can have.
 
 mod assemble;
 mod classroom;

@@ -28,6 +28,13 @@ fn body_of(operation: &str) -> Option<Value> {
         "post /v1/apps/{app}/api-keys" => json!({"name": "x", "scopes": ["credentials:manage"]}),
         "patch /v1/apps/{app}/keys/lines/{line}" => json!({"bounds": {}}),
         "post /v1/leaks" => json!({"credentials": ["x"], "found_at": "https://example.com/"}),
+        "post /v1/session" => json!({"link": "x"}),
+        "post /v1/operators" => json!({"name": "x"}),
+        "patch /v1/operators/{operator}" => json!({"name": "y"}),
+        "post /v1/operators/{operator}/tokens" | "post /v1/me/tokens" => {
+            json!({"name": "x", "scopes": ["apps:read"]})
+        }
+        "put /v1/apps/{app}/team/{operator}" => json!({"level": "viewer"}),
         "put /v1/apps/{app}/roles" => json!({"roles": [{"role": "x", "rank": 1}]}),
         "put /v1/apps/{app}/roles/{role}" => json!({"template": {"role": "role", "rank": 1}}),
         "put /v1/apps/{app}/issuers/{id}" => json!({

@@ -17,6 +17,8 @@ mod forms;
 mod lines;
 #[path = "field/media.rs"]
 mod media;
+#[path = "field/team.rs"]
+mod team;
 #[path = "field/token04.rs"]
 mod token04;
 #[path = "field/trail.rs"]

@@ -1,9 +1,15 @@
 //! The one table of the API's operations: what each needs and which refusals are its own.
 
+mod row;
+mod team;
+
 use crate::scope::Scope;
 
+pub(super) use row::{Needs, Operation, Tag};
+use row::{row, tagged};
+
 /// Tags, in the order in which they are read.
-pub(super) const TAGS: [(&str, &str); 13] = [
+pub(super) const TAGS: [(&str, &str); 16] = [
     ("apps", "Apps: each has its keys, roles and rooms."),
     ("keys", "Keys that sign an app's tokens."),
     ("api keys", "Credentials of backends."),
@@ -14,63 +20,13 @@ pub(super) const TAGS: [(&str, &str); 13] = [
     ("revocations", "Tokens that open nothing any more, and bans."),
     ("rooms", "What happens in rooms now, and acts on members."),
     ("audit", "Who did what."),
+    ("operators", "People and service accounts that run the deployment."),
+    ("session", "How browsers log in. What a session opens is this API, below `/console/v1`."),
+    ("team", "Operators with a level in one app."),
     ("leaks", "Secrets that were found where they do not belong."),
     ("me", "Who asks."),
     ("document", "This document."),
 ];
-
-/// What a caller needs.
-#[derive(Clone, Copy)]
-pub(super) enum Needs {
-    /// No credential.
-    Nothing,
-    /// Any credential.
-    Any,
-    /// A client of OAuth, by its secret.
-    Client,
-    /// A client of OAuth or any credential, where it opens this scope.
-    ClientWith(Scope),
-    /// A client of OAuth or any credential.
-    ClientOrAny,
-    /// A credential that opens this scope.
-    Scope(Scope),
-}
-
-/// Whether what an operation is about has an `ETag`.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Tag {
-    None,
-    /// It can be given, and the answer has no new one.
-    Taken,
-    /// The answer has it.
-    Shown,
-}
-
-/// One operation.
-pub(super) struct Operation {
-    pub(super) id: &'static str,
-    pub(super) needs: Needs,
-    /// Codes that its form alone does not tell.
-    pub(super) refusals: &'static [&'static str],
-    /// Whether it refuses what a token is to say.
-    pub(super) mints: bool,
-    pub(super) tag: Tag,
-}
-
-impl Operation {
-    /// The status of a code that has two: what an act is about may be nothing that is there, or no such value.
-    pub(super) fn status_of(&self, code: &str) -> Option<u16> {
-        (code == "role_unknown").then(|| if self.id.starts_with("roles_") { 404 } else { 422 })
-    }
-}
-
-const fn row(id: &'static str, needs: Needs, refusals: &'static [&'static str]) -> Operation {
-    Operation { id, needs, refusals, mints: false, tag: Tag::None }
-}
-
-const fn tagged(id: &'static str, needs: Needs, refusals: &'static [&'static str]) -> Operation {
-    Operation { tag: Tag::Shown, ..row(id, needs, refusals) }
-}
 
 const DEPLOYMENT: Needs = Needs::Scope(Scope::DeploymentAdmin);
 const ADMIN: Needs = Needs::Scope(Scope::AppsAdmin);
@@ -90,20 +46,27 @@ const MODERATE: Needs = Needs::Scope(Scope::RoomsModerate);
 pub(super) const UNLISTED: Operation = row("", Needs::Any, &[]);
 
 /// Every operation, by its id: its tag and its handler's name. The ids are names in generated clients: they stay.
-pub(super) const OPERATIONS: &[Operation] = &[
+pub(super) fn operations() -> impl Iterator<Item = &'static Operation> {
+    OPERATIONS.iter().chain(team::OPERATIONS)
+}
+
+const OPERATIONS: &[Operation] = &[
     row(
         "apps_create",
         DEPLOYMENT,
-        &["app_exists", "app_id_invalid", "name_invalid", "ttl_invalid"],
+        &["bounds_exceeded", "app_exists", "app_id_invalid", "name_invalid", "ttl_invalid"],
     ),
-    row("apps_list", APPS, &["app_unknown"]),
+    row("apps_list", APPS, &[]),
     tagged("apps_show", APPS, &["app_unknown"]),
     tagged(
         "apps_change",
         ADMIN,
         &["bounds_exceeded", "app_unknown", "name_invalid", "role_unknown", "ttl_invalid"],
     ),
-    Operation { tag: Tag::Taken, ..row("apps_delete", DEPLOYMENT, &["app_unknown"]) },
+    Operation {
+        tag: Tag::Taken,
+        ..row("apps_delete", DEPLOYMENT, &["bounds_exceeded", "app_unknown"])
+    },
     row(
         "keys_create",
         KEYS,
@@ -329,11 +292,11 @@ pub(super) const OPERATIONS: &[Operation] = &[
         &["bounds_exceeded", "room_unknown", "user_unknown", "relay_unavailable"],
     ),
     row("audit_list", AUDIT, &["app_unknown"]),
-    row("audit_list_all", DEPLOYMENT, &[]),
+    row("audit_list_all", DEPLOYMENT, &["bounds_exceeded"]),
     row("audit_export", AUDIT, &["bounds_exceeded", "app_unknown"]),
-    row("audit_export_all", DEPLOYMENT, &[]),
-    row("audit_checkpoint", DEPLOYMENT, &[]),
-    row("audit_rotate", DEPLOYMENT, &["audit_keys_exceeded"]),
+    row("audit_export_all", DEPLOYMENT, &["bounds_exceeded"]),
+    row("audit_checkpoint", DEPLOYMENT, &["bounds_exceeded"]),
+    row("audit_rotate", DEPLOYMENT, &["bounds_exceeded", "audit_keys_exceeded"]),
     Operation {
         mints: true,
         ..row(
@@ -363,7 +326,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         ],
     ),
     row("oauth_metadata", Needs::Nothing, &["public_url_missing"]),
-    row("leaks_report", DEPLOYMENT, &["leak_invalid"]),
+    row("leaks_report", DEPLOYMENT, &["bounds_exceeded", "leak_invalid"]),
     row("me_show", Needs::Any, &[]),
     row("document_show", Needs::Nothing, &[]),
 ];

@@ -1,6 +1,6 @@
 //! Looks up an access token.
 
-use super::api_key;
+use super::{api_key, personal};
 use crate::{
     caller::Caller,
     credential::{EXPIRED, INVALID},
@@ -35,6 +35,9 @@ pub(crate) async fn known(
     let client = match row.client.kind {
         ClientKind::ApiKey => {
             Caller::api_key(api_key::found(state, &row.client.id, &row.client.hash).await?.row)
+        }
+        ClientKind::PersonalToken => {
+            personal::found(state, &row.client.id, &row.client.hash).await?.1
         }
     };
     let caller = client.by_access_token(&row);

@@ -230,7 +230,7 @@ pub(crate) async fn make(
 
 /// Checks that the caller has all that an API key has.
 fn has_all(caller: &Caller, row: &ApiKeyRow) -> Result<(), ApiError> {
-    caller.gives(Scopes::of_text(&row.scopes), &row.bounds)
+    caller.gives(row.app, Scopes::of_text(&row.scopes), &row.bounds)
 }
 
 fn record(audited: &Audited, app: AppId, kind: &str, id: &str) -> Record {
@@ -252,7 +252,7 @@ pub(crate) async fn create(
 ) -> Result<Response, ApiError> {
     audited.caller.may(app, Scope::CredentialsManage)?;
     let (scopes, bounds) = new.rights()?;
-    audited.caller.gives(scopes, &bounds)?;
+    audited.caller.gives(app, scopes, &bounds)?;
     let once = Once::begin(&audited.state, &audited.caller, &headers, &("api-keys", app, &new))?;
     let mut tx = audited.state.store.begin().await?;
     app_in(&mut tx, app).await?;

@@ -245,7 +245,7 @@ pub(crate) async fn create(
 
 /// Lists apps by AppID.
 ///
-/// All of them for the operator, its own for an API key.
+/// All of them for who has the scope everywhere, else those in which the caller has it.
 #[utoipa::path(get, path = "/v1/apps", tag = "apps", params(Paging),
     responses((status = 200, body = Page<AppView>)))]
 pub(crate) async fn list(
@@ -259,7 +259,7 @@ pub(crate) async fn list(
     let _looks = state.doors.look_at_all().await;
     let rows = match apps {
         Apps::All => state.store.apps(after, limit + 1).await?,
-        Apps::One(app) => vec![app_row(&state, app).await?],
+        Apps::These(apps) => state.store.apps_of(&apps, after, limit + 1).await?,
     };
     let items = rows.into_iter().map(AppView::from).collect();
     Ok(Json(Page::cut(items, limit, |app: &AppView| app.app.to_string())))

@@ -43,7 +43,7 @@ pub(crate) struct Which {
     peer: Option<String>,
     /// Only records of this actor's acts.
     actor: Option<String>,
-    /// Only records of acts by this kind of actor: `root`, `api_key`, `user`, `relay` or `system`.
+    /// Only records of acts by this kind of actor: `root`, `api_key`, `operator`, `user`, `relay` or `system`.
     #[param(value_type = Option<forms::ActorKind>, inline)]
     actor_kind: Option<String>,
     /// Only records from this time on, Unix milliseconds.

@@ -222,6 +222,8 @@ pub(crate) enum ActorKind {
     Root,
     /// A backend.
     ApiKey,
+    /// One of the team.
+    Operator,
     /// A member.
     User,
     /// The relay.

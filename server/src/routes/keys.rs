@@ -123,7 +123,7 @@ pub(super) fn may_bounds(
         return Ok(());
     }
     caller.may(app, Scope::KeysManage)?;
-    if is_given { caller.gives(Scopes::default(), bounds) } else { caller.encloses(bounds) }
+    if is_given { caller.gives(app, Scopes::default(), bounds) } else { caller.encloses(bounds) }
 }
 
 /// Nothing has that name. A caller whose bounds matter does not learn even that.

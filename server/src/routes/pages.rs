@@ -83,6 +83,12 @@ pub(crate) async fn reference(asked: HeaderMap) -> Response {
     html(&asked, REFERENCE.clone())
 }
 
+/// The page that logs in by a link. What is said of identity providers is filled in where there is one.
+pub(crate) async fn login(asked: HeaderMap) -> Response {
+    let page = include_str!("../../pages/login.html").replace("{oidc}", "");
+    html(&asked, with_paths(&page))
+}
+
 fn html(asked: &HeaderMap, page: String) -> Response {
     let tag = tag(&hex(&Sha256::digest(&page)));
     let mut response = if is_known(asked, &tag) {

@@ -15,18 +15,22 @@ use super::{
 pub(crate) enum ClientKind {
     /// An API key.
     ApiKey,
+    /// A personal token of a service account.
+    PersonalToken,
 }
 
 impl ClientKind {
     fn as_str(self) -> &'static str {
         match self {
             Self::ApiKey => "api_key",
+            Self::PersonalToken => "personal_token",
         }
     }
 
     fn named(text: &str) -> Result<Self, StoreError> {
         match text {
             "api_key" => Ok(Self::ApiKey),
+            "personal_token" => Ok(Self::PersonalToken),
             _ => Err(StoreError::Row("access_tokens")),
         }
     }

@@ -106,6 +106,21 @@ impl Store {
         let rows = self.all(query.bind(i64::from(after)).bind(i64::from(limit))).await?;
         rows.iter().map(app_row).collect()
     }
+
+    /// Those of these apps that come after an AppID.
+    pub(crate) async fn apps_of(
+        &self,
+        apps: &[AppId],
+        after: u32,
+        limit: u32,
+    ) -> Result<Vec<AppRow>, StoreError> {
+        let ids = serde_json::to_string(apps).map_err(|_| StoreError::Row("apps"))?;
+        let query = sqlx::query(
+            "SELECT * FROM apps WHERE id IN (SELECT value FROM json_each(?)) AND id > ? ORDER BY id LIMIT ?",
+        );
+        let query = query.bind(ids).bind(i64::from(after)).bind(i64::from(limit));
+        self.all(query).await?.iter().map(app_row).collect()
+    }
 }
 
 impl Tx {

@@ -49,14 +49,15 @@ pub(crate) struct RootRow {
 pub(crate) enum Holder<'a> {
     Root,
     ApiKey(&'a str),
+    Personal(&'a str),
 }
 
-fn optional(row: &SqliteRow, column: &'static str) -> Result<Option<u64>, StoreError> {
+pub(super) fn optional(row: &SqliteRow, column: &'static str) -> Result<Option<u64>, StoreError> {
     let value: Option<i64> = row.try_get(column)?;
     value.map(|value| u64::try_from(value).map_err(|_| StoreError::Row("credentials"))).transpose()
 }
 
-fn networks(row: &SqliteRow) -> Result<Vec<Seen>, StoreError> {
+pub(super) fn networks(row: &SqliteRow) -> Result<Vec<Seen>, StoreError> {
     let json: Option<&str> = row.try_get("networks")?;
     let networks = json.map(serde_json::from_str).transpose();
     Ok(networks.map_err(|_| StoreError::Row("credentials"))?.unwrap_or_default())
@@ -77,11 +78,8 @@ fn select_root() -> Statement<'static> {
 }
 
 fn api_key_row(row: &SqliteRow) -> Result<ApiKeyRow, StoreError> {
-    // Bounds that cannot be read must not become none.
-    let bounds: Option<&str> = row.try_get("bounds")?;
-    let bounds = bounds.map(serde_json::from_str).transpose();
     Ok(ApiKeyRow {
-        bounds: bounds.map_err(|_| StoreError::Row("api_keys"))?.unwrap_or_default(),
+        bounds: bounds_of(row)?,
         id: row.try_get("id")?,
         app: app_id(row, "app")?,
         name: row.try_get("name")?,
@@ -100,8 +98,15 @@ fn api_key_row(row: &SqliteRow) -> Result<ApiKeyRow, StoreError> {
     })
 }
 
+/// Bounds that cannot be read must not become none.
+pub(super) fn bounds_of(row: &SqliteRow) -> Result<Bounds, StoreError> {
+    let bounds: Option<&str> = row.try_get("bounds")?;
+    let bounds = bounds.map(serde_json::from_str).transpose();
+    Ok(bounds.map_err(|_| StoreError::Row("credentials"))?.unwrap_or_default())
+}
+
 /// `NULL` where nothing is bounded, as in rows from before there were bounds.
-fn bounds_text(bounds: &Bounds) -> Result<Option<String>, StoreError> {
+pub(super) fn bounds_text(bounds: &Bounds) -> Result<Option<String>, StoreError> {
     let text = (!bounds.is_empty()).then(|| serde_json::to_string(bounds));
     text.transpose().map_err(|_| StoreError::Row("api_keys"))
 }
@@ -176,6 +181,7 @@ impl Tx {
         Ok(match of {
             Holder::Root => self.root().await?.map(|row| row.uses),
             Holder::ApiKey(id) => self.api_key(id).await?.map(|row| row.uses),
+            Holder::Personal(id) => self.personal_token(id).await?.map(|row| row.uses),
         })
     }
 
@@ -199,6 +205,12 @@ impl Tx {
             .bind(networks)
             .bind(ms(uses.old_last_ms)?)
             .bind(id),
+            Holder::Personal(id) => {
+                sqlx::query("UPDATE personal_tokens SET last_used_ms = ?, networks = ? WHERE id = ?")
+                    .bind(ms(uses.last_ms)?)
+                    .bind(networks)
+                    .bind(id)
+            }
         };
         self.execute(query).await.map(drop)
     }

@@ -1,4 +1,4 @@
-//! `app create|change|token04|list|show|delete|audit|keys|api-keys`.
+//! `app create|change|token04|list|show|delete|audit|keys|api-keys|team`.
 
 use clap::{Args, Subcommand, builder::PossibleValuesParser};
 use hyper::Method;
@@ -12,6 +12,7 @@ use super::{
     keys,
     print::print,
     sure::Sure,
+    team,
     time::Span,
     token04,
 };
@@ -86,6 +87,9 @@ enum AppCommand {
     /// Manage an app's API keys.
     #[command(subcommand)]
     ApiKeys(ApiKeys),
+    /// Manage an app's team: operators with a level in it.
+    #[command(subcommand)]
+    Team(team::Team),
 }
 
 #[derive(Debug, Subcommand)]
@@ -194,6 +198,7 @@ pub(super) fn run(app: App, json: bool) -> Done {
             (Method::GET, path, None)
         }
         AppCommand::Keys(command) => return keys::run(&app.api, command, json),
+        AppCommand::Team(command) => return team::run(&app.api, command, json),
         AppCommand::ApiKeys(ApiKeys::List { app, paging }) => {
             (Method::GET, format!("/v1/apps/{app}/api-keys{}", paging.query()), None)
         }

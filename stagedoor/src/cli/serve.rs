@@ -144,13 +144,15 @@ pub(super) fn serve(config: &Config) -> Done {
             );
         }
         let running = start(config).await?;
-        let show = |root: &str| {
+        let minutes = config.server.link_ttl_s / 60;
+        let show = |root: &str, link: &str| {
             writeln!(
                 std::io::stderr(),
-                "The operator's root credential, shown only once:\n\n  {root}\n"
+                "The root credential, shown only once:\n\n  {root}\n\nA link that logs the first owner in once, within {minutes} \
+                 minutes:\n\n  {link}\n"
             )
         };
-        running.server.first_root(show).await.map_err(anyhow::Error::from)?;
+        running.server.first_owner(show).await.map_err(anyhow::Error::from)?;
         tracing::info!(http = %running.http_at, operations = %running.operations_at, "listening");
         until_stopped(running.relay.clone(), running.stop(), signals).await
     })

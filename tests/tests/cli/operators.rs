@@ -46,6 +46,68 @@ fn apps_and_keys_are_created_listed_rotated_and_deleted() -> Result<()> {
 }
 
 #[test]
+fn operators_teams_and_tokens_are_managed() -> Result<()> {
+    let dev = Dev::start()?;
+    let app = dev.app();
+    let made = dev.ok("root", &["operator", "add", "maria", "--level", "viewer"])?;
+    let id = made["id"].as_str().context("an id")?.to_owned();
+    dev.ok("root", &["operator", "add", "robot", "--kind", "service"])?;
+    let listed = dev.ok("root", &["operator", "list"])?;
+    assert_eq!(listed["items"].as_array().map(Vec::len), Some(2));
+    dev.ok("root", &["app", "team", "put", &app, "robot", "--level", "developer"])?;
+    let team = dev.ok("root", &["app", "team", "list", &app])?;
+    assert_eq!(
+        (&team["items"][0]["name"], &team["items"][0]["level"]),
+        (&json!("robot"), &json!("developer"))
+    );
+    let shown = dev.ok("root", &["app", "team", "show", &app, "robot"])?;
+    assert_eq!(shown["kind"], "service");
+    let scopes = ["--scope", "tokens:mint", "--scope", "apps:read"];
+    let token = [&["operator", "tokens", "create", "robot", "--name", "ci"][..], &scopes].concat();
+    let made = dev.ok("root", &token)?;
+    let (token, token_id) = (made["token"].as_str(), made["id"].as_str());
+    let (token, token_id) = (token.context("a token")?, token_id.context("an id")?);
+    let minted = dev.run_as(token, &["app", "list", "--json"])?;
+    assert!(minted.out.contains(&app), "{}", minted.out);
+    let tokens = dev.run_as(token, &["me", "tokens", "list"])?;
+    assert!(tokens.out.contains(token_id) && !tokens.out.contains("sdpat_"), "{}", tokens.out);
+    let sessions = dev.run_as(token, &["me", "sessions", "list"])?;
+    assert_eq!(sessions.out, "none\n");
+    let more =
+        dev.run_as(token, &["me", "tokens", "create", "--name", "x", "--scope", "keys:manage"])?;
+    assert!(more.code == 1 && more.err.contains("scope_missing"), "{}", more.err);
+    let link = dev.ok("root", &["operator", "link", "maria"])?;
+    let url = link["url"].as_str().context("a URL")?;
+    assert!(url.starts_with("http://127.0.0.1:") && url.contains("/login#sdlnk_"), "{url}");
+    dev.ok("root", &["operator", "change", &id, "--level", "none"])?;
+    dev.ok("root", &["operator", "disable", "robot", "--yes"])?;
+    let gone = dev.run_as(token, &["whoami"])?;
+    assert!(gone.code == 1 && gone.err.contains("credential_invalid"), "{}", gone.err);
+    dev.ok("root", &["operator", "enable", "robot"])?;
+    dev.ok("root", &["app", "team", "remove", &app, "robot", "--yes"])?;
+    dev.ok("root", &["operator", "remove", "robot", "--yes"])?;
+    Ok(())
+}
+
+#[test]
+fn a_link_is_made_on_the_data_folder_of_a_stopped_server() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let data = folder.path().join("data");
+    let dev = Dev::start_in(&data, &[])?;
+    dev.ok("root", &["operator", "add", "maria"])?;
+    let data = data.to_str().context("a path")?;
+    let local = |name| ["operator", "link", name, "--local", "--data", data];
+    let used = run_with(&local("maria"), &[], "")?;
+    assert_eq!(used.code, 4, "a server uses the folder: {}", used.err);
+    dev.stop()?;
+    let made = run_with(&local("maria"), &[], "")?;
+    assert!(made.code == 0 && made.out.starts_with("/login#sdlnk_"), "{} {}", made.out, made.err);
+    let unknown = run_with(&local("bob"), &[], "")?;
+    assert!(unknown.code == 1 && unknown.err.contains("operator_unknown"), "{}", unknown.err);
+    Ok(())
+}
+
+#[test]
 fn api_keys_are_created_with_scopes_rotated_and_deleted() -> Result<()> {
     let dev = Dev::start()?;
     let app = dev.app();

@@ -35,7 +35,14 @@ fn met() -> Result<BTreeMap<String, String>> {
         }
     };
     let document: Value = serde_json::from_str(&stagedoor_server::openapi())?;
-    let mut of_http = BTreeSet::from([(404, "path_unknown"), (405, "method_not_allowed")]);
+    let mut of_http = BTreeSet::from([
+        (404, "path_unknown"),
+        (405, "method_not_allowed"),
+        // Of `/console/v1`.
+        (401, "session_missing"),
+        (401, "session_expired"),
+        (403, "confirmation_required"),
+    ]);
     let items = document["paths"].as_object().context("paths")?.values();
     for operation in
         items.flat_map(|item| item.as_object().into_iter().flat_map(|item| item.values()))

@@ -14,10 +14,14 @@ async fn a_null_in_a_change_is_refused_by_field() -> Result<()> {
     for (template, item) in document["paths"].as_object().context("paths")? {
         let Some(change) = item.get("patch") else { continue };
         let of_line = "/v1/apps/{app}/keys/lines/{line}";
-        let known = ["/v1/apps/{app}", of_line].contains(&template.as_str());
+        let of_operator = "/v1/operators/{operator}";
+        let known = ["/v1/apps/{app}", of_line, of_operator].contains(&template.as_str());
         assert!(known, "{template}: a change that this test does not know");
-        let path =
-            if template == of_line { format!("{path}/keys/lines/main") } else { path.clone() };
+        let path = match template.as_str() {
+            of if of == of_line => format!("{path}/keys/lines/main"),
+            of if of == of_operator => "/v1/operators/nobody".into(),
+            _ => path.clone(),
+        };
         let body = &change["requestBody"]["content"]["application/json"]["schema"]["$ref"];
         let name = body.as_str().and_then(|name| name.rsplit('/').next()).context("a schema")?;
         let fields = document["components"]["schemas"][name]["properties"].as_object();

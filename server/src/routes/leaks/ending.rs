@@ -1,5 +1,7 @@
 //! Ends what leaked, in one transaction.
 
+mod operators;
+
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Serialize;
 use stagedoor_bus::{Bearer, Revocation, Target};
@@ -39,6 +41,10 @@ pub(crate) enum LeakKind {
     ApiKey,
     /// An access token.
     AccessToken,
+    /// A personal token.
+    PersonalToken,
+    /// A link to log in.
+    Link,
     /// A room token.
     Token,
     /// The secret of a signing key.
@@ -103,6 +109,8 @@ impl LeakView {
             LeakKind::Root => "root",
             LeakKind::ApiKey => "api_key",
             LeakKind::AccessToken => "access_token",
+            LeakKind::PersonalToken => "personal_token",
+            LeakKind::Link => "link",
             LeakKind::Token => "token",
             LeakKind::SigningKey => "signing_key",
             LeakKind::Unknown => return None,
@@ -194,8 +202,8 @@ impl<'a> Ending<'a> {
                 CredentialKind::Root => self.root(&hash).await,
                 CredentialKind::ApiKey => self.api_key(credential.id(), &hash).await,
                 CredentialKind::AccessToken => self.access_token(credential.id(), &hash).await,
-                // There are none yet.
-                CredentialKind::Personal | CredentialKind::Link => Ok(LeakView::unknown()),
+                CredentialKind::Personal => self.personal(credential.id(), &hash).await,
+                CredentialKind::Link => self.link(credential.id(), &hash).await,
             },
         }
     }

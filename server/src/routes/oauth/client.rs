@@ -8,6 +8,7 @@ use crate::{
     credential::{INVALID, Presented},
     error::ApiError,
     lookup::{Known, Origin},
+    rights::{OperatorKind, Principal},
     state::AppState,
     store::access_tokens::{ClientId, ClientKind},
 };
@@ -46,7 +47,14 @@ pub(super) async fn authenticate(
             Some(Client { id: ClientId { kind, id: of.clone(), hash: hash.to_vec() } })
         }
     };
-    let known = presented.known(state, origin).await.map_err(|error| (error, Some(of)))?;
+    let known = presented.known(state, origin).await;
+    let known = known.map_err(|error| (error, Some(of.clone())))?;
+    // A person is no program.
+    let is_person =
+        matches!(known.caller.principal(), Principal::Operator { kind: OperatorKind::Person, .. });
+    if client.is_some() && is_person {
+        return Err((INVALID, Some(of)));
+    }
     Ok((known, client))
 }
 
@@ -64,10 +72,8 @@ fn kind_of(presented: &Presented<'_>) -> Option<ClientKind> {
         Presented::OldRoot { .. } => None,
         Presented::Checked(credential) => match credential.kind() {
             CredentialKind::ApiKey => Some(ClientKind::ApiKey),
-            CredentialKind::Root
-            | CredentialKind::Personal
-            | CredentialKind::AccessToken
-            | CredentialKind::Link => None,
+            CredentialKind::Personal => Some(ClientKind::PersonalToken),
+            CredentialKind::Root | CredentialKind::AccessToken | CredentialKind::Link => None,
         },
     }
 }

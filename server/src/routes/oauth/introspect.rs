@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use serde::Serialize;
-use stagedoor_token::{AppId, Claims, CredentialKind, Grants, kid_of_token};
+use stagedoor_token::{Claims, CredentialKind, Grants, kid_of_token};
 use utoipa::ToSchema;
 
 use super::{
@@ -17,11 +17,10 @@ use crate::{
     caller::Caller,
     credential::Presented,
     error::{ApiError, oauth::OauthError},
-    lookup::access_token,
+    lookup::{access_token, personal},
     record::Record,
-    rights::Apps,
     scope::Scope,
-    store::access_tokens::AccessTokenRow,
+    store::{access_tokens::AccessTokenRow, personal::PersonalRow},
 };
 
 /// A token to look at.
@@ -39,10 +38,10 @@ pub(crate) struct IntrospectionForm {
 pub(crate) struct Introspection {
     /// Whether it is good now.
     active: bool,
-    /// Of an access token: its scopes, separated by spaces.
+    /// Of an access or personal token: its scopes, separated by spaces.
     #[serde(skip_serializing_if = "Option::is_none")]
     scope: Option<String>,
-    /// Of an access token: its client. Of a room token: the `kid` of the key that signed it.
+    /// Of an access token: its client. Of a personal token: its id. Of a room token: the `kid` of the key that signed it.
     #[serde(skip_serializing_if = "Option::is_none")]
     client_id: Option<String>,
     /// `Bearer`, of an access token.
@@ -89,7 +88,8 @@ struct Found {
 
 /// Introspects a token.
 ///
-/// Of a room token its claims and effective grants, of an access token its scopes, its client and its end. What has
+/// Of a room token its claims and effective grants, of an access token its scopes, its client and its end; of a
+/// personal token the same, with its operator as `sub`. What has
 /// expired, was revoked or banned, is unknown, belongs to another app or exceeds the caller's bounds is not active, and
 /// nothing more is said. The token is not used up by it.
 #[utoipa::path(post, path = "/oauth/introspect", tag = "oauth",
@@ -161,19 +161,24 @@ fn of_claims(claims: Claims, kid: String, grants: Option<Arc<Grants>>) -> Intros
     }
 }
 
-/// An access token; other credentials are not shown.
+/// An access token or a personal token; other credentials are not shown.
 async fn of_credential(audited: &Audited, presented: &Presented<'_>) -> Result<Found, ApiError> {
     let record = audited.record_of_own("token.verify");
+    let (id, hash) = (presented.id(), presented.hash());
     let known = match presented {
         Presented::Checked(credential) if credential.kind() == CredentialKind::AccessToken => {
-            access_token::known(&audited.state, presented.id(), &presented.hash()).await
+            let known = access_token::known(&audited.state, id, &hash);
+            known.await.map(|(row, holder)| (row.id.clone(), of_row(row, &holder), holder))
+        }
+        Presented::Checked(credential) if credential.kind() == CredentialKind::Personal => {
+            let found = personal::found(&audited.state, id, &hash);
+            found.await.map(|(row, holder)| (row.id.clone(), of_personal(row, &holder), holder))
         }
         _ => Err(crate::credential::INVALID),
     };
     match known {
-        Ok((row, holder)) if sees(&audited.caller, &holder) => {
-            let record = record.detail(&format!("token={}", row.id));
-            Ok(Found { record, answer: of_row(row, &holder) })
+        Ok((id, answer, holder)) if sees(&audited.caller, &holder) => {
+            Ok(Found { record: record.detail(&format!("token={id}")), answer })
         }
         Ok(_) => Ok(inactive(record, "scope_missing")),
         Err(error @ ApiError::Unauthenticated { .. }) => Ok(inactive(record, error.code())),
@@ -183,26 +188,38 @@ async fn of_credential(audited: &Audited, presented: &Presented<'_>) -> Result<F
 
 /// Whether a caller may see another's access token: in its app, and within its bounds.
 fn sees(caller: &Caller, holder: &Caller) -> bool {
-    let may = match holder.rights().apps {
-        Apps::All => caller.may_everywhere(Scope::TokensVerify),
-        Apps::One(app) => caller.may(app, Scope::TokensVerify),
+    let may = match holder.rights().only_app() {
+        None => caller.may_everywhere(Scope::TokensVerify),
+        Some(app) => caller.may(app, Scope::TokensVerify),
     };
     may.is_ok() && caller.encloses(holder.bounds()).is_ok()
 }
 
 fn of_row(row: AccessTokenRow, holder: &Caller) -> Introspection {
-    let app: Option<AppId> = match holder.rights().apps {
-        Apps::All => None,
-        Apps::One(app) => Some(app),
-    };
+    let app = holder.rights().only_app();
     Introspection {
         active: true,
-        scope: Some(holder.rights().scopes.text()),
+        scope: Some(holder.rights().anywhere().text()),
         client_id: Some(row.client.id),
         token_type: Some("Bearer"),
         aud: app.map(|app| app.to_string()),
         sub: Some(holder.id().to_owned()),
         exp: holder.expires_ms().map(|ms| ms / 1_000),
+        iat: Some(row.created_ms / 1_000),
+        jti: Some(row.id),
+        ..Introspection::default()
+    }
+}
+
+fn of_personal(row: PersonalRow, holder: &Caller) -> Introspection {
+    Introspection {
+        active: true,
+        scope: Some(holder.rights().anywhere().text()),
+        client_id: Some(row.id.clone()),
+        token_type: Some("Bearer"),
+        aud: holder.rights().only_app().map(|app| app.to_string()),
+        sub: Some(row.operator),
+        exp: Some(row.expires_ms / 1_000),
         iat: Some(row.created_ms / 1_000),
         jti: Some(row.id),
         ..Introspection::default()

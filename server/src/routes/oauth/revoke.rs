@@ -65,15 +65,17 @@ async fn credential(audited: &Audited, presented: &Presented<'_>) -> Result<(), 
         Presented::OldApiKey { .. } => CredentialKind::ApiKey,
         Presented::OldRoot { .. } => CredentialKind::Root,
     };
-    let is_own = audited.caller.id() == presented.id() && audited.caller.access_token().is_none();
+    let is_own =
+        audited.caller.credential_id() == presented.id() && audited.caller.access_token().is_none();
     match kind {
         CredentialKind::AccessToken => Ok(access_token(audited, presented).await?),
         CredentialKind::ApiKey if is_own => Ok(own_api_key(audited, presented).await?),
+        CredentialKind::Personal if is_own => Ok(own_personal(audited, presented).await?),
         CredentialKind::ApiKey
         | CredentialKind::Root
         | CredentialKind::Personal
         | CredentialKind::Link => {
-            let detail = "an API key is revoked here by itself alone, and other credentials are \
+            let detail = "an API key or a personal token is revoked here by itself alone, and other credentials are \
                           ended elsewhere";
             let error =
                 ApiError::Malformed { code: "token_type_unsupported", detail: detail.into() };
@@ -92,7 +94,7 @@ async fn access_token(audited: &Audited, presented: &Presented<'_>) -> Result<()
     };
     let is_holder = match caller.access_token() {
         Some(id) => id == row.id,
-        None => caller.id() == row.client.id,
+        None => caller.credential_id() == row.client.id,
     };
     if !is_holder {
         let (is_of, may) = match row.app {
@@ -131,4 +133,16 @@ async fn own_api_key(audited: &Audited, presented: &Presented<'_>) -> Result<(),
     };
     tx.add_record(audited.record(row.app, "api_key.revoke").detail(&detail)).await?;
     Ok(audited.state.doors.commit(tx, row.app, News::Nothing).await?)
+}
+
+/// The caller's own personal token.
+async fn own_personal(audited: &Audited, presented: &Presented<'_>) -> Result<(), ApiError> {
+    let mut tx = audited.state.store.begin().await?;
+    let row = tx.personal_token(presented.id()).await?;
+    let row = row.filter(|row| secret::same(&row.hash, &presented.hash()));
+    let Some(row) = row else { return Ok(()) };
+    tx.delete_personal_token(&row.id).await?;
+    let detail = format!("personal_token={} operator={}", row.id, row.operator);
+    tx.add_record(audited.record_of_none("personal_token.delete").detail(&detail)).await?;
+    Ok(audited.state.doors.commit_all(tx, Vec::new()).await?)
 }

@@ -20,7 +20,6 @@ use crate::{
     credential,
     doors::News,
     error::{ApiError, OauthKind, oauth::OauthError},
-    rights::Apps,
     scope::{Scope, Scopes},
     state::AppState,
     store::access_tokens::AccessTokenRow,
@@ -166,7 +165,7 @@ async fn add(audited: &Audited, row: &AccessTokenRow) -> Result<(), ApiError> {
 
 /// The scopes that an access token is to have.
 fn scopes(caller: &Caller, asked: Option<&str>) -> Result<Scopes, OauthError> {
-    let own = caller.rights().scopes;
+    let own = caller.rights().anywhere();
     let Some(asked) = asked else { return Ok(own) };
     let invalid = |error| OauthError::new(OauthKind::InvalidScope, error);
     let unknown = || {
@@ -191,10 +190,7 @@ fn app(
     caller: &Caller,
     resource: Option<&str>,
 ) -> Result<Option<AppId>, OauthError> {
-    let only = match caller.rights().apps {
-        Apps::All => None,
-        Apps::One(app) => Some(app),
-    };
+    let only = caller.rights().only_app();
     let Some(resource) = resource else { return Ok(only) };
     let detail = "`resource` must be `urn:stagedoor:app:` and an AppID of the client's, or that \
                   app's URL under `public_url`";

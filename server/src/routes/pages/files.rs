@@ -31,10 +31,11 @@ macro_rules! file {
 }
 
 /// Every file.
-pub(super) const FILES: [File; 10] = [
+pub(super) const FILES: [File; 11] = [
     file!("style.css", CSS),
     file!("icon.svg", SVG),
     file!("overview.svg", SVG, "../../../../docs/overview.svg", false),
+    file!("login.js", SCRIPT),
     file!("reference.css", CSS),
     file!("reference.js", SCRIPT),
     file!("swagger-ui/swagger-ui-bundle.js", SCRIPT, gzip),
