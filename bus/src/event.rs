@@ -6,7 +6,7 @@ use std::{borrow::Cow, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{actor::Actor, directory::AppLife, text::Text};
+use crate::{actor::Actor, attempt::Attempt, directory::AppLife, text::Text};
 
 /// One event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +40,8 @@ pub enum Event {
         jti: Option<Text>,
         /// The peer's address.
         peer: Arc<str>,
+        /// The number that the client got with its refusal.
+        attempt: Option<Attempt>,
     },
     /// A seat ended.
     Left {
@@ -106,6 +108,8 @@ pub enum Event {
         new_jti: Option<Text>,
         /// The peer's address.
         peer: Arc<str>,
+        /// The number that the client got with its refusal.
+        attempt: Option<Attempt>,
     },
     /// A member got another role.
     RoleChanged {

@@ -8,7 +8,9 @@ mod tickets;
 
 use std::sync::Arc;
 
-use stagedoor_bus::{AppLife, Bearer, Bound, Directory, NotOpened, Revocations, is_token04};
+use stagedoor_bus::{
+    AppLife, Attempt, Bearer, Bound, Directory, NotOpened, Revocations, is_token04,
+};
 use stagedoor_token::{
     AppId, Claims, Fault, Field, Grants, Refusal, Roles, Rule, SecondLogin, seat, verify_with_key,
 };
@@ -313,10 +315,11 @@ impl Denied {
         }
     }
 
-    /// The answer to a `login` or `renew`; `nonce` is what a proof must contain, if one is requested.
-    pub fn refusal(self, nonce: Option<Box<str>>) -> reply::Refusal {
+    /// The answer to a `login` or `renew`; `nonce` is what a proof must contain, if one is requested; `attempt` its number.
+    pub fn refusal(self, nonce: Option<Box<str>>, attempt: Option<Attempt>) -> reply::Refusal {
         reply::Refusal {
             nonce,
+            attempt: attempt.map(|attempt| attempt.to_string().into()),
             field: self.field().map(|field| field.as_str().into()),
             rule: self.rule().map(Into::into),
             bound: self.bound().map(Into::into),

@@ -164,6 +164,8 @@ metrics! {
     labelled {
         /// Logins refused, by exact code.
         logins_refused by "code";
+        /// Renewals refused, by exact code.
+        renewals_refused by "code";
         /// Requests refused, by code.
         requests_refused by "code";
         /// Connections closed by the relay, by reason.

@@ -50,7 +50,7 @@ use crate::{
 
 pub(crate) use self::{
     admission::{Admission, admit},
-    login::{Arrival, NotSeated, Seated, Waiting, log_in},
+    login::{Arrival, NotSeated, Refused as RefusedLogin, Seated, Waiting, log_in},
     removal::Removal,
     replies::{ok, refusal, refused},
     seat::Seat,

@@ -227,6 +227,7 @@ fn migrations() -> Vec<Migration> {
         migration(18, "issuers", include_str!("../migrations/0018_issuers.sql")),
         migration(19, "team", include_str!("../migrations/0019_team.sql")),
         migration(20, "token04", include_str!("../migrations/0020_token04.sql")),
+        migration(21, "attempts", include_str!("../migrations/0021_attempts.sql")),
     ]
 }
 

@@ -5,6 +5,8 @@
 mod acts;
 #[path = "field/alone.rs"]
 mod alone;
+#[path = "field/attempts.rs"]
+mod attempts;
 #[path = "field/bounds.rs"]
 mod bounds;
 #[path = "field/credentials.rs"]

@@ -20,7 +20,7 @@ use crate::{
     door::{Denied, Presented, ProofError},
     log::mailbox::Mailbox,
     net::addresses::Peer,
-    session::{self, Arrival, NotSeated, Seated, Waiting, log_in},
+    session::{self, Arrival, NotSeated, RefusedLogin, Seated, Waiting, log_in},
     shared::{Shared, nonce},
 };
 
@@ -128,7 +128,7 @@ impl Stranger {
         let id = login.id;
         match log_in(shared, mailbox, arrival) {
             Ok(seated) => admitted(id, seated, login_bytes),
-            Err(NotSeated::Denied(denied)) => self.refuse(id, denied),
+            Err(NotSeated::Denied(refused)) => self.refuse(id, refused),
             Err(NotSeated::Waits(waiting)) => {
                 self.pending = Some(Box::new(Pending { id, login_bytes, waiting }));
                 // So that it wakes the task when it is done.
@@ -137,10 +137,10 @@ impl Stranger {
         }
     }
 
-    fn refuse(&mut self, id: u64, denied: Denied) -> Step {
+    fn refuse(&mut self, id: u64, RefusedLogin { denied, attempt }: RefusedLogin) -> Step {
         let asks = denied == Denied::Proof(ProofError::Required);
         self.nonce = if asks { nonce() } else { None };
-        let answer = session::refused(Some(id), denied.refusal(self.nonce.clone()));
+        let answer = session::refused(Some(id), denied.refusal(self.nonce.clone(), attempt));
         // A client that was asked for a proof may try again, as often as it may send other requests.
         Step::Answer(answer, (!asks).then(|| denied.close()))
     }
@@ -153,7 +153,7 @@ impl Stranger {
         self.pending = None;
         Some(match done {
             Ok(seated) => admitted(id, seated, login_bytes),
-            Err(denied) => self.refuse(id, denied),
+            Err(refused) => self.refuse(id, refused),
         })
     }
 }

@@ -20,10 +20,9 @@ use super::{
     ws_io::{self, WsIo, web_socket},
 };
 use crate::{
-    door::Denied,
     log::{encode, mailbox::Mailbox},
     net::{addresses::Peer, io::Io, outbox::Outbox},
-    session::{self, Seated, Session},
+    session::{self, RefusedLogin, Seated, Session},
     shared::{Connected, Shared},
 };
 
@@ -72,7 +71,7 @@ pub(crate) enum Begin {
     /// With the seat that the handshake's token got.
     Seated(Box<Seated>),
     /// With the refusal of a cookie's token, sent in a form that a browser can read.
-    Refused(Box<Denied>),
+    Refused(Box<RefusedLogin>),
     /// With a refusal.
     Close(Close),
 }
@@ -122,8 +121,9 @@ impl Connection {
             Begin::Seated(seated) => {
                 self.sit(Admitted { id: 0, seated: *seated, login_bytes: None });
             }
-            Begin::Refused(denied) => {
-                self.push(session::refused(Some(0), denied.refusal(None)));
+            Begin::Refused(refused) => {
+                let RefusedLogin { denied, attempt } = *refused;
+                self.push(session::refused(Some(0), denied.refusal(None, attempt)));
                 self.close(denied.close());
             }
             Begin::Close(close) => self.close(close),

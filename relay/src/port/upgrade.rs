@@ -11,6 +11,7 @@ use bytes::Bytes;
 use http::{
     HeaderName, HeaderValue, Response, StatusCode, Version, request::Parts, uri::PathAndQuery,
 };
+use stagedoor_bus::Attempt;
 use stagedoor_token::Field;
 use stagedoor_wire::{SUBPROTOCOL, close::Close};
 use tokio::time::timeout;
@@ -24,7 +25,7 @@ use crate::{
     net::io::Io,
     port::clients::Client,
     port::head::{CLOSING, FULL, HEADERS_MAX, Head, Refusal, TOO_LARGE, Upgrade, VERSION, upgrade},
-    session::{Arrival, NotSeated, Seated, Waiting, log_in},
+    session::{Arrival, NotSeated, RefusedLogin, Seated, Waiting, log_in},
     shared::Shared,
 };
 
@@ -69,6 +70,8 @@ pub(crate) struct Problem {
     rule: Option<&'static str>,
     /// The bound of its key that it exceeds.
     bound: Option<&'static str>,
+    /// The number of the refused login.
+    attempt: Option<Attempt>,
     pub(crate) fields: &'static [(&'static str, &'static str)],
 }
 
@@ -103,6 +106,9 @@ impl Problem {
         if let Some(bound) = self.bound {
             body["bound"] = bound.into();
         }
+        if let Some(attempt) = self.attempt {
+            body["attempt"] = attempt.to_string().into();
+        }
         body.to_string()
     }
 
@@ -135,13 +141,14 @@ impl From<Refusal> for Problem {
             field: None,
             rule: None,
             bound: None,
+            attempt: None,
             fields,
         }
     }
 }
 
-impl From<Denied> for Problem {
-    fn from(denied: Denied) -> Self {
+impl From<RefusedLogin> for Problem {
+    fn from(RefusedLogin { denied, attempt }: RefusedLogin) -> Self {
         let status = denied.status();
         let fields = match status {
             StatusCode::UNAUTHORIZED => CHALLENGE,
@@ -150,7 +157,7 @@ impl From<Denied> for Problem {
         };
         let (code, detail) = (denied.public_code(), denied.message().into());
         let (field, rule, bound) = (denied.field(), denied.rule(), denied.bound());
-        Self { status, code, detail, field, rule, bound, fields }
+        Self { status, code, detail, field, rule, bound, attempt, fields }
     }
 }
 
@@ -159,7 +166,7 @@ impl Waits {
     pub(crate) async fn answer(self: Box<Self>) -> Answer {
         let Self { waiting, by_cookie, opening } = *self;
         let patience = Duration::from_millis(opening.shared.limits.login_timeout_ms);
-        let seated = timeout(patience, waiting).await.unwrap_or(Err(Denied::Store));
+        let seated = timeout(patience, waiting).await.unwrap_or(Err(Denied::Store.into()));
         opening.after(seated, by_cookie)
     }
 }
@@ -209,7 +216,7 @@ pub(crate) fn decide(
             let arrival = Arrival { peer, presented, by_ticket: false, resume: None };
             let seated = match log_in(shared, &opening.mailbox, arrival) {
                 Ok(seated) => Ok(seated),
-                Err(NotSeated::Denied(denied)) => Err(denied),
+                Err(NotSeated::Denied(refused)) => Err(refused),
                 Err(NotSeated::Waits(waiting)) => {
                     return Decision::Waits(Box::new(Waits { waiting, by_cookie, opening }));
                 }
@@ -223,7 +230,7 @@ pub(crate) fn decide(
 impl Opening {
     /// Starts with the door's answer. A browser cannot read the answer to an upgrade, so a cookie's refusal is sent
     /// after it.
-    fn after(mut self: Box<Self>, seated: Result<Seated, Denied>, by_cookie: bool) -> Answer {
+    fn after(mut self: Box<Self>, seated: Result<Seated, RefusedLogin>, by_cookie: bool) -> Answer {
         self.begin = match seated {
             Ok(seated) => Begin::Seated(Box::new(seated)),
             Err(denied) if by_cookie => Begin::Refused(Box::new(denied)),

@@ -10,7 +10,7 @@ use std::{
 };
 
 use serde_json::value::RawValue;
-use stagedoor_bus::{Actor, AppLife, Bearer, By, Event as BusEvent, Storing};
+use stagedoor_bus::{Actor, AppLife, Attempt, Bearer, By, Event as BusEvent, Storing};
 use stagedoor_token::{AppId, Claims, Roles};
 use stagedoor_wire::{member::Cursor, reply::LoggedIn};
 
@@ -41,9 +41,23 @@ pub(crate) struct Arrival<'a> {
 /// Why there is no seat, or none yet.
 pub(crate) enum NotSeated {
     /// The login is refused.
-    Denied(Denied),
+    Denied(Refused),
     /// The use of its one-time token is being stored.
     Waits(Box<Waiting>),
+}
+
+/// A refusal that was reported, and the number that its client is given.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Refused {
+    pub(crate) denied: Denied,
+    pub(crate) attempt: Option<Attempt>,
+}
+
+impl From<Denied> for Refused {
+    /// One that was not reported.
+    fn from(denied: Denied) -> Self {
+        Self { denied, attempt: None }
+    }
 }
 
 /// Passes the door, gets the seat, and reports to the bus.
@@ -229,13 +243,13 @@ impl Waiting {
         Ok((seat, answer))
     }
 
-    fn refuse(&self, denied: Denied) -> Poll<Result<Seated, Denied>> {
+    fn refuse(&self, denied: Denied) -> Poll<Result<Seated, Refused>> {
         Poll::Ready(Err(refused(&self.shared, self.peer, Some((&self.token, None)), denied)))
     }
 }
 
 impl Future for Waiting {
-    type Output = Result<Seated, Denied>;
+    type Output = Result<Seated, Refused>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
@@ -278,7 +292,7 @@ fn refused(
     peer: Peer,
     token: Option<(&str, Option<AppId>)>,
     denied: Denied,
-) -> Denied {
+) -> Refused {
     let proven = token
         .map(|(token, app)| Proven::of(token, app, denied.is_proven(), &shared.bus.directory()));
     let Proven { app, room, user, jti } = proven.unwrap_or_default();
@@ -296,8 +310,9 @@ fn refused(
         user = user.as_deref(), jti = jti.as_deref(), %peer, "login refused"
     );
     let (code, peer) = (denied.code().into(), peer.text());
-    shared.bus.emit(BusEvent::Refused { code, app, room, user, jti, peer });
-    denied
+    let attempt = Attempt::random();
+    shared.bus.emit(BusEvent::Refused { code, app, room, user, jti, peer, attempt });
+    Refused { denied, attempt }
 }
 
 /// Whether the door's decision still holds, now that others can act on the seat: a revocation or change in between

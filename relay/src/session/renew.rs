@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use stagedoor_bus::{Event as BusEvent, Storing, Text};
+use stagedoor_bus::{Attempt, Event as BusEvent, Storing, Text};
 use stagedoor_token::Roles;
 use stagedoor_wire::{
     reply::{Refusal, Renewed},
@@ -16,7 +16,7 @@ use tokio::{
 };
 
 use super::{
-    login::{Use, is_still_good},
+    login::{Refused, Use, is_still_good},
     replies::ok,
     requester::Requester,
 };
@@ -31,8 +31,8 @@ use crate::{
 const LIFT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The answer, if no proof is requested.
-fn plain(denied: Denied) -> Box<Refusal> {
-    Box::new(denied.refusal(None))
+fn plain(Refused { denied, attempt }: Refused) -> Box<Refusal> {
+    Box::new(denied.refusal(None, attempt))
 }
 
 /// A renewal that the door allowed.
@@ -59,11 +59,12 @@ impl Requester {
                 let (app, directory) = (self.seat.room().app, self.shared.bus.directory());
                 let new_jti =
                     Proven::of(&renew.token, Some(app), denied.is_proven(), &directory).jti;
-                refused(&self.shared, self.seat.room(), self.seat.me(), new_jti, denied);
+                let (room, me) = (self.seat.room(), self.seat.me());
+                let Refused { attempt, .. } = refused(&self.shared, room, me, new_jti, denied);
                 if denied == Denied::Proof(ProofError::Required) {
                     self.nonce = nonce();
                 }
-                return Err(Box::new(denied.refusal(self.nonce.clone())));
+                return Err(Box::new(denied.refusal(self.nonce.clone(), attempt)));
             }
         };
         let is_under_way = |before: &mut oneshot::Receiver<()>| {
@@ -137,7 +138,7 @@ impl Requester {
 
 impl Renewal {
     /// Waits until the token's use is stored. A token that opened nothing becomes valid again.
-    async fn carry_out_stored(self, storing: Storing) -> Result<Bytes, Denied> {
+    async fn carry_out_stored(self, storing: Storing) -> Result<Bytes, Refused> {
         let Ok(stored) = storing.await else { return Err(self.refuse(Denied::Store)) };
         match self.carry_out() {
             Ok(answer) => {
@@ -153,16 +154,18 @@ impl Renewal {
     }
 
     /// Reports a refusal while the seat exists: nothing is reported about a seat that is gone.
-    fn refuse(&self, denied: Denied) -> Denied {
+    fn refuse(&self, denied: Denied) -> Refused {
         let Self { shared, room, user, seat, token, .. } = self;
         match room.sitting(user, *seat) {
             Some(me) => refused(shared, room, &me, Text::jti(token.jti.clone()), denied),
-            None => shared.metrics.logins_refused.one(denied.code()),
+            None => {
+                shared.metrics.renewals_refused.one(denied.code());
+                denied.into()
+            }
         }
-        denied
     }
 
-    fn carry_out(&self) -> Result<Bytes, Denied> {
+    fn carry_out(&self) -> Result<Bytes, Refused> {
         let Self { shared, room, user, seat, id, token, roles, begun } = self;
         let old = room.sitting(user, *seat).ok_or_else(|| self.refuse(Denied::Closing))?;
         let renewed =
@@ -178,9 +181,9 @@ impl Renewal {
         let good = good.and_then(|()| begun.as_ref().map_or(Ok(()), Use::end));
         let me = room.sitting(user, *seat).unwrap_or(old.clone());
         if let Err(denied) = good {
-            let denied = self.refuse(denied);
+            let refused = self.refuse(denied);
             shared.evict(room, &me, denied.close());
-            return Err(denied);
+            return Err(refused);
         }
         shared.bus.emit(BusEvent::Renewed {
             app: room.app_life(),
@@ -201,8 +204,15 @@ impl Renewal {
 }
 
 /// Counts and reports a refused renewal.
-fn refused(shared: &Shared, room: &Room, me: &Occupant, new_jti: Option<Text>, denied: Denied) {
-    shared.metrics.logins_refused.one(denied.code());
+fn refused(
+    shared: &Shared,
+    room: &Room,
+    me: &Occupant,
+    new_jti: Option<Text>,
+    denied: Denied,
+) -> Refused {
+    let attempt = Attempt::random();
+    shared.metrics.renewals_refused.one(denied.code());
     tracing::info!(
         name: "refused", code = denied.code(), app = room.app.0, room = &*room.name, user = &*me.user,
         jti = &*me.token.jti, new_jti = new_jti.as_deref(), peer = &*me.peer, "renewal refused"
@@ -215,5 +225,7 @@ fn refused(shared: &Shared, room: &Room, me: &Occupant, new_jti: Option<Text>, d
         jti: me.token.jti.clone(),
         new_jti,
         peer: me.peer.clone(),
+        attempt,
     });
+    Refused { denied, attempt }
 }

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use stagedoor_bus::{Actor, AppLife, Event, Target, Text};
+use stagedoor_bus::{Actor, AppLife, Attempt, Event, Target, Text};
 
 use super::repeats::Class;
 use crate::{record::Record, store::revocations::RevocationRow};
@@ -58,9 +58,10 @@ impl Words {
                 let about = About { role: Some(role), ..About::seat(user, jti, peer) };
                 (self.of_room("door", "ok", (app, room), about), Class::Act)
             }
-            Event::Refused { code, app, room, user, jti, peer } => {
-                let peer = Text::peer(peer);
-                (Record { app, room, user, jti, peer, ..self.record("door", code) }, Class::Refusal)
+            Event::Refused { code, app, room, user, jti, peer, attempt } => {
+                let (peer, detail) = (Text::peer(peer), attempt.and_then(said));
+                let record = self.record("door", code);
+                (Record { app, room, user, jti, peer, detail, ..record }, Class::Refusal)
             }
             Event::Left { app, room, user, jti, reason, peer, held_ms } => {
                 let detail = Some(format!("held_ms={held_ms}"));
@@ -78,9 +79,13 @@ impl Words {
                 let about = About { detail, ..About::seat(user, jti, peer) };
                 (self.of_room("seat.renewed", "ok", (app, room), about), Class::Act)
             }
-            Event::RenewRefused { code, app, room, user, jti, new_jti, peer } => {
-                let detail = new_jti.map(|jti| format!("new_jti={}", &*jti));
-                let about = About { detail, ..About::seat(user, jti, peer) };
+            Event::RenewRefused { code, app, room, user, jti, new_jti, peer, attempt } => {
+                let parts = [
+                    attempt.map(|attempt| format!("attempt={attempt}")),
+                    new_jti.map(|jti| format!("new_jti={}", &*jti)),
+                ];
+                let detail = parts.into_iter().flatten().collect::<Vec<_>>().join(" ");
+                let about = About { detail: Some(detail), ..About::seat(user, jti, peer) };
                 (self.of_room("seat.renew_refused", code, (app, room), about), Class::Refusal)
             }
             Event::RoleChanged { app, room, user, role, by, peer } => {
@@ -102,6 +107,11 @@ impl Words {
             Event::KeyUsed { .. } => return None,
         })
     }
+}
+
+/// The number of a refused attempt, as a record's detail begins.
+fn said(attempt: Attempt) -> Option<Text> {
+    Text::detail(format!("attempt={attempt}"))
 }
 
 /// The room, user, role and token of a record.

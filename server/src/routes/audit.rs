@@ -39,6 +39,8 @@ pub(crate) struct Which {
     user: Option<String>,
     /// Only records about the token with this id.
     jti: Option<String>,
+    /// Only the record of the refused attempt with this number, such as `a_7Kq3TzWn`.
+    attempt: Option<String>,
     /// Only records with this address; the port may be left out.
     peer: Option<String>,
     /// Only records of this actor's acts.
@@ -77,6 +79,8 @@ pub(crate) struct WhichOfAll {
     user: Option<String>,
     /// Only records about the token with this id.
     jti: Option<String>,
+    /// Only the record of the refused attempt with this number, such as `a_7Kq3TzWn`.
+    attempt: Option<String>,
     /// Only records with this address; the port may be left out.
     peer: Option<String>,
     /// Only records of this actor's acts.
@@ -179,6 +183,7 @@ pub(crate) async fn list(
         room: which.room,
         user: which.user,
         jti: which.jti,
+        attempt: which.attempt,
         peer: which.peer,
         actor: which.actor,
         actor_kind: which.actor_kind.as_deref().map(kind_of).transpose()?,
@@ -226,6 +231,7 @@ pub(crate) async fn list_all(
         room: which.room,
         user: which.user,
         jti: which.jti,
+        attempt: which.attempt,
         peer: which.peer,
         actor: which.actor,
         actor_kind,

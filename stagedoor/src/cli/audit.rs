@@ -82,6 +82,9 @@ pub(super) struct Which {
     /// Only records about the token with this id.
     #[arg(long)]
     jti: Option<String>,
+    /// Only the record of the refused attempt with this number, such as a_7Kq3TzWn.
+    #[arg(long)]
+    attempt: Option<String>,
     /// Only records with this address; the port may be left out.
     #[arg(long)]
     peer: Option<String>,
@@ -111,6 +114,7 @@ impl Which {
             ("room", self.room.clone()),
             ("user", self.user.clone()),
             ("jti", self.jti.clone()),
+            ("attempt", self.attempt.clone()),
             ("peer", self.peer.clone()),
             ("actor", self.actor.clone()),
             ("actor_kind", self.actor_kind.clone()),

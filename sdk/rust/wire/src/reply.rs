@@ -55,6 +55,9 @@ pub struct Refusal {
     /// With `proof_required`: the nonce that the proof must contain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nonce: Option<Box<str>>,
+    /// Of a refused login or renewal: its number, by which the app's backend finds the exact reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<Box<str>>,
 }
 
 impl Refusal {
@@ -69,6 +72,7 @@ impl Refusal {
             retry_ms: None,
             version: None,
             nonce: None,
+            attempt: None,
         }
     }
 }

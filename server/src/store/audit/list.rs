@@ -44,6 +44,8 @@ pub(crate) struct RecordRow {
     pub request_id: Option<String>,
     /// Further details, if any.
     pub detail: Option<String>,
+    /// Of a refused login or renewal: the number that its client got.
+    pub attempt: Option<String>,
 }
 
 /// Which apps' records.
@@ -83,6 +85,8 @@ pub(crate) struct Filter {
     pub(crate) room: Option<String>,
     pub(crate) user: Option<String>,
     pub(crate) jti: Option<String>,
+    /// The number of a refused attempt.
+    pub(crate) attempt: Option<String>,
     /// An address; of one with a port, with any.
     pub(crate) peer: Option<String>,
     pub(crate) actor: Option<String>,
@@ -137,6 +141,7 @@ fn record(row: &SqliteRow) -> Result<RecordRow, StoreError> {
         peer: row.try_get("peer")?,
         request_id: row.try_get("request_id")?,
         detail: row.try_get("detail")?,
+        attempt: row.try_get("attempt")?,
     })
 }
 
@@ -170,7 +175,7 @@ impl Store {
              AND (?12 IS NULL OR at_ms < ?12) AND (?13 IS NULL OR id > ?13)
              AND (?14 IS NULL OR substr(kind, 1, length(?14)) = ?14)
              AND (?15 IS NULL OR peer = ?15 OR substr(peer, 1, length(?16)) = ?16)
-             ORDER BY id {order} LIMIT ?17"
+             AND (?17 IS NULL OR attempt = ?17) ORDER BY id {order} LIMIT ?18"
         );
         // All texts are constants of the program.
         let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id).bind(since);
@@ -179,7 +184,7 @@ impl Store {
         let query = query.bind(&filter.actor).bind(filter.actor_kind.map(ActorKind::as_str));
         let query = query.bind(filter.from_ms).bind(filter.to_ms).bind(filter.beyond).bind(begins);
         let query = query.bind(&filter.peer).bind(filter.peer.as_deref().map(with_port));
-        let query = query.bind(i64::from(limit));
+        let query = query.bind(&filter.attempt).bind(i64::from(limit));
         self.all(query).await?.iter().map(record).collect()
     }
 }
