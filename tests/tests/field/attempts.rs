@@ -52,7 +52,8 @@ async fn a_refused_handshake_has_its_number_in_the_problem() -> Result<()> {
     let forged = sign(stage.key.kid(), &[1; 32], &stage.claims_with(&json!({}))?);
     let tcp = tokio::net::TcpStream::connect(stage.running.http).await?;
     let bearer = format!("Bearer {forged}");
-    let refused = Member::connect_over(tcp, &[("authorization", &bearer)]).await?;
+    let fields = [("authorization", &*bearer), ("sec-websocket-protocol", "stagedoor.v1")];
+    let refused = Member::connect_over(tcp, &fields).await?;
     let response = refused.err().context("a refusal")?;
     let body = response.into_body().context("a body")?;
     let problem: Value = serde_json::from_slice(&body)?;
