@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use stagedoor_bus::Text;
+use stagedoor_bus::{Attempt, Text};
 use tokio::time::Instant;
 
 use crate::{config::Config, record::Record};
@@ -24,6 +24,9 @@ pub(crate) enum Class {
     Single,
 }
 
+/// The most numbers of attempts that the count of a source's refusals names: the newest.
+const ATTEMPTS_NAMED_MAX: usize = 24;
+
 /// The events of a source within its window.
 #[derive(Debug)]
 struct Tally {
@@ -32,6 +35,8 @@ struct Tally {
     counted: Option<Box<Record>>,
     /// When the first of them happened, Unix milliseconds.
     first_ms: i64,
+    /// The numbers of the attempts that were counted, the newest.
+    attempts: VecDeque<Attempt>,
 }
 
 /// The windows that are open.
@@ -86,6 +91,7 @@ impl Repeats {
         let source = source_of_refusal(&record, self.hashes.build_hasher());
         let free = self.refusals.len() < self.sources_max;
         if let Some(tally) = self.refusals.get_mut(&source) {
+            tally.name(attempt_of(&record));
             tally.count(record.of_its_source(Class::Refusal));
             return None;
         }
@@ -97,7 +103,7 @@ impl Repeats {
         let name = (record.kind.clone(), record.code.clone());
         let tally = self.others.entry(name.clone()).or_insert_with(|| {
             self.ends.push_back((now + self.window, Window::Others(name.0, name.1)));
-            Tally { written: 0, counted: None, first_ms: record.at_ms }
+            Tally { written: 0, ..Tally::of_one_written(&record) }
         });
         tally.count(record.of_others());
         None
@@ -157,13 +163,26 @@ impl Repeats {
         let (peer, window_s) = (record.peer.as_deref(), self.window.as_secs());
         let peer = peer.unwrap_or("several addresses");
         tracing::debug!("{kind} {code}: {count} times from {peer} in {window_s} s");
-        Some(record.detail(&format!("first_ms={}", tally.first_ms)))
+        let record = record.detail(&format!("first_ms={}", tally.first_ms));
+        if tally.attempts.is_empty() {
+            return Some(record);
+        }
+        let attempts: Vec<String> = tally.attempts.iter().map(ToString::to_string).collect();
+        Some(record.detail(&format!("attempts={}", attempts.join(","))))
     }
 }
 
 impl Tally {
     fn of_one_written(record: &Record) -> Self {
-        Self { written: 1, counted: None, first_ms: record.at_ms }
+        let attempts = VecDeque::new();
+        Self { written: 1, counted: None, first_ms: record.at_ms, attempts }
+    }
+
+    fn name(&mut self, attempt: Option<Attempt>) {
+        if self.attempts.len() >= ATTEMPTS_NAMED_MAX {
+            self.attempts.pop_front();
+        }
+        self.attempts.extend(attempt);
     }
 
     fn count(&mut self, record: Record) {
@@ -191,6 +210,12 @@ fn address(peer: &str) -> &str {
         Some((address, _)) if address.starts_with('[') => address.trim_matches(['[', ']']),
         _ => peer,
     }
+}
+
+/// The number of a refused attempt, with which the detail begins.
+fn attempt_of(record: &Record) -> Option<Attempt> {
+    let detail = record.detail.as_deref()?.strip_prefix("attempt=")?;
+    detail.split(' ').next()?.parse().ok()
 }
 
 /// The refused API operation, which tells sources apart. There are few.
@@ -254,6 +279,26 @@ mod tests {
             audit_sources_max: sources_max,
             ..Config::default()
         })
+    }
+
+    #[test]
+    fn a_count_names_the_newest_attempts() {
+        let (mut repeats, now) = (repeats(10, 1), Instant::now());
+        let attempt = |n: u32| format!("a_{n:08}");
+        let one = |n: u32| {
+            let record = refused("token_invalid", "10.0.0.1:5", None);
+            record.detail(&format!("attempt={}", attempt(n)))
+        };
+        let first = repeats.add(one(0), Class::Refusal, now).expect("written at once");
+        assert_eq!(first.detail.as_deref(), Some("attempt=a_00000000"));
+        for n in 1..=30 {
+            assert_eq!(repeats.add(one(n), Class::Refusal, now), None);
+        }
+        let counts = repeats.ended(now + WINDOW);
+        let detail = counts[0].detail.as_deref().expect("a detail");
+        let named = detail.split("attempts=").nth(1).expect("numbers");
+        let newest: Vec<String> = (7..=30).map(attempt).collect();
+        assert_eq!((counts[0].count, named), (30, &*newest.join(",")));
     }
 
     fn refused(code: &str, peer: &str, jti: Option<&str>) -> Record {

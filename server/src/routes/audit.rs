@@ -5,7 +5,7 @@ pub(crate) mod proof;
 
 use axum::Json;
 use serde::Deserialize;
-use stagedoor_bus::ActorKind;
+use stagedoor_bus::{ActorKind, Attempt};
 use stagedoor_token::AppId;
 use utoipa::IntoParams;
 
@@ -40,6 +40,7 @@ pub(crate) struct Which {
     /// Only records about the token with this id.
     jti: Option<String>,
     /// Only the record of the refused attempt with this number, such as `a_7Kq3TzWn`.
+    #[param(pattern = "^a_[0-9A-Za-z]{8}$")]
     attempt: Option<String>,
     /// Only records with this address; the port may be left out.
     peer: Option<String>,
@@ -80,6 +81,7 @@ pub(crate) struct WhichOfAll {
     /// Only records about the token with this id.
     jti: Option<String>,
     /// Only the record of the refused attempt with this number, such as `a_7Kq3TzWn`.
+    #[param(pattern = "^a_[0-9A-Za-z]{8}$")]
     attempt: Option<String>,
     /// Only records with this address; the port may be left out.
     peer: Option<String>,
@@ -96,6 +98,13 @@ pub(crate) struct WhichOfAll {
 
 fn malformed(detail: &'static str) -> ApiError {
     ApiError::Malformed { code: "query_invalid", detail: detail.into() }
+}
+
+fn attempt_of(text: Option<String>) -> Result<Option<String>, ApiError> {
+    let unfit = |_| malformed("`attempt` must be `a_` and 8 letters and digits");
+    text.map(|text| text.parse::<Attempt>().map(|attempt| attempt.to_string()))
+        .transpose()
+        .map_err(unfit)
 }
 
 fn kind_of(text: &str) -> Result<ActorKind, ApiError> {
@@ -183,7 +192,7 @@ pub(crate) async fn list(
         room: which.room,
         user: which.user,
         jti: which.jti,
-        attempt: which.attempt,
+        attempt: attempt_of(which.attempt)?,
         peer: which.peer,
         actor: which.actor,
         actor_kind: which.actor_kind.as_deref().map(kind_of).transpose()?,
@@ -231,7 +240,7 @@ pub(crate) async fn list_all(
         room: which.room,
         user: which.user,
         jti: which.jti,
-        attempt: which.attempt,
+        attempt: attempt_of(which.attempt)?,
         peer: which.peer,
         actor: which.actor,
         actor_kind,

@@ -58,6 +58,8 @@ export class RefusedError extends StagedoorError {
   declare readonly field?: string;
   /** When to try again, in milliseconds from now. */
   declare readonly retryMs?: number;
+  /** The number of a refused login or renewal: show it, so that the app's operator finds the exact reason. */
+  declare readonly attempt?: string;
   /** The version that the key is at. */
   declare readonly version?: number;
   /** The code of the close that followed a refused login. */

@@ -175,7 +175,8 @@ impl Store {
              AND (?12 IS NULL OR at_ms < ?12) AND (?13 IS NULL OR id > ?13)
              AND (?14 IS NULL OR substr(kind, 1, length(?14)) = ?14)
              AND (?15 IS NULL OR peer = ?15 OR substr(peer, 1, length(?16)) = ?16)
-             AND (?17 IS NULL OR attempt = ?17) ORDER BY id {order} LIMIT ?18"
+             AND (?17 IS NULL OR attempt = ?17
+                  OR (count > 1 AND instr(detail, 'attempts=') AND instr(detail, ?17))) ORDER BY id {order} LIMIT ?18"
         );
         // All texts are constants of the program.
         let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id).bind(since);
