@@ -86,66 +86,66 @@
 //! 81. [`credential`]: the form of credentials.
 //! 82. [`inviter`]: mints tokens for the guests of members.
 //! 83. [`minting`]: what minting needs of an app, as its doors enforce it.
-//! 84. [`rights`]: principals and their rights. Pure.
-//! 85. `token04_issue`: decides whether a Token04 is minted. Pure.
-//! 86. [`issue`]: decides whether a token is minted, and with which claims. Pure.
-//! 87. [`role_set`]: reads and changes an app's roles. Pure.
-//! 88. [`issuer`]: an issuer as an app names it. Pure.
-//! 89. [`opening`]: opens the store of a data folder.
-//! 90. [`lines`]: decides how the keys of a line follow each other. Pure.
-//! 91. [`retirer`]: retires keys when their time has come.
-//! 92. `uses::writer`: writes the uses of keys.
-//! 93. [`state`]: what all requests share.
-//! 94. [`storer`]: stores the relay's revocations before it answers.
-//! 95. [`resealer`]: follows what `stagedoor master-key` does to the running server's database.
-//! 96. `recorder::keeper`: keeps the trail within its bounds: age, bytes, and free space on the disk.
-//! 97. `recorder::listener`: records the relay's events and the API's refusals.
-//! 98. [`recorder`]: the only writer of the audit trail.
-//! 99. `recorder::events`: converts the relay's events to records. Pure.
-//! 100. `recorder::repeats`: counts one source's repeats instead of writing each. Pure.
-//! 101. `recorder::writer`: the task that writes.
-//! 102. `recorder::gate`: decides whether the trail may grow.
-//! 103. [`revoker`]: loads revocations at the start, and deletes expired ones.
-//! 104. [`uses`]: uses of keys, as relays report them, until they are written.
-//! 105. `error::oauth`: refusals of OAuth.
-//! 106. [`channel`]: how browsers reach this server. Pure.
-//! 107. [`error`]: every refusal, and the only file with status codes.
-//! 108. `error::problem`: the bodies of refusals.
-//! 109. `error::statuses`: the API's own codes, each with its status.
-//! 110. `error::body_timeout`: the error of a body that came too late.
-//! 111. `error::challenge`: what an answer says about the credential that is needed. Pure.
-//! 112. [`doors`]: keeps the doors in step with the store.
-//! 113. `store::audit`: the audit trail.
-//! 114. `store::audit::witness`: checkpoints, and the keys that sign them.
-//! 115. `store::audit::walk`: walks through the whole trail.
-//! 116. `store::audit::list`: reads records.
-//! 117. `routes::forms`: schemas of other crates' types, for the document only.
-//! 118. `store::audit::prune`: deletes the oldest records, few at a time so that writes never wait for long.
-//! 119. `store::clock`: the last saved settled time.
-//! 120. `store::access_tokens`: access tokens of OAuth clients.
-//! 121. `store::personal`: personal tokens of operators.
-//! 122. `store::sessions`: sessions of browsers, and links that begin them.
-//! 123. `store::operators`: operators and their levels.
-//! 124. `store::credentials`: API keys and the root credential.
-//! 125. `store::ledger`: writes awaited revocations, all in one transaction of few statements.
-//! 126. `store::replies`: saved answers to creations, so that a repeated request creates nothing.
-//! 127. `store::export`: what a relay alone needs, without a secret.
-//! 128. `store::revocations`: revocations of apps.
-//! 129. `store::roles`: role sets of apps, one row per version.
-//! 130. `store::reseal`: seals stored secrets, or seals them again under another data key.
-//! 131. `store::issuers`: issuers of ID tokens of apps.
-//! 132. `store::keys`: signing keys of apps.
-//! 133. `store::key_uses`: how often keys verified tokens, and when last.
-//! 134. `store::apps`: apps.
-//! 135. [`store`]: the database.
-//! 136. `store::author`: the author of a row.
-//! 137. `store::write`: writes to the database: one transaction of this process at a time.
-//! 138. `store::sealed`: the columns with secrets, and the keys that seal them.
-//! 139. `store::audit::chain`: links of transactions.
-//! 140. `store::deployment`: identifies a database file before it is opened.
-//! 141. `store::health`: whether the database can be written, and why not.
-//! 142. `store::error`: why a database operation failed. Pure.
-//! 143. `token04_setting`: which Token04 an app takes. Pure.
+//! 84. `token04_issue`: decides whether a Token04 is minted. Pure.
+//! 85. [`issue`]: decides whether a token is minted, and with which claims. Pure.
+//! 86. [`role_set`]: reads and changes an app's roles. Pure.
+//! 87. [`issuer`]: an issuer as an app names it. Pure.
+//! 88. [`opening`]: opens the store of a data folder.
+//! 89. [`lines`]: decides how the keys of a line follow each other. Pure.
+//! 90. [`retirer`]: retires keys when their time has come.
+//! 91. `uses::writer`: writes the uses of keys.
+//! 92. [`state`]: what all requests share.
+//! 93. [`storer`]: stores the relay's revocations before it answers.
+//! 94. [`resealer`]: follows what `stagedoor master-key` does to the running server's database.
+//! 95. `recorder::keeper`: keeps the trail within its bounds: age, bytes, and free space on the disk.
+//! 96. `recorder::listener`: records the relay's events and the API's refusals.
+//! 97. [`recorder`]: the only writer of the audit trail.
+//! 98. `recorder::events`: converts the relay's events to records. Pure.
+//! 99. `recorder::repeats`: counts one source's repeats instead of writing each. Pure.
+//! 100. `recorder::writer`: the task that writes.
+//! 101. `recorder::gate`: decides whether the trail may grow.
+//! 102. [`revoker`]: loads revocations at the start, and deletes expired ones.
+//! 103. [`uses`]: uses of keys, as relays report them, until they are written.
+//! 104. `error::oauth`: refusals of OAuth.
+//! 105. [`channel`]: how browsers reach this server. Pure.
+//! 106. [`error`]: every refusal, and the only file with status codes.
+//! 107. `error::problem`: the bodies of refusals.
+//! 108. `error::statuses`: the API's own codes, each with its status.
+//! 109. `error::body_timeout`: the error of a body that came too late.
+//! 110. `error::challenge`: what an answer says about the credential that is needed. Pure.
+//! 111. [`doors`]: keeps the doors in step with the store.
+//! 112. `store::audit`: the audit trail.
+//! 113. `store::audit::witness`: checkpoints, and the keys that sign them.
+//! 114. `store::audit::walk`: walks through the whole trail.
+//! 115. `store::audit::list`: reads records.
+//! 116. `routes::forms`: schemas of other crates' types, for the document only.
+//! 117. `store::audit::prune`: deletes the oldest records, few at a time so that writes never wait for long.
+//! 118. `store::clock`: the last saved settled time.
+//! 119. `store::access_tokens`: access tokens of OAuth clients.
+//! 120. `store::personal`: personal tokens of operators.
+//! 121. `store::sessions`: sessions of browsers, and links that begin them.
+//! 122. `store::operators`: operators and their levels.
+//! 123. `store::credentials`: API keys and the root credential.
+//! 124. `store::ledger`: writes awaited revocations, all in one transaction of few statements.
+//! 125. `store::replies`: saved answers to creations, so that a repeated request creates nothing.
+//! 126. `store::export`: what a relay alone needs, without a secret.
+//! 127. `store::revocations`: revocations of apps.
+//! 128. `store::roles`: role sets of apps, one row per version.
+//! 129. `store::reseal`: seals stored secrets, or seals them again under another data key.
+//! 130. `store::issuers`: issuers of ID tokens of apps.
+//! 131. `store::keys`: signing keys of apps.
+//! 132. `store::key_uses`: how often keys verified tokens, and when last.
+//! 133. `store::apps`: apps.
+//! 134. [`store`]: the database.
+//! 135. `store::author`: the author of a row.
+//! 136. `store::write`: writes to the database: one transaction of this process at a time.
+//! 137. `store::sealed`: the columns with secrets, and the keys that seal them.
+//! 138. `store::audit::chain`: links of transactions.
+//! 139. `store::deployment`: identifies a database file before it is opened.
+//! 140. `store::health`: whether the database can be written, and why not.
+//! 141. `store::error`: why a database operation failed. Pure.
+//! 142. `token04_setting`: which Token04 an app takes. Pure.
+//! 143. [`rights`]: principals and their rights. Pure.
 //! 144. [`level`]: what an operator may do. Pure.
 //! 145. [`scope`]: what a credential opens. Pure.
 //! 146. [`master_key`]: where the master key comes from.

@@ -208,17 +208,6 @@ impl<'a> Ending<'a> {
         }
     }
 
-    async fn root(&mut self, hash: &[u8]) -> Result<LeakView, ApiError> {
-        let row = self.tx.root().await?.filter(|row| secret::same(&row.hash, hash));
-        let Some(row) = row else { return Ok(LeakView::unknown()) };
-        let was_good = row.leaked_ms.is_none();
-        if was_good {
-            self.tx.root_leaked(self.now_ms).await?;
-        }
-        let next = "stop the server and make another with `stagedoor root reset`".to_owned();
-        Ok(LeakView { next: Some(next), ..LeakView::of(LeakKind::Root, row.id, None, was_good) })
-    }
-
     async fn api_key(&mut self, id: &str, hash: &[u8]) -> Result<LeakView, ApiError> {
         let Some(row) = self.tx.api_key(id).await? else { return Ok(LeakView::unknown()) };
         let is_current = secret::same(&row.hash, hash);

@@ -27,7 +27,7 @@ use crate::{
 pub(crate) struct SessionView {
     /// Its id, which is not secret.
     id: String,
-    /// How it began: `link` or `oidc`.
+    /// How it began: `link`.
     way: String,
     /// Whether this request came with it.
     current: bool,
