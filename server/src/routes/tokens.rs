@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{Json, http::StatusCode};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
-use stagedoor_bus::{Bearer, Bounds, Directory, Hit, is_token04};
+use stagedoor_bus::{Bearer, Bounds, Directory, Hit, NotOpened, is_token04};
 use stagedoor_token::{
     AppId, Claims, Fault, Field, Grants, KeySet, MintError, Refusal, explain_signature,
     form::malformed_claim, kid_of_token, seat, verify_with_key,
@@ -291,17 +291,29 @@ pub(super) fn answer_of(state: &AppState, app: AppId, token: &str) -> TokenAnswe
     answer(state, app, &question, state.unix_s())
 }
 
-/// Claims of a token that a key of this app signed, and the key's id. No other app's keys, so that an answer discloses
+/// Why a token is not one of this app's.
+enum NotVerified {
+    Token(Fault),
+    Token04(NotOpened),
+}
+
+/// Claims of a token that a key of this app made, and the key's id. No other app's keys, so that an answer discloses
 /// nothing about them and their tokens.
 fn verified(
     directory: &Directory,
     app: AppId,
-    token: &str,
+    question: &TokenQuestion,
     now: u64,
-) -> Result<(Claims, Arc<str>), Fault> {
+) -> Result<(Claims, Arc<str>), NotVerified> {
+    let TokenQuestion { token, room } = question;
+    if is_token04(token) {
+        let opened = directory.open_token04(token, Some(app), room.as_deref(), now);
+        return opened.map_err(NotVerified::Token04);
+    }
     let own = directory.app(app).map_or(&[][..], |app| &app.keys);
     let own = own.iter().filter_map(|key| key.key.verifying().cloned()).collect::<KeySet>();
-    verify_with_key(token, &own, now).map(|(claims, key)| (claims, key.shared_kid()))
+    let verified = verify_with_key(token, &own, now).map_err(NotVerified::Token)?;
+    Ok((verified.0, verified.1.shared_kid()))
 }
 
 fn answer(state: &AppState, app: AppId, question: &TokenQuestion, now: u64) -> TokenAnswer {
@@ -322,16 +334,11 @@ fn answer(state: &AppState, app: AppId, question: &TokenQuestion, now: u64) -> T
         field: fault.field().map(|field| field.to_string()),
         ..not(fault.code(), fault.public_code(), fault.to_string())
     };
-    let (claims, kid) = if is_token04(&question.token) {
-        let room = question.room.as_deref();
-        match directory.open_token04(&question.token, Some(app), room, now) {
-            Ok(opened) => opened,
-            Err(why) => return not(why.code(), why.public_code(), why.to_string()),
-        }
-    } else {
-        match verified(&directory, app, &question.token, now) {
-            Ok(verified) => verified,
-            Err(fault) => return refused(fault),
+    let (claims, kid) = match verified(&directory, app, question, now) {
+        Ok(verified) => verified,
+        Err(NotVerified::Token(fault)) => return refused(fault),
+        Err(NotVerified::Token04(why)) => {
+            return not(why.code(), why.public_code(), why.to_string());
         }
     };
     let seconds_left = i64::try_from(claims.exp).ok().map(|exp| exp - now as i64);
