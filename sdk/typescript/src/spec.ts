@@ -144,6 +144,8 @@ export interface WireError {
   readonly version?: number;
   /** What the proof must contain. */
   readonly nonce?: string;
+  /** The number of a refused login or `renew`, such as `a_7Kq3TzWn`. */
+  readonly attempt?: string;
 }
 
 /** The fields of each request, by `op`. */
@@ -156,6 +158,8 @@ export interface Requests {
     readonly ticket?: string;
     /** See spec/wire.md, Stolen tokens. */
     readonly proof?: string;
+    /** The AppID; in a `login`: must be the token's (needed only for `token04.md`). */
+    readonly app?: number;
     /** In a `login`: must be the token's. */
     readonly room?: string;
     /** A user id; in a `login`: must be the token's. */
@@ -277,7 +281,7 @@ export interface Requests {
 export interface Answers {
   /** `login` */
   readonly login: {
-    /** The AppID. */
+    /** The AppID; in a `login`: must be the token's (needed only for `token04.md`). */
     readonly app: number;
     /** In a `login`: must be the token's. */
     readonly room: string;
@@ -667,6 +671,20 @@ export type KnownCode =
   | "subscriptions_exceeded"
   | "ticket_unknown"
   | "times_invalid"
+  | "token04_app_missing"
+  | "token04_basic_refused"
+  | "token04_cbc_refused"
+  | "token04_expire_mismatch"
+  | "token04_fields_invalid"
+  | "token04_json_invalid"
+  | "token04_layout_invalid"
+  | "token04_login_denied"
+  | "token04_padding_invalid"
+  | "token04_payload_invalid"
+  | "token04_room_missing"
+  | "token04_stream_invalid"
+  | "token04_tag_invalid"
+  | "token04_utf8_invalid"
   | "token_expired"
   | "token_malformed"
   | "token_not_yet_valid"
