@@ -126,10 +126,7 @@ impl Server {
         let doors = Arc::new(Doors::new(bus.clone(), metrics.clone()));
         let revoker = Revoker::new(store.clone(), bus.clone());
         let state = Arc::new(AppState {
-            requests: Buckets::of_known(Rate {
-                per_s: config.rate_per_s,
-                burst: config.rate_burst,
-            }),
+            requests: requests(&config),
             refusals: failures(&config),
             exchanges: exchanges(&config),
             oidc: Oidc::of(&config),
@@ -351,6 +348,11 @@ impl Server {
         let _ = tokio::time::timeout(CLOSE_TIMEOUT, checkpoint(&store)).await;
         store.close().await;
     }
+}
+
+/// The rate of each credential.
+fn requests(config: &Config) -> Buckets {
+    Buckets::of_known(Rate { per_s: config.rate_per_s, burst: config.rate_burst })
 }
 
 /// The rate of failed authentications.

@@ -111,13 +111,18 @@ pub(super) fn limits(document: &mut Value, config: &Config) {
     ] {
         schemas[schema]["properties"][field]["maximum"] = max.into();
     }
+    pages(document, config.page_entries_max);
+}
+
+/// The limit of a page of a list.
+fn pages(document: &mut Value, entries_max: impl Into<Value> + Copy) {
     let operations = document["paths"].as_object_mut().into_iter().flatten();
     let operations = operations.flat_map(|(_, item)| item.as_object_mut().into_iter().flatten());
     let parameters = operations.filter_map(|(_, operation)| operation.get_mut("parameters"));
     for parameter in parameters.flat_map(|list| list.as_array_mut().into_iter().flatten()) {
         if parameter["name"] == "limit" {
             parameter["schema"]["minimum"] = 1.into();
-            parameter["schema"]["maximum"] = config.page_entries_max.into();
+            parameter["schema"]["maximum"] = entries_max.into();
         }
     }
 }
