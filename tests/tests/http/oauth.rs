@@ -130,6 +130,19 @@ async fn an_access_token_ends_with_its_client_or_its_secret() -> Result<()> {
     Ok(())
 }
 
+/// Checks the fields that each refusal of the token endpoint has.
+fn is_in_form(answer: &Answer, fields: &str, status: u16) {
+    assert_eq!(answer.field("cache-control"), Some("no-store"));
+    assert!(answer.body["request_id"].is_string() && answer.body["error_description"].is_string());
+    let challenge = answer.field("www-authenticate");
+    let wanted = match fields.split(' ').nth(1) {
+        Some("Basic" | "Digest") if status == 401 => Some("Basic realm=\"stagedoor\""),
+        Some("Bearer") => Some("Bearer realm=\"stagedoor\""),
+        _ => None,
+    };
+    assert_eq!(challenge, wanted, "{fields:?}");
+}
+
 #[tokio::test]
 async fn the_token_endpoint_refuses_each_fault_by_name() -> Result<()> {
     let stage = Stage::start().await?;
@@ -189,17 +202,7 @@ async fn the_token_endpoint_refuses_each_fault_by_name() -> Result<()> {
     ] {
         let answer = client.post_form(TOKEN, fields, body).await?;
         assert_eq!(refusal(&answer), expected, "{fields:?} {body}: {}", answer.body);
-        assert_eq!(answer.field("cache-control"), Some("no-store"));
-        assert!(
-            answer.body["request_id"].is_string() && answer.body["error_description"].is_string()
-        );
-        let challenge = answer.field("www-authenticate");
-        let wanted = match fields.split(' ').nth(1) {
-            Some("Basic" | "Digest") if expected.0 == 401 => Some("Basic realm=\"stagedoor\""),
-            Some("Bearer") => Some("Bearer realm=\"stagedoor\""),
-            _ => None,
-        };
-        assert_eq!(challenge, wanted, "{fields:?}");
+        is_in_form(&answer, fields, expected.0);
         assert!(!answer.body.to_string().contains(secret));
     }
     let of_app = format!("urn:stagedoor:app:{app}");
