@@ -94,7 +94,7 @@ fn finish(path: &str, method: &str, operation: &mut Map<String, Value>) {
         let with_key = is_creation.then(shape::idempotency_key);
         let with_tag = (is_tagged && method != "get").then(shape::if_match);
         parameters.extend(with_key.into_iter().chain(with_tag));
-        let has_numbers = !matches!(tag.as_str(), "rooms" | "api keys");
+        let has_numbers = !matches!(tag.as_str(), "rooms" | "api keys" | "operators" | "team");
         parameters.iter_mut().for_each(|parameter| shape::parameter(parameter, has_numbers));
         if tag == "issuers" {
             parameters.iter_mut().for_each(shape::issuer);

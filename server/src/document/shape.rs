@@ -240,7 +240,10 @@ pub(super) fn issuer(parameter: &mut Value) {
 }
 
 /// What stands in paths.
-const PATH_PARTS: [(&str, &str); 9] = [
+const PATH_PARTS: [(&str, &str); 12] = [
+    ("operator", "The operator's id."),
+    ("session", "The session's id."),
+    ("token", "The personal token's id."),
     ("app", "The AppID."),
     ("kid", "The key's id."),
     ("line", "The line of keys."),

@@ -136,7 +136,9 @@ async fn strangers_learn_no_field_whatever_they_claim() -> Result<()> {
         let claims = stage.claims_with(&change)?;
         let token = stagedoor_tests::stage::sign(stage.key.kid(), &[9; 32], &claims);
         let answer = stage.connect().await?.ask(json!({"op": "login", "token": token})).await?;
-        let told = json!({"code": "token_invalid", "message": "the token is not valid"});
+        let attempt = answer["error"]["attempt"].as_str().context("a number")?;
+        let message = "the token is not valid";
+        let told = json!({"attempt": attempt, "code": "token_invalid", "message": message});
         assert_eq!(answer["error"], told);
     }
     Ok(())

@@ -38,7 +38,7 @@ pub(crate) struct LinkCreated {
 
 /// Lists an operator's sessions.
 ///
-/// Owners list anybody's.
+/// Sessions that have not ended, the newest use of each; owners list anybody's.
 #[utoipa::path(get, path = "/v1/operators/{operator}/sessions", tag = "operators",
     params(("operator" = String, Path)), responses((status = 200, body = Page<SessionView>)))]
 pub(crate) async fn list_sessions(

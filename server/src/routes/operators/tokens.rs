@@ -18,7 +18,7 @@ use crate::{
 
 /// Lists an operator's personal tokens.
 ///
-/// Owners list anybody's. Secrets are not in it.
+/// With scopes, bounds, ends and last uses; owners list anybody's. Secrets are not in it.
 #[utoipa::path(get, path = "/v1/operators/{operator}/tokens", tag = "operators",
     params(("operator" = String, Path)), responses((status = 200, body = Page<PersonalView>)))]
 pub(crate) async fn list_tokens(

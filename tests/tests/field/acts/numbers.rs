@@ -74,7 +74,12 @@ fn is_number(schema: &Value) -> bool {
 /// What else a body with a number needs.
 fn base(schema: &str) -> Result<Value> {
     Ok(match schema {
-        "NewApp" => json!({"name": "n"}),
+        "NewApp" | "NewOperator" => json!({"name": "n"}),
+        "NewIssuer" => json!({
+            "issuer": "https://id.example", "client_ids": ["a"], "algs": ["RS256"],
+            "user_prefix": "n:", "user": "{sub}", "rules": [{"rooms": ["r"], "role": "host"}],
+        }),
+        "NewPersonalToken" => json!({"name": "n", "scopes": ["rooms:read"]}),
         "ApiKeyRotation" | "AppChange" | "Removal" => json!({}),
         "NewApiKey" => json!({"name": "n", "scopes": ["rooms:read"]}),
         "NewRevocation" => json!({"target": {"user": "v"}}),

@@ -79,7 +79,7 @@ async fn malformed_keys_and_lines_are_refused() -> Result<()> {
             (json!({"line": "a", "bounds": {"ranks": 1}}), "bounds_invalid"),
             (json!({"line": "a", "bounds": {"addresses": ["192.0.2.0/24"]}}), "bounds_invalid"),
             (json!({"bounds": {"ttl_s_max": 60}}), "bounds_invalid"),
-            (json!({"secret": "x"}), "body_invalid"),
+            (json!({"secret": "x"}), "token04_secret_invalid"),
         ] {
             let answer = keys.ask("POST", "", new.clone()).await?;
             assert_eq!(answer.problem(), (422, code), "{new} {}", answer.body);
