@@ -87,7 +87,7 @@ async fn read(
         return Err(ProofError::NoChain(data_dir.into()));
     };
     let mut verifier = Verifier::new(walk.start(), trusted.unwrap_or(keys));
-    known.iter().for_each(|checkpoint| verifier.checkpoint(checkpoint));
+    known.iter().for_each(|checkpoint| verifier.kept(checkpoint));
     while walk.fill(&mut tx).await? {
         while let Some(item) = walk.next() {
             match item {

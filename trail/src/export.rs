@@ -42,7 +42,7 @@ impl Export {
                 let keys = trusted.unwrap_or_else(|| PublicKeys::of(&head.keys));
                 let start = Start { chain: head.chain, id: head.start };
                 let mut verifier = Verifier::new(start, keys);
-                known.iter().for_each(|checkpoint| verifier.checkpoint(checkpoint));
+                known.iter().for_each(|checkpoint| verifier.kept(checkpoint));
                 Of::Trail(Box::new(verifier))
             }
             Some(Line::Excerpt(head)) if head.version == 1 => {

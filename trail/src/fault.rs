@@ -107,6 +107,10 @@ pub struct Report {
     pub faults: Vec<Fault>,
     /// Faults beyond those listed.
     pub further_faults: u64,
+    /// The last ids of checkpoints that were kept elsewhere and that the trail itself does not have: each is from the
+    /// last line of an export, or was deleted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_in_trail: Vec<i64>,
 }
 
 impl Report {

@@ -69,6 +69,8 @@ pub struct Verifier {
     previous: Option<Previous>,
     /// Checkpoints that wait for their link, by last id.
     awaited: BTreeMap<i64, Vec<Hash>>,
+    /// Checkpoints that were kept elsewhere, and that the trail itself has not had yet, by last id.
+    kept: BTreeMap<i64, Vec<Checkpoint>>,
     /// The last id that a checkpoint confirmed.
     confirmed: Option<i64>,
     strays: Strays,
@@ -90,6 +92,7 @@ impl Verifier {
             tail: None,
             previous: None,
             awaited: BTreeMap::new(),
+            kept: BTreeMap::new(),
             confirmed: None,
             strays: Strays::default(),
             pruned: None,
@@ -99,8 +102,21 @@ impl Verifier {
         }
     }
 
-    /// The trail must agree with this checkpoint.
+    /// The trail must agree with this checkpoint, which was kept elsewhere. Give it before the trail.
+    pub fn kept(&mut self, checkpoint: &Checkpoint) {
+        self.kept.entry(checkpoint.last).or_default().push(checkpoint.clone());
+        self.agree(checkpoint);
+    }
+
+    /// The trail must agree with this checkpoint, which is its own.
     pub fn checkpoint(&mut self, checkpoint: &Checkpoint) {
+        if let Some(kept) = self.kept.get_mut(&checkpoint.last) {
+            kept.retain(|kept| kept != checkpoint);
+        }
+        self.agree(checkpoint);
+    }
+
+    fn agree(&mut self, checkpoint: &Checkpoint) {
         self.close();
         let Checkpoint { chain, last, link, .. } = checkpoint;
         if *chain != self.start.chain || !checkpoint.is_signed(&self.keys) {
@@ -287,6 +303,7 @@ impl Verifier {
             link: self.previous.map(|previous| previous.stored),
             faults: self.faults.kept,
             further_faults: self.faults.further,
+            not_in_trail: self.kept.into_values().flatten().map(|kept| kept.last).collect(),
             ..self.report
         }
     }

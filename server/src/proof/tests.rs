@@ -162,6 +162,20 @@ async fn a_tail_cut_off_without_a_trace_is_found_by_a_kept_checkpoint() {
 }
 
 #[tokio::test]
+async fn a_deleted_checkpoint_is_noticed_by_a_kept_one() {
+    let (store, folder) = opened().await;
+    let kept = trail(&store).await;
+    let newest = store.checkpoint().await.expect("signed").expect("something was new");
+    let kept = [kept, newest];
+    let report = verify_trail(folder.path(), None, &kept).await.expect("verified");
+    assert_eq!(report.not_in_trail, [0; 0]);
+    store.tamper("DELETE FROM audit_checkpoints WHERE last_id = 9").await;
+    let report = verify_trail(folder.path(), None, &kept).await.expect("verified");
+    assert_eq!((report.faults, report.not_in_trail), (Vec::new(), vec![9]), "no record is gone");
+    assert_eq!(faults(&folder, &[]).await, [""; 0], "the trail alone cannot tell");
+}
+
+#[tokio::test]
 async fn a_history_that_went_another_way_is_found_by_a_kept_checkpoint() {
     let (store, folder) = opened().await;
     let kept = trail(&store).await;

@@ -93,13 +93,16 @@ fn a_fork_after_a_restore_is_found_by_a_kept_checkpoint() -> Result<()> {
     let running = verify(&known)?;
     assert_eq!(running.code, 0, "while it runs: {}{}", running.out, running.err);
     dev.stop()?;
-    assert_eq!(verify(&known)?.code, 0, "after it ended");
+    let ended = verify(&known)?;
+    assert_eq!(ended.code, 0, "after it ended");
+    assert!(!ended.out.contains("not in the trail itself"), "{}", ended.out);
 
     let restored = run_with(&["restore", text(&backup)?, "--data", text(&other)?], &[], "")?;
     assert_eq!(restored.code, 0, "{}", restored.err);
     assert_eq!(verify(&["--data", text(&other)?])?.code, 0, "whole in itself");
     let cut = verify(&["--data", text(&other)?, "--checkpoint", text(&kept)?])?;
     assert_eq!(cut.code, 1);
+    assert!(cut.out.contains("not in the trail itself"), "{}", cut.out);
     assert!(cut.out.contains("cut: records") || cut.out.contains("forked: "), "{}", cut.out);
     std::fs::copy(data.join("master.key"), other.join("master.key"))?;
     let dev = Dev::start_in(&other, &[])?;

@@ -158,6 +158,13 @@ fn show(report: &Report, is_trusted: bool, json: bool) -> Done {
             )?;
         }
         writeln!(out)?;
+        for last in &report.not_in_trail {
+            writeln!(
+                out,
+                "The kept checkpoint after record {last} is not in the trail itself: it is from the last line of an \
+                 export, or it was deleted from the trail, or the trail is a copy from before it."
+            )?;
+        }
         if !is_trusted {
             writeln!(
                 out,

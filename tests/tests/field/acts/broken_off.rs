@@ -234,3 +234,36 @@ async fn acts_in_progress_at_a_stop_are_completed() -> Result<()> {
     })
     .await
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hang_up_leaves_the_audit_key_whole() -> Result<()> {
+    within(60, async {
+        let stage = Stage::start().await?;
+        let (root, mut dice) = (stage.operator(), Dice(5));
+        let path = "/v1/audit/keys/rotate";
+        for _ in 0..rounds(20) {
+            root.break_off("POST", path, "", None, dice.moment()).await?;
+        }
+        // After those that were begun: acts go one after another.
+        let last = root.get(200, "POST", path, None).await?;
+        let set = root.get(200, "GET", "/v1/audit/jwks.json", None).await?;
+        let kids: BTreeSet<&str> = set["keys"]
+            .as_array()
+            .context("keys")?
+            .iter()
+            .filter_map(|key| key["kid"].as_str())
+            .collect();
+        let records = root.records("/v1/audit?kind=audit.key_rotate", 1).await?;
+        assert_eq!(kids.len(), records.len() + 1, "one key for each record, and the first");
+        for record in &records {
+            let detail = record["detail"].as_str().context("a detail")?;
+            let named = kids.iter().filter(|kid| detail.contains(**kid)).count();
+            assert_eq!(named, 2, "the old one and the new one: {detail}");
+        }
+        let checkpoint = root.get(200, "GET", "/v1/audit/checkpoint", None).await?;
+        assert!(kids.contains(checkpoint["kid"].as_str().context("a key")?), "{checkpoint}");
+        assert!(kids.iter().any(|kid| last.to_string().contains(kid)), "{last}");
+        Ok(())
+    })
+    .await
+}

@@ -78,11 +78,19 @@ async fn refuses_what_writes(served: &Served) -> Result<()> {
         let answer = root.ask(method, &path, body).await?;
         assert_eq!(answer.problem(), (503, "store_unavailable"), "{method} {path}");
     }
+    // What could not be ended goes on, and its holder is told so.
+    let leaked = ["secret", "host_token"].map(|name| served.told[name].clone());
+    let leaked = json!({"credentials": leaked});
+    let answer = root.ask("POST", "/v1/leaks", Some(&leaked)).await?;
+    assert_eq!(answer.problem(), (503, "store_unavailable"), "a leak");
+    for token in ["host_token", "audience_token"] {
+        let token = served.told[token].as_str().context("a token")?;
+        Member::connect(root.to).await?.log_in(token).await?;
+    }
     for path in ["", "/keys", "/api-keys", "/roles", "/revocations", "/rooms", "/audit"] {
         served.backend()?.get(200, "GET", &format!("{app}{path}"), None).await?;
     }
-    let token = served.told["audience_token"].as_str().context("a token")?;
-    Member::connect(root.to).await?.log_in(token).await.map(drop)
+    Ok(())
 }
 
 async fn works(served: &Served) -> Result<()> {
@@ -99,6 +107,13 @@ async fn works(served: &Served) -> Result<()> {
     root.get(200, "POST", &format!("{app}/keys/rotate"), None).await?;
     let kept = root.records(&format!("{app}/audit?kind=key.rotate"), 1).await?;
     assert_eq!(kept.len(), 1, "what was refused left no record: {kept:?}");
+    let leaked = root.get(200, "GET", "/v1/audit?kind=credential.leaked", None).await?;
+    assert_eq!(leaked["items"], json!([]), "nor did the leaks");
+    let report = json!({"credentials": [served.told["secret"]]});
+    let ended = root.get(200, "POST", "/v1/leaks", Some(&report)).await?;
+    assert_eq!(ended["items"][0]["state"], "revoked", "{ended}");
+    let token = served.told["audience_token"].as_str().context("a token")?;
+    assert!(Member::connect(root.to).await?.log_in(token).await.is_err());
     Ok(())
 }
 

@@ -1,8 +1,11 @@
 //! Concurrent acts have the same result as in some order one after another, or one is refused as too late.
 
+use std::{collections::BTreeMap, time::Duration};
+
 use anyhow::{Context, Result, ensure};
+use futures_util::future::try_join_all;
 use serde_json::{Value, json};
-use stagedoor_tests::{Answer, Caller, Member, Stage};
+use stagedoor_tests::{Answer, Caller, Member, Stage, Steady};
 use tokio::task::JoinSet;
 
 use super::{rounds, within};
@@ -288,6 +291,47 @@ async fn concurrent_bans_and_lifts_match_the_list() -> Result<()> {
             assert_eq!(operator.ask("DELETE", &second, None).await?.status, 204);
         }
         Ok(())
+    })
+    .await
+}
+
+/// Proxies send one client's request over the connection of another.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_busy_key_leaves_its_connection_good() -> Result<()> {
+    within(60, async {
+        let (stage, root) = stage().await?;
+        let path = format!("/v1/apps/{}/keys/rotate", stage.app);
+        let mut shared = Vec::new();
+        for _ in 0..8 {
+            shared.push(Steady::connect(stage.running.http).await?);
+        }
+        let mut seen = BTreeMap::<(u16, String), usize>::new();
+        for round in 0..6 {
+            // One client hangs up in the middle of its own rotation, but in the last round none does.
+            if round < 5 {
+                let after = Duration::from_micros(200 * round);
+                root.break_off("POST", &path, "", None, after).await?;
+            }
+            let asked = shared.iter_mut().map(|to| to.ask("POST", &path, &root.credential, None));
+            for (status, answer) in try_join_all(asked).await? {
+                let code = answer["code"].as_str().unwrap_or("ok").to_owned();
+                *seen.entry((status, code)).or_default() += 1;
+            }
+            for to in &mut shared {
+                let listed = format!("/v1/apps/{}/keys", stage.app);
+                let (status, _) = to.ask("GET", &listed, &root.credential, None).await?;
+                ensure!(status == 200, "the connection goes on");
+            }
+        }
+        let busy = seen.remove(&(409, "key_busy".into())).unwrap_or_default();
+        let done = seen.remove(&(200, "ok".into())).unwrap_or_default();
+        ensure!(seen.is_empty() && busy > 0 && done > 0, "{busy} busy, {done} done, {seen:?}");
+        // From an answer on nobody else's request is in the way.
+        for to in shared.iter_mut().chain(&mut [Steady::connect(stage.running.http).await?]) {
+            let (status, answer) = to.ask("POST", &path, &root.credential, None).await?;
+            ensure!(status == 200, "{answer}");
+        }
+        signs(&root, &format!("/v1/apps/{}", stage.app)).await
     })
     .await
 }
