@@ -267,7 +267,7 @@ impl Server {
         Ok(created)
     }
 
-    /// The number of apps with a current key of HS256, whose tokens a relay without secrets refuses.
+    /// The number of apps with a current key of HS256 or Token04, whose tokens a relay without secrets refuses.
     pub async fn apps_with_secrets(&self) -> Result<u64, OpenError> {
         Ok(self.state.store.apps_with_secrets().await.map_err(ApiError::from)?)
     }

@@ -139,8 +139,8 @@ async fn warn_of_secret_keys(server: &Server) -> anyhow::Result<()> {
         0 => {}
         apps => tracing::warn!(
             apps,
-            "relay.public_keys_only is set, and apps have a current key of HS256: tokens of these keys are refused as \
-             key_unknown; rotate them to EdDSA (`stagedoor app keys rotate --alg EdDSA`)"
+            "relay.public_keys_only is set, and apps have a current key of HS256 or of Token04: tokens of these keys \
+             are refused; rotate HS256 to EdDSA (`stagedoor app keys rotate --alg EdDSA`)"
         ),
     }
     Ok(())

@@ -142,10 +142,10 @@ impl Store {
         self.optional(query).await?.map_or(Ok(None), |row| maybe(&row, "at_ms"))
     }
 
-    /// The number of apps with a current key of HS256.
+    /// The number of apps with a current key that is a secret: of HS256, or of Token04.
     pub(crate) async fn apps_with_secrets(&self) -> Result<u64, StoreError> {
         let query = sqlx::query(
-            "SELECT COUNT(DISTINCT app) AS apps FROM keys WHERE state = 'current' AND alg = 'HS256'",
+            "SELECT COUNT(DISTINCT app) AS apps FROM keys WHERE state = 'current' AND alg IN ('HS256', 'token04')",
         );
         self.optional(query).await?.map_or(Ok(0), |row| unsigned(&row, "apps"))
     }

@@ -44,13 +44,18 @@ async fn a_start_says_how_many_apps_sign_with_secrets() -> Result<()> {
             let new = json!({"line": line, "alg": "HS256"});
             root.get(201, "POST", &format!("{mixed}/keys"), Some(&new)).await?;
         }
+        // One that signs with EdDSA, but still takes Token04.
+        let zego = app(&root).await?;
+        root.get(200, "POST", &format!("{zego}/keys/rotate"), Some(&rotate)).await?;
+        let new = json!({"alg": "token04"});
+        root.get(201, "POST", &format!("{zego}/keys"), Some(&new)).await?;
         assert_eq!(warned(&server)?, None, "secrets are welcome");
         server.stop().await?;
 
         let server = Server::start(&data, &[PUBLIC]).await?;
         let warning = warned(&server)?.context("a warning")?;
         assert_eq!(warning["level"], "WARN");
-        assert_eq!(warning["fields"]["apps"], 2, "{warning}");
+        assert_eq!(warning["fields"]["apps"], 3, "{warning}");
         let root = server.operator(&credential);
         assert_eq!(login(&root, &public).await?, "ok");
         assert_eq!(login(&root, &secret).await?, "token_invalid", "all that a stranger learns");
@@ -67,6 +72,7 @@ async fn a_start_says_how_many_apps_sign_with_secrets() -> Result<()> {
             let rotate = json!({"line": line, "alg": "EdDSA"});
             root.get(200, "POST", &format!("{mixed}/keys/rotate"), Some(&rotate)).await?;
         }
+        root.get(204, "DELETE", &format!("{zego}/keys/lines/token04"), None).await?;
         server.stop().await?;
         let server = Server::start(&data, &[PUBLIC]).await?;
         assert_eq!(warned(&server)?, None, "no app is left");
