@@ -79,7 +79,7 @@ fn base(schema: &str) -> Result<Value> {
             "issuer": "https://id.example", "client_ids": ["a"], "algs": ["RS256"],
             "user_prefix": "n:", "user": "{sub}", "rules": [{"rooms": ["r"], "role": "host"}],
         }),
-        "NewPersonalToken" => json!({"name": "n", "scopes": ["rooms:read"]}),
+        "NewPersonal" => json!({"name": "n", "scopes": ["rooms:read"]}),
         "ApiKeyRotation" | "AppChange" | "Removal" => json!({}),
         "NewApiKey" => json!({"name": "n", "scopes": ["rooms:read"]}),
         "NewRevocation" => json!({"target": {"user": "v"}}),
