@@ -70,8 +70,8 @@ impl Scene {
             "app_id": self.stage.app.0, "user_id": "anna", "nonce": 7, "ctime": now_s, "expire": now_s + 600,
             "payload": payload,
         });
-        for (name, value) in more.as_object().into_iter().flatten() {
-            plain[name] = value.clone();
+        if let Value::Object(more) = more {
+            more.into_iter().for_each(|(name, value)| plain[name] = value);
         }
         plain
     }
@@ -119,7 +119,9 @@ impl Scene {
 }
 
 fn privileges(login: u8, publish: u8, streams: Value) -> Value {
-    json!({"room_id": "lobby", "privilege": {"1": login, "2": publish}, "stream_id_list": streams})
+    let mut payload = json!({"room_id": "lobby", "privilege": {"1": login, "2": publish}});
+    payload["stream_id_list"] = streams;
+    payload
 }
 
 #[tokio::test]

@@ -159,8 +159,8 @@ async fn two_who_revoke_at_once_both_succeed() -> Result<()> {
         let (access, _) = client.access_token(None).await?;
         let room = stage.token("lobby", "anna", "audience")?;
         let mut tasks = JoinSet::new();
-        for text in [&access.credential, &room].into_iter().cycle().take(6).cloned() {
-            let client = client.clone();
+        for text in [&access.credential, &room].into_iter().cycle().take(6) {
+            let (client, text) = (client.clone(), text.clone());
             tasks
                 .spawn(async move { client.as_client("/oauth/revoke", &[("token", &text)]).await });
         }
