@@ -106,7 +106,10 @@ async fn a_generated_client_mints_and_lists() -> Result<()> {
 fn inside(app: u32) -> String {
     format!(
         "\n[parameters]\napp = {app}\nroom = \"lobby\"\nuser = \"anna\"\nversion = 0\n\
-         \n[[operations]]\ninclude-operation-id = \"apps_delete\"\nparameters = {{ app = {DOOMED} }}\n"
+         \n[[operations]]\ninclude-operation-id = \"apps_delete\"\nparameters = {{ app = {DOOMED} }}\n\
+         \n[[operations]]\ninclude-operation-id = \"team_remove\"\nparameters = {{ operator = \"none\" }}\n\
+         \n[[operations]]\ninclude-operation-id = \"team_show\"\nparameters = {{ operator = \"none\" }}\n\
+         \n[[operations]]\ninclude-operation-id = \"team_put\"\nparameters = {{ operator = \"none\" }}\n"
     )
 }
 
