@@ -9,7 +9,6 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use stagedoor_bus::Text;
-use stagedoor_wire::rate;
 
 use crate::{
     act::{Audited, RequestId},
@@ -90,9 +89,7 @@ fn refused(state: &Arc<AppState>, error: ApiError, extensions: &Extensions) -> A
 
 /// Counts a failure of an address and of a credential's id.
 fn count(state: &AppState, id: Option<&str>, extensions: &Extensions) -> Result<(), ApiError> {
-    let peer = extensions.get::<SocketAddr>().map(|peer| peer.ip().to_canonical());
-    let address = peer.map_or_else(|| "unknown".into(), |peer| rate::source(peer).to_string());
-    let of_address = state.refusals.take(&address);
+    let of_address = state.refusals.take(&origin(extensions).source());
     let of_id = id.map_or(Ok(0), |id| state.refusals.take(&format!("id {id}")));
     let limited = |wait: Duration| ApiError::RateLimited { retry_s: wait.as_secs() + 1 };
     of_address.and(of_id).map(drop).map_err(limited)
@@ -118,9 +115,8 @@ pub(crate) fn failed(
     if let Err(limited) = count(state, id, extensions) {
         return limited;
     }
-    let peer = extensions.get::<SocketAddr>().map(|peer| peer.ip().to_canonical());
-    let peer = peer.and_then(|peer| Text::peer(peer.to_string()));
-    let request_id = extensions.get::<RequestId>().and_then(|RequestId(id)| Text::id(id.as_str()));
+    let origin = origin(extensions);
+    let (peer, request_id) = (origin.peer(), origin.request_id);
     state.recorder.refused(Record { peer, request_id, ..Record::now("caller", error.code()) });
     error
 }

@@ -78,8 +78,7 @@ async fn owner(tx: &mut Tx, (now_ms, ttl_s): (u64, u64)) -> Result<String, ApiEr
     let link = links::make(tx, &row.id, now_ms, ttl_s).await?;
     let detail = format!("operator={} kind=person level=owner", row.id);
     tx.add_record(record("operator.create").detail(&detail)).await?;
-    let detail = format!("link={} operator={}", link.id, row.id);
-    tx.add_record(record("link.create").detail(&detail)).await?;
+    tx.add_record(record("link.create").detail(&link.detail(&row.id))).await?;
     Ok(link.path)
 }
 
@@ -101,8 +100,8 @@ pub(crate) async fn link_in(
         return Err(OpenError::Refused("operator_disabled"));
     }
     let link = links::make(&mut tx, &operator.id, now_ms, ttl_s).await?;
-    let detail = format!("link={} operator={}", link.id, operator.id);
-    tx.add_record(record("link.create").detail(&detail)).await.map_err(ApiError::from)?;
+    let made = record("link.create").detail(&link.detail(&operator.id));
+    tx.add_record(made).await.map_err(ApiError::from)?;
     let shown = |error| OpenError::Root(format!("the link could not be shown: {error}"));
     show(&link.path).map_err(shown)?;
     tx.commit().await.map(drop).map_err(|error| OpenError::from(ApiError::from(error)))?;

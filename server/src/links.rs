@@ -21,6 +21,13 @@ pub(crate) struct Link {
     pub(crate) expires_ms: u64,
 }
 
+impl Link {
+    /// What records of it say; never its secret.
+    pub(crate) fn detail(&self, operator: &str) -> String {
+        format!("link={} operator={operator}", self.id)
+    }
+}
+
 /// Makes a link for an operator.
 pub(crate) async fn make(
     tx: &mut Tx,

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use stagedoor_bus::{Bounds, Revocations, Token04, Token04Key};
-use stagedoor_token::{AppId, Key, KeyState, Roles};
+use stagedoor_token::{AppId, Key, KeyState, MintError, Roles};
 
 use crate::{
     doors::{key_of, token04_key},
     error::ApiError,
-    issue::{Lives, Rules, Terms},
+    issue::{Lives, NotIssued, Rules, Terms},
     lines::{MAIN, TOKEN04, of_state, private_absent},
     state::AppState,
     store::apps::AppRow,
@@ -81,6 +81,20 @@ impl Minting04 {
     pub(crate) fn terms<'a>(&'a self, bounds: &'a Bounds) -> Terms04<'a> {
         let Self { lives, key, form, line, roles, revocations } = self;
         Terms04 { lives: *lives, key, form, rules: Rules { roles, line, revocations, bounds } }
+    }
+}
+
+impl From<NotIssued> for ApiError {
+    fn from(error: NotIssued) -> Self {
+        match error {
+            NotIssued::Mint(MintError::Refused(fault)) => fault.into(),
+            NotIssued::Mint(error) => error.into(),
+            NotIssued::Banned { ends_s } => Self::Banned { ends_s },
+            NotIssued::Token04 { code, detail, field } => {
+                Self::Invalid { code, detail: detail.into_string().into() }.at(field)
+            }
+            NotIssued::Exceeds(bound) => Self::BoundsExceeded { bound, is_recorded: true },
+        }
     }
 }
 

@@ -48,7 +48,5 @@ pub(crate) async fn begin(
 /// The record of a session of an operator, by the operator itself.
 pub(crate) fn record(kind: &str, session: &SessionRow) -> Record {
     let actor = Some(Actor::Operator(session.operator.as_str().into()));
-    let detail =
-        format!("session={} operator={} way={}", session.id, session.operator, session.way);
-    Record { actor, ..Record::now(kind, "ok") }.detail(&detail)
+    Record { actor, ..Record::now(kind, "ok") }.detail(&session.detail())
 }

@@ -3,11 +3,11 @@
 use serde_json::{Map, Value};
 use stagedoor_bus::Bounds;
 use stagedoor_rules::{Claims, Filled, Outcome, Path};
-use stagedoor_token::{AppId, MintError};
+use stagedoor_token::AppId;
 
 use crate::{
     error::{ApiError, OauthKind},
-    issue::{Issued, NotIssued, Stay, Wanted, issue},
+    issue::{Issued, Stay, Wanted, issue},
     issuer::Issuer,
     minting::Minting,
     oidc::{NotVerified, id_token::IdTokenFault},
@@ -104,15 +104,7 @@ pub(crate) async fn issued(
     let row = app_row(state, app).await?;
     let minting = Minting::of(state, &row).await?;
     let jti = secret::random_id("t_")?;
-    issue(wanted, minting.terms(bounds), state.unix_s(), &jti).map_err(|error| match error {
-        NotIssued::Token04 { code, detail, field } => {
-            ApiError::Invalid { code, detail: detail.into_string().into() }.at(field)
-        }
-        NotIssued::Mint(MintError::Refused(fault)) => fault.into(),
-        NotIssued::Mint(error) => error.into(),
-        NotIssued::Banned { ends_s } => ApiError::Banned { ends_s },
-        NotIssued::Exceeds(bound) => ApiError::BoundsExceeded { bound, is_recorded: true },
-    })
+    issue(wanted, minting.terms(bounds), state.unix_s(), &jti).map_err(ApiError::from)
 }
 
 /// The exact code of an ID token that is not verified.

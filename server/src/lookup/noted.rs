@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use stagedoor_bus::Text;
+use stagedoor_wire::rate;
 
 use crate::{
     caller::Caller,
@@ -18,6 +19,19 @@ use crate::{
 pub(crate) struct Origin {
     pub(crate) address: Option<IpAddr>,
     pub(crate) request_id: Option<Text>,
+}
+
+impl Origin {
+    /// The address as records name it.
+    pub(crate) fn peer(&self) -> Option<Text> {
+        self.address.and_then(|address| Text::peer(address.to_canonical().to_string()))
+    }
+
+    /// What rates are counted by: the address, or its network of IPv6.
+    pub(crate) fn source(&self) -> String {
+        let source = |address: IpAddr| rate::source(address.to_canonical()).to_string();
+        self.address.map_or_else(|| "unknown".into(), source)
+    }
 }
 
 /// A caller whose credential is good.
@@ -76,7 +90,7 @@ fn record(state: &AppState, caller: &Caller, remark: &Remark, origin: &Origin) -
     };
     let record = Record {
         actor: Some(caller.actor()),
-        peer: origin.address.and_then(|address| Text::peer(address.to_canonical().to_string())),
+        peer: origin.peer(),
         request_id: origin.request_id.clone(),
         ..Record::now(kind, "ok")
     };

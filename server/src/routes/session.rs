@@ -9,7 +9,6 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::{Deserialize, Serialize};
-use stagedoor_bus::Text;
 use stagedoor_token::{Credential, CredentialKind};
 use utoipa::ToSchema;
 
@@ -121,8 +120,7 @@ pub(crate) async fn begin(
     from: &Origin,
 ) -> Result<Begun, ApiError> {
     let begun = sessions::begin(state, tx, operator, way, from.address).await?;
-    let peer = from.address.and_then(|address| Text::peer(address.to_canonical().to_string()));
-    let request_id = from.request_id.clone();
+    let (peer, request_id) = (from.peer(), from.request_id.clone());
     let record = sessions::record("session.begin", &begun.session);
     tx.add_record(Record { peer, request_id, ..record }).await?;
     Ok(begun)

@@ -191,13 +191,8 @@ async fn mint(
         issue(wanted, minting.terms(bounds), state.unix_s(), &secret::random_id("t_")?)
     };
     issued.map_err(|error| match error {
-        NotIssued::Token04 { code, detail, field } => {
-            ApiError::Invalid { code, detail: detail.into_string().into() }.at(field)
-        }
         NotIssued::Mint(MintError::Refused(fault)) => of_body(fault).into(),
-        NotIssued::Mint(error) => error.into(),
-        NotIssued::Banned { ends_s } => ApiError::Banned { ends_s },
-        NotIssued::Exceeds(bound) => ApiError::BoundsExceeded { bound, is_recorded: true },
+        error => error.into(),
     })
 }
 

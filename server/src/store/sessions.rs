@@ -23,6 +23,13 @@ pub(crate) struct SessionRow {
     pub(crate) used_ms: u64,
 }
 
+impl SessionRow {
+    /// What records of acts on it say.
+    pub(crate) fn detail(&self) -> String {
+        format!("session={} operator={} way={}", self.id, self.operator, self.way)
+    }
+}
+
 /// A link's row.
 #[derive(Clone, Debug)]
 pub(crate) struct LinkRow {

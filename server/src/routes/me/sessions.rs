@@ -71,9 +71,7 @@ pub(in crate::routes) async fn session_of(
 
 /// The record of a session that was ended.
 pub(in crate::routes) fn record(audited: &Audited, session: &SessionRow) -> Record {
-    let detail =
-        format!("session={} operator={} way={}", session.id, session.operator, session.way);
-    audited.record_of_none("session.end").detail(&detail)
+    audited.record_of_none("session.end").detail(&session.detail())
 }
 
 /// Lists the sessions of the operator that asks.

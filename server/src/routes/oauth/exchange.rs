@@ -8,9 +8,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
-use stagedoor_bus::{Actor, Bounds, Text};
+use stagedoor_bus::{Actor, Bounds};
 use stagedoor_token::AppId;
-use stagedoor_wire::rate;
 use utoipa::ToSchema;
 
 use super::{Place, form::Form, required};
@@ -136,9 +135,7 @@ fn share(response: &mut Response, asked: &HeaderMap, issuers: &[Issuer]) {
 
 /// Counts an exchange of a stranger by its address.
 fn take_turn(state: &AppState, place: &Place) -> Result<(), ApiError> {
-    let address = place.origin.address.map(|address| address.to_canonical());
-    let address = address.map_or_else(|| "unknown".into(), |a| rate::source(a).to_string());
-    let taken = state.exchanges.take(&address).map(drop);
+    let taken = state.exchanges.take(&place.origin.source()).map(drop);
     taken.map_err(|wait| ApiError::RateLimited { retry_s: wait.as_secs() + 1 })
 }
 
@@ -152,10 +149,9 @@ struct Exchange<'a> {
 impl Exchange<'_> {
     /// The record of it, in no app's trail yet.
     fn record(&self, code: &str) -> Record {
-        let peer = self.place.origin.address.map(|address| address.to_canonical().to_string());
-        let request_id = self.place.origin.request_id.clone();
+        let origin = &self.place.origin;
+        let (peer, request_id) = (origin.peer(), origin.request_id.clone());
         let actor = self.place.audited.as_ref().map(|audited| audited.caller.actor());
-        let peer = peer.and_then(Text::peer);
         Record { actor, peer, request_id, ..Record::now("token.exchange", code) }
     }
 

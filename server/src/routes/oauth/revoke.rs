@@ -6,7 +6,7 @@ use stagedoor_token::CredentialKind;
 use utoipa::ToSchema;
 
 use super::{
-    super::{leaks::signed, revocations},
+    super::{leaks::signed, me::personal, revocations},
     Asked, required,
 };
 use crate::{
@@ -142,7 +142,6 @@ async fn own_personal(audited: &Audited, presented: &Presented<'_>) -> Result<()
     let row = row.filter(|row| secret::same(&row.hash, &presented.hash()));
     let Some(row) = row else { return Ok(()) };
     tx.delete_personal_token(&row.id).await?;
-    let detail = format!("personal_token={} operator={}", row.id, row.operator);
-    tx.add_record(audited.record_of_none("personal_token.delete").detail(&detail)).await?;
+    tx.add_record(personal::record(audited, "personal_token.delete", &row)).await?;
     Ok(audited.state.doors.commit_all(tx, Vec::new()).await?)
 }

@@ -99,8 +99,8 @@ pub(crate) async fn make_link(
         return Err(ApiError::Conflict { code: "links_exceeded", detail });
     }
     let link = links::make(&mut tx, &row.id, now_ms, state.config.link_ttl_s).await?;
-    let detail = format!("link={} operator={}", link.id, row.id);
-    tx.add_record(audited.record_of_none("link.create").detail(&detail)).await?;
+    let record = audited.record_of_none("link.create").detail(&link.detail(&row.id));
+    tx.add_record(record).await?;
     commit(&audited, tx).await?;
     let base = state.channel().base();
     let url = format!("{base}{}", link.path);
