@@ -1,31 +1,19 @@
 //! Assembles server, relay and bus into one running process.
 
-use std::{
-    net::SocketAddr,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::Context;
 use stagedoor_bus::{LocalBus, Receivers};
-use stagedoor_relay::{Listening, OtherHttp, Proxies, Relay};
+use stagedoor_relay::{Proxies, Relay};
 use stagedoor_server::Server;
-use tokio::{
-    sync::{Semaphore, watch},
-    task::JoinHandle,
-};
-use tracing::Instrument;
 
 use crate::{
     config::Config,
     descriptors,
-    operations::{Looked, Source, router},
-    serving::{Port, Site, serve},
+    operations::Source,
+    service::Service,
     sockets::{At, SocketFile, bind, mode},
 };
-
-/// How long requests on the operations socket may continue after everything else has ended.
-pub(crate) const OPERATIONS_STOP_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// A running Stagedoor.
 pub struct Running {
@@ -45,13 +33,7 @@ pub struct Running {
     pub bus: Arc<LocalBus>,
     /// The operator's root credential, only at the first start.
     pub root: Option<String>,
-    stop: watch::Sender<Option<Instant>>,
-    /// Stops the operations socket, which ends last.
-    end: watch::Sender<Option<Instant>>,
-    stop_timeout: Duration,
-    drain_grace: Duration,
-    serving: JoinHandle<()>,
-    others: Vec<JoinHandle<()>>,
+    service: Service,
     _files: [Option<SocketFile>; 2],
 }
 
@@ -79,8 +61,6 @@ pub(crate) async fn start(config: &Config) -> anyhow::Result<Running> {
     let public = bind(&config.listen.address, mode, ("listen.address", "--listen")).await?;
     let operations =
         bind(&config.listen.operations, mode, ("listen.operations", "--operations")).await?;
-    let (stop, stopped) = watch::channel(None);
-    let (end, ended) = watch::channel(None);
     let proxies = Proxies {
         trusted: config.listen.trusted_proxies.clone(),
         client_address: config.listen.client_address,
@@ -95,25 +75,9 @@ pub(crate) async fn start(config: &Config) -> anyhow::Result<Running> {
     server.listens(config.relay.tls.is_some(), loopback);
     let server = Arc::new(server);
     let source = Source::Server(server.clone());
-    let looked = Looked { source, relay: relay.clone(), started: Instant::now() };
-    let http = Arc::new(config.http.clone());
-    let site = Site { router: server.router(), http: http.clone(), stopped: stopped.clone() };
-    let other = other_http(site, relay.clone());
-    let site = Site { router: router(looked), http, stopped: ended };
-    let mut stopping = stopped;
-    let serving = tokio::spawn(relay.clone().serve(public.listening, other, async move {
-        // An error means that the sender is gone, which also means stop.
-        let _ = stopping.wait_for(Option::is_some).await;
-    }));
-    let others = vec![
-        tokio::spawn(relay.clone().answer(commands)),
-        tokio::spawn(operate(
-            operations.listening,
-            relay.clone(),
-            site,
-            config.listen.operations_connections_max,
-        )),
-    ];
+    let answering = tokio::spawn(relay.clone().answer(commands));
+    let sockets = (public.listening, operations.listening);
+    let service = Service::begin(config, &relay, sockets, server.router(), source, vec![answering]);
     Ok(Running {
         http: public.at.address(),
         operations: operations.at.address(),
@@ -123,12 +87,7 @@ pub(crate) async fn start(config: &Config) -> anyhow::Result<Running> {
         relay,
         bus,
         root: None,
-        stop,
-        end,
-        stop_timeout: Duration::from_millis(config.listen.stop_timeout_ms),
-        drain_grace: Duration::from_millis(config.relay.limits.drain_grace_ms),
-        serving,
-        others,
+        service,
         _files: [public.file, operations.file],
     })
 }
@@ -146,58 +105,17 @@ async fn warn_of_secret_keys(server: &Server) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Passes connections that are not for the relay to the HTTP API.
-pub(crate) fn other_http(site: Site, relay: Arc<Relay>) -> OtherHttp {
-    Arc::new(move |io, source| {
-        let port = Port::Shared(relay.clone(), source);
-        tokio::spawn(serve(io, site.clone(), port).in_current_span());
-    })
-}
-
-/// Serves the operations socket. Its connections are counted separately, so that a full public port cannot block health
-/// checks.
-pub(crate) async fn operate(
-    listening: Listening,
-    relay: Arc<Relay>,
-    site: Site,
-    connections_max: usize,
-) {
-    let places = Arc::new(Semaphore::new(connections_max.min(Semaphore::MAX_PERMITS)));
-    loop {
-        let (socket, peer) = listening.accept().await;
-        let Ok(place) = places.clone().try_acquire_owned() else { continue };
-        let serving = serve(relay.count(socket, peer), site.clone(), Port::Own(peer));
-        tokio::spawn(async move {
-            serving.await;
-            drop(place);
-        });
-    }
-}
-
 impl Running {
     /// Stops accepting, closes all connections over the grace period, writes what is queued, and ends within
     /// `drain_grace_ms` plus `stop_timeout_ms`, whatever hangs. `false` if something did not end in time.
     pub async fn stop(self) -> bool {
-        let now = Instant::now();
-        let end = now + self.drain_grace + self.stop_timeout;
-        // The relay may have ended already.
-        let _ = self.stop.send(Some(now + self.stop_timeout / 2));
-        tokio::time::timeout_at(end.into(), self.stopped()).await.is_ok()
-    }
-
-    async fn stopped(self) {
-        let _ = self.serving.await;
-        // Each connection holds a receiver.
-        self.stop.closed().await;
-        self.others.iter().for_each(JoinHandle::abort);
-        for other in self.others {
-            let _ = other.await;
-        }
-        let _ = self.end.send(Some(Instant::now() + OPERATIONS_STOP_TIMEOUT));
-        self.end.closed().await;
-        drop(self.relay);
-        if let Ok(server) = Arc::try_unwrap(self.server).map_err(|_| ()) {
-            server.close().await;
-        }
+        let Self { service, relay, server, .. } = self;
+        let last = Box::pin(async {
+            drop(relay);
+            if let Ok(server) = Arc::try_unwrap(server).map_err(|_| ()) {
+                server.close().await;
+            }
+        });
+        service.stop(last).await
     }
 }

@@ -11,6 +11,7 @@ mod issuer;
 mod key_file;
 mod keys;
 mod leak;
+mod local;
 mod master_key;
 mod me;
 mod operator;

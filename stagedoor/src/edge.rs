@@ -1,25 +1,19 @@
 //! A relay alone: its directory is a file that `stagedoor directory export` wrote, and it holds no secret
 //! (`spec/directory.md`). The data folder is not opened, and no path of the API is served.
 
-use std::{
-    path::Path,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{path::Path, sync::Arc};
 
 use anyhow::Context;
 use axum::Router;
 use stagedoor_bus::{Event, FileBus};
 use stagedoor_relay::{Proxies, Relay};
-use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
-    assemble::{OPERATIONS_STOP_TIMEOUT, operate, other_http},
     config::Config,
     descriptors,
-    operations::{Looked, Source, router},
+    operations::Source,
     refusals,
-    serving::Site,
+    service::Service,
     sockets::{At, SocketFile, bind, mode},
     watched::{Stamp, Watched},
 };
@@ -29,12 +23,7 @@ pub(crate) struct Edge {
     pub(crate) http_at: At,
     pub(crate) operations_at: At,
     pub(crate) relay: Arc<Relay>,
-    stop: watch::Sender<Option<Instant>>,
-    end: watch::Sender<Option<Instant>>,
-    stop_timeout: Duration,
-    drain_grace: Duration,
-    serving: JoinHandle<()>,
-    others: Vec<JoinHandle<()>>,
+    service: Service,
     _files: [Option<SocketFile>; 2],
 }
 
@@ -57,35 +46,14 @@ pub(crate) async fn start(config: &Config, file: &Path) -> anyhow::Result<Edge> 
     let public = bind(&config.listen.address, mode, ("listen.address", "--listen")).await?;
     let operations =
         bind(&config.listen.operations, mode, ("listen.operations", "--operations")).await?;
-    let (stop, stopped) = watch::channel(None);
-    let (end, ended) = watch::channel(None);
-    let http = Arc::new(config.http.clone());
-    let site = Site { router: nothing(), http: http.clone(), stopped: stopped.clone() };
-    let other = other_http(site, relay.clone());
-    let source = Source::Directory(watched.clone());
-    let looked = Looked { source, relay: relay.clone(), started: Instant::now() };
-    let site = Site { router: router(looked), http, stopped: ended };
-    let mut stopping = stopped;
-    let serving = tokio::spawn(relay.clone().serve(public.listening, other, async move {
-        // An error means that the sender is gone, which also means stop.
-        let _ = stopping.wait_for(Option::is_some).await;
-    }));
-    let connections_max = config.listen.operations_connections_max;
-    let others = vec![
-        answering,
-        tokio::spawn(watched.watch(stamp)),
-        tokio::spawn(operate(operations.listening, relay.clone(), site, connections_max)),
-    ];
+    let others = vec![answering, tokio::spawn(watched.clone().watch(stamp))];
+    let (sockets, source) = ((public.listening, operations.listening), Source::Directory(watched));
+    let service = Service::begin(config, &relay, sockets, nothing(), source, others);
     Ok(Edge {
         http_at: public.at,
         operations_at: operations.at,
         relay,
-        stop,
-        end,
-        stop_timeout: Duration::from_millis(config.listen.stop_timeout_ms),
-        drain_grace: Duration::from_millis(config.relay.limits.drain_grace_ms),
-        serving,
-        others,
+        service,
         _files: [public.file, operations.file],
     })
 }
@@ -109,22 +77,6 @@ fn log(event: Event) {
 impl Edge {
     /// Stops accepting and closes all connections over the grace period. `false` if something did not end in time.
     pub(crate) async fn stop(self) -> bool {
-        let now = Instant::now();
-        let end = now + self.drain_grace + self.stop_timeout;
-        // The relay may have ended already.
-        let _ = self.stop.send(Some(now + self.stop_timeout / 2));
-        tokio::time::timeout_at(end.into(), self.stopped()).await.is_ok()
-    }
-
-    async fn stopped(self) {
-        let _ = self.serving.await;
-        // Each connection holds a receiver.
-        self.stop.closed().await;
-        self.others.iter().for_each(JoinHandle::abort);
-        for other in self.others {
-            let _ = other.await;
-        }
-        let _ = self.end.send(Some(Instant::now() + OPERATIONS_STOP_TIMEOUT));
-        self.end.closed().await;
+        self.service.stop(async {}).await
     }
 }

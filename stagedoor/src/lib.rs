@@ -26,36 +26,38 @@
 //! 21. `cli::me`: `me tokens|sessions`.
 //! 22. `cli::team`: `app team put|list|show|remove`.
 //! 23. `cli::operator`: `operator add|list|show|change|link|disable|enable|remove|tokens|sessions`.
-//! 24. `cli::sure`: asks before an act that cannot be undone.
-//! 25. `cli::token`: `token mint|verify|inspect`.
-//! 26. `cli::token04`: `app token04`, and what `token mint --token04` makes.
-//! 27. `cli::whoami`: `whoami`: whose credential this is, and what it may do.
-//! 28. `cli::http`: a small client of the HTTP API.
-//! 29. `cli::print`: prints answers for people: tables with the most important columns first, and readable times.
-//! 30. `cli::key_file`: keys from files, as JWK or PEM.
-//! 31. `cli::secret`: secrets that the command line takes.
-//! 32. `cli::stay`: the options of `token mint` for the stay in the seat, and their claims.
-//! 33. `cli::failure`: how a command failed: its exit code, and its message for people or for programs.
-//! 34. `cli::time`: times and durations as people write them.
-//! 35. [`dev`]: what `stagedoor dev` creates for a developer and remembers.
-//! 36. [`classroom`]: the app of the classroom that `stagedoor dev` serves.
-//! 37. `edge`: a relay alone, whose directory is a file.
-//! 38. [`assemble`]: assembles server, relay and bus into one running process.
-//! 39. [`serving`]: one connection of HTTP requests.
-//! 40. [`pace`]: the phase of a connection, and how long it may last.
-//! 41. [`operations`]: `/healthz`, `/readyz` and `/metrics` on their own socket.
-//! 42. `watched`: the directory file of a relay alone: loaded when it changes.
-//! 43. [`refusals`]: refuses requests that reach no path.
-//! 44. [`log`]: the log, with a bound on lines about refusals.
-//! 45. `config::load`: loads a configuration from its file, the environment and flags.
-//! 46. `config::check`: finds settings that have the right type but make no sense, alone or together. Pure.
-//! 47. `config::warnings`: warns of settings that are allowed but may be unintended.
-//! 48. [`config`]: combines file, environment and flags into one configuration.
-//! 49. `config::sources`: combines the sources, and remembers where each setting is written.
-//! 50. `config::fault`: what is wrong with a configuration, where it is written, and what to write instead.
-//! 51. `config::bounds`: the minimum and maximum of every number in the configuration.
-//! 52. [`sockets`]: the listening sockets.
-//! 53. [`descriptors`]: how many connections the process can have.
+//! 24. `cli::local`: acts on a data folder that no server uses.
+//! 25. `cli::sure`: asks before an act that cannot be undone.
+//! 26. `cli::token`: `token mint|verify|inspect`.
+//! 27. `cli::token04`: `app token04`, and what `token mint --token04` makes.
+//! 28. `cli::whoami`: `whoami`: whose credential this is, and what it may do.
+//! 29. `cli::http`: a small client of the HTTP API.
+//! 30. `cli::print`: prints answers for people: tables with the most important columns first, and readable times.
+//! 31. `cli::key_file`: keys from files, as JWK or PEM.
+//! 32. `cli::secret`: secrets that the command line takes.
+//! 33. `cli::stay`: the options of `token mint` for the stay in the seat, and their claims.
+//! 34. `cli::failure`: how a command failed: its exit code, and its message for people or for programs.
+//! 35. `cli::time`: times and durations as people write them.
+//! 36. [`dev`]: what `stagedoor dev` creates for a developer and remembers.
+//! 37. [`classroom`]: the app of the classroom that `stagedoor dev` serves.
+//! 38. `edge`: a relay alone, whose directory is a file.
+//! 39. [`assemble`]: assembles server, relay and bus into one running process.
+//! 40. `service`: serves the two sockets of a process until it stops.
+//! 41. [`serving`]: one connection of HTTP requests.
+//! 42. [`pace`]: the phase of a connection, and how long it may last.
+//! 43. [`operations`]: `/healthz`, `/readyz` and `/metrics` on their own socket.
+//! 44. `watched`: the directory file of a relay alone: loaded when it changes.
+//! 45. [`refusals`]: refuses requests that reach no path.
+//! 46. [`log`]: the log, with a bound on lines about refusals.
+//! 47. `config::load`: loads a configuration from its file, the environment and flags.
+//! 48. `config::check`: finds settings that have the right type but make no sense, alone or together. Pure.
+//! 49. `config::warnings`: warns of settings that are allowed but may be unintended.
+//! 50. [`config`]: combines file, environment and flags into one configuration.
+//! 51. `config::sources`: combines the sources, and remembers where each setting is written.
+//! 52. `config::fault`: what is wrong with a configuration, where it is written, and what to write instead.
+//! 53. `config::bounds`: the minimum and maximum of every number in the configuration.
+//! 54. [`sockets`]: the listening sockets.
+//! 55. [`descriptors`]: how many connections the process can have.
 
 mod assemble;
 mod classroom;
@@ -68,6 +70,7 @@ mod log;
 mod operations;
 mod pace;
 mod refusals;
+mod service;
 mod serving;
 mod sockets;
 mod watched;

@@ -1,16 +1,16 @@
 //! `operator add|list|show|change|link|disable|enable|remove|tokens|sessions`.
 
-use std::{io::Write, path::PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{Context, ensure};
 use clap::{Args, Subcommand, ValueEnum, builder::PossibleValuesParser};
 use hyper::Method;
 use serde_json::{Value, json};
-use stagedoor_server::{DataFolder, Scope, Server, level::Level};
+use stagedoor_server::{Scope, Server, level::Level};
 
 use super::{
     failure::Done,
     http::{Api, Paging, segment},
+    local::{on_folder, show_once},
     print::print,
     sure::Sure,
     time::Span,
@@ -257,25 +257,6 @@ pub(super) fn run(
 fn link(operator: &str, data: Option<PathBuf>, config: &Config, json: bool) -> Done {
     let data = data.unwrap_or_else(|| config.server.data_dir.clone());
     let base = config.server.public_url.as_ref().map_or("", |url| url.as_str());
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let done: anyhow::Result<()> = runtime.block_on(async {
-        ensure!(
-            DataFolder::has_database(&data),
-            "{} contains no database; pass the data folder with --data",
-            data.display()
-        );
-        let folder = DataFolder::open(&data)?;
-        let show = |path: &str| {
-            let (url, mut out) = (format!("{base}{path}"), std::io::stdout());
-            if json {
-                writeln!(out, "{}", json!({ "url": url }))?;
-            } else {
-                writeln!(out, "{url}")?;
-            }
-            out.flush()
-        };
-        let made = Server::link(folder, &config.server, operator, show);
-        made.await.with_context(|| data.display().to_string())
-    });
-    Ok(done?)
+    let show = |path: &str| show_once("url", &format!("{base}{path}"), json);
+    on_folder(&data, async |folder| Server::link(folder, &config.server, operator, show).await)
 }

@@ -1,13 +1,15 @@
 //! `root reset`.
 
-use std::{io::Write, path::PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{Context, ensure};
 use clap::Subcommand;
-use serde_json::json;
-use stagedoor_server::{DataFolder, Server};
+use stagedoor_server::Server;
 
-use super::{failure::Done, sure::Sure};
+use super::{
+    failure::Done,
+    local::{on_folder, show_once},
+    sure::Sure,
+};
 use crate::{config::Config, dev};
 
 #[derive(Debug, Subcommand)]
@@ -28,25 +30,9 @@ pub(super) fn run(command: Root, config: &Config, json: bool) -> Done {
     let Root::Reset { data, sure } = command;
     let data = data.unwrap_or_else(|| config.server.data_dir.clone());
     sure.confirm("this makes the present root credential useless")?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let done: anyhow::Result<()> = runtime.block_on(async {
-        ensure!(
-            DataFolder::has_database(&data),
-            "{} contains no database; pass the data folder with --data",
-            data.display()
-        );
-        let folder = DataFolder::open(&data)?;
-        let show = |root: &str| {
-            dev::put_root(&data, root)?;
-            let mut out = std::io::stdout();
-            if json {
-                writeln!(out, "{}", json!({ "root": root }))?;
-            } else {
-                writeln!(out, "{root}")?;
-            }
-            out.flush()
-        };
-        Server::reset_root(folder, &config.server, show).await.context(data.display().to_string())
-    });
-    Ok(done?)
+    let show = |root: &str| {
+        dev::put_root(&data, root)?;
+        show_once("root", root, json)
+    };
+    on_folder(&data, async |folder| Server::reset_root(folder, &config.server, show).await)
 }
