@@ -47,7 +47,7 @@ pub(crate) fn object<'a>(
     }
 }
 
-/// A list of at least one and at most so many.
+/// A list with at least one entry and at most this number.
 pub(crate) fn list<'a>(
     value: &'a Value,
     field: Field,

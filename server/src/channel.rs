@@ -69,7 +69,7 @@ impl Channel {
         self.cookie().map(drop)
     }
 
-    /// The field that sets a cookie with this value for so many seconds; 0 seconds end it.
+    /// The field that sets a cookie with this value, which lives `ttl_s` seconds; 0 deletes it.
     pub(crate) fn set(
         &self,
         name_end: &str,

@@ -20,8 +20,8 @@ const OWNER: &str = "owner";
 /// Which root credential is made.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Making {
-    /// The first, unless there is one; with a first owner whose link begins at this time, Unix milliseconds, and lives
-    /// so many seconds.
+    /// The first, unless there is one; with a first owner, whose link begins at the first number, in Unix
+    /// milliseconds, and lives for the second, in seconds.
     First(Option<(u64, u64)>),
     /// Another, in the place of the present one.
     Another,

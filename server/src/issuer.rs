@@ -170,7 +170,7 @@ impl Issuer {
     }
 }
 
-/// Who a token is about, unless it is said.
+/// The user id of a token, if the issuer does not say how it is made.
 const USER: &str = "{sub}";
 
 fn issuer_url(text: &str) -> Result<String, ApiError> {

@@ -53,7 +53,7 @@ async fn root(state: &AppState, hash: &[u8], origin: &Origin) -> Result<Known, A
     if !secret::same(&row.hash, hash) || row.leaked_ms.is_some() {
         return Err(INVALID);
     }
-    // Whoever presents it has proven it, and learns no more than others all the same.
+    // The secret was right, but its holder gets the same answer as others.
     if state.config.root == RootUse::Off && state.store.has_owner().await? {
         return Err(INVALID);
     }

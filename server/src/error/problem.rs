@@ -71,13 +71,16 @@ impl Problem {
 /// The `error` of a refusal, as RFC 6749 and its extensions name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-#[allow(dead_code, reason = "some are of the exchange alone")]
 pub(crate) enum OauthKind {
     /// The request is malformed, or a parameter is missing or wrong.
     InvalidRequest,
     /// The client could not be authenticated.
     InvalidClient,
     /// What was presented to be exchanged is not good.
+    #[allow(
+        dead_code,
+        reason = "no grant type here has grants to get wrong; clients know the name"
+    )]
     InvalidGrant,
     /// The client may not do this.
     UnauthorizedClient,

@@ -46,7 +46,7 @@ pub(super) enum Step {
 }
 
 impl Held {
-    /// Decides for a token whose key is told by `has`.
+    /// Decides for a token; `has` says whether a set has its key.
     pub(super) fn step(
         &self,
         has: impl Fn(&IssuerKeys) -> bool,

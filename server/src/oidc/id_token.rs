@@ -57,7 +57,7 @@ impl IdTokenFault {
         }
     }
 
-    /// Whether it is found before the signature is proven, so that whoever sent it has proven nothing.
+    /// Whether it is found before the signature is proven, so that its sender has proven nothing.
     pub(crate) fn is_before_proof(self) -> bool {
         matches!(self, Self::Malformed | Self::Type | Self::Alg | Self::Signature)
     }
@@ -147,7 +147,7 @@ impl<'a> Unproven<'a> {
         Ok(Self { signed, signature, hash, alg, kid, iss, claims })
     }
 
-    /// Who it says issued it.
+    /// The issuer that it names.
     pub(crate) fn iss(&self) -> &str {
         &self.iss
     }
@@ -183,7 +183,7 @@ impl<'a> Unproven<'a> {
         if !verifies(self.signed, self.signature, key, alg.algorithm()).unwrap_or_default() {
             return Err(IdTokenFault::Signature);
         }
-        // Who asked for the key took it from this issuer; to be sure that it was this one.
+        // The key was fetched from the issuer that the token names. It must be the expected one.
         if self.iss != expected.issuer {
             return Err(IdTokenFault::Signature);
         }

@@ -56,8 +56,8 @@ pub(crate) async fn show(
 
 /// Puts an issuer.
 ///
-/// It is new, or replaces the one of its id. From now on whoever holds an ID token of it, for one of `client_ids`, can
-/// exchange it at `/oauth/token` for a token that the first fitting rule gives. The issuer is not asked anything yet.
+/// It is new, or replaces the one of its id. From now on an ID token of it, for one of `client_ids`, can be exchanged at
+/// `/oauth/token` for a token that the first fitting rule gives. The issuer is not asked anything yet.
 /// A credential with bounds cannot do this, because the tokens would be beyond them.
 #[utoipa::path(put, path = "/v1/apps/{app}/issuers/{id}", tag = "issuers", request_body = NewIssuer,
     params(("app" = u32, Path), ("id" = String, Path)), responses((status = 200, body = IssuerView)))]
